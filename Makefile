@@ -1,0 +1,87 @@
+# offsim: build, test, demo. `make help` lists the targets.
+
+# ---- settings -------------------------------------------------------------------------------------------------------
+CC       ?= gcc
+OPT      ?= -O2
+BUILD    ?= build
+PREFIX   ?= /usr/local
+JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
+VERSION  := $(shell cat VERSION)
+GIT_ID   := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+WERROR   ?=
+SANITIZE ?=
+
+WARN   = -Wall -Wextra -Wconversion -Wshadow -Wno-sign-conversion -Wno-unused-parameter $(WERROR)
+CFLAGS = -std=c11 -g $(OPT) $(WARN) -ffp-contract=off -fvisibility=hidden -fno-math-errno -ffile-prefix-map=$(CURDIR)=. \
+         -D_GNU_SOURCE -I. $(CONFIG_CFLAGS) $(SANITIZE)
+LDLIBS = $(CONFIG_LIBS) -lm -ldl
+LDFLAGS = $(SANITIZE) -rdynamic
+
+# ---- one call on a bare machine: the configuration installs what is missing, then make starts again ------------------
+NEEDS_NOTHING := help clean deps deps-check uninstall distclean
+ifneq ($(filter-out $(NEEDS_NOTHING),$(or $(MAKECMDGOALS),all)),)
+-include $(BUILD)/config.mk
+$(BUILD)/config.mk: tools/config tools/deps
+	@tools/deps build
+	@mkdir -p $(BUILD) && tools/config > $@.tmp && mv $@.tmp $@
+endif
+
+# ---- sources --------------------------------------------------------------------------------------------------------
+ROOMS    := sim models scenarios experiments experiments/calibrate analysis analysis/store
+SOURCES  := $(sort $(foreach r,$(ROOMS),$(wildcard $(r)/*.c)))
+POLICIES := $(sort $(wildcard policies/*.c))
+MAIN     := experiments/main.c
+LIBRARY  := $(filter-out $(MAIN),$(SOURCES))
+OBJECTS  := $(LIBRARY:%.c=$(BUILD)/%.o)
+BUILTIN  := $(POLICIES:policies/%.c=$(BUILD)/policies/%.o)
+PLUGINS  := $(POLICIES:policies/%.c=$(BUILD)/policies/%.so)
+UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*.c)))
+
+.PHONY: all help demo check check-long bench asan ubsan install uninstall deps deps-check clean distclean units
+.SECONDARY:
+all: $(BUILD)/offsim $(PLUGINS) ## build the program and the policies as plug-ins
+
+$(BUILD)/%.o: %.c | $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/experiments/version.o: CFLAGS += -DOFFSIM_VERSION='"$(VERSION)"' -DOFFSIM_GIT='"$(GIT_ID)"' -DOFFSIM_FLAGS='"$(OPT)"' -DOFFSIM_PREFIX='"$(PREFIX)"'
+
+# A policy is one file with one entry point: built in under its own name, and as a plug-in under the common one.
+$(BUILD)/policies/%.o: policies/%.c | $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Doffsim_policy_entry=offsim_builtin_$* -MMD -MP -c -o $@ $<
+$(BUILD)/policies/%.so: policies/%.c | $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fPIC -shared -MMD -MP -MF $(@:.so=.so.d) -o $@ $< -lm
+# The table of built-in policies is made from the list of files.
+$(BUILD)/policies/builtins.c: $(POLICIES) Makefile | $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	@{ echo '/* made by the Makefile from policies/ */'; echo '#include "policies/offsim_policy.h"'; \
+	   for p in $(basename $(notdir $(POLICIES))); do echo "const struct offsim_policy *offsim_builtin_$$p(void);"; done; \
+	   echo 'offsim_policy_entry_fn *const offsim_builtins[] = {'; \
+	   for p in $(basename $(notdir $(POLICIES))); do echo "  offsim_builtin_$$p,"; done; echo '  0};'; } > $@
+$(BUILD)/policies/builtins.o: $(BUILD)/policies/builtins.c
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/liboffsim.a: $(OBJECTS) $(BUILTIN) $(BUILD)/policies/builtins.o
+	@rm -f $@ && ar rcs $@ $^
+$(BUILD)/offsim: $(BUILD)/experiments/main.o $(BUILD)/liboffsim.a
+	$(CC) $(LDFLAGS) -o $@ $(BUILD)/experiments/main.o -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
+
+# ---- tests ----------------------------------------------------------------------------------------------------------
+$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/liboffsim.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/liboffsim.a -lcmocka $(LDLIBS)
+units: $(UNITS) ## build and run the unit tests
+	@for t in $(UNITS); do echo "== $$t"; $$t || exit 1; done
+
+deps: ## install what the build needs (Debian 12)
+	@tools/deps build
+deps-check: ## install what only the tests need
+	@tools/deps check
+clean: ## remove what was built
+	rm -rf $(BUILD)
+help: ## this list
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+-include $(OBJECTS:.o=.d) $(BUILTIN:.o=.d) $(PLUGINS:.so=.so.d) $(BUILD)/experiments/main.d $(UNITS:=.d)

@@ -1,0 +1,57 @@
+/* dist.h: probability distributions, by name.
+ *
+ * A kind is a constant struct of functions; a `struct dist` is a kind with its parameters, and never changes once made.
+ * Draws are in the unit that the parameters were given in.
+ */
+#ifndef OFFSIM_SIM_DIST_H
+#define OFFSIM_SIM_DIST_H
+
+#include "sim/err.h"
+#include "sim/rng.h"
+
+enum { DIST_PARAMETERS = 6 };
+
+struct dist;
+struct dist_kind {
+  const char *name;
+  const char *parameters[DIST_PARAMETERS];      /* names as the scenario file writes them; NULL ends */
+  bool dimensioned[DIST_PARAMETERS];            /* true: carries the unit of the quantity (mean, low); false: pure (sigma) */
+  double (*draw)(const struct dist *, struct rng *);
+  double (*mean)(const struct dist *);          /* may be infinite */
+  double (*variance)(const struct dist *);      /* may be infinite or NaN (not known) */
+  double (*cdf)(const struct dist *, double x);
+  const char *doc;                              /* one line: density and source */
+};
+
+/* Parameters in the kind's order. `table` is for empirical and mixture and zipf: n values with cumulative weights.
+ * Parts of a mixture or of `shifted` are other dists. All memory belongs to the arena that dist_make was given. */
+struct dist {
+  const struct dist_kind *kind;
+  double p[DIST_PARAMETERS];
+  size_t n;
+  const double *value, *cumulative;
+  const struct dist *const *part;
+};
+
+/* constant(value) uniform(low, high) exponential(mean) normal(mean, sd; truncated at 0: low) lognormal(median, sigma)
+ * gamma(mean, shape) weibull(scale, shape) pareto(minimum, shape) hyperexponential(mean, scv; balanced means)
+ * erlang(mean, phases) zipf(n, s) empirical(values[, weights]) mixture(parts, weights) shifted(by, dist). */
+extern const struct dist_kind *const dist_kinds[];
+extern const size_t n_dist_kinds;
+
+struct arena;
+/* Checks parameters (message without position is written to `why`, at least 160 bytes) and fills *d. */
+bool dist_make(struct dist *d, const char *kind, const double *p, size_t n_p, char why[160]) MUST_USE;
+bool dist_make_empirical(struct dist *, struct arena *, const double *values, const double *weights_or_null, size_t n, char why[160]) MUST_USE;
+bool dist_make_mixture(struct dist *, struct arena *, const struct dist *const *parts, const double *weights, size_t n, char why[160]) MUST_USE;
+bool dist_make_shifted(struct dist *, struct arena *, double by, const struct dist *part, char why[160]) MUST_USE;
+struct dist dist_constant(double value);
+
+static inline double dist_draw(const struct dist *d, struct rng *r) { return d->kind->draw(d, r); }
+static inline double dist_mean(const struct dist *d) { return d->kind->mean(d); }
+double dist_variance(const struct dist *);
+double dist_cdf(const struct dist *, double x);
+/* True for a constant: no draw is needed. */
+bool dist_is_constant(const struct dist *);
+
+#endif

@@ -1,0 +1,33 @@
+/* rng.h: random numbers by name, not by order.
+ *
+ * A stream is a counter-based generator (Philox 4x64-10, Salmon et al., SC 2011, through Random123) whose key is what
+ * the numbers are *for*: seed, replication, purpose, and the entity that they belong to. Two runs that ask for the same
+ * purpose of the same entity get the same numbers, whatever else they did: common random numbers by construction.
+ */
+#ifndef OFFSIM_SIM_RNG_H
+#define OFFSIM_SIM_RNG_H
+
+#include <stdint.h>
+
+/* What every stream of one run shares. */
+struct rng_root { uint64_t key[2]; };
+
+/* One stream. 4 words are made at a time; `left` of them are still unused. Copy it to replay it. */
+struct rng { uint64_t key[2], counter[4], block[4]; uint32_t left; };
+
+struct rng_root rng_root_make(uint64_t seed, uint64_t replication);
+/* A name's number (XXH3-64): purposes and entities with names use it. */
+uint64_t rng_name(const char *name);
+/* The stream of `purpose` (a number from rng_name or an enum) for entity (a, b). Costs no block until the first draw. */
+struct rng rng_open(const struct rng_root *, uint64_t purpose, uint64_t a, uint64_t b);
+uint64_t rng_u64(struct rng *);
+double rng_uniform(struct rng *);               /* in [0, 1), 53 bits */
+double rng_uniform_open(struct rng *);          /* in (0, 1) */
+double rng_exponential(struct rng *);           /* mean 1, ziggurat */
+double rng_normal(struct rng *);                /* mean 0, deviation 1, ziggurat */
+uint64_t rng_below(struct rng *, uint64_t n);   /* uniform in 0..n-1, unbiased (Lemire 2019); n > 0 */
+
+/* One uniform without an open stream: the first of rng_open(root, purpose, a, b). */
+double rng_fresh(const struct rng_root *, uint64_t purpose, uint64_t a, uint64_t b);
+
+#endif
