@@ -1,0 +1,252 @@
+/* defs.h: what exists, as the scenario describes it. Built once by scenarios/build.c, constant during a run.
+ *
+ * All values are SI: seconds, bytes, bytes per second, watts, joules, US dollars, FLOP per second. Every array and name
+ * belongs to the scenario's arena. Indices, not pointers, name other things, so that a definition can be copied.
+ * A definition starts valid: the *_def_default functions give the defaults of the schema.
+ */
+#ifndef OFFSIM_MODELS_DEFS_H
+#define OFFSIM_MODELS_DEFS_H
+
+#include "models/expr.h"
+#include "sim/dist.h"
+#include "sim/err.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MAX_TASKS = 32, MAX_PLANS = 1024, MAX_ATTRIBUTES = 32, MAX_ZONES = 64, MAX_PLACES = 4096, NONE = -1 };
+
+enum tier { TIER_DEVICE, TIER_EDGE, TIER_CLOUD };
+
+/* ---- what a variant of a task costs on a kind of hardware --------------------------------------------------------- */
+
+/* A way to do a task: a model and its quantisation. Quality follows from the request's latent difficulty u in (0,1):
+ * q(u) = top / (1 + exp((u - skill) / width)), or top * [u <= skill] when width is 0. One u serves all variants. */
+struct variant_def {
+  const char *name;
+  double parameters, weight_bytes, kv_bytes_per_tok;    /* weights resident; KV cache per token of context */
+  double skill, width, top;
+};
+
+/* Token service of one variant on one hardware. Prompts are read at prefill_tok_per_s, one request at a time; a decode
+ * step for b running requests takes step_a_s + step_c_s * b (parameter book 4.2). kv_cap_tok: tokens of context held
+ * at most (0 = from memory); max_batch: running requests at most (0 = the place's slots). */
+struct token_cost { bool available; double prefill_tok_per_s, step_a_s, step_c_s; double kv_cap_tok; int max_batch; };
+
+struct hardware_def {
+  const char *name;
+  double flop_per_s, byte_per_s;                        /* effective, for the roofline max(FLOP/flop_per_s, B/byte_per_s) */
+  double overhead_s;                                    /* added to each roofline service */
+  double memory_bytes;                                  /* 0 = unlimited */
+  double idle_w, busy_w;                                /* per server; linear in the share of busy slots */
+  const struct token_cost *tokens;                      /* [world.n_variants], or NULL */
+};
+
+/* ---- places ------------------------------------------------------------------------------------------------------- */
+
+enum discipline { FIFO, LIFO, PRIORITY, PRIORITY_PREEMPTIVE, PROCESSOR_SHARING, EDF, SRPT };
+enum dispatch { DISPATCH_JSQ, DISPATCH_ROUND_ROBIN, DISPATCH_RANDOM, DISPATCH_FIRST };
+enum place_kind { PLACE_SERVERS, PLACE_API };
+
+/* USD. A reserved place costs usd_per_s per server all the time (the part not caused by a request is residual);
+ * an on-demand one only while a slot is busy. Tokens and requests and bytes are charged per use. */
+struct tariff_def { double usd_per_s, usd_per_request, usd_per_tok_in, usd_per_tok_out, usd_per_byte_out; bool on_demand; };
+
+/* A place of `count` like members. Each member has `servers` servers with `slots` slots each: servers * slots jobs are
+ * served at once under FIFO, LIFO, PRIORITY, EDF, SRPT; under PROCESSOR_SHARING the servers share all jobs, each job
+ * at most at the rate of one server. capacity: jobs in a member at most, waiting ones included (0 = no limit). */
+struct place_def {
+  const char *name;
+  enum place_kind kind;
+  enum tier tier;
+  int zone;
+  uint64_t count;
+  int servers, slots;
+  uint64_t capacity;
+  enum discipline discipline;
+  enum dispatch dispatch;
+  int n_hardware;                                       /* 0 = none: only service times given as distributions */
+  const int *hardware; const double *hardware_weight;   /* members draw theirs by weight, by name */
+  bool srpt_uses_estimate;                              /* else SRPT reads the true size: results are a reference */
+  double memory_bytes;                                  /* overrides the hardware's; 0 = hardware's */
+  double idle_w, busy_w;                                /* per server; negative = hardware's */
+  struct tariff_def tariff;
+  /* kind: api */
+  const struct dist *ttft_s;
+  double tpot_s;
+  double limit_requests_per_s, limit_tok_per_s;         /* token buckets, burst = one minute's worth; 0 = none */
+};
+
+/* ---- links -------------------------------------------------------------------------------------------------------- */
+
+enum link_share { SHARED_BY_NONE, SHARED_BY_DEVICE, SHARED_BY_CELL, SHARED_BY_LINK };
+enum link_kind { LINK_FLUID, LINK_MM1, LINK_FIXED };    /* equal shares; M/M/1-style delay; each transfer the full rate */
+
+/* Between places a and b. Latency is one way, drawn per transfer. rate 0 = unlimited. "up" is from a to b.
+ * Sharing: one pool per device (device), per member of b that the device is attached to (cell), one for all (link),
+ * or none. LINK_MM1: transfer time = bytes/rate, times 1/(1 - background load), drawn exponential. */
+struct link_def {
+  const char *name;
+  int a, b;
+  const struct dist *latency_s;
+  double up_byte_per_s, down_byte_per_s;                /* rate_scale already applied */
+  double background_load;                               /* of LINK_MM1, and share of the rate taken in LINK_FLUID: [0, 1) */
+  enum link_share shared_by;
+  enum link_kind kind;
+  uint64_t zones;                                       /* bit set of the zones that traffic passes */
+  double device_tx_w, device_rx_w;                      /* of a device end while it transfers */
+  double j_per_byte, usd_per_byte_up, usd_per_byte_down;
+};
+
+/* ---- requests ----------------------------------------------------------------------------------------------------- */
+
+enum known { KNOWN_ARRIVAL, KNOWN_AFTER_TASK, KNOWN_COMPLETION, KNOWN_ORACLE };
+enum estimator { ESTIMATE_NONE, ESTIMATE_VALUE, ESTIMATE_CLASS_MEAN };  /* class mean of completed requests so far */
+
+/* Attribute 0 of every class is `difficulty`, uniform in (0,1), known to an oracle only. */
+struct attribute_def {
+  const char *name, *unit;
+  enum known known;
+  int after_task;
+  const struct dist *dist;                              /* NULL: the trace's column of this name */
+  enum estimator estimator; double estimate;            /* first value for CLASS_MEAN */
+};
+
+enum work_kind { WORK_NONE, WORK_TIME, WORK_ROOFLINE, WORK_TOKENS };
+struct work_def {
+  enum work_kind kind;
+  const struct dist *time_s;                            /* WORK_TIME: per (request, task, variant, attempt) */
+  struct expr flop, bytes;                              /* WORK_ROOFLINE */
+  struct expr tok_in, tok_out;                          /* WORK_TOKENS */
+  double noise_sigma;                                   /* log-normal factor of mean 1 on ROOFLINE and TOKENS; 0 = none */
+};
+
+/* One thing that a decision may choose: a place (all members: the place's dispatch picks; or one member) and variant. */
+enum place_word { WORD_ORIGIN, WORD_NEAREST, WORD_PLACE, WORD_MEMBER };
+struct plan_def { enum place_word word; int place; uint64_t member; int variant; const char *label; };
+
+struct fallback_def { bool answers; struct plan_def plan; const char *answer; double quality; };
+
+struct task_def {
+  const char *name;
+  uint32_t after;                                       /* bit set of tasks of this pipeline; 0 = ready at arrival */
+  uint32_t before;                                      /* the inverse of after, filled by the builder */
+  int n_variants; const int *variant;                   /* world variants; n == 0: one nameless variant */
+  const struct work_def *work;                          /* [max(1, n_variants)] */
+  int n_plans; const struct plan_def *plan;
+  struct expr output_bytes;
+  bool stream;                                          /* output flows: first token, rate, last token */
+  bool successor_starts_on_first;                       /* starts_on: first (else last) */
+  double timeout_first_s, timeout_s;                    /* 0 = none */
+  int n_fallbacks; const struct fallback_def *fallback;
+  double repeat_probability;                            /* after success the task is done again with this probability */
+};
+
+enum arrivals_kind { ARRIVE_POISSON, ARRIVE_RENEWAL, ARRIVE_MMPP, ARRIVE_ON_OFF, ARRIVE_PIECEWISE, ARRIVE_CLOSED, ARRIVE_TRACE, ARRIVE_LIKE };
+enum trace_replicate { REPLICATE_WHOLE, REPLICATE_WINDOW, REPLICATE_BLOCK_BOOTSTRAP, REPLICATE_THIN };
+enum trace_at_end { AT_END_STOP, AT_END_REPEAT };
+enum trace_format { TRACE_CSV, TRACE_TSV, TRACE_JSONL };
+enum trace_missing { MISSING_ERROR, MISSING_SKIP, MISSING_VALUE };
+
+struct trace_column_def { const char *attribute, *column; double scale; enum trace_missing missing; double missing_value; };
+/* where: rows kept are those for which every comparison holds. op: one of "<" "<=" "==" "!=" ">=" ">". */
+struct trace_where_def { const char *column, *op, *text; double number; bool numeric; };
+
+struct trace_def {
+  const char *file;                                     /* resolved path; NULL: not found, `otherwise` runs */
+  const char *asked;                                    /* as the scenario names it */
+  struct where at;                                      /* where the scenario names it, for messages */
+  enum trace_format format;
+  const char *time_column; double time_scale_s; bool time_is_datetime; bool origin_first;
+  int n_columns; const struct trace_column_def *column;
+  int n_where; const struct trace_where_def *keep;
+  double rate;                                          /* 1 = as recorded; 2 = twice as fast */
+  double slice_from_s, slice_to_s;                      /* slice_to_s 0 = to the end */
+  double max_gap_s;                                     /* gaps longer than this are cut to it; 0 = kept */
+  double spread_ties_s;                                 /* rows of one timestamp are spread evenly over this; 0 = kept */
+  enum trace_at_end at_end;
+  enum trace_replicate replicate; double block_s, window_s, keep_share;
+};
+
+/* A fitted workload (offsim trace --fit): rate a minute, inter-arrival gamma with the burstiness, joint rows of the
+ * columns' quantile grid through a Gaussian copula. */
+struct workload_fit {
+  const char *name, *source; int year; const char *grade;
+  int n_minutes; const double *rate_per_s;              /* per minute, repeated at the end */
+  double interarrival_scv;                              /* within a minute, after removing the rate */
+  int n_columns; const char *const *column;
+  int n_quantiles; const double *const *quantile;       /* [column][k], k/(n-1) quantiles */
+  const double *cholesky;                               /* n_columns^2, row major: lower factor of the normal scores' correlation */
+};
+
+struct arrivals_def {
+  enum arrivals_kind kind;
+  double rate_per_s;                                    /* POISSON */
+  const struct dist *interarrival_s;                    /* RENEWAL */
+  int n_states; const double *state_rate_per_s, *state_mean_s;  /* MMPP; states follow one another at random */
+  const struct dist *on_s, *off_s; double on_rate_per_s;        /* ON_OFF */
+  int n_pieces; const double *piece_from_s, *piece_rate_per_s; double piece_period_s;   /* PIECEWISE; period 0 = once */
+  uint64_t users; const struct dist *think_s;           /* CLOSED */
+  const struct trace_def *trace;
+  const struct workload_fit *like;                      /* LIKE, or the trace's `else` */
+};
+
+struct class_def {
+  const char *name;
+  int n_from; const int *from;                          /* device places */
+  struct arrivals_def arrivals;
+  double share;                                         /* classes that use one trace together: this class's part; else 1 */
+  struct expr input_bytes;                              /* what the first tasks need from the device */
+  double slo_ttft_s, slo_e2e_s;                         /* 0 = none */
+  uint64_t zones;                                       /* allowed; ~0 = all */
+  int priority;                                         /* smaller is more urgent */
+  int n_attributes; const struct attribute_def *attribute;
+  int n_tasks; const struct task_def *task;             /* topological order */
+};
+
+/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+
+struct telemetry_def { bool ideal; double refresh_s, delay_s, noise; double bytes_per_report; };
+enum horizon_kind { HORIZON_TERMINATING, HORIZON_STEADY };
+struct horizon_def { enum horizon_kind kind; double duration_s, drain_max_s, warmup_s; bool warmup_auto; uint64_t max_requests; };
+/* Reward = sum of weight x quantity; weights carry the sign. latency per s, money per USD, energy per J (device and
+ * direct), quality per unit, failure per failed request. */
+struct objective_def { double latency_per_s, money_per_usd, energy_per_j, quality, failure; };
+
+struct world_def {
+  int n_zones; const char *const *zone;
+  int n_hardware; const struct hardware_def *hardware;
+  int n_variants; const struct variant_def *variant;
+  int n_places; const struct place_def *place;
+  int n_links; const struct link_def *link;
+  int n_classes; const struct class_def *klass;
+  struct telemetry_def telemetry;
+  struct horizon_def horizon;
+  struct objective_def objective;
+  double sample_s;                                      /* time series period; 0 = none */
+  bool record_transfers;
+};
+
+/* ---- policies, as the scenario lists them ------------------------------------------------------------------------- */
+
+enum scope { SCOPE_GLOBAL, SCOPE_SITE, SCOPE_DEVICE };
+struct policy_parameter { const char *name; double value; const char *text; struct where at; };   /* text: NULL if number */
+struct policy_def {
+  const char *name;                                     /* of the entry; default: the policy's own */
+  const char *policy;                                   /* built-in name, or path when it has a '/' */
+  const char *resolved_path;                            /* of a plug-in; NULL for a built-in */
+  struct where at;
+  enum scope scope;
+  int at_place;                                         /* where the learners live; NONE = with the decision maker */
+  double decision_s;                                    /* declared time of one decision */
+  int n_parameters; const struct policy_parameter *parameter;
+};
+
+struct place_def place_def_default(void);
+struct link_def link_def_default(void);
+struct class_def class_def_default(void);
+struct task_def task_def_default(void);
+struct telemetry_def telemetry_def_default(void);
+struct horizon_def horizon_def_default(void);
+
+#endif

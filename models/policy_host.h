@@ -1,0 +1,65 @@
+/* policy_host.h: the host's side of the policy boundary (policies/offsim_policy.h).
+ *
+ * Finds a policy (built in, or a plug-in through dlopen, with the floating-point state saved and restored), checks its
+ * descriptor, resolves its features against a world definition, owns its states, memos and random numbers, and turns
+ * the facts of a decision into the arrays that the policy sees. It knows nothing of requests in flight: the caller
+ * (models/request.c) gives the facts and takes the action.
+ */
+#ifndef OFFSIM_MODELS_POLICY_HOST_H
+#define OFFSIM_MODELS_POLICY_HOST_H
+
+#include "models/defs.h"
+#include "models/record.h"
+#include "policies/offsim_policy.h"
+#include "sim/rng.h"
+#include "sim/sim.h"
+
+struct policy_host;
+
+/* One action, as the world describes it: parallel arrays are made from these. Estimates are NaN when not known. */
+struct action_facts {
+  int place, variant; uint64_t member; int tier;
+  uint32_t mask;                                        /* OFFSIM_MASK_* bits; 0 = allowed */
+  double est_latency_s, est_cost_usd, est_energy_j, est_quality;
+  double queue, queue_age_s;                            /* jobs there by telemetry, and how old that is */
+};
+struct decision_facts {
+  uint64_t request, decision_number;                    /* number within the run */
+  int klass, task, decision;                            /* decision: nth of the request */
+  uint64_t device, site;                                /* learner selection by scope */
+  sim_time now;
+  double deadline_s, elapsed_s;
+  const double *attribute;                              /* of the request; the host passes on only what is known now */
+  uint32_t tasks_done;                                  /* bit set, for known: after a task */
+  const double *estimate;                               /* [n_attributes] current estimators; NaN = none */
+  int n_actions; const struct action_facts *action;
+};
+struct decision_result { int action; double propensity; bool replaced; void *memo; int n_features; double feature[MAX_FEATURES]; };
+
+struct outcome_facts {
+  uint64_t decision_number; sim_time now; int action;   /* really executed */
+  enum status status; double phase_s[N_PHASES], latency_s, energy_j, cost_usd, quality, reward;
+};
+
+/* NULL after adding to err, with the scenario line of the entry: unknown policy (names the nearest and where it
+ * looked), unknown parameter, value out of range, feature not provided or not known in time. */
+struct policy_host *policy_host_new(const struct policy_def *, const struct world_def *, const struct rng_root *, struct err *);
+void policy_host_free(struct policy_host *);
+/* Ask the policy. False when it misbehaved (NaN, index out of range): a message is added. A masked choice is replaced
+ * by the first allowed action and counted. With no allowed action the caller must not ask. */
+bool policy_host_decide(struct policy_host *, const struct decision_facts *, struct decision_result *, struct err *) MUST_USE;
+/* Deliver the outcome of an earlier decision, exactly once each, then the memo is gone. */
+bool policy_host_outcome(struct policy_host *, const struct decision_facts *who, void *memo, const struct outcome_facts *, struct err *) MUST_USE;
+/* Names of the features that this policy declared, for the trace. */
+int policy_host_features(const struct policy_host *, const char *const **names, const char *const **units);
+bool policy_host_needs_oracle(const struct policy_host *);
+bool policy_host_learns(const struct policy_host *);
+const char *policy_host_kind(const struct policy_host *);               /* "policy" or "reference" */
+
+/* Names of all built-in policies, sorted; and the descriptor of one, NULL when unknown. */
+size_t policy_builtin_names(const char *const **names);
+const struct offsim_policy *policy_builtin(const char *name);
+/* Load a descriptor for `policy list` and checks: built-in name, or a path. */
+const struct offsim_policy *policy_describe(const struct policy_def *, struct err *);
+
+#endif

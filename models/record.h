@@ -1,0 +1,109 @@
+/* record.h: what happened. Plain data, the contract between models/ (which writes it) and analysis/ (which reads it).
+ *
+ * Three records describe a request: one for itself, one for each attempt of each task, one for each decision. A run
+ * hands them to a sink in order of settlement; ids join them. Durations and instants are nanoseconds of simulated time.
+ */
+#ifndef OFFSIM_MODELS_RECORD_H
+#define OFFSIM_MODELS_RECORD_H
+
+#include <stdint.h>
+
+enum status {
+  STATUS_OPEN, STATUS_COMPLETED, STATUS_ANSWERED,       /* answered: by the fallback's answer, e.g. documents only */
+  STATUS_TIMEOUT, STATUS_BLOCKED, STATUS_REJECTED,      /* late; capacity full; API limit */
+  STATUS_MASKED, STATUS_CANCELLED, STATUS_CENSORED,     /* no allowed plan; no longer wanted; horizon */
+  N_STATUS
+};
+extern const char *const status_name[N_STATUS];
+
+struct request_record {
+  uint64_t request;
+  int64_t arrived_ns, completed_ns;                     /* completed: the user has the last byte; -1 while open */
+  int64_t first_token_ns;                               /* at the user; -1 = none */
+  int64_t server_first_token_ns;                        /* at the engine; -1 = none */
+  double quality;                                       /* of the answer; 0 for a failed request */
+  double energy_device_j, energy_direct_j;              /* direct: device + network + servers, caused by this request */
+  double cost_usd;                                      /* direct */
+  double reward;                                        /* by the scenario's objective */
+  uint32_t device;                                      /* member of the origin place */
+  uint32_t tokens;                                      /* streamed to the user */
+  uint16_t klass, origin;                               /* indices of class and place */
+  uint8_t status, measured, slo_met;
+  uint8_t n_attempts, n_decisions, offloaded;           /* offloaded: a task ran away from the origin */
+  uint8_t cold;
+};
+
+enum phase { PHASE_DECIDE, PHASE_UPLINK, PHASE_QUEUE, PHASE_COLD_START, PHASE_BATCH, PHASE_SERVE, PHASE_DOWNLINK, N_PHASES };
+extern const char *const phase_name[N_PHASES];
+
+/* Phases follow one another without a gap: started_ns + sum(phase_ns) == ended_ns. */
+struct attempt_record {
+  uint64_t request;
+  int64_t started_ns, ended_ns;
+  int64_t first_output_ns;                              /* first token or byte leaves the place; -1 = none */
+  int64_t phase_ns[N_PHASES];
+  double bytes_up, bytes_down;                          /* moved for this attempt, each byte counted once per attempt */
+  double energy_device_j, energy_network_j, energy_server_j, cost_usd;
+  uint32_t member, batch;
+  uint16_t place;
+  uint8_t task, attempt, variant, status, measured;
+  uint8_t fallback;                                     /* 0 = the plan decided; k = the k-th fallback */
+};
+
+enum { MAX_FEATURES = 16 };
+struct decision_record {
+  uint64_t request;
+  int64_t at_ns;
+  double propensity, reward;                            /* reward: NaN until the outcome */
+  uint16_t action, n_actions, place;
+  uint8_t task, decision, variant, replaced, measured;  /* replaced: the policy chose a masked action */
+  uint8_t n_features;
+  double feature[MAX_FEATURES];
+};
+
+enum transfer_kind { TRANSFER_DATA, TRANSFER_TELEMETRY, TRANSFER_DECISION, TRANSFER_PROBE, TRANSFER_RELAY, N_TRANSFER_KINDS };
+struct transfer_record {
+  uint64_t request;
+  int64_t started_ns, ended_ns;
+  double bytes;
+  uint16_t link, zone;                                  /* zone of the far end; transit zones follow from the link */
+  uint8_t task, attempt, kind;
+};
+
+/* The state of one place at one instant, summed over its members. */
+struct place_sample { uint32_t queue, busy, slots; };
+
+/* Where records go. Any function may be NULL. */
+struct sink {
+  void *context;
+  void (*request)(void *context, const struct request_record *, const double *attribute, int n_attributes);
+  void (*attempt)(void *context, const struct attempt_record *);
+  void (*decision)(void *context, const struct decision_record *);
+  void (*transfer)(void *context, const struct transfer_record *);
+  void (*sample)(void *context, int64_t at_ns, const struct place_sample *, int n_places);
+};
+
+/* Totals of a run that no record carries. Per place, over the measured window unless said otherwise. */
+struct place_summary {
+  double utilization;                                   /* busy slots / slots, time average */
+  double in_system_mean, queue_length_mean;             /* summed over members */
+  double queue_wait_mean_s;                             /* of attempts that entered in the window */
+  double batch_size_mean;                               /* running requests seen by a decode step; 1 for others */
+  double blocked_ratio;
+  uint64_t arrived, blocked, completed;
+  double energy_j, energy_direct_j;                     /* total = integral of power; whole run */
+  double cost_usd, cost_direct_usd;                     /* whole run */
+};
+
+struct run_summary {
+  uint64_t events, ties;
+  uint64_t requests, completed, failed, censored;       /* of the cohort */
+  uint64_t decisions, replaced, zone_violations;
+  double window_s, run_s;                               /* measured window; whole run */
+  double energy_total_j, energy_direct_j, cost_total_usd, cost_direct_usd;       /* whole run, all requests */
+  double telemetry_bytes;
+  uint64_t trace_rows_used; int workload_is_fit;        /* -1 no trace, 0 original, 1 fit */
+  int n_places; struct place_summary *place;            /* owned by the world */
+};
+
+#endif

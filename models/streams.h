@@ -1,0 +1,32 @@
+/* streams.h: what random numbers are for. Adding at the end keeps all other numbers; never renumber.
+ *
+ * (a, b) of rng_open per purpose: see each line. docs/equations.md repeats this table for readers.
+ */
+#ifndef OFFSIM_MODELS_STREAMS_H
+#define OFFSIM_MODELS_STREAMS_H
+
+#include <stdint.h>
+
+enum stream_purpose {
+  STREAM_ARRIVALS = 1,          /* class name, 0 */
+  STREAM_ATTRIBUTES,            /* class name, request id */
+  STREAM_ORIGIN,                /* class name, request id: which device asks */
+  STREAM_SERVICE,               /* request id, stream_entity(task, variant, attempt) */
+  STREAM_LATENCY,               /* link name, request id ^ stream_entity(task, attempt, direction) << 40 */
+  STREAM_API,                   /* place name, request id with task and attempt */
+  STREAM_HARDWARE,              /* place name, member */
+  STREAM_TELEMETRY,             /* place name, report number */
+  STREAM_POLICY,                /* policy entry name with learner, decision number */
+  STREAM_DISPATCH,              /* place name, request id with task and attempt */
+  STREAM_TRACE,                 /* class name, 0: block bootstrap, thinning, windows */
+  STREAM_THINK,                 /* class name, user */
+  STREAM_REPEAT,                /* request id, stream_entity(task, visit, 0) */
+  STREAM_LINK_STATE             /* link name, time slot */
+};
+
+static inline uint64_t stream_entity(unsigned task, unsigned variant, unsigned attempt)
+{
+  return (uint64_t)task << 32 | (uint64_t)variant << 16 | attempt;
+}
+
+#endif

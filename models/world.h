@@ -1,0 +1,31 @@
+/* world.h: one run: a world built from its definition, driven to its horizon, with its records sent to a sink.
+ *
+ * A run lives on one thread and shares nothing. The same definition, policy entry, seed and replication give the same
+ * records, byte for byte.
+ */
+#ifndef OFFSIM_MODELS_WORLD_H
+#define OFFSIM_MODELS_WORLD_H
+
+#include "models/defs.h"
+#include "models/record.h"
+#include "sim/sim.h"
+
+struct world;
+struct run_setup {
+  const struct world_def *def;                          /* must outlive the world */
+  const struct policy_def *policy;                      /* NULL: only tasks with a single plan */
+  uint64_t seed, replication;
+  struct sink sink;
+  uint64_t shuffle_ties;                                /* test mode; 0 = off */
+};
+
+/* NULL after adding to err: a plug-in that does not load, a feature that is not known, memory beyond the limit. */
+struct world *world_new(const struct run_setup *, struct err *);
+void world_free(struct world *);
+/* Run to the horizon and settle what is left. False when a plug-in misbehaved. *summary stays valid until world_free. */
+bool world_run(struct world *, struct run_summary *, struct err *) MUST_USE;
+struct sim *world_sim(const struct world *);
+/* Bytes that a world of this definition would need before its first request: refuse what cannot fit. */
+double world_bytes_estimate(const struct world_def *);
+
+#endif
