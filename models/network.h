@@ -1,0 +1,52 @@
+/* network.h: links in use: transfers of bytes over the hops of a route.
+ *
+ * A route comes from models/topology.c: route(from, to, now). A message crosses its hops one after the other, whole
+ * (store and forward): at each hop it waits for its share of the rate, then for the latency. A hop that takes no time
+ * costs no event.
+ */
+#ifndef OFFSIM_MODELS_NETWORK_H
+#define OFFSIM_MODELS_NETWORK_H
+
+#include "models/defs.h"
+#include "models/record.h"
+#include "models/share.h"
+#include "sim/rng.h"
+#include "sim/sim.h"
+
+enum { MAX_HOPS = 8 };
+struct hop { uint16_t link; bool down; };               /* down: from the link's b to its a */
+struct route { uint8_t n; bool reachable; struct hop hop[MAX_HOPS]; uint64_t zones; double latency_mean_s; };
+
+/* An end of a transfer: a member of a place. */
+struct endpoint { uint16_t place; uint32_t member; };
+
+/* ---- topology.c --------------------------------------------------------------------------------------------------- */
+struct topology;
+struct topology *topology_new(const struct world_def *, struct err *);  /* shortest mean latency between places */
+void topology_free(struct topology *);
+const struct route *route(const struct topology *, struct endpoint from, struct endpoint to, sim_time now);
+/* The member of an edge place that a device is attached to (static: device index modulo members), and that place. */
+struct endpoint attachment(const struct topology *, struct endpoint device, sim_time now);
+
+/* ---- network.c ---------------------------------------------------------------------------------------------------- */
+struct network;
+struct transfer;
+/* Called when the last byte is there; the transfer is gone afterwards. */
+typedef void transfer_done_fn(struct sim *, void *subject);
+struct transfer_cost { double device_j, network_j, usd; };
+
+struct network *network_new(struct sim *, const struct world_def *, const struct topology *, const struct rng_root *, const struct sink *);
+void network_free(struct network *);
+/* Move bytes from one end to the other. Calls done(sim, subject) at once, before returning, when it takes no time.
+ * `key` names the draw of latency: rng of (link name, key). Costs are known at the start and returned in *cost.
+ * NULL when done was called at once. */
+struct transfer *network_send(struct network *, struct endpoint from, struct endpoint to, double bytes, uint64_t key,
+                              struct transfer_record template_, transfer_done_fn *, void *subject, struct transfer_cost *cost);
+void network_cancel(struct network *, struct transfer *);
+/* One-way latency without load (a stream's tokens): drawn by the same key. */
+double network_latency_s(struct network *, struct endpoint from, struct endpoint to, uint64_t key);
+/* Mean time to move bytes over an idle route, for estimates: sum of mean latency and bytes/rate. */
+double network_idle_s(const struct network *, struct endpoint from, struct endpoint to, double bytes);
+uint32_t network_active(const struct network *, int link);
+
+#endif

@@ -1,0 +1,74 @@
+/* station.h: one member of a place: its servers, its queue, its meters.
+ *
+ * A job enters and comes out by callback: started (left the queue), first (first output: token service only), done.
+ * A job may leave at any time before done (timeout, cancellation). The station knows nothing of requests: the job is
+ * embedded in the attempt. Service demand is given on entry and never drawn here.
+ */
+#ifndef OFFSIM_MODELS_STATION_H
+#define OFFSIM_MODELS_STATION_H
+
+#include "models/defs.h"
+#include "models/share.h"
+#include "sim/sim.h"
+#include "sim/stat.h"
+
+struct station;
+
+/* What a job asks for. time_s: seconds of one server (roofline, distribution). Tokens: prompt and output, with cost. */
+struct demand {
+  double time_s;                                        /* when cost is NULL */
+  const struct token_cost *cost; double tok_in, tok_out;
+  double size_s;                                        /* SRPT: true or estimated service time */
+  int priority; sim_time deadline;                      /* PRIORITY; EDF */
+};
+
+/* Embedded in an attempt; zeroed before entering. Private to station.c but for what is read after done:
+ * wait_ns in the queue, served_ns in service (wall), slot_s slot-seconds used (its share of energy and money),
+ * batch_seen running requests at its start. */
+struct job {
+  struct share_user user;
+  struct job *next, *previous;
+  double key, left_s;
+  sim_time entered, started, since, wait_ns, served_ns;
+  double slot_s, tok_in, tok_out;
+  event_id event;
+  const struct token_cost *cost;
+  uint32_t heap_index, batch_seen;
+  uint8_t state, priority_class;
+};
+
+/* Callbacks, one set per world: context is the world. */
+struct station_events {
+  void (*started)(struct sim *, struct job *);          /* may fire inside station_enter; preempted jobs start again silently */
+  void (*first)(struct sim *, struct job *);            /* first token */
+  void (*done)(struct sim *, struct job *);
+};
+
+/* Stations of one place come as an array and are cheap while idle. `kv_cap`, `max_batch` come from the cost of the
+ * jobs. Memory belongs to the caller's arena but for queues that grow. */
+struct station *stations_new(struct sim *, const struct place_def *, const struct world_def *, const struct station_events *, uint64_t count);
+void stations_free(struct station *, uint64_t count);
+struct station *station_nth(struct station *, uint64_t i);
+size_t station_bytes(void);
+
+enum entry { ENTERED, BLOCKED };
+enum entry station_enter(struct station *, struct sim *, struct job *, const struct demand *);
+void station_leave(struct station *, struct sim *, struct job *);
+
+uint32_t station_queue(const struct station *);         /* waiting */
+uint32_t station_busy(const struct station *);          /* slots in use; running requests for token service */
+uint32_t station_in_system(const struct station *);
+/* Forget the past at the end of the warm-up; the whole-run meters go on. */
+void station_open_window(struct station *, sim_time now);
+
+/* Meters over the window [open, now], and over the whole run where named so. */
+struct station_meters {
+  double busy_slot_s, in_system_s, queue_s;             /* areas over the window */
+  double run_busy_slot_s, run_server_busy_s;            /* whole run; server_busy: busy slots / slots per server */
+  uint64_t arrived, blocked, completed;                 /* window */
+  double wait_s_sum; uint64_t waits;                    /* window: of jobs that entered in it and started */
+  double batch_sum; uint64_t batches;
+};
+void station_meters(const struct station *, sim_time now, struct station_meters *);
+
+#endif
