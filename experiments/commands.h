@@ -1,0 +1,23 @@
+/* commands.h: the subcommands. Each parses its own arguments and returns an exit code (sim/err.h). argv[0] is its name. */
+#ifndef OFFSIM_EXPERIMENTS_COMMANDS_H
+#define OFFSIM_EXPERIMENTS_COMMANDS_H
+
+int cmd_new(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_describe(int argc, char **argv);
+int cmd_schema(int argc, char **argv);
+int cmd_presets(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_rerun(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_plot(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
+int cmd_validate(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+
+#endif
