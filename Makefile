@@ -37,6 +37,7 @@ BUILTIN  := $(POLICIES:policies/%.c=$(BUILD)/policies/%.o)
 PLUGINS  := $(POLICIES:policies/%.c=$(BUILD)/policies/%.so)
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*.c)))
 
+.DEFAULT_GOAL := all
 .PHONY: all help demo check check-long bench asan ubsan install uninstall deps deps-check clean distclean units
 .SECONDARY:
 all: $(BUILD)/offsim $(PLUGINS) ## build the program and the policies as plug-ins
@@ -63,10 +64,11 @@ $(BUILD)/policies/builtins.c: $(POLICIES) Makefile | $(BUILD)/config.mk
 $(BUILD)/policies/builtins.o: $(BUILD)/policies/builtins.c
 	$(CC) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/liboffsim.a: $(OBJECTS) $(BUILTIN) $(BUILD)/policies/builtins.o
+BUILTINS := $(if $(wildcard policies/offsim_policy.h),$(BUILD)/policies/builtins.o)
+$(BUILD)/liboffsim.a: $(OBJECTS) $(BUILTIN) $(BUILTINS)
 	@rm -f $@ && ar rcs $@ $^
 $(BUILD)/offsim: $(BUILD)/experiments/main.o $(BUILD)/liboffsim.a
-	$(CC) $(LDFLAGS) -o $@ $(BUILD)/experiments/main.o -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
+	$(CC) $(LDFLAGS) -Wl,--warn-unresolved-symbols -o $@ $(BUILD)/experiments/main.o -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/liboffsim.a

@@ -1,0 +1,136 @@
+/* main.c: the command line: one row a subcommand.
+ *
+ * The rows are weak: a build without a room still links, and lists only what it has.
+ */
+#include "experiments/commands.h"
+#include "experiments/version.h"
+#include "sim/err.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#pragma weak cmd_new
+#pragma weak cmd_check
+#pragma weak cmd_describe
+#pragma weak cmd_schema
+#pragma weak cmd_presets
+#pragma weak cmd_run
+#pragma weak cmd_rerun
+#pragma weak cmd_export
+#pragma weak cmd_compare
+#pragma weak cmd_inspect
+#pragma weak cmd_plot
+#pragma weak cmd_report
+#pragma weak cmd_trace
+#pragma weak cmd_policy
+#pragma weak cmd_validate
+#pragma weak cmd_bench
+#pragma weak cmd_doctor
+/* The linear algebra library behind igraph: more than one thread would start workers in every process. */
+void openblas_set_num_threads(int);
+#pragma weak openblas_set_num_threads
+
+struct command { const char *name, *arguments, *doc; int (*call)(int, char **); };
+
+static const struct command commands[] = {
+  {"new", "[--from NAME] FILE", "start a scenario file from a shipped one", cmd_new},
+  {"check", "FILE [--resolved]", "read a scenario and report every problem in it", cmd_check},
+  {"describe", "[KEY | metric.NAME | preset.NAME]", "explain a scenario key, a metric or a preset", cmd_describe},
+  {"schema", "", "JSON Schema of scenario files, for editors", cmd_schema},
+  {"presets", "[--audit]", "numbers with source, year and grade", cmd_presets},
+  {"run", "FILE [options]", "run a scenario: every policy on the same random numbers", cmd_run},
+  {"compare", "DIR... [--baseline P] [--by class|place|variant] [--metric M] [--pareto]",
+   "policies against each other, with paired intervals", cmd_compare},
+  {"inspect", "DIR [--class C] [--policy P] [--tail p99] [--request ID]", "where one request or a tail spent its time",
+   cmd_inspect},
+  {"rerun", "DIR --run ID --trace full", "do one run of a folder again, with its trace", cmd_rerun},
+  {"export", "DIR [--csv|--jsonl]", "all metrics of all runs as text", cmd_export},
+  {"plot", "DIR --kind K", "one figure, with its script and data beside it", cmd_plot},
+  {"report", "DIR", "one self-contained page: DIR/report.html", cmd_report},
+  {"trace", "FILE [--fit -o PRESET.yaml]", "describe a workload trace, or fit a preset to it", cmd_trace},
+  {"policy", "list", "the policies that this build has", cmd_policy},
+  {"validate", "[SUITE] [--quick] [--seed S]", "check the models against closed forms", cmd_validate},
+  {"doctor", "[DIR]", "what this machine offers, and what is in the way", cmd_doctor},
+  {"bench", "[--format json]", "speed of the engine, in CPU time", cmd_bench},
+};
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *out)
+{
+  fprintf(out, "offsim: a simulator of compute offloading\n\nusage: offsim COMMAND [arguments]; `offsim COMMAND --help`\n\n");
+  for (int i = 0; i < N_COMMANDS; i++)
+    if (commands[i].call)
+      fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].doc);
+  fprintf(out, "\n  offsim --version | offsim help [COMMAND]\n");
+}
+
+static const struct command *find_command(const char *name)
+{
+  for (int i = 0; i < N_COMMANDS; i++)
+    if (commands[i].call && strcmp(commands[i].name, name) == 0)
+      return &commands[i];
+  return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+  const char *names[N_COMMANDS];
+  size_t n = 0;
+  for (int i = 0; i < N_COMMANDS; i++)
+    if (commands[i].call)
+      names[n++] = commands[i].name;
+  const char *near = nearest(name, names, n);
+  fprintf(stderr, "offsim: error: unknown command '%s'", name);
+  if (near)
+    fprintf(stderr, "; did you mean '%s'?", near);
+  fprintf(stderr, "\n(`offsim help` lists the commands)\n");
+  return EXIT_USER;
+}
+
+static int help(int argc, char **argv)
+{
+  if (argc < 3) {
+    print_help(stdout);
+    return EXIT_OK;
+  }
+  const struct command *c = find_command(argv[2]);
+  if (!c)
+    return unknown_command(argv[2]);
+  printf("usage: offsim %s %s\n%s\n", c->name, c->arguments, c->doc);
+  return EXIT_OK;
+}
+
+/* A full disk behind stdout must not look like success. */
+static int close_output(int code)
+{
+  if (fflush(stdout) == 0 && !ferror(stdout))
+    return code;
+  fprintf(stderr, "offsim: error: cannot write to standard output\n");
+  return code == EXIT_OK ? EXIT_SYSTEM : code;
+}
+
+static int dispatch(int argc, char **argv)
+{
+  const char *name = argv[1];
+  if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+    version_print(stdout);
+    return EXIT_OK;
+  }
+  if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+    return help(argc, argv);
+  const struct command *c = find_command(name);
+  return c ? c->call(argc - 1, argv + 1) : unknown_command(name);
+}
+
+int main(int argc, char **argv)
+{
+  signal(SIGPIPE, SIG_IGN);             /* a closed pipe is a write error, not a death */
+  if (openblas_set_num_threads)
+    openblas_set_num_threads(1);
+  if (argc < 2) {
+    print_help(stderr);
+    return EXIT_USER;
+  }
+  return close_output(dispatch(argc, argv));
+}
