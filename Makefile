@@ -64,7 +64,7 @@ $(BUILD)/policies/builtins.c: $(POLICIES) Makefile | $(BUILD)/config.mk
 $(BUILD)/policies/builtins.o: $(BUILD)/policies/builtins.c
 	$(CC) $(CFLAGS) -c -o $@ $<
 
-BUILTINS := $(if $(wildcard policies/offsim_policy.h),$(BUILD)/policies/builtins.o)
+BUILTINS := $(BUILD)/policies/builtins.o
 $(BUILD)/liboffsim.a: $(OBJECTS) $(BUILTIN) $(BUILTINS)
 	@rm -f $@ && ar rcs $@ $^
 $(BUILD)/offsim: $(BUILD)/experiments/main.o $(BUILD)/liboffsim.a

@@ -1,11 +1,6 @@
 #include "experiments/version.h"
 #include "experiments/model_version.h"
-#if __has_include("policies/offsim_policy.h")
 #include "policies/offsim_policy.h"
-#endif
-
-#define TEXT_OF(x) #x
-#define TEXT(x) TEXT_OF(x)
 
 const char *version_text(void) { return OFFSIM_VERSION; }
 const char *version_git(void) { return OFFSIM_GIT; }
@@ -21,17 +16,15 @@ const char *version_compiler(void)
 #endif
 }
 
-const char *version_abi(void)
+int version_abi(char *out, size_t size)
 {
-#if defined OFFSIM_ABI_MAJOR && defined OFFSIM_ABI_MINOR
-  return TEXT(OFFSIM_ABI_MAJOR) "." TEXT(OFFSIM_ABI_MINOR);
-#else
-  return "none";
-#endif
+  return snprintf(out, size, "%u.%u", OFFSIM_ABI_MAJOR, OFFSIM_ABI_MINOR);
 }
 
 void version_print(FILE *out)
 {
-  fprintf(out, "offsim %s (policy ABI %s, model version %d)\n%s, %s, %s\n", version_text(), version_abi(),
+  char abi[16];
+  version_abi(abi, sizeof abi);
+  fprintf(out, "offsim %s (policy ABI %s, model version %d)\n%s, %s, %s\n", version_text(), abi,
           OFFSIM_MODEL_VERSION, version_git(), version_compiler(), version_flags());
 }

@@ -9,7 +9,7 @@ const char *version_git(void);
 const char *version_compiler(void);
 const char *version_flags(void);
 const char *version_prefix(void);       /* where `make install` puts things */
-const char *version_abi(void);          /* of policies: "0.1" */
+int version_abi(char *out, size_t size);/* of policies: "0.1" */
 void version_print(FILE *);
 
 #endif
