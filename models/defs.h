@@ -166,17 +166,26 @@ struct trace_def {
   double spread_ties_s;                                 /* rows of one timestamp are spread evenly over this; 0 = kept */
   enum trace_at_end at_end;
   enum trace_replicate replicate; double block_s, window_s, keep_share;
+  const struct trace_table *table;                      /* trace_load, once, before runs; NULL: each source reads the file */
 };
 
-/* A fitted workload (offsim trace --fit): rate a minute, inter-arrival gamma with the burstiness, joint rows of the
- * columns' quantile grid through a Gaussian copula. */
+/* A fitted workload (offsim trace --fit; the preset's keys are described in models/workload.h). Statistics, no data.
+ *
+ * When: Lambda(t), the integral of the rate (constant in each bin), makes operational time; gaps there have mean 1 and
+ * the quantile grid `gap` (n_gap 0: gamma with the given scv). What: the rows are cut into strata by the first column;
+ * the shares of the strata follow time (one `mix` each mix_s); in a stratum each column has its own quantile grid and
+ * the columns' normal scores the correlation whose lower factor is `cholesky`. Grids are linear between their points. */
 struct workload_fit {
-  const char *name, *source; int year; const char *grade;
-  int n_minutes; const double *rate_per_s;              /* per minute, repeated at the end */
-  double interarrival_scv;                              /* within a minute, after removing the rate */
-  int n_columns; const char *const *column;
-  int n_quantiles; const double *const *quantile;       /* [column][k], k/(n-1) quantiles */
-  const double *cholesky;                               /* n_columns^2, row major: lower factor of the normal scores' correlation */
+  const char *name, *source, *licence, *grade; int year;
+  double span_s;                                        /* of the original; then it repeats */
+  double bin_s; int n_bins; const double *rate_per_s;   /* the last bin ends with the span */
+  double interarrival_scv;                              /* in operational time */
+  int n_gap; const double *gap_probability, *gap;       /* probability 0 = first, 1 = last */
+  int n_columns; const char *const *column; const bool *whole;  /* whole: values are rounded to integers */
+  int n_strata; double mix_s; int n_mixes; const double *mix;   /* [mix][stratum], each row sums to 1 */
+  int n_quantiles; const double *probability;           /* 0 = first ... 1 = last */
+  const double *quantile;                               /* [stratum][column][k] */
+  const double *cholesky;                               /* [column][column], lower */
 };
 
 struct arrivals_def {
@@ -245,6 +254,7 @@ struct policy_def {
 struct place_def place_def_default(void);
 struct link_def link_def_default(void);
 struct class_def class_def_default(void);
+struct trace_def trace_def_default(void);
 struct task_def task_def_default(void);
 struct telemetry_def telemetry_def_default(void);
 struct horizon_def horizon_def_default(void);
