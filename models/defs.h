@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MAX_TASKS = 32, MAX_PLANS = 1024, MAX_ATTRIBUTES = 32, MAX_ZONES = 64, MAX_PLACES = 4096, NONE = -1 };
+enum { MAX_TASKS = 32, MAX_PLANS = 1024, MAX_ATTRIBUTES = 32, MAX_ZONES = 64, MAX_PLACES = 4096, NONE = -1, NO_VARIANT = 255 };
 
 enum tier { TIER_DEVICE, TIER_EDGE, TIER_CLOUD };
 
@@ -121,7 +121,8 @@ struct work_def {
   double noise_sigma;                                   /* log-normal factor of mean 1 on ROOFLINE and TOKENS; 0 = none */
 };
 
-/* One thing that a decision may choose: a place (all members: the place's dispatch picks; or one member) and variant. */
+/* One thing that a decision may choose: a place (all members: the place's dispatch picks; or one member) and variant.
+ * `variant` counts in the task's own list (0 when the task has none); records carry the world's number, NO_VARIANT if none. */
 enum place_word { WORD_ORIGIN, WORD_NEAREST, WORD_PLACE, WORD_MEMBER };
 struct plan_def { enum place_word word; int place; uint64_t member; int variant; const char *label; };
 

@@ -12,7 +12,7 @@ enum stream_purpose {
   STREAM_ATTRIBUTES,            /* class name, request id */
   STREAM_ORIGIN,                /* class name, request id: which device asks */
   STREAM_SERVICE,               /* request id, stream_entity(task, variant, attempt) */
-  STREAM_LATENCY,               /* link name, request id ^ stream_entity(task, attempt, direction) << 40 */
+  STREAM_LATENCY,               /* link name, request id mixed with (task, attempt, direction) */
   STREAM_API,                   /* place name, request id with task and attempt */
   STREAM_HARDWARE,              /* place name, member */
   STREAM_TELEMETRY,             /* place name, report number */

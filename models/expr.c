@@ -1,0 +1,50 @@
+/* expr.c: evaluation of a compiled expression on a small stack. An attribute that is not known is NaN, and so is all
+ * that depends on it: min and max pass NaN on, unlike fmin and fmax. */
+#include "models/expr.h"
+#include "sim/check.h"
+#include <math.h>
+
+static double smaller(double a, double b) { return isnan(a) || a < b ? a : b; }
+static double larger(double a, double b) { return isnan(a) || a > b ? a : b; }
+
+static double combine(enum expr_kind kind, double a, double b)
+{
+  switch (kind) {
+  case EXPR_ADD: return a + b;
+  case EXPR_SUBTRACT: return a - b;
+  case EXPR_MULTIPLY: return a * b;
+  case EXPR_DIVIDE: return a / b;
+  case EXPR_MIN: return smaller(a, b);
+  case EXPR_MAX: return larger(a, b);
+  default: sim_assert(!"an operator of two operands");
+  }
+}
+
+double expr_value(const struct expr *e, const double *attribute)
+{
+  if (e->n == 0) return 0;
+  if (e->n == 1 && e->op->kind == EXPR_NUMBER) return e->op->number;
+  double stack[EXPR_STACK];
+  int depth = 0;
+  for (const struct expr_op *o = e->op; o < e->op + e->n; o++) {
+    if (o->kind <= EXPR_ATTRIBUTE) {
+      sim_assert(depth < EXPR_STACK);
+      stack[depth++] = o->kind == EXPR_NUMBER ? o->number : attribute[o->attribute];
+    } else if (o->kind == EXPR_NEGATE) {
+      sim_assert(depth >= 1);
+      stack[depth - 1] = -stack[depth - 1];
+    } else {
+      sim_assert(depth >= 2);
+      depth--;
+      stack[depth - 1] = combine(o->kind, stack[depth - 1], stack[depth]);
+    }
+  }
+  sim_assert(depth == 1);
+  return stack[0];
+}
+
+struct expr expr_number(const struct expr_op *storage_of_one)
+{
+  sim_assert(storage_of_one->kind == EXPR_NUMBER);
+  return (struct expr){ .n = 1, .op = storage_of_one };
+}
