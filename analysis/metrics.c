@@ -1,0 +1,431 @@
+/* metrics.c: what a run's records add up to.
+ *
+ * Means are ratios of exact sums: times are added as integer nanoseconds in 128 bits. A latency quantile counts a
+ * request that failed or was censored as infinite (order statistic of rank ceil(q n)): ten requests of which one
+ * failed have p99 = infinity and p90 = the ninth. The phases of a request's attempts wait in a small table, keyed by
+ * request, until the request itself settles, so that queue, network and service means are of completed requests, all
+ * their attempts counted: the same cohort as latency_mean_s.
+ */
+#include "analysis/metrics.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_PARTS = 3, TABLE_START = 1024 };
+enum part { PART_QUEUE, PART_NETWORK, PART_SERVICE };
+static const double NS = 1e-9;
+typedef __int128 sum_ns;
+
+/* Sums over measured requests: one tally a class; the whole run is their sum. */
+struct tally {
+  uint64_t requests, completed, censored, slo_asked, slo_met, good, offloaded, cold;
+  uint64_t first_tokens, first_token_lost, streams;
+  sum_ns latency_ns, ttft_ns, part_ns[N_PARTS];
+  double tpot_s, quality, energy_device_j, energy_direct_j, cost_usd, reward;
+  struct quantiles *latency_s, *ttft_s;
+};
+
+/* Attempts settled, request still open. request + 1, so that 0 means empty; linear probing. */
+struct waiting { uint64_t key; int64_t part_ns[N_PARTS]; };
+struct waiting_table { struct waiting *slot; uint64_t mask, used; };
+
+/* Fairness looks at devices: sum of latencies and number of completed requests of each. */
+struct device { double latency_s; uint64_t n; };
+struct devices { struct device *device; size_t n; };
+
+struct metrics {
+  struct metrics_setup setup;
+  struct tally *klass, whole;
+  struct devices *origin;
+  struct waiting_table table;
+  uint64_t settled;                                     /* measured or not: what the whole run's ledgers paid for */
+  const struct run_summary *summary;
+  struct metric_value *value; size_t n_values, capacity;
+};
+
+static void *must_calloc(size_t n, size_t size) {
+  void *p = calloc(n ? n : 1, size);
+  if (!p) abort();
+  return p;
+}
+
+/* ---- attempts waiting for their request -------------------------------------------------------------------------- */
+
+static uint64_t slot_of(uint64_t key, uint64_t mask) { return (key * 0x9E3779B97F4A7C15u >> 32) & mask; }
+
+static struct waiting *table_find(struct waiting_table *t, uint64_t key) {
+  uint64_t i = slot_of(key, t->mask);
+  while (t->slot[i].key && t->slot[i].key != key) i = (i + 1) & t->mask;
+  return &t->slot[i];
+}
+
+static void table_grow(struct waiting_table *t) {
+  struct waiting_table bigger = {must_calloc(2 * (t->mask + 1), sizeof *t->slot), 2 * t->mask + 1, t->used};
+  for (uint64_t i = 0; i <= t->mask; i++)
+    if (t->slot[i].key) *table_find(&bigger, t->slot[i].key) = t->slot[i];
+  free(t->slot);
+  *t = bigger;
+}
+
+static struct waiting *table_get(struct waiting_table *t, uint64_t request) {
+  struct waiting *w = table_find(t, request + 1);
+  if (w->key) return w;
+  if (2 * ++t->used > t->mask) {
+    table_grow(t);
+    w = table_find(t, request + 1);
+  }
+  w->key = request + 1;
+  return w;
+}
+
+/* Remove by moving later members of the same run back (Knuth 6.4, algorithm R). */
+static void table_remove(struct waiting_table *t, struct waiting *w) {
+  uint64_t hole = (uint64_t)(w - t->slot), i = hole;
+  for (;;) {
+    i = (i + 1) & t->mask;
+    if (!t->slot[i].key) break;
+    uint64_t home = slot_of(t->slot[i].key, t->mask);
+    if (((i - home) & t->mask) < ((i - hole) & t->mask)) continue;
+    t->slot[hole] = t->slot[i];
+    hole = i;
+  }
+  memset(&t->slot[hole], 0, sizeof *t->slot);
+  t->used--;
+}
+
+void metrics_attempt(struct metrics *m, const struct attempt_record *a) {
+  if (!a->measured) return;
+  struct waiting *w = table_get(&m->table, a->request);
+  w->part_ns[PART_QUEUE] += a->phase_ns[PHASE_QUEUE];
+  w->part_ns[PART_NETWORK] += a->phase_ns[PHASE_UPLINK] + a->phase_ns[PHASE_DOWNLINK];
+  w->part_ns[PART_SERVICE] += a->phase_ns[PHASE_SERVE];
+}
+
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
+
+static void add_device(struct metrics *m, const struct request_record *r, double latency_s) {
+  struct devices *d = &m->origin[r->origin];
+  if (r->device >= d->n) {
+    size_t n = d->n ? d->n : 16;
+    while (n <= r->device) n *= 2;
+    struct device *grown = realloc(d->device, n * sizeof *grown);
+    if (!grown) abort();
+    memset(grown + d->n, 0, (n - d->n) * sizeof *grown);
+    *d = (struct devices){grown, n};
+  }
+  d->device[r->device].latency_s += latency_s;
+  d->device[r->device].n++;
+}
+
+static void add_tokens(struct tally *t, const struct request_record *r, bool completed) {
+  if (r->first_token_ns < 0) {
+    t->first_token_lost += !completed;
+    return;
+  }
+  int64_t ttft_ns = r->first_token_ns - r->arrived_ns;
+  t->first_tokens++;
+  t->ttft_ns += ttft_ns;
+  quantiles_add(t->ttft_s, (double)ttft_ns * NS);
+  if (completed && r->tokens > 1) {
+    t->streams++;
+    t->tpot_s += (double)(r->completed_ns - r->first_token_ns) * NS / (r->tokens - 1);
+  }
+}
+
+static void add_completed(struct metrics *m, struct tally *t, const struct request_record *r, bool has_slo) {
+  int64_t latency_ns = r->completed_ns - r->arrived_ns;
+  double latency_s = (double)latency_ns * NS;
+  t->completed++;
+  t->latency_ns += latency_ns;
+  t->good += !has_slo || r->slo_met;
+  quantiles_add(t->latency_s, latency_s);
+  add_device(m, r, latency_s);
+}
+
+/* Take the attempts' phases out of the table; they count when the request completed. */
+static void add_parts(struct metrics *m, struct tally *t, const struct request_record *r, bool completed) {
+  struct waiting *w = table_find(&m->table, r->request + 1);
+  if (!w->key) return;
+  if (completed)
+    for (int p = 0; p < N_PARTS; p++) t->part_ns[p] += w->part_ns[p];
+  table_remove(&m->table, w);
+}
+
+void metrics_request(struct metrics *m, const struct request_record *r) {
+  m->settled++;
+  if (!r->measured) return;
+  struct tally *t = &m->klass[r->klass];
+  bool completed = r->status == STATUS_COMPLETED || r->status == STATUS_ANSWERED;
+  bool has_slo = m->setup.slo_e2e_s[r->klass] > 0 || m->setup.slo_ttft_s[r->klass] > 0;
+  t->requests++;
+  t->censored += r->status == STATUS_CENSORED;
+  t->slo_asked += has_slo;
+  t->slo_met += has_slo && r->slo_met;
+  t->offloaded += r->offloaded != 0;
+  t->cold += r->cold != 0;
+  t->quality += r->quality;
+  t->energy_device_j += r->energy_device_j;
+  t->energy_direct_j += r->energy_direct_j;
+  t->cost_usd += r->cost_usd;
+  t->reward += r->reward;
+  if (completed) add_completed(m, t, r, has_slo);
+  else quantiles_add(t->latency_s, INFINITY);
+  add_tokens(t, r, completed);
+  add_parts(m, t, r, completed);
+}
+
+/* ---- one metric: one function and one row ------------------------------------------------------------------------ */
+
+static double ratio(double a, double b) { return b > 0 ? a / b : NAN; }
+static double per_request(const struct tally *t, double x) { return ratio(x, (double)t->requests); }
+static double per_completed_s(const struct tally *t, sum_ns x) { return ratio((double)x * NS, (double)t->completed); }
+
+#define OF_TALLY(name, expression) \
+  static double name(const struct metrics *m, const struct tally *t) { (void)m; return (expression); }
+OF_TALLY(requests, (double)t->requests)
+OF_TALLY(completed, (double)t->completed)
+OF_TALLY(failed_ratio, per_request(t, (double)(t->requests - t->completed)))
+OF_TALLY(censored_ratio, per_request(t, (double)t->censored))
+OF_TALLY(goodput, ratio((double)t->good, m->summary->window_s))
+OF_TALLY(slo_attainment, ratio((double)t->slo_met, (double)t->slo_asked))
+OF_TALLY(latency_mean, per_completed_s(t, t->latency_ns))
+OF_TALLY(latency_p50, quantile_of(t->latency_s, .50))
+OF_TALLY(latency_p95, quantile_of(t->latency_s, .95))
+OF_TALLY(latency_p99, quantile_of(t->latency_s, .99))
+OF_TALLY(queue_wait_mean, per_completed_s(t, t->part_ns[PART_QUEUE]))
+OF_TALLY(network_mean, per_completed_s(t, t->part_ns[PART_NETWORK]))
+OF_TALLY(service_mean, per_completed_s(t, t->part_ns[PART_SERVICE]))
+OF_TALLY(ttft_mean, ratio((double)t->ttft_ns * NS, (double)t->first_tokens))
+OF_TALLY(ttft_p99, t->first_tokens ? quantile_of(t->ttft_s, .99) : NAN)
+OF_TALLY(tpot_mean, ratio(t->tpot_s, (double)t->streams))
+OF_TALLY(cost_direct, per_request(t, 1000 * t->cost_usd))
+OF_TALLY(energy_device, per_request(t, t->energy_device_j))
+OF_TALLY(energy_direct, per_request(t, t->energy_direct_j))
+OF_TALLY(quality_mean, per_request(t, t->quality))
+OF_TALLY(offload_ratio, per_request(t, (double)t->offloaded))
+OF_TALLY(cold_start_ratio, per_request(t, (double)t->cold))
+OF_TALLY(cost_objective, per_request(t, -t->reward))
+OF_TALLY(zone_violations, (double)m->summary->zone_violations)
+/* Total = direct of the cohort + the whole run's residual, spread over all requests of the run. */
+OF_TALLY(cost_total, cost_direct(m, t) +
+         ratio(1000 * (m->summary->cost_total_usd - m->summary->cost_direct_usd), (double)m->settled))
+OF_TALLY(energy_total, energy_direct(m, t) +
+         ratio(m->summary->energy_total_j - m->summary->energy_direct_j, (double)m->settled))
+
+/* Mean latency of each device with a completed request; caller frees. */
+static double *device_means(const struct metrics *m, size_t *n) {
+  size_t most = 0;
+  for (int o = 0; o < m->setup.n_places; o++) most += m->origin[o].n;
+  double *mean = must_calloc(most, sizeof *mean);
+  *n = 0;
+  for (int o = 0; o < m->setup.n_places; o++)
+    for (size_t i = 0; i < m->origin[o].n; i++) {
+      const struct device *d = &m->origin[o].device[i];
+      if (d->n) mean[(*n)++] = d->latency_s / (double)d->n;
+    }
+  return mean;
+}
+
+/* (sum x)^2 / (n sum x^2) over the devices' mean latencies (Jain, Chiu, Hawe 1984); 1 = all alike. */
+static double jain(const struct metrics *m, const struct tally *t) {
+  (void)t;
+  size_t n;
+  double *x = device_means(m, &n), sum = 0, squares = 0;
+  for (size_t i = 0; i < n; i++) sum += x[i], squares += x[i] * x[i];
+  free(x);
+  return ratio(sum * sum, (double)n * squares);
+}
+
+static int descending(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x < y) - (x > y);
+}
+
+static double worst_decile(const struct metrics *m, const struct tally *t) {
+  (void)t;
+  size_t n;
+  double *x = device_means(m, &n), sum = 0;
+  size_t worst = (n + 9) / 10;
+  qsort(x, n, sizeof *x, descending);
+  for (size_t i = 0; i < worst; i++) sum += x[i];
+  free(x);
+  return ratio(sum, (double)worst);
+}
+
+#define OF_PLACE(name, expression) \
+  static double place_##name(const struct place_summary *p) { return (expression); }
+OF_PLACE(utilization, p->utilization)
+OF_PLACE(in_system, p->in_system_mean)
+OF_PLACE(queue_length, p->queue_length_mean)
+OF_PLACE(queue_wait, p->queue_wait_mean_s)
+OF_PLACE(batch_size, p->batch_size_mean)
+OF_PLACE(blocked, p->blocked_ratio)
+OF_PLACE(arrived, (double)p->arrived)
+OF_PLACE(energy, p->energy_j)
+OF_PLACE(cost, p->cost_usd)
+
+typedef double tally_fn(const struct metrics *, const struct tally *);
+typedef double place_fn(const struct place_summary *);
+struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
+
+#define BOTH true, false
+#define RUN false, false
+#define EVERY true, true
+#define PLACE false, true
+/* name, unit, meaning, better, per class and per place, function of a tally, function of a place */
+#define METRICS(ROW) \
+  ROW("requests", "1", "requests of the cohort", 0, BOTH, requests, NULL) \
+  ROW("completed", "1", "requests answered, fallback answers included", 1, BOTH, completed, NULL) \
+  ROW("failed_ratio", "1", "share of requests that failed or were censored", -1, BOTH, failed_ratio, NULL) \
+  ROW("censored_ratio", "1", "share of requests still open when the run ended", -1, BOTH, censored_ratio, NULL) \
+  ROW("goodput_per_s", "1/s", "requests completed within their SLO, per second of the window", 1, BOTH, goodput, NULL) \
+  ROW("slo_attainment", "1", "share of requests of classes with an SLO that met it", 1, BOTH, slo_attainment, NULL) \
+  ROW("latency_mean_s", "s", "arrival to last byte at the user, mean of completed requests", \
+      -1, BOTH, latency_mean, NULL) \
+  ROW("latency_p50_s", "s", "median latency; failed requests rank as infinite", -1, BOTH, latency_p50, NULL) \
+  ROW("latency_p95_s", "s", "95th percentile of latency; failed requests rank as infinite", \
+      -1, BOTH, latency_p95, NULL) \
+  ROW("latency_p99_s", "s", "99th percentile of latency; failed requests rank as infinite", \
+      -1, BOTH, latency_p99, NULL) \
+  ROW("queue_wait_mean_s", "s", "time in queues: sum per completed request; of a place: mean of its attempts", \
+      -1, EVERY, queue_wait_mean, place_queue_wait) \
+  ROW("network_mean_s", "s", "time in uplinks and downlinks, all attempts, mean of completed requests", \
+      -1, BOTH, network_mean, NULL) \
+  ROW("service_mean_s", "s", "time in service, all attempts, mean of completed requests", \
+      -1, BOTH, service_mean, NULL) \
+  ROW("ttft_mean_s", "s", "arrival to first token at the user, mean of requests that got one", \
+      -1, BOTH, ttft_mean, NULL) \
+  ROW("ttft_p99_s", "s", "99th percentile of time to first token; failed requests rank as infinite", \
+      -1, BOTH, ttft_p99, NULL) \
+  ROW("tpot_mean_s", "s/tok", "time per output token after the first, at the user, mean of requests", \
+      -1, BOTH, tpot_mean, NULL) \
+  ROW("cost_direct_usd_per_1k_requests", "USD/1k", "money caused by the requests' own attempts", \
+      -1, BOTH, cost_direct, NULL) \
+  ROW("cost_total_usd_per_1k_requests", "USD/1k", "direct plus residual money (idle, keep-alive, reserved)", \
+      -1, RUN, cost_total, NULL) \
+  ROW("energy_device_j_per_request", "J", "energy taken from the user's device", -1, BOTH, energy_device, NULL) \
+  ROW("energy_direct_j_per_request", "J", "device, network and server energy caused by the request", \
+      -1, BOTH, energy_direct, NULL) \
+  ROW("energy_total_j_per_request", "J", "direct plus residual energy (idle power)", -1, RUN, energy_total, NULL) \
+  ROW("quality_mean", "1", "quality of the answers; 0 for a failed request", 1, BOTH, quality_mean, NULL) \
+  ROW("offload_ratio", "1", "share of requests with a task away from the device", 0, BOTH, offload_ratio, NULL) \
+  ROW("cold_start_ratio", "1", "share of requests that waited for a cold start", -1, BOTH, cold_start_ratio, NULL) \
+  ROW("zone_violations", "1", "data seen in a zone that its class forbids; always 0 in a correct run", \
+      -1, RUN, zone_violations, NULL) \
+  ROW("jain", "1", "Jain's index of the devices' mean latencies; 1 = all alike", 1, RUN, jain, NULL) \
+  ROW("worst_decile_latency_s", "s", "mean latency of the tenth of the devices that fares worst", \
+      -1, RUN, worst_decile, NULL) \
+  ROW("cost_objective", "1", "mean cost by the scenario's objective: minus the reward", \
+      -1, BOTH, cost_objective, NULL) \
+  ROW("regret", "1", "paired cumulative cost minus a named comparator's", -1, RUN, NULL, NULL) \
+  ROW("utilization", "1", "busy slots / slots, time average", 0, PLACE, NULL, place_utilization) \
+  ROW("in_system_mean", "1", "attempts waiting or in service, time average", -1, PLACE, NULL, place_in_system) \
+  ROW("queue_length_mean", "1", "attempts waiting, time average", -1, PLACE, NULL, place_queue_length) \
+  ROW("batch_size_mean", "1", "running requests seen by a decode step", 0, PLACE, NULL, place_batch_size) \
+  ROW("blocked_ratio", "1", "share of arriving attempts that found the place full", -1, PLACE, NULL, place_blocked) \
+  ROW("attempts", "1", "attempts that arrived at the place", 0, PLACE, NULL, place_arrived) \
+  ROW("energy_j", "J", "energy of the place, idle power included, whole run", -1, PLACE, NULL, place_energy) \
+  ROW("cost_usd", "USD", "cost of the place, residual included, whole run", -1, PLACE, NULL, place_cost)
+
+#define INFO_ROW(name, unit, doc, better, where, tally, place) {{name, unit, doc, better, where}, tally, place},
+#define NAME_ROW(name, ...) name,
+static const struct row rows[] = {METRICS(INFO_ROW)};
+static const char *const names[] = {METRICS(NAME_ROW)};
+enum { N_ROWS = sizeof rows / sizeof *rows };
+
+const struct metric_info *metric_find(const char *name) {
+  for (int i = 0; i < N_ROWS; i++)
+    if (!strcmp(rows[i].info.name, name)) return &rows[i].info;
+  return NULL;
+}
+
+size_t metric_names(const char *const **out) {
+  *out = names;
+  return N_ROWS;
+}
+
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
+
+struct metrics *metrics_new(const struct metrics_setup *setup) {
+  struct metrics *m = must_calloc(1, sizeof *m);
+  m->setup = *setup;
+  m->klass = must_calloc((size_t)setup->n_classes, sizeof *m->klass);
+  m->origin = must_calloc((size_t)setup->n_places, sizeof *m->origin);
+  m->table = (struct waiting_table){must_calloc(TABLE_START, sizeof *m->table.slot), TABLE_START - 1, 0};
+  m->whole.latency_s = quantiles_new();
+  m->whole.ttft_s = quantiles_new();
+  for (int c = 0; c < setup->n_classes; c++) {
+    m->klass[c].latency_s = quantiles_new();
+    m->klass[c].ttft_s = quantiles_new();
+  }
+  return m;
+}
+
+void metrics_free(struct metrics *m) {
+  if (!m) return;
+  for (int c = 0; c < m->setup.n_classes; c++) {
+    quantiles_free(m->klass[c].latency_s);
+    quantiles_free(m->klass[c].ttft_s);
+  }
+  for (int o = 0; o < m->setup.n_places; o++) free(m->origin[o].device);
+  quantiles_free(m->whole.latency_s);
+  quantiles_free(m->whole.ttft_s);
+  free(m->klass);
+  free(m->origin);
+  free(m->table.slot);
+  free(m->value);
+  free(m);
+}
+
+/* A class that streams: its failed requests without a first token rank as infinite. */
+static void settle_first_tokens(struct tally *t) {
+  for (uint64_t i = 0; t->first_tokens && i < t->first_token_lost; i++) quantiles_add(t->ttft_s, INFINITY);
+  t->first_token_lost = 0;
+}
+
+static void tally_add(struct tally *a, const struct tally *b) {
+  a->requests += b->requests, a->completed += b->completed, a->censored += b->censored;
+  a->slo_asked += b->slo_asked, a->slo_met += b->slo_met, a->good += b->good;
+  a->offloaded += b->offloaded, a->cold += b->cold;
+  a->first_tokens += b->first_tokens, a->streams += b->streams;
+  a->latency_ns += b->latency_ns, a->ttft_ns += b->ttft_ns;
+  for (int p = 0; p < N_PARTS; p++) a->part_ns[p] += b->part_ns[p];
+  a->tpot_s += b->tpot_s, a->quality += b->quality, a->cost_usd += b->cost_usd, a->reward += b->reward;
+  a->energy_device_j += b->energy_device_j, a->energy_direct_j += b->energy_direct_j;
+  quantiles_merge(a->latency_s, b->latency_s);
+  quantiles_merge(a->ttft_s, b->ttft_s);
+}
+
+static void put(struct metrics *m, const char *metric, const char *klass, const char *place, double value) {
+  if (m->n_values == m->capacity) {
+    m->capacity = m->capacity ? 2 * m->capacity : 256;
+    m->value = realloc(m->value, m->capacity * sizeof *m->value);
+    if (!m->value) abort();
+  }
+  m->value[m->n_values++] = (struct metric_value){metric, klass, place, value};
+}
+
+static void put_row(struct metrics *m, const struct row *row) {
+  const struct metrics_setup *s = &m->setup;
+  if (row->of_tally) put(m, row->info.name, "", "", row->of_tally(m, &m->whole));
+  for (int c = 0; row->of_tally && row->info.per_class && c < s->n_classes; c++)
+    put(m, row->info.name, s->class_name[c], "", row->of_tally(m, &m->klass[c]));
+  for (int p = 0; row->of_place && p < m->summary->n_places; p++)
+    put(m, row->info.name, "", s->place_name[p], row->of_place(&m->summary->place[p]));
+}
+
+size_t metrics_finish(struct metrics *m, const struct run_summary *summary, const struct metric_value **values) {
+  m->summary = summary;
+  m->n_values = 0;
+  if (!m->whole.requests)
+    for (int c = 0; c < m->setup.n_classes; c++) {
+      settle_first_tokens(&m->klass[c]);
+      tally_add(&m->whole, &m->klass[c]);
+    }
+  for (int i = 0; i < N_ROWS; i++) put_row(m, &rows[i]);
+  *values = m->value;
+  return m->n_values;
+}
+
+struct quantiles *metrics_latency(struct metrics *m) { return m->whole.latency_s; }
