@@ -45,7 +45,7 @@ struct attempt_record {
   double bytes_up, bytes_down;                          /* moved for this attempt, each byte counted once per attempt */
   double energy_device_j, energy_network_j, energy_server_j, cost_usd;
   uint32_t member, batch;
-  uint16_t place;
+  uint16_t place, klass;                                /* klass: of the request */
   uint8_t task, attempt, variant, status, measured;
   uint8_t fallback;                                     /* 0 = the plan decided; k = the k-th fallback */
 };
@@ -55,7 +55,7 @@ struct decision_record {
   uint64_t request;
   int64_t at_ns;
   double propensity, reward;                            /* reward: NaN until the outcome */
-  uint16_t action, n_actions, place;
+  uint16_t action, n_actions, place, klass;             /* klass: of the request */
   uint8_t task, decision, variant, replaced, measured;  /* replaced: the policy chose a masked action */
   uint8_t n_features;
   double feature[MAX_FEATURES];
