@@ -206,6 +206,8 @@ OF_TALLY(quality_mean, per_request(t, t->quality))
 OF_TALLY(offload_ratio, per_request(t, (double)t->offloaded))
 OF_TALLY(cold_start_ratio, per_request(t, (double)t->cold))
 OF_TALLY(cost_objective, per_request(t, -t->reward))
+OF_TALLY(replaced_choices, (double)m->summary->replaced)
+OF_TALLY(workload_is_fit, m->summary->workload_is_fit)
 OF_TALLY(zone_violations, (double)m->summary->zone_violations)
 /* Total = direct of the cohort + the whole run's residual, spread over all requests of the run. */
 OF_TALLY(cost_total, cost_direct(m, t) +
@@ -318,6 +320,9 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
       -1, RUN, worst_decile, NULL) \
   ROW("cost_objective", "1", "mean cost by the scenario's objective: minus the reward", \
       -1, BOTH, cost_objective, NULL) \
+  ROW("replaced_choices", "1", "choices of a masked action that the host replaced", -1, RUN, replaced_choices, NULL) \
+  ROW("workload_is_fit", "1", "1: drawn from a fit of the trace; 0: the original trace; -1: no trace", \
+      0, RUN, workload_is_fit, NULL) \
   ROW("regret", "1", "paired cumulative cost minus a named comparator's", -1, RUN, NULL, NULL) \
   ROW("utilization", "1", "busy slots / slots, time average", 0, PLACE, NULL, place_utilization) \
   ROW("in_system_mean", "1", "attempts waiting or in service, time average", -1, PLACE, NULL, place_in_system) \

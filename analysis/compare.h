@@ -1,0 +1,97 @@
+/* compare.h: policies side by side, from the catalogue of one results folder or of several.
+ *
+ *   struct comparison *c = comparison_load(&dir, 1, &(struct comparison_options){0}, &err);
+ *   comparison_print_table(c, stdout, &(struct comparison_view){.colour = true});
+ *   json *j = comparison_json(c);
+ *
+ * Every policy and metric gets a Student t interval over replications. Differences are paired by replication (common
+ * random numbers). On the primary metric they are simultaneous: Bonferroni over the policies when the baseline was
+ * given, over all pairs when the best one was taken, which stays valid after that choice. A verdict compares the
+ * interval with the practical margin m = margin x |baseline|: wholly inside (-m, m) equivalent, wholly beyond m better
+ * or worse, else undecided. Other metrics are exploratory: plain 95 % intervals, no verdict.
+ *
+ * Read from the catalogue: the resolved scenario (name, seed, primary, margin, policies, telemetry) and the provenance
+ * keys `version`, `sources` (JSON list of {preset, key, source, grade, year}) and `files`.
+ */
+#ifndef OFFSIM_ANALYSIS_COMPARE_H
+#define OFFSIM_ANALYSIS_COMPARE_H
+
+#include "analysis/metrics.h"
+#include "sim/err.h"
+#include "sim/json.h"
+#include "sim/stat.h"
+#include <stdio.h>
+
+struct comparison_options {
+  const char *baseline;                                 /* entry name; NULL = the best policy on the primary metric */
+  const char *primary; double margin;                   /* NULL, 0 = the scenario's, else latency_p95_s and 0.02 */
+  const char *const *policy; size_t n_policies;         /* only these, in this order; 0 = all */
+  bool some_replications; uint64_t from, to;            /* only these, both included */
+  bool point_given; uint64_t point;                     /* default: the first point of the catalogue */
+};
+
+struct compared_metric {
+  const char *metric, *klass, *place;                   /* "" = whole run */
+  double *x;                                            /* one value a replication; NaN = it has none */
+  struct interval interval;                             /* n = values that are numbers */
+  bool unsupported;                                     /* tail quantile with fewer than 10 requests beyond it a run */
+};
+struct compared_policy {
+  const char *name, *kind, *type;                       /* type: the policy's own name, e.g. threshold */
+  bool learner;
+  size_t n; uint64_t *replication;                      /* runs that are done */
+  size_t failed; const char *failure;                   /* runs that failed; the first one's message */
+  size_t n_metrics; struct compared_metric *metric;
+  char trace_hash[33];                                  /* sum over its runs */
+  char (*run_id)[33]; const char **trace_file;          /* [n]; "" = no trace */
+  const char *dir;
+  uint64_t events; double elapsed_s;
+  size_t n_warnings; char **warning;
+};
+
+enum verdict { VERDICT_NONE, VERDICT_BETTER, VERDICT_EQUIVALENT, VERDICT_WORSE, VERDICT_UNDECIDED };
+extern const char *const verdict_name[];
+struct paired {
+  size_t policy;                                        /* against the baseline */
+  const struct metric_info *info;
+  struct interval difference;                           /* policy - baseline, in the metric's unit */
+  double baseline;                                      /* mean of the baseline over the same replications */
+  double variance_ratio;                                /* Var(unpaired difference) / Var(paired); NaN = unknown */
+  bool simultaneous; size_t of;                         /* Bonferroni over so many */
+  enum verdict verdict;
+};
+
+struct comparison {
+  char *scenario, *version; uint64_t seed; size_t replications;
+  const struct metric_info *primary; double margin;
+  size_t baseline; bool baseline_given;                 /* index of a policy; SIZE_MAX = none can be compared */
+  size_t n_policies; struct compared_policy *policy;
+  size_t n_pairs; struct paired *pair;                  /* primary first, then every whole-run metric */
+  char trace_hash[33]; uint64_t events; double elapsed_s;
+  char *incomplete;                                     /* "tuned threshold, model-greedy"; NULL = nothing is missing */
+  json *resolved;                                       /* scenario; NULL when unreadable */
+  struct comparison_store *store;                       /* strings and catalogues */
+};
+
+/* NULL with problems in err: unknown baseline, metric, policy or point; nothing done in the folder. */
+struct comparison *comparison_load(const char *const *dir, size_t n_dirs, const struct comparison_options *, struct err *);
+void comparison_free(struct comparison *);
+
+const struct compared_metric *comparison_metric(const struct compared_policy *, const char *metric, const char *klass,
+                                                const char *place);
+const struct paired *comparison_pair(const struct comparison *, size_t policy, const char *metric);
+/* Paired differences a - b over common replications; n tells how many. */
+struct interval compare_paired(const double *a, const uint64_t *a_replication, size_t n_a, const double *b,
+                               const uint64_t *b_replication, size_t n_b, double confidence, double *variance_ratio);
+enum verdict compare_verdict(struct interval difference, double margin, int better);
+/* One sentence: which policy wins on the primary metric and by how much. Caller frees. */
+char *comparison_sentence(const struct comparison *);
+
+enum compare_by { BY_NOTHING, BY_CLASS, BY_PLACE };
+struct comparison_view { const char *metric; enum compare_by by; bool pareto, colour, brief; };  /* brief: for `run` */
+void comparison_print_table(const struct comparison *, FILE *, const struct comparison_view *);
+void comparison_print_csv(const struct comparison *, FILE *, const struct comparison_view *);
+/* The keys of `run --format json` (design section 8) and `comparison`: baseline, primary, pairs, incomplete. */
+json *comparison_json(const struct comparison *);
+
+#endif
