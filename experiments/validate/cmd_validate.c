@@ -1,0 +1,81 @@
+/* `offsim validate [SUITE]`: the simulator against what is known without it. */
+#include "experiments/commands.h"
+#include "experiments/validate/suites.h"
+#include "sim/arena.h"
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct suite { const char *name; int (*run)(struct suite_options *); const char *doc; };
+static const struct suite suites[] = {
+  {"queues", validate_queues, "closed forms of queueing theory, through scenario files"},
+};
+enum { N_SUITES = sizeof suites / sizeof *suites, MAX_OVERRIDES = 32 };
+
+const char *share_scenarios(struct arena *a)
+{
+  return share_folder(a);
+}
+
+static int usage(FILE *out, int code)
+{
+  fprintf(out, "usage: offsim validate [SUITE] [--quick] [--seed S] [--case NAME] [--margin M] [--set PATH=VALUE]... [-j N]\n"
+               "                       [--plant load|discipline|residual]\nsuites:\n");
+  for (int i = 0; i < N_SUITES; i++) fprintf(out, "  %-10s %s\n", suites[i].name, suites[i].doc);
+  return code;
+}
+
+static bool add_override(struct override *list, size_t *n, char *text)
+{
+  char *equals = strchr(text, '=');
+  if (!equals || *n == MAX_OVERRIDES) return false;
+  *equals = 0;
+  list[(*n)++] = (struct override){text, equals + 1};
+  return true;
+}
+
+/* Reads the options; returns -1 to go on, or the exit code. */
+static int read_options(int argc, char **argv, struct suite_options *o, struct override *overrides)
+{
+  static const struct option names[] = {
+    {"quick", no_argument, 0, 'q'}, {"seed", required_argument, 0, 's'}, {"case", required_argument, 0, 'c'}, {"set", required_argument, 0, 'S'},
+    {"margin", required_argument, 0, 'm'}, {"plant", required_argument, 0, 'p'}, {"requests", required_argument, 0, 'r'}, {"help", no_argument, 0, 'h'}, {0}};
+  for (int c; (c = getopt_long(argc, argv, "j:h", names, NULL)) != -1;)
+    switch (c) {
+    case 'q': o->quick = true; break;
+    case 's': o->seed = strtoull(optarg, NULL, 10); break;
+    case 'c': o->only = optarg; break;
+    case 'm': o->margin = strtod(optarg, NULL); break;
+    case 'r': o->requests = strtod(optarg, NULL); break;
+    case 'p': o->plant = optarg; break;
+    case 'j': o->workers = atoi(optarg); break;
+    case 'S':
+      if (!add_override(overrides, &o->n_overrides, optarg)) return usage(stderr, EXIT_USER);
+      break;
+    case 'h': return usage(stdout, EXIT_OK);
+    default: return usage(stderr, EXIT_USER);
+    }
+  if (o->workers < 1) o->workers = 1;
+  if (o->plant && strcmp(o->plant, "load") && strcmp(o->plant, "discipline") && strcmp(o->plant, "residual")) return usage(stderr, EXIT_USER);
+  return -1;
+}
+
+int cmd_validate(int argc, char **argv)
+{
+  struct override overrides[MAX_OVERRIDES];
+  struct suite_options o = {.seed = 1, .workers = (int)sysconf(_SC_NPROCESSORS_ONLN), .overrides = overrides};
+  int code = read_options(argc, argv, &o, overrides), worst = EXIT_OK;
+  if (code >= 0) return code;
+  const char *wanted = optind < argc ? argv[optind] : NULL;
+  bool found = false;
+  for (int i = 0; i < N_SUITES; i++) {
+    if (wanted && strcmp(wanted, suites[i].name)) continue;
+    found = true;
+    code = suites[i].run(&o);
+    if (code > worst) worst = code;
+  }
+  if (found) return worst;
+  fprintf(stderr, "offsim validate: unknown suite '%s'\n", wanted);
+  return usage(stderr, EXIT_USER);
+}

@@ -1,0 +1,29 @@
+/* queue_oracles.h: what queueing theory says about the scenarios under scenarios/validation/.
+ *
+ * Each oracle reads arrival rates, service distributions, servers, capacity and discipline from the definitions that
+ * the scenario became, so that it holds for any --set. It knows nothing of the simulator's results.
+ */
+#ifndef OFFSIM_VALIDATE_QUEUE_ORACLES_H
+#define OFFSIM_VALIDATE_QUEUE_ORACLES_H
+
+#include "models/defs.h"
+
+/* What is compared. For QUANTILE the density at the value turns a miss in probability into a miss in time. */
+enum quantity { UTILIZATION, IN_SYSTEM, WAIT, SOJOURN, QUANTILE, BLOCKING, THROUGHPUT, N_QUANTITIES };
+struct expectation {
+  enum quantity quantity;
+  int index;                                            /* place, or class for SOJOURN and QUANTILE */
+  double value, p, density;
+};
+enum { MAX_EXPECTATIONS = 24 };
+struct expectations { int n; struct expectation at[MAX_EXPECTATIONS]; const char *no_quantile; /* why none, or NULL */ };
+
+typedef bool oracle_fn(const struct world_def *, struct expectations *, char why[160]);
+oracle_fn oracle_mmck, oracle_mg1, oracle_priority, oracle_ps, oracle_srpt, oracle_gm1, oracle_jackson, oracle_closed;
+
+/* Offered load per server of the busiest place, for setting rates: sum of rate x visits x mean service / servers. */
+double offered_load(const struct world_def *);
+double erlang_b(int servers, double load);
+double erlang_c(int servers, double load);
+
+#endif

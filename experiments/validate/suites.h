@@ -1,0 +1,25 @@
+/* suites.h: the validation suites behind `offsim validate`. Each prints its table and returns an exit code: 0 when the
+ * simulator agrees with theory, 1 when not. */
+#ifndef OFFSIM_VALIDATE_SUITES_H
+#define OFFSIM_VALIDATE_SUITES_H
+
+#include "scenarios/scenario.h"
+
+struct suite_options {
+  uint64_t seed;
+  int workers;
+  bool quick;                                           /* reduced size, wider margin (make check) */
+  double margin;                                        /* of equivalence, relative; 0 = the suite's */
+  double requests;                                      /* per replication; 0 = the suite's */
+  double confidence;                                    /* of one row at one stage; set by the suite */
+  const char *only;                                     /* one case; NULL = all */
+  const char *plant;                                    /* a planted fault (load, discipline, residual); NULL = none */
+  const struct override *overrides; size_t n_overrides;
+};
+
+/* The folder of the shipped scenarios. */
+const char *share_scenarios(struct arena *);
+
+int validate_queues(struct suite_options *);
+
+#endif
