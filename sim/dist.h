@@ -21,6 +21,8 @@ struct dist_kind {
   double (*variance)(const struct dist *);      /* may be infinite or NaN (not known) */
   double (*cdf)(const struct dist *, double x);
   const char *doc;                              /* one line: density and source */
+  /* Sets defaults of what was left out (NaN), checks, and precomputes into the free p[]. NULL: not made from numbers. */
+  bool (*prepare)(struct dist *, char why[160]);
 };
 
 /* Parameters in the kind's order. `table` is for empirical and mixture and zipf: n values with cumulative weights.
@@ -33,17 +35,21 @@ struct dist {
   const struct dist *const *part;
 };
 
-/* constant(value) uniform(low, high) exponential(mean) normal(mean, sd; truncated at 0: low) lognormal(median, sigma)
- * gamma(mean, shape) weibull(scale, shape) pareto(minimum, shape) hyperexponential(mean, scv; balanced means)
- * erlang(mean, phases) zipf(n, s) empirical(values[, weights]) mixture(parts, weights) shifted(by, dist). */
+/* constant(value) uniform(low, high) exponential(mean) lognormal(median, sigma) gamma(mean, shape)
+ * normal(mean, sd[, low = 0]), truncated: X >= low; low = -inf: not truncated; weibull(scale, shape)
+ * pareto(minimum, shape) hyperexponential(mean, scv), balanced means; erlang(mean, phases) zipf(n, s)
+ * empirical(values[, weights]) mixture(parts, weights) shifted(by, dist). */
 extern const struct dist_kind *const dist_kinds[];
 extern const size_t n_dist_kinds;
 
 struct arena;
-/* Checks parameters (message without position is written to `why`, at least 160 bytes) and fills *d. */
+/* Checks parameters (message without position is written to `why`, at least 160 bytes) and fills *d. A parameter that
+ * is NaN, or beyond n_p, was left out. */
 bool dist_make(struct dist *d, const char *kind, const double *p, size_t n_p, char why[160]) MUST_USE;
-bool dist_make_empirical(struct dist *, struct arena *, const double *values, const double *weights_or_null, size_t n, char why[160]) MUST_USE;
-bool dist_make_mixture(struct dist *, struct arena *, const struct dist *const *parts, const double *weights, size_t n, char why[160]) MUST_USE;
+bool dist_make_empirical(struct dist *, struct arena *, const double *values, const double *weights_or_null, size_t n,
+                         char why[160]) MUST_USE;
+bool dist_make_mixture(struct dist *, struct arena *, const struct dist *const *parts, const double *weights, size_t n,
+                       char why[160]) MUST_USE;
 bool dist_make_shifted(struct dist *, struct arena *, double by, const struct dist *part, char why[160]) MUST_USE;
 struct dist dist_constant(double value);
 

@@ -8,6 +8,7 @@
 
 struct hash { uint64_t lo, hi; };
 struct hash hash_bytes(const void *, size_t);
+uint64_t hash_name(const char *);                       /* XXH3-64 of a NUL-terminated name */
 bool hash_equal(struct hash, struct hash);
 void hash_hex(struct hash, char out[33]);               /* 32 lower-case digits and NUL; high half first */
 bool hash_parse(const char *hex, struct hash *);

@@ -7,6 +7,10 @@
 
 typedef struct json_t json;
 
+/* jansson has functions of these names with other types; ours carry the house's prefix in the object files. */
+#define json_number_value offsim_json_number_value
+#define json_real offsim_json_real
+
 json *json_new_object(void);
 json *json_new_array(void);
 /* Set a key; the object owns the value afterwards. NaN and infinities are written as null. Return the object. */

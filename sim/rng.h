@@ -12,17 +12,41 @@
 /* What every stream of one run shares. */
 struct rng_root { uint64_t key[2]; };
 
-/* One stream. 4 words are made at a time; `left` of them are still unused. Copy it to replay it. */
+/* One stream. 4 words are made at a time; `left` of them are still unused. Copy it to replay it. The counter is (block
+ * number, purpose, a, b), so no two streams of a run share a block. */
 struct rng { uint64_t key[2], counter[4], block[4]; uint32_t left; };
 
 struct rng_root rng_root_make(uint64_t seed, uint64_t replication);
 /* A name's number (XXH3-64): purposes and entities with names use it. */
 uint64_t rng_name(const char *name);
+/* Makes the next 4 words. */
+void rng_refill(struct rng *);
+
 /* The stream of `purpose` (a number from rng_name or an enum) for entity (a, b). Costs no block until the first draw. */
-struct rng rng_open(const struct rng_root *, uint64_t purpose, uint64_t a, uint64_t b);
-uint64_t rng_u64(struct rng *);
-double rng_uniform(struct rng *);               /* in [0, 1), 53 bits */
-double rng_uniform_open(struct rng *);          /* in (0, 1) */
+static inline struct rng rng_open(const struct rng_root *root, uint64_t purpose, uint64_t a, uint64_t b)
+{
+  return (struct rng){.key = {root->key[0], root->key[1]}, .counter = {0, purpose, a, b}};
+}
+
+static inline uint64_t rng_u64(struct rng *r)
+{
+  if (__builtin_expect(r->left == 0, 0))
+    rng_refill(r);
+  return r->block[4 - r->left--];
+}
+
+/* In [0, 1): multiples of 2^-53. */
+static inline double rng_uniform(struct rng *r)
+{
+  return (double)(int64_t)(rng_u64(r) >> 11) * 0x1p-53;
+}
+
+/* In (0, 1): odd multiples of 2^-53. */
+static inline double rng_uniform_open(struct rng *r)
+{
+  return ((double)(int64_t)(rng_u64(r) >> 12) + 0.5) * 0x1p-52;
+}
+
 double rng_exponential(struct rng *);           /* mean 1, ziggurat */
 double rng_normal(struct rng *);                /* mean 0, deviation 1, ziggurat */
 uint64_t rng_below(struct rng *, uint64_t n);   /* uniform in 0..n-1, unbiased (Lemire 2019); n > 0 */

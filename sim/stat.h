@@ -17,7 +17,7 @@ double moments_variance(const struct moments *);                        /* of th
 double moments_sd(const struct moments *);
 
 /* Time average of an integer level, exact: the area is a 128-bit integer of level x nanoseconds. */
-struct level { int64_t value, since_ns, start_ns, max; __int128 area; };
+struct level { int64_t value, since_ns, start_ns, max; __extension__ __int128 area; };
 void level_start(struct level *, int64_t now_ns, int64_t value);        /* also forgets: use at the end of the warm-up */
 void level_set(struct level *, int64_t now_ns, int64_t value);
 double level_area_s(const struct level *, int64_t now_ns);              /* level x seconds since start */
