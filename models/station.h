@@ -17,24 +17,28 @@ struct station;
 /* What a job asks for. time_s: seconds of one server (roofline, distribution). Tokens: prompt and output, with cost. */
 struct demand {
   double time_s;                                        /* when cost is NULL */
-  const struct token_cost *cost; double tok_in, tok_out;
+  const struct token_cost *cost; double tok_in, tok_out;        /* cost must stay where it is while the job lives */
   double size_s;                                        /* SRPT: true or estimated service time */
   int priority; sim_time deadline;                      /* PRIORITY; EDF */
 };
 
-/* Embedded in an attempt; zeroed before entering. Private to station.c but for what is read after done:
- * wait_ns in the queue, served_ns in service (wall), slot_s slot-seconds used (its share of energy and money),
- * batch_seen running requests at its start. */
+/* Embedded in an attempt; zeroed before entering. Private to the station but for what is read once the job is out:
+ * wait_ns in the queue, served_ns in service (wall): together the time since it entered; slot_s slot-seconds used (its
+ * share of energy and money), batch_seen running requests at its start, itself included (1 outside token service).
+ * `started` is the first start; a preempted job waits again after it. */
 struct job {
-  struct share_user user;
-  struct job *next, *previous;
-  double key, left_s;
+  struct station *station;
+  union { struct { struct job *next, *previous; } line; struct share_user user; } at;   /* in a list; in a heap */
+  double work;                                          /* PS: seconds; tokens: decode steps */
+  sim_time left_ns;                                     /* of its service in a slot; of its prefill */
   sim_time entered, started, since, wait_ns, served_ns;
-  double slot_s, tok_in, tok_out;
+  double slot_s, kv_tok;
   event_id event;
-  const struct token_cost *cost;
-  uint32_t heap_index, batch_seen;
-  uint8_t state, priority_class;
+  const struct token_cost *cost;                        /* NULL: a slot or a share of the servers */
+  int64_t slot_units;
+  uint32_t batch_seen;
+  uint16_t engine;
+  uint8_t state;
 };
 
 /* Callbacks, one set per world: context is the world. */
@@ -44,13 +48,19 @@ struct station_events {
   void (*done)(struct sim *, struct job *);
 };
 
-/* Stations of one place come as an array and are cheap while idle. `kv_cap`, `max_batch` come from the cost of the
- * jobs. Memory belongs to the caller's arena but for queues that grow. */
+/* Stations of one place come as an array and are cheap while idle; queues, shares and engines come with the first job
+ * that needs them. `kv_cap`, `max_batch` come from the cost of the jobs. */
 struct station *stations_new(struct sim *, const struct place_def *, const struct world_def *, const struct station_events *, uint64_t count);
 void stations_free(struct station *, uint64_t count);
 struct station *station_nth(struct station *, uint64_t i);
 size_t station_bytes(void);
 
+/* BLOCKED: the member is full, or the job can never run here (its context exceeds the KV cap). No callback then.
+ * Slots and time: a job holds a slot for its whole service. Under PROCESSOR_SHARING n jobs run at rate min(1, c / n).
+ * Tokens: each server is an engine. A job leaves the queue (in the discipline's order, nobody overtakes its head) when
+ * an engine has no prompt at hand, room in its batch and KV blocks for prompt + output; its prompt is read alone, then
+ * it takes tok_out - 1 steps together with all that decode there. A step lasts step_a_s + step_c_s * b; engines that
+ * run several variants take turns, so their steps add up. Prefill does not hold up decoding. */
 enum entry { ENTERED, BLOCKED };
 enum entry station_enter(struct station *, struct sim *, struct job *, const struct demand *);
 void station_leave(struct station *, struct sim *, struct job *);

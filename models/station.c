@@ -1,0 +1,324 @@
+/* Servers with slots, and the meters. Queues are in station_queue.c, token service in station_token.c.
+ *
+ * Every change first settles the areas up to now, then changes all state, then calls back: a callback may enter or take
+ * out other jobs. Checked against M/M/c, M/M/c/K, M/G/1 PS and SRPT in tests/unit/queues.c.
+ */
+#include "models/station_parts.h"
+#include <stdlib.h>
+#include <string.h>
+
+static struct job *job_of_share(struct share_user *user) { return holder_of(user, struct job, at.user); }
+
+/* ---- the array ---------------------------------------------------------------------------------------------------- */
+
+static void *zeroed(size_t n, size_t bytes)
+{
+  void *p = calloc(n, bytes);
+  if (!p) check_out_of_memory(n * bytes);
+  return p;
+}
+
+struct station *stations_new(struct sim *sim, const struct place_def *place, const struct world_def *world,
+                             const struct station_events *events, uint64_t count)
+{
+  struct station *all = zeroed(count, sizeof *all);
+  struct station_kind *kind = zeroed(1, sizeof *kind);
+  kind->events = events;
+  kind->discipline = place->discipline;
+  kind->lists = place->discipline == FIFO || place->discipline == LIFO || place->discipline == PROCESSOR_SHARING;
+  kind->preempts = place->discipline == PRIORITY_PREEMPTIVE || place->discipline == SRPT;
+  kind->servers = place->servers > 0 ? (uint32_t)place->servers : 1;
+  kind->slots = place->slots > 0 ? (uint32_t)place->slots : 1;
+  kind->n_variants = world && world->n_variants > 0 ? (uint32_t)world->n_variants : 1;
+  kind->units = (int64_t)kind->servers * kind->slots * SLOT_UNITS;
+  kind->capacity = place->capacity ? place->capacity : UINT64_MAX;
+  for (uint64_t i = 0; i < count; i++) {
+    all[i].kind = kind;
+    all[i].since = all[i].window = sim_now(sim);
+  }
+  return all;
+}
+
+void stations_free(struct station *all, uint64_t count)
+{
+  if (!all) return;
+  for (uint64_t i = 0; i < count; i++) {
+    struct station_extra *extra = all[i].extra;
+    if (!extra) continue;
+    heap_release(&extra->queue);
+    heap_release(&extra->running);
+    share_free(extra->ps);
+    tokens_release(extra, all[i].kind->servers);
+    free(extra);
+  }
+  if (count) free(all->kind);
+  free(all);
+}
+
+struct station *station_nth(struct station *all, uint64_t i) { return all + i; }
+size_t station_bytes(void) { return sizeof(struct station); }
+
+struct station_extra *station_more(struct station *s)
+{
+  if (!s->extra) s->extra = zeroed(1, sizeof *s->extra);
+  return s->extra;
+}
+
+/* ---- meters ------------------------------------------------------------------------------------------------------- */
+
+void station_settle(struct station *s, sim_time now)
+{
+  uint64_t dt = (uint64_t)(now - s->since);
+  if (dt == 0) return;
+  s->since = now;
+  s->in_area += (unsigned __int128)dt * s->in_system;
+  s->used_area += (unsigned __int128)dt * (uint64_t)s->used;
+  if (waiting(s)) s->queue_area += (unsigned __int128)dt * waiting(s);
+}
+
+static double slot_seconds(unsigned __int128 units_ns) { return (double)units_ns / (SLOT_UNITS * NS_PER_S); }
+
+void station_open_window(struct station *s, sim_time now)
+{
+  station_settle(s, now);
+  s->used_before += slot_seconds(s->used_area);
+  s->in_area = s->queue_area = s->used_area = 0;
+  s->arrived = s->blocked = s->completed = s->waits = 0;
+  s->wait_sum = 0;
+  s->window = now;
+  if (s->extra && s->extra->engine) tokens_open_window(s, now);
+}
+
+void station_meters(const struct station *station, sim_time now, struct station_meters *m)
+{
+  struct station s = *station;                          /* a copy: looking changes nothing */
+  station_settle(&s, now);
+  *m = (struct station_meters){
+    .busy_slot_s = slot_seconds(s.used_area), .in_system_s = (double)s.in_area / NS_PER_S,
+    .queue_s = (double)s.queue_area / NS_PER_S, .arrived = s.arrived, .blocked = s.blocked, .completed = s.completed,
+    .wait_s_sum = s.wait_sum / NS_PER_S, .waits = s.waits, .batch_sum = (double)s.completed, .batches = s.completed,
+  };
+  m->run_busy_slot_s = s.used_before + m->busy_slot_s;
+  m->run_server_busy_s = m->run_busy_slot_s / s.kind->slots;
+  if (s.extra && s.extra->engine) tokens_meters(&s, now, m);
+}
+
+uint32_t station_queue(const struct station *s) { return waiting(s); }
+uint32_t station_busy(const struct station *s)
+{
+  if (s->kind->discipline != PROCESSOR_SHARING || !s->extra || !s->extra->ps) return s->running;
+  uint32_t sharing = share_users(s->extra->ps), most = s->kind->servers;
+  return s->running - sharing + (sharing < most ? sharing : most) * s->kind->slots;
+}
+uint32_t station_in_system(const struct station *s) { return s->in_system; }
+
+/* ---- to and from the servers ---------------------------------------------------------------------------------------- */
+
+/* The job stops waiting and holds `units`. */
+void station_hold(struct station *s, struct job *job, int64_t units)
+{
+  sim_time waited = s->since - job->since;
+  job->wait_ns += waited;
+  job->since = s->since;
+  s->used += units;
+  s->running++;
+  if (job->entered < s->window) return;
+  s->wait_sum += (double)waited;
+  if (job->started < 0) s->waits++;
+}
+
+/* The opposite; the service so far is booked. The units come from the job. */
+void station_release(struct station *s, struct job *job)
+{
+  sim_time served = s->since - job->since;
+  job->served_ns += served;
+  job->since = s->since;
+  job->slot_s += (double)served * ((double)job->slot_units / (SLOT_UNITS * NS_PER_S));
+  s->used -= job->slot_units;
+  s->running--;
+}
+
+void station_complete(struct station *s, struct sim *sim, struct job *job)
+{
+  job->state = JOB_OUT;
+  s->in_system--;
+  s->completed++;
+  if (waiting(s)) station_pump(s, sim);
+  s->kind->events->done(sim, job);
+}
+
+static void on_slot_done(struct sim *sim, void *subject)
+{
+  struct job *job = subject;
+  struct station *s = job->station;
+  station_settle(s, sim_now(sim));
+  if (s->kind->preempts) running_remove(s, job);
+  station_release(s, job);
+  station_complete(s, sim, job);
+}
+
+static void start_in_slot(struct station *s, struct sim *sim, struct job *job)
+{
+  station_hold(s, job, job->slot_units);
+  job->state = JOB_SLOT;
+  if (s->kind->preempts) running_push(s, job, s->since);
+  job->event = sim_after(sim, job->left_ns, PRIORITY_COMPLETE, on_slot_done, job);
+}
+
+/* Back to the queue, to go on later where it stopped. */
+static void preempt(struct station *s, struct sim *sim, struct job *job)
+{
+  sim_cancel(sim, job->event);
+  running_remove(s, job);
+  job->left_ns -= s->since - job->since;
+  station_release(s, job);
+  queue_push(s, job);
+}
+
+static bool fits(struct station *s, struct job *job)
+{
+  if (s->kind->units - s->used < job->slot_units && s->kind->discipline != PROCESSOR_SHARING) return false;
+  return !job->cost || tokens_fit(s, job);
+}
+
+static void start(struct station *s, struct sim *sim, struct job *job)
+{
+  bool again = job->started >= 0;
+  if (job->cost) tokens_start(s, sim, job);
+  else start_in_slot(s, sim, job);
+  if (again) return;
+  job->started = s->since;
+  if (s->kind->events->started) s->kind->events->started(sim, job);
+}
+
+/* Start whoever may start, in order; nobody overtakes the head of the queue. */
+void station_pump(struct station *s, struct sim *sim)
+{
+  for (struct job *head; (head = queue_head(s)) != NULL;) {
+    if (!fits(s, head)) {
+      struct job *victim = s->kind->preempts && !head->cost ? running_victim(s, head, s->since) : NULL;
+      if (!victim) return;
+      preempt(s, sim, victim);
+      continue;
+    }
+    queue_remove(s, head);
+    start(s, sim, head);
+  }
+}
+
+/* ---- processor sharing ---------------------------------------------------------------------------------------------- */
+
+static double ps_speed(const void *context, uint32_t n)
+{
+  uint32_t servers = ((const struct station *)context)->kind->servers;
+  return n <= servers ? 1.0 : (double)servers / n;
+}
+
+/* Occupied: min(n, servers) servers with all their slots. Call after each change of n. */
+static void ps_occupy(struct station *s, uint32_t before)
+{
+  uint32_t n = share_users(s->extra->ps), most = s->kind->servers;
+  int64_t change = (int64_t)(n < most ? n : most) - (before < most ? before : most);
+  s->used += change * s->kind->slots * SLOT_UNITS;
+}
+
+/* The job has left the share, with `left` seconds of its work undone. A share of a server counts as the work done. */
+static void ps_out(struct station *s, struct job *job, double left)
+{
+  station_release(s, job);
+  job->slot_s = (job->work - left) * s->kind->slots;
+  ps_occupy(s, share_users(s->extra->ps) + 1);
+}
+
+static void on_ps_done(struct sim *sim, void *context, struct share_user *user)
+{
+  struct station *s = context;
+  station_settle(s, sim_now(sim));
+  struct job *job = job_of_share(user);
+  ps_out(s, job, 0);
+  station_complete(s, sim, job);
+}
+
+static void ps_enter(struct station *s, struct sim *sim, struct job *job)
+{
+  struct station_extra *extra = station_more(s);
+  if (!extra->ps) extra->ps = share_new(ps_speed, on_ps_done, s);
+  job->state = JOB_SHARED;
+  job->slot_units = 0;
+  station_hold(s, job, 0);
+  job->started = s->since;
+  uint32_t before = share_users(extra->ps);
+  share_join(extra->ps, sim, &job->at.user, job->work);
+  ps_occupy(s, before);
+  if (s->kind->events->started) s->kind->events->started(sim, job);
+}
+
+/* ---- in and out ----------------------------------------------------------------------------------------------------- */
+
+static void job_prepare(struct station *s, struct job *job, const struct demand *d)
+{
+  job->station = s;
+  job->entered = job->since = s->since;
+  job->started = -1;
+  job->cost = d->cost;
+  job->batch_seen = 1;
+  if (d->cost) {
+    tokens_prepare(s, job, d);
+  } else {
+    sim_assert(d->time_s >= 0);
+    job->slot_units = SLOT_UNITS;
+    job->left_ns = ns_from_s(d->time_s);
+    job->work = d->time_s;
+  }
+  if (s->kind->lists) return;
+  job->at.user.finish = (struct heap_item){.order = ++s->kind->entries};
+  job->at.user.finish.key = queue_key(s->kind, d);
+}
+
+enum entry station_enter(struct station *s, struct sim *sim, struct job *job, const struct demand *d)
+{
+  sim_assert(job->state == JOB_OUT);
+  station_settle(s, sim_now(sim));
+  s->arrived++;
+  if (s->in_system >= s->kind->capacity || (d->cost && !tokens_possible(d))) {
+    s->blocked++;
+    return BLOCKED;
+  }
+  job_prepare(s, job, d);
+  bool alone = waiting(s) == 0;
+  s->in_system++;
+  if (!d->cost && s->kind->discipline == PROCESSOR_SHARING) {
+    ps_enter(s, sim, job);
+  } else if (alone && fits(s, job)) {
+    start(s, sim, job);
+  } else {
+    queue_push(s, job);
+    if (s->kind->discipline != FIFO) station_pump(s, sim);
+  }
+  return ENTERED;
+}
+
+void station_leave(struct station *s, struct sim *sim, struct job *job)
+{
+  sim_assert(job->state != JOB_OUT && job->station == s);
+  station_settle(s, sim_now(sim));
+  switch ((enum job_state)job->state) {
+  case JOB_QUEUED:
+    queue_remove(s, job);
+    job->wait_ns += s->since - job->since;
+    break;
+  case JOB_SLOT:
+    sim_cancel(sim, job->event);
+    if (s->kind->preempts) running_remove(s, job);
+    station_release(s, job);
+    break;
+  case JOB_SHARED:
+    ps_out(s, job, share_leave(s->extra->ps, sim, &job->at.user));
+    break;
+  default:
+    tokens_leave(s, sim, job);
+  }
+  job->state = JOB_OUT;
+  s->in_system--;
+  if (waiting(s)) station_pump(s, sim);
+}

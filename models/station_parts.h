@@ -1,0 +1,75 @@
+/* station_parts.h: what station.c, station_queue.c and station_token.c share. Nobody else includes it. */
+#ifndef OFFSIM_MODELS_STATION_PARTS_H
+#define OFFSIM_MODELS_STATION_PARTS_H
+
+#include "models/station.h"
+#include "sim/check.h"
+
+enum job_state { JOB_OUT, JOB_QUEUED, JOB_SLOT, JOB_SHARED, JOB_PREFILL, JOB_DECODE };
+
+/* Occupation is counted in units of 2^-20 slot, so that a token request may hold slots / max_batch of a slot and areas
+ * stay integers. */
+enum { SLOT_UNITS = 1 << 20 };
+
+/* What the stations of one place have in common. */
+struct station_kind {
+  const struct station_events *events;
+  enum discipline discipline;
+  bool lists, preempts;                                 /* queue is a list (FIFO, LIFO, PS); a newcomer may take a slot */
+  uint32_t servers, slots, n_variants;                  /* slots per server */
+  int64_t units;                                        /* all slots of a member */
+  uint64_t capacity, entries;                           /* entries: jobs that ever queued in order, breaks ties */
+};
+
+struct engine;
+/* Comes with the first job that needs it. */
+struct station_extra {
+  struct heap queue, running;                           /* running: worst first, preemptive disciplines only */
+  struct share *ps;
+  struct engine *engine;                                /* [servers] */
+};
+
+struct station {
+  struct station_kind *kind;
+  struct station_extra *extra;
+  struct job *tail;                                     /* of the waiting list, circular: tail->next is the head */
+  uint32_t in_system, running;
+  int64_t used;                                         /* occupied units */
+  sim_time since, window;
+  unsigned __int128 in_area, queue_area, used_area;     /* number x ns, units x ns, over the window */
+  double used_before;                                   /* slot-seconds before the window */
+  uint64_t arrived, blocked, completed, waits;
+  double wait_sum;                                      /* ns */
+};
+
+static inline uint32_t waiting(const struct station *s) { return s->in_system - s->running; }
+struct station_extra *station_more(struct station *);
+
+/* station.c: a job that runs gives back what it held; the station looks whom to start next; the end of a job. */
+void station_settle(struct station *, sim_time now);
+void station_hold(struct station *, struct job *, int64_t units);
+void station_release(struct station *, struct job *);
+void station_pump(struct station *, struct sim *);
+void station_complete(struct station *, struct sim *, struct job *);
+
+/* station_queue.c */
+void queue_push(struct station *, struct job *);
+void queue_remove(struct station *, struct job *);
+struct job *queue_head(const struct station *);
+double queue_key(const struct station_kind *, const struct demand *);
+void running_push(struct station *, struct job *, sim_time now);
+void running_remove(struct station *, struct job *);
+/* The running job that `job` may push out now, or NULL. */
+struct job *running_victim(const struct station *, const struct job *, sim_time now);
+
+/* station_token.c */
+bool tokens_possible(const struct demand *);
+void tokens_prepare(struct station *, struct job *, const struct demand *);
+bool tokens_fit(struct station *, struct job *);        /* chooses job->engine */
+void tokens_start(struct station *, struct sim *, struct job *);
+void tokens_leave(struct station *, struct sim *, struct job *);
+void tokens_release(struct station_extra *, uint32_t servers);
+void tokens_open_window(struct station *, sim_time now);
+void tokens_meters(const struct station *, sim_time now, struct station_meters *);
+
+#endif

@@ -1,0 +1,245 @@
+/* Token service: every server is an engine that reads one prompt at a time and decodes for all the others together.
+ *
+ * Equations: prefill tok_in / prefill_tok_per_s; a step of b running requests step_a_s + step_c_s * b (parameter book
+ * 4.2), taken as a flow: each of b requests advances by dt / step. Several variants on one engine take turns, so their
+ * steps add up: sum over variants of a + c * b. KV: prompt + output are reserved from prefill to the end, as shares of
+ * each variant's own cap.
+ * Check: prefill 100 tok/s, a = 0.08 s, c = 0.02 s, one request of 50 + 11 tokens: first at 0.5 s, done at 1.5 s.
+ */
+#include "models/station_parts.h"
+#include <math.h>
+#include <stdlib.h>
+
+struct variant_use { const struct token_cost *cost; uint32_t decoding; double kv_tok; };
+
+struct engine {
+  struct station *station;
+  struct share *decode;
+  struct job *prefill;
+  uint32_t requests;                                    /* prefill and decode */
+  uint32_t n_used;                                      /* variants seen */
+  struct variant_use *used;                             /* [n_used], grows */
+  double speed, steps, tokens;                          /* steps per second; steps and tokens over the window */
+  sim_time since;
+};
+
+static struct job *job_of_share(struct share_user *user) { return holder_of(user, struct job, at.user); }
+static struct engine *engine_of(const struct job *job) { return job->station->extra->engine + job->engine; }
+
+static struct variant_use *use_of(struct engine *e, const struct token_cost *cost)
+{
+  for (uint32_t i = 0; i < e->n_used; i++)
+    if (e->used[i].cost == cost) return &e->used[i];
+  struct variant_use *more = realloc(e->used, (e->n_used + 1) * sizeof *more);
+  if (!more) check_out_of_memory((e->n_used + 1) * sizeof *more);
+  e->used = more;
+  e->used[e->n_used] = (struct variant_use){.cost = cost};
+  return &e->used[e->n_used++];
+}
+
+/* ---- steps ---------------------------------------------------------------------------------------------------------- */
+
+static double step_s(const struct engine *e)
+{
+  double step = 0;
+  for (uint32_t i = 0; i < e->n_used; i++) {
+    const struct variant_use *u = &e->used[i];
+    if (u->decoding) step += u->cost->step_a_s + u->cost->step_c_s * u->decoding;
+  }
+  return step;
+}
+
+static double decode_speed(const void *context, uint32_t n)
+{
+  const struct engine *e = context;
+  const struct token_cost *only = e->used[0].cost;
+  double step = e->n_used == 1 ? only->step_a_s + only->step_c_s * n : step_s(e);
+  return step > 0 ? 1 / step : 1e12;                    /* a step of no time: the tokens come at once */
+}
+
+/* Book the steps since the last change, before n changes. */
+static void count_steps(struct engine *e, sim_time now)
+{
+  double steps = e->speed * s_from_ns(now - e->since);
+  e->steps += steps;
+  e->tokens += steps * share_users(e->decode);
+  e->since = now;
+}
+
+static void decoding_changed(struct engine *e, struct sim *sim)
+{
+  if (e->n_used > 1 && share_users(e->decode)) share_update(e->decode, sim);
+  e->speed = share_users(e->decode) ? decode_speed(e, share_users(e->decode)) : 0;
+}
+
+/* ---- admission ------------------------------------------------------------------------------------------------------ */
+
+bool tokens_possible(const struct demand *d)
+{
+  return d->cost->available && (d->cost->kv_cap_tok <= 0 || d->tok_in + d->tok_out <= d->cost->kv_cap_tok);
+}
+
+static uint32_t batch_limit(const struct station *s, const struct token_cost *cost)
+{
+  return cost->max_batch > 0 ? (uint32_t)cost->max_batch : s->kind->slots;
+}
+
+void tokens_prepare(struct station *s, struct job *job, const struct demand *d)
+{
+  sim_assert(d->tok_in >= 0 && d->tok_out >= 0 && d->cost->prefill_tok_per_s > 0);
+  job->kv_tok = d->tok_in + d->tok_out;
+  job->left_ns = ns_from_s(d->tok_in / d->cost->prefill_tok_per_s);
+  job->work = d->tok_out > 1 ? d->tok_out - 1 : 0;
+  job->slot_units = (int64_t)SLOT_UNITS * s->kind->slots / batch_limit(s, d->cost);
+}
+
+static double kv_share(double tok, const struct token_cost *cost)
+{
+  return cost->kv_cap_tok > 0 ? tok / cost->kv_cap_tok : 0;
+}
+
+static bool engine_fits(struct engine *e, const struct job *job)
+{
+  if (e->prefill || e->requests >= batch_limit(e->station, job->cost)) return false;
+  double share = 0, own = job->kv_tok;
+  for (uint32_t i = 0; i < e->n_used; i++) {
+    const struct variant_use *u = &e->used[i];
+    if (u->cost == job->cost) own += u->kv_tok;
+    else share += kv_share(u->kv_tok, u->cost);
+  }
+  return share + kv_share(own, job->cost) <= 1;
+}
+
+static void on_decoded(struct sim *, void *context, struct share_user *);
+
+static void engines_new(struct station *s)
+{
+  uint32_t n = s->kind->servers;
+  sim_assert(n <= UINT16_MAX);
+  struct engine *all = calloc(n, sizeof *all);
+  if (!all) check_out_of_memory(n * sizeof *all);
+  for (uint32_t i = 0; i < n; i++) {
+    all[i].station = s;
+    all[i].decode = share_new(decode_speed, on_decoded, &all[i]);
+  }
+  s->extra->engine = all;
+}
+
+/* The engine with the fewest requests that can take it; the first among equals. */
+bool tokens_fit(struct station *s, struct job *job)
+{
+  if (!station_more(s)->engine) engines_new(s);
+  uint32_t best = UINT32_MAX;
+  for (uint32_t i = 0; i < s->kind->servers; i++) {
+    struct engine *e = &s->extra->engine[i];
+    if (e->requests >= best || !engine_fits(e, job)) continue;
+    best = e->requests;
+    job->engine = (uint16_t)i;
+  }
+  return best != UINT32_MAX;
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------------------- */
+
+static void on_prefilled(struct sim *sim, void *subject)
+{
+  struct job *job = subject;
+  struct station *s = job->station;
+  struct engine *e = engine_of(job);
+  sim_time now = sim_now(sim);
+  station_settle(s, now);
+  count_steps(e, now);
+  e->prefill = NULL;
+  job->state = JOB_DECODE;
+  use_of(e, job->cost)->decoding++;
+  share_join(e->decode, sim, &job->at.user, job->work);
+  decoding_changed(e, sim);
+  if (waiting(s)) station_pump(s, sim);
+  if (s->kind->events->first) s->kind->events->first(sim, job);
+}
+
+void tokens_start(struct station *s, struct sim *sim, struct job *job)
+{
+  struct engine *e = engine_of(job);
+  station_hold(s, job, job->slot_units);
+  e->requests++;
+  e->prefill = job;
+  use_of(e, job->cost)->kv_tok += job->kv_tok;
+  job->batch_seen = e->requests;
+  job->state = JOB_PREFILL;
+  job->event = sim_after(sim, job->left_ns, PRIORITY_COMPLETE, on_prefilled, job);
+}
+
+static void give_back(struct station *s, struct engine *e, struct job *job)
+{
+  use_of(e, job->cost)->kv_tok -= job->kv_tok;
+  if (--e->requests == 0)                               /* no rounding is carried over an idle time */
+    for (uint32_t i = 0; i < e->n_used; i++) e->used[i].kv_tok = 0;
+  station_release(s, job);
+}
+
+static void on_decoded(struct sim *sim, void *context, struct share_user *user)
+{
+  struct engine *e = context;
+  struct job *job = job_of_share(user);
+  struct station *s = e->station;
+  sim_time now = sim_now(sim);
+  station_settle(s, now);
+  double steps = e->speed * s_from_ns(now - e->since);  /* as count_steps, with the job that has just left the share */
+  e->tokens += steps;
+  count_steps(e, now);
+  use_of(e, job->cost)->decoding--;
+  decoding_changed(e, sim);
+  give_back(s, e, job);
+  station_complete(s, sim, job);
+}
+
+void tokens_leave(struct station *s, struct sim *sim, struct job *job)
+{
+  struct engine *e = engine_of(job);
+  count_steps(e, sim_now(sim));
+  if (job->state == JOB_PREFILL) {
+    sim_cancel(sim, job->event);
+    e->prefill = NULL;
+  } else {
+    use_of(e, job->cost)->decoding--;
+    share_leave(e->decode, sim, &job->at.user);
+    decoding_changed(e, sim);
+  }
+  give_back(s, e, job);
+}
+
+void tokens_release(struct station_extra *extra, uint32_t servers)
+{
+  if (!extra->engine) return;
+  for (uint32_t i = 0; i < servers; i++) {
+    share_free(extra->engine[i].decode);
+    free(extra->engine[i].used);
+  }
+  free(extra->engine);
+}
+
+/* ---- meters --------------------------------------------------------------------------------------------------------- */
+
+void tokens_open_window(struct station *s, sim_time now)
+{
+  for (uint32_t i = 0; i < s->kind->servers; i++) {
+    struct engine *e = &s->extra->engine[i];
+    count_steps(e, now);
+    e->steps = e->tokens = 0;
+  }
+}
+
+/* A station of engines: what a decode step saw, in place of the 1 of other jobs. */
+void tokens_meters(const struct station *s, sim_time now, struct station_meters *m)
+{
+  double steps = 0, tokens = 0;
+  for (uint32_t i = 0; i < s->kind->servers; i++) {
+    struct engine e = s->extra->engine[i];
+    count_steps(&e, now);
+    steps += e.steps;
+    tokens += e.tokens;
+  }
+  m->batches = (uint64_t)llround(steps);
+  m->batch_sum = steps > 0 ? tokens * ((double)m->batches / steps) : 0;
+}
