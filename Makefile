@@ -18,7 +18,7 @@ LDLIBS = $(CONFIG_LIBS) -lm -ldl
 LDFLAGS = $(SANITIZE) -rdynamic
 
 # ---- one call on a bare machine: the configuration installs what is missing, then make starts again ------------------
-NEEDS_NOTHING := help clean deps deps-check uninstall distclean
+NEEDS_NOTHING := help clean deps deps-check uninstall check check-long
 ifneq ($(filter-out $(NEEDS_NOTHING),$(or $(MAKECMDGOALS),all)),)
 -include $(BUILD)/config.mk
 $(BUILD)/config.mk: tools/config tools/deps
@@ -38,7 +38,7 @@ PLUGINS  := $(POLICIES:policies/%.c=$(BUILD)/policies/%.so)
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*.c)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help demo check check-long bench asan ubsan install uninstall deps deps-check clean distclean units
+.PHONY: all help demo check check-long bench asan ubsan install uninstall deps deps-check clean units test-programs
 .SECONDARY:
 all: $(BUILD)/offsim $(PLUGINS) ## build the program and the policies as plug-ins
 
@@ -74,8 +74,34 @@ $(BUILD)/offsim: $(BUILD)/experiments/main.o $(BUILD)/liboffsim.a
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/liboffsim.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/liboffsim.a -lcmocka $(LDLIBS)
-units: $(UNITS) ## build and run the unit tests
+units: $(UNITS) ## build and run the unit tests, as built
 	@for t in $(UNITS); do echo "== $$t"; $$t || exit 1; done
+asan ubsan: ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) BUILD=$(BUILD)/asan OPT=-O1 SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' \
+	  WERROR='$(WERROR)' -j$(JOBS) test-programs
+test-programs: all $(UNITS)
+
+# Everything that a change must pass, in under 10 minutes on 2 cores; check-long: the sizes that the issues state.
+check: ## install what tests need, build with -Werror, run all tests
+	@tools/deps check
+	@$(MAKE) -j$(JOBS) WERROR=-Werror all
+	@$(MAKE) -j$(JOBS) WERROR=-Werror asan
+	@tests/run $(BUILD)
+check-long: ## the same at full size; the result goes to tests/RESULTS.md
+	@tools/deps check
+	@$(MAKE) -j$(JOBS) all asan
+	@tests/run $(BUILD) long
+bench: all ## the performance bars
+	@$(BUILD)/offsim bench
+
+demo: all ## the main job: flagship scenario, policies compared, report written
+	@tools/demo $(BUILD)
+
+# ---- installation ---------------------------------------------------------------------------------------------------
+install: all ## install under PREFIX (/usr/local); DESTDIR is honoured
+	@tools/install $(BUILD) "$(DESTDIR)$(PREFIX)" "$(PREFIX)" $(VERSION)
+uninstall: ## remove what install put there
+	@tools/install --remove "$(DESTDIR)$(PREFIX)"
 
 deps: ## install what the build needs (Debian 12)
 	@tools/deps build

@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+"""The rules of the house, checked: who may include whom, one library per file, sizes of functions, no mutable
+globals, exported symbols. Prints TAP. Every rule is also tried on a planted offender that it must see.
+
+usage: house.py ROOT BUILD
+"""
+import os, re, subprocess, sys, tempfile
+
+ROOMS = ("sim", "models", "policies", "scenarios", "experiments", "analysis")
+
+# A room may include these rooms (its own always). Single headers are named whole.
+MAY = {
+    "sim": [],
+    "models": ["sim/", "policies/offsim_policy.h"],
+    "policies": [],
+    "scenarios": ["sim/", "models/", "policies/offsim_policy.h"],
+    "analysis": ["sim/err.h", "sim/stat.h", "sim/json.h", "sim/hash.h", "models/record.h"],
+    "experiments": ["sim/", "models/", "policies/", "scenarios/", "analysis/"],
+}
+# A library's headers appear in one file of the program.
+ONE_FILE = {
+    r"yaml\.h": "scenarios/yaml.c", r"igraph.*": "models/topology.c", r"zlib\.h": "models/trace_in.c",
+    r"dlfcn\.h": "models/policy_host.c", r"sqlite3\.h": "analysis/store/catalog.c", r"hdf5\.h": "analysis/store/trace.c",
+    r"libdeflate\.h": "analysis/store/trace.c", r"jansson\.h": "sim/json.c", r"xxhash\.h": "sim/hash.c",
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.M)
+
+
+def sources(root):
+    for room in ROOMS:
+        for folder, _, names in os.walk(os.path.join(root, room)):
+            for name in sorted(names):
+                if name.endswith((".c", ".h")):
+                    path = os.path.join(folder, name)
+                    yield os.path.relpath(path, root), open(path, encoding="utf-8").read()
+
+
+def include_rules(root):
+    for path, text in sources(root):
+        room = path.split("/")[0]
+        for kind, header in INCLUDE.findall(text):
+            if kind == '"' and not header.startswith(room + "/") and not any(header.startswith(m) for m in MAY[room]):
+                yield f"{path} includes {header}"
+            if kind == '"' and room == "policies" and header not in ("policies/offsim_policy.h", "policies/policy_util.h"):
+                yield f"{path} includes {header}"
+
+
+def one_library_per_file(root):
+    for path, text in sources(root):
+        for kind, header in INCLUDE.findall(text):
+            for pattern, owner in ONE_FILE.items():
+                if kind == "<" and re.fullmatch(pattern, header) and path != owner:
+                    yield f"{path} includes {header}, which belongs to {owner}"
+
+
+def no_shell(root):
+    for path, text in sources(root):
+        for word in re.findall(r"\b(system|popen|longjmp|setjmp)\s*\(", text):
+            yield f"{path} calls {word}"
+
+
+def functions(root):
+    """(path, line, name, length) of every function: from the line of '{' in column 0 to the '}' in column 0."""
+    for path, text in sources(root):
+        if not path.endswith(".c"):
+            continue
+        start = None
+        lines = text.split("\n")
+        for i, line in enumerate(lines):
+            if line == "{" and i and ")" in lines[i - 1]:
+                start = i
+            elif line == "}" and start is not None:
+                name = re.search(r"(\w+)\s*\(", " ".join(lines[max(0, start - 2):start]) or "")
+                yield path, start, name.group(1) if name else "?", i - start - 1
+                start = None
+
+
+def function_sizes(root):
+    sizes = sorted(f[3] for f in functions(root))
+    if not sizes:
+        return
+    if sizes[len(sizes) // 2] >= 14:
+        yield f"half of the functions have {sizes[len(sizes) // 2]} lines or more; wanted: under 14"
+    over = [f for f in functions(root) if f[3] >= 60]
+    if len(over) > len(sizes) * 0.02:
+        yield f"{len(over)} of {len(sizes)} functions have 60 lines or more: " + ", ".join(f"{f[0]}:{f[2]}" for f in over)
+    for path, _, name, length in over:
+        if length >= 100:
+            yield f"{path}: {name} has {length} lines"
+
+
+def symbols(path, flags):
+    out = subprocess.run(["nm", *flags, path], capture_output=True, text=True, check=True).stdout
+    return [line.split() for line in out.splitlines() if line.strip()]
+
+
+def mutable_globals(build):
+    for folder, _, names in os.walk(build):
+        for name in names:
+            path = os.path.join(folder, name)
+            if not name.endswith(".o") or "/tests/" in path or "/asan/" in path:
+                continue
+            for entry in symbols(path, []):
+                if len(entry) == 3 and entry[1] in "BbDdCG" and not is_constant(path, entry[2]):
+                    yield f"{os.path.relpath(path, build)}: {entry[2]} is a mutable global"
+
+
+def is_constant(path, symbol):
+    """Tables of pointers land in .data.rel.ro (nm says 'd'): constant after loading."""
+    out = subprocess.run(["objdump", "-t", path], capture_output=True, text=True, check=True).stdout
+    for line in out.splitlines():
+        if line.endswith(" " + symbol):
+            return ".data.rel.ro" in line or ".tbss" in line or ".tdata" in line
+    return False
+
+
+def exported(path):
+    for entry in symbols(path, ["-D", "--defined-only"]):
+        if not entry[-1].split("@")[0].startswith("offsim_"):
+            yield f"{path} exports {entry[-1]}"
+
+
+def planted(check, files):
+    with tempfile.TemporaryDirectory() as root:
+        for name, text in files.items():
+            path = os.path.join(root, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            open(path, "w").write(text)
+        return list(check(root))
+
+
+def planted_object(check, text, shared=False):
+    with tempfile.TemporaryDirectory() as root:
+        source, out = os.path.join(root, "x.c"), os.path.join(root, "x.so" if shared else "x.o")
+        open(source, "w").write(text)
+        subprocess.run(["gcc", *(["-shared", "-fPIC"] if shared else ["-c"]), "-o", out, source], check=True)
+        return list(check(out if shared else root))
+
+
+def main(root, build):
+    plugins = [os.path.join(build, "policies", n) for n in sorted(os.listdir(os.path.join(build, "policies"))) if n.endswith(".so")]
+    long_function = "int f(void)\n{\n" + "  ;\n" * 120 + "}\n"
+    checks = [
+        ("include rules", include_rules(root), lambda: planted(include_rules, {"sim/x.c": '#include "models/world.h"\n'})),
+        ("one library per file", one_library_per_file(root), lambda: planted(one_library_per_file, {"models/x.c": "#include <sqlite3.h>\n"})),
+        ("no shell, no longjmp", no_shell(root), lambda: planted(no_shell, {"sim/x.c": "void f(void) { system(0); }\n"})),
+        ("function sizes", function_sizes(root), lambda: planted(function_sizes, {"sim/x.c": long_function})),
+        ("no mutable globals", mutable_globals(build), lambda: planted_object(mutable_globals, "int counter = 3; int *f(void) { return &counter; }\n")),
+        ("plug-ins export one symbol", (e for p in plugins for e in exported(p)), lambda: planted_object(exported, "int leak(void) { return 1; }\n", True)),
+        ("the program exports offsim_ only", exported(os.path.join(build, "offsim")), lambda: planted_object(exported, "int leak2(void) { return 1; }\n", True)),
+    ]
+    print(f"1..{2 * len(checks)}")
+    number, failed = 0, 0
+    for name, offences, plant in checks:
+        for title, bad in ((name, list(offences)), (name + ": planted offender is seen", [] if plant() else ["not seen"])):
+            number += 1
+            failed += bool(bad)
+            print(("not ok" if bad else "ok"), number, "-", title)
+            for line in bad[:20]:
+                print("#  ", line)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))
