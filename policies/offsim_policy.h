@@ -33,7 +33,7 @@ extern "C" {
 #define OFFSIM_EXPORT
 #endif
 
-/* ---- words -------------------------------------------------------------------------------------------------------- */
+/* ---- words ------------------------------------------------------------------------------------------------------- */
 
 /* Why an action is not allowed now; 0 = allowed. Choosing a masked action is a mistake: the host takes the first
  * allowed action instead, counts it and shows it in the report. */
@@ -46,6 +46,9 @@ enum offsim_mask {
 };
 
 enum offsim_tier { OFFSIM_DEVICE, OFFSIM_EDGE, OFFSIM_CLOUD };
+
+/* How the scenario names an action's place: the requester's own device, its attachment now, a place, one member. */
+enum offsim_word { OFFSIM_ORIGIN, OFFSIM_NEAREST, OFFSIM_PLACE, OFFSIM_MEMBER };
 
 /* What a policy is or does; bits of offsim_policy.capabilities. */
 enum offsim_capability {
@@ -60,10 +63,11 @@ enum offsim_capability {
 };
 
 /* Columns per action that a policy reads; bits of offsim_policy.columns. The host fills only these, the pointers of
- * others are NULL. mask, place and tier are always there. */
+ * others are NULL. mask, place, tier and word are always there. */
 enum offsim_column {
   OFFSIM_COLUMN_VARIANT = 1 << 0, OFFSIM_COLUMN_MEMBER = 1 << 1,
-  OFFSIM_COLUMN_LATENCY = 1 << 2, OFFSIM_COLUMN_COST = 1 << 3, OFFSIM_COLUMN_ENERGY = 1 << 4, OFFSIM_COLUMN_QUALITY = 1 << 5,
+  OFFSIM_COLUMN_LATENCY = 1 << 2, OFFSIM_COLUMN_COST = 1 << 3,
+  OFFSIM_COLUMN_ENERGY = 1 << 4, OFFSIM_COLUMN_QUALITY = 1 << 5,
   OFFSIM_COLUMN_QUEUE = 1 << 6, OFFSIM_COLUMN_QUEUE_AGE = 1 << 7,
   OFFSIM_COLUMNS_ESTIMATES = OFFSIM_COLUMN_LATENCY | OFFSIM_COLUMN_COST | OFFSIM_COLUMN_ENERGY | OFFSIM_COLUMN_QUALITY
 };
@@ -77,7 +81,7 @@ enum offsim_phase {                             /* of an attempt's life, in orde
   OFFSIM_PHASE_SERVE, OFFSIM_PHASE_DOWNLINK, OFFSIM_N_PHASES
 };
 
-/* ---- what a policy declares --------------------------------------------------------------------------------------- */
+/* ---- what a policy declares -------------------------------------------------------------------------------------- */
 
 /* A number that the policy reads at each decision: an attribute of the request (prompt_tokens ...) or one that the host
  * provides: elapsed_s, deadline_s, slack_s, hour, decision, device_queue, edge_queue, cloud_queue.
@@ -117,21 +121,24 @@ struct offsim_parameter {
 /* The value of a parameter, in the order of declaration. */
 struct offsim_value { double number; const char *text; };
 
-/* ---- what the host tells ------------------------------------------------------------------------------------------ */
+/* ---- what the host tells ----------------------------------------------------------------------------------------- */
 
 /* The world as far as a policy may know it before the run. [made by the host at load; given to state_size and init;
  * what it points to lives until the last instance is gone, the struct itself too: state may keep the pointer only in
  * memory that is not saved, so prefer to copy what is needed] */
 struct offsim_setup {
   uint32_t size;
-  uint32_t n_contexts;                          /* kinds of decision: (class, task) pairs; offsim_context.context < this */
+  uint32_t n_contexts;                          /* kinds of decision, one per task of a class. Their arms are numbered
+                                                   through, so that a learner may keep one flat array:
+                                                   arm = offsim_context.first_arm + action */
+  uint32_t n_arms;                              /* sum over contexts of their numbers of actions */
   uint32_t max_actions;                         /* no decision has more */
-  uint32_t n_features;                          /* length of offsim_context.value: declared, then chosen by parameters */
+  uint32_t n_features;                          /* length of offsim_context.value: declared, then chosen by parameter */
   const char *const *feature;                   /* their names [n_features] */
   uint32_t n_parameters;
   uint32_t n_selected;                          /* features chosen by the (first) parameter of type OFFSIM_FEATURES */
   const struct offsim_value *parameter;         /* [n_parameters] */
-  uint32_t n_places, n_variants;
+  uint32_t n_places, n_variants, reserved;
   const char *const *place_name;
   const char *const *variant_name;
   /* The scenario's objective: reward = sum of weight x quantity; weights carry the sign. */
@@ -152,7 +159,8 @@ struct offsim_random_functions {
 /* One decision to take. [made by the host for each call of decide; constant and valid during that call only] */
 struct offsim_context {
   uint32_t size;
-  uint32_t context;                             /* kind of decision, < offsim_setup.n_contexts: arms belong to it */
+  uint32_t context;                             /* kind of decision, < offsim_setup.n_contexts */
+  uint32_t first_arm, reserved;                 /* arms of this context begin here */
   uint64_t request, decision;                   /* ids within the run */
   uint32_t klass, task;
   uint32_t nth;                                 /* decisions taken before for this request */
@@ -162,7 +170,7 @@ struct offsim_context {
   const double *value, *age_s;                  /* [n_features] NaN = not known now; age of the information */
   /* per action, [n_actions] each */
   const uint32_t *mask;                         /* enum offsim_mask bits; at least one action has 0 */
-  const int32_t *place, *tier;                  /* tier: enum offsim_tier */
+  const int32_t *place, *tier, *word;           /* enum offsim_tier, enum offsim_word */
   const int32_t *variant;                       /* index into offsim_setup.variant_name; -1 = the task has none */
   const uint64_t *member;                       /* of the place; UINT64_MAX = its dispatch picks */
   const double *est_latency_s, *est_cost_usd, *est_energy_j, *est_quality;      /* by telemetry and estimators */
@@ -191,7 +199,7 @@ struct offsim_decision {
  * per decision. [made by the host for each call of outcome; valid during that call only] */
 struct offsim_outcome {
   uint32_t size;
-  uint32_t context;                             /* as it was at the decision */
+  uint32_t context, first_arm, reserved;        /* as they were at the decision */
   uint64_t decision;
   int64_t now_ns;
   int32_t action;                               /* really executed: not the chosen one where that was masked */
@@ -209,7 +217,7 @@ struct offsim_stream {
   size_t (*read)(void *handle, void *bytes, size_t n);
 };
 
-/* ---- the descriptor ----------------------------------------------------------------------------------------------- */
+/* ---- the descriptor ---------------------------------------------------------------------------------------------- */
 
 struct offsim_sizes { uint32_t policy, feature, parameter, setup, context, decision, outcome, stream; };
 
@@ -250,10 +258,10 @@ struct offsim_policy {
 };
 
 /* The first members of a descriptor: { OFFSIM_POLICY_HEADER, .name = "mine", ... } */
-#define OFFSIM_POLICY_HEADER                                                                                            \
-  .magic = OFFSIM_POLICY_MAGIC, .abi_major = OFFSIM_ABI_MAJOR, .abi_minor = OFFSIM_ABI_MINOR,                           \
-  .sizes = {sizeof(struct offsim_policy), sizeof(struct offsim_feature), sizeof(struct offsim_parameter),               \
-            sizeof(struct offsim_setup), sizeof(struct offsim_context), sizeof(struct offsim_decision),                 \
+#define OFFSIM_POLICY_HEADER                                                                                          \
+  .magic = OFFSIM_POLICY_MAGIC, .abi_major = OFFSIM_ABI_MAJOR, .abi_minor = OFFSIM_ABI_MINOR,                         \
+  .sizes = {sizeof(struct offsim_policy), sizeof(struct offsim_feature), sizeof(struct offsim_parameter),             \
+            sizeof(struct offsim_setup), sizeof(struct offsim_context), sizeof(struct offsim_decision),               \
             sizeof(struct offsim_outcome), sizeof(struct offsim_stream)}
 
 typedef const struct offsim_policy *offsim_policy_entry_fn(void);
