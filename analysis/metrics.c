@@ -7,6 +7,7 @@
  * their attempts counted: the same cohort as latency_mean_s.
  */
 #include "analysis/metrics.h"
+#include "analysis/text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -44,12 +45,6 @@ struct metrics {
   struct metric_value *value; size_t n_values, capacity;
 };
 
-static void *must_calloc(size_t n, size_t size) {
-  void *p = calloc(n ? n : 1, size);
-  if (!p) abort();
-  return p;
-}
-
 /* ---- attempts waiting for their request -------------------------------------------------------------------------- */
 
 static uint64_t slot_of(uint64_t key, uint64_t mask) { return (key * 0x9E3779B97F4A7C15u >> 32) & mask; }
@@ -61,7 +56,7 @@ static struct waiting *table_find(struct waiting_table *t, uint64_t key) {
 }
 
 static void table_grow(struct waiting_table *t) {
-  struct waiting_table bigger = {must_calloc(2 * (t->mask + 1), sizeof *t->slot), 2 * t->mask + 1, t->used};
+  struct waiting_table bigger = {grab(2 * (t->mask + 1), sizeof *t->slot), 2 * t->mask + 1, t->used};
   for (uint64_t i = 0; i <= t->mask; i++)
     if (t->slot[i].key) *table_find(&bigger, t->slot[i].key) = t->slot[i];
   free(t->slot);
@@ -109,8 +104,7 @@ static void add_device(struct metrics *m, const struct request_record *r, double
   if (r->device >= d->n) {
     size_t n = d->n ? d->n : 16;
     while (n <= r->device) n *= 2;
-    struct device *grown = realloc(d->device, n * sizeof *grown);
-    if (!grown) abort();
+    struct device *grown = grab_more(d->device, n, sizeof *grown);
     memset(grown + d->n, 0, (n - d->n) * sizeof *grown);
     *d = (struct devices){grown, n};
   }
@@ -219,7 +213,7 @@ OF_TALLY(energy_total, energy_direct(m, t) +
 static double *device_means(const struct metrics *m, size_t *n) {
   size_t most = 0;
   for (int o = 0; o < m->setup.n_places; o++) most += m->origin[o].n;
-  double *mean = must_calloc(most, sizeof *mean);
+  double *mean = grab(most, sizeof *mean);
   *n = 0;
   for (int o = 0; o < m->setup.n_places; o++)
     for (size_t i = 0; i < m->origin[o].n; i++) {
@@ -353,11 +347,11 @@ size_t metric_names(const char *const **out) {
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 struct metrics *metrics_new(const struct metrics_setup *setup) {
-  struct metrics *m = must_calloc(1, sizeof *m);
+  struct metrics *m = grab(1, sizeof *m);
   m->setup = *setup;
-  m->klass = must_calloc((size_t)setup->n_classes, sizeof *m->klass);
-  m->origin = must_calloc((size_t)setup->n_places, sizeof *m->origin);
-  m->table = (struct waiting_table){must_calloc(TABLE_START, sizeof *m->table.slot), TABLE_START - 1, 0};
+  m->klass = grab((size_t)setup->n_classes, sizeof *m->klass);
+  m->origin = grab((size_t)setup->n_places, sizeof *m->origin);
+  m->table = (struct waiting_table){grab(TABLE_START, sizeof *m->table.slot), TABLE_START - 1, 0};
   m->whole.latency_s = quantiles_new();
   m->whole.ttft_s = quantiles_new();
   for (int c = 0; c < setup->n_classes; c++) {
@@ -405,8 +399,7 @@ static void tally_add(struct tally *a, const struct tally *b) {
 static void put(struct metrics *m, const char *metric, const char *klass, const char *place, double value) {
   if (m->n_values == m->capacity) {
     m->capacity = m->capacity ? 2 * m->capacity : 256;
-    m->value = realloc(m->value, m->capacity * sizeof *m->value);
-    if (!m->value) abort();
+    m->value = grab_more(m->value, m->capacity, sizeof *m->value);
   }
   m->value[m->n_values++] = (struct metric_value){metric, klass, place, value};
 }

@@ -1,0 +1,197 @@
+/* text.c: strings, numbers and tables for people. */
+#include "analysis/text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_FILE_BYTES = 64 << 20 };
+
+void *grab(size_t n, size_t size) {
+  void *p = calloc(n ? n : 1, size);
+  if (!p) abort();
+  return p;
+}
+
+void *grab_more(void *old, size_t n, size_t size) {
+  void *p = reallocarray(old, n ? n : 1, size);
+  if (!p) abort();
+  return p;
+}
+
+char *grab_text(const char *s) {
+  size_t n = s ? strlen(s) : 0;
+  char *copy = grab(n + 1, 1);
+  if (n) memcpy(copy, s, n);
+  return copy;
+}
+
+/* ---- strings ------------------------------------------------------------------------------------------------------ */
+
+static void text_reserve(struct text *t, size_t more) {
+  if (t->n + more + 1 <= t->capacity) return;
+  t->capacity = 2 * t->capacity + more + 64;
+  t->s = grab_more(t->s, t->capacity, 1);
+}
+
+void text_put_n(struct text *t, const char *s, size_t n) {
+  text_reserve(t, n);
+  memcpy(t->s + t->n, s, n);
+  t->n += n;
+  t->s[t->n] = 0;
+}
+
+void text_put(struct text *t, const char *s) { text_put_n(t, s, strlen(s)); }
+
+static void text_add_list(struct text *t, const char *format, va_list list) {
+  va_list again;
+  va_copy(again, list);
+  int n = vsnprintf(NULL, 0, format, list);
+  if (n < 0) abort();
+  text_reserve(t, (size_t)n);
+  vsnprintf(t->s + t->n, (size_t)n + 1, format, again);
+  t->n += (size_t)n;
+  va_end(again);
+}
+
+void text_add(struct text *t, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  text_add_list(t, format, list);
+  va_end(list);
+}
+
+bool text_save(const struct text *t, const char *path, struct err *err) {
+  struct text part = {0};
+  text_add(&part, "%s.part", path);
+  FILE *f = fopen(part.s, "w");
+  bool ok = f && fwrite(t->s ? t->s : "", 1, t->n, f) == t->n;
+  if (f && fclose(f)) ok = false;
+  if (ok && rename(part.s, path)) ok = false;
+  if (!ok) {
+    err_system(err, "cannot write %s: %s", path, strerror(errno));
+    unlink(part.s);
+  }
+  free(part.s);
+  return ok;
+}
+
+char *text_load(const char *path, size_t *n, struct err *err) {
+  FILE *f = fopen(path, "r");
+  if (!f) {
+    err_system(err, "cannot read %s: %s", path, strerror(errno));
+    return NULL;
+  }
+  struct text t = {0};
+  char block[65536];
+  size_t got;
+  text_put(&t, "");
+  while ((got = fread(block, 1, sizeof block, f)) && t.n <= MAX_FILE_BYTES) text_put_n(&t, block, got);
+  bool ok = !ferror(f) && t.n <= MAX_FILE_BYTES;
+  fclose(f);
+  if (!ok) {
+    err_system(err, "cannot read %s: %s", path, t.n > MAX_FILE_BYTES ? "larger than 64 MiB" : strerror(errno));
+    free(t.s);
+    return NULL;
+  }
+  if (n) *n = t.n;
+  return t.s;
+}
+
+/* ---- numbers ------------------------------------------------------------------------------------------------------ */
+
+struct number number_text(double x) {
+  struct number out;
+  double size = fabs(x);
+  if (isnan(x)) snprintf(out.s, sizeof out.s, "-");
+  else if (isinf(x)) snprintf(out.s, sizeof out.s, x < 0 ? "-inf" : "inf");
+  else if (x == 0) snprintf(out.s, sizeof out.s, "0");
+  else if (size < 1e-4 || size >= 1e7) snprintf(out.s, sizeof out.s, "%.3e", x);
+  else if (size >= 1000) snprintf(out.s, sizeof out.s, "%.0f", x);
+  else snprintf(out.s, sizeof out.s, "%.*f", 3 - (int)floor(log10(size)), x);
+  return out;
+}
+
+struct number interval_text(struct interval i, const char *plus_minus) {
+  struct number value = number_text(i.value), out;
+  double half = (i.hi - i.lo) / 2;
+  if (isfinite(half)) {
+    double place = i.value == 0 ? half : fmax(fabs(i.value), half);
+    int digits = place >= 1000 || place == 0 ? 0 : 3 - (int)floor(log10(place));
+    if (digits > 7) snprintf(out.s, sizeof out.s, "%.2e %s %.0e", i.value, plus_minus, half);
+    else snprintf(out.s, sizeof out.s, "%.*f %s %.*f", digits, i.value, plus_minus, digits, half);
+  } else snprintf(out.s, sizeof out.s, "%.20s", value.s);
+  return out;
+}
+
+struct number percent_text(double part, double whole) {
+  struct number out;
+  double x = 100 * part / whole;
+  if (isfinite(x)) snprintf(out.s, sizeof out.s, "%+.*f %%", fabs(x) < 10 ? 2 : fabs(x) < 1000 ? 1 : 0, x);
+  else snprintf(out.s, sizeof out.s, "%s", isnan(x) ? "-" : x < 0 ? "-inf" : "inf");
+  return out;
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------------------- */
+
+struct table { size_t columns, n, capacity, rule; char **cell; };
+
+struct table *table_new(size_t columns) {
+  struct table *t = grab(1, sizeof *t);
+  t->columns = columns;
+  return t;
+}
+
+void table_cell(struct table *t, const char *format, ...) {
+  struct text text = {0};
+  va_list list;
+  va_start(list, format);
+  text_add_list(&text, format, list);
+  va_end(list);
+  if (t->n == t->capacity) t->cell = grab_more(t->cell, t->capacity = 2 * t->capacity + 64, sizeof *t->cell);
+  t->cell[t->n++] = text.s;
+}
+
+void table_rule(struct table *t) { t->rule = t->n; }
+
+/* Columns on the screen: UTF-8 sequences count once. */
+static size_t text_width(const char *s) {
+  size_t n = 0;
+  for (; *s; s++) n += ((unsigned char)*s & 0xC0) != 0x80;
+  return n;
+}
+
+static void print_cell(FILE *f, const char *s, size_t width, bool left, bool last) {
+  int pad = (int)(width - text_width(s));
+  if (!left) fprintf(f, "%*s", pad, "");
+  fputs(s, f);
+  if (left && !last) fprintf(f, "%*s", pad, "");
+  fputs(last ? "\n" : "  ", f);
+}
+
+static void print_rule(FILE *f, const size_t *width, size_t columns) {
+  for (size_t c = 0; c < columns; c++) {
+    for (size_t i = 0; i < width[c]; i++) fputc('-', f);
+    fputs(c + 1 == columns ? "\n" : "  ", f);
+  }
+}
+
+void table_print(struct table *t, FILE *f, size_t left) {
+  size_t *width = grab(t->columns, sizeof *width);
+  for (size_t i = 0; i < t->n; i++) {
+    size_t w = text_width(t->cell[i]);
+    if (w > width[i % t->columns]) width[i % t->columns] = w;
+  }
+  for (size_t i = 0; i < t->n; i++) {
+    size_t c = i % t->columns;
+    if (i && i == t->rule) print_rule(f, width, t->columns);
+    print_cell(f, t->cell[i], width[c], c < left, c + 1 == t->columns);
+    free(t->cell[i]);
+  }
+  free(width);
+  free(t->cell);
+  free(t);
+}

@@ -1,0 +1,38 @@
+/* text.h: growing strings, numbers as people read them, and aligned tables. Memory that is not there ends the program. */
+#ifndef OFFSIM_ANALYSIS_TEXT_H
+#define OFFSIM_ANALYSIS_TEXT_H
+
+#include "sim/err.h"
+#include "sim/stat.h"
+#include <stdio.h>
+
+void *grab(size_t n, size_t size);                      /* zeroed, never NULL; caller frees */
+void *grab_more(void *old, size_t n, size_t size);      /* realloc; what is new is not zeroed */
+char *grab_text(const char *s);                         /* a copy; NULL gives "" */
+
+struct text { char *s; size_t n, capacity; };           /* s is NULL or NUL-terminated; caller frees s */
+void text_add(struct text *, const char *format, ...) PRINTF_LIKE(2, 3);
+void text_put(struct text *, const char *s);
+void text_put_n(struct text *, const char *s, size_t n);
+/* Write to `path` through a new file beside it. False after adding to err. */
+bool text_save(const struct text *, const char *path, struct err *) MUST_USE;
+/* The whole file; NULL after adding to err. Caller frees. At most 64 MiB. */
+char *text_load(const char *path, size_t *n, struct err *);
+
+enum { NUMBER_BYTES = 32 };
+struct number { char s[NUMBER_BYTES]; };
+/* Four significant digits, no exponent from 1e-4 to 1e6; "-" for NaN, "inf". */
+struct number number_text(double);
+/* "12.34 +- 0.05" with the sign given; the half width only when the interval is finite. */
+struct number interval_text(struct interval, const char *plus_minus);
+/* "-12.3 %" of part / whole. */
+struct number percent_text(double part, double whole);
+
+struct table;
+struct table *table_new(size_t columns);
+void table_cell(struct table *, const char *format, ...) PRINTF_LIKE(2, 3);
+void table_rule(struct table *);                        /* ends the header: a line of dashes */
+/* Columns are as wide as their widest cell; the first `left` ones are flush left. Frees the table. */
+void table_print(struct table *, FILE *, size_t left);
+
+#endif
