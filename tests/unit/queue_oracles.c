@@ -1,0 +1,129 @@
+/* The oracles themselves, against published numbers and against second derivations. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include "experiments/validate/inversion.h"
+#include "experiments/validate/queue_oracles.h"
+#include <math.h>
+#include <string.h>
+
+/* A world of one station: users (place 0) and server (place 1). */
+struct one { struct world_def world; struct place_def place[2]; struct class_def klass; struct task_def task; struct work_def work; struct plan_def plan; struct dist service, gaps; };
+
+static void make(struct one *o, double rate, const char *kind, double p0, double p1, int servers, uint64_t capacity)
+{
+  char why[160];
+  double p[2] = {p0, p1};
+  memset(o, 0, sizeof *o);
+  assert_true(dist_make(&o->service, kind, p, strcmp(kind, "exponential") && strcmp(kind, "constant") ? 2 : 1, why));
+  o->work = (struct work_def){.kind = WORK_TIME, .time_s = &o->service};
+  o->plan = (struct plan_def){.word = WORD_PLACE, .place = 1};
+  o->task = (struct task_def){.name = "work", .work = &o->work, .n_plans = 1, .plan = &o->plan};
+  o->klass = (struct class_def){.name = "jobs", .arrivals = {.kind = ARRIVE_POISSON, .rate_per_s = rate}, .n_tasks = 1, .task = &o->task};
+  o->place[1] = (struct place_def){.servers = servers, .slots = 1, .capacity = capacity};
+  o->world = (struct world_def){.n_places = 2, .place = o->place, .n_classes = 1, .klass = &o->klass};
+}
+
+static double value(const struct expectations *e, enum quantity q, double p)
+{
+  for (int i = 0; i < e->n; i++)
+    if (e->at[i].quantity == q && (q != QUANTILE || e->at[i].p == p)) return e->at[i].value;
+  fail();
+  return NAN;
+}
+
+static void near(double a, double b, double relative)
+{
+  if (!(fabs(a - b) <= relative * fabs(b))) fail_msg("%.12g is not %.12g", a, b);
+}
+
+static void erlang_tables(void **state)
+{
+  near(erlang_b(10, 5), 0.018384570, 1e-7);             /* Erlang's table, A = 5, N = 10 */
+  near(erlang_c(2, 1), 1.0 / 3, 1e-12);
+  near(erlang_b(1, 1), 0.5, 1e-12);
+}
+
+static double complex unit_exponential(const void *context, double complex s) { return 1 / (1 + s); }
+
+static void inversion_known(void **state)
+{
+  near(invert_cdf(unit_exponential, NULL, 1), 1 - exp(-1), 1e-7);
+  double density;
+  near(invert_quantile(unit_exponential, NULL, 0.99, &density), log(100), 1e-6);
+  near(density, 0.01, 1e-3);
+}
+
+static void mm1_by_three_oracles(void **state)
+{
+  struct one o;
+  char why[160];
+  make(&o, 0.8, "exponential", 1, 0, 1, 0);
+  struct expectations a = {0}, b = {0}, c = {0};
+  assert_true(oracle_mmck(&o.world, &a, why) && oracle_mg1(&o.world, &b, why) && oracle_jackson(&o.world, &c, why));
+  struct expectations *const all[] = {&a, &b, &c};
+  for (int i = 0; i < 3; i++) {
+    near(value(all[i], UTILIZATION, 0), 0.8, 1e-9);
+    near(value(all[i], IN_SYSTEM, 0), 4, 1e-9);
+    near(value(all[i], WAIT, 0), 4, 1e-9);
+    near(value(all[i], SOJOURN, 0), 5, 1e-9);
+    near(value(all[i], QUANTILE, 0.95), 5 * log(20), 1e-5);
+    near(value(all[i], QUANTILE, 0.99), 5 * log(100), 1e-5);
+  }
+}
+
+static void finite_and_loss(void **state)
+{
+  struct one o;
+  char why[160];
+  struct expectations e = {0};
+  make(&o, 5, "exponential", 1, 0, 10, 10);
+  assert_true(oracle_mmck(&o.world, &e, why));
+  near(value(&e, BLOCKING, 0), erlang_b(10, 5), 1e-9);
+  near(value(&e, SOJOURN, 0), 1, 1e-9);
+  e.n = 0;
+  make(&o, 1, "exponential", 1, 0, 1, 3);               /* rho = 1: uniform over 0..3, blocking 1/4 */
+  assert_true(oracle_mmck(&o.world, &e, why));
+  near(value(&e, BLOCKING, 0), 0.25, 1e-9);
+  near(value(&e, IN_SYSTEM, 0), 1.5, 1e-9);
+}
+
+static void md1_and_srpt(void **state)
+{
+  struct one o;
+  char why[160];
+  struct expectations e = {0};
+  make(&o, 0.5, "constant", 1, 0, 1, 0);
+  assert_true(oracle_mg1(&o.world, &e, why));
+  near(value(&e, WAIT, 0), 0.5, 1e-9);                  /* rho / (2 (1 - rho)) */
+  /* Erlang 1909: P(wait <= t) = (1 - rho) sum_{k <= t} (-rho (t - k))^k / k! e^{rho (t - k)} for D = 1 */
+  double w = value(&e, QUANTILE, 0.95) - 1, sum = 0, factorial = 1;
+  for (int k = 0; k <= (int)w; k++) {
+    if (k) factorial *= k;
+    sum += pow(-0.5 * (w - k), k) / factorial * exp(0.5 * (w - k));
+  }
+  near(0.5 * sum, 0.95, 1e-4);
+  e.n = 0;
+  make(&o, 0.5, "exponential", 1, 0, 1, 0);
+  assert_true(oracle_srpt(&o.world, &e, why));
+  near(value(&e, SOJOURN, 0), 1.4254, 2e-3);            /* Schrage & Miller's M/M/1 at load 0.5 */
+}
+
+static void overload_is_refused(void **state)
+{
+  struct one o;
+  char why[160];
+  struct expectations e = {0};
+  make(&o, 1.01, "exponential", 1, 0, 1, 0);
+  assert_false(oracle_mmck(&o.world, &e, why));
+  assert_string_equal(why, "the load is 1 or more: no steady state");
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(erlang_tables), cmocka_unit_test(inversion_known), cmocka_unit_test(mm1_by_three_oracles),
+    cmocka_unit_test(finite_and_loss), cmocka_unit_test(md1_and_srpt), cmocka_unit_test(overload_is_refused)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
