@@ -16,6 +16,8 @@ CFLAGS = -std=c11 -g $(OPT) $(WARN) -ffp-contract=off -fvisibility=hidden -fno-m
          -D_GNU_SOURCE -I. $(CONFIG_CFLAGS) $(SANITIZE)
 LDLIBS = $(CONFIG_LIBS) -lm -ldl
 LDFLAGS = $(SANITIZE) -rdynamic
+# `offsim bench` counts the memory blocks that the program's own code asks for.
+COUNT_MALLOCS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 
 # ---- one call on a bare machine: the configuration installs what is missing, then make starts again ------------------
 NEEDS_NOTHING := help clean deps deps-check uninstall check check-long
@@ -68,7 +70,7 @@ BUILTINS := $(BUILD)/policies/builtins.o
 $(BUILD)/liboffsim.a: $(OBJECTS) $(BUILTIN) $(BUILTINS)
 	@rm -f $@ && ar rcs $@ $^
 $(BUILD)/offsim: $(BUILD)/experiments/main.o $(BUILD)/liboffsim.a
-	$(CC) $(LDFLAGS) -Wl,--warn-unresolved-symbols -o $@ $(BUILD)/experiments/main.o -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
+	$(CC) $(LDFLAGS) $(COUNT_MALLOCS) -Wl,--warn-unresolved-symbols -o $@ $(BUILD)/experiments/main.o -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/liboffsim.a

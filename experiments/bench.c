@@ -1,0 +1,171 @@
+/* bench.c: `offsim bench`: speed in CPU time on one core, against the bars that the project set itself. */
+#include "experiments/bench.h"
+#include "experiments/commands.h"
+#include "sim/check.h"
+#include "sim/err.h"
+#include "sim/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum better { LOWER, HIGHER };
+#define NO_BAR NAN
+
+/* A dotted name is a nested object in JSON. */
+static const struct row { const char *name; bench_fn *measure; double bar, stretch; enum better better; const char *unit; }
+rows[] = {
+  {"lindley_ns", bench_lindley, NO_BAR, NO_BAR, LOWER, "ns a customer"},
+  {"mm1_ns", bench_mm1, 60, 45, LOWER, "ns a customer"},
+  {"mm1_wait_rel_error", bench_mm1_wait_error, 0.02, 0.02, LOWER, "of 9 / mu"},
+  {"hold_ns.1000", bench_hold_1e3, 55, 45, LOWER, "ns a hold"},
+  {"hold_ns.100000", bench_hold_1e5, 110, 75, LOWER, "ns a hold"},
+  {"hold_ns.1000000", bench_hold_1e6, 150, 90, LOWER, "ns a hold"},
+  {"draw_ns.exponential", bench_draw_exponential, 5, 5, LOWER, "ns a draw"},
+  {"draw_ns.normal", bench_draw_normal, 5, 5, LOWER, "ns a draw"},
+  {"draw_ns.lognormal", bench_draw_lognormal, 10, 10, LOWER, "ns a draw"},
+  {"draw_fresh_ns", bench_draw_fresh, 20, 20, LOWER, "ns a draw"},
+  {"mallocs_per_event", bench_mallocs_per_event, 0, 0, LOWER, "an event"},
+};
+enum { N_ROWS = sizeof rows / sizeof rows[0] };
+
+/* ---- measuring ------------------------------------------------------------------------------------------------- */
+
+double cpu_time_ns(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+double bench_median(int repetitions, double (*once)(void *), void *subject)
+{
+  double values[31];
+  sim_assert(repetitions >= 1 && repetitions <= 31);
+  for (int i = 0; i < repetitions; i++)
+    values[i] = once(subject);
+  qsort(values, (size_t)repetitions, sizeof *values, compare_doubles);
+  return values[repetitions / 2];
+}
+
+/* ---- command --------------------------------------------------------------------------------------------------- */
+
+struct options { bool json, help; const char *only; };
+
+static const char *const option_names[] = {"--format", "--only", "--help"};
+
+static bool read_format(struct options *o, const char *format, struct err *e)
+{
+  o->json = format && strcmp(format, "json") == 0;
+  if (o->json || (format && strcmp(format, "table") == 0))
+    return true;
+  return err_add(e, (struct where){0}, "--format is 'table' or 'json'%s%s", format ? ", not " : "", format ? format : "");
+}
+
+static bool selected(const struct options *o, const struct row *r)
+{
+  size_t n = o->only ? strlen(o->only) : 0;
+  return !o->only || (strncmp(r->name, o->only, n) == 0 && (r->name[n] == '\0' || r->name[n] == '.'));
+}
+
+static bool read_only(struct options *o, const char *name, struct err *e)
+{
+  const char *names[N_ROWS];
+  o->only = name;
+  for (int i = 0; i < N_ROWS; i++) {
+    names[i] = rows[i].name;
+    if (name && selected(o, &rows[i]))
+      return true;
+  }
+  if (!name)
+    return err_add(e, (struct where){0}, "--only needs the name of a measurement");
+  const char *near = nearest(name, names, N_ROWS);
+  return err_add(e, (struct where){0}, "no measurement '%s'%s%s%s", name, near ? "; did you mean '" : "",
+                 near ? near : "", near ? "'?" : "");
+}
+
+static bool read_options(struct options *o, int argc, char **argv, struct err *e)
+{
+  for (int i = 1; i < argc; i++) {
+    const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+    if (strcmp(argv[i], "--help") == 0) {
+      o->help = true;
+    } else if (strcmp(argv[i], "--format") == 0) {
+      read_format(o, value, e);
+      i++;
+    } else if (strcmp(argv[i], "--only") == 0) {
+      read_only(o, value, e);
+      i++;
+    } else {
+      const char *near = nearest(argv[i], option_names, 3);
+      err_add(e, (struct where){0}, "bench: unknown argument '%s'%s%s%s", argv[i], near ? "; did you mean '" : "",
+              near ? near : "", near ? "'?" : "");
+    }
+  }
+  return !err_any(e);
+}
+
+static void print_help(void)
+{
+  puts("usage: offsim bench [--format table|json] [--only NAME]\n\n"
+       "Measures the speed of the engine in CPU time on one core and compares it with the bars.\n\nmeasurements:");
+  for (int i = 0; i < N_ROWS; i++)
+    printf("  %-22s %s\n", rows[i].name, rows[i].unit);
+}
+
+static void print_row(const struct row *r, double value)
+{
+  printf("%-22s %12.5g  ", r->name, value);
+  if (isnan(r->bar))
+    printf("%8s %8s  %-5s", "-", "-", "");
+  else
+    printf("%8g %8g  %-5s", r->bar, r->stretch,
+           isnan(value) ? "n/a" : (r->better == LOWER ? value <= r->bar : value >= r->bar) ? "ok" : "MISS");
+  printf("  %s\n", r->unit);
+  fflush(stdout);
+}
+
+static json *measure_selected(const struct options *o)
+{
+  json *result = json_new_object();
+  if (!o->json)
+    printf("%-22s %12s  %8s %8s\n", "measurement", "value", "bar", "stretch");
+  for (int i = 0; i < N_ROWS; i++) {
+    if (!selected(o, &rows[i]))
+      continue;
+    double value = rows[i].measure();
+    json_put_path(result, rows[i].name, json_number_value(value));
+    if (!o->json)
+      print_row(&rows[i], value);
+  }
+  return result;
+}
+
+int cmd_bench(int argc, char **argv)
+{
+  struct err e;
+  struct options o = {0};
+  err_init(&e);
+  if (!read_options(&o, argc, argv, &e)) {
+    err_print(&e, stderr, false);
+  } else if (o.help) {
+    print_help();
+  } else {
+    json *result = measure_selected(&o);
+    char *text = json_write(result, true);
+    if (o.json)
+      puts(text);
+    free(text);
+    json_release(result);
+  }
+  int code = (int)e.code;
+  err_release(&e);
+  return code;
+}

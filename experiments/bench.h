@@ -1,0 +1,22 @@
+/* bench.h: the measurements of `offsim bench`. A new one is one function and one row of the table in bench.c. */
+#ifndef OFFSIM_EXPERIMENTS_BENCH_H
+#define OFFSIM_EXPERIMENTS_BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The measured value in the row's unit; NaN when it cannot be measured here (the table says so, JSON has null). */
+typedef double bench_fn(void);
+
+/* CPU time of this process in ns. */
+double cpu_time_ns(void);
+/* Median of `repetitions` (at most 31) calls of `once(subject)`. */
+double bench_median(int repetitions, double (*once)(void *subject), void *subject);
+/* Memory blocks asked for by this program's own code (malloc, calloc, realloc, aligned_alloc) so far; UINT64_MAX when
+ * the program was linked without the counting wrappers. */
+uint64_t bench_mallocs(void);
+
+bench_fn bench_lindley, bench_mm1, bench_mm1_wait_error, bench_hold_1e3, bench_hold_1e5, bench_hold_1e6,
+  bench_draw_exponential, bench_draw_normal, bench_draw_lognormal, bench_draw_fresh, bench_mallocs_per_event;
+
+#endif
