@@ -1,0 +1,356 @@
+/* Transfers: bytes on their way over the hops of a route, one hop after the other.
+ *
+ * On each hop the time is bytes / rate and then the latency. LINK_FLUID: the rate is shared by the transfers of a
+ * channel (models/share.h); LINK_FIXED: each has the full rate; LINK_MM1: exponential with mean bytes / rate. The rate
+ * is what the background load leaves: rate x (1 - background), but for LINK_FIXED.
+ * Energy of a device end: watts x bytes / rate of the idle hop, whatever the load (a radio that waits for its turn is
+ * not charged here). Check: 10 MB over 8 Mbit/s at 1.5 W = 15 J.
+ */
+#include "models/network.h"
+#include "models/streams.h"
+#include "sim/arena.h"
+#include "sim/check.h"
+#include <stddef.h>
+#include <stdlib.h>
+
+/* Transfers that share one rate: of one device, cell or link, in one direction. Exists while somebody uses it. */
+struct channel {
+  struct share *share;
+  struct network *network;
+  struct channel **home;                                /* where the link keeps it */
+  struct channel *next;                                 /* unused ones */
+  double byte_per_s;
+};
+
+struct link_state {
+  const struct link_def *def;
+  uint64_t name;
+  double byte_per_s[2];                                 /* left by the background: up, down; 0 = unlimited */
+  double latency_s;                                     /* of a constant one */
+  bool latency_is_constant, shares;
+  struct channel **channel[2];                          /* [members of all places]; made at first use */
+  uint32_t active;
+};
+
+struct network {
+  struct sim *sim;
+  const struct world_def *world;
+  const struct topology *topology;
+  struct rng_root root;
+  struct sink sink;
+  struct link_state *link;
+  uint64_t *first_member, n_members;                    /* members of all places, numbered through */
+  struct pool *transfers;
+  struct channel *unused;
+};
+
+struct transfer {
+  struct share_user user;
+  struct network *network;
+  const struct route *route;
+  struct channel *channel;                              /* while it shares a rate */
+  transfer_done_fn *done;
+  void *subject;
+  event_id event;
+  uint64_t key;
+  double bytes;
+  sim_time transmit_ns, latency_ns;                     /* of this hop */
+  struct endpoint from, to;
+  struct transfer_record record;
+  uint8_t at;                                           /* hop */
+};
+
+static void *zeroed(size_t n, size_t bytes)
+{
+  void *p = calloc(n ? n : 1, bytes);
+  if (!p) check_out_of_memory(n * bytes);
+  return p;
+}
+
+/* ---- making --------------------------------------------------------------------------------------------------------- */
+
+static void link_init(struct link_state *l, const struct link_def *def)
+{
+  double left = def->kind == LINK_FIXED ? 1 : 1 - def->background_load;
+  l->def = def;
+  l->name = rng_name(def->name);
+  l->byte_per_s[0] = def->up_byte_per_s * left;
+  l->byte_per_s[1] = def->down_byte_per_s * left;
+  l->latency_is_constant = !def->latency_s || dist_is_constant(def->latency_s);
+  if (def->latency_s && l->latency_is_constant) l->latency_s = dist_mean(def->latency_s);
+  l->shares = def->kind == LINK_FLUID && def->shared_by != SHARED_BY_NONE;
+}
+
+struct network *network_new(struct sim *sim, const struct world_def *world, const struct topology *topology,
+                            const struct rng_root *root, const struct sink *sink)
+{
+  struct network *n = zeroed(1, sizeof *n);
+  n->sim = sim;
+  n->world = world;
+  n->topology = topology;
+  n->root = *root;
+  if (sink) n->sink = *sink;
+  n->link = zeroed(world->n_links, sizeof *n->link);
+  for (int k = 0; k < world->n_links; k++) link_init(&n->link[k], &world->link[k]);
+  n->first_member = zeroed(world->n_places, sizeof *n->first_member);
+  for (int p = 0; p < world->n_places; p++) {
+    n->first_member[p] = n->n_members;
+    n->n_members += world->place[p].count;
+  }
+  n->transfers = pool_new(sizeof(struct transfer));
+  return n;
+}
+
+static void channel_free(struct channel *c)
+{
+  if (!c) return;
+  share_free(c->share);
+  free(c);
+}
+
+void network_free(struct network *n)
+{
+  if (!n) return;
+  for (int k = 0; k < 2 * n->world->n_links; k++) {
+    struct channel **all = n->link[k / 2].channel[k % 2];
+    for (uint64_t i = 0; all && i < n->n_members; i++) channel_free(all[i]);
+    free(all);
+  }
+  for (struct channel *c = n->unused, *next; c; c = next) {
+    next = c->next;
+    channel_free(c);
+  }
+  pool_free(n->transfers);
+  free(n->first_member);
+  free(n->link);
+  free(n);
+}
+
+/* ---- channels ------------------------------------------------------------------------------------------------------- */
+
+static bool is_device(const struct network *n, struct endpoint e) { return n->world->place[e.place].tier == TIER_DEVICE; }
+
+/* The device whose transfer it is: the end that is one, the sender if both are or none. */
+static struct endpoint device_of(const struct network *n, const struct transfer *t)
+{
+  return !is_device(n, t->from) && is_device(n, t->to) ? t->to : t->from;
+}
+
+/* The member of place b whose cell carries the transfer. */
+static struct endpoint cell_of(const struct network *n, const struct transfer *t, int b)
+{
+  if (t->from.place == b && !is_device(n, t->from)) return t->from;
+  if (t->to.place == b && !is_device(n, t->to)) return t->to;
+  struct endpoint cell = attachment(n->topology, device_of(n, t), sim_now(n->sim));
+  if (cell.place == b) return cell;
+  return (struct endpoint){.place = (uint16_t)b, .member = (uint32_t)(cell.member % n->world->place[b].count)};
+}
+
+static uint64_t channel_number(const struct network *n, const struct transfer *t, const struct link_def *l)
+{
+  if (l->shared_by == SHARED_BY_LINK) return 0;
+  struct endpoint e = l->shared_by == SHARED_BY_DEVICE ? device_of(n, t) : cell_of(n, t, l->b);
+  return n->first_member[e.place] + e.member;
+}
+
+static double channel_speed(const void *context, uint32_t users)
+{
+  return ((const struct channel *)context)->byte_per_s / users;
+}
+
+static void on_transmitted(struct sim *, void *context, struct share_user *);
+
+static struct channel *channel_take(struct network *n)
+{
+  struct channel *c = n->unused;
+  if (c) {
+    n->unused = c->next;
+    return c;
+  }
+  c = zeroed(1, sizeof *c);
+  c->network = n;
+  c->share = share_new(channel_speed, on_transmitted, c);
+  return c;
+}
+
+static struct channel *channel_for(struct network *n, const struct transfer *t, struct hop hop)
+{
+  struct link_state *l = &n->link[hop.link];
+  if (!l->channel[hop.down]) l->channel[hop.down] = zeroed(n->n_members, sizeof(struct channel *));
+  struct channel **home = &l->channel[hop.down][channel_number(n, t, l->def)];
+  if (!*home) {
+    *home = channel_take(n);
+    (*home)->home = home;
+    (*home)->byte_per_s = l->byte_per_s[hop.down];
+  }
+  return *home;
+}
+
+/* The last one turns off the light. */
+static void channel_left(struct channel *c)
+{
+  if (share_users(c->share)) return;
+  *c->home = NULL;
+  c->next = c->network->unused;
+  c->network->unused = c;
+}
+
+/* ---- a transfer's way ------------------------------------------------------------------------------------------------- */
+
+static const struct place_def *far_end(const struct network *n, struct hop hop)
+{
+  const struct link_def *l = &n->world->link[hop.link];
+  return &n->world->place[hop.down ? l->a : l->b];
+}
+
+/* Latency in seconds, then for LINK_MM1 the factor of the transmission, from one stream of (link, key + hop). */
+static double draw_latency(const struct network *n, const struct link_state *l, uint64_t key, double *factor)
+{
+  bool mm1 = factor && l->def->kind == LINK_MM1;
+  if (l->latency_is_constant && !mm1) return l->latency_s;
+  struct rng rng = rng_open(&n->root, STREAM_LATENCY, l->name, key);
+  double latency = l->latency_is_constant ? l->latency_s : dist_draw(l->def->latency_s, &rng);
+  if (mm1) *factor = rng_exponential(&rng);
+  return latency > 0 ? latency : 0;
+}
+
+static void hop_end(struct transfer *t, double bytes)
+{
+  struct network *n = t->network;
+  struct hop hop = t->route->hop[t->at++];
+  n->link[hop.link].active--;
+  if (!n->world->record_transfers || !n->sink.transfer) return;
+  t->record.ended_ns = sim_now(n->sim);
+  t->record.bytes = bytes;
+  t->record.link = hop.link;
+  t->record.zone = (uint16_t)far_end(n, hop)->zone;
+  n->sink.transfer(n->sink.context, &t->record);
+}
+
+static void on_arrived(struct sim *sim, void *subject);
+
+/* Begin the hops from here on; false when it now waits for an event. */
+static bool cross(struct network *n, struct transfer *t)
+{
+  while (t->at < t->route->n) {
+    struct hop hop = t->route->hop[t->at];
+    struct link_state *l = &n->link[hop.link];
+    double factor = 1, rate = l->byte_per_s[hop.down];
+    double latency_s = draw_latency(n, l, t->key + t->at, &factor);
+    bool takes_time = rate > 0 && t->bytes > 0;
+    l->active++;
+    t->record.started_ns = sim_now(n->sim);
+    t->latency_ns = ns_from_s(latency_s);
+    t->transmit_ns = 0;
+    if (takes_time && l->shares) {
+      t->channel = channel_for(n, t, hop);
+      share_join(t->channel->share, n->sim, &t->user, t->bytes);
+      return false;
+    }
+    if (takes_time) t->transmit_ns = ns_from_s(t->bytes / rate * factor);
+    if (t->transmit_ns + t->latency_ns > 0) {
+      t->event = sim_after(n->sim, time_add(t->transmit_ns, t->latency_ns), PRIORITY_COMPLETE, on_arrived, t);
+      return false;
+    }
+    hop_end(t, t->bytes);
+  }
+  return true;
+}
+
+static void go_on(struct network *n, struct transfer *t)
+{
+  hop_end(t, t->bytes);
+  if (!cross(n, t)) return;
+  transfer_done_fn *done = t->done;
+  void *subject = t->subject;
+  pool_give(n->transfers, t);
+  if (done) done(n->sim, subject);
+}
+
+static void on_arrived(struct sim *sim, void *subject)
+{
+  (void)sim;
+  struct transfer *t = subject;
+  go_on(t->network, t);
+}
+
+static void on_transmitted(struct sim *sim, void *context, struct share_user *user)
+{
+  struct transfer *t = holder_of(user, struct transfer, user);
+  t->channel = NULL;
+  channel_left(context);
+  if (t->latency_ns > 0) t->event = sim_after(sim, t->latency_ns, PRIORITY_COMPLETE, on_arrived, t);
+  else go_on(t->network, t);
+}
+
+static struct transfer_cost cost_of(const struct network *n, const struct route *r, double bytes)
+{
+  struct transfer_cost cost = {0};
+  for (int i = 0; i < r->n; i++) {
+    struct hop hop = r->hop[i], back = {hop.link, !hop.down};
+    const struct link_state *l = &n->link[hop.link];
+    double rate = l->byte_per_s[hop.down], seconds = rate > 0 ? bytes / rate : 0;
+    if (far_end(n, back)->tier == TIER_DEVICE) cost.device_j += l->def->device_tx_w * seconds;
+    if (far_end(n, hop)->tier == TIER_DEVICE) cost.device_j += l->def->device_rx_w * seconds;
+    cost.network_j += l->def->j_per_byte * bytes;
+    cost.usd += (hop.down ? l->def->usd_per_byte_down : l->def->usd_per_byte_up) * bytes;
+  }
+  return cost;
+}
+
+struct transfer *network_send(struct network *n, struct endpoint from, struct endpoint to, double bytes, uint64_t key,
+                              struct transfer_record template_, transfer_done_fn *done, void *subject,
+                              struct transfer_cost *cost)
+{
+  sim_assert(bytes >= 0);
+  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  sim_assert(r->reachable);
+  if (cost) *cost = cost_of(n, r, bytes);
+  if (r->n > 0) {
+    struct transfer *t = pool_take(n->transfers);
+    *t = (struct transfer){.network = n, .route = r, .done = done, .subject = subject, .key = key, .bytes = bytes,
+                           .from = from, .to = to, .record = template_};
+    if (!cross(n, t)) return t;
+    pool_give(n->transfers, t);
+  }
+  if (done) done(n->sim, subject);
+  return NULL;
+}
+
+void network_cancel(struct network *n, struct transfer *t)
+{
+  double moved = t->bytes;
+  if (t->channel) {
+    moved -= share_leave(t->channel->share, n->sim, &t->user);
+    channel_left(t->channel);
+  } else {
+    sim_time gone = sim_now(n->sim) - t->record.started_ns;
+    if (gone < t->transmit_ns) moved *= (double)gone / (double)t->transmit_ns;
+    sim_cancel(n->sim, t->event);
+  }
+  hop_end(t, moved);
+  pool_give(n->transfers, t);
+}
+
+/* ---- what policies ask -------------------------------------------------------------------------------------------------- */
+
+double network_latency_s(struct network *n, struct endpoint from, struct endpoint to, uint64_t key)
+{
+  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  double sum = 0;
+  for (int i = 0; i < r->n; i++) sum += draw_latency(n, &n->link[r->hop[i].link], key + (uint64_t)i, NULL);
+  return sum;
+}
+
+double network_idle_s(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
+{
+  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  double sum = r->latency_mean_s;
+  for (int i = 0; i < r->n; i++) {
+    double rate = n->link[r->hop[i].link].byte_per_s[r->hop[i].down];
+    if (rate > 0) sum += bytes / rate;
+  }
+  return sum;
+}
+
+uint32_t network_active(const struct network *n, int link) { return n->link[link].active; }
