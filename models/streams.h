@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 enum stream_purpose {
-  STREAM_ARRIVALS = 1,          /* class name, 0 */
-  STREAM_ATTRIBUTES,            /* class name, request id */
+  STREAM_ARRIVALS = 1,          /* class name, 0: gaps, 1: states; class or fit name, 2: gaps of a fit */
+  STREAM_ATTRIBUTES,            /* class name (^ attribute name), request id; rows of a fit: its name, row */
   STREAM_ORIGIN,                /* class name, request id: which device asks */
   STREAM_SERVICE,               /* request id, stream_entity(task, variant, attempt) */
   STREAM_LATENCY,               /* link name, request id mixed with (task, attempt, direction) */
@@ -18,8 +18,8 @@ enum stream_purpose {
   STREAM_TELEMETRY,             /* place name, report number */
   STREAM_POLICY,                /* policy entry name with learner, decision number */
   STREAM_DISPATCH,              /* place name, request id with task and attempt */
-  STREAM_TRACE,                 /* class name, 0: block bootstrap, thinning, windows */
-  STREAM_THINK,                 /* class name, user */
+  STREAM_TRACE,                 /* trace name, 2^64-1: blocks, windows; trace name, row: share; ~trace name, row: thinning */
+  STREAM_THINK,                 /* class name + user, number of the request */
   STREAM_REPEAT,                /* request id, stream_entity(task, visit, 0) */
   STREAM_LINK_STATE             /* link name, time slot */
 };
