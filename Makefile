@@ -49,6 +49,8 @@ $(BUILD)/%.o: %.c | $(BUILD)/config.mk
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/experiments/version.o: CFLAGS += -DOFFSIM_VERSION='"$(VERSION)"' -DOFFSIM_GIT='"$(GIT_ID)"' -DOFFSIM_FLAGS='"$(OPT)"' -DOFFSIM_PREFIX='"$(PREFIX)"'
 
+$(BUILD)/models/policy_host.o: CFLAGS += -DOFFSIM_PREFIX='"$(PREFIX)"'
+
 # A policy is one file with one entry point: built in under its own name, and as a plug-in under the common one.
 $(BUILD)/policies/%.o: policies/%.c | $(BUILD)/config.mk
 	@mkdir -p $(@D)
@@ -62,7 +64,9 @@ $(BUILD)/policies/builtins.c: $(POLICIES) Makefile | $(BUILD)/config.mk
 	@{ echo '/* made by the Makefile from policies/ */'; echo '#include "policies/offsim_policy.h"'; \
 	   for p in $(basename $(notdir $(POLICIES))); do echo "const struct offsim_policy *offsim_builtin_$$p(void);"; done; \
 	   echo 'offsim_policy_entry_fn *const offsim_builtins[] = {'; \
-	   for p in $(basename $(notdir $(POLICIES))); do echo "  offsim_builtin_$$p,"; done; echo '  0};'; } > $@
+	   for p in $(basename $(notdir $(POLICIES))); do echo "  offsim_builtin_$$p,"; done; echo '  0};'; \
+	   echo 'const char *const offsim_builtin_names[] = {'; \
+	   for p in $(basename $(notdir $(POLICIES))); do echo "  \"$$p\","; done; echo '  0};'; } > $@
 $(BUILD)/policies/builtins.o: $(BUILD)/policies/builtins.c
 	$(CC) $(CFLAGS) -c -o $@ $<
 

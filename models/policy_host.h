@@ -13,6 +13,7 @@
 #include "policies/offsim_policy.h"
 #include "sim/rng.h"
 #include "sim/sim.h"
+#include <limits.h>
 
 struct policy_host;
 
@@ -34,7 +35,10 @@ struct decision_facts {
   const double *estimate;                               /* [n_attributes] current estimators; NaN = none */
   int n_actions; const struct action_facts *action;
 };
-struct decision_result { int action; double propensity; bool replaced; void *memo; int n_features; double feature[MAX_FEATURES]; };
+struct decision_result {
+  int action; double propensity; bool replaced; void *memo;
+  int n_features; double feature[MAX_FEATURES];
+};
 
 struct outcome_facts {
   uint64_t decision_number; sim_time now; int action;   /* really executed */
@@ -43,13 +47,16 @@ struct outcome_facts {
 
 /* NULL after adding to err, with the scenario line of the entry: unknown policy (names the nearest and where it
  * looked), unknown parameter, value out of range, feature not provided or not known in time. */
-struct policy_host *policy_host_new(const struct policy_def *, const struct world_def *, const struct rng_root *, struct err *);
+struct policy_host *policy_host_new(const struct policy_def *, const struct world_def *, const struct rng_root *,
+                                    struct err *);
 void policy_host_free(struct policy_host *);
 /* Ask the policy. False when it misbehaved (NaN, index out of range): a message is added. A masked choice is replaced
  * by the first allowed action and counted. With no allowed action the caller must not ask. */
-bool policy_host_decide(struct policy_host *, const struct decision_facts *, struct decision_result *, struct err *) MUST_USE;
+bool policy_host_decide(struct policy_host *, const struct decision_facts *, struct decision_result *,
+                        struct err *) MUST_USE;
 /* Deliver the outcome of an earlier decision, exactly once each, then the memo is gone. */
-bool policy_host_outcome(struct policy_host *, const struct decision_facts *who, void *memo, const struct outcome_facts *, struct err *) MUST_USE;
+bool policy_host_outcome(struct policy_host *, const struct decision_facts *who, void *memo,
+                         const struct outcome_facts *, struct err *) MUST_USE;
 /* Names of the features that this policy declared, for the trace. */
 int policy_host_features(const struct policy_host *, const char *const **names, const char *const **units);
 bool policy_host_needs_oracle(const struct policy_host *);
@@ -59,6 +66,9 @@ const char *policy_host_kind(const struct policy_host *);               /* "poli
 /* Names of all built-in policies, sorted; and the descriptor of one, NULL when unknown. */
 size_t policy_builtin_names(const char *const **names);
 const struct offsim_policy *policy_builtin(const char *name);
+/* The file of a plug-in, resolved: by path (relative to the file that names it), then $OFFSIM_POLICY_PATH, then the
+ * installed folder. "" for a built-in, which a name without '/' means first. False after adding to err. */
+bool policy_locate(const struct policy_def *, char path[PATH_MAX], struct err *) MUST_USE;
 /* Load a descriptor for `policy list` and checks: built-in name, or a path. */
 const struct offsim_policy *policy_describe(const struct policy_def *, struct err *);
 

@@ -1,5 +1,6 @@
 /* cost_aware: the allowed action with the highest estimated reward, sum of weight x estimate over latency, money,
- * energy and quality; the weights are the scenario's objective unless given here. An action of unknown latency comes last. */
+ * energy and quality; the weights are the scenario's objective unless given here. An action of
+ * unknown latency comes last. */
 #include "policies/policy_util.h"
 
 static size_t state_size(const struct offsim_setup *s) { (void)s; return sizeof(struct util_weights); }

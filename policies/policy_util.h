@@ -37,7 +37,7 @@ static inline struct util_weights util_objective(const struct offsim_setup *s)
 
 static inline double util_term(double weight, double x) { return weight == 0 || isnan(x) ? 0 : weight * x; }
 
-/* Estimated reward of an action. An unknown latency makes it the last choice; other unknown quantities count nothing. */
+/* Estimated reward of an action. An unknown latency makes it the last choice; another unknown counts nothing. */
 static inline double util_score(const struct util_weights *w, const struct offsim_context *c, uint32_t a)
 {
   if (w->per_s != 0 && isnan(c->est_latency_s[a])) return -INFINITY;

@@ -1,0 +1,351 @@
+/* policy_decide.c: the policy host during a run: facts in, a checked action out; outcomes back to the learner. */
+#include "models/policy_parts.h"
+#include "models/streams.h"
+#include "sim/check.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- random numbers ---------------------------------------------------------------------------------------------- */
+
+/* The stream of a decision is opened by its first draw: most policies draw nothing. */
+static struct rng *stream(struct offsim_random *r)
+{
+  if (!r->open) r->rng = rng_open(r->root, STREAM_POLICY, r->learner, r->decision);
+  r->open = true;
+  return &r->rng;
+}
+static double draw_uniform(struct offsim_random *r) { return rng_uniform(stream(r)); }
+static double draw_normal(struct offsim_random *r) { return rng_normal(stream(r)); }
+static double draw_exponential(struct offsim_random *r) { return rng_exponential(stream(r)); }
+static uint64_t draw_below(struct offsim_random *r, uint64_t n) { return rng_below(stream(r), n); }
+static const struct offsim_random_functions functions = {
+  sizeof functions, 0, draw_uniform, draw_normal, draw_exponential, draw_below};
+
+/* ---- learners ---------------------------------------------------------------------------------------------------- */
+
+static size_t spread(uint64_t key) { return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 20); }
+
+static struct learner *learner_slot(struct learners *l, uint64_t key)
+{
+  size_t i = spread(key) & (l->capacity - 1);
+  while (l->slot[i].state && l->slot[i].key != key) i = (i + 1) & (l->capacity - 1);
+  return &l->slot[i];
+}
+
+static void learners_grow(struct learners *l)
+{
+  struct learners old = *l;
+  l->capacity = old.capacity ? 2 * old.capacity : 64;
+  l->slot = calloc(l->capacity, sizeof *l->slot);
+  if (!l->slot) check_out_of_memory(l->capacity * sizeof *l->slot);
+  for (size_t i = 0; i < old.capacity; i++)
+    if (old.slot[i].state) *learner_slot(l, old.slot[i].key) = old.slot[i];
+  free(old.slot);
+}
+
+static void *learner_new(struct policy_host *h, uint64_t key)
+{
+  if (2 * (h->learners.n + 1) > h->learners.capacity) learners_grow(&h->learners);
+  struct learner *l = learner_slot(&h->learners, key);
+  *l = (struct learner){key, arena_alloc(h->arena, h->state_size)};
+  h->learners.n++;
+  if (h->policy->init) h->policy->init(&h->setup, l->state);
+  return l->state;
+}
+
+static uint64_t learner_key(const struct policy_host *h, const struct decision_facts *f)
+{
+  return h->scope == SCOPE_DEVICE ? f->device : h->scope == SCOPE_SITE ? f->site : 0;
+}
+
+static void *learner_state(struct policy_host *h, uint64_t key)
+{
+  if (h->state_size == 0) return NULL;
+  struct learner *last = &h->learners.last;
+  if (last->state && last->key == key) return last->state;
+  void *state = h->learners.capacity ? learner_slot(&h->learners, key)->state : NULL;
+  *last = (struct learner){key, state ? state : learner_new(h, key)};
+  return last->state;
+}
+
+/* ---- what the policy sees ---------------------------------------------------------------------------------------- */
+
+/* Shortest queue of a tier by telemetry, with its age. */
+static double queue_of(const struct decision_facts *f, int tier, double *age_s)
+{
+  double least = NAN;
+  for (int a = 0; a < f->n_actions; a++) {
+    const struct action_facts *x = &f->action[a];
+    if (x->tier != tier || !(isnan(least) || x->queue < least)) continue;
+    least = x->queue;
+    *age_s = x->queue_age_s;
+  }
+  return least;
+}
+
+static double estimate_of(const struct decision_facts *f, int attribute)
+{
+  return f->estimate ? f->estimate[attribute] : NAN;
+}
+
+static double feature_value(const struct decision_facts *f, const struct source *s, double *age_s)
+{
+  *age_s = 0;
+  switch ((enum source_kind)s->kind) {
+  case SOURCE_ATTRIBUTE: return f->attribute[s->attribute];
+  case SOURCE_AFTER_TASK:
+    return f->tasks_done >> s->after_task & 1 ? f->attribute[s->attribute] : estimate_of(f, s->attribute);
+  case SOURCE_ESTIMATE: return estimate_of(f, s->attribute);
+  case SOURCE_ELAPSED: return f->elapsed_s;
+  case SOURCE_DEADLINE: return f->deadline_s;
+  case SOURCE_SLACK: return f->deadline_s - f->elapsed_s;
+  case SOURCE_HOUR: return fmod(s_from_ns(f->now) / 3600, 24);
+  case SOURCE_NTH: return f->decision;
+  case SOURCE_DEVICE_QUEUE: return queue_of(f, TIER_DEVICE, age_s);
+  case SOURCE_EDGE_QUEUE: return queue_of(f, TIER_EDGE, age_s);
+  case SOURCE_CLOUD_QUEUE: return queue_of(f, TIER_CLOUD, age_s);
+  case SOURCE_MISSING: break;
+  }
+  *age_s = NAN;
+  return NAN;
+}
+
+enum { N_COLUMNS = 6 };
+static const struct { uint32_t bit; size_t offset; } columns[N_COLUMNS] = {
+  {OFFSIM_COLUMN_LATENCY, offsetof(struct action_facts, est_latency_s)},
+  {OFFSIM_COLUMN_COST, offsetof(struct action_facts, est_cost_usd)},
+  {OFFSIM_COLUMN_ENERGY, offsetof(struct action_facts, est_energy_j)},
+  {OFFSIM_COLUMN_QUALITY, offsetof(struct action_facts, est_quality)},
+  {OFFSIM_COLUMN_QUEUE, offsetof(struct action_facts, queue)},
+  {OFFSIM_COLUMN_QUEUE_AGE, offsetof(struct action_facts, queue_age_s)}};
+
+static void copy_column(double *to, const struct action_facts *action, int n, size_t offset)
+{
+  for (int a = 0; a < n; a++) to[a] = *(const double *)(const void *)((const char *)&action[a] + offset);
+}
+
+static void copy_actions(struct policy_host *h, const struct decision_facts *f)
+{
+  const struct action_facts *x = f->action;
+  for (int a = 0; a < f->n_actions; a++) {
+    h->mask[a] = x[a].mask;
+    h->place[a] = x[a].place;
+    h->tier[a] = x[a].tier;
+  }
+  if (h->variant)
+    for (int a = 0; a < f->n_actions; a++) h->variant[a] = x[a].variant;
+  if (h->member)
+    for (int a = 0; a < f->n_actions; a++) h->member[a] = x[a].member;
+  for (int i = 0; i < N_COLUMNS; i++)
+    if (h->column[i]) copy_column(h->column[i], x, f->n_actions, columns[i].offset);
+}
+
+static const struct decision_kind *kind_of(const struct policy_host *h, const struct decision_facts *f,
+                                           uint32_t *number)
+{
+  *number = h->first_kind[f->klass] + (uint32_t)f->task;
+  return &h->kind[*number];
+}
+
+static void fill_context(struct policy_host *h, const struct decision_facts *f, uint64_t learner)
+{
+  struct offsim_context *c = &h->context;
+  uint32_t number;
+  const struct decision_kind *kind = kind_of(h, f, &number);
+  sim_assert(f->n_actions > 0 && (uint32_t)f->n_actions <= kind->n_actions);
+  c->context = number;
+  c->first_arm = kind->first_arm;
+  c->word = kind->word;
+  c->request = f->request;
+  c->decision = f->decision_number;
+  c->klass = (uint32_t)f->klass;
+  c->task = (uint32_t)f->task;
+  c->nth = (uint32_t)f->decision;
+  c->n_actions = (uint32_t)f->n_actions;
+  c->now_ns = f->now;
+  c->elapsed_s = f->elapsed_s;
+  c->deadline_s = f->deadline_s;
+  const struct source *s = &h->source[f->klass * MAX_FEATURES];
+  for (int i = 0; i < h->n_features; i++) h->value[i] = feature_value(f, &s[i], &h->age_s[i]);
+  copy_actions(h, f);
+  h->random.learner = h->name_hash ^ learner * UINT64_C(0x9e3779b97f4a7c15);
+  h->random.decision = f->decision_number;
+  h->random.open = false;
+}
+
+/* ---- what it answers --------------------------------------------------------------------------------------------- */
+
+static bool misbehaved(const struct policy_host *h, const struct decision_facts *f, const char *what, double value,
+                       struct err *err)
+{
+  return err_plugin(err, "policy '%s' %s (%g of %d actions) at decision %llu, t = %.9g s", h->name, what, value,
+                    f->n_actions, (unsigned long long)f->decision_number, s_from_ns(f->now));
+}
+
+static bool distribution_fine(const struct policy_host *h, const struct offsim_decision *d, int n)
+{
+  double sum = 0;
+  for (int a = 0; a < n; a++) {
+    double p = h->distribution[a];
+    if (!(p >= 0) || (h->mask[a] && p != 0)) return false;
+    sum += p;
+  }
+  return fabs(sum - 1) <= 1e-9 && h->distribution[d->action] == d->propensity;
+}
+
+static bool answer_fine(const struct policy_host *h, const struct decision_facts *f, const struct offsim_decision *d,
+                        struct err *err)
+{
+  if (d->action < 0 || d->action >= f->n_actions)
+    return misbehaved(h, f, "chose an action that does not exist", d->action, err);
+  if (!(d->propensity > 0 && d->propensity <= 1))
+    return misbehaved(h, f, "gave a propensity outside (0, 1]", d->propensity, err);
+  if (d->timeout_s != 0 || d->hedge_action != -1 || d->n_fallbacks != 0)
+    return misbehaved(h, f, "asked for a time-out, hedge or fallback, which ABI 0.1 lacks", d->action, err);
+  if (h->distribution && !distribution_fine(h, d, f->n_actions))
+    return misbehaved(h, f, "reported a distribution that is not one", d->action, err);
+  return true;
+}
+
+static int first_allowed(const struct decision_facts *f)
+{
+  for (int a = 0; a < f->n_actions; a++)
+    if (f->action[a].mask == 0) return a;
+  return NONE;
+}
+
+bool policy_host_decide(struct policy_host *h, const struct decision_facts *f, struct decision_result *out,
+                        struct err *err)
+{
+  uint64_t learner = learner_key(h, f);
+  struct offsim_decision d = {.size = sizeof d, .action = -1, .propensity = 1, .distribution = h->distribution,
+                              .hedge_action = -1};
+  fill_context(h, f, learner);
+  if (h->distribution) memset(h->distribution, 0, (size_t)f->n_actions * sizeof *h->distribution);
+  out->memo = h->memos ? pool_take(h->memos) : NULL;
+  h->policy->decide(learner_state(h, learner), &h->context, &d, out->memo);
+  if (!answer_fine(h, f, &d, err)) {
+    if (out->memo) pool_give(h->memos, out->memo);
+    out->memo = NULL;
+    return false;
+  }
+  out->replaced = f->action[d.action].mask != 0;
+  out->action = out->replaced ? first_allowed(f) : d.action;
+  sim_assert(out->action != NONE);
+  out->propensity = d.propensity;
+  out->n_features = h->n_features;
+  memcpy(out->feature, h->value, (size_t)h->n_features * sizeof *h->value);
+  return true;
+}
+
+static int32_t outcome_status(enum status s)
+{
+  switch (s) {
+  case STATUS_COMPLETED: case STATUS_ANSWERED: return OFFSIM_OK;
+  case STATUS_TIMEOUT: return OFFSIM_LATE;
+  case STATUS_CANCELLED: return OFFSIM_CANCELLED;
+  case STATUS_CENSORED: case STATUS_OPEN: return OFFSIM_CENSORED;
+  default: return OFFSIM_DROPPED;
+  }
+}
+
+bool policy_host_outcome(struct policy_host *h, const struct decision_facts *who, void *memo,
+                         const struct outcome_facts *o, struct err *err)
+{
+  (void)err;
+  if (h->policy->outcome) {
+    uint32_t number;
+    const struct decision_kind *kind = kind_of(h, who, &number);
+    struct offsim_outcome x = {.size = sizeof x, .context = number, .first_arm = kind->first_arm,
+      .decision = o->decision_number, .now_ns = o->now, .action = o->action, .status = outcome_status(o->status),
+      .reward = o->reward, .latency_s = o->latency_s, .energy_j = o->energy_j, .cost_usd = o->cost_usd,
+      .quality = o->quality};
+    memcpy(x.phase_s, o->phase_s, sizeof x.phase_s);
+    h->policy->outcome(learner_state(h, learner_key(h, who)), &x, memo);
+  }
+  if (memo) pool_give(h->memos, memo);
+  return true;
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+static void make_columns(struct policy_host *h)
+{
+  struct offsim_context *c = &h->context;
+  size_t n = h->setup.max_actions + 1;
+  uint32_t wanted = h->policy->columns;
+  h->mask = arena_array(h->arena, uint32_t, n);
+  h->place = arena_array(h->arena, int32_t, n);
+  h->tier = arena_array(h->arena, int32_t, n);
+  if (wanted & OFFSIM_COLUMN_VARIANT) h->variant = arena_array(h->arena, int32_t, n);
+  if (wanted & OFFSIM_COLUMN_MEMBER) h->member = arena_array(h->arena, uint64_t, n);
+  for (int i = 0; i < N_COLUMNS; i++)
+    if (wanted & columns[i].bit) h->column[i] = arena_array(h->arena, double, n);
+  if (h->policy->capabilities & OFFSIM_REPORTS_DISTRIBUTION) h->distribution = arena_array(h->arena, double, n);
+  *c = (struct offsim_context){.size = sizeof *c, .value = h->value, .age_s = h->age_s, .mask = h->mask,
+    .place = h->place, .tier = h->tier, .variant = h->variant, .member = h->member, .est_latency_s = h->column[0],
+    .est_cost_usd = h->column[1], .est_energy_j = h->column[2], .est_quality = h->column[3], .queue = h->column[4],
+    .queue_age_s = h->column[5], .random = &h->random, .draw = &functions};
+}
+
+/* A trial state finds parameters that do not fit together before the run begins. */
+static bool try_init(struct policy_host *h, struct err *err)
+{
+  h->state_size = h->policy->state_size ? h->policy->state_size(&h->setup) : 0;
+  if (h->state_size > (size_t)1 << 32)
+    return err_add(err, h->at, "policy '%s' wants %.3g bytes for one learner", h->name, (double)h->state_size);
+  if (!h->policy->init) return true;
+  void *state = calloc(1, h->state_size + 1);
+  if (!state) check_out_of_memory(h->state_size);
+  const char *flaw = h->policy->init(&h->setup, state);
+  free(state);
+  return !flaw || err_add(err, h->at, "policy '%s': %s", h->name, flaw);
+}
+
+struct policy_host *policy_host_new(const struct policy_def *def, const struct world_def *world,
+                                    const struct rng_root *root, struct err *err)
+{
+  struct loaded_policy loaded;
+  if (!policy_load(def, &loaded, err)) return NULL;
+  struct arena *arena = arena_new();
+  struct policy_host *h = arena_alloc(arena, sizeof *h);
+  *h = (struct policy_host){.loaded = loaded, .policy = loaded.policy, .arena = arena, .world = world, .at = def->at,
+    .name = def->name ? def->name : loaded.policy->name, .scope = def->scope, .root = *root};
+  h->name_hash = rng_name(h->name);
+  h->random.root = &h->root;
+  if (!policy_bind(h, def, err) || !try_init(h, err)) {
+    policy_host_free(h);
+    return NULL;
+  }
+  make_columns(h);
+  if (h->policy->memo_size) h->memos = pool_new(h->policy->memo_size);
+  return h;
+}
+
+void policy_host_free(struct policy_host *h)
+{
+  if (!h) return;
+  free(h->learners.slot);
+  if (h->memos) pool_free(h->memos);
+  struct loaded_policy loaded = h->loaded;
+  arena_free(h->arena);                                 /* h itself lies in it */
+  policy_unload(&loaded);
+}
+
+int policy_host_features(const struct policy_host *h, const char *const **names, const char *const **units)
+{
+  *names = h->feature;
+  *units = h->unit;
+  return h->n_features;
+}
+
+bool policy_host_needs_oracle(const struct policy_host *h) { return h->policy->capabilities & OFFSIM_NEEDS_ORACLE; }
+bool policy_host_learns(const struct policy_host *h) { return h->policy->capabilities & OFFSIM_LEARNS; }
+
+const char *policy_host_kind(const struct policy_host *h)
+{
+  return policy_host_needs_oracle(h) ? "reference" : "policy";
+}

@@ -1,0 +1,213 @@
+/* policy_host.c: find a policy by name or path, load it, and check that both sides mean the same by the boundary. */
+#include "models/policy_host.h"
+#include "models/policy_parts.h"
+
+#include <ctype.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fenv.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#ifndef OFFSIM_PREFIX
+#define OFFSIM_PREFIX "/usr/local"
+#endif
+
+extern offsim_policy_entry_fn *const offsim_builtins[];
+extern const char *const offsim_builtin_names[];
+
+/* ---- built-in policies ------------------------------------------------------------------------------------------- */
+
+size_t policy_builtin_names(const char *const **names)
+{
+  size_t n = 0;
+  while (offsim_builtin_names[n]) n++;
+  *names = offsim_builtin_names;
+  return n;
+}
+
+const struct offsim_policy *policy_builtin(const char *name)
+{
+  for (size_t i = 0; offsim_builtin_names[i]; i++)
+    if (strcmp(offsim_builtin_names[i], name) == 0) return offsim_builtins[i]();
+  return NULL;
+}
+
+/* ---- where a plug-in lies ---------------------------------------------------------------------------------------- */
+
+static bool is_file(const char *path)
+{
+  struct stat s;
+  return stat(path, &s) == 0 && S_ISREG(s.st_mode);
+}
+
+/* DIR/NAME.so, when it is there. */
+static bool in_folder(const char *folder, size_t n, const char *name, char path[PATH_MAX])
+{
+  int length = snprintf(path, PATH_MAX, "%.*s/%s.so", (int)n, folder, name);
+  return n > 0 && length < PATH_MAX && is_file(path);
+}
+
+static bool in_search_path(const char *name, char path[PATH_MAX])
+{
+  const char *folders = getenv("OFFSIM_POLICY_PATH");
+  for (const char *p = folders ? folders : ""; *p;) {
+    size_t n = strcspn(p, ":");
+    if (in_folder(p, n, name, path)) return true;
+    p += n + (p[n] == ':');
+  }
+  static const char installed[] = OFFSIM_PREFIX "/lib/offsim/policies";
+  return in_folder(installed, sizeof installed - 1, name, path);
+}
+
+static bool unknown_policy(const struct policy_def *def, struct err *err)
+{
+  const char *const *names;
+  size_t n = policy_builtin_names(&names);
+  const char *near = nearest(def->policy, names, n), *folders = getenv("OFFSIM_POLICY_PATH");
+  return err_add(err, def->at, "unknown policy '%s'%s%s%s; looked among the %zu built-in ones (`offsim policy list`), "
+                 "in $OFFSIM_POLICY_PATH (%s) and in " OFFSIM_PREFIX "/lib/offsim/policies", def->policy,
+                 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", n,
+                 folders && *folders ? folders : "not set");
+}
+
+/* A path is relative to the file that names it. */
+static void beside_scenario(const struct policy_def *def, char path[PATH_MAX])
+{
+  const char *slash = def->at.file && def->policy[0] != '/' ? strrchr(def->at.file, '/') : NULL;
+  int folder = slash ? (int)(slash + 1 - def->at.file) : 0;
+  snprintf(path, PATH_MAX, "%.*s%s", folder, slash ? def->at.file : "", def->policy);
+}
+
+bool policy_locate(const struct policy_def *def, char path[PATH_MAX], struct err *err)
+{
+  char wanted[PATH_MAX];
+  path[0] = 0;
+  if (def->resolved_path) snprintf(wanted, sizeof wanted, "%s", def->resolved_path);
+  else if (strchr(def->policy, '/')) beside_scenario(def, wanted);
+  else if (policy_builtin(def->policy)) return true;
+  else if (!in_search_path(def->policy, wanted)) return unknown_policy(def, err);
+  if (!realpath(wanted, path)) return err_add(err, def->at, "policy %s: %s", wanted, strerror(errno));
+  if (!is_file(path)) return err_add(err, def->at, "policy %s is not a regular file", wanted);
+  return true;
+}
+
+/* ---- the descriptor ---------------------------------------------------------------------------------------------- */
+
+struct difference { const char *field; unsigned policy, host; };
+
+/* Both sides must agree on all of these (ABI 0.x). Names every one that differs, with both values. */
+static bool same_boundary(const struct offsim_policy *p, const char *path, struct where at, struct err *err)
+{
+  static const struct offsim_policy host = {OFFSIM_POLICY_HEADER};
+  const struct difference all[] = {
+    {"magic", p->magic, host.magic}, {"abi_major", p->abi_major, host.abi_major},
+    {"abi_minor", p->abi_minor, host.abi_minor},
+#define SIZE(NAME) {"sizes." #NAME, p->sizes.NAME, host.sizes.NAME}
+    SIZE(policy), SIZE(feature), SIZE(parameter), SIZE(setup), SIZE(context), SIZE(decision), SIZE(outcome),
+    SIZE(stream)
+#undef SIZE
+  };
+  char text[1024];
+  size_t n = 0;
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    if (all[i].policy != all[i].host && n < sizeof text)
+      n += (size_t)snprintf(text + n, sizeof text - n, "%s%s is %u, here %u", n ? ", " : "", all[i].field,
+                            all[i].policy, all[i].host);
+  return n == 0 || err_add(err, at, "policy %s was built for another boundary: %s; compile it again with this "
+                           "offsim_policy.h", path, text);
+}
+
+static bool is_name(const char *s)
+{
+  size_t n = s ? strlen(s) : 0;
+  for (size_t i = 0; i < n; i++)
+    if (!isalnum((unsigned char)s[i]) && !strchr("._-", s[i])) return false;
+  return n >= 1 && n <= 64;
+}
+
+static bool is_text_type(int type) { return type == OFFSIM_CHOICE || type == OFFSIM_TEXT || type >= OFFSIM_FEATURE; }
+
+static const char *parameter_flaw(const struct offsim_parameter *p)
+{
+  if (!is_name(p->name)) return "has no proper name";
+  if (p->type < OFFSIM_NUMBER || p->type > OFFSIM_FEATURES) return "has an unknown type";
+  if (is_text_type(p->type) && !p->text) return "has no default text";
+  if (p->type == OFFSIM_CHOICE && !p->choices) return "has no choices";
+  if (!is_text_type(p->type) && !(p->min <= p->max)) return "has bounds in the wrong order";
+  if (!is_text_type(p->type) && !p->required && (p->number < p->min || p->number > p->max))
+    return "has a default outside its bounds";
+  return NULL;
+}
+
+static bool sane_parameters(const struct offsim_policy *p, const char *path, struct where at, struct err *err)
+{
+  bool ok = true;
+  for (uint32_t i = 0; i < p->n_parameters; i++) {
+    const char *flaw = parameter_flaw(&p->parameter[i]);
+    if (flaw) ok = err_add(err, at, "policy %s: its parameter %u (%s) %s", path, i,
+                           p->parameter[i].name ? p->parameter[i].name : "?", flaw);
+  }
+  return ok;
+}
+
+static bool sane(const struct offsim_policy *p, const char *path, struct where at, struct err *err)
+{
+  if (!p) return err_add(err, at, "policy %s: offsim_policy_entry returned nothing", path);
+  if (!same_boundary(p, path, at, err)) return false;
+  const char *flaw = !is_name(p->name) ? "has no proper name" : !p->description ? "has no description" :
+    !p->citation ? "has no citation (\"\" is fine)" : !p->decide ? "has no function decide" :
+    p->memo_size > 4096 ? "wants more than 4096 bytes per decision" :
+    p->n_features > MAX_FEATURES ? "declares more than 16 features" :
+    (p->n_features && !p->feature) || (p->n_parameters && !p->parameter) ? "lacks an array that it counts" : NULL;
+  return flaw ? err_add(err, at, "policy %s %s", path, flaw) : sane_parameters(p, path, at, err);
+}
+
+/* ---- loading ----------------------------------------------------------------------------------------------------- */
+
+/* The floating-point environment (MXCSR too) is put back: code linked with -ffast-math changes it when it is loaded. */
+static bool open_plugin(const char *path, struct where at, struct loaded_policy *out, struct err *err)
+{
+  fenv_t environment;
+  fegetenv(&environment);
+  out->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  offsim_policy_entry_fn *entry = NULL;
+  if (out->handle) *(void **)&entry = dlsym(out->handle, "offsim_policy_entry");
+  out->policy = entry ? entry() : NULL;
+  fesetenv(&environment);
+  if (!out->handle) return err_add(err, at, "cannot load policy %s: %s", path, dlerror());
+  if (!entry) return err_add(err, at, "%s is not a policy: it has no function offsim_policy_entry", path);
+  return sane(out->policy, path, at, err);
+}
+
+bool policy_load(const struct policy_def *def, struct loaded_policy *out, struct err *err)
+{
+  char path[PATH_MAX];
+  *out = (struct loaded_policy){0};
+  if (!policy_locate(def, path, err)) return false;
+  if (!path[0]) {
+    out->policy = policy_builtin(def->policy);
+    return sane(out->policy, def->policy, def->at, err);
+  }
+  if (open_plugin(path, def->at, out, err)) return true;
+  policy_unload(out);
+  return false;
+}
+
+void policy_unload(struct loaded_policy *loaded)
+{
+  if (loaded->handle) dlclose(loaded->handle);
+  *loaded = (struct loaded_policy){0};
+}
+
+/* The plug-in stays loaded to the end of the process, since the descriptor lies in it. */
+const struct offsim_policy *policy_describe(const struct policy_def *def, struct err *err)
+{
+  struct loaded_policy loaded;
+  return policy_load(def, &loaded, err) ? loaded.policy : NULL;
+}

@@ -1,0 +1,62 @@
+/* policy_parts.h: what the files of the policy host share: policy_host.c finds and checks a policy, policy_bind.c
+ * resolves parameters and features once, policy_decide.c serves the run. */
+#ifndef OFFSIM_MODELS_POLICY_PARTS_H
+#define OFFSIM_MODELS_POLICY_PARTS_H
+
+#include "models/policy_host.h"
+#include "sim/arena.h"
+
+/* A policy in memory. handle is NULL for a built-in. */
+struct loaded_policy { const struct offsim_policy *policy; void *handle; };
+bool policy_load(const struct policy_def *, struct loaded_policy *, struct err *) MUST_USE;
+void policy_unload(struct loaded_policy *);
+
+/* Where a feature's value comes from, per class: settled at load, so that a decision only copies. */
+enum source_kind {
+  SOURCE_MISSING, SOURCE_ATTRIBUTE, SOURCE_AFTER_TASK, SOURCE_ESTIMATE,
+  SOURCE_ELAPSED, SOURCE_DEADLINE, SOURCE_SLACK, SOURCE_HOUR, SOURCE_NTH,
+  SOURCE_DEVICE_QUEUE, SOURCE_EDGE_QUEUE, SOURCE_CLOUD_QUEUE
+};
+struct source { uint8_t kind, after_task; uint16_t attribute; };
+
+/* One kind of decision: a task of a class. word: per action, as the scenario names its place. */
+struct decision_kind { uint32_t first_arm, n_actions; const int32_t *word; };
+
+struct offsim_random { struct rng rng; const struct rng_root *root; uint64_t learner, decision; bool open; };
+
+/* Learners by key (device or site), made when first needed. Open addressing; state NULL = free. */
+struct learner { uint64_t key; void *state; };
+struct learners { struct learner *slot; size_t n, capacity; struct learner last; };
+
+struct policy_host {
+  struct loaded_policy loaded;
+  const struct offsim_policy *policy;
+  const char *name;                                     /* of the entry */
+  struct where at;
+  const struct world_def *world;
+  struct arena *arena;
+  struct offsim_setup setup;
+  const char *feature[MAX_FEATURES], *unit[MAX_FEATURES];
+  int n_features;
+  struct source *source;                                /* [class * n_features + feature] */
+  const uint32_t *first_kind;                           /* [class]: kind = first_kind[class] + task */
+  struct decision_kind *kind;
+  /* of the run */
+  enum scope scope;
+  size_t state_size;
+  struct learners learners;
+  struct pool *memos;
+  struct rng_root root;
+  uint64_t name_hash;
+  struct offsim_random random;
+  struct offsim_context context;                        /* arrays below, made once */
+  double value[MAX_FEATURES], age_s[MAX_FEATURES];
+  uint32_t *mask; int32_t *place, *tier, *variant; uint64_t *member;
+  double *column[6];                                    /* latency, cost, energy, quality, queue, age of queue */
+  double *distribution;
+};
+
+/* Fill setup, features, sources and kinds of decision from the entry and the world. */
+bool policy_bind(struct policy_host *, const struct policy_def *, struct err *) MUST_USE;
+
+#endif
