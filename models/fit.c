@@ -539,16 +539,16 @@ bool fit_finish(struct workload_fit *f, const double *correlation, struct arena 
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */
 
-static void write_text(FILE *out, const char *key, const char *text)
+static void write_text(FILE *out, const char *text)
 {
-  fprintf(out, "%s: \"", key);
+  putc('"', out);
   for (const char *p = text ? text : ""; *p; p++) {
     if (*p == '"' || *p == '\\')
       putc('\\', out);
     if ((unsigned char)*p >= ' ')
       putc(*p, out);
   }
-  fputs("\"\n", out);
+  putc('"', out);
 }
 
 /* [x, x, ...], broken into lines of at most 110 letters. */
@@ -559,71 +559,71 @@ static void write_list(FILE *out, const char *before, const double *x, int n, co
     char number[32];
     int length = snprintf(number, sizeof number, format, x[i]);
     if (column + length + 2 > 110) {
-      fprintf(out, "\n%*s", indent + 2, "");
-      column = indent + 2;
+      fprintf(out, ",\n%*s", indent + 4, "");
+      column = indent + 4;
+    } else if (i > 0) {
+      column += fprintf(out, ", ");
     }
-    column += fprintf(out, "%s%s", number, i + 1 < n ? ", " : "");
+    column += fprintf(out, "%s", number);
   }
-  fputs("]", out);
+  fputs("]\n", out);
 }
 
 static void write_values(const struct workload_fit *f, FILE *out)
 {
-  fputs("columns: [", out);
+  fputs("  columns: [", out);
   for (int c = 0; c < f->n_columns; c++)
     fprintf(out, "%s%s", c ? ", " : "", f->column[c]);
-  fputs("]\nwhole: [", out);
+  fputs("]\n  whole: [", out);
   for (int c = 0; c < f->n_columns; c++)
     fprintf(out, "%s%s", c ? ", " : "", f->whole[c] ? "true" : "false");
-  fprintf(out, "]\n# shares of the strata of '%s'; one row each mix_every\nmix_every: %.9g s\nmix:\n", f->column[0], f->mix_s);
-  for (int m = 0; m < f->n_mixes; m++) {
-    write_list(out, "- ", f->mix + (size_t)m * (size_t)f->n_strata, f->n_strata, "%.4g", 2);
-    fputs("\n", out);
-  }
-  write_list(out, "probability: ", f->probability, f->n_quantiles, "%.6g", 0);
-  fputs("\n# [stratum][column][probability]\nquantile:\n", out);
+  fprintf(out, "]\n  # shares of the strata of %s; one row each mix_every\n  mix_every: %.9g s\n  mix:\n", f->column[0], f->mix_s);
+  for (int m = 0; m < f->n_mixes; m++)
+    write_list(out, "- ", f->mix + (size_t)m * (size_t)f->n_strata, f->n_strata, "%.3g", 4);
+  write_list(out, "probability: ", f->probability, f->n_quantiles, "%.6g", 2);
+  fputs("  # [stratum][column][probability]\n  quantile:\n", out);
   for (int s = 0; s < f->n_strata; s++)
-    for (int c = 0; c < f->n_columns; c++) {
-      write_list(out, c ? "  - " : "- - ", grid_of(f, s, c), f->n_quantiles, "%.7g", 2);
-      fputs("\n", out);
-    }
+    for (int c = 0; c < f->n_columns; c++)
+      write_list(out, c ? "- " : "- - ", grid_of(f, s, c), f->n_quantiles, "%.7g", c ? 6 : 4);
 }
 
 static void write_correlation(const struct workload_fit *f, FILE *out)
 {
   int n = f->n_columns;
-  fputs("# of normal scores within the strata\ncorrelation:\n", out);
+  fputs("  # of normal scores within the strata\n  correlation:\n", out);
   for (int i = 0; i < n; i++) {
     double row[MAX_ATTRIBUTES] = {0};
     for (int k = 0; k < n; k++)
       for (int j = 0; j <= (i < k ? i : k); j++)
         row[k] += f->cholesky[i * n + j] * f->cholesky[k * n + j];
     row[i] = 1;
-    write_list(out, "- ", row, n, "%.6f", 2);
-    fputs("\n", out);
+    write_list(out, "- ", row, n, "%.6f", 4);
   }
+}
+
+static void write_times(const struct workload_fit *f, FILE *out)
+{
+  fprintf(out, "  span: %.9g s\n  bin: %.9g s\n", f->span_s, f->bin_s);
+  write_list(out, "rate_per_s: ", f->rate_per_s, f->n_bins, "%.5g", 2);
+  fprintf(out, "  interarrival_scv: %.5g\n", f->interarrival_scv);
+  if (f->n_gap == 0)
+    return;
+  fputs("  # gaps in operational time, in units of the mean gap\n", out);
+  write_list(out, "gap_probability: ", f->gap_probability, f->n_gap, "%.6g", 2);
+  write_list(out, "gap: ", f->gap, f->n_gap, "%.4g", 2);
 }
 
 void fit_write(const struct workload_fit *f, FILE *out)
 {
   fprintf(out, "# A workload fitted to a trace: statistics of it, no rows of it. Made by `offsim trace --fit`.\n");
-  fprintf(out, "kind: workload\n");
-  write_text(out, "name", f->name);
-  write_text(out, "source", f->source);
-  fprintf(out, "year: %d\n", f->year);
-  write_text(out, "licence", f->licence);
-  write_text(out, "grade", f->grade);
-  fprintf(out, "span: %.9g s\nbin: %.9g s\n", f->span_s, f->bin_s);
-  write_list(out, "rate_per_s: ", f->rate_per_s, f->n_bins, "%.5g", 0);
-  fprintf(out, "\ninterarrival_scv: %.5g\n# gaps in operational time, in units of the mean gap\n", f->interarrival_scv);
-  if (f->n_gap > 0) {
-    write_list(out, "gap_probability: ", f->gap_probability, f->n_gap, "%.6g", 0);
-    fputs("\n", out);
-    write_list(out, "gap: ", f->gap, f->n_gap, "%.6g", 0);
-    fputs("\n", out);
-  }
-  if (f->n_columns > 0) {
-    write_values(f, out);
-    write_correlation(f, out);
-  }
+  fprintf(out, "kind: workload\nname: %s\ndoc: ", f->name);
+  write_text(out, f->licence);
+  fputs("\nsources:\n  all: {source: ", out);
+  write_text(out, f->source);
+  fprintf(out, ", year: %d, grade: %s}\nvalue:\n", f->year, f->grade);
+  write_times(f, out);
+  if (f->n_columns == 0)
+    return;
+  write_values(f, out);
+  write_correlation(f, out);
 }

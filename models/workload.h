@@ -63,15 +63,19 @@ bool trace_describe(const struct trace_def *, struct trace_facts *, struct arena
  *
  * The preset file of a fit (scenarios/presets/workloads/NAME.yaml), written by fit_write:
  *
- *   kind: workload
- *   name, source, licence, grade: text      year: integer
- *   span: T s         bin: T s              rate_per_s: [number ...]                one a bin
- *   interarrival_scv: number
- *   gap_probability: [number ...]           gap: [number ...]                       in units of the mean gap
- *   columns: [name ...]                     whole: [true|false ...]
- *   mix_every: T s                          mix: [[number ...] ...]                 one row a time, one number a stratum
- *   probability: [number ...]               quantile: [[[number ...] ...] ...]      [stratum][column][k]
- *   correlation: [[number ...] ...]                                                 of normal scores within the strata
+ *   kind: workload      name: NAME      doc: text with the licence
+ *   sources:
+ *     all: {source: text, year: integer, grade: M}
+ *   value:
+ *     span: T s         bin: T s              rate_per_s: [number ...]                one a bin
+ *     interarrival_scv: number
+ *     gap_probability: [number ...]           gap: [number ...]                       in units of the mean gap; or neither
+ *     columns: [name ...]                     whole: [true|false ...]
+ *     mix_every: T s                          mix: [[number ...] ...]                 one row a time, one number a stratum
+ *     probability: [number ...]               quantile: [[[number ...] ...] ...]      [stratum][column][k]
+ *     correlation: [[number ...] ...]                                                 of normal scores within the strata
+ *
+ * Without columns, the keys from `whole` on are missing.
  */
 bool trace_fit(const struct trace_def *, struct workload_fit *, struct arena *, struct err *) MUST_USE;
 /* Check what a preset said (sizes are the reader's business; here: ranges, order, sums) and make the Cholesky factor of
