@@ -167,6 +167,7 @@ static bool graph_make(struct topology *t)
 struct topology *topology_new(const struct world_def *world, struct err *err)
 {
   igraph_set_error_handler(on_igraph_error);
+  igraph_set_warning_handler(igraph_warning_handler_ignore);    /* places that cannot be reached are no surprise */
   if (openblas_set_num_threads) openblas_set_num_threads(1);
   struct topology *t = zeroed(1, sizeof *t);
   t->world = world;
