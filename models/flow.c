@@ -1,0 +1,470 @@
+/* flow.c: the life of one attempt of one task, top to bottom.
+ *
+ *   begin -> decide -> take -> uplink -> enter -> (queue, serve) -> first -> served -> downlink -> delivered -> end
+ *
+ * A phase that takes no time calls the next one directly. An attempt may be stopped in every phase (timeout, request
+ * settled, horizon). A function that hands an attempt on does not touch it afterwards: it may be gone.
+ */
+#include "models/internal.h"
+
+static void flow_decide(struct world *, struct attempt *);
+static void flow_ask(struct world *, struct attempt *);
+static void flow_asked(struct sim *, void *attempt);
+static void flow_answer(struct world *, struct attempt *);
+static void flow_take_decided(struct world *, struct attempt *);
+static void flow_take(struct world *, struct attempt *, const struct plan_def *, struct endpoint);
+static void flow_uplink(struct world *, struct attempt *);
+static void flow_enter(struct world *, struct attempt *);
+static void flow_first(struct world *, struct attempt *);
+static void flow_served(struct world *, struct attempt *);
+static void flow_leave(struct world *, struct attempt *);
+static void flow_downlink(struct world *, struct attempt *);
+static void flow_tail(struct world *, struct attempt *);
+static void flow_delivered(struct world *, struct attempt *);
+static void attempt_end(struct world *, struct attempt *, enum status);
+static void attempt_settle(struct world *, struct attempt *, enum status);
+
+static const struct task_def *task_at(const struct world *w, const struct attempt *a) { return task_of(w, a->request, a->task); }
+
+/* ---- timeouts ----------------------------------------------------------------------------------------------------- */
+
+static void on_timeout(struct sim *s, void *attempt)
+{
+  struct attempt *a = attempt;
+  a->timer = (event_id){ 0 };
+  attempt_end(world_of(s), a, STATUS_TIMEOUT);
+}
+
+/* The next limit that can still be missed: the first token's until it is sure to arrive in time, then the whole. */
+static void arm_timer(struct world *w, struct attempt *a, bool first_is_sure)
+{
+  const struct task_def *t = task_at(w, a);
+  sim_time limit = t->timeout_s > 0 ? time_add(a->started, ns_from_s(t->timeout_s)) : SIM_NEVER;
+  if (t->timeout_first_s > 0 && !first_is_sure) {
+    sim_time first = time_add(a->started, ns_from_s(t->timeout_first_s));
+    if (first < limit) limit = first;
+  }
+  if (limit != SIM_NEVER) a->timer = sim_at(w->sim, limit, PRIORITY_NORMAL, on_timeout, a);
+}
+
+static void disarm_timer(struct world *w, struct attempt *a)
+{
+  if (a->timer.bits) sim_cancel(w->sim, a->timer);
+  a->timer = (event_id){ 0 };
+}
+
+/* ---- messages: one leg is one transfer of this attempt ------------------------------------------------------------- */
+
+static void legs_done(struct world *w, struct attempt *a)
+{
+  if (--a->pending > 0) return;
+  switch ((enum stage)a->stage) {
+  case STAGE_ASK_TRIP: flow_ask(w, a); return;
+  case STAGE_ANSWER_TRIP: flow_take_decided(w, a); return;
+  case STAGE_UPLINK: flow_enter(w, a); return;
+  case STAGE_DOWNLINK: flow_delivered(w, a); return;
+  default: sim_assert(!"a stage that moves bytes");
+  }
+}
+
+static void on_leg(struct sim *s, void *subject)
+{
+  struct world *w = world_of(s);
+  struct leg *leg = subject;
+  struct attempt *a = leg->attempt;
+  struct leg **at = &a->legs;
+  while (*at != leg) at = &(*at)->next;
+  *at = leg->next;
+  pool_give(w->legs, leg);
+  legs_done(w, a);
+}
+
+/* The caller holds one count of a->pending, so that the attempt outlives transfers that take no time. */
+static void send_leg(struct world *w, struct attempt *a, struct endpoint from, struct endpoint to, double bytes,
+                     unsigned direction, enum transfer_kind kind)
+{
+  if (same_end(from, to)) return;
+  struct leg *leg = pool_take(w->legs);
+  *leg = (struct leg){ a, a->legs, NULL };
+  a->legs = leg;
+  a->pending++;
+  struct transfer_record record = { .request = a->request->id, .task = a->task, .attempt = (uint8_t)count_up(a->ordinal - 1u, 255),
+                                    .kind = (uint8_t)kind };
+  struct transfer_cost cost = { 0 };
+  uint64_t key = latency_key(a->request->id, a->task, a->ordinal, direction);
+  struct transfer *t = network_send(w->network, from, to, bytes, key, record, on_leg, leg, &cost);
+  if (t) leg->transfer = t;
+  ledger_transfer(w, a, &cost);
+}
+
+static double ask_bytes(const struct world *w)
+{
+  const char *const *names, *const *units;
+  return 64 + 8.0 * policy_host_features(w->host, &names, &units);
+}
+
+/* ---- begin and decide --------------------------------------------------------------------------------------------- */
+
+static struct attempt *attempt_new(struct world *w, struct request *r, int task, unsigned ordinal, int fallback)
+{
+  struct attempt *a = pool_take(w->attempts);
+  a->request = r;
+  a->next = r->attempts;
+  r->attempts = a;
+  r->n_attempts = (uint8_t)count_up(r->n_attempts, 255);
+  a->task = (uint8_t)task;
+  a->ordinal = (uint16_t)ordinal;
+  a->fallback = (uint8_t)fallback;
+  a->place = r->origin;
+  a->member = r->device;
+  a->started = sim_now(w->sim);
+  a->decided = a->entered = a->served = a->first_output = -1;
+  return a;
+}
+
+void attempt_begin(struct world *w, struct request *r, int task, unsigned ordinal, int fallback, struct decision *decision)
+{
+  struct attempt *a = attempt_new(w, r, task, ordinal, fallback);
+  const struct task_def *t = task_at(w, a);
+  a->decision = decision;
+  if (t->timeout_s > 0 || t->timeout_first_s > 0) arm_timer(w, a, false);
+  if (fallback == 0) {
+    flow_decide(w, a);
+    return;
+  }
+  const struct plan_def *plan = &t->fallback[fallback - 1].plan;
+  struct endpoint at = plan_end(w, r, plan);
+  if (plan_mask(w, r, task, at, plan->variant)) attempt_end(w, a, STATUS_MASKED);
+  else flow_take(w, a, plan, at);
+}
+
+/* One allowed plan needs no decision and costs none. */
+static void flow_decide(struct world *w, struct attempt *a)
+{
+  int first = 0, allowed = decide_options(w, a, &first);
+  if (allowed == 0) {
+    attempt_end(w, a, STATUS_MASKED);
+  } else if (allowed == 1) {
+    flow_take(w, a, &task_at(w, a)->plan[first], w->action_end[first]);
+  } else if (w->setup.policy->at_place != NONE) {
+    a->stage = STAGE_ASK_TRIP;
+    a->pending = 1;
+    double bytes = ask_bytes(w);
+    w->decision_bytes += bytes;
+    send_leg(w, a, origin_of(a->request), decide_where(w, a->request), bytes, WAY_ASK, TRANSFER_DECISION);
+    legs_done(w, a);
+  } else {
+    flow_ask(w, a);
+  }
+}
+
+/* What is known is known now, when the question has come to the learner. */
+static void flow_ask(struct world *w, struct attempt *a)
+{
+  int first = 0, action = 0, allowed = 1;
+  if (a->stage == STAGE_ASK_TRIP && w->setup.policy->at_place != NONE) allowed = decide_options(w, a, &first);
+  a->stage = STAGE_ASK;
+  if (allowed == 0) {
+    attempt_end(w, a, STATUS_MASKED);
+    return;
+  }
+  if (!decide_ask(w, a, &action)) return;
+  double thinks_s = w->setup.policy->decision_s;
+  if (thinks_s > 0) a->event = sim_after(w->sim, ns_from_s(thinks_s), PRIORITY_NORMAL, flow_asked, a);
+  else flow_answer(w, a);
+}
+
+static void flow_asked(struct sim *s, void *attempt)
+{
+  struct attempt *a = attempt;
+  a->event = (event_id){ 0 };
+  flow_answer(world_of(s), a);
+}
+
+static void flow_answer(struct world *w, struct attempt *a)
+{
+  if (w->setup.policy->at_place == NONE) {
+    flow_take_decided(w, a);
+    return;
+  }
+  a->stage = STAGE_ANSWER_TRIP;
+  a->pending = 1;
+  w->decision_bytes += 64;
+  send_leg(w, a, decide_where(w, a->request), origin_of(a->request), 64, WAY_ANSWER, TRANSFER_DECISION);
+  legs_done(w, a);
+}
+
+static void flow_take_decided(struct world *w, struct attempt *a)
+{
+  const struct plan_def *plan = &task_at(w, a)->plan[a->decision->action];
+  flow_take(w, a, plan, plan_end(w, a->request, plan));
+}
+
+static void flow_take(struct world *w, struct attempt *a, const struct plan_def *plan, struct endpoint at)
+{
+  a->decided = sim_now(w->sim);
+  decide_commit(w, a, plan, at);
+  if (a->place != a->request->origin || a->member != a->request->device) a->request->offloaded = true;
+  flow_uplink(w, a);
+}
+
+/* ---- uplink: what the task needs, from where it lies, in parallel --------------------------------------------------- */
+
+static void charge_egress(struct world *w, struct attempt *a, struct endpoint from, double bytes)
+{
+  struct place *p = &w->place[from.place];
+  double usd = p->def->tariff.usd_per_byte_out * bytes;
+  a->usd += usd;
+  p->use_usd += usd;
+}
+
+static void fetch(struct world *w, struct attempt *a, struct endpoint from, double bytes, unsigned direction)
+{
+  if (same_end(from, end_of(a))) return;
+  a->bytes_up += bytes;
+  charge_egress(w, a, from, bytes);
+  send_leg(w, a, from, end_of(a), bytes, direction, TRANSFER_DATA);
+}
+
+static void flow_uplink(struct world *w, struct attempt *a)
+{
+  struct request *r = a->request;
+  const struct task_def *t = task_at(w, a);
+  a->stage = STAGE_UPLINK;
+  a->pending = 1;
+  if (t->after == 0 && !same_end(origin_of(r), end_of(a)))
+    fetch(w, a, origin_of(r), expr_value(&w->klass[r->klass].def->input_bytes, r->attribute), WAY_UP + MAX_TASKS);
+  for (uint32_t left = t->after; left; left &= left - 1) {
+    int from = __builtin_ctz(left);
+    struct endpoint at = request_outputs(w, r)[from];
+    if (!same_end(at, end_of(a))) fetch(w, a, at, expr_value(&task_of(w, r, from)->output_bytes, r->attribute), WAY_UP + from);
+  }
+  legs_done(w, a);
+}
+
+/* ---- queue and serve: the station's part, or the API's --------------------------------------------------------------- */
+
+static void flow_enter(struct world *w, struct attempt *a)
+{
+  const struct place *p = &w->place[a->place];
+  a->entered = sim_now(w->sim);
+  struct demand d = demand_draw(w, a->request, a->task, a->variant, a->ordinal, end_of(a));
+  if (p->def->kind == PLACE_API) {
+    a->stage = STAGE_API;
+    if (api_enter(w, a, &d) == BLOCKED) attempt_end(w, a, STATUS_REJECTED);
+    return;
+  }
+  a->stage = STAGE_STATION;
+  if (station_enter(station_nth(p->stations, a->member), w->sim, &a->job, &d) == BLOCKED) {
+    a->stage = STAGE_UPLINK;
+    attempt_end(w, a, STATUS_BLOCKED);
+  }
+}
+
+static void on_job_first(struct sim *s, struct job *job) { flow_first(world_of(s), (struct attempt *)job); }
+static void on_job_done(struct sim *s, struct job *job) { flow_served(world_of(s), (struct attempt *)job); }
+void flow_on_api_first(struct world *w, struct attempt *a) { flow_first(w, a); }
+void flow_on_api_done(struct world *w, struct attempt *a) { flow_served(w, a); }
+
+void flow_events(struct station_events *events)
+{
+  *events = (struct station_events){ .first = on_job_first, .done = on_job_done };
+}
+
+/* The first token leaves the place. Streamed, it reaches the user one latency later, or lets successors start. */
+static void flow_first(struct world *w, struct attempt *a)
+{
+  struct request *r = a->request;
+  const struct task_def *t = task_at(w, a);
+  if (a->first_output >= 0) return;
+  a->first_output = sim_now(w->sim);
+  if (is_final(t) && r->server_first < 0) r->server_first = a->first_output;
+  if (!t->stream) return;
+  if (!is_final(t)) {
+    if (!t->successor_starts_on_first || t->repeat_probability > 0) return;
+    request_outputs(w, r)[a->task] = end_of(a);
+    request_on_first(w, r, a->task);
+    return;
+  }
+  double way_s = same_end(origin_of(r), end_of(a)) ? 0
+    : network_latency_s(w->network, end_of(a), origin_of(r), latency_key(r->id, a->task, a->ordinal, WAY_DOWN));
+  sim_time at_user = time_add(a->first_output, ns_from_s(way_s));
+  if (r->first_token < 0 || at_user < r->first_token) r->first_token = at_user;
+  if (t->timeout_first_s > 0 && at_user <= time_add(a->started, ns_from_s(t->timeout_first_s))) {
+    disarm_timer(w, a);
+    arm_timer(w, a, true);
+  }
+}
+
+/* A task that started on a flow cannot end before that flow does. */
+static bool input_still_flows(const struct world *w, const struct attempt *a)
+{
+  return (task_at(w, a)->after & ~a->request->done) != 0;
+}
+
+static void flow_served(struct world *w, struct attempt *a)
+{
+  struct place *p = &w->place[a->place];
+  p->served_s += s_from_ns(sim_now(w->sim) - a->entered - a->job.wait_ns);
+  p->served++;
+  a->served = sim_now(w->sim);
+  a->stage = STAGE_HELD;
+  if (is_final(task_at(w, a))) flow_first(w, a);
+  else if (a->first_output < 0) a->first_output = a->served;      /* successors start at the end, which is now */
+  if (!input_still_flows(w, a)) flow_leave(w, a);
+}
+
+void attempt_release_held(struct world *w, struct attempt *a)
+{
+  if (a->stage == STAGE_HELD && !input_still_flows(w, a)) flow_leave(w, a);
+}
+
+/* ---- downlink: the output of a last task goes to the user ------------------------------------------------------------ */
+
+static void flow_leave(struct world *w, struct attempt *a)
+{
+  struct request *r = a->request;
+  const struct task_def *t = task_at(w, a);
+  a->served = sim_now(w->sim);
+  if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[a->task] = end_of(a);
+  if (!is_final(t) || request_repeats(w, r, a->task, a->ordinal)) attempt_end(w, a, STATUS_COMPLETED);
+  else flow_downlink(w, a);
+}
+
+static void flow_downlink(struct world *w, struct attempt *a)
+{
+  struct request *r = a->request;
+  const struct task_def *t = task_at(w, a);
+  if (same_end(origin_of(r), end_of(a))) {
+    flow_delivered(w, a);
+    return;
+  }
+  double bytes = expr_value(&t->output_bytes, r->attribute);
+  a->bytes_down += bytes;
+  charge_egress(w, a, end_of(a), bytes);
+  if (t->stream) {
+    flow_tail(w, a);
+    return;
+  }
+  a->stage = STAGE_DOWNLINK;
+  a->pending = 1;
+  send_leg(w, a, end_of(a), origin_of(r), bytes, WAY_DOWN, TRANSFER_DATA);
+  legs_done(w, a);
+}
+
+static void on_tail(struct sim *s, void *attempt)
+{
+  struct attempt *a = attempt;
+  a->event = (event_id){ 0 };
+  flow_delivered(world_of(s), a);
+}
+
+/* Tokens are small: each takes the latency, none waits for the link. Their bytes are charged. */
+static void flow_tail(struct world *w, struct attempt *a)
+{
+  struct request *r = a->request;
+  double way_s = network_latency_s(w->network, end_of(a), origin_of(r), latency_key(r->id, a->task, a->ordinal, WAY_DOWN));
+  sim_time at = time_add(sim_now(w->sim), ns_from_s(way_s));
+  ledger_flow(w, a, at);
+  a->stage = STAGE_TAIL;
+  if (at == sim_now(w->sim)) flow_delivered(w, a);
+  else a->event = sim_at(w->sim, at, PRIORITY_NORMAL, on_tail, a);
+}
+
+static void flow_delivered(struct world *w, struct attempt *a)
+{
+  const struct task_def *t = task_at(w, a);
+  const struct work_def *work = &t->work[a->variant];
+  if (t->stream && work->kind == WORK_TOKENS) a->request->tokens += (uint32_t)llround(expr_value(&work->tok_out, a->request->attribute));
+  attempt_end(w, a, STATUS_COMPLETED);
+}
+
+/* ---- end ------------------------------------------------------------------------------------------------------------ */
+
+static void attempt_stop(struct world *w, struct attempt *a)
+{
+  for (struct leg *leg = a->legs, *next; leg; leg = next) {
+    next = leg->next;
+    network_cancel(w->network, leg->transfer);
+    pool_give(w->legs, leg);
+  }
+  a->legs = NULL;
+  if (a->event.bits) sim_cancel(w->sim, a->event);
+  if (a->stage == STAGE_STATION) station_leave(station_nth(w->place[a->place].stations, a->member), w->sim, &a->job);
+  if (a->stage == STAGE_API && a->served < 0) api_leave(w, a);
+}
+
+static void attempt_end(struct world *w, struct attempt *a, enum status status)
+{
+  struct request *r = a->request;
+  struct task_end end = { a->task, a->fallback, a->variant, a->ordinal, status, a->decision };
+  if (status == STATUS_TIMEOUT) attempt_stop(w, a);
+  attempt_settle(w, a, status);
+  request_on_end(w, r, &end);
+}
+
+void attempt_cancel(struct world *w, struct attempt *a, enum status status)
+{
+  struct request *r = a->request;
+  struct decision *d = a->decision;
+  attempt_stop(w, a);
+  attempt_settle(w, a, status);
+  if (d) decision_close(w, r, d, status, 0);
+}
+
+/* Phases follow one another without a gap; what was not reached has no length. */
+static void write_phases(const struct attempt *a, sim_time now, struct attempt_record *record)
+{
+  sim_time decided = a->decided < 0 ? now : a->decided, entered = a->entered < 0 ? now : a->entered;
+  sim_time served = a->served < 0 ? now : a->served, inside = served - entered;
+  sim_time queue = a->job.wait_ns < inside ? a->job.wait_ns : inside;
+  record->started_ns = a->started;
+  record->ended_ns = now;
+  record->phase_ns[PHASE_DECIDE] = decided - a->started;
+  record->phase_ns[PHASE_UPLINK] = entered - decided;
+  record->phase_ns[PHASE_QUEUE] = queue;
+  record->phase_ns[PHASE_SERVE] = inside - queue;
+  record->phase_ns[PHASE_DOWNLINK] = now - served;
+}
+
+static void write_identity(const struct world *w, const struct attempt *a, enum status status, struct attempt_record *record)
+{
+  const struct task_def *t = task_at(w, a);
+  record->request = a->request->id;
+  record->task = a->task;
+  record->attempt = (uint8_t)(a->ordinal < 255 ? a->ordinal : 255);
+  record->place = a->place;
+  record->member = a->member;
+  record->batch = a->job.batch_seen;
+  record->variant = t->n_variants > 0 ? (uint8_t)t->variant[a->variant] : NO_VARIANT;
+  record->status = (uint8_t)status;
+  record->measured = a->request->measured;
+  record->fallback = a->fallback;
+  record->first_output_ns = a->first_output;
+  record->bytes_up = a->bytes_up;
+  record->bytes_down = a->bytes_down;
+}
+
+static void unlink_attempt(struct request *r, struct attempt *a)
+{
+  struct attempt **at = &r->attempts;
+  while (*at != a) at = &(*at)->next;
+  *at = a->next;
+}
+
+static void attempt_settle(struct world *w, struct attempt *a, enum status status)
+{
+  struct request *r = a->request;
+  struct attempt_record record = { 0 };
+  disarm_timer(w, a);
+  write_phases(a, sim_now(w->sim), &record);
+  write_identity(w, a, status, &record);
+  ledger_attempt(w, a, &record);
+  r->device_j += record.energy_device_j;
+  r->direct_j += record.energy_device_j + record.energy_network_j + record.energy_server_j;
+  r->usd += record.cost_usd;
+  if (a->decision) decision_add(a->decision, &record);
+  if (w->setup.sink.attempt) w->setup.sink.attempt(w->setup.sink.context, &record);
+  unlink_attempt(r, a);
+  pool_give(w->attempts, a);
+}

@@ -1,0 +1,260 @@
+/* internal.h: what the files of one running world share: world.c, request.c, flow.c, decide.c, estimates.c,
+ * telemetry.c, ledger.c, api.c, quality.c. Nobody else includes it.
+ *
+ * request.c and flow.c change phases and states; the others only compute.
+ */
+#ifndef OFFSIM_MODELS_INTERNAL_H
+#define OFFSIM_MODELS_INTERNAL_H
+
+#include "models/defs.h"
+#include "models/network.h"
+#include "models/policy_host.h"
+#include "models/record.h"
+#include "models/station.h"
+#include "models/streams.h"
+#include "models/workload.h"
+#include "models/world.h"
+#include "sim/arena.h"
+#include "sim/check.h"
+#include "sim/rng.h"
+#include "sim/sim.h"
+#include "sim/stat.h"
+#include <math.h>
+
+/* ---- what comes and goes ------------------------------------------------------------------------------------------ */
+
+/* `begun`, `done`, `flowing` are sets of tasks. hold > 0 keeps a settled request in memory while its code runs. */
+struct request {
+  uint64_t id;
+  sim_time arrived, first_token, server_first;          /* -1: none yet */
+  double quality, device_j, direct_j, usd;
+  struct attempt *attempts;                             /* those that live */
+  uint32_t live_index;
+  uint32_t device, tokens;
+  uint32_t begun, done, flowing;
+  uint16_t klass, origin;
+  uint8_t n_attempts, n_decisions, n_cold, hold;
+  uint8_t status;
+  bool measured : 1, offloaded : 1, answered : 1;
+  double attribute[];                                   /* then struct endpoint output[n_tasks] when n_tasks > 1 */
+};
+
+/* Where an attempt is. Each stage belongs to one phase of the record. */
+enum stage {
+  STAGE_ASK_TRIP, STAGE_ASK, STAGE_ANSWER_TRIP,         /* PHASE_DECIDE */
+  STAGE_UPLINK, STAGE_STATION, STAGE_API, STAGE_HELD,   /* PHASE_UPLINK; QUEUE and SERVE; held: a flow still comes in */
+  STAGE_DOWNLINK, STAGE_TAIL                            /* PHASE_DOWNLINK; tail: the last token of a flow is under way */
+};
+
+struct attempt {
+  struct job job;                                       /* first: a job's address is its attempt's */
+  struct request *request;
+  struct attempt *next;                                 /* of the same request */
+  struct decision *decision;                            /* that led here, or NULL */
+  struct leg *legs;                                     /* transfers under way */
+  event_id event, timer;                                /* what it waits for; its timeout */
+  sim_time started, decided, entered, served, first_output;     /* -1: not yet */
+  double bytes_up, bytes_down, radio_j, network_j, usd;
+  uint32_t member;
+  uint16_t place, ordinal;                              /* ordinal: nth attempt of this task, from 0 */
+  uint8_t task, variant, fallback, stage;               /* variant: in the task's list */
+  uint8_t pending;                                      /* legs under way, and one while they are being started */
+};
+
+struct leg { struct attempt *attempt; struct leg *next; struct transfer *transfer; };
+
+/* One pending decision, from the choice until its task's end (its fallbacks included). */
+struct decision {
+  uint64_t number;
+  sim_time at;
+  void *memo;
+  double propensity, energy_j, usd, elapsed_s;
+  sim_time phase_ns[N_PHASES];
+  uint64_t site;
+  uint32_t tasks_done;
+  uint16_t action, n_actions, place;
+  uint8_t ordinal, variant, task, replaced;
+  int n_features;
+  double feature[];                                     /* as many as the policy declared */
+};
+
+/* ---- what stays --------------------------------------------------------------------------------------------------- */
+
+/* One snapshot of a place by telemetry: jobs in each member. */
+struct report { sim_time taken; float *jobs; };
+
+struct place {
+  const struct place_def *def;
+  struct station *stations;                             /* NULL for an API */
+  uint8_t *hardware;                                    /* member -> index of def->hardware; NULL: all the first */
+  struct token_cost *cost;                              /* [n_hardware][n_variants], KV caps resolved; NULL without hardware */
+  uint64_t name;                                        /* for random streams */
+  int index, first_member;                              /* first_member: number of members of earlier places */
+  int n_kinds;                                          /* max(1, n_hardware) */
+  double *dynamic_w;                                    /* per kind: (busy - idle) / slots, watts per busy slot */
+  double *idle_w;                                       /* per kind: per server */
+  uint64_t *members;                                    /* per kind */
+  double *direct_slot_s;                                /* per kind: caused by attempts */
+  double usd_per_slot_s, use_usd;                       /* use_usd: per request, token and byte, so far */
+  double served_s; uint64_t served;                     /* mean service so far, for estimates */
+  uint32_t round_robin;
+  struct report *reports; int n_reports, newest;        /* ring */
+  uint64_t report_number;
+  /* api */
+  double bucket_requests, bucket_tok; sim_time bucket_at;
+  struct level in_flight;
+  uint64_t api_arrived, api_blocked, api_completed;
+  double api_run_busy_s;
+};
+
+struct task {
+  const struct task_def *def;
+  double *expected_time_s;                              /* WORK_TIME: mean per variant */
+};
+
+struct user { uint32_t klass, index; uint64_t k; };
+
+struct klass {
+  const struct class_def *def;
+  struct source *source;
+  struct pool *requests;
+  struct task *task;
+  uint64_t name;
+  uint64_t n_devices;                                   /* over all places of `from` */
+  sim_time next_at;                                     /* of an open class; SIM_NEVER at its end */
+  double *next_attribute;
+  double *estimate; uint64_t *estimate_n;               /* per attribute; NaN: none */
+  struct user *users;
+  bool estimates;                                       /* has a CLASS_MEAN */
+};
+
+struct world {
+  struct sim *sim;
+  struct arena *arena;
+  const struct world_def *def;
+  struct run_setup setup;
+  struct rng_root root;
+  struct topology *topology;
+  struct network *network;
+  struct policy_host *host;
+  struct err *err;                                      /* of world_run */
+  struct place *place;
+  struct klass *klass;
+  struct pool *attempts, *legs, *decisions;
+  struct request **live; uint32_t n_live, live_capacity;
+  struct station_events events;
+
+  uint64_t next_id, n_decisions;
+  bool oracle, plugin_failed, sources_dry, window_closed, window_open;
+  double visible[MAX_ATTRIBUTES];                       /* what a policy may use for estimates */
+  struct action_facts *actions; struct endpoint *action_end; double *estimate_slot;
+
+  sim_time window_from, window_to, run_end;             /* cohort: arrivals in [window_from, window_to] */
+  uint64_t cohort, cohort_open, users_open;
+  struct level in_system; __int128 sojourn_ns;          /* Little's law, exact */
+  uint64_t all_in, all_completed, all_failed, all_censored;
+  struct run_summary summary;
+  double radio_j, network_j, network_usd, direct_j, direct_usd;
+  double decision_bytes, telemetry_j, telemetry_usd;
+  struct place_sample *sample;
+};
+
+/* ---- request.c ---------------------------------------------------------------------------------------------------- */
+void requests_start(struct world *);                    /* schedules the first arrivals */
+void requests_censor(struct world *);                   /* settles what is left at the horizon */
+/* An attempt of a task has come to its end; the attempt itself is gone. */
+struct task_end { uint8_t task, fallback, variant; uint16_t ordinal; enum status status; struct decision *decision; };
+void request_on_end(struct world *, struct request *, const struct task_end *);
+void request_on_first(struct world *, struct request *, int task);      /* a flow that successors may start on */
+bool request_repeats(const struct world *, const struct request *, int task, unsigned ordinal);
+
+/* ---- world.c ------------------------------------------------------------------------------------------------------ */
+void world_close_window(struct world *);                /* the cohort is full, or its time is over */
+void world_check_end(struct world *);                   /* stops the run when nothing of the cohort is left */
+
+/* ---- flow.c ------------------------------------------------------------------------------------------------------- */
+void attempt_begin(struct world *, struct request *, int task, unsigned ordinal, int fallback, struct decision *);
+void attempt_cancel(struct world *, struct attempt *, enum status);     /* settles it without telling the request */
+void attempt_release_held(struct world *, struct attempt *);
+void flow_events(struct station_events *);
+void flow_on_api_first(struct world *, struct attempt *);
+void flow_on_api_done(struct world *, struct attempt *);
+
+/* ---- decide.c ----------------------------------------------------------------------------------------------------- */
+/* Fill world.actions for the attempt's task; returns how many are allowed, *first the first of them. */
+int decide_options(struct world *, const struct attempt *, int *first);
+/* Where a plan would run: its member is open (place dispatch) until decide_commit. */
+struct endpoint plan_end(struct world *, const struct request *, const struct plan_def *);
+uint32_t plan_mask(struct world *, const struct request *, int task, struct endpoint, int variant);
+void decide_commit(struct world *, struct attempt *, const struct plan_def *, struct endpoint);
+bool decide_ask(struct world *, struct attempt *, int *action);        /* false when the policy misbehaved */
+struct endpoint decide_where(struct world *, const struct request *);  /* where the learner lives */
+void decision_add(struct decision *, const struct attempt_record *);
+void decision_close(struct world *, struct request *, struct decision *, enum status, double quality);
+
+/* ---- estimates.c -------------------------------------------------------------------------------------------------- */
+void estimates_see(struct world *, const struct request *);            /* fills world.visible */
+void estimates_fill(struct world *, const struct request *, const struct attempt *, struct endpoint, struct action_facts *);
+void estimators_learn(struct klass *, const struct request *);
+
+/* ---- demand.c ----------------------------------------------------------------------------------------------------- */
+/* What the attempt asks of its place: drawn by (request, task, variant, ordinal). */
+struct demand demand_draw(struct world *, const struct request *, int task, int variant, unsigned ordinal, struct endpoint);
+/* The same from the attributes given (NaN: not known) and without noise, as an expected value. */
+struct demand demand_expected(const struct world *, const struct klass *, int task, int variant, struct endpoint,
+                              const double *attribute);
+double demand_service_s(const struct demand *, double running);        /* time in service beside `running` others */
+
+/* ---- telemetry.c -------------------------------------------------------------------------------------------------- */
+bool telemetry_new(struct world *, struct err *);
+void telemetry_start(struct world *);
+/* Jobs at a place as a decision of this request may see them; *age_s of the report. NaN before the first report. */
+double telemetry_jobs(struct world *, const struct request *, const struct place *, int64_t member, double *age_s);
+void telemetry_sample(struct sim *, void *world);
+
+/* ---- ledger.c ----------------------------------------------------------------------------------------------------- */
+/* Joules and dollars of an attempt that ends now, written into its record and added to the world's ledgers. */
+void ledger_attempt(struct world *, const struct attempt *, struct attempt_record *);
+void ledger_transfer(struct world *, struct attempt *, const struct transfer_cost *);
+void ledger_flow(struct world *, struct attempt *, sim_time last_at);      /* a streamed output, charged, not queued */
+/* Whole-run totals per place and in sum; asserts direct + residual = total. */
+void ledger_close(struct world *);
+
+/* ---- api.c -------------------------------------------------------------------------------------------------------- */
+enum entry api_enter(struct world *, struct attempt *, const struct demand *);
+void api_leave(struct world *, struct attempt *);
+double api_expected_s(const struct place *, const struct demand *);
+
+/* ---- quality.c ---------------------------------------------------------------------------------------------------- */
+double quality_at(const struct variant_def *, double difficulty);
+double quality_mean(const struct variant_def *);                       /* over difficulty uniform in (0, 1) */
+
+/* ---- small things that many need ---------------------------------------------------------------------------------- */
+static inline struct world *world_of(struct sim *s) { return sim_world(s); }
+static inline const struct task_def *task_of(const struct world *w, const struct request *r, int task)
+{
+  return w->klass[r->klass].task[task].def;
+}
+static inline struct endpoint origin_of(const struct request *r) { return (struct endpoint){ r->origin, r->device }; }
+static inline struct endpoint end_of(const struct attempt *a) { return (struct endpoint){ a->place, a->member }; }
+static inline bool same_end(struct endpoint a, struct endpoint b) { return a.place == b.place && a.member == b.member; }
+static inline struct endpoint *request_outputs(const struct world *w, struct request *r)
+{
+  return (struct endpoint *)(void *)(r->attribute + w->klass[r->klass].def->n_attributes);
+}
+static inline int kind_of(const struct place *p, uint32_t member) { return p->hardware ? p->hardware[member] : 0; }
+static inline const struct variant_def *variant_of(const struct world *w, const struct task_def *t, int variant)
+{
+  return t->n_variants > 0 ? &w->def->variant[t->variant[variant]] : NULL;
+}
+/* Names of latency draws: request, task, attempt and which way. */
+enum direction { WAY_DOWN = 1, WAY_ASK, WAY_ANSWER, WAY_UP = 16 };     /* WAY_UP + task that the input comes from */
+static inline uint64_t latency_key(uint64_t request, unsigned task, unsigned ordinal, unsigned direction)
+{
+  uint64_t x = stream_entity(task, ordinal, direction) * UINT64_C(0x9E3779B97F4A7C15);
+  return request ^ x ^ x >> 29;
+}
+static inline bool is_final(const struct task_def *t) { return t->before == 0; }
+static inline unsigned count_up(unsigned n, unsigned most) { return n < most ? n + 1 : most; }
+
+#endif

@@ -1,0 +1,373 @@
+/* request.c: the life of a request: arrival, fork, join, fallback, repeat, settlement; and who belongs to the cohort.
+ *
+ * Arrivals of all open classes are merged by time (then class), and numbered 0, 1, 2 ... in that order, so that an id
+ * means the same request under every policy. A request of a closed class has its class, user and turn packed into its
+ * id, because the order of those depends on the answers.
+ */
+#include "models/internal.h"
+#include <stdlib.h>
+
+static void request_settle(struct world *, struct request *, enum status);
+static void begin_ready(struct world *, struct request *);
+static void user_returns(struct world *, const struct klass *, const struct request *);
+
+/* ---- arrival -------------------------------------------------------------------------------------------------------- */
+
+/* Devices of all origin places are numbered through; the draw is named by the request. */
+static void choose_origin(struct world *w, const struct klass *k, struct request *r, uint64_t device)
+{
+  for (int i = 0; i < k->def->n_from; i++) {
+    uint64_t count = w->def->place[k->def->from[i]].count;
+    if (device < count) {
+      r->origin = (uint16_t)k->def->from[i];
+      r->device = (uint32_t)device;
+      return;
+    }
+    device -= count;
+  }
+  sim_assert(!"device beyond the origin places");
+}
+
+static uint64_t draw_device(const struct world *w, const struct klass *k, uint64_t id)
+{
+  if (k->n_devices == 1) return 0;
+  struct rng rng = rng_open(&w->root, STREAM_ORIGIN, k->name, id);
+  return rng_below(&rng, k->n_devices);
+}
+
+static void live_add(struct world *w, struct request *r)
+{
+  if (w->n_live == w->live_capacity) {
+    w->live_capacity = w->live_capacity ? w->live_capacity + w->live_capacity / 2 : 64;
+    w->live = realloc(w->live, w->live_capacity * sizeof *w->live);
+    if (!w->live) check_out_of_memory(w->live_capacity * sizeof *w->live);
+  }
+  r->live_index = w->n_live;
+  w->live[w->n_live++] = r;
+}
+
+static void live_remove(struct world *w, struct request *r)
+{
+  struct request *last = w->live[--w->n_live];
+  w->live[r->live_index] = last;
+  last->live_index = r->live_index;
+}
+
+static bool in_cohort(const struct world *w, sim_time now)
+{
+  uint64_t most = w->def->horizon.max_requests;
+  return now >= w->window_from && now <= w->window_to && (most == 0 || w->cohort < most);
+}
+
+static struct request *request_new(struct world *w, struct klass *k, uint64_t id)
+{
+  struct request *r = pool_take(k->requests);
+  r->id = id;
+  r->klass = (uint16_t)(k - w->klass);
+  r->arrived = sim_now(w->sim);
+  r->first_token = r->server_first = -1;
+  r->quality = 1;
+  r->measured = in_cohort(w, r->arrived);
+  w->cohort += r->measured;
+  w->cohort_open += r->measured;
+  w->all_in++;
+  level_set(&w->in_system, r->arrived, w->in_system.value + 1);
+  live_add(w, r);
+  return r;
+}
+
+static void request_start(struct world *w, struct request *r)
+{
+  uint64_t most = w->def->horizon.max_requests;
+  if (most > 0 && w->cohort >= most && !w->window_closed) world_close_window(w);
+  begin_ready(w, r);
+}
+
+/* ---- open classes: one pending arrival event for all ---------------------------------------------------------------- */
+
+static void on_arrival(struct sim *, void *klass);
+
+static void draw_next(struct klass *k)
+{
+  if (!source_next(k->source, &k->next_at, k->next_attribute)) k->next_at = SIM_NEVER;
+}
+
+static void schedule_next(struct world *w)
+{
+  struct klass *next = NULL;
+  for (struct klass *k = w->klass; k < w->klass + w->def->n_classes; k++)
+    if (k->next_at != SIM_NEVER && (!next || k->next_at < next->next_at)) next = k;
+  if (next) sim_at(w->sim, next->next_at, PRIORITY_ARRIVE, on_arrival, next);
+  else w->sources_dry = true;
+}
+
+static void on_arrival(struct sim *s, void *klass)
+{
+  struct world *w = world_of(s);
+  struct klass *k = klass;
+  struct request *r = request_new(w, k, w->next_id++);
+  for (int i = 0; i < k->def->n_attributes; i++) r->attribute[i] = k->next_attribute[i];
+  source_attributes(k->source, r->id, r->attribute);
+  choose_origin(w, k, r, draw_device(w, k, r->id));
+  draw_next(k);
+  schedule_next(w);
+  request_start(w, r);
+  world_check_end(w);
+}
+
+/* ---- closed classes: a user thinks, asks, waits for the answer -------------------------------------------------------- */
+
+enum { USER_BITS = 24, TURN_BITS = 32 };
+
+static void on_user_asks(struct sim *s, void *user)
+{
+  struct world *w = world_of(s);
+  struct user *u = user;
+  struct klass *k = &w->klass[u->klass];
+  uint64_t id = (uint64_t)(u->klass + 1) << (USER_BITS + TURN_BITS) | (uint64_t)u->index << TURN_BITS | (u->k & UINT32_MAX);
+  struct request *r = request_new(w, k, id);
+  u->k++;
+  for (int i = 0; i < k->def->n_attributes; i++) r->attribute[i] = NAN;
+  source_attributes(k->source, r->id, r->attribute);
+  choose_origin(w, k, r, u->index % k->n_devices);
+  request_start(w, r);
+}
+
+static void user_thinks(struct world *w, struct klass *k, struct user *u)
+{
+  sim_after(w->sim, source_think(k->source, u->index, u->k), PRIORITY_ARRIVE, on_user_asks, u);
+}
+
+static void user_returns(struct world *w, const struct klass *k, const struct request *r)
+{
+  if (!k->users) return;
+  user_thinks(w, &w->klass[r->klass], &k->users[r->id >> TURN_BITS & ((1u << USER_BITS) - 1)]);
+}
+
+void requests_start(struct world *w)
+{
+  bool closed = false;
+  for (struct klass *k = w->klass; k < w->klass + w->def->n_classes; k++) {
+    if (k->users) {
+      closed = true;
+      k->next_at = SIM_NEVER;
+      for (uint64_t u = 0; u < k->def->arrivals.users; u++) user_thinks(w, k, &k->users[u]);
+    } else {
+      draw_next(k);
+    }
+  }
+  schedule_next(w);
+  if (closed) w->sources_dry = false;
+}
+
+/* ---- fork and join ------------------------------------------------------------------------------------------------------ */
+
+static void hold(struct request *r) { r->hold++; }
+
+static void release(struct world *w, struct request *r)
+{
+  sim_assert(r->hold > 0);
+  if (--r->hold == 0 && r->status != STATUS_OPEN) pool_give(w->klass[r->klass].requests, r);
+}
+
+/* A task is ready when all that it comes after is done, or flows where it may start on that. */
+static bool is_ready(const struct request *r, const struct task_def *t, int task)
+{
+  return !(r->begun >> task & 1) && (t->after & ~(r->done | r->flowing)) == 0;
+}
+
+static void begin_ready(struct world *w, struct request *r)
+{
+  const struct klass *k = &w->klass[r->klass];
+  hold(r);
+  for (int task = 0; task < k->def->n_tasks && r->status == STATUS_OPEN; task++) {
+    if (!is_ready(r, &k->def->task[task], task)) continue;
+    r->begun |= 1u << task;
+    attempt_begin(w, r, task, 0, 0, NULL);
+  }
+  release(w, r);
+}
+
+void request_on_first(struct world *w, struct request *r, int task)
+{
+  r->flowing |= 1u << task;
+  begin_ready(w, r);
+}
+
+static struct attempt *held_attempt(const struct request *r)
+{
+  for (struct attempt *a = r->attempts; a; a = a->next)
+    if (a->stage == STAGE_HELD) return a;
+  return NULL;
+}
+
+/* Attempts that only waited for the end of this flow go on. Each may settle the request. */
+static void release_held(struct world *w, struct request *r, uint32_t before)
+{
+  for (uint32_t left = before; left && r->status == STATUS_OPEN; left &= left - 1) {
+    struct attempt *a = r->attempts;
+    while (a && !(a->stage == STAGE_HELD && a->task == __builtin_ctz(left))) a = a->next;
+    if (a) attempt_release_held(w, a);
+  }
+}
+
+static void task_done(struct world *w, struct request *r, int task, double quality)
+{
+  const struct class_def *k = w->klass[r->klass].def;
+  uint32_t all = k->n_tasks == 32 ? UINT32_MAX : (1u << k->n_tasks) - 1;
+  r->quality *= quality;
+  r->done |= 1u << task;
+  r->flowing &= ~(1u << task);
+  if (r->done == all) {
+    request_settle(w, r, r->answered ? STATUS_ANSWERED : STATUS_COMPLETED);
+    return;
+  }
+  hold(r);
+  if (held_attempt(r)) release_held(w, r, k->task[task].before);
+  if (r->status == STATUS_OPEN) begin_ready(w, r);
+  release(w, r);
+}
+
+bool request_repeats(const struct world *w, const struct request *r, int task, unsigned ordinal)
+{
+  double p = task_of(w, r, task)->repeat_probability;
+  return p > 0 && rng_fresh(&w->root, STREAM_REPEAT, r->id, stream_entity(task, ordinal, 0)) < p;
+}
+
+/* ---- an attempt has ended ------------------------------------------------------------------------------------------------- */
+
+static void close_decision(struct world *w, struct request *r, const struct task_end *e, enum status status, double quality)
+{
+  if (e->decision) decision_close(w, r, e->decision, status, quality);
+}
+
+static void on_completed(struct world *w, struct request *r, const struct task_end *e)
+{
+  const struct variant_def *v = variant_of(w, task_of(w, r, e->task), e->variant);
+  double quality = v ? quality_at(v, r->attribute[0]) : 1;
+  close_decision(w, r, e, STATUS_COMPLETED, quality);
+  if (request_repeats(w, r, e->task, e->ordinal)) attempt_begin(w, r, e->task, e->ordinal + 1u, 0, NULL);
+  else task_done(w, r, e->task, quality);
+}
+
+/* Successors that had started on the flow of a task that now failed start again later. */
+static void take_back_successors(struct world *w, struct request *r, int task)
+{
+  uint32_t before = task_of(w, r, task)->before;
+  r->flowing &= ~(1u << task);
+  for (struct attempt *a = r->attempts, *next; a; a = next) {
+    next = a->next;
+    if (!(before >> a->task & 1)) continue;
+    int successor = a->task;
+    attempt_cancel(w, a, STATUS_CANCELLED);
+    r->begun &= ~(1u << successor);
+    if (r->flowing >> successor & 1) {
+      take_back_successors(w, r, successor);
+      next = r->attempts;
+    }
+  }
+}
+
+static void on_failed(struct world *w, struct request *r, const struct task_end *e)
+{
+  const struct task_def *t = task_of(w, r, e->task);
+  unsigned next = e->fallback + 1u;
+  if (r->flowing >> e->task & 1) take_back_successors(w, r, e->task);
+  if (is_final(t) && t->stream) r->first_token = r->server_first = -1;   /* what the user saw is void */
+  if (next > (unsigned)t->n_fallbacks) {
+    close_decision(w, r, e, e->status, 0);
+    request_settle(w, r, e->status);
+  } else if (t->fallback[next - 1].answers) {
+    r->answered = true;
+    if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[e->task] = origin_of(r);
+    close_decision(w, r, e, STATUS_ANSWERED, t->fallback[next - 1].quality);
+    task_done(w, r, e->task, t->fallback[next - 1].quality);
+  } else {
+    attempt_begin(w, r, e->task, e->ordinal + 1u, (int)next, e->decision);
+  }
+}
+
+void request_on_end(struct world *w, struct request *r, const struct task_end *e)
+{
+  if (e->status == STATUS_COMPLETED) on_completed(w, r, e);
+  else on_failed(w, r, e);
+}
+
+/* ---- settlement ----------------------------------------------------------------------------------------------------------- */
+
+static bool succeeded(enum status s) { return s == STATUS_COMPLETED || s == STATUS_ANSWERED; }
+
+static bool slo_met(const struct class_def *k, const struct request_record *record)
+{
+  if (!succeeded(record->status)) return false;
+  double ttft_s = s_from_ns(record->first_token_ns - record->arrived_ns);
+  double e2e_s = s_from_ns(record->completed_ns - record->arrived_ns);
+  return (k->slo_ttft_s <= 0 || ttft_s <= k->slo_ttft_s) && (k->slo_e2e_s <= 0 || e2e_s <= k->slo_e2e_s);
+}
+
+static double reward(const struct world *w, const struct request *r, const struct request_record *record, sim_time now)
+{
+  const struct objective_def *o = &w->def->objective;
+  bool failed = !succeeded(record->status) && record->status != STATUS_CENSORED;
+  return o->latency_per_s * s_from_ns(now - r->arrived) + o->money_per_usd * r->usd + o->energy_per_j * r->direct_j
+         + o->quality * record->quality + (failed ? o->failure : 0);
+}
+
+static void write_record(const struct world *w, const struct request *r, enum status status, struct request_record *record)
+{
+  sim_time now = sim_now(w->sim);
+  *record = (struct request_record){
+    .request = r->id, .arrived_ns = r->arrived, .completed_ns = status == STATUS_CENSORED ? -1 : now,
+    .first_token_ns = r->first_token, .server_first_token_ns = r->server_first, .quality = succeeded(status) ? r->quality : 0,
+    .energy_device_j = r->device_j, .energy_direct_j = r->direct_j, .cost_usd = r->usd, .device = r->device,
+    .tokens = r->tokens, .klass = r->klass, .origin = r->origin, .status = (uint8_t)status, .measured = r->measured,
+    .n_attempts = r->n_attempts, .n_decisions = r->n_decisions, .offloaded = r->offloaded, .cold = r->n_cold > 0 };
+  if (succeeded(status) && record->first_token_ns < 0) record->first_token_ns = now;
+  record->slo_met = slo_met(w->klass[r->klass].def, record);
+  record->reward = reward(w, r, record, now);
+}
+
+static void count(struct world *w, const struct request *r, enum status status)
+{
+  struct run_summary *sum = &w->summary;
+  uint64_t *all = succeeded(status) ? &w->all_completed : status == STATUS_CENSORED ? &w->all_censored : &w->all_failed;
+  uint64_t *cohort = succeeded(status) ? &sum->completed : status == STATUS_CENSORED ? &sum->censored : &sum->failed;
+  (*all)++;
+  *cohort += r->measured;
+  w->cohort_open -= r->measured;
+  w->sojourn_ns += sim_now(w->sim) - r->arrived;
+  level_set(&w->in_system, sim_now(w->sim), w->in_system.value - 1);
+}
+
+static void request_settle(struct world *w, struct request *r, enum status status)
+{
+  struct klass *k = &w->klass[r->klass];
+  struct request_record record;
+  sim_assert(r->status == STATUS_OPEN && status != STATUS_OPEN);
+  hold(r);
+  r->status = (uint8_t)status;
+  while (r->attempts) attempt_cancel(w, r->attempts, status == STATUS_CENSORED ? status : STATUS_CANCELLED);
+  write_record(w, r, status, &record);
+  count(w, r, status);
+  if (w->setup.sink.request) w->setup.sink.request(w->setup.sink.context, &record, r->attribute, k->def->n_attributes);
+  if (k->estimates && succeeded(status)) estimators_learn(k, r);
+  live_remove(w, r);
+  if (status != STATUS_CENSORED) {
+    user_returns(w, k, r);
+    if (r->measured) world_check_end(w);
+  }
+  release(w, r);
+}
+
+static int by_id(const void *a, const void *b)
+{
+  uint64_t x = (*(struct request *const *)a)->id, y = (*(struct request *const *)b)->id;
+  return (x > y) - (x < y);
+}
+
+void requests_censor(struct world *w)
+{
+  qsort(w->live, w->n_live, sizeof *w->live, by_id);
+  for (uint32_t i = 0; i < w->n_live; i++) w->live[i]->live_index = i;
+  while (w->n_live) request_settle(w, w->live[w->n_live - 1], STATUS_CENSORED);
+}
