@@ -68,13 +68,13 @@ struct decision {
   uint64_t number;
   sim_time at;
   void *memo;
-  double propensity, energy_j, usd, elapsed_s;
+  double propensity, energy_j, usd;
+  sim_time began;                                       /* of the first attempt */
   sim_time phase_ns[N_PHASES];
   uint64_t site;
   uint32_t tasks_done;
   uint16_t action, n_actions, place;
-  uint8_t ordinal, variant, task, replaced;
-  int n_features;
+  uint8_t nth, variant, task, replaced;
   double feature[];                                     /* as many as the policy declared */
 };
 
@@ -89,10 +89,11 @@ struct place {
   uint8_t *hardware;                                    /* member -> index of def->hardware; NULL: all the first */
   struct token_cost *cost;                              /* [n_hardware][n_variants], KV caps resolved; NULL without hardware */
   uint64_t name;                                        /* for random streams */
-  int index, first_member;                              /* first_member: number of members of earlier places */
+  uint64_t first_member;                                /* number of members of earlier places */
+  int index;
   int n_kinds;                                          /* max(1, n_hardware) */
   double *dynamic_w;                                    /* per kind: (busy - idle) / slots, watts per busy slot */
-  double *idle_w;                                       /* per kind: per server */
+  double *idle_w, *memory_bytes;                        /* per kind: per server; 0 = unlimited */
   uint64_t *members;                                    /* per kind */
   double *direct_slot_s;                                /* per kind: caused by attempts */
   double usd_per_slot_s, use_usd;                       /* use_usd: per request, token and byte, so far */
@@ -102,9 +103,8 @@ struct place {
   uint64_t report_number;
   /* api */
   double bucket_requests, bucket_tok; sim_time bucket_at;
-  struct level in_flight;
+  struct level in_flight;                               /* over the window */
   uint64_t api_arrived, api_blocked, api_completed;
-  double api_run_busy_s;
 };
 
 struct task {
@@ -145,9 +145,10 @@ struct world {
   struct station_events events;
 
   uint64_t next_id, n_decisions;
-  bool oracle, plugin_failed, sources_dry, window_closed, window_open;
+  int n_features;
+  bool oracle, wants_queue, wants_estimates, plugin_failed, sources_dry, window_closed, window_open;
   double visible[MAX_ATTRIBUTES];                       /* what a policy may use for estimates */
-  struct action_facts *actions; struct endpoint *action_end; double *estimate_slot;
+  struct action_facts *actions; struct endpoint *action_end;     /* [most plans of a task] */
 
   sim_time window_from, window_to, run_end;             /* cohort: arrivals in [window_from, window_to] */
   uint64_t cohort, cohort_open, users_open;
@@ -194,7 +195,7 @@ void decision_close(struct world *, struct request *, struct decision *, enum st
 
 /* ---- estimates.c -------------------------------------------------------------------------------------------------- */
 void estimates_see(struct world *, const struct request *);            /* fills world.visible */
-void estimates_fill(struct world *, const struct request *, const struct attempt *, struct endpoint, struct action_facts *);
+void estimates_fill(struct world *, const struct attempt *, const struct plan_def *, struct endpoint, struct action_facts *);
 void estimators_learn(struct klass *, const struct request *);
 
 /* ---- demand.c ----------------------------------------------------------------------------------------------------- */
@@ -216,6 +217,8 @@ void telemetry_sample(struct sim *, void *world);
 /* Joules and dollars of an attempt that ends now, written into its record and added to the world's ledgers. */
 void ledger_attempt(struct world *, const struct attempt *, struct attempt_record *);
 void ledger_transfer(struct world *, struct attempt *, const struct transfer_cost *);
+/* What `bytes` cost on their way, for nothing sent. */
+void ledger_way(const struct world *, struct endpoint from, struct endpoint to, double bytes, struct transfer_cost *);
 void ledger_flow(struct world *, struct attempt *, sim_time last_at);      /* a streamed output, charged, not queued */
 /* Whole-run totals per place and in sum; asserts direct + residual = total. */
 void ledger_close(struct world *);
@@ -255,6 +258,11 @@ static inline uint64_t latency_key(uint64_t request, unsigned task, unsigned ord
   return request ^ x ^ x >> 29;
 }
 static inline bool is_final(const struct task_def *t) { return t->before == 0; }
+/* All devices are numbered through. */
+static inline uint64_t device_of(const struct world *w, const struct request *r)
+{
+  return w->place[r->origin].first_member + r->device;
+}
 static inline unsigned count_up(unsigned n, unsigned most) { return n < most ? n + 1 : most; }
 
 #endif

@@ -1,0 +1,78 @@
+/* api.c: a place that somebody else runs: time to first token and time per token, rate limits, a price list.
+ *
+ * service = ttft + tpot * (tok_out - 1) (+ the time of a WORK_TIME task). Limits are token buckets that hold one
+ * minute's worth, of requests and of tokens (prompt and output, counted on entry): what does not fit is rejected.
+ */
+#include "models/internal.h"
+
+static double refilled(double level, double rate_per_s, double passed_s)
+{
+  return fmin(60 * rate_per_s, level + rate_per_s * passed_s);
+}
+
+static bool admit(struct place *p, sim_time now, double tokens)
+{
+  double passed_s = s_from_ns(now - p->bucket_at);
+  bool by_request = p->def->limit_requests_per_s > 0, by_token = p->def->limit_tok_per_s > 0;
+  p->bucket_at = now;
+  p->bucket_requests = refilled(p->bucket_requests, p->def->limit_requests_per_s, passed_s);
+  p->bucket_tok = refilled(p->bucket_tok, p->def->limit_tok_per_s, passed_s);
+  if ((by_request && p->bucket_requests < 1) || (by_token && p->bucket_tok < tokens)) return false;
+  if (by_request) p->bucket_requests -= 1;
+  if (by_token) p->bucket_tok -= tokens;
+  return true;
+}
+
+static double stream_s(const struct place *p, const struct demand *d)
+{
+  return d->tok_out > 1 || isnan(d->tok_out) ? p->def->tpot_s * (d->tok_out - 1) : 0;
+}
+
+double api_expected_s(const struct place *p, const struct demand *d)
+{
+  return (p->def->ttft_s ? dist_mean(p->def->ttft_s) : 0) + d->time_s + stream_s(p, d);
+}
+
+static void on_done(struct sim *s, void *attempt)
+{
+  struct world *w = world_of(s);
+  struct attempt *a = attempt;
+  struct place *p = &w->place[a->place];
+  a->event = (event_id){ 0 };
+  level_set(&p->in_flight, sim_now(s), p->in_flight.value - 1);
+  p->api_completed++;
+  flow_on_api_done(w, a);
+}
+
+static void on_first(struct sim *s, void *attempt)
+{
+  struct attempt *a = attempt;
+  double rest_s = a->job.work;
+  a->event = sim_after(s, ns_from_s(rest_s), PRIORITY_COMPLETE, on_done, a);
+  flow_on_api_first(world_of(s), a);
+}
+
+enum entry api_enter(struct world *w, struct attempt *a, const struct demand *d)
+{
+  struct place *p = &w->place[a->place];
+  double first_s = 0;
+  p->api_arrived++;
+  if (!admit(p, sim_now(w->sim), d->tok_in + d->tok_out)) {
+    p->api_blocked++;
+    return BLOCKED;
+  }
+  if (p->def->ttft_s) {
+    struct rng rng = rng_open(&w->root, STREAM_API, p->name, latency_key(a->request->id, a->task, a->ordinal, 0));
+    first_s = dist_draw(p->def->ttft_s, &rng);
+  }
+  a->job.work = d->time_s + stream_s(p, d);             /* seconds from the first token to the last */
+  level_set(&p->in_flight, sim_now(w->sim), p->in_flight.value + 1);
+  a->event = sim_after(w->sim, ns_from_s(first_s), PRIORITY_COMPLETE, on_first, a);
+  return ENTERED;
+}
+
+void api_leave(struct world *w, struct attempt *a)
+{
+  struct place *p = &w->place[a->place];
+  level_set(&p->in_flight, sim_now(w->sim), p->in_flight.value - 1);
+}

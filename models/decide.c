@@ -1,0 +1,248 @@
+/* decide.c: from plans to actions, from an answer to a place; what the policy hears afterwards.
+ *
+ * Masks are hard and computed here: privacy (the zones of the place, of the ways its inputs take and of the way back,
+ * against those that the class allows), capability, memory, reach. A plan for a whole place leaves the member to the
+ * place's dispatch, which sees its own members as they are.
+ */
+#include "models/internal.h"
+#include <string.h>
+
+/* ---- masks ---------------------------------------------------------------------------------------------------------- */
+
+struct endpoint plan_end(struct world *w, const struct request *r, const struct plan_def *plan)
+{
+  switch (plan->word) {
+  case WORD_ORIGIN: return origin_of(r);
+  case WORD_NEAREST: return attachment(w->topology, origin_of(r), sim_now(w->sim));
+  case WORD_PLACE: return (struct endpoint){ (uint16_t)plan->place, 0 };
+  case WORD_MEMBER: return (struct endpoint){ (uint16_t)plan->place, (uint32_t)plan->member };
+  }
+  sim_assert(!"a place word");
+}
+
+static uint32_t way_mask(const struct world *w, struct endpoint from, struct endpoint to, uint64_t allowed)
+{
+  if (same_end(from, to)) return 0;
+  const struct route *way = route(w->topology, from, to, sim_now(w->sim));
+  if (!way || !way->reachable) return OFFSIM_MASK_UNREACHABLE;
+  return way->zones & ~allowed ? OFFSIM_MASK_PRIVACY : 0;
+}
+
+static uint32_t hardware_mask(const struct world *w, const struct place *p, uint32_t member, const struct task_def *t, int variant)
+{
+  if (p->def->kind == PLACE_API) return 0;
+  enum work_kind kind = t->work[variant].kind;
+  const struct variant_def *v = variant_of(w, t, variant);
+  int h = kind_of(p, member);
+  uint32_t mask = 0;
+  if (kind == WORK_ROOFLINE && p->def->n_hardware == 0) mask |= OFFSIM_MASK_CAPABILITY;
+  if (kind == WORK_TOKENS && (!p->cost || !v || !p->cost[h * w->def->n_variants + t->variant[variant]].available))
+    mask |= OFFSIM_MASK_CAPABILITY;
+  if (v && p->memory_bytes[h] > 0 && v->weight_bytes > p->memory_bytes[h]) mask |= OFFSIM_MASK_MEMORY;
+  return mask;
+}
+
+uint32_t plan_mask(struct world *w, const struct request *r, int task, struct endpoint at, int variant)
+{
+  const struct class_def *k = w->klass[r->klass].def;
+  const struct task_def *t = &k->task[task];
+  if (at.place >= w->def->n_places) return OFFSIM_MASK_UNREACHABLE;
+  const struct place *p = &w->place[at.place];
+  uint32_t mask = k->zones >> p->def->zone & 1 ? 0 : OFFSIM_MASK_PRIVACY;
+  mask |= hardware_mask(w, p, at.member, t, variant);
+  if (t->after == 0 || is_final(t)) mask |= way_mask(w, origin_of(r), at, k->zones);
+  for (uint32_t left = t->after; left; left &= left - 1)
+    mask |= way_mask(w, request_outputs(w, (struct request *)r)[__builtin_ctz(left)], at, k->zones);
+  return mask;
+}
+
+int decide_options(struct world *w, const struct attempt *a, int *first)
+{
+  const struct task_def *t = task_of(w, a->request, a->task);
+  int allowed = 0;
+  for (int i = t->n_plans - 1; i >= 0; i--) {
+    w->action_end[i] = plan_end(w, a->request, &t->plan[i]);
+    w->actions[i].mask = plan_mask(w, a->request, a->task, w->action_end[i], t->plan[i].variant);
+    if (w->actions[i].mask) continue;
+    allowed++;
+    *first = i;
+  }
+  return allowed;
+}
+
+/* ---- which member ----------------------------------------------------------------------------------------------------- */
+
+static uint32_t shortest(const struct place *p)
+{
+  uint32_t best = 0, least = UINT32_MAX;
+  for (uint64_t i = 0; i < p->def->count; i++) {
+    uint32_t jobs = station_in_system(station_nth(p->stations, i));
+    if (jobs < least) {
+      best = (uint32_t)i;
+      least = jobs;
+    }
+    if (least == 0) break;
+  }
+  return best;
+}
+
+static uint32_t dispatch(struct world *w, struct place *p, const struct attempt *a)
+{
+  if (p->def->count == 1 || p->def->kind == PLACE_API) return 0;
+  struct rng rng;
+  switch (p->def->dispatch) {
+  case DISPATCH_JSQ: return shortest(p);
+  case DISPATCH_ROUND_ROBIN: return (uint32_t)(p->round_robin++ % p->def->count);
+  case DISPATCH_RANDOM:
+    rng = rng_open(&w->root, STREAM_DISPATCH, p->name, latency_key(a->request->id, a->task, a->ordinal, 0));
+    return (uint32_t)rng_below(&rng, p->def->count);
+  default: return 0;
+  }
+}
+
+void decide_commit(struct world *w, struct attempt *a, const struct plan_def *plan, struct endpoint at)
+{
+  a->place = at.place;
+  a->variant = (uint8_t)plan->variant;
+  a->member = plan->word == WORD_PLACE ? dispatch(w, &w->place[at.place], a) : at.member;
+}
+
+/* ---- the question ------------------------------------------------------------------------------------------------------- */
+
+struct endpoint decide_where(struct world *w, const struct request *r)
+{
+  int place = w->setup.policy->at_place;
+  struct endpoint near = attachment(w->topology, origin_of(r), sim_now(w->sim));
+  if (place == r->origin) return origin_of(r);
+  if (place == near.place) return near;
+  return (struct endpoint){ (uint16_t)place, (uint32_t)(r->device % w->def->place[place].count) };
+}
+
+static uint64_t site_of(const struct world *w, const struct request *r)
+{
+  struct endpoint at = attachment(w->topology, origin_of(r), sim_now(w->sim));
+  return at.place < w->def->n_places ? w->place[at.place].first_member + at.member : 0;
+}
+
+static void fill_action(struct world *w, const struct attempt *a, int i)
+{
+  const struct task_def *t = task_of(w, a->request, a->task);
+  const struct plan_def *plan = &t->plan[i];
+  struct action_facts *f = &w->actions[i];
+  uint32_t mask = f->mask;
+  struct endpoint at = w->action_end[i];
+  *f = (struct action_facts){ .place = at.place, .variant = t->n_variants > 0 ? t->variant[plan->variant] : NONE,
+                              .member = plan->word == WORD_PLACE ? UINT64_MAX : at.member, .mask = mask,
+                              .est_latency_s = NAN, .est_cost_usd = NAN, .est_energy_j = NAN, .est_quality = NAN,
+                              .queue = NAN, .queue_age_s = NAN };
+  if (at.place >= w->def->n_places) {
+    f->place = NONE;
+    return;
+  }
+  f->tier = (int)w->def->place[at.place].tier;
+  if (w->wants_queue || w->wants_estimates)
+    f->queue = telemetry_jobs(w, a->request, &w->place[at.place], plan->word == WORD_PLACE ? NONE : (int64_t)at.member,
+                              &f->queue_age_s);
+  if (w->wants_estimates && mask == 0) estimates_fill(w, a, plan, at, f);
+}
+
+static struct decision_facts facts_of(struct world *w, const struct request *r, int task, uint64_t number, int nth)
+{
+  const struct class_def *k = w->klass[r->klass].def;
+  return (struct decision_facts){
+    .request = r->id, .decision_number = number, .klass = r->klass, .task = task, .decision = nth, .device = device_of(w, r),
+    .now = sim_now(w->sim), .deadline_s = k->slo_e2e_s > 0 ? k->slo_e2e_s : NAN,
+    .elapsed_s = s_from_ns(sim_now(w->sim) - r->arrived), .attribute = r->attribute, .tasks_done = r->done,
+    .estimate = w->klass[r->klass].estimate, .n_actions = k->task[task].n_plans, .action = w->actions };
+}
+
+static struct decision *decision_new(struct world *w, const struct attempt *a, const struct decision_facts *facts,
+                                     const struct decision_result *result)
+{
+  struct decision *d = pool_take(w->decisions);
+  d->number = facts->decision_number;
+  d->at = facts->now;
+  d->began = a->started;
+  d->memo = result->memo;
+  d->propensity = result->propensity;
+  d->site = facts->site;
+  d->tasks_done = facts->tasks_done;
+  d->action = (uint16_t)result->action;
+  d->n_actions = (uint16_t)facts->n_actions;
+  d->place = (uint16_t)w->actions[result->action].place;
+  d->nth = (uint8_t)facts->decision;
+  d->task = a->task;
+  d->variant = w->actions[result->action].variant == NONE ? NO_VARIANT : (uint8_t)w->actions[result->action].variant;
+  d->replaced = result->replaced;
+  memcpy(d->feature, result->feature, sizeof(double) * (size_t)w->n_features);
+  return d;
+}
+
+bool decide_ask(struct world *w, struct attempt *a, int *action)
+{
+  struct request *r = a->request;
+  struct decision_facts facts = facts_of(w, r, a->task, w->n_decisions++, r->n_decisions);
+  struct decision_result result = { .action = NONE };
+  facts.site = w->setup.policy->scope == SCOPE_SITE ? site_of(w, r) : 0;
+  if (w->wants_estimates) estimates_see(w, r);
+  for (int i = 0; i < facts.n_actions; i++) fill_action(w, a, i);
+  r->n_decisions = (uint8_t)count_up(r->n_decisions, 255);
+  if (!policy_host_decide(w->host, &facts, &result, w->err)) {
+    w->plugin_failed = true;
+    sim_stop(w->sim);
+    return false;
+  }
+  w->summary.decisions++;
+  w->summary.replaced += result.replaced;
+  a->decision = decision_new(w, a, &facts, &result);
+  *action = result.action;
+  return true;
+}
+
+/* ---- the outcome ---------------------------------------------------------------------------------------------------------- */
+
+void decision_add(struct decision *d, const struct attempt_record *record)
+{
+  for (int i = 0; i < N_PHASES; i++) d->phase_ns[i] += record->phase_ns[i];
+  d->energy_j += record->energy_device_j + record->energy_network_j + record->energy_server_j;
+  d->usd += record->cost_usd;
+}
+
+static struct outcome_facts outcome_of(const struct world *w, const struct decision *d, enum status status, double quality)
+{
+  const struct objective_def *o = &w->def->objective;
+  bool good = status == STATUS_COMPLETED || status == STATUS_ANSWERED;
+  bool failed = !good && status != STATUS_CENSORED && status != STATUS_CANCELLED;
+  struct outcome_facts out = { .decision_number = d->number, .now = sim_now(w->sim), .action = d->action, .status = status,
+                               .latency_s = s_from_ns(sim_now(w->sim) - d->began), .energy_j = d->energy_j,
+                               .cost_usd = d->usd, .quality = good ? quality : 0 };
+  for (int i = 0; i < N_PHASES; i++) out.phase_s[i] = s_from_ns(d->phase_ns[i]);
+  out.reward = o->latency_per_s * out.latency_s + o->money_per_usd * out.cost_usd + o->energy_per_j * out.energy_j
+               + o->quality * out.quality + (failed ? o->failure : 0);
+  return out;
+}
+
+static void send_decision(const struct world *w, const struct request *r, const struct decision *d, double reward)
+{
+  struct decision_record record = {
+    .request = r->id, .at_ns = d->at, .propensity = d->propensity, .reward = reward, .action = d->action,
+    .n_actions = d->n_actions, .place = d->place, .klass = r->klass, .task = d->task, .decision = d->nth,
+    .variant = d->variant, .replaced = d->replaced, .measured = r->measured, .n_features = (uint8_t)w->n_features };
+  memcpy(record.feature, d->feature, sizeof(double) * (size_t)w->n_features);
+  w->setup.sink.decision(w->setup.sink.context, &record);
+}
+
+/* The choice answers for all that followed until its task's end, fallbacks included. */
+void decision_close(struct world *w, struct request *r, struct decision *d, enum status status, double quality)
+{
+  struct outcome_facts out = outcome_of(w, d, status, quality);
+  struct decision_facts who = facts_of(w, r, d->task, d->number, d->nth);
+  who.site = d->site;
+  who.tasks_done = d->tasks_done;
+  if (w->setup.sink.decision) send_decision(w, r, d, out.reward);
+  if (!w->plugin_failed && !policy_host_outcome(w->host, &who, d->memo, &out, w->err)) {
+    w->plugin_failed = true;
+    sim_stop(w->sim);
+  }
+  pool_give(w->decisions, d);
+}
