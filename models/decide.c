@@ -9,11 +9,18 @@
 
 /* ---- masks ---------------------------------------------------------------------------------------------------------- */
 
+/* A device that is attached to nothing has no nearest place: an end that does not exist. */
+static struct endpoint nearest_to(const struct world *w, const struct request *r)
+{
+  struct endpoint at = attachment(w->topology, origin_of(r), sim_now(w->sim));
+  return same_end(at, origin_of(r)) ? (struct endpoint){ UINT16_MAX, 0 } : at;
+}
+
 struct endpoint plan_end(struct world *w, const struct request *r, const struct plan_def *plan)
 {
   switch (plan->word) {
   case WORD_ORIGIN: return origin_of(r);
-  case WORD_NEAREST: return attachment(w->topology, origin_of(r), sim_now(w->sim));
+  case WORD_NEAREST: return nearest_to(w, r);
   case WORD_PLACE: return (struct endpoint){ (uint16_t)plan->place, 0 };
   case WORD_MEMBER: return (struct endpoint){ (uint16_t)plan->place, (uint32_t)plan->member };
   }

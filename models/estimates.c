@@ -30,9 +30,7 @@ static double larger(double a, double b) { return isnan(a) || a > b ? a : b; }
 
 static void add_way(const struct world *w, struct endpoint from, struct endpoint to, double bytes, struct transfer_cost *sum)
 {
-  struct transfer_cost cost;
-  if (same_end(from, to)) return;
-  ledger_way(w, from, to, bytes, &cost);
+  struct transfer_cost cost = network_cost(w->network, from, to, bytes);
   sum->device_j += cost.device_j;
   sum->network_j += cost.network_j;
   sum->usd += cost.usd + w->place[from.place].def->tariff.usd_per_byte_out * bytes;

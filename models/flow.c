@@ -88,7 +88,7 @@ static void send_leg(struct world *w, struct attempt *a, struct endpoint from, s
   *leg = (struct leg){ a, a->legs, NULL };
   a->legs = leg;
   a->pending++;
-  struct transfer_record record = { .request = a->request->id, .task = a->task, .attempt = (uint8_t)count_up(a->ordinal - 1u, 255),
+  struct transfer_record record = { .request = a->request->id, .task = a->task, .attempt = attempt_number(a),
                                     .kind = (uint8_t)kind };
   struct transfer_cost cost = { 0 };
   uint64_t key = latency_key(a->request->id, a->task, a->ordinal, direction);
@@ -432,7 +432,8 @@ static void write_identity(const struct world *w, const struct attempt *a, enum 
   const struct task_def *t = task_at(w, a);
   record->request = a->request->id;
   record->task = a->task;
-  record->attempt = (uint8_t)(a->ordinal < 255 ? a->ordinal : 255);
+  record->attempt = attempt_number(a);
+  record->klass = a->request->klass;
   record->place = a->place;
   record->member = a->member;
   record->batch = a->job.batch_seen;

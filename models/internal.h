@@ -95,7 +95,7 @@ struct place {
   double *dynamic_w;                                    /* per kind: (busy - idle) / slots, watts per busy slot */
   double *idle_w, *memory_bytes;                        /* per kind: per server; 0 = unlimited */
   uint64_t *members;                                    /* per kind */
-  double *direct_slot_s;                                /* per kind: caused by attempts */
+  double *direct_slot_s, *busy_slot_s;                  /* per kind, whole run: by attempts; by the meters at the end */
   double usd_per_slot_s, use_usd;                       /* use_usd: per request, token and byte, so far */
   double served_s; uint64_t served;                     /* mean service so far, for estimates */
   uint32_t round_robin;
@@ -146,7 +146,7 @@ struct world {
 
   uint64_t next_id, n_decisions;
   int n_features;
-  bool oracle, wants_queue, wants_estimates, plugin_failed, sources_dry, window_closed, window_open;
+  bool oracle, wants_queue, wants_estimates, plugin_failed, sources_dry, window_closed;
   double visible[MAX_ATTRIBUTES];                       /* what a policy may use for estimates */
   struct action_facts *actions; struct endpoint *action_end;     /* [most plans of a task] */
 
@@ -171,6 +171,7 @@ bool request_repeats(const struct world *, const struct request *, int task, uns
 
 /* ---- world.c ------------------------------------------------------------------------------------------------------ */
 void world_close_window(struct world *);                /* the cohort is full, or its time is over */
+void world_at_end(struct world *);                      /* schedules the end of the drain */
 void world_check_end(struct world *);                   /* stops the run when nothing of the cohort is left */
 
 /* ---- flow.c ------------------------------------------------------------------------------------------------------- */
@@ -211,14 +212,11 @@ bool telemetry_new(struct world *, struct err *);
 void telemetry_start(struct world *);
 /* Jobs at a place as a decision of this request may see them; *age_s of the report. NaN before the first report. */
 double telemetry_jobs(struct world *, const struct request *, const struct place *, int64_t member, double *age_s);
-void telemetry_sample(struct sim *, void *world);
 
 /* ---- ledger.c ----------------------------------------------------------------------------------------------------- */
 /* Joules and dollars of an attempt that ends now, written into its record and added to the world's ledgers. */
 void ledger_attempt(struct world *, const struct attempt *, struct attempt_record *);
 void ledger_transfer(struct world *, struct attempt *, const struct transfer_cost *);
-/* What `bytes` cost on their way, for nothing sent. */
-void ledger_way(const struct world *, struct endpoint from, struct endpoint to, double bytes, struct transfer_cost *);
 void ledger_flow(struct world *, struct attempt *, sim_time last_at);      /* a streamed output, charged, not queued */
 /* Whole-run totals per place and in sum; asserts direct + residual = total. */
 void ledger_close(struct world *);
@@ -250,6 +248,7 @@ static inline const struct variant_def *variant_of(const struct world *w, const 
 {
   return t->n_variants > 0 ? &w->def->variant[t->variant[variant]] : NULL;
 }
+static inline uint8_t attempt_number(const struct attempt *a) { return a->ordinal < 255 ? (uint8_t)a->ordinal : 255; }
 /* Names of latency draws: request, task, attempt and which way. */
 enum direction { WAY_DOWN = 1, WAY_ASK, WAY_ANSWER, WAY_UP = 16 };     /* WAY_UP + task that the input comes from */
 static inline uint64_t latency_key(uint64_t request, unsigned task, unsigned ordinal, unsigned direction)

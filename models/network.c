@@ -332,6 +332,22 @@ void network_cancel(struct network *n, struct transfer *t)
   pool_give(n->transfers, t);
 }
 
+struct transfer_cost network_cost(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
+{
+  return cost_of(n, route(n->topology, from, to, sim_now(n->sim)), bytes);
+}
+
+void network_flow(struct network *n, struct endpoint from, struct endpoint to, struct transfer_record record)
+{
+  if (!n->world->record_transfers || !n->sink.transfer) return;
+  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  for (int i = 0; i < r->n; i++) {
+    record.link = r->hop[i].link;
+    record.zone = (uint16_t)far_end(n, r->hop[i])->zone;
+    n->sink.transfer(n->sink.context, &record);
+  }
+}
+
 /* ---- what policies ask -------------------------------------------------------------------------------------------------- */
 
 double network_latency_s(struct network *n, struct endpoint from, struct endpoint to, uint64_t key)

@@ -43,6 +43,10 @@ void network_free(struct network *);
 struct transfer *network_send(struct network *, struct endpoint from, struct endpoint to, double bytes, uint64_t key,
                               struct transfer_record template_, transfer_done_fn *, void *subject, struct transfer_cost *cost);
 void network_cancel(struct network *, struct transfer *);
+/* What moving bytes costs, for estimates and for what is charged without being sent. */
+struct transfer_cost network_cost(const struct network *, struct endpoint from, struct endpoint to, double bytes);
+/* Record bytes that flow beside the queues (tokens of a stream, telemetry): one record a hop, times as in the template. */
+void network_flow(struct network *, struct endpoint from, struct endpoint to, struct transfer_record);
 /* One-way latency without load (a stream's tokens): drawn by the same key. */
 double network_latency_s(struct network *, struct endpoint from, struct endpoint to, uint64_t key);
 /* Mean time to move bytes over an idle route, for estimates: sum of mean latency and bytes/rate. */

@@ -354,7 +354,7 @@ static void request_settle(struct world *w, struct request *r, enum status statu
   live_remove(w, r);
   if (status != STATUS_CENSORED) {
     user_returns(w, k, r);
-    if (r->measured) world_check_end(w);
+    if (r->measured || w->sources_dry) world_check_end(w);
   }
   release(w, r);
 }

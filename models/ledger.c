@@ -1,0 +1,113 @@
+/* ledger.c: joules and dollars, in two ledgers.
+ *
+ * Power of a server is linear in its busy slots: idle_w + (busy_w - idle_w) * busy / slots. Total = its integral over
+ * the whole run. Direct = what attempts caused: (busy_w - idle_w) / slots for each slot-second that a job held.
+ * Residual = the rest, which must be the idle power. Money: a reserved place costs usd_per_s a server all the time, of
+ * which usd_per_s / slots a slot-second is direct; an on-demand place costs only that; requests, tokens and bytes are
+ * direct. The energy of an attempt is device + network + server; device = compute of a device place and its radio.
+ * Checkable: idle 10 W, busy 30 W, 2 slots, one job of 3 s in a run of 10 s: total 130 J, direct 30 J, residual 100 J.
+ */
+#include "models/internal.h"
+
+void ledger_transfer(struct world *w, struct attempt *a, const struct transfer_cost *cost)
+{
+  a->radio_j += cost->device_j;
+  a->network_j += cost->network_j;
+  a->usd += cost->usd;
+  w->radio_j += cost->device_j;
+  w->network_j += cost->network_j;
+  w->network_usd += cost->usd;
+}
+
+/* A streamed output: from the first token's start to the last one's arrival. */
+void ledger_flow(struct world *w, struct attempt *a, sim_time last_at)
+{
+  const struct request *r = a->request;
+  double bytes = expr_value(&task_of(w, r, a->task)->output_bytes, r->attribute);
+  struct transfer_cost cost = network_cost(w->network, end_of(a), origin_of(r), bytes);
+  ledger_transfer(w, a, &cost);
+  network_flow(w->network, end_of(a), origin_of(r),
+               (struct transfer_record){ .request = r->id, .started_ns = a->first_output, .ended_ns = last_at, .bytes = bytes,
+                                         .task = a->task, .attempt = attempt_number(a), .kind = TRANSFER_DATA });
+}
+
+/* Tokens that an API had made when it was left. */
+static double tokens_made(const struct place *p, const struct attempt *a, double tok_out, sim_time now)
+{
+  if (a->served >= 0) return tok_out;
+  if (a->first_output < 0 || p->def->kind != PLACE_API || p->def->tpot_s <= 0) return 0;
+  return fmin(tok_out, 1 + floor(s_from_ns(now - a->first_output) / p->def->tpot_s));
+}
+
+static double use_usd(const struct world *w, const struct place *p, const struct attempt *a, enum status status, sim_time now)
+{
+  const struct tariff_def *f = &p->def->tariff;
+  const struct work_def *work = &task_of(w, a->request, a->task)->work[a->variant];
+  if (a->entered < 0 || status == STATUS_BLOCKED || status == STATUS_REJECTED) return 0;
+  double usd = f->usd_per_request;
+  if (work->kind != WORK_TOKENS) return usd;
+  if (f->usd_per_tok_in > 0) usd += f->usd_per_tok_in * expr_value(&work->tok_in, a->request->attribute);
+  if (f->usd_per_tok_out > 0)
+    usd += f->usd_per_tok_out * tokens_made(p, a, expr_value(&work->tok_out, a->request->attribute), now);
+  return usd;
+}
+
+void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_record *record)
+{
+  struct place *p = &w->place[a->place];
+  int kind = kind_of(p, a->member);
+  double slot_s = a->entered >= 0 ? a->job.slot_s : 0;
+  double usd = use_usd(w, p, a, record->status, record->ended_ns), compute_j = p->dynamic_w[kind] * slot_s;
+  p->direct_slot_s[kind] += slot_s;
+  p->use_usd += usd;
+  record->energy_device_j = a->radio_j + (p->def->tier == TIER_DEVICE ? compute_j : 0);
+  record->energy_server_j = p->def->tier == TIER_DEVICE ? 0 : compute_j;
+  record->energy_network_j = a->network_j;
+  record->cost_usd = a->usd + usd + p->usd_per_slot_s * slot_s;
+  w->direct_j += a->radio_j + a->network_j + compute_j;
+  w->direct_usd += record->cost_usd;
+}
+
+static bool close_to(double a, double b, double scale) { return fabs(a - b) <= 1e-9 * (1 + fabs(scale)); }
+
+/* One place over the whole run. The meters of the stations and the slot-seconds of the jobs come from two sides. */
+static void close_place(struct world *w, struct place *p, const double *busy_slot_s, struct place_summary *out)
+{
+  const struct place_def *def = p->def;
+  double run_s = s_from_ns(sim_now(w->sim)), idle_j = 0, busy_s = 0, direct_s = 0;
+  for (int k = 0; k < p->n_kinds; k++) {
+    sim_assert(close_to(busy_slot_s[k], p->direct_slot_s[k], busy_slot_s[k]));
+    sim_assert(busy_slot_s[k] <= (double)p->members[k] * def->servers * def->slots * run_s * (1 + 1e-9) + 1e-9);
+    idle_j += p->idle_w[k] * (double)p->members[k] * def->servers * run_s;
+    out->energy_j += p->dynamic_w[k] * busy_slot_s[k];
+    out->energy_direct_j += p->dynamic_w[k] * p->direct_slot_s[k];
+    busy_s += busy_slot_s[k];
+    direct_s += p->direct_slot_s[k];
+  }
+  out->energy_j += idle_j;
+  sim_assert(close_to(out->energy_j - out->energy_direct_j, idle_j, out->energy_j));
+  double reserved = def->tariff.usd_per_s * def->servers * (double)def->count * run_s;
+  out->cost_usd = p->use_usd + (def->tariff.on_demand ? p->usd_per_slot_s * busy_s : reserved);
+  out->cost_direct_usd = p->use_usd + p->usd_per_slot_s * direct_s;
+  sim_assert(out->cost_direct_usd <= out->cost_usd + 1e-9 * (1 + out->cost_usd));
+}
+
+void ledger_close(struct world *w)
+{
+  struct run_summary *sum = &w->summary;
+  double direct_j = w->radio_j + w->network_j, direct_usd = w->network_usd;
+  for (int i = 0; i < w->def->n_places; i++) {
+    struct place_summary *out = &sum->place[i];
+    close_place(w, &w->place[i], w->place[i].busy_slot_s, out);
+    sum->energy_total_j += out->energy_j;
+    sum->cost_total_usd += out->cost_usd;
+    direct_j += out->energy_direct_j;
+    direct_usd += out->cost_direct_usd;
+  }
+  sum->energy_total_j += w->radio_j + w->network_j + w->telemetry_j;
+  sum->cost_total_usd += w->network_usd + w->telemetry_usd;
+  sum->energy_direct_j = w->direct_j;
+  sum->cost_direct_usd = w->direct_usd;
+  sim_assert(close_to(direct_j, w->direct_j, direct_j));
+  sim_assert(close_to(direct_usd, w->direct_usd, direct_usd));
+}

@@ -1,0 +1,138 @@
+/* telemetry.c: what decisions may know of places: reports, taken every refresh_s, seen delay_s later.
+ *
+ * A report holds the jobs in each member, times max(0, 1 + noise * Z), Z standard normal, drawn by (place, number of
+ * the report). The requester's own device is always seen as it is; `ideal` telemetry and an oracle see all so. Reports
+ * are charged: their bytes cross the way from their member to the first device place that can be reached.
+ */
+#include "models/internal.h"
+#include <stdlib.h>
+
+static uint32_t jobs_now(const struct place *p, uint64_t member)
+{
+  return p->def->kind == PLACE_API ? (uint32_t)p->in_flight.value : station_in_system(station_nth(p->stations, member));
+}
+
+static bool reported(const struct world *w, const struct place *p)
+{
+  const struct telemetry_def *t = &w->def->telemetry;
+  return p->def->tier != TIER_DEVICE && !t->ideal && t->refresh_s > 0 && !w->oracle;
+}
+
+/* As many reports as may lie between the newest and the newest one seen. */
+bool telemetry_new(struct world *w, struct err *err)
+{
+  const struct telemetry_def *t = &w->def->telemetry;
+  double wanted = t->refresh_s > 0 ? ceil(t->delay_s / t->refresh_s) + 2 : 0;
+  if (wanted > 1 << 16) return err_add(err, (struct where){ 0 }, "telemetry: a delay of %g refreshes is too long", wanted);
+  for (struct place *p = w->place; p < w->place + w->def->n_places; p++) {
+    if (!reported(w, p)) continue;
+    p->n_reports = (int)wanted;
+    p->reports = arena_array(w->arena, struct report, p->n_reports);
+    for (int i = 0; i < p->n_reports; i++) {
+      p->reports[i].taken = -1;
+      p->reports[i].jobs = arena_array(w->arena, float, p->def->count);
+    }
+  }
+  return true;
+}
+
+static void take_report(struct world *w, struct place *p)
+{
+  const struct telemetry_def *t = &w->def->telemetry;
+  struct rng rng = rng_open(&w->root, STREAM_TELEMETRY, p->name, p->report_number++);
+  p->newest = (p->newest + 1) % p->n_reports;
+  struct report *report = &p->reports[p->newest];
+  report->taken = sim_now(w->sim);
+  for (uint64_t i = 0; i < p->def->count; i++) {
+    double factor = t->noise > 0 ? fmax(0, 1 + t->noise * rng_normal(&rng)) : 1;
+    report->jobs[i] = (float)(jobs_now(p, i) * factor);
+  }
+}
+
+static struct endpoint reader_of(const struct world *w, struct endpoint from)
+{
+  for (int i = 0; i < w->def->n_places; i++) {
+    struct endpoint to = { (uint16_t)i, 0 };
+    if (w->def->place[i].tier == TIER_DEVICE && route(w->topology, from, to, 0)->reachable) return to;
+  }
+  return from;
+}
+
+static void charge_report(struct world *w, const struct place *p)
+{
+  double bytes = w->def->telemetry.bytes_per_report;
+  sim_time now = sim_now(w->sim);
+  for (uint32_t i = 0; i < p->def->count; i++) {
+    struct endpoint from = { (uint16_t)p->index, i }, to = reader_of(w, from);
+    struct transfer_cost cost = network_cost(w->network, from, to, bytes);
+    w->summary.telemetry_bytes += bytes;
+    w->telemetry_j += cost.network_j + cost.device_j;
+    w->telemetry_usd += cost.usd;
+    network_flow(w->network, from, to,
+                 (struct transfer_record){ .request = UINT64_MAX, .started_ns = now, .bytes = bytes, .kind = TRANSFER_TELEMETRY,
+                                           .ended_ns = time_add(now, ns_from_s(w->def->telemetry.delay_s)) });
+  }
+}
+
+static void on_refresh(struct sim *s, void *world)
+{
+  struct world *w = world;
+  for (struct place *p = w->place; p < w->place + w->def->n_places; p++) {
+    if (!p->n_reports) continue;
+    take_report(w, p);
+    if (w->def->telemetry.bytes_per_report > 0) charge_report(w, p);
+  }
+  sim_after(s, ns_from_s(w->def->telemetry.refresh_s), PRIORITY_OBSERVE, on_refresh, w);
+}
+
+void telemetry_start(struct world *w)
+{
+  for (struct place *p = w->place; p < w->place + w->def->n_places; p++) {
+    if (!p->n_reports) continue;
+    sim_at(w->sim, sim_now(w->sim), PRIORITY_OBSERVE, on_refresh, w);
+    return;
+  }
+}
+
+/* The newest report that has had time to arrive. */
+static const struct report *seen(const struct world *w, const struct place *p)
+{
+  sim_time delay = ns_from_s(w->def->telemetry.delay_s), now = sim_now(w->sim);
+  for (int back = 0; back < p->n_reports; back++) {
+    const struct report *report = &p->reports[(p->newest - back + p->n_reports) % p->n_reports];
+    if (report->taken < 0) return NULL;
+    if (report->taken + delay <= now) return report;
+  }
+  return NULL;
+}
+
+/* A whole place: the least loaded member where dispatch looks for it, the mean otherwise. */
+static double over_members(const struct place *p, const struct report *report)
+{
+  bool least = p->def->dispatch == DISPATCH_JSQ;
+  double sum = 0, min = INFINITY;
+  if (p->def->kind == PLACE_API) return report ? (double)report->jobs[0] : jobs_now(p, 0);
+  for (uint64_t i = 0; i < p->def->count; i++) {
+    double jobs = report ? (double)report->jobs[i] : jobs_now(p, i);
+    sum += jobs;
+    if (jobs < min) min = jobs;
+  }
+  return least ? min : sum / (double)p->def->count;
+}
+
+double telemetry_jobs(struct world *w, const struct request *r, const struct place *p, int64_t member, double *age_s)
+{
+  bool own = p->index == r->origin && member == (int64_t)r->device;
+  const struct report *report = NULL;
+  *age_s = 0;
+  if (!own && p->n_reports) {
+    report = seen(w, p);
+    *age_s = report ? s_from_ns(sim_now(w->sim) - report->taken) : NAN;
+    if (!report) return NAN;
+  } else if (!own && !w->def->telemetry.ideal && !w->oracle && w->def->telemetry.refresh_s > 0) {
+    *age_s = NAN;
+    return NAN;                                         /* other people's devices do not report */
+  }
+  if (member < 0) return over_members(p, report);
+  return report ? (double)report->jobs[member] : jobs_now(p, (uint64_t)member);
+}

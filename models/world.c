@@ -1,0 +1,482 @@
+/* world.c: one run: made from its definition, driven to its horizon, summed up and checked.
+ *
+ * Cohort: the requests that arrive in the window [from, to], at most max_requests. Arrivals go on, unmeasured, until
+ * the cohort has drained; what is left after drain_max is censored. Checked at the end of every run: in = completed +
+ * failed + censored; busy <= capacity and both identities of the ledgers (ledger.c); Little's law as an identity of
+ * integers: the integral of the requests in the system = the sum of their times in it.
+ */
+#include "models/internal.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- size ------------------------------------------------------------------------------------------------------------- */
+
+double world_bytes_estimate(const struct world_def *def)
+{
+  double bytes = 1 << 20;
+  for (int i = 0; i < def->n_places; i++) {
+    double member = (double)station_bytes() + 2 * (def->n_links + 1) * sizeof(void *) + (def->place[i].n_hardware > 1);
+    bytes += member * (double)def->place[i].count;
+  }
+  for (int i = 0; i < def->n_classes; i++)
+    if (def->klass[i].arrivals.kind == ARRIVE_CLOSED)
+      bytes += (double)def->klass[i].arrivals.users * (sizeof(struct user) + 500);
+  return bytes;
+}
+
+static bool fits_memory(const struct world_def *def, struct err *err)
+{
+  double wanted = world_bytes_estimate(def), there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+  for (int i = 0; i < def->n_places; i++)
+    if (def->place[i].count >= UINT32_MAX) wanted = fmax(wanted, there + 1);
+  if (wanted <= there) return true;
+  return err_add(err, (struct where){ 0 }, "this world needs about %.3g GB before its first request, this machine has %.3g GB",
+                 wanted / 1e9, there / 1e9);
+}
+
+/* ---- places ----------------------------------------------------------------------------------------------------------- */
+
+static const struct hardware_def *kind_hardware(const struct world_def *def, const struct place_def *p, int kind)
+{
+  return p->n_hardware > 0 ? &def->hardware[p->hardware[kind]] : NULL;
+}
+
+static int draw_kind(const struct world *w, const struct place *p, uint64_t member, double sum)
+{
+  double u = rng_fresh(&w->root, STREAM_HARDWARE, p->name, member) * sum;
+  for (int k = 0; k < p->n_kinds - 1; k++) {
+    u -= p->def->hardware_weight ? p->def->hardware_weight[k] : 1;
+    if (u < 0) return k;
+  }
+  return p->n_kinds - 1;
+}
+
+static void draw_hardware(struct world *w, struct place *p)
+{
+  double sum = 0;
+  if (p->n_kinds == 1) {
+    p->members[0] = p->def->count;
+    return;
+  }
+  for (int k = 0; k < p->n_kinds; k++) sum += p->def->hardware_weight ? p->def->hardware_weight[k] : 1;
+  p->hardware = arena_array(w->arena, uint8_t, p->def->count);
+  for (uint64_t i = 0; i < p->def->count; i++) {
+    p->hardware[i] = (uint8_t)draw_kind(w, p, i, sum);
+    p->members[p->hardware[i]]++;
+  }
+}
+
+/* KV cap 0 = what is left of the memory beside the weights. */
+static struct token_cost token_cost_of(const struct variant_def *v, const struct hardware_def *h, int variant, double memory)
+{
+  struct token_cost c = h && h->tokens ? h->tokens[variant] : (struct token_cost){ 0 };
+  if (c.kv_cap_tok <= 0 && memory > 0 && v->kv_bytes_per_tok > 0)
+    c.kv_cap_tok = fmax(1, (memory - v->weight_bytes) / v->kv_bytes_per_tok);
+  return c;
+}
+
+static void place_kinds(struct world *w, struct place *p)
+{
+  const struct world_def *def = w->def;
+  if (p->def->n_hardware > 0 && def->n_variants > 0)
+    p->cost = arena_array(w->arena, struct token_cost, p->n_kinds * def->n_variants);
+  for (int k = 0; k < p->n_kinds; k++) {
+    const struct hardware_def *h = kind_hardware(def, p->def, k);
+    double idle = p->def->idle_w >= 0 ? p->def->idle_w : h ? h->idle_w : 0;
+    double busy = p->def->busy_w >= 0 ? p->def->busy_w : h ? h->busy_w : idle;
+    p->idle_w[k] = p->def->kind == PLACE_API ? 0 : idle;
+    p->dynamic_w[k] = p->def->kind == PLACE_API ? 0 : (busy - idle) / p->def->slots;
+    p->memory_bytes[k] = p->def->memory_bytes > 0 ? p->def->memory_bytes : h ? h->memory_bytes : 0;
+    for (int v = 0; p->cost && v < def->n_variants; v++)
+      p->cost[k * def->n_variants + v] = token_cost_of(&def->variant[v], h, v, p->memory_bytes[k]);
+  }
+}
+
+static void place_init(struct world *w, int index, uint64_t first_member)
+{
+  struct place *p = &w->place[index];
+  p->def = &w->def->place[index];
+  p->index = index;
+  p->first_member = first_member;
+  p->name = rng_name(p->def->name);
+  p->n_kinds = p->def->n_hardware > 0 ? p->def->n_hardware : 1;
+  p->dynamic_w = arena_array(w->arena, double, p->n_kinds);
+  p->idle_w = arena_array(w->arena, double, p->n_kinds);
+  p->memory_bytes = arena_array(w->arena, double, p->n_kinds);
+  p->members = arena_array(w->arena, uint64_t, p->n_kinds);
+  p->direct_slot_s = arena_array(w->arena, double, p->n_kinds);
+  p->busy_slot_s = arena_array(w->arena, double, p->n_kinds);
+  place_kinds(w, p);
+  draw_hardware(w, p);
+  p->bucket_requests = 60 * p->def->limit_requests_per_s;
+  p->bucket_tok = 60 * p->def->limit_tok_per_s;
+  if (p->def->kind == PLACE_API) return;
+  p->usd_per_slot_s = p->def->tariff.usd_per_s / p->def->slots;
+  p->stations = stations_new(w->sim, p->def, w->def, &w->events, p->def->count);
+}
+
+static void places_init(struct world *w)
+{
+  uint64_t members = 0;
+  w->place = arena_array(w->arena, struct place, w->def->n_places);
+  w->sample = arena_array(w->arena, struct place_sample, w->def->n_places);
+  for (int i = 0; i < w->def->n_places; i++) {
+    place_init(w, i, members);
+    members += w->def->place[i].count;
+  }
+}
+
+/* ---- classes ------------------------------------------------------------------------------------------------------------ */
+
+static void task_init(struct world *w, struct task *t, const struct task_def *def)
+{
+  int n = def->n_variants > 0 ? def->n_variants : 1;
+  t->def = def;
+  t->expected_time_s = arena_array(w->arena, double, n);
+  for (int v = 0; v < n; v++)
+    if (def->work[v].kind == WORK_TIME) t->expected_time_s[v] = dist_mean(def->work[v].time_s);
+}
+
+static void estimators_init(struct world *w, struct klass *k)
+{
+  k->estimate = arena_array(w->arena, double, k->def->n_attributes);
+  k->estimate_n = arena_array(w->arena, uint64_t, k->def->n_attributes);
+  for (int i = 0; i < k->def->n_attributes; i++) {
+    const struct attribute_def *at = &k->def->attribute[i];
+    k->estimate[i] = at->estimator == ESTIMATE_NONE ? NAN : at->estimate;
+    k->estimates |= at->estimator == ESTIMATE_CLASS_MEAN;
+  }
+}
+
+static void users_init(struct world *w, struct klass *k)
+{
+  if (k->def->arrivals.kind != ARRIVE_CLOSED) return;
+  k->users = arena_array(w->arena, struct user, k->def->arrivals.users);
+  for (uint64_t u = 0; u < k->def->arrivals.users; u++)
+    k->users[u] = (struct user){ .klass = (uint32_t)(k - w->klass), .index = (uint32_t)u };
+}
+
+static bool class_init(struct world *w, int index, struct err *err)
+{
+  struct klass *k = &w->klass[index];
+  k->def = &w->def->klass[index];
+  sim_assert(k->def->n_attributes >= 1 && k->def->n_attributes <= MAX_ATTRIBUTES && k->def->n_tasks >= 1);
+  k->name = rng_name(k->def->name);
+  k->next_at = SIM_NEVER;
+  k->next_attribute = arena_array(w->arena, double, k->def->n_attributes);
+  k->task = arena_array(w->arena, struct task, k->def->n_tasks);
+  for (int t = 0; t < k->def->n_tasks; t++) task_init(w, &k->task[t], &k->def->task[t]);
+  for (int i = 0; i < k->def->n_from; i++) k->n_devices += w->def->place[k->def->from[i]].count;
+  size_t outputs = k->def->n_tasks > 1 ? (size_t)k->def->n_tasks * sizeof(struct endpoint) : 0;
+  k->requests = pool_new(sizeof(struct request) + (size_t)k->def->n_attributes * sizeof(double) + outputs);
+  estimators_init(w, k);
+  users_init(w, k);
+  k->source = source_new(w->def, index, &w->root, err);
+  return k->source != NULL;
+}
+
+/* ---- the policy ----------------------------------------------------------------------------------------------------------- */
+
+static bool has_choice(const struct world_def *def, const char **where)
+{
+  for (int k = 0; k < def->n_classes; k++)
+    for (int t = 0; t < def->klass[k].n_tasks; t++)
+      if (def->klass[k].task[t].n_plans > 1) {
+        *where = def->klass[k].task[t].name;
+        return true;
+      }
+  return false;
+}
+
+static int most_plans(const struct world_def *def)
+{
+  int most = 1;
+  for (int k = 0; k < def->n_classes; k++)
+    for (int t = 0; t < def->klass[k].n_tasks; t++)
+      if (def->klass[k].task[t].n_plans > most) most = def->klass[k].task[t].n_plans;
+  return most;
+}
+
+static bool policy_init(struct world *w, struct err *err)
+{
+  const char *where = NULL;
+  w->actions = arena_array(w->arena, struct action_facts, most_plans(w->def));
+  w->action_end = arena_array(w->arena, struct endpoint, most_plans(w->def));
+  if (!w->setup.policy) {
+    if (!has_choice(w->def, &where)) return true;
+    return err_add(err, (struct where){ 0 }, "task '%s' has several plans and there is no policy to choose", where);
+  }
+  w->host = policy_host_new(w->setup.policy, w->def, &w->root, err);
+  if (!w->host) return false;
+  const char *const *names, *const *units;
+  w->n_features = policy_host_features(w->host, &names, &units);
+  w->oracle = policy_host_needs_oracle(w->host);
+  const struct offsim_policy *policy = policy_describe(w->setup.policy, err);
+  if (!policy) return false;
+  w->wants_estimates = policy->columns & OFFSIM_COLUMNS_ESTIMATES;
+  w->wants_queue = policy->columns & (OFFSIM_COLUMN_QUEUE | OFFSIM_COLUMN_QUEUE_AGE);
+  for (int i = 0; i < w->n_features; i++) w->wants_queue |= strstr(names[i], "queue") != NULL;
+  w->decisions = pool_new(sizeof(struct decision) + sizeof(double) * (size_t)w->n_features);
+  return true;
+}
+
+/* ---- a world is made and freed ---------------------------------------------------------------------------------------------- */
+
+static void window_init(struct world *w)
+{
+  const struct horizon_def *h = &w->def->horizon;
+  bool steady = h->kind == HORIZON_STEADY;
+  double warmup_s = h->warmup_s > 0 ? h->warmup_s : h->warmup_auto ? 0.1 * h->duration_s : 0;
+  w->window_from = steady ? ns_from_s(warmup_s) : 0;
+  w->window_to = h->duration_s > 0 ? time_add(w->window_from, ns_from_s(h->duration_s)) : SIM_NEVER;
+  w->run_end = time_add(w->window_to, ns_from_s(h->drain_max_s));
+}
+
+static bool world_build(struct world *w, struct err *err)
+{
+  flow_events(&w->events);
+  window_init(w);
+  w->topology = topology_new(w->def, err);
+  if (!w->topology) return false;
+  w->network = network_new(w->sim, w->def, w->topology, &w->root, &w->setup.sink);
+  w->attempts = pool_new(sizeof(struct attempt));
+  w->legs = pool_new(sizeof(struct leg));
+  w->summary.n_places = w->def->n_places;
+  w->summary.place = arena_array(w->arena, struct place_summary, w->def->n_places);
+  w->klass = arena_array(w->arena, struct klass, w->def->n_classes);
+  places_init(w);
+  for (int i = 0; i < w->def->n_classes; i++)
+    if (!class_init(w, i, err)) return false;
+  return policy_init(w, err) && telemetry_new(w, err);
+}
+
+struct world *world_new(const struct run_setup *setup, struct err *err)
+{
+  if (!fits_memory(setup->def, err)) return NULL;
+  struct world *w = calloc(1, sizeof *w);
+  if (!w) check_out_of_memory(sizeof *w);
+  w->def = setup->def;
+  w->setup = *setup;
+  w->arena = arena_new();
+  w->root = rng_root_make(setup->seed, setup->replication);
+  w->sim = sim_new();
+  sim_set_world(w->sim, w);
+  if (setup->shuffle_ties) sim_shuffle_ties(w->sim, setup->shuffle_ties);
+  level_start(&w->in_system, 0, 0);
+  if (world_build(w, err)) return w;
+  world_free(w);
+  return NULL;
+}
+
+void world_free(struct world *w)
+{
+  if (!w) return;
+  for (int i = 0; w->place && i < w->def->n_places; i++) stations_free(w->place[i].stations, w->def->place[i].count);
+  for (int i = 0; w->klass && i < w->def->n_classes; i++) {
+    if (w->klass[i].source) source_free(w->klass[i].source);
+    if (w->klass[i].requests) pool_free(w->klass[i].requests);
+  }
+  policy_host_free(w->host);
+  network_free(w->network);
+  topology_free(w->topology);
+  if (w->attempts) pool_free(w->attempts);
+  if (w->legs) pool_free(w->legs);
+  if (w->decisions) pool_free(w->decisions);
+  sim_free(w->sim);
+  arena_free(w->arena);
+  free(w->live);
+  free(w);
+}
+
+struct sim *world_sim(const struct world *w) { return w->sim; }
+
+int world_features(const struct world *w, const char *const **names, const char *const **units)
+{
+  *names = *units = NULL;
+  return w->host ? policy_host_features(w->host, names, units) : 0;
+}
+
+const char *world_policy_kind(const struct world *w) { return w->host ? policy_host_kind(w->host) : "policy"; }
+
+/* ---- the window --------------------------------------------------------------------------------------------------------------- */
+
+static void open_window(struct world *w)
+{
+  sim_time now = sim_now(w->sim);
+  for (struct place *p = w->place; p < w->place + w->def->n_places; p++) {
+    level_start(&p->in_flight, now, p->in_flight.value);
+    p->api_arrived = p->api_blocked = p->api_completed = 0;
+    for (uint64_t i = 0; p->stations && i < p->def->count; i++) station_open_window(station_nth(p->stations, i), now);
+  }
+}
+
+static void sum_api(const struct place *p, sim_time now, double window_s, struct place_summary *out)
+{
+  out->in_system_mean = window_s > 0 ? level_mean(&p->in_flight, now) : 0;
+  out->arrived = p->api_arrived;
+  out->blocked = p->api_blocked;
+  out->completed = p->api_completed;
+  out->batch_size_mean = 1;
+  out->utilization = NAN;                               /* nobody knows how many servers it has */
+}
+
+static void sum_stations(const struct place *p, sim_time now, double window_s, struct place_summary *out)
+{
+  struct station_meters m, all = { 0 };
+  for (uint64_t i = 0; i < p->def->count; i++) {
+    station_meters(station_nth(p->stations, i), now, &m);
+    all.busy_slot_s += m.busy_slot_s;
+    all.in_system_s += m.in_system_s;
+    all.queue_s += m.queue_s;
+    all.wait_s_sum += m.wait_s_sum;
+    all.waits += m.waits;
+    all.batch_sum += m.batch_sum;
+    all.batches += m.batches;
+    out->arrived += m.arrived;
+    out->blocked += m.blocked;
+    out->completed += m.completed;
+  }
+  double slots = (double)p->def->count * p->def->servers * p->def->slots;
+  out->utilization = window_s > 0 ? all.busy_slot_s / (slots * window_s) : 0;
+  out->in_system_mean = window_s > 0 ? all.in_system_s / window_s : 0;
+  out->queue_length_mean = window_s > 0 ? all.queue_s / window_s : 0;
+  out->queue_wait_mean_s = all.waits ? all.wait_s_sum / (double)all.waits : 0;
+  out->batch_size_mean = all.batches ? all.batch_sum / (double)all.batches : 1;
+}
+
+void world_close_window(struct world *w)
+{
+  sim_time now = sim_now(w->sim);
+  if (w->window_closed) return;
+  w->window_closed = true;
+  w->summary.window_s = s_from_ns(now > w->window_from ? now - w->window_from : 0);
+  for (int i = 0; i < w->def->n_places; i++) {
+    struct place_summary *out = &w->summary.place[i];
+    if (w->place[i].stations) sum_stations(&w->place[i], now, w->summary.window_s, out);
+    else sum_api(&w->place[i], now, w->summary.window_s, out);
+    out->blocked_ratio = out->arrived ? (double)out->blocked / (double)out->arrived : 0;
+  }
+  if (w->run_end == SIM_NEVER || now < w->window_to) {  /* the cohort was full before its time was over */
+    w->run_end = time_add(now, ns_from_s(w->def->horizon.drain_max_s));
+    world_at_end(w);
+  }
+}
+
+static void on_window_opens(struct sim *s, void *world) { (void)s; open_window(world); }
+
+static void on_window_closes(struct sim *s, void *world)
+{
+  (void)s;
+  world_close_window(world);
+  world_check_end(world);
+}
+
+static void on_end(struct sim *s, void *world)
+{
+  struct world *w = world;
+  (void)s;
+  if (sim_now(w->sim) >= w->run_end) sim_stop(w->sim);
+}
+
+void world_at_end(struct world *w)
+{
+  sim_at(w->sim, w->run_end, PRIORITY_LAST, on_end, w);
+}
+
+void world_check_end(struct world *w)
+{
+  if (w->window_to == SIM_NEVER && w->sources_dry && w->n_live == 0) world_close_window(w);
+  if (w->window_closed && w->cohort_open == 0) sim_stop(w->sim);
+}
+
+/* ---- time series ----------------------------------------------------------------------------------------------------------------- */
+
+enum { SAMPLED_MEMBERS = 4096 };        /* beyond it every k-th member is looked at and counts k times */
+
+static struct place_sample sample_of(const struct place *p)
+{
+  struct place_sample s = { .slots = (uint32_t)(p->def->count * (uint64_t)p->def->servers * (uint64_t)p->def->slots) };
+  if (!p->stations) return (struct place_sample){ .busy = (uint32_t)p->in_flight.value };
+  uint32_t step = (uint32_t)((p->def->count + SAMPLED_MEMBERS - 1) / SAMPLED_MEMBERS);
+  for (uint64_t i = 0; i < p->def->count; i += step) {
+    const struct station *member = station_nth(p->stations, i);
+    s.queue += step * station_queue(member);
+    s.busy += step * station_busy(member);
+  }
+  return s;
+}
+
+static void on_sample(struct sim *s, void *world)
+{
+  struct world *w = world;
+  for (int i = 0; i < w->def->n_places; i++) w->sample[i] = sample_of(&w->place[i]);
+  w->setup.sink.sample(w->setup.sink.context, sim_now(s), w->sample, w->def->n_places);
+  sim_after(s, ns_from_s(w->def->sample_s), PRIORITY_OBSERVE, on_sample, w);
+}
+
+/* ---- the run ------------------------------------------------------------------------------------------------------------------------- */
+
+static void schedule_horizon(struct world *w)
+{
+  if (w->window_from > 0) sim_at(w->sim, w->window_from, PRIORITY_OBSERVE, on_window_opens, w);
+  if (w->window_to != SIM_NEVER) sim_at(w->sim, w->window_to, PRIORITY_OBSERVE, on_window_closes, w);
+  if (w->run_end != SIM_NEVER) world_at_end(w);
+  if (w->def->sample_s > 0 && w->setup.sink.sample) sim_at(w->sim, 0, PRIORITY_OBSERVE, on_sample, w);
+}
+
+/* Whole-run meters, after the last attempt has been settled. */
+static void read_meters(struct world *w)
+{
+  struct station_meters m;
+  for (struct place *p = w->place; p < w->place + w->def->n_places; p++)
+    for (uint64_t i = 0; p->stations && i < p->def->count; i++) {
+      station_meters(station_nth(p->stations, i), sim_now(w->sim), &m);
+      p->busy_slot_s[kind_of(p, (uint32_t)i)] += m.run_busy_slot_s;
+    }
+}
+
+static void check_conservation(struct world *w)
+{
+  const struct run_summary *sum = &w->summary;
+  sim_assert(w->n_live == 0 && pool_live(w->attempts) == 0 && pool_live(w->legs) == 0);
+  sim_assert(!w->decisions || pool_live(w->decisions) == 0);
+  sim_assert(w->all_in == w->all_completed + w->all_failed + w->all_censored);
+  sim_assert(sum->requests == sum->completed + sum->failed + sum->censored);
+  level_set(&w->in_system, sim_now(w->sim), 0);
+  sim_assert(w->in_system.area == w->sojourn_ns);
+}
+
+static void sum_up(struct world *w)
+{
+  struct run_summary *sum = &w->summary;
+  sum->events = sim_events(w->sim);
+  sum->ties = sim_ties(w->sim);
+  sum->requests = w->cohort;
+  sum->run_s = s_from_ns(sim_now(w->sim));
+  sum->workload_is_fit = -1;
+  for (int i = 0; i < w->def->n_classes; i++) {
+    int fit = source_is_fit(w->klass[i].source);
+    sum->trace_rows_used += source_rows(w->klass[i].source);
+    if (fit > sum->workload_is_fit) sum->workload_is_fit = fit;
+  }
+}
+
+bool world_run(struct world *w, struct run_summary *summary, struct err *err)
+{
+  w->err = err;
+  schedule_horizon(w);
+  telemetry_start(w);
+  requests_start(w);
+  sim_run(w->sim, SIM_NEVER);
+  if (w->plugin_failed) return false;
+  world_close_window(w);
+  requests_censor(w);
+  if (w->plugin_failed) return false;
+  sum_up(w);
+  check_conservation(w);
+  read_meters(w);
+  ledger_close(w);
+  *summary = w->summary;
+  return true;
+}
