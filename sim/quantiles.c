@@ -102,11 +102,14 @@ static void become_sketch(struct quantiles *q)
 
 /* ---- adding ---------------------------------------------------------------------------------------------------- */
 
+/* Room for n <= EXACT_LIMIT values, and never for more: quantiles_add relies on it. */
 static void reserve(struct quantiles *q, uint64_t n)
 {
   if (n <= q->capacity)
     return;
   size_t capacity = q->capacity ? 2 * q->capacity : FIRST_CAPACITY;
+  if (capacity > EXACT_LIMIT)
+    capacity = EXACT_LIMIT;
   q->capacity = capacity > n ? capacity : n;
   q->values = realloc(q->values, q->capacity * sizeof *q->values);
   if (!q->values)
@@ -128,8 +131,7 @@ void quantiles_add(struct quantiles *q, double x)
     q->n++;
     return;
   }
-  uint64_t wanted = q->capacity ? 2 * (uint64_t)q->capacity : FIRST_CAPACITY;
-  reserve(q, wanted < EXACT_LIMIT ? wanted : EXACT_LIMIT);
+  reserve(q, q->n + 1);
   q->values[q->n++] = x;
   q->sorted = false;
 }
@@ -256,7 +258,7 @@ static bool header_fits(const struct header *h, const void *bytes, size_t size)
 {
   size_t item = h->exact ? sizeof(double) : sizeof(struct pair);
   return h->magic == QUANTILES_MAGIC && h->items == (size - sizeof *h) / item && (size - sizeof *h) % item == 0 &&
-         (!h->exact || h->n == h->items) && hash_equal(h->hash, body_hash(bytes, size));
+         (!h->exact || (h->n == h->items && h->n <= EXACT_LIMIT)) && hash_equal(h->hash, body_hash(bytes, size));
 }
 
 static bool load_pairs(struct quantiles *q, const char *items, uint64_t n)
@@ -283,7 +285,7 @@ struct quantiles *quantiles_load(const void *bytes, size_t size)
     return NULL;
   struct quantiles *q = quantiles_new();
   const char *items = (const char *)bytes + sizeof header;
-  if (header.exact) {
+  if (header.exact) {                           /* header_fits has seen that n <= EXACT_LIMIT */
     reserve(q, header.n);
     if (header.n > 0)
       memcpy(q->values, items, header.n * sizeof *q->values);

@@ -1,0 +1,30 @@
+/* unit.h: cmocka with the headers that it wants, and the few checks that several tests share. */
+#ifndef OFFSIM_TESTS_UNIT_H
+#define OFFSIM_TESTS_UNIT_H
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+/* |a - b| <= tolerance * max(1, |b|). */
+#define assert_near(a, b, tolerance)                                                                        \
+  do {                                                                                                      \
+    double near_a = (a), near_b = (b);                                                                      \
+    if (!(fabs(near_a - near_b) <= (tolerance) * fmax(1, fabs(near_b))))                                    \
+      fail_msg("%s = %.17g, expected %.17g (tolerance %g)", #a, near_a, near_b, (double)(tolerance));       \
+  } while (0)
+
+static inline int unit_compare_doubles(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+#endif
