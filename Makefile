@@ -37,6 +37,7 @@ LIBRARY  := $(filter-out $(MAIN),$(SOURCES))
 OBJECTS  := $(LIBRARY:%.c=$(BUILD)/%.o)
 BUILTIN  := $(POLICIES:policies/%.c=$(BUILD)/policies/%.o)
 PLUGINS  := $(POLICIES:policies/%.c=$(BUILD)/policies/%.so)
+PLANTED  := $(patsubst tests/abi/%.c,$(BUILD)/planted/%.so,$(sort $(wildcard tests/abi/*.c)))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*.c)))
 
 .DEFAULT_GOAL := all
@@ -80,6 +81,12 @@ $(BUILD)/offsim: $(BUILD)/experiments/main.o $(BUILD)/liboffsim.a
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/liboffsim.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/liboffsim.a -lcmocka $(LDLIBS)
+# Plug-ins with planted mistakes, which the policy host must find.
+$(BUILD)/planted/%.so: tests/abi/%.c policies/offsim_policy.h | $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fPIC -shared -o $@ $< -lm
+$(BUILD)/planted/fast_math.so: CFLAGS += -ffast-math
+$(filter $(BUILD)/tests/policy_%,$(UNITS)): | $(PLANTED) $(PLUGINS)
 units: $(UNITS) ## build and run the unit tests, as built
 	@for t in $(UNITS); do echo "== $$t"; $$t || exit 1; done
 asan ubsan: ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer

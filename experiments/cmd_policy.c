@@ -100,8 +100,8 @@ static void print_json(const struct offsim_policy *const *policy, size_t n)
 
 static int usage(const char *what, const char *word)
 {
-  fprintf(stderr, "offsim policy: error: %s%s%s\nusage: offsim policy list [NAME | PATH]... [--format text|json]\n", what,
-          word ? " " : "", word ? word : "");
+  fprintf(stderr, "offsim policy: error: %s%s%s\nusage: offsim policy list [NAME | PATH]... [--format text|json]\n",
+          what, word ? " " : "", word ? word : "");
   return EXIT_USER;
 }
 

@@ -4,10 +4,11 @@
  *
  * disjoint: one model per action, x = (1, the selected features of the request). shared: one model for all actions of
  * a kind of decision, x = (1, is edge, is cloud, estimated latency, cost, energy, quality, queue) of the action.
- * m and s are mean and deviation of the rewards of this kind of decision so far, so the index is free of the reward's
- * scale and origin. Each feature is divided by the power of two above its largest size so far; when that grows, the
- * models are re-expressed as if it had been so from the start. Unknown features count 0. A^-1 is kept by
- * Sherman-Morrison. Ties: the first in the scenario's order; no initial pulls.
+ * m is the mean of the rewards of this kind of decision so far, s their range (largest - smallest), so that the index
+ * is free of the reward's scale and origin. Each feature is divided by the power of two above its largest size so far;
+ * when that grows, the models are re-expressed as if it had been so from the start. Unknown features count 0. A^-1 is
+ * kept by Sherman-Morrison. Ties: the first in the scenario's order; no initial pulls. Check: twenty actions with unit
+ * vectors in five dimensions, noise .1, T = 4000: regret below 1 % of random choice.
  */
 #include "policies/policy_util.h"
 #include <string.h>
@@ -16,8 +17,10 @@ enum { MODEL, ALPHA, FEATURES };
 enum { DISJOINT, SHARED };
 enum { N_SHARED = 8, MAX_DIMENSION = 17 };
 
+/* All rewards of a kind of decision. */
+struct seen { struct util_arm all; struct util_range range; };
 struct memo { uint32_t action, pad; double x[MAX_DIMENSION]; };
-/* Head; then scale[d], one util_arm of all rewards per context, one model per arm (or per context when shared). */
+/* Head; then what is known of all rewards per context, scale[d], one model per arm (or per context when shared). */
 struct linucb { uint32_t dimension, n_contexts, n_models, first_feature; int32_t model; uint32_t pad; double alpha; };
 /* A model: A^-1 [d*d], A^-1 sum r x [d], A^-1 sum x [d], and the two sums themselves [d] each. */
 struct model { double *inverse, *reward, *one, *sum_reward, *sum_one; };
@@ -35,11 +38,11 @@ static size_t model_doubles(uint32_t d) { return (size_t)d * (d + 4); }
 static size_t state_size(const struct offsim_setup *s)
 {
   uint32_t d = dimension_of(s);
-  return sizeof(struct linucb) + s->n_contexts * sizeof(struct util_arm) +
+  return sizeof(struct linucb) + s->n_contexts * sizeof(struct seen) +
          (d + models_of(s) * model_doubles(d)) * sizeof(double);
 }
 
-static struct util_arm *rewards(struct linucb *l) { return (struct util_arm *)(void *)(l + 1); }
+static struct seen *rewards(struct linucb *l) { return (struct seen *)(void *)(l + 1); }
 static double *scales(struct linucb *l) { return (double *)(void *)(rewards(l) + l->n_contexts); }
 
 static struct model model_at(struct linucb *l, uint32_t i)
@@ -135,13 +138,13 @@ static void action_features(struct linucb *l, const struct offsim_context *c, ui
   for (uint32_t j = 1; j < N_SHARED; j++) x[j] = scaled(l, j, raw[j]);
 }
 
-static double index_of(struct linucb *l, uint32_t model, const struct util_arm *seen, const double *x)
+static double index_of(struct linucb *l, uint32_t model, const struct seen *seen, const double *x)
 {
   uint32_t d = l->dimension;
   struct model m = model_at(l, model);
-  double square = 0, s = seen->done > 1 ? sqrt(seen->m2 / seen->done) : 1;
+  double square = 0, s = seen->range.high > seen->range.low ? seen->range.high - seen->range.low : 1;
   for (uint32_t j = 0; j < d; j++) square += x[j] * dot(&m.inverse[(size_t)j * d], x, d);
-  return dot(m.reward, x, d) - seen->mean * dot(m.one, x, d) + l->alpha * s * sqrt(square > 0 ? square : 0);
+  return dot(m.reward, x, d) - seen->all.mean * dot(m.one, x, d) + l->alpha * s * sqrt(square > 0 ? square : 0);
 }
 
 /* Scales are settled for all actions first, since a growing one changes the others' features. */
@@ -185,14 +188,15 @@ static void outcome(void *state, const struct offsim_outcome *o, const void *mem
   if (l->model == SHARED && o->action != (int32_t)kept->action) return;         /* x is of the action that was wanted */
   double x[MAX_DIMENSION] = {1};
   for (uint32_t j = 1; j < l->dimension; j++) x[j] = scaled(l, j, kept->x[j]);
-  util_arm_add(&rewards(l)[o->context], o->reward);
+  util_arm_add(&rewards(l)[o->context].all, o->reward);
+  util_range_add(&rewards(l)[o->context].range, o->reward);
   learn(l, model_at(l, l->model == SHARED ? o->context : o->first_arm + (uint32_t)o->action), x, o->reward);
 }
 
 static const struct offsim_parameter parameters[] = {
   {.name = "model", .type = OFFSIM_CHOICE, .help = "a model per action, or one of the actions' properties",
    .text = "disjoint", .choices = "disjoint|shared"},
-  {.name = "alpha", .type = OFFSIM_NUMBER, .help = "width of the ellipsoid, in deviations of the reward",
+  {.name = "alpha", .type = OFFSIM_NUMBER, .help = "width of the ellipsoid, in units of the range of rewards",
    .max = 1e6, .number = 1},
   {.name = "features", .type = OFFSIM_FEATURES, .help = "features of the request (disjoint)", .text = "*"}};
 
