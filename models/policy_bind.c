@@ -66,7 +66,7 @@ static bool bind_number(const struct offsim_parameter *p, const struct policy_pa
 static bool bind_text(struct policy_host *h, const struct offsim_parameter *p, const struct policy_parameter *q,
                       struct offsim_value *v, struct err *err)
 {
-  if (q->text) v->text = q->text;
+  if (q->text) v->text = arena_strdup(h->arena, q->text);
   else if (p->type == OFFSIM_TEXT) v->text = arena_printf(h->arena, "%.17g", q->value);
   else return err_add(err, q->at, "'%s' must be %s, not a number", p->name,
                       p->type == OFFSIM_CHOICE ? p->choices : "the name of a feature");

@@ -205,7 +205,7 @@ static bool answer_fine(const struct policy_host *h, const struct decision_facts
     return misbehaved(h, f, "gave a propensity outside (0, 1]", d->propensity, err);
   if (d->timeout_s != 0 || d->hedge_action != -1 || d->n_fallbacks != 0)
     return misbehaved(h, f, "asked for a time-out, hedge or fallback, which ABI 0.1 lacks", d->action, err);
-  if (h->distribution && !distribution_fine(h, d, f->n_actions))
+  if (h->distribution && h->mask[d->action] == 0 && !distribution_fine(h, d, f->n_actions))
     return misbehaved(h, f, "reported a distribution that is not one", d->action, err);
   return true;
 }
@@ -313,7 +313,7 @@ struct policy_host *policy_host_new(const struct policy_def *def, const struct w
   struct arena *arena = arena_new();
   struct policy_host *h = arena_alloc(arena, sizeof *h);
   *h = (struct policy_host){.loaded = loaded, .policy = loaded.policy, .arena = arena, .world = world, .at = def->at,
-    .name = def->name ? def->name : loaded.policy->name, .scope = def->scope, .root = *root};
+    .name = arena_strdup(arena, def->name ? def->name : loaded.policy->name), .scope = def->scope, .root = *root};
   h->name_hash = rng_name(h->name);
   h->random.root = &h->root;
   if (!policy_bind(h, def, err) || !try_init(h, err)) {

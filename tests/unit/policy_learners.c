@@ -82,7 +82,8 @@ static void a_wrong_radius_is_seen(void **state)
 static void delayed_outcomes_cost_what_they_should(void **state)
 {
   (void)state;
-  struct estimate x = regret_of((struct bandit){"thompson", "model=beta low=0 high=1 propensity_draws=1", 100, 1, 0}, 60);
+  struct bandit b = {"thompson", "model=beta low=0 high=1 propensity_draws=1", 100, 1, 0};
+  struct estimate x = regret_of(b, 60);
   assert_true(fabs(x.mean - 71) <= 0.05 * 71 + 4 * x.se);
 }
 
@@ -197,7 +198,8 @@ static void linucb_learns_which_requests_go_where(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(ucb1_has_the_regret_of_the_literature), cmocka_unit_test(thompson_has_the_regret_of_the_literature),
+    cmocka_unit_test(ucb1_has_the_regret_of_the_literature),
+    cmocka_unit_test(thompson_has_the_regret_of_the_literature),
     cmocka_unit_test(a_wrong_radius_is_seen), cmocka_unit_test(delayed_outcomes_cost_what_they_should),
     cmocka_unit_test(regret_is_free_of_the_rewards_scale), cmocka_unit_test(linucb_learns_linear_rewards),
     cmocka_unit_test(linucb_learns_which_requests_go_where)};
