@@ -1,0 +1,908 @@
+/* trace.c: traces in HDF5.
+ *
+ * Writing is measured in nanoseconds a row, so the usual way (H5Dwrite through zlib) is not taken. Rows are collected
+ * in small blocks, turned into byte planes (column.h), and a full chunk is handed to H5Dwrite_chunk as the finished
+ * product of the filters shuffle and deflate. Deflate is asked only where it gains: the low planes of times and real
+ * numbers are noise and become stored blocks of the same zlib stream (RFC 1951, 3.2.4); what follows them is compressed
+ * by libdeflate; the tail of constant planes that most columns have is compressed once and remembered. Any HDF5 reads
+ * the result.
+ */
+#include "analysis/store/trace.h"
+#include "analysis/store/layout.h"
+#include "sim/check.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <hdf5.h>
+#include <libdeflate.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TRACE_FORMAT = 1, LEVEL = 1, MEMO_BYTES = 1024, N_MEMOS = 48, MAX_NAMED_BYTES = 60000, TASKS_PER_CLASS = 32,
+       PLANES_BYTES = 8 * CHUNK_ROWS, STORED_MAX = 65535, SKIP_DEFLATE = 2 };
+
+static void *allocate(size_t n, size_t size)
+{
+  void *p = calloc(n ? n : 1, size);
+  if (!p)
+    check_out_of_memory(n * size);
+  return p;
+}
+
+static char *join(const char *a, const char *b)
+{
+  size_t n = strlen(a) + strlen(b) + 1;
+  char *text = allocate(n, 1);
+  snprintf(text, n, "%s%s", a, b);
+  return text;
+}
+
+/* ---- what HDF5 says when it fails -------------------------------------------------------------------------------- */
+
+static herr_t innermost(unsigned n, const H5E_error2_t *e, void *context)
+{
+  (void)n;
+  const char **text = context;
+  if (e->desc && (!*text || strstr(e->desc, "errno = ")))
+    *text = e->desc;
+  return 0;
+}
+
+/* The system's word where there is one (disk full), else the library's. */
+static void hdf5_reason(char *out, size_t size)
+{
+  const char *text = NULL;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, &text);
+  const char *number = text ? strstr(text, "errno = ") : NULL;
+  if (number)
+    snprintf(out, size, "%s", strerror((int)strtol(number + 8, NULL, 10)));
+  else
+    snprintf(out, size, "HDF5: %s", text ? text : "unknown error");
+}
+
+/* ---- the writer -------------------------------------------------------------------------------------------------- */
+
+struct column { struct column_def def; char *name; uint8_t *plane; hid_t dataset; };
+struct table {
+  const struct table_def *def;
+  size_t n_columns; struct column *column;
+  uint8_t *block; double *extra;                        /* BLOCK_ROWS rows; extra columns, one after the other */
+  size_t n_extra, in_block, in_chunk;
+  uint64_t written;                                     /* rows in finished chunks */
+  hid_t group;
+};
+/* The compressed form of a tail of constant planes. */
+struct memo { size_t rows, n_planes, size; uint8_t value[8], bytes[MEMO_BYTES]; };
+struct series { size_t n, capacity; int n_places; int64_t *at_ns; struct place_sample *sample; };
+
+struct trace_writer {
+  char *path, *part;
+  struct trace_setup setup;
+  struct table table[N_TABLES];
+  struct series series;
+  uint16_t *task_code; int n_tasks; const char **task_name;
+  hid_t file, names[N_NAMES];
+  struct libdeflate_compressor *deflate;
+  uint8_t *out; size_t out_size;
+  struct memo memo[N_MEMOS]; unsigned next_memo;
+  bool failed; char reason[256];
+};
+
+static bool writer_fail(struct trace_writer *w)
+{
+  if (!w->failed)
+    hdf5_reason(w->reason, sizeof w->reason);
+  w->failed = true;
+  return false;
+}
+
+/* ---- one chunk as the filters would have made it ----------------------------------------------------------------- */
+
+static uint8_t *put_stored(uint8_t *out, const uint8_t *src, size_t n)
+{
+  while (n) {
+    size_t m = n < STORED_MAX ? n : STORED_MAX;
+    *out++ = 0;                                         /* not the last block; type 0; padding */
+    *out++ = (uint8_t)m, *out++ = (uint8_t)(m >> 8), *out++ = (uint8_t)~m, *out++ = (uint8_t)(~m >> 8);
+    memcpy(out, src, m);
+    out += m, src += m, n -= m;
+  }
+  return out;
+}
+
+static const struct memo *memo_find(const struct trace_writer *w, const struct memo *key)
+{
+  for (int i = 0; i < N_MEMOS; i++) {
+    const struct memo *m = &w->memo[i];
+    if (m->size && m->rows == key->rows && m->n_planes == key->n_planes && memcmp(m->value, key->value, 8) == 0)
+      return m;
+  }
+  return NULL;
+}
+
+static uint8_t *put_deflated(struct trace_writer *w, uint8_t *out, const uint8_t *src, size_t n)
+{
+  size_t size = libdeflate_deflate_compress(w->deflate, src, n, out, w->out_size - (size_t)(out - w->out) - 4);
+  sim_assert(size > 0);
+  return out + size;
+}
+
+/* Planes that hold one value each. */
+static uint8_t *put_constant(struct trace_writer *w, uint8_t *out, const uint8_t *plane, size_t n_planes, size_t rows)
+{
+  struct memo key = {.rows = rows, .n_planes = n_planes};
+  for (size_t b = 0; b < n_planes; b++)
+    key.value[b] = plane[b * rows];
+  const struct memo *known = memo_find(w, &key);
+  if (known) {
+    memcpy(out, known->bytes, known->size);
+    return out + known->size;
+  }
+  uint8_t *end = put_deflated(w, out, plane, n_planes * rows);
+  size_t size = (size_t)(end - out);
+  if (size <= MEMO_BYTES) {
+    struct memo *m = &w->memo[w->next_memo++ % N_MEMOS];
+    *m = key;
+    m->size = size;
+    memcpy(m->bytes, out, size);
+  }
+  return end;
+}
+
+/* The bytes of a chunk in w->out; their number; 0 = not worth it, write the planes as they are. */
+static size_t encode(struct trace_writer *w, const uint8_t *plane, size_t width, size_t rows)
+{
+  size_t first = width, constant = width;               /* planes from `first` on are deflated, from `constant` on equal */
+  for (size_t b = width; b-- > 0;) {
+    enum plane_kind kind = plane_probe(plane + b * rows, rows);
+    if (kind == PLANE_CONSTANT && constant == b + 1)
+      constant = b;
+    if (kind != PLANE_NOISE)
+      first = b;
+  }
+  if (first == width)
+    return 0;
+  uint8_t *out = w->out;
+  *out++ = 0x78, *out++ = 0x01;                         /* RFC 1950 */
+  out = put_stored(out, plane, first * rows);
+  const uint8_t *rest = plane + first * rows;
+  out = constant == first ? put_constant(w, out, rest, width - first, rows)
+                          : put_deflated(w, out, rest, (width - first) * rows);
+  uint32_t sum = libdeflate_adler32(1, plane, width * rows);
+  *out++ = (uint8_t)(sum >> 24), *out++ = (uint8_t)(sum >> 16), *out++ = (uint8_t)(sum >> 8), *out++ = (uint8_t)sum;
+  size_t size = (size_t)(out - w->out);
+  return size < width * rows ? size : 0;
+}
+
+/* ---- types, names, datasets -------------------------------------------------------------------------------------- */
+
+static hid_t stored_type(enum column_type type)
+{
+  switch (type) {
+    case COLUMN_U8: return H5T_STD_U8LE;
+    case COLUMN_U16: return H5T_STD_U16LE;
+    case COLUMN_U32: return H5T_STD_U32LE;
+    case COLUMN_U64: return H5T_STD_U64LE;
+    case COLUMN_I64: return H5T_STD_I64LE;
+    case COLUMN_F64: return H5T_IEEE_F64LE;
+  }
+  return H5I_INVALID_HID;
+}
+
+/* An enum of names; H5I_INVALID_HID where there are none, or more than an object header holds: codes are plain then. */
+static hid_t make_names(bool wide, const char *const *name, int n, const char *last)
+{
+  size_t bytes = 0;
+  for (int i = 0; i < n; i++)
+    bytes += (name[i] ? strlen(name[i]) : 0) + 12;
+  if (n == 0 || bytes > MAX_NAMED_BYTES)
+    return H5I_INVALID_HID;
+  hid_t type = H5Tenum_create(wide ? H5T_STD_U16LE : H5T_STD_U8LE);
+  for (int i = 0; i <= n; i++) {
+    const char *text = i < n ? name[i] : last;
+    uint16_t code = (uint16_t)i;                        /* little-endian: the first byte is right for one byte, too */
+    if (text && *text)
+      H5Tenum_insert(type, text, &code);
+  }
+  return type;
+}
+
+static void make_task_codes(struct trace_writer *w)
+{
+  const struct trace_setup *s = &w->setup;
+  w->task_code = allocate((size_t)s->n_classes * TASKS_PER_CLASS, sizeof *w->task_code);
+  w->task_name = allocate((size_t)s->n_classes * TASKS_PER_CLASS, sizeof *w->task_name);
+  for (int c = 0; c < s->n_classes; c++)
+    for (int t = 0; t < s->n_tasks[c]; t++) {
+      int code = 0;
+      while (code < w->n_tasks && strcmp(w->task_name[code], s->task_name[c][t]) != 0)
+        code++;
+      if (code == w->n_tasks)
+        w->task_name[w->n_tasks++] = s->task_name[c][t];
+      w->task_code[c * TASKS_PER_CLASS + t] = (uint16_t)code;
+    }
+}
+
+static void make_all_names(struct trace_writer *w)
+{
+  const struct trace_setup *s = &w->setup;
+  make_task_codes(w);
+  w->names[NAMES_NONE] = H5I_INVALID_HID;
+  w->names[NAMES_CLASS] = make_names(true, s->class_name, s->n_classes, NULL);
+  w->names[NAMES_PLACE] = make_names(true, s->place_name, s->n_places, NULL);
+  w->names[NAMES_ZONE] = make_names(true, s->zone_name, s->n_zones, NULL);
+  w->names[NAMES_LINK] = make_names(true, s->link_name, s->n_links, NULL);
+  w->names[NAMES_TASK] = make_names(true, w->task_name, w->n_tasks, NULL);
+  w->names[NAMES_VARIANT] = make_names(true, s->variant_name, s->n_variants, "none");
+  w->names[NAMES_STATUS] = make_names(false, status_name, N_STATUS, NULL);
+  w->names[NAMES_KIND] = make_names(false, transfer_kind_name, N_TRANSFER_KINDS, NULL);
+}
+
+/* A variant's code: its index in the world, or one more than the last for the nameless. */
+static uint16_t variant_code(const struct trace_writer *w, unsigned klass, unsigned task, unsigned variant)
+{
+  const struct trace_setup *s = &w->setup;
+  const int *of_task = s->task_variant ? s->task_variant[klass][task] : NULL;
+  return (uint16_t)(of_task ? of_task[variant] : s->n_variants);
+}
+
+static bool put_attribute(hid_t object, const char *name, const char *text)
+{
+  bool ok = false;
+  hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR), attribute = H5I_INVALID_HID;
+  if (type < 0 || space < 0 || H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)
+    goto out;
+  attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  ok = attribute >= 0 && H5Awrite(attribute, type, &text) >= 0;
+out:
+  if (attribute >= 0 && H5Aclose(attribute) < 0)
+    ok = false;
+  H5Sclose(space);
+  H5Tclose(type);
+  return ok;
+}
+
+/* An extensible dataset without times in its header. H5I_INVALID_HID on failure. */
+static hid_t make_dataset(hid_t group, const char *name, hid_t type, size_t chunk_rows)
+{
+  hsize_t rows = 0, most = H5S_UNLIMITED, chunk = chunk_rows ? chunk_rows : 1;
+  hid_t made = H5I_INVALID_HID, space = H5Screate_simple(1, &rows, &most), how = H5Pcreate(H5P_DATASET_CREATE);
+  if (space >= 0 && how >= 0 && H5Pset_obj_track_times(how, false) >= 0 && H5Pset_chunk(how, 1, &chunk) >= 0
+      && H5Pset_fill_time(how, H5D_FILL_TIME_NEVER) >= 0 && H5Pset_shuffle(how) >= 0 && H5Pset_deflate(how, LEVEL) >= 0)
+    made = H5Dcreate2(group, name, type, space, H5P_DEFAULT, how, H5P_DEFAULT);
+  H5Sclose(space);
+  H5Pclose(how);
+  return made;
+}
+
+static bool make_column(struct trace_writer *w, struct table *t, struct column *c, size_t chunk_rows)
+{
+  hid_t type = w->names[c->def.names] >= 0 ? w->names[c->def.names] : stored_type(c->def.type);
+  c->dataset = make_dataset(t->group, c->name, type, chunk_rows);
+  return c->dataset >= 0 && put_attribute(c->dataset, "unit", c->def.unit)
+         && put_attribute(c->dataset, "description", c->def.doc);
+}
+
+static hid_t make_group(hid_t parent, const char *name)
+{
+  hid_t how = H5Pcreate(H5P_GROUP_CREATE), made = H5I_INVALID_HID;
+  if (how >= 0 && H5Pset_obj_track_times(how, false) >= 0
+      && H5Pset_link_creation_order(how, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >= 0)
+    made = H5Gcreate2(parent, name, H5P_DEFAULT, how, H5P_DEFAULT);
+  H5Pclose(how);
+  return made;
+}
+
+/* ---- rows -> blocks -> chunks ------------------------------------------------------------------------------------ */
+
+static bool write_chunk(struct trace_writer *w, hid_t dataset, uint64_t at, const uint8_t *plane, size_t width,
+                        size_t chunk_rows, size_t rows)
+{
+  hsize_t offset = at, extent = at + rows;
+  size_t size = encode(w, plane, width, chunk_rows);
+  return H5Dset_extent(dataset, &extent) >= 0
+         && H5Dwrite_chunk(dataset, H5P_DEFAULT, size ? 0 : SKIP_DEFLATE, &offset, size ? size : width * chunk_rows,
+                           size ? w->out : plane) >= 0;
+}
+
+/* A table that fits one chunk gets a chunk of its own size: a small run does not write padding. */
+static void flush_chunk(struct trace_writer *w, struct table *t)
+{
+  size_t rows = t->in_chunk, chunk_rows = t->written ? CHUNK_ROWS : rows;
+  for (size_t i = 0; i < t->n_columns && !w->failed; i++) {
+    struct column *c = &t->column[i];
+    size_t width = column_width(c->def.type);
+    if (!t->written && !make_column(w, t, c, chunk_rows))
+      writer_fail(w);
+    else if (rows < CHUNK_ROWS && !t->written)
+      column_compact(c->plane, width, rows);
+    for (size_t b = 0; t->written && rows < CHUNK_ROWS && b < width; b++)
+      memset(c->plane + b * CHUNK_ROWS + rows, 0, CHUNK_ROWS - rows);
+    if (!w->failed && rows && !write_chunk(w, c->dataset, t->written, c->plane, width, chunk_rows, rows))
+      writer_fail(w);
+  }
+  t->written += rows;
+  t->in_chunk = 0;
+}
+
+static void flush_block(struct trace_writer *w, struct table *t)
+{
+  size_t first_extra = t->def->n_columns, rows = t->in_block;
+  for (size_t i = 0; i < t->n_columns; i++) {
+    struct column *c = &t->column[i];
+    bool extra = i >= first_extra;
+    const double *own = extra ? t->extra + (i - first_extra) * BLOCK_ROWS : NULL;
+    const uint8_t *src = extra ? (const uint8_t *)own : t->block + c->def.offset;
+    size_t stride = extra ? sizeof *own : t->def->row_bytes;
+    column_planes(c->plane + t->in_chunk, column_width(c->def.type), src, stride, (rows + 7) & ~(size_t)7);
+  }
+  t->in_chunk += rows;
+  t->in_block = 0;
+  if (t->in_chunk == CHUNK_ROWS)
+    flush_chunk(w, t);
+}
+
+/* The next row of the table, to be filled and followed by row_done. */
+static inline void *row_next(struct table *t) { return t->block + t->in_block * t->def->row_bytes; }
+
+static inline void row_done(struct trace_writer *w, struct table *t)
+{
+  if (++t->in_block == BLOCK_ROWS)
+    flush_block(w, t);
+}
+
+void trace_request(struct trace_writer *w, const struct request_record *r, const double *attribute, int n_attributes)
+{
+  struct table *t = &w->table[TABLE_REQUESTS];
+  memcpy(row_next(t), r, sizeof *r);
+  const int *column = w->setup.n_attributes ? w->setup.attribute_column[r->klass] : NULL;
+  double *extra = t->extra + t->in_block;
+  for (size_t k = 0; k < t->n_extra; k++)
+    extra[k * BLOCK_ROWS] = (double)NAN;
+  for (int a = 0; column && a < n_attributes; a++)
+    extra[(size_t)column[a] * BLOCK_ROWS] = attribute[a];
+  row_done(w, t);
+}
+
+void trace_attempt(struct trace_writer *w, const struct attempt_record *r)
+{
+  struct table *t = &w->table[TABLE_ATTEMPTS];
+  struct attempt_row *row = row_next(t);
+  row->r = *r;
+  row->task = w->task_code[r->klass * TASKS_PER_CLASS + r->task];
+  row->variant = variant_code(w, r->klass, r->task, r->variant);
+  row_done(w, t);
+}
+
+void trace_decision(struct trace_writer *w, const struct decision_record *r)
+{
+  struct table *t = &w->table[TABLE_DECISIONS];
+  struct decision_row *row = row_next(t);
+  memcpy(&row->r, r, offsetof(struct decision_record, feature));
+  row->task = w->task_code[r->klass * TASKS_PER_CLASS + r->task];
+  row->variant = variant_code(w, r->klass, r->task, r->variant);
+  double *extra = t->extra + t->in_block;
+  for (size_t k = 0; k < t->n_extra; k++)
+    extra[k * BLOCK_ROWS] = k < r->n_features ? r->feature[k] : (double)NAN;
+  row_done(w, t);
+}
+
+void trace_transfer(struct trace_writer *w, const struct transfer_record *r)
+{
+  struct table *t = &w->table[TABLE_TRANSFERS];
+  if (!w->setup.transfers)
+    return;
+  memcpy(row_next(t), r, sizeof *r);
+  row_done(w, t);
+}
+
+void trace_sample(struct trace_writer *w, int64_t at_ns, const struct place_sample *sample, int n_places)
+{
+  struct series *s = &w->series;
+  if (s->n == s->capacity) {
+    s->capacity = s->capacity ? 2 * s->capacity : 1024;
+    s->at_ns = realloc(s->at_ns, s->capacity * sizeof *s->at_ns);
+    s->sample = realloc(s->sample, s->capacity * (size_t)n_places * sizeof *s->sample);
+    if (!s->at_ns || !s->sample)
+      check_out_of_memory(s->capacity * (size_t)n_places * sizeof *s->sample);
+  }
+  s->n_places = n_places;
+  s->at_ns[s->n] = at_ns;
+  memcpy(s->sample + s->n++ * (size_t)n_places, sample, (size_t)n_places * sizeof *sample);
+}
+
+/* ---- create ------------------------------------------------------------------------------------------------------ */
+
+static void add_columns(struct table *t, const char *prefix, int n, const char *const *name, const char *const *unit,
+                        const char *doc)
+{
+  for (int i = 0; i < n; i++) {
+    struct column *c = &t->column[t->n_columns++];
+    bool taken = false;
+    for (size_t k = 0; k < t->def->n_columns; k++)
+      taken |= strcmp(t->def->column[k].name, name[i]) == 0;
+    c->name = join(taken ? "attribute_" : prefix, name[i]);
+    for (char *p = c->name; *p; p++)
+      if (*p == '/')
+        *p = '_';                                       /* HDF5 would make a group of it */
+    c->def = (struct column_def){NULL, unit && unit[i] ? unit[i] : "", doc, COLUMN_F64, NAMES_NONE, 0};
+  }
+  t->n_extra = (size_t)n;
+}
+
+static void table_init(struct table *t, const struct table_def *def, int n_extra)
+{
+  t->def = def;
+  t->column = allocate(def->n_columns + (size_t)n_extra, sizeof *t->column);
+  for (size_t i = 0; i < def->n_columns; i++)
+    t->column[i] = (struct column){.def = def->column[i], .name = join("", def->column[i].name)};
+  t->n_columns = def->n_columns;
+  t->block = allocate(BLOCK_ROWS, def->row_bytes);
+  t->extra = allocate(BLOCK_ROWS * (size_t)n_extra, sizeof *t->extra);
+}
+
+static void make_tables(struct trace_writer *w)
+{
+  const struct trace_setup *s = &w->setup;
+  const int n_extra[N_TABLES] = {[TABLE_REQUESTS] = s->n_attributes, [TABLE_DECISIONS] = s->n_features};
+  for (int i = 0; i < N_TABLES; i++)
+    table_init(&w->table[i], &table_defs[i], n_extra[i]);
+  add_columns(&w->table[TABLE_REQUESTS], "", s->n_attributes, s->attribute_name, s->attribute_unit,
+              "attribute of the request; NaN: its class has none");
+  add_columns(&w->table[TABLE_DECISIONS], "feature_", s->n_features, s->feature_name, s->feature_unit,
+              "feature as the policy saw it");
+  for (int i = 0; i < N_TABLES; i++)
+    for (size_t k = 0; k < w->table[i].n_columns; k++)
+      w->table[i].column[k].plane = allocate(column_width(w->table[i].column[k].def.type), CHUNK_ROWS);
+}
+
+static hid_t file_options(void)
+{
+  hid_t how = H5Pcreate(H5P_FILE_ACCESS);
+  if (how < 0 || H5Pset_libver_bounds(how, H5F_LIBVER_V110, H5F_LIBVER_V110) < 0
+      || H5Pset_file_locking(how, false, true) < 0)     /* the catalogue's lock covers the folder */
+    return H5I_INVALID_HID;
+  return how;
+}
+
+static bool put_format(hid_t file)
+{
+  int32_t format = TRACE_FORMAT;
+  hid_t space = H5Screate(H5S_SCALAR);
+  hid_t a = H5Acreate2(file, "offsim_trace_format", H5T_STD_I32LE, space, H5P_DEFAULT, H5P_DEFAULT);
+  bool ok = a >= 0 && H5Awrite(a, H5T_STD_I32LE, &format) >= 0 && H5Aclose(a) >= 0;
+  H5Sclose(space);
+  return ok;
+}
+
+static bool make_file(struct trace_writer *w)
+{
+  hid_t how = file_options(), create = H5Pcreate(H5P_FILE_CREATE);
+  H5Pset_obj_track_times(create, false);
+  w->file = H5Fcreate(w->part, H5F_ACC_TRUNC, create, how);
+  H5Pclose(how);
+  H5Pclose(create);
+  bool ok = w->file >= 0 && put_format(w->file);
+  for (int i = 0; i < N_TABLES && ok; i++)
+    if (i != TABLE_TRANSFERS || w->setup.transfers)
+      ok = (w->table[i].group = make_group(w->file, w->table[i].def->group)) >= 0;
+  return ok || writer_fail(w);
+}
+
+static void writer_free(struct trace_writer *w)
+{
+  for (int i = 0; i < N_TABLES; i++) {
+    struct table *t = &w->table[i];
+    for (size_t k = 0; k < t->n_columns; k++)
+      free(t->column[k].name), free(t->column[k].plane);
+    free(t->column);
+    free(t->block);
+    free(t->extra);
+  }
+  for (int i = 0; i < N_NAMES; i++)
+    if (w->names[i] >= 0)
+      H5Tclose(w->names[i]);
+  libdeflate_free_compressor(w->deflate);
+  free(w->series.at_ns), free(w->series.sample), free(w->task_code), free(w->task_name);
+  free(w->out), free(w->path), free(w->part), free(w);
+}
+
+struct trace_writer *trace_create(const char *path, const struct trace_setup *setup, struct err *err)
+{
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  struct trace_writer *w = allocate(1, sizeof *w);
+  w->path = join(path, "");
+  w->part = join(path, ".part");
+  w->setup = *setup;
+  w->deflate = libdeflate_alloc_compressor(LEVEL);
+  w->out_size = libdeflate_deflate_compress_bound(w->deflate, PLANES_BYTES) + 64;
+  w->out = allocate(w->out_size, 1);
+  make_all_names(w);
+  make_tables(w);
+  if (make_file(w))
+    return w;
+  err_system(err, "cannot write trace %s: %s", w->part, w->reason);
+  trace_abandon(w);
+  return NULL;
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
+
+/* Values of 4 or 8 bytes through the same way as the columns. */
+static bool put_series(struct trace_writer *w, hid_t group, const char *name, const char *unit, enum column_type type,
+                       const void *value, size_t stride)
+{
+  size_t width = column_width(type), n = w->series.n, chunk = n < CHUNK_ROWS ? n : CHUNK_ROWS;
+  hid_t dataset = make_dataset(group, name, stored_type(type), chunk);
+  bool ok = dataset >= 0 && put_attribute(dataset, "unit", unit);
+  uint8_t *plane = allocate(width, CHUNK_ROWS + 8);
+  for (size_t at = 0; at < n && ok; at += chunk) {
+    size_t rows = n - at < chunk ? n - at : chunk;
+    memset(plane, 0, width * CHUNK_ROWS);
+    for (size_t i = 0; i < rows; i++)
+      for (size_t b = 0; b < width; b++)
+        plane[b * chunk + i] = ((const uint8_t *)value)[(at + i) * stride + b];
+    ok = write_chunk(w, dataset, at, plane, width, chunk, rows);
+  }
+  free(plane);
+  return (dataset < 0 || H5Dclose(dataset) >= 0) && ok;
+}
+
+static bool put_place_series(struct trace_writer *w, hid_t parent, int place, const char *what, size_t offset)
+{
+  char name[160];
+  snprintf(name, sizeof name, "%s.%s", w->setup.place_name[place], what);
+  hid_t group = make_group(parent, name);
+  const struct series *s = &w->series;
+  const uint8_t *value = (const uint8_t *)(s->sample + place) + offset;
+  bool ok = group >= 0 && put_series(w, group, "t", "ns", COLUMN_I64, s->at_ns, sizeof *s->at_ns)
+            && put_series(w, group, "v", "", COLUMN_U32, value, (size_t)s->n_places * sizeof *s->sample);
+  return (group < 0 || H5Gclose(group) >= 0) && ok;
+}
+
+static bool put_all_series(struct trace_writer *w)
+{
+  hid_t group = make_group(w->file, "timeseries");
+  bool ok = group >= 0;
+  for (int p = 0; p < w->series.n_places && ok; p++)
+    ok = put_place_series(w, group, p, "queue", offsetof(struct place_sample, queue))
+         && put_place_series(w, group, p, "busy", offsetof(struct place_sample, busy))
+         && put_place_series(w, group, p, "slots", offsetof(struct place_sample, slots));
+  return (group < 0 || H5Gclose(group) >= 0) && ok;
+}
+
+static bool close_tables(struct trace_writer *w)
+{
+  bool ok = true;
+  for (int i = 0; i < N_TABLES; i++) {
+    struct table *t = &w->table[i];
+    for (size_t k = 0; k < t->n_columns; k++)
+      if (t->column[k].dataset > 0 && H5Dclose(t->column[k].dataset) < 0)
+        ok = false;
+    if (t->group > 0 && H5Gclose(t->group) < 0)
+      ok = false;
+  }
+  return ok;
+}
+
+static void flush_tables(struct trace_writer *w)
+{
+  for (int i = 0; i < N_TABLES; i++) {
+    struct table *t = &w->table[i];
+    if (i == TABLE_TRANSFERS && !w->setup.transfers)
+      continue;
+    if (t->in_block)
+      flush_block(w, t);
+    if (t->in_chunk || !t->written)
+      flush_chunk(w, t);
+  }
+}
+
+static bool finish_file(struct trace_writer *w)
+{
+  flush_tables(w);
+  bool ok = !w->failed && (w->series.n == 0 || put_all_series(w));
+  ok = ok || writer_fail(w);
+  if (!close_tables(w))
+    ok = writer_fail(w);
+  if (w->file >= 0 && H5Fclose(w->file) < 0)
+    ok = writer_fail(w);
+  w->file = H5I_INVALID_HID;
+  return ok;
+}
+
+/* Opened anew: every column is there with the right number of rows, and the last chunk of the ids can be decoded. */
+static bool verify_file(const struct trace_writer *w, struct err *err)
+{
+  struct trace_reader *r = trace_open(w->part, err);
+  bool ok = r != NULL;
+  for (int i = 0; i < N_TABLES && ok; i++) {
+    const struct table *t = &w->table[i];
+    const char *const *names;
+    if (i == TABLE_TRANSFERS && !w->setup.transfers)
+      continue;
+    ok = trace_columns(r, t->def->group, &names) == t->n_columns && trace_rows(r, t->def->group) == t->written;
+    if (!ok)
+      err_system(err, "trace %s: /%s is not what was written", w->part, t->def->group);
+  }
+  trace_close(r);
+  return ok;
+}
+
+static bool sync_path(const char *path, int flags)
+{
+  int fd = open(path, flags | O_CLOEXEC);
+  bool ok = fd >= 0 && fsync(fd) == 0;
+  if (fd >= 0 && close(fd) != 0)
+    ok = false;
+  return ok;
+}
+
+static bool sync_folder_of(const char *path)
+{
+  char *folder = join(path, "");
+  char *slash = strrchr(folder, '/');
+  if (slash)
+    *slash = 0;
+  bool ok = sync_path(slash ? folder : ".", O_RDONLY | O_DIRECTORY);
+  free(folder);
+  return ok;
+}
+
+static bool publish(struct trace_writer *w, struct hash *hash, uint64_t *bytes, struct err *err)
+{
+  int fd = open(w->part, O_RDONLY | O_CLOEXEC);
+  *bytes = fd >= 0 ? (uint64_t)lseek(fd, 0, SEEK_END) : 0;
+  if (fd >= 0)
+    close(fd);
+  if (fd < 0 || !hash_file(w->part, hash) || !sync_path(w->part, O_RDWR) || rename(w->part, w->path) != 0
+      || !sync_folder_of(w->path))
+    return err_system(err, "cannot write trace %s: %s", w->path, strerror(errno));
+  return true;
+}
+
+bool trace_commit(struct trace_writer *w, struct hash *file_hash, uint64_t *bytes, struct err *err)
+{
+  bool ok = finish_file(w);
+  if (!ok)
+    err_system(err, "cannot write trace %s: %s", w->part, w->reason);
+  ok = ok && verify_file(w, err) && publish(w, file_hash, bytes, err);
+  if (!ok)
+    unlink(w->part);
+  writer_free(w);
+  return ok;
+}
+
+void trace_abandon(struct trace_writer *w)
+{
+  if (!w)
+    return;
+  close_tables(w);
+  if (w->file > 0)
+    H5Fclose(w->file);
+  unlink(w->part);
+  writer_free(w);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+struct read_names { char *group; size_t n; char **name; };
+struct read_enum { char *column; size_t n; char **name; int64_t *code; };
+struct trace_reader {
+  char *path; hid_t file;
+  size_t n_groups; struct read_names *group;
+  size_t n_enums; struct read_enum *enums;
+};
+
+struct trace_reader *trace_open(const char *path, struct err *err)
+{
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  hid_t how = file_options(), file = H5Fopen(path, H5F_ACC_RDONLY, how);
+  H5Pclose(how);
+  if (file < 0 || H5Aexists(file, "offsim_trace_format") <= 0) {
+    char reason[256] = "not a trace of offsim";
+    if (file < 0)
+      hdf5_reason(reason, sizeof reason);
+    else
+      H5Fclose(file);
+    err_system(err, "cannot read trace %s: %s", path, reason);
+    return NULL;
+  }
+  struct trace_reader *r = allocate(1, sizeof *r);
+  r->path = join(path, "");
+  r->file = file;
+  return r;
+}
+
+static void names_free(size_t n, char **name)
+{
+  for (size_t i = 0; i < n; i++)
+    free(name[i]);
+  free(name);
+}
+
+void trace_close(struct trace_reader *r)
+{
+  if (!r)
+    return;
+  for (size_t i = 0; i < r->n_groups; i++)
+    free(r->group[i].group), names_free(r->group[i].n, r->group[i].name);
+  for (size_t i = 0; i < r->n_enums; i++)
+    free(r->enums[i].column), names_free(r->enums[i].n, r->enums[i].name), free(r->enums[i].code);
+  free(r->group), free(r->enums);
+  H5Fclose(r->file);
+  free(r->path);
+  free(r);
+}
+
+static size_t dataset_rows(hid_t dataset)
+{
+  hid_t space = H5Dget_space(dataset);
+  hssize_t n = H5Sget_simple_extent_npoints(space);
+  H5Sclose(space);
+  return n < 0 ? 0 : (size_t)n;
+}
+
+/* Link names of a group in the order of their making; read once. */
+size_t trace_columns(struct trace_reader *r, const char *group, const char *const **names)
+{
+  for (size_t i = 0; i < r->n_groups; i++)
+    if (strcmp(r->group[i].group, group) == 0) {
+      *names = (const char *const *)r->group[i].name;
+      return r->group[i].n;
+    }
+  hid_t g = H5Gopen2(r->file, group, H5P_DEFAULT);
+  H5G_info_t info = {.nlinks = 0};
+  if (g < 0 || H5Gget_info(g, &info) < 0)
+    return 0;
+  r->group = realloc(r->group, (r->n_groups + 1) * sizeof *r->group);
+  struct read_names *found = &r->group[r->n_groups++];
+  *found = (struct read_names){join(group, ""), info.nlinks, allocate(info.nlinks, sizeof *found->name)};
+  for (size_t i = 0; i < info.nlinks; i++) {
+    char text[256] = "";
+    H5Lget_name_by_idx(g, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, text, sizeof text, H5P_DEFAULT);
+    found->name[i] = join(text, "");
+  }
+  H5Gclose(g);
+  *names = (const char *const *)found->name;
+  return found->n;
+}
+
+/* Rows that all columns of the group have; 0 when they differ. */
+size_t trace_rows(const struct trace_reader *r, const char *group)
+{
+  hid_t g = H5Gopen2(r->file, group, H5P_DEFAULT);
+  H5G_info_t info = {.nlinks = 0};
+  size_t rows = 0;
+  if (g < 0 || H5Gget_info(g, &info) < 0)
+    return 0;
+  for (size_t i = 0; i < info.nlinks; i++) {
+    char text[256] = "";
+    H5Lget_name_by_idx(g, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, text, sizeof text, H5P_DEFAULT);
+    hid_t dataset = H5Dopen2(g, text, H5P_DEFAULT);
+    size_t n = dataset >= 0 ? dataset_rows(dataset) : 0;
+    H5Dclose(dataset);
+    if (i > 0 && n != rows) {
+      rows = 0;
+      break;
+    }
+    rows = n;
+  }
+  H5Gclose(g);
+  return rows;
+}
+
+/* Bytes of a column as the file has them. */
+struct raw { size_t n, width; bool real, is_signed; void *bytes; };
+
+static bool read_raw(const struct trace_reader *r, const char *column, struct raw *raw, struct err *err)
+{
+  hid_t dataset = H5Dopen2(r->file, column, H5P_DEFAULT), type = dataset >= 0 ? H5Dget_type(dataset) : H5I_INVALID_HID;
+  if (type < 0) {
+    H5Dclose(dataset);
+    return err_system(err, "trace %s has no column %s", r->path, column);
+  }
+  hid_t base = H5Tget_class(type) == H5T_ENUM ? H5Tget_super(type) : H5Tcopy(type);
+  *raw = (struct raw){dataset_rows(dataset), H5Tget_size(type), H5Tget_class(base) == H5T_FLOAT,
+                      H5Tget_class(base) == H5T_INTEGER && H5Tget_sign(base) == H5T_SGN_2, NULL};
+  raw->bytes = allocate(raw->n, raw->width);
+  bool ok = raw->n == 0 || H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, raw->bytes) >= 0;
+  H5Tclose(base);
+  H5Tclose(type);
+  H5Dclose(dataset);
+  if (ok)
+    return true;
+  char reason[256];
+  hdf5_reason(reason, sizeof reason);
+  free(raw->bytes);
+  return err_system(err, "trace %s: column %s is damaged: %s", r->path, column, reason);
+}
+
+static int64_t raw_integer(const struct raw *raw, size_t i)
+{
+  const void *p = (const uint8_t *)raw->bytes + i * raw->width;
+  switch (raw->width) {
+    case 1: return *(const uint8_t *)p;
+    case 2: return *(const uint16_t *)p;
+    case 4: return *(const uint32_t *)p;
+    default: return *(const int64_t *)p;
+  }
+}
+
+double *trace_column(struct trace_reader *r, const char *column, size_t *n, struct err *err)
+{
+  struct raw raw;
+  if (!read_raw(r, column, &raw, err))
+    return NULL;
+  *n = raw.n;
+  if (raw.real && raw.width == sizeof(double))
+    return raw.bytes;
+  double *value = allocate(raw.n, sizeof *value);
+  for (size_t i = 0; i < raw.n; i++)
+    value[i] = (double)raw_integer(&raw, i);
+  free(raw.bytes);
+  return value;
+}
+
+int64_t *trace_column_int(struct trace_reader *r, const char *column, size_t *n, struct err *err)
+{
+  struct raw raw;
+  if (!read_raw(r, column, &raw, err))
+    return NULL;
+  *n = raw.n;
+  int64_t *value = allocate(raw.n, sizeof *value);
+  for (size_t i = 0; i < raw.n; i++)
+    value[i] = raw.real ? (int64_t)((const double *)raw.bytes)[i] : raw_integer(&raw, i);
+  free(raw.bytes);
+  return value;
+}
+
+static void read_enum_members(hid_t type, struct read_enum *e)
+{
+  int n = H5Tget_nmembers(type);
+  e->name = allocate((size_t)n, sizeof *e->name);
+  e->code = allocate((size_t)n, sizeof *e->code);
+  e->n = (size_t)n;
+  for (unsigned i = 0; i < e->n; i++) {
+    char *name = H5Tget_member_name(type, i);
+    e->name[i] = join(name ? name : "", "");
+    H5free_memory(name);
+    H5Tget_member_value(type, i, &e->code[i]);          /* zeroed before, little-endian: narrow codes are right */
+  }
+}
+
+static const struct read_enum *enum_of(struct trace_reader *r, const char *column)
+{
+  for (size_t i = 0; i < r->n_enums; i++)
+    if (strcmp(r->enums[i].column, column) == 0)
+      return &r->enums[i];
+  hid_t dataset = H5Dopen2(r->file, column, H5P_DEFAULT), type = dataset >= 0 ? H5Dget_type(dataset) : H5I_INVALID_HID;
+  r->enums = realloc(r->enums, (r->n_enums + 1) * sizeof *r->enums);
+  struct read_enum *e = &r->enums[r->n_enums++];
+  *e = (struct read_enum){.column = join(column, "")};
+  if (type >= 0 && H5Tget_class(type) == H5T_ENUM)
+    read_enum_members(type, e);
+  H5Tclose(type);
+  H5Dclose(dataset);
+  return e;
+}
+
+const char *trace_enum_name(struct trace_reader *r, const char *column, int64_t code)
+{
+  const struct read_enum *e = enum_of(r, column);
+  for (size_t i = 0; i < e->n; i++)
+    if (e->code[i] == code)
+      return e->name[i];
+  return NULL;
+}
+
+bool trace_verify(const char *path, struct hash expected, struct err *err)
+{
+  struct hash found;
+  if (!hash_file(path, &found))
+    return err_system(err, "cannot read trace %s: %s", path, strerror(errno));
+  return hash_equal(found, expected)
+         || err_system(err, "trace %s is damaged: its bytes are not those that were written", path);
+}
