@@ -27,6 +27,8 @@ rows[] = {
   {"draw_ns.lognormal", bench_draw_lognormal, 10, 10, LOWER, "ns a draw"},
   {"draw_fresh_ns", bench_draw_fresh, 20, 20, LOWER, "ns a draw"},
   {"mallocs_per_event", bench_mallocs_per_event, 0, 0, LOWER, "an event"},
+  {"trace_rows_per_s", bench_trace_rows_per_s, 2.5e6, 2.5e6, HIGHER, "rows a second, three tables"},
+  {"trace_bytes_per_row", bench_trace_bytes_per_row, NO_BAR, NO_BAR, LOWER, "bytes a row"},
 };
 enum { N_ROWS = sizeof rows / sizeof rows[0] };
 

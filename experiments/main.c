@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #pragma weak cmd_new
 #pragma weak cmd_check
@@ -27,7 +28,7 @@
 #pragma weak cmd_validate
 #pragma weak cmd_bench
 #pragma weak cmd_doctor
-/* The linear algebra library behind igraph: more than one thread would start workers in every process. */
+/* The linear algebra library that igraph brings along may be this one. */
 void openblas_set_num_threads(int);
 #pragma weak openblas_set_num_threads
 
@@ -123,11 +124,21 @@ static int dispatch(int argc, char **argv)
   return c ? c->call(argc - 1, argv + 1) : unknown_command(name);
 }
 
+/* OpenBLAS starts its threads while it is loaded, before main, and asks only the environment how many: so the program
+ * starts itself once more with the answer "one". Where that fails, it goes on with idle threads. */
+static void pin_linear_algebra(char **argv)
+{
+  if (!openblas_set_num_threads || getenv("OPENBLAS_NUM_THREADS"))
+    return;
+  setenv("OPENBLAS_NUM_THREADS", "1", 1);
+  execv("/proc/self/exe", argv);
+  openblas_set_num_threads(1);
+}
+
 int main(int argc, char **argv)
 {
   signal(SIGPIPE, SIG_IGN);             /* a closed pipe is a write error, not a death */
-  if (openblas_set_num_threads)
-    openblas_set_num_threads(1);
+  pin_linear_algebra(argv);
   if (argc < 2) {
     print_help(stderr);
     return EXIT_USER;

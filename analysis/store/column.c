@@ -9,54 +9,65 @@ size_t column_width(enum column_type type)
   return width[type];
 }
 
-/* Swap the parts of a and b that `mask` selects, `shift` bits apart. */
-static inline void swap_parts(uint64_t *a, uint64_t *b, unsigned shift, uint64_t mask)
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+static inline bytes16 interleave_low(bytes16 a, bytes16 b)
 {
-  uint64_t t = ((*a >> shift) ^ *b) & mask;
-  *b ^= t;
-  *a ^= t << shift;
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
 }
 
-/* An 8 x 8 matrix of bytes, transposed in three rounds (Warren, Hacker's Delight, 7-3, with bytes for bits). */
-static inline void transpose8(uint64_t x[8])
+static inline bytes16 interleave_high(bytes16 a, bytes16 b)
 {
-  for (int i = 0; i < 8; i += 2)
-    swap_parts(&x[i], &x[i + 1], 8, 0x00FF00FF00FF00FFull);
-  for (int i = 0; i < 8; i += 4) {
-    swap_parts(&x[i], &x[i + 2], 16, 0x0000FFFF0000FFFFull);
-    swap_parts(&x[i + 1], &x[i + 3], 16, 0x0000FFFF0000FFFFull);
-  }
-  for (int i = 0; i < 4; i++)
-    swap_parts(&x[i], &x[i + 4], 32, 0x00000000FFFFFFFFull);
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
-static void planes_of_8(uint8_t *plane, const uint8_t *src, size_t stride, size_t rows)
+static inline void interleave(bytes16 *a, bytes16 *b)
 {
-  for (size_t i = 0; i < rows; i += 8) {
-    uint64_t x[8];
-    for (size_t k = 0; k < 8; k++)
-      memcpy(&x[k], src + (i + k) * stride, 8);
-    transpose8(x);
-    for (size_t b = 0; b < 8; b++)
-      memcpy(plane + b * CHUNK_ROWS + i, &x[b], 8);
-  }
+  bytes16 low = interleave_low(*a, *b);
+  *b = interleave_high(*a, *b);
+  *a = low;
+}
+
+/* The 8 bytes of row i and those of row i + 8, in turn. */
+static inline bytes16 row_pair(const uint8_t *src, size_t stride, size_t i)
+{
+  bytes16 a = {0}, b = {0};
+  memcpy(&a, src + i * stride, 8);
+  memcpy(&b, src + (i + 8) * stride, 8);
+  return interleave_low(a, b);
+}
+
+static inline void store16(uint8_t *plane, size_t b, bytes16 x) { memcpy(plane + b * PLANE_STRIDE, &x, 16); }
+
+/* 16 rows of 8 bytes -> 8 rows of 16: four rounds of interleaving, each of which halves the distance of rows that belong
+ * together (rows i and i + 8, then i + 4, i + 2, i + 1). */
+static inline void transpose16(uint8_t *plane, const uint8_t *src, size_t stride)
+{
+  bytes16 r0 = row_pair(src, stride, 0), r1 = row_pair(src, stride, 1), r2 = row_pair(src, stride, 2),
+          r3 = row_pair(src, stride, 3), r4 = row_pair(src, stride, 4), r5 = row_pair(src, stride, 5),
+          r6 = row_pair(src, stride, 6), r7 = row_pair(src, stride, 7);
+  interleave(&r0, &r4), interleave(&r1, &r5), interleave(&r2, &r6), interleave(&r3, &r7);
+  interleave(&r0, &r2), interleave(&r1, &r3), interleave(&r4, &r6), interleave(&r5, &r7);
+  interleave(&r0, &r1), interleave(&r2, &r3), interleave(&r4, &r5), interleave(&r6, &r7);
+  store16(plane, 0, r0), store16(plane, 1, r1), store16(plane, 2, r2), store16(plane, 3, r3);
+  store16(plane, 4, r4), store16(plane, 5, r5), store16(plane, 6, r6), store16(plane, 7, r7);
 }
 
 void column_planes(uint8_t *plane, size_t width, const uint8_t *src, size_t stride, size_t rows)
 {
-  if (width == 8) {
-    planes_of_8(plane, src, stride, rows);
-    return;
-  }
-  for (size_t b = 0; b < width; b++)
+  if (width == 8)
+    for (size_t i = 0; i < rows; i += 16)
+      transpose16(plane + i, src + i * stride, stride);
+  else if (width == 1)
     for (size_t i = 0; i < rows; i++)
-      plane[b * CHUNK_ROWS + i] = src[i * stride + b];
-}
-
-void column_compact(uint8_t *plane, size_t width, size_t rows)
-{
-  for (size_t b = 1; b < width; b++)
-    memmove(plane + b * rows, plane + b * CHUNK_ROWS, rows);
+      plane[i] = src[i * stride];
+  else if (width == 2)
+    for (size_t i = 0; i < rows; i++)
+      plane[i] = src[i * stride], plane[PLANE_STRIDE + i] = src[i * stride + 1];
+  else
+    for (size_t i = 0; i < rows; i++)
+      for (size_t b = 0; b < width; b++)
+        plane[b * PLANE_STRIDE + i] = src[i * stride + b];
 }
 
 /* Pairs of equal bytes within `n` <= 64 neighbours. */
@@ -69,17 +80,125 @@ static unsigned equal_pairs(const uint8_t *p, size_t n)
   return pairs;
 }
 
-/* 8 windows of 64 bytes hold 16 128 pairs. Of random bytes 1 in 256 is equal (63 pairs); below 1 in 24 the entropy is
- * over 4.6 bits of 8, and what deflate would save is not worth its time. */
+static unsigned changes(const uint8_t *p, size_t n)
+{
+  unsigned found = 0;
+  for (size_t i = 1; i < n; i++)
+    found += p[i] != p[i - 1];
+  return found;
+}
+
+/* 8 windows of 64 bytes hold 16 128 pairs. Of random bytes 1 in 256 is equal; from 1 in 6 on, the entropy is below about
+ * 2.6 bits of 8, and what deflate saves is worth its time. */
 enum plane_kind plane_probe(const uint8_t *plane, size_t rows)
 {
-  enum { WINDOWS = 8, WINDOW = 64 };
-  if (rows < 2 || memcmp(plane, plane + 1, rows - 1) == 0)
-    return PLANE_CONSTANT;
+  enum { WINDOWS = 8, WINDOW = 64, PAIRS = WINDOWS * (WINDOW * (WINDOW - 1) / 2) };
+  unsigned pairs = 0, changed = 0;
   if (rows < WINDOWS * WINDOW)
-    return PLANE_COMPRESSIBLE;
-  unsigned pairs = 0;
-  for (size_t w = 0; w < WINDOWS; w++)
-    pairs += equal_pairs(plane + w * ((rows - WINDOW) / (WINDOWS - 1)), WINDOW);
-  return pairs > WINDOWS * (WINDOW * (WINDOW - 1) / 2) / 24 ? PLANE_COMPRESSIBLE : PLANE_NOISE;
+    return PLANE_LOW;
+  for (size_t w = 0; w < WINDOWS; w++) {
+    const uint8_t *window = plane + w * ((rows - WINDOW) / (WINDOWS - 1));
+    changed += changes(window, WINDOW);
+    pairs += equal_pairs(window, WINDOW);
+  }
+  if (changed <= WINDOWS * WINDOW / 24)
+    return PLANE_RUNS;
+  return pairs > PAIRS / 6 ? PLANE_LOW : PLANE_NOISE;
+}
+
+/* ---- runs ---------------------------------------------------------------------------------------------------------- */
+
+struct bits { uint8_t *out; uint64_t held; unsigned n; };
+
+static inline void put_bits(struct bits *b, uint32_t value, unsigned n)
+{
+  b->held |= (uint64_t)value << b->n;
+  b->n += n;
+  while (b->n >= 8) {
+    *b->out++ = (uint8_t)b->held;
+    b->held >>= 8;
+    b->n -= 8;
+  }
+}
+
+/* Huffman codes go in with their first bit first. */
+static inline void put_code(struct bits *b, uint32_t code, unsigned n)
+{
+  uint32_t turned = 0;
+  for (unsigned i = 0; i < n; i++)
+    turned |= (code >> i & 1) << (n - 1 - i);
+  put_bits(b, turned, n);
+}
+
+static void put_literal(struct bits *b, uint8_t value)
+{
+  if (value < 144)
+    put_code(b, 0x30u + value, 8);
+  else
+    put_code(b, 0x190u + value - 144u, 9);
+}
+
+/* The byte before, `length` times more (3..258): RFC 1951, 3.2.5 and 3.2.6, at distance 1. */
+static void put_repeat(struct bits *b, unsigned length)
+{
+  static const uint16_t base[] = {3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115,
+                                  131, 163, 195, 227, 258};
+  unsigned k = sizeof base / sizeof base[0] - 1;
+  while (base[k] > length)
+    k--;
+  if (k < 23)
+    put_code(b, k + 1, 7);
+  else
+    put_code(b, 0xC0u + k - 23, 8);
+  put_bits(b, length - base[k], k < 8 || k == 28 ? 0 : (k - 4) / 4);
+  put_bits(b, 0, 5);
+}
+
+static size_t run_length(const uint8_t *p, const uint8_t *end)
+{
+  const uint8_t *q = p + 1;
+  uint64_t eight = *p * 0x0101010101010101ull, x;
+  for (; q + 8 <= end; q += 8) {
+    memcpy(&x, q, 8);
+    if (x != eight)
+      return (size_t)(q - p) + (unsigned)__builtin_ctzll(x ^ eight) / 8;
+  }
+  while (q < end && *q == *p)
+    q++;
+  return (size_t)(q - p);
+}
+
+uint8_t *put_runs(uint8_t *out, const uint8_t *p, size_t n, bool last)
+{
+  struct bits b = {out, 0, 0};
+  put_bits(&b, (last ? 1 : 0) | 1 << 1, 3);
+  for (const uint8_t *end = p + n; p < end;) {
+    size_t run = run_length(p, end), left = run - 1;
+    put_literal(&b, *p);
+    for (; left >= 3; left -= left < 258 ? left : 258)
+      put_repeat(&b, left < 258 ? (unsigned)left : 258);
+    for (; left > 0; left--)
+      put_literal(&b, *p);
+    p += run;
+  }
+  put_bits(&b, 0, 7);
+  if (!last)
+    put_bits(&b, 0, 3);                                 /* an empty stored block ends on a whole byte */
+  put_bits(&b, 0, (8 - b.n) % 8);
+  if (!last)
+    put_bits(&b, 0x0000, 16), put_bits(&b, 0xFFFF, 16);
+  return b.out;
+}
+
+uint8_t *put_stored(uint8_t *out, const uint8_t *src, size_t n, bool last)
+{
+  enum { MOST = 65535 };
+  while (n) {
+    size_t m = n < MOST ? n : MOST;
+    *out++ = last && m == n;                            /* type 0; the rest of the byte is padding */
+    *out++ = (uint8_t)m, *out++ = (uint8_t)(m >> 8), *out++ = (uint8_t)~m, *out++ = (uint8_t)(~m >> 8);
+    memcpy(out, src, m);
+    out += m, src += m, n -= m;
+  }
+  return out;
 }

@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CHUNK_ROWS = 65536, BLOCK_ROWS = 256 };
+/* Planes lie a little more than a chunk apart: a power of two would put all of them into one set of the caches. */
+enum { CHUNK_ROWS = 65536, BLOCK_ROWS = 256, PLANE_STRIDE = CHUNK_ROWS + 320 };
 
 enum column_type { COLUMN_U8, COLUMN_U16, COLUMN_U32, COLUMN_U64, COLUMN_I64, COLUMN_F64 };
 /* Whose names the codes of a column are. */
@@ -26,14 +27,17 @@ struct column_def {
 };
 
 size_t column_width(enum column_type);
-/* Write `rows` values (rounded up to 8; the block must be that long) of `width` bytes from src, `stride` bytes apart, to
- * the planes: byte b of row i goes to plane[b * CHUNK_ROWS + i]. */
+/* Write `rows` values (a multiple of 16; of `width` bytes from src, `stride` bytes apart, to
+ * the planes: byte b of row i goes to plane[b * PLANE_STRIDE + i]. */
 void column_planes(uint8_t *plane, size_t width, const uint8_t *src, size_t stride, size_t rows);
-/* Move the planes together: from CHUNK_ROWS apart to `rows` apart. */
-void column_compact(uint8_t *plane, size_t width, size_t rows);
-
-/* What deflate can do for one plane, from a sample at fixed positions. */
-enum plane_kind { PLANE_CONSTANT, PLANE_COMPRESSIBLE, PLANE_NOISE };
+/* What a plane looks like, from a sample at fixed positions: long runs of one byte, few different bytes, or noise. */
+enum plane_kind { PLANE_RUNS, PLANE_LOW, PLANE_NOISE };
 enum plane_kind plane_probe(const uint8_t *plane, size_t rows);
+
+/* Two ways to write deflate blocks (RFC 1951) that cost next to nothing and end on a whole byte, so that they can be
+ * strung together: runs with the fixed code, and bytes as they are. `last`: the final block of the stream. They return the
+ * end of the output; it grows by an eighth and 16 bytes, or 5 bytes for every 65 535, at most. n > 0. */
+uint8_t *put_runs(uint8_t *out, const uint8_t *, size_t n, bool last);
+uint8_t *put_stored(uint8_t *out, const uint8_t *, size_t n, bool last);
 
 #endif

@@ -2,10 +2,9 @@
  *
  * Writing is measured in nanoseconds a row, so the usual way (H5Dwrite through zlib) is not taken. Rows are collected
  * in small blocks, turned into byte planes (column.h), and a full chunk is handed to H5Dwrite_chunk as the finished
- * product of the filters shuffle and deflate. Deflate is asked only where it gains: the low planes of times and real
- * numbers are noise and become stored blocks of the same zlib stream (RFC 1951, 3.2.4); what follows them is compressed
- * by libdeflate; the tail of constant planes that most columns have is compressed once and remembered. Any HDF5 reads
- * the result.
+ * product of the filters shuffle and deflate. Deflate is asked only where it gains: planes that are noise (the low bytes
+ * of times and real numbers) become stored blocks, planes of long runs are written with the fixed code, both in column.c,
+ * and only the rest is compressed by libdeflate. Together they are one zlib stream, which any HDF5 reads.
  */
 #include "analysis/store/trace.h"
 #include "analysis/store/layout.h"
@@ -20,8 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRACE_FORMAT = 1, LEVEL = 1, MEMO_BYTES = 1024, N_MEMOS = 48, MAX_NAMED_BYTES = 60000, TASKS_PER_CLASS = 32,
-       PLANES_BYTES = 8 * CHUNK_ROWS, STORED_MAX = 65535, SKIP_DEFLATE = 2 };
+enum { TRACE_FORMAT = 1, LEVEL = 1, MAX_NAMED_BYTES = 60000, TASKS_PER_CLASS = 32,
+       PLANES_BYTES = 8 * CHUNK_ROWS, SKIP_DEFLATE = 2 };
 
 static void *allocate(size_t n, size_t size)
 {
@@ -50,16 +49,31 @@ static herr_t innermost(unsigned n, const H5E_error2_t *e, void *context)
   return 0;
 }
 
-/* The system's word where there is one (disk full), else the library's. */
-static void hdf5_reason(char *out, size_t size)
+enum { REASON_BYTES = 256 };
+
+/* Called by HDF5 when one of its functions fails: the first reason is kept (later ones are consequences). It is the
+ * system's word where there is one (disk full), else the library's. */
+static herr_t note_reason(hid_t stack, void *context)
 {
+  char *reason = context;
   const char *text = NULL;
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, &text);
+  if (*reason)
+    return 0;
+  H5Ewalk2(stack, H5E_WALK_UPWARD, innermost, &text);
   const char *number = text ? strstr(text, "errno = ") : NULL;
   if (number)
-    snprintf(out, size, "%s", strerror((int)strtol(number + 8, NULL, 10)));
+    snprintf(reason, REASON_BYTES, "%s", strerror((int)strtol(number + 8, NULL, 10)));
   else
-    snprintf(out, size, "HDF5: %s", text ? text : "unknown error");
+    snprintf(reason, REASON_BYTES, "HDF5: %s", text ? text : "unknown error");
+  return 0;
+}
+
+/* From here on reasons go to `reason`; NULL: nowhere. HDF5's own clean-up at exit is left out: after a failed close it
+ * would work on files that are half gone. */
+static void listen_to_hdf5(char *reason)
+{
+  H5dont_atexit();
+  H5Eset_auto2(H5E_DEFAULT, reason ? note_reason : NULL, reason);
 }
 
 /* ---- the writer -------------------------------------------------------------------------------------------------- */
@@ -68,13 +82,11 @@ struct column { struct column_def def; char *name; uint8_t *plane; hid_t dataset
 struct table {
   const struct table_def *def;
   size_t n_columns; struct column *column;
-  uint8_t *block; double *extra;                        /* BLOCK_ROWS rows; extra columns, one after the other */
+  uint8_t *block, *planes; double *extra;                     /* BLOCK_ROWS rows; extra columns, one after the other */
   size_t n_extra, in_block, in_chunk;
   uint64_t written;                                     /* rows in finished chunks */
   hid_t group;
 };
-/* The compressed form of a tail of constant planes. */
-struct memo { size_t rows, n_planes, size; uint8_t value[8], bytes[MEMO_BYTES]; };
 struct series { size_t n, capacity; int n_places; int64_t *at_ns; struct place_sample *sample; };
 
 struct trace_writer {
@@ -85,95 +97,63 @@ struct trace_writer {
   uint16_t *task_code; int n_tasks; const char **task_name;
   hid_t file, names[N_NAMES];
   struct libdeflate_compressor *deflate;
-  uint8_t *out; size_t out_size;
-  struct memo memo[N_MEMOS]; unsigned next_memo;
-  bool failed; char reason[256];
+  uint8_t *out, *planes; size_t out_size;               /* a finished chunk; its planes side by side */
+  bool failed; char reason[REASON_BYTES];
 };
 
 static bool writer_fail(struct trace_writer *w)
 {
-  if (!w->failed)
-    hdf5_reason(w->reason, sizeof w->reason);
   w->failed = true;
   return false;
 }
 
 /* ---- one chunk as the filters would have made it ----------------------------------------------------------------- */
 
-static uint8_t *put_stored(uint8_t *out, const uint8_t *src, size_t n)
+/* Planes side by side, as the shuffle filter has them. */
+static const uint8_t *gather(struct trace_writer *w, const uint8_t *plane, size_t n_planes, size_t rows)
 {
-  while (n) {
-    size_t m = n < STORED_MAX ? n : STORED_MAX;
-    *out++ = 0;                                         /* not the last block; type 0; padding */
-    *out++ = (uint8_t)m, *out++ = (uint8_t)(m >> 8), *out++ = (uint8_t)~m, *out++ = (uint8_t)(~m >> 8);
-    memcpy(out, src, m);
-    out += m, src += m, n -= m;
-  }
-  return out;
-}
-
-static const struct memo *memo_find(const struct trace_writer *w, const struct memo *key)
-{
-  for (int i = 0; i < N_MEMOS; i++) {
-    const struct memo *m = &w->memo[i];
-    if (m->size && m->rows == key->rows && m->n_planes == key->n_planes && memcmp(m->value, key->value, 8) == 0)
-      return m;
-  }
-  return NULL;
-}
-
-static uint8_t *put_deflated(struct trace_writer *w, uint8_t *out, const uint8_t *src, size_t n)
-{
-  size_t size = libdeflate_deflate_compress(w->deflate, src, n, out, w->out_size - (size_t)(out - w->out) - 4);
-  sim_assert(size > 0);
-  return out + size;
-}
-
-/* Planes that hold one value each. */
-static uint8_t *put_constant(struct trace_writer *w, uint8_t *out, const uint8_t *plane, size_t n_planes, size_t rows)
-{
-  struct memo key = {.rows = rows, .n_planes = n_planes};
   for (size_t b = 0; b < n_planes; b++)
-    key.value[b] = plane[b * rows];
-  const struct memo *known = memo_find(w, &key);
-  if (known) {
-    memcpy(out, known->bytes, known->size);
-    return out + known->size;
-  }
-  uint8_t *end = put_deflated(w, out, plane, n_planes * rows);
-  size_t size = (size_t)(end - out);
-  if (size <= MEMO_BYTES) {
-    struct memo *m = &w->memo[w->next_memo++ % N_MEMOS];
-    *m = key;
-    m->size = size;
-    memcpy(m->bytes, out, size);
-  }
-  return end;
+    memcpy(w->planes + b * rows, plane + b * PLANE_STRIDE, rows);
+  return w->planes;
 }
 
-/* The bytes of a chunk in w->out; their number; 0 = not worth it, write the planes as they are. */
-static size_t encode(struct trace_writer *w, const uint8_t *plane, size_t width, size_t rows)
+static uint8_t *put_deflated(struct trace_writer *w, uint8_t *out, const uint8_t *plane, size_t n_planes, size_t rows)
 {
-  size_t first = width, constant = width;               /* planes from `first` on are deflated, from `constant` on equal */
-  for (size_t b = width; b-- > 0;) {
-    enum plane_kind kind = plane_probe(plane + b * rows, rows);
-    if (kind == PLANE_CONSTANT && constant == b + 1)
-      constant = b;
-    if (kind != PLANE_NOISE)
+  const uint8_t *bytes = gather(w, plane, n_planes, rows);
+  return out + libdeflate_deflate_compress(w->deflate, bytes, n_planes * rows, out, w->out_size - (size_t)(out - w->out) - 4);
+}
+
+/* The finished bytes of a chunk; *mask tells which filters were left out. The planes above the last noise go to libdeflate
+ * when one of them is more than runs; each of the others is coded by itself. */
+static const uint8_t *encode(struct trace_writer *w, const uint8_t *plane, size_t width, size_t rows, size_t *size,
+                             uint32_t *mask)
+{
+  enum plane_kind kind[8];
+  size_t first = width;                                 /* planes from `first` on are deflated together */
+  uint32_t sum = 1;
+  for (size_t b = 0; b < width; b++) {
+    const uint8_t *p = plane + b * PLANE_STRIDE;
+    sum = libdeflate_adler32(sum, p, rows);
+    kind[b] = plane_probe(p, rows);
+    if (kind[b] == PLANE_NOISE)
+      first = width;
+    else if (kind[b] == PLANE_LOW && first == width)
       first = b;
   }
-  if (first == width)
-    return 0;
   uint8_t *out = w->out;
   *out++ = 0x78, *out++ = 0x01;                         /* RFC 1950 */
-  out = put_stored(out, plane, first * rows);
-  const uint8_t *rest = plane + first * rows;
-  out = constant == first ? put_constant(w, out, rest, width - first, rows)
-                          : put_deflated(w, out, rest, (width - first) * rows);
-  uint32_t sum = libdeflate_adler32(1, plane, width * rows);
+  for (size_t b = 0; b < first; b++)
+    out = (kind[b] == PLANE_RUNS ? put_runs : put_stored)(out, plane + b * PLANE_STRIDE, rows, b + 1 == width);
+  if (first < width)
+    out = put_deflated(w, out, plane + first * PLANE_STRIDE, width - first, rows);
   *out++ = (uint8_t)(sum >> 24), *out++ = (uint8_t)(sum >> 16), *out++ = (uint8_t)(sum >> 8), *out++ = (uint8_t)sum;
-  size_t size = (size_t)(out - w->out);
-  return size < width * rows ? size : 0;
+  *size = (size_t)(out - w->out);
+  *mask = 0;
+  if (*size < width * rows)
+    return w->out;
+  *size = width * rows;
+  *mask = SKIP_DEFLATE;
+  return gather(w, plane, width, rows);
 }
 
 /* ---- types, names, datasets -------------------------------------------------------------------------------------- */
@@ -301,10 +281,10 @@ static bool write_chunk(struct trace_writer *w, hid_t dataset, uint64_t at, cons
                         size_t chunk_rows, size_t rows)
 {
   hsize_t offset = at, extent = at + rows;
-  size_t size = encode(w, plane, width, chunk_rows);
-  return H5Dset_extent(dataset, &extent) >= 0
-         && H5Dwrite_chunk(dataset, H5P_DEFAULT, size ? 0 : SKIP_DEFLATE, &offset, size ? size : width * chunk_rows,
-                           size ? w->out : plane) >= 0;
+  size_t size;
+  uint32_t mask;
+  const uint8_t *bytes = encode(w, plane, width, chunk_rows, &size, &mask);
+  return H5Dset_extent(dataset, &extent) >= 0 && H5Dwrite_chunk(dataset, H5P_DEFAULT, mask, &offset, size, bytes) >= 0;
 }
 
 /* A table that fits one chunk gets a chunk of its own size: a small run does not write padding. */
@@ -316,10 +296,8 @@ static void flush_chunk(struct trace_writer *w, struct table *t)
     size_t width = column_width(c->def.type);
     if (!t->written && !make_column(w, t, c, chunk_rows))
       writer_fail(w);
-    else if (rows < CHUNK_ROWS && !t->written)
-      column_compact(c->plane, width, rows);
-    for (size_t b = 0; t->written && rows < CHUNK_ROWS && b < width; b++)
-      memset(c->plane + b * CHUNK_ROWS + rows, 0, CHUNK_ROWS - rows);
+    for (size_t b = 0; rows < chunk_rows && b < width; b++)
+      memset(c->plane + b * PLANE_STRIDE + rows, 0, chunk_rows - rows);
     if (!w->failed && rows && !write_chunk(w, c->dataset, t->written, c->plane, width, chunk_rows, rows))
       writer_fail(w);
   }
@@ -336,7 +314,7 @@ static void flush_block(struct trace_writer *w, struct table *t)
     const double *own = extra ? t->extra + (i - first_extra) * BLOCK_ROWS : NULL;
     const uint8_t *src = extra ? (const uint8_t *)own : t->block + c->def.offset;
     size_t stride = extra ? sizeof *own : t->def->row_bytes;
-    column_planes(c->plane + t->in_chunk, column_width(c->def.type), src, stride, (rows + 7) & ~(size_t)7);
+    column_planes(c->plane + t->in_chunk, column_width(c->def.type), src, stride, (rows + 15) & ~(size_t)15);
   }
   t->in_chunk += rows;
   t->in_block = 0;
@@ -443,6 +421,18 @@ static void table_init(struct table *t, const struct table_def *def, int n_extra
   t->extra = allocate(BLOCK_ROWS * (size_t)n_extra, sizeof *t->extra);
 }
 
+static void place_planes(struct table *t)
+{
+  size_t n = 0;
+  for (size_t k = 0; k < t->n_columns; k++)
+    n += column_width(t->column[k].def.type);
+  uint8_t *at = t->planes = allocate(n, PLANE_STRIDE);
+  for (size_t k = 0; k < t->n_columns; k++) {
+    t->column[k].plane = at;
+    at += column_width(t->column[k].def.type) * PLANE_STRIDE;
+  }
+}
+
 static void make_tables(struct trace_writer *w)
 {
   const struct trace_setup *s = &w->setup;
@@ -454,8 +444,7 @@ static void make_tables(struct trace_writer *w)
   add_columns(&w->table[TABLE_DECISIONS], "feature_", s->n_features, s->feature_name, s->feature_unit,
               "feature as the policy saw it");
   for (int i = 0; i < N_TABLES; i++)
-    for (size_t k = 0; k < w->table[i].n_columns; k++)
-      w->table[i].column[k].plane = allocate(column_width(w->table[i].column[k].def.type), CHUNK_ROWS);
+    place_planes(&w->table[i]);
 }
 
 static hid_t file_options(void)
@@ -496,29 +485,32 @@ static void writer_free(struct trace_writer *w)
   for (int i = 0; i < N_TABLES; i++) {
     struct table *t = &w->table[i];
     for (size_t k = 0; k < t->n_columns; k++)
-      free(t->column[k].name), free(t->column[k].plane);
+      free(t->column[k].name);
     free(t->column);
     free(t->block);
+    free(t->planes);
     free(t->extra);
   }
   for (int i = 0; i < N_NAMES; i++)
     if (w->names[i] >= 0)
       H5Tclose(w->names[i]);
+  listen_to_hdf5(NULL);
   libdeflate_free_compressor(w->deflate);
   free(w->series.at_ns), free(w->series.sample), free(w->task_code), free(w->task_name);
-  free(w->out), free(w->path), free(w->part), free(w);
+  free(w->out), free(w->planes), free(w->path), free(w->part), free(w);
 }
 
 struct trace_writer *trace_create(const char *path, const struct trace_setup *setup, struct err *err)
 {
-  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   struct trace_writer *w = allocate(1, sizeof *w);
+  listen_to_hdf5(w->reason);
   w->path = join(path, "");
   w->part = join(path, ".part");
   w->setup = *setup;
   w->deflate = libdeflate_alloc_compressor(LEVEL);
-  w->out_size = libdeflate_deflate_compress_bound(w->deflate, PLANES_BYTES) + 64;
+  w->out_size = libdeflate_deflate_compress_bound(w->deflate, PLANES_BYTES) + PLANES_BYTES / 8 + 1024;
   w->out = allocate(w->out_size, 1);
+  w->planes = allocate(PLANES_BYTES, 1);
   make_all_names(w);
   make_tables(w);
   if (make_file(w))
@@ -537,13 +529,13 @@ static bool put_series(struct trace_writer *w, hid_t group, const char *name, co
   size_t width = column_width(type), n = w->series.n, chunk = n < CHUNK_ROWS ? n : CHUNK_ROWS;
   hid_t dataset = make_dataset(group, name, stored_type(type), chunk);
   bool ok = dataset >= 0 && put_attribute(dataset, "unit", unit);
-  uint8_t *plane = allocate(width, CHUNK_ROWS + 8);
+  uint8_t *plane = allocate(width, PLANE_STRIDE);
   for (size_t at = 0; at < n && ok; at += chunk) {
     size_t rows = n - at < chunk ? n - at : chunk;
-    memset(plane, 0, width * CHUNK_ROWS);
+    memset(plane, 0, width * PLANE_STRIDE);
     for (size_t i = 0; i < rows; i++)
       for (size_t b = 0; b < width; b++)
-        plane[b * chunk + i] = ((const uint8_t *)value)[(at + i) * stride + b];
+        plane[b * PLANE_STRIDE + i] = ((const uint8_t *)value)[(at + i) * stride + b];
     ok = write_chunk(w, dataset, at, plane, width, chunk, rows);
   }
   free(plane);
@@ -665,6 +657,7 @@ static bool publish(struct trace_writer *w, struct hash *hash, uint64_t *bytes, 
 
 bool trace_commit(struct trace_writer *w, struct hash *file_hash, uint64_t *bytes, struct err *err)
 {
+  listen_to_hdf5(w->reason);
   bool ok = finish_file(w);
   if (!ok)
     err_system(err, "cannot write trace %s: %s", w->part, w->reason);
@@ -698,16 +691,14 @@ struct trace_reader {
 
 struct trace_reader *trace_open(const char *path, struct err *err)
 {
-  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  char reason[REASON_BYTES] = "";
+  listen_to_hdf5(reason);
   hid_t how = file_options(), file = H5Fopen(path, H5F_ACC_RDONLY, how);
   H5Pclose(how);
+  listen_to_hdf5(NULL);
   if (file < 0 || H5Aexists(file, "offsim_trace_format") <= 0) {
-    char reason[256] = "not a trace of offsim";
-    if (file < 0)
-      hdf5_reason(reason, sizeof reason);
-    else
-      H5Fclose(file);
-    err_system(err, "cannot read trace %s: %s", path, reason);
+    H5Fclose(file);
+    err_system(err, "cannot read trace %s: %s", path, file < 0 ? reason : "not a trace of offsim");
     return NULL;
   }
   struct trace_reader *r = allocate(1, sizeof *r);
@@ -808,14 +799,15 @@ static bool read_raw(const struct trace_reader *r, const char *column, struct ra
   *raw = (struct raw){dataset_rows(dataset), H5Tget_size(type), H5Tget_class(base) == H5T_FLOAT,
                       H5Tget_class(base) == H5T_INTEGER && H5Tget_sign(base) == H5T_SGN_2, NULL};
   raw->bytes = allocate(raw->n, raw->width);
+  char reason[REASON_BYTES] = "";
+  listen_to_hdf5(reason);
   bool ok = raw->n == 0 || H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, raw->bytes) >= 0;
+  listen_to_hdf5(NULL);
   H5Tclose(base);
   H5Tclose(type);
   H5Dclose(dataset);
   if (ok)
     return true;
-  char reason[256];
-  hdf5_reason(reason, sizeof reason);
   free(raw->bytes);
   return err_system(err, "trace %s: column %s is damaged: %s", r->path, column, reason);
 }

@@ -1,0 +1,160 @@
+/* bench_runs.c: measurements of whole runs and of what they write. */
+#include "analysis/store/trace.h"
+#include "experiments/bench.h"
+#include "sim/check.h"
+#include "sim/rng.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- trace rows: a request, an attempt and a decision each, as a three-tier scenario makes them ------------------- */
+
+enum { POOL = 16384, REQUESTS = 8 * 65536, N_ATTRIBUTES = 3, N_FEATURES = 4 };
+struct sample_rows {
+  struct request_record request[POOL]; struct attempt_record attempt[POOL]; struct decision_record decision[POOL];
+  double attribute[POOL][N_ATTRIBUTES];
+};
+
+static const char *const place_names[] = {"phone", "metro", "region"}, *const class_names[] = {"chat"},
+  *const variant_names[] = {"small", "large"}, *const task_names[] = {"generate"}, *const zone_names[] = {"user"},
+  *const attribute_names[] = {"difficulty", "prompt_tokens", "output_tokens"},
+  *const feature_names[] = {"prompt_tokens", "queue", "age", "battery"}, *const units[] = {"", "tok", "tok", ""};
+
+static struct trace_setup sample_setup(void)
+{
+  static const char *const *const tasks[] = {task_names};
+  static const int n_tasks[] = {1}, both[] = {0, 1}, columns[] = {0, 1, 2};
+  static const int *const of_task[] = {both}, *const of_class[] = {columns};
+  static const int *const *const variants[] = {of_task};
+  return (struct trace_setup){.n_classes = 1, .class_name = class_names, .n_places = 3, .place_name = place_names,
+    .n_zones = 1, .zone_name = zone_names, .task_name = tasks, .n_tasks = n_tasks, .n_variants = 2,
+    .variant_name = variant_names, .task_variant = variants, .n_attributes = N_ATTRIBUTES, .attribute_name = attribute_names,
+    .attribute_unit = units, .attribute_column = of_class, .n_features = N_FEATURES, .feature_name = feature_names,
+    .feature_unit = units};
+}
+
+static void fill_attempt(struct attempt_record *a, struct rng *g, int64_t at)
+{
+  a->started_ns = at;
+  a->place = (uint16_t)rng_below(g, 3);
+  a->variant = a->place > 0;
+  a->member = (uint32_t)rng_below(g, a->place ? 4 : 2000);
+  a->phase_ns[PHASE_UPLINK] = a->place ? (int64_t)(rng_exponential(g) * 2e7) : 0;
+  a->phase_ns[PHASE_QUEUE] = rng_below(g, 2) ? (int64_t)(rng_exponential(g) * 1e8) : 0;
+  a->phase_ns[PHASE_SERVE] = (int64_t)(rng_exponential(g) * 1e9);
+  a->phase_ns[PHASE_DOWNLINK] = a->phase_ns[PHASE_UPLINK] / 2;
+  a->ended_ns = at;
+  for (int p = 0; p < N_PHASES; p++)
+    a->ended_ns += a->phase_ns[p];
+  a->first_output_ns = at + a->phase_ns[PHASE_UPLINK] + a->phase_ns[PHASE_QUEUE] + 50000000;
+  a->bytes_up = a->place ? 4.0 * (double)rng_below(g, 4000) : 0;
+  a->bytes_down = a->place ? 4.0 * (double)rng_below(g, 1000) : 0;
+  a->energy_device_j = rng_exponential(g);
+  a->energy_server_j = a->place ? rng_exponential(g) : 0;
+  a->cost_usd = a->place ? 1e-6 * rng_exponential(g) : 0;
+  a->status = STATUS_COMPLETED;
+  a->measured = 1;
+}
+
+static void fill_request(struct request_record *r, const struct attempt_record *a, struct rng *g)
+{
+  r->arrived_ns = a->started_ns;
+  r->completed_ns = a->ended_ns;
+  r->first_token_ns = r->server_first_token_ns = a->first_output_ns;
+  r->quality = rng_uniform(g);
+  r->energy_device_j = a->energy_device_j;
+  r->energy_direct_j = a->energy_device_j + a->energy_server_j;
+  r->cost_usd = a->cost_usd;
+  r->reward = -r->quality;
+  r->device = (uint32_t)rng_below(g, 2000);
+  r->tokens = (uint32_t)rng_below(g, 600);
+  r->status = STATUS_COMPLETED;
+  r->measured = r->n_attempts = r->n_decisions = 1;
+  r->slo_met = rng_below(g, 10) > 0;
+  r->offloaded = a->place > 0;
+}
+
+static void fill_decision(struct decision_record *d, const struct attempt_record *a, const double *attribute, struct rng *g)
+{
+  d->at_ns = a->started_ns;
+  d->propensity = 1;
+  d->reward = (double)NAN;
+  d->action = d->place = a->place;
+  d->n_actions = 3;
+  d->variant = a->variant;
+  d->measured = 1;
+  d->n_features = N_FEATURES;
+  d->feature[0] = attribute[1];
+  d->feature[1] = (double)rng_below(g, 20);
+  d->feature[2] = 0.1 * rng_uniform(g);
+  d->feature[3] = 1;
+}
+
+static struct sample_rows *make_rows(void)
+{
+  struct sample_rows *s = calloc(1, sizeof *s);
+  if (!s)
+    check_out_of_memory(sizeof *s);
+  struct rng_root root = rng_root_make(1, 0);
+  struct rng g = rng_open(&root, 1, 0, 0);
+  double at = 0;
+  for (int i = 0; i < POOL; i++) {
+    at += 1e6 * rng_exponential(&g);
+    double attribute[N_ATTRIBUTES] = {rng_uniform(&g), (double)rng_below(&g, 4000), (double)rng_below(&g, 600)};
+    memcpy(s->attribute[i], attribute, sizeof attribute);
+    fill_attempt(&s->attempt[i], &g, (int64_t)at);
+    fill_request(&s->request[i], &s->attempt[i], &g);
+    fill_decision(&s->decision[i], &s->attempt[i], attribute, &g);
+  }
+  return s;
+}
+
+/* The pool again and again, later each time. */
+static void write_rows(struct trace_writer *w, const struct sample_rows *s, int64_t pool_ns)
+{
+  for (uint64_t i = 0; i < REQUESTS; i++) {
+    size_t k = i % POOL;
+    int64_t shift = (int64_t)(i / POOL) * pool_ns + (int64_t)(i & 1023);
+    struct request_record r = s->request[k];
+    struct attempt_record a = s->attempt[k];
+    struct decision_record d = s->decision[k];
+    r.request = a.request = d.request = i;
+    r.arrived_ns += shift, r.completed_ns += shift, r.first_token_ns += shift, r.server_first_token_ns += shift;
+    a.started_ns += shift, a.ended_ns += shift, a.first_output_ns += shift, d.at_ns += shift;
+    trace_decision(w, &d);
+    trace_attempt(w, &a);
+    trace_request(w, &r, s->attribute[k], N_ATTRIBUTES);
+  }
+}
+
+struct trace_cost { double rows_per_s, bytes_per_row; };
+
+static struct trace_cost measure_trace(void)
+{
+  struct sample_rows *s = make_rows();
+  struct trace_setup setup = sample_setup();
+  struct err err;
+  err_init(&err);
+  char path[64];
+  snprintf(path, sizeof path, "offsim-bench-%ld.h5", (long)getpid());
+  double from = cpu_time_ns();
+  struct hash hash;
+  uint64_t bytes = 0;
+  struct trace_writer *w = trace_create(path, &setup, &err);
+  if (w)
+    write_rows(w, s, s->request[POOL - 1].arrived_ns);
+  bool ok = w && trace_commit(w, &hash, &bytes, &err);
+  double spent = cpu_time_ns() - from;
+  unlink(path);
+  free(s);
+  if (!ok)
+    err_print(&err, stderr, false);
+  err_release(&err);
+  return ok ? (struct trace_cost){3.0 * REQUESTS / spent * 1e9, (double)bytes / (3.0 * REQUESTS)}
+            : (struct trace_cost){(double)NAN, (double)NAN};
+}
+
+static double rows_per_s(void *unused) { return measure_trace().rows_per_s; }
+double bench_trace_rows_per_s(void) { return bench_median(3, rows_per_s, NULL); }
+double bench_trace_bytes_per_row(void) { return measure_trace().bytes_per_row; }
