@@ -66,16 +66,6 @@ struct station_extra *station_more(struct station *s)
 
 /* ---- meters ------------------------------------------------------------------------------------------------------- */
 
-void station_settle(struct station *s, sim_time now)
-{
-  uint64_t dt = (uint64_t)(now - s->since);
-  if (dt == 0) return;
-  s->since = now;
-  s->in_area += (unsigned __int128)dt * s->in_system;
-  s->used_area += (unsigned __int128)dt * (uint64_t)s->used;
-  if (waiting(s)) s->queue_area += (unsigned __int128)dt * waiting(s);
-}
-
 static double slot_seconds(unsigned __int128 units_ns) { return (double)units_ns / (SLOT_UNITS * NS_PER_S); }
 
 void station_open_window(struct station *s, sim_time now)
@@ -113,30 +103,6 @@ uint32_t station_busy(const struct station *s)
 uint32_t station_in_system(const struct station *s) { return s->in_system; }
 
 /* ---- to and from the servers ---------------------------------------------------------------------------------------- */
-
-/* The job stops waiting and holds `units`. */
-void station_hold(struct station *s, struct job *job, int64_t units)
-{
-  sim_time waited = s->since - job->since;
-  job->wait_ns += waited;
-  job->since = s->since;
-  s->used += units;
-  s->running++;
-  if (job->entered < s->window) return;
-  s->wait_sum += (double)waited;
-  if (job->started < 0) s->waits++;
-}
-
-/* The opposite; the service so far is booked. The units come from the job. */
-void station_release(struct station *s, struct job *job)
-{
-  sim_time served = s->since - job->since;
-  job->served_ns += served;
-  job->since = s->since;
-  job->slot_s += (double)served * ((double)job->slot_units / (SLOT_UNITS * NS_PER_S));
-  s->used -= job->slot_units;
-  s->running--;
-}
 
 void station_complete(struct station *s, struct sim *sim, struct job *job)
 {

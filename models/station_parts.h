@@ -45,24 +45,65 @@ struct station {
 static inline uint32_t waiting(const struct station *s) { return s->in_system - s->running; }
 struct station_extra *station_more(struct station *);
 
-/* station.c: a job that runs gives back what it held; the station looks whom to start next; the end of a job. */
-void station_settle(struct station *, sim_time now);
-void station_hold(struct station *, struct job *, int64_t units);
-void station_release(struct station *, struct job *);
+/* ---- on every path, hence inline: areas, and what a job holds --------------------------------------------------------- */
+
+/* Areas up to now. Before any change of a station's state. */
+static inline void station_settle(struct station *s, sim_time now)
+{
+  uint64_t dt = (uint64_t)(now - s->since);
+  if (dt == 0) return;
+  s->since = now;
+  s->in_area += (unsigned __int128)dt * s->in_system;
+  s->used_area += (unsigned __int128)dt * (uint64_t)s->used;
+  if (waiting(s)) s->queue_area += (unsigned __int128)dt * waiting(s);
+}
+
+/* The job stops waiting and holds `units`. */
+static inline void station_hold(struct station *s, struct job *job, int64_t units)
+{
+  sim_time waited = s->since - job->since;
+  job->wait_ns += waited;
+  job->since = s->since;
+  s->used += units;
+  s->running++;
+  if (job->entered < s->window) return;
+  s->wait_sum += (double)waited;
+  if (job->started < 0) s->waits++;
+}
+
+/* The opposite; the service so far is booked. */
+static inline void station_release(struct station *s, struct job *job)
+{
+  sim_time served = s->since - job->since;
+  job->served_ns += served;
+  job->since = s->since;
+  job->slot_s += (double)served * ((double)job->slot_units * (1 / (SLOT_UNITS * NS_PER_S)));
+  s->used -= job->slot_units;
+  s->running--;
+}
+
+/* station.c: the station looks whom to start next; the end of a job. */
 void station_pump(struct station *, struct sim *);
 void station_complete(struct station *, struct sim *, struct job *);
 
-/* station_queue.c */
+/* ---- station_queue.c -------------------------------------------------------------------------------------------------- */
+
 void queue_push(struct station *, struct job *);
 void queue_remove(struct station *, struct job *);
-struct job *queue_head(const struct station *);
+struct job *queue_first(const struct station *);        /* of the heap */
+static inline struct job *queue_head(const struct station *s)
+{
+  if (!s->kind->lists) return queue_first(s);
+  return s->tail ? s->tail->at.line.next : NULL;
+}
 double queue_key(const struct station_kind *, const struct demand *);
 void running_push(struct station *, struct job *, sim_time now);
 void running_remove(struct station *, struct job *);
 /* The running job that `job` may push out now, or NULL. */
 struct job *running_victim(const struct station *, const struct job *, sim_time now);
 
-/* station_token.c */
+/* ---- station_token.c -------------------------------------------------------------------------------------------------- */
+
 bool tokens_possible(const struct demand *);
 void tokens_prepare(struct station *, struct job *, const struct demand *);
 bool tokens_fit(struct station *, struct job *);        /* chooses job->engine */

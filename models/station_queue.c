@@ -52,11 +52,7 @@ void queue_remove(struct station *s, struct job *job)
   else heap_remove(&s->extra->queue, &job->at.user.finish);
 }
 
-struct job *queue_head(const struct station *s)
-{
-  if (s->kind->lists) return s->tail ? s->tail->at.line.next : NULL;
-  return s->extra ? job_of(heap_top(&s->extra->queue)) : NULL;
-}
+struct job *queue_first(const struct station *s) { return s->extra ? job_of(heap_top(&s->extra->queue)) : NULL; }
 
 /* ---- running jobs of preemptive disciplines: a heap with the least urgent on top --------------------------------------
  * PRIORITY_PREEMPTIVE: key = -priority. SRPT: key = -(now + remaining size), the same at any later time while it runs.
