@@ -25,7 +25,7 @@ struct options {
   struct workload_fit about;                            /* name, source, licence, grade, year of the preset */
 };
 
-/* ---- arguments ---------------------------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
 
 static bool bad(struct err *e, const char *what, const char *word)
 {
@@ -50,7 +50,8 @@ static bool add_column(struct options *o, const char *text, struct arena *a, str
   char *name = arena_strdup(a, text);
   if (equals)
     name[equals - text] = '\0';
-  o->column[o->n_columns++] = (struct trace_column_def){.attribute = name, .column = equals ? equals + 1 : name, .scale = 1};
+  const char *column = equals ? equals + 1 : name;
+  o->column[o->n_columns++] = (struct trace_column_def){.attribute = name, .column = column, .scale = 1};
   return *name && (!equals || equals[1]) ? true : bad(e, "expected NAME=COLUMN, not", text);
 }
 
@@ -58,7 +59,8 @@ static const char **text_option(struct options *o, const char *name)
 {
   struct { const char *name, **value; } texts[] = {
     {"--time", &o->time}, {"--as", &o->as}, {"-o", &o->out}, {"--format", &o->format}, {"--slice", &o->slice},
-    {"--name", &o->about.name}, {"--source", &o->about.source}, {"--licence", &o->about.licence}, {"--grade", &o->about.grade}};
+    {"--name", &o->about.name}, {"--source", &o->about.source}, {"--licence", &o->about.licence},
+    {"--grade", &o->about.grade}};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
     if (!strcmp(name, texts[i].name))
       return texts[i].value;
@@ -75,7 +77,8 @@ static bool read_option(struct options *o, const char *name, const char *value, 
     known |= !strcmp(name, names[i]);
   if (!known) {
     const char *near = nearest(name, names, sizeof names / sizeof *names);
-    return err_add(e, (struct where){0}, near ? "unknown option '%s'; did you mean '%s'?" : "unknown option '%s'", name, near);
+    return err_add(e, (struct where){0}, near ? "unknown option '%s'; did you mean '%s'?" : "unknown option '%s'", name,
+                   near);
   }
   if (!value)
     return bad(e, "a value is missing after", name);
@@ -96,7 +99,8 @@ static bool one_of(const char *option, const char *value, const char *a, const c
 {
   if (!value || !strcmp(value, a) || !strcmp(value, b) || (c && !strcmp(value, c)))
     return true;
-  return err_add(e, (struct where){0}, "%s must be %s, %s%s%s, not '%s'", option, a, b, c ? ", " : "", c ? c : "", value);
+  const char *comma = c ? ", " : "";
+  return err_add(e, (struct where){0}, "%s must be %s, %s%s%s, not '%s'", option, a, b, comma, c ? c : "", value);
 }
 
 static bool read_arguments(struct options *o, int argc, char **argv, struct arena *a, struct err *e)
@@ -132,7 +136,7 @@ static bool read_slice(const char *text, struct trace_def *d, struct err *e)
   return !end[2] || read_seconds(end + 2, &d->slice_to_s, e);
 }
 
-/* ---- the trace ---------------------------------------------------------------------------------------------------- */
+/* ---- the trace --------------------------------------------------------------------------------------------------- */
 
 /* As asked, or under $OFFSIM_DATA. */
 static const char *find_file(const char *asked, struct arena *a)
@@ -251,7 +255,7 @@ static void print_json(const struct trace_def *d, const struct trace_facts *f)
   json_release(j);
 }
 
-/* ---- the fit ------------------------------------------------------------------------------------------------------ */
+/* ---- the fit ----------------------------------------------------------------------------------------------------- */
 
 /* The name of a preset is its file's, without folder and ending. */
 static const char *preset_name(const char *path, struct arena *a)

@@ -48,7 +48,7 @@ bool arrive_renewal(struct source *s, struct err *e)
   return true;
 }
 
-/* ---- rates that change -------------------------------------------------------------------------------------------- */
+/* ---- rates that change ------------------------------------------------------------------------------------------- */
 
 bool modulated_next(struct source *s, double *attribute)
 {

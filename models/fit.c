@@ -20,7 +20,7 @@ enum { STRATA_MAX = 16, STRATUM_ROWS_MIN = 100, ROWS_MIN = 100, GAP_POINTS = 107
 static const double BIN_S = 60, SHORT_BIN_S = 10, BURSTY_SCV = 4;
 static const double MIX_S = 120;
 
-/* ---- grids -------------------------------------------------------------------------------------------------------- */
+/* ---- grids ------------------------------------------------------------------------------------------------------- */
 
 /* The value at u of a quantile grid, linear between its points. */
 static double grid_value(int n, const double *p, const double *x, double u)
@@ -45,7 +45,7 @@ static double grid_mean(int n, const double *p, const double *x)
   return sum;
 }
 
-/* ---- drawing ------------------------------------------------------------------------------------------------------ */
+/* ---- drawing ----------------------------------------------------------------------------------------------------- */
 
 double fit_gap(const struct workload_fit *f, struct rng *r)
 {
@@ -95,7 +95,7 @@ void fit_row(const struct workload_fit *f, double original_s, struct rng *r, dou
   }
 }
 
-/* ---- fitting: when ------------------------------------------------------------------------------------------------ */
+/* ---- fitting: when ----------------------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -205,7 +205,7 @@ static void fit_times(struct workload_fit *f, const struct trace_table *t, struc
   free(gap);
 }
 
-/* ---- fitting: what ------------------------------------------------------------------------------------------------ */
+/* ---- fitting: what ----------------------------------------------------------------------------------------------- */
 
 static double *sorted_copy(const double *x, uint64_t n)
 {
@@ -348,9 +348,10 @@ static void add_scores(const struct workload_fit *f, const struct trace_table *t
   }
 }
 
-static void fit_strata(struct workload_fit *f, const struct trace_table *t, const int *stratum, double *quantile, double *product)
+static void fit_strata(struct workload_fit *f, const struct trace_table *t, const int *stratum, double *quantile,
+                       double *product)
 {
-  double *sorted[MAX_ATTRIBUTES];
+  double *sorted[MAX_ATTRIBUTES], *grid = quantile;
   for (int c = 0; c < f->n_columns; c++)
     if (!(sorted[c] = malloc(t->n * sizeof(double))))
       check_out_of_memory(t->n * sizeof(double));
@@ -359,7 +360,8 @@ static void fit_strata(struct workload_fit *f, const struct trace_table *t, cons
     for (int c = 0; c < f->n_columns; c++) {
       n = gather(t, c, stratum, s, sorted[c]);
       qsort(sorted[c], n, sizeof(double), by_value);
-      fit_grid(f, sorted[c], n, f->whole[c], quantile + ((size_t)s * (size_t)f->n_columns + (size_t)c) * (size_t)f->n_quantiles);
+      fit_grid(f, sorted[c], n, f->whole[c], grid);
+      grid += f->n_quantiles;
     }
     add_scores(f, t, stratum, s, sorted, n, product);
   }
@@ -392,7 +394,8 @@ static void normalise(int n, double *c)
     }
 }
 
-static bool fit_values(struct workload_fit *f, const struct trace_def *d, const struct trace_table *t, struct arena *a, struct err *e)
+static bool fit_values(struct workload_fit *f, const struct trace_def *d, const struct trace_table *t, struct arena *a,
+                       struct err *e)
 {
   const char **name = arena_array(a, const char *, d->n_columns + 1);
   bool *whole = arena_array(a, bool, d->n_columns + 1);
@@ -427,12 +430,13 @@ bool trace_fit(const struct trace_def *d, struct workload_fit *f, struct arena *
   if (t->n < ROWS_MIN || t->span == t->at[0])
     return err_add(e, (struct where){.file = d->file}, "%llu rows over %g s are too few to fit: %d are needed",
                    (unsigned long long)t->n, s_from_ns(t->span), ROWS_MIN);
-  *f = (struct workload_fit){.name = f->name, .source = f->source, .licence = f->licence, .grade = f->grade, .year = f->year};
+  *f = (struct workload_fit){.name = f->name, .source = f->source, .licence = f->licence, .grade = f->grade,
+                             .year = f->year};
   fit_times(f, t, a);
   return fit_values(f, d, t, a, e);
 }
 
-/* ---- checking a preset -------------------------------------------------------------------------------------------- */
+/* ---- checking a preset ------------------------------------------------------------------------------------------- */
 
 /* Is p a grid of probabilities from 0 to 1, with at least `least` points? */
 static bool is_probability_grid(int n, const double *p, int least)
@@ -537,7 +541,7 @@ bool fit_finish(struct workload_fit *f, const double *correlation, struct arena 
   return true;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void write_text(FILE *out, const char *text)
 {
@@ -577,7 +581,8 @@ static void write_values(const struct workload_fit *f, FILE *out)
   fputs("]\n  whole: [", out);
   for (int c = 0; c < f->n_columns; c++)
     fprintf(out, "%s%s", c ? ", " : "", f->whole[c] ? "true" : "false");
-  fprintf(out, "]\n  # shares of the strata of %s; one row each mix_every\n  mix_every: %.9g s\n  mix:\n", f->column[0], f->mix_s);
+  fprintf(out, "]\n  # shares of the strata of %s; one row each mix_every\n", f->column[0]);
+  fprintf(out, "  mix_every: %.9g s\n  mix:\n", f->mix_s);
   for (int m = 0; m < f->n_mixes; m++)
     write_list(out, "- ", f->mix + (size_t)m * (size_t)f->n_strata, f->n_strata, "%.3g", 4);
   write_list(out, "probability: ", f->probability, f->n_quantiles, "%.6g", 2);

@@ -1,6 +1,6 @@
 /* trace_facts.c: what a trace is like: rate, variability of the gaps, dispersion, quantiles of its columns.
  *
- * Index of dispersion for counts: variance over mean of the rows in complete stretches of 60 s; 1 for a Poisson process.
+ * Index of dispersion for counts: variance over mean of the rows in complete minutes; 1 for a Poisson process.
  * Coefficients of variation use the population's deviation. Quantiles are order statistics of rank ceil(q n).
  */
 #include "models/workload.h"

@@ -18,7 +18,7 @@
 
 enum { BUFFER_BYTES = 1 << 18, LINE_BYTES_MAX = 1 << 24, FIELDS_MAX = 1024, WANTED_MAX = 64, PROBLEMS_MAX = 20 };
 
-/* ---- lines -------------------------------------------------------------------------------------------------------- */
+/* ---- lines ------------------------------------------------------------------------------------------------------- */
 
 struct lines {
   gzFile file;
@@ -57,8 +57,8 @@ static void lines_close(struct lines *l)
 
 static struct where line_at(const struct lines *l, size_t column, size_t length)
 {
-  return (struct where){.file = l->path, .line = l->number, .column = (int)column + 1, .length = length ? (int)length : 1,
-                        .text = l->text, .text_len = l->length};
+  return (struct where){.file = l->path, .line = l->number, .column = (int)column + 1,
+                        .length = length ? (int)length : 1, .text = l->text, .text_len = l->length};
 }
 
 /* Read more behind what is unread. False on a damaged file. */
@@ -134,7 +134,7 @@ static enum got lines_next_filled(struct lines *l, struct err *e)
   return got;
 }
 
-/* ---- fields ------------------------------------------------------------------------------------------------------- */
+/* ---- fields ------------------------------------------------------------------------------------------------------ */
 
 /* A span of the line; text NULL = not there. Quotes around it are left out. */
 struct field { const char *text; size_t length; };
@@ -195,9 +195,11 @@ static const char *string_end(const char *p, const char *end)
   return p < end ? p + 1 : NULL;
 }
 
-/* The end of a JSON value; nested values are skipped by counting brackets. NULL when it is not closed or empty. */
+/* The end of a JSON value; nested values are skipped by matching brackets, 64 deep at most. NULL when it is not closed
+ * or empty. */
 static const char *value_end(const char *p, const char *end)
 {
+  uint64_t braces = 0;                                  /* one bit a level: '{' or '[' */
   int depth = 0;
   const char *begin = p;
   while (p < end) {
@@ -207,15 +209,20 @@ static const char *value_end(const char *p, const char *end)
         return p;
       continue;
     }
-    if (*p == '[' || *p == '{')
-      depth++;
-    else if (*p == ']' || *p == '}') {
-      if (depth == 0)
-        break;
+    bool closes = *p == ']' || *p == '}';
+    if (depth == 0 && (closes || *p == ',' || isspace((unsigned char)*p)))
+      break;
+    if (*p == '[' || *p == '{') {
+      if (++depth > 64)
+        return NULL;
+      braces = braces << 1 | (*p == '{');
+    } else if (closes) {
+      if ((braces & 1) != (*p == '}'))
+        return NULL;
+      braces >>= 1;
       if (--depth == 0)
         return p + 1;
-    } else if (depth == 0 && (*p == ',' || isspace((unsigned char)*p)))
-      break;
+    }
     p++;
   }
   return depth == 0 && p > begin ? p : NULL;
@@ -262,7 +269,16 @@ static int split_object(const struct lines *l, struct member *member, struct err
   return err_add(e, line_at(l, (size_t)(p - l->text), 1), "not a JSON object: expected %s", wanted), -1;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------- */
+/* The value of a name; text NULL when it is not there. */
+static struct field member_value(const struct member *member, int n, struct field name)
+{
+  for (int i = 0; i < n; i++)
+    if (member[i].name.length == name.length && !memcmp(member[i].name.text, name.text, name.length))
+      return member[i].value;
+  return (struct field){0};
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
 
 static bool is_missing(struct field f)
 {
@@ -359,7 +375,7 @@ static bool datetime_of(struct field f, int64_t *ns)
   return fraction_and_zone(p, end, ns);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 
 struct reading {
@@ -380,14 +396,16 @@ struct reading {
 
 static struct where field_at(const struct reading *r, struct field f)
 {
-  return f.text ? line_at(&r->lines, (size_t)(f.text - r->lines.text), f.length) : line_at(&r->lines, r->lines.length, 1);
+  if (!f.text)
+    return line_at(&r->lines, r->lines.length, 1);
+  return line_at(&r->lines, (size_t)(f.text - r->lines.text), f.length);
 }
 
 static bool too_many_problems(struct reading *r)
 {
   if (r->e->n - r->problems < PROBLEMS_MAX)
     return false;
-  err_add(r->e, (struct where){.file = r->lines.path}, "more than %d problems; the rest is not shown", PROBLEMS_MAX - 1);
+  err_add(r->e, (struct where){.file = r->lines.path}, "%d problems; the rest is not read", PROBLEMS_MAX);
   return true;
 }
 
@@ -429,7 +447,8 @@ static bool read_header(struct reading *r)
     return true;
   enum got got = lines_next_filled(&r->lines, r->e);
   if (got == GOT_END)
-    return err_add(r->e, (struct where){.file = r->lines.path}, "trace is empty: a line with the names of the columns is missing");
+    return err_add(r->e, (struct where){.file = r->lines.path},
+                   "trace is empty: a line with the names of the columns is missing");
   if (got == GOT_ERROR || (r->n_header = split_line(&r->lines, separator_of(r->def), r->field, r->e)) < 0)
     return false;
   bool good = true;
@@ -453,12 +472,8 @@ static bool cut_line(struct reading *r)
 {
   if (r->def->format == TRACE_JSONL) {
     int n = split_object(&r->lines, r->member, r->e);
-    for (int w = 0; w < r->n_wanted && n >= 0; w++) {
-      r->now[w] = (struct field){0};
-      for (int i = 0; i < n; i++)
-        if (field_is(r->member[i].name, r->wanted[w]))
-          r->now[w] = r->member[i].value;
-    }
+    for (int w = 0; w < r->n_wanted && n >= 0; w++)
+      r->now[w] = member_value(r->member, n, (struct field){r->wanted[w], strlen(r->wanted[w])});
     return n >= 0;
   }
   int n = split_line(&r->lines, separator_of(r->def), r->field, r->e);
@@ -605,7 +620,8 @@ static bool read_all(struct reading *r)
   if (got == GOT_ERROR || r->e->n_errors > r->errors)
     return false;
   if (r->n == 0)
-    return err_add(r->e, (struct where){.file = r->lines.path}, r->rows ? "no row passes 'where' and 'missing'" : "trace has no rows");
+    return err_add(r->e, (struct where){.file = r->lines.path},
+                   r->rows ? "no row passes 'where' and 'missing'" : "trace has no rows");
   return true;
 }
 
@@ -622,7 +638,7 @@ static bool want(struct reading *r)
   return true;
 }
 
-/* ---- the options that act on times --------------------------------------------------------------------------------- */
+/* ---- the options that act on times ------------------------------------------------------------------------------- */
 
 /* Where time 0 is: the first row of the file, or as written; for dates as written it is the midnight before. */
 static int64_t origin_of(const struct reading *r)
@@ -758,7 +774,7 @@ out:
   return table;
 }
 
-/* ---- guessing ----------------------------------------------------------------------------------------------------- */
+/* ---- guessing ---------------------------------------------------------------------------------------------------- */
 
 /* The first rows of a file, as much as guessing needs. */
 struct sample {
@@ -808,8 +824,12 @@ static bool sample_line(struct lines *l, const struct trace_def *d, struct sampl
     s->n_names = n;
   if (header && d->format != TRACE_JSONL)
     return true;
-  for (int i = 0; i < n && i < s->n_names; i++)
-    sample_value(s, i, d->format == TRACE_JSONL ? member[i].value : field[i]);
+  for (int i = 0; i < s->n_names; i++) {
+    if (d->format == TRACE_JSONL)
+      sample_value(s, i, member_value(member, n, s->name[i]));
+    else if (i < n)
+      sample_value(s, i, field[i]);
+  }
   s->rows++;
   return true;
 }
@@ -892,8 +912,8 @@ bool trace_guess(struct trace_def *d, struct arena *a, struct err *e)
     return false;
   int time = d->time_column ? name_index(s, d->time_column) : time_of(s);
   if (time == NONE)
-    return err_add(e, (struct where){.file = d->file}, d->time_column ? "no column '%s'" : "no column looks like a time",
-                   d->time_column);
+    return err_add(e, (struct where){.file = d->file},
+                   d->time_column ? "no column '%s'" : "no column looks like a time", d->time_column);
   guess_time(d, s, time);
   if (d->n_columns == 0)
     guess_columns(d, s, time, a);

@@ -11,11 +11,12 @@ enum { DIFFICULTY = 0 };                                /* attribute 0 of every 
 
 struct trace_def trace_def_default(void)
 {
-  return (struct trace_def){.format = TRACE_CSV, .time_scale_s = 1, .origin_first = true, .rate = 1, .at_end = AT_END_STOP,
-                            .replicate = REPLICATE_WHOLE, .block_s = 300, .window_s = 300, .keep_share = 1};
+  return (struct trace_def){.format = TRACE_CSV, .time_scale_s = 1, .origin_first = true, .rate = 1,
+                            .at_end = AT_END_STOP, .replicate = REPLICATE_WHOLE, .block_s = 300, .window_s = 300,
+                            .keep_share = 1};
 }
 
-/* ---- attributes --------------------------------------------------------------------------------------------------- */
+/* ---- attributes -------------------------------------------------------------------------------------------------- */
 
 /* The column of the trace or fit that gives an attribute, or NONE. A fit may name its columns as the trace did. */
 static int column_of(const struct source *s, const char *attribute)
@@ -64,7 +65,7 @@ void source_attributes(const struct source *s, uint64_t id, double *attribute)
   }
 }
 
-/* ---- the parts of classes that use one stream of rows together ----------------------------------------------------- */
+/* ---- the parts of classes that use one stream of rows together --------------------------------------------------- */
 
 static const char *stream_name(const struct class_def *c)
 {
@@ -106,7 +107,7 @@ bool split_takes(const struct split *s, uint64_t row)
   return s->low <= u && u < s->high;
 }
 
-/* ---- sources ------------------------------------------------------------------------------------------------------ */
+/* ---- sources ----------------------------------------------------------------------------------------------------- */
 
 static bool closed_next(struct source *s, double *attribute)
 {

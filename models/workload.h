@@ -30,15 +30,15 @@ uint64_t source_rows(const struct source *);
 /* -1 no trace, 0 the original, 1 its fit. */
 int source_is_fit(const struct source *);
 
-/* ---- traces ------------------------------------------------------------------------------------------------------- */
+/* ---- traces ------------------------------------------------------------------------------------------------------ */
 
 /* A trace as read: times from 0, values in the def's order of columns, times its scales. The options act in this order:
  * where, missing, origin, slice (its start becomes 0), max_gap, spread_ties, rate. */
 struct trace_table {
   uint64_t rows_read, n;                                /* n: kept */
-  uint64_t ties;                                        /* kept rows with the time of the one before, before spreading */
+  uint64_t ties;                                        /* kept rows with the time of the one before; not spread */
   const sim_time *at;
-  sim_time span, period;                                /* last time; span plus one mean gap: the length when repeated */
+  sim_time span, period;                                /* last time; span plus one mean gap, the way round */
   int n_columns; const double *const *column;
 };
 enum { TRACE_VALUES_MAX = 100000000 };                  /* more are refused: (1 + columns) * rows */
@@ -67,13 +67,13 @@ bool trace_describe(const struct trace_def *, struct trace_facts *, struct arena
  *   sources:
  *     all: {source: text, year: integer, grade: M}
  *   value:
- *     span: T s         bin: T s              rate_per_s: [number ...]                one a bin
+ *     span: T s         bin: T s              rate_per_s: [number ...]        one a bin
  *     interarrival_scv: number
- *     gap_probability: [number ...]           gap: [number ...]                       in units of the mean gap; or neither
+ *     gap_probability: [number ...]           gap: [number ...]               in units of the mean gap; or neither
  *     columns: [name ...]                     whole: [true|false ...]
- *     mix_every: T s                          mix: [[number ...] ...]                 one row a time, one number a stratum
- *     probability: [number ...]               quantile: [[[number ...] ...] ...]      [stratum][column][k]
- *     correlation: [[number ...] ...]                                                 of normal scores within the strata
+ *     mix_every: T s                          mix: [[number ...] ...]         one row a time, one number a stratum
+ *     probability: [number ...]               quantile: [[[number ...] ...] ...]  [stratum][column][k]
+ *     correlation: [[number ...] ...]                                         of normal scores in the strata
  *
  * Without columns, the keys from `whole` on are missing.
  */
