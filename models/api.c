@@ -10,6 +10,8 @@ static double refilled(double level, double rate_per_s, double passed_s)
   return fmin(60 * rate_per_s, level + rate_per_s * passed_s);
 }
 
+static const double ROUNDING = 1e-9;                    /* refilling in steps loses some */
+
 static bool admit(struct place *p, sim_time now, double tokens)
 {
   double passed_s = s_from_ns(now - p->bucket_at);
@@ -17,7 +19,7 @@ static bool admit(struct place *p, sim_time now, double tokens)
   p->bucket_at = now;
   p->bucket_requests = refilled(p->bucket_requests, p->def->limit_requests_per_s, passed_s);
   p->bucket_tok = refilled(p->bucket_tok, p->def->limit_tok_per_s, passed_s);
-  if ((by_request && p->bucket_requests < 1) || (by_token && p->bucket_tok < tokens)) return false;
+  if ((by_request && p->bucket_requests < 1 - ROUNDING) || (by_token && p->bucket_tok < tokens * (1 - ROUNDING))) return false;
   if (by_request) p->bucket_requests -= 1;
   if (by_token) p->bucket_tok -= tokens;
   return true;

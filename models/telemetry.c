@@ -15,7 +15,7 @@ static uint32_t jobs_now(const struct place *p, uint64_t member)
 static bool reported(const struct world *w, const struct place *p)
 {
   const struct telemetry_def *t = &w->def->telemetry;
-  return p->def->tier != TIER_DEVICE && !t->ideal && t->refresh_s > 0 && !w->oracle;
+  return w->host && p->def->tier != TIER_DEVICE && !t->ideal && t->refresh_s > 0 && !w->oracle;
 }
 
 /* As many reports as may lie between the newest and the newest one seen. */

@@ -1,0 +1,555 @@
+/* Whole runs of small worlds with constant times: every instant, joule and dollar by hand. */
+#include "tests/unit/world_rig.h"
+
+#define near(a, b) assert_true(fabs((double)(a) - (double)(b)) <= 1e-9 * (1 + fabs((double)(b))))
+
+/* Renewal arrivals with constant gaps of 10 s: the first comes at 10 s. */
+static const int64_t FIRST = 10000000000;
+
+static void test_local(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  rig_run(r);
+  assert_int_equal(r->kept->requests, 1);
+  const struct request_record *q = &r->kept->request[0];
+  assert_int_equal(q->request, 0);
+  assert_int_equal(q->arrived_ns, FIRST);
+  assert_int_equal(q->completed_ns - FIRST, ms(1000));
+  assert_int_equal(q->first_token_ns, q->completed_ns);
+  assert_int_equal(q->status, STATUS_COMPLETED);
+  assert_int_equal(q->measured, 1);
+  assert_int_equal(q->offloaded, 0);
+  assert_int_equal(q->n_attempts, 1);
+  near(q->quality, 1);
+  const struct attempt_record *a = &r->kept->attempt[0];
+  assert_int_equal(a->phase_ns[PHASE_SERVE], ms(1000));
+  assert_int_equal(a->variant, NO_VARIANT);
+  assert_int_equal(r->summary.requests, 1);
+  assert_int_equal(r->summary.completed, 1);
+  rig_free(r);
+}
+
+/* 8 kB up at 1 MB/s with 5 ms, served 100 ms, 2 kB down at 0.5 MB/s with 5 ms. */
+static void test_offloaded_timeline(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  rig_task(r, 0, 0, 0.1, plan_at(1));
+  r->link[0].latency_s = always(0.005);
+  r->link[0].up_byte_per_s = 1e6;
+  r->link[0].down_byte_per_s = 0.5e6;
+  r->klass[0].input_bytes = amount(8000);
+  r->task[0].output_bytes = amount(2000);
+  rig_run(r);
+  const struct attempt_record *a = &r->kept->attempt[0];
+  assert_int_equal(a->phase_ns[PHASE_UPLINK], ms(8 + 5));
+  assert_int_equal(a->phase_ns[PHASE_SERVE], ms(100));
+  assert_int_equal(a->phase_ns[PHASE_DOWNLINK], ms(4 + 5));
+  assert_int_equal(a->ended_ns - a->started_ns, ms(13 + 100 + 9));
+  near(a->bytes_up, 8000);
+  near(a->bytes_down, 2000);
+  assert_int_equal(r->kept->request[0].offloaded, 1);
+  rig_free(r);
+}
+
+/* first (edge, 100 ms) and second (cloud, 50 ms) fork; third (edge) joins: its input from the cloud takes 20 ms. */
+static void test_fork_and_join(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  r->klass[0].n_tasks = 3;
+  rig_task(r, 0, 0, 0.1, plan_at(1));
+  rig_task(r, 1, 0, 0.05, plan_at(2));
+  rig_task(r, 2, 3, 0.01, plan_at(1));
+  r->link[0].latency_s = always(0.005);
+  r->link[1].latency_s = always(0.02);
+  rig_run(r);
+  const struct attempt_record *a = r->kept->attempt;
+  assert_int_equal(r->kept->attempts, 3);
+  assert_int_equal(a[0].task, 1);                       /* ends first: 5 + 20 + 50 = 75 ms */
+  assert_int_equal(a[0].ended_ns - FIRST, ms(75));
+  assert_int_equal(a[1].task, 0);                       /* 5 + 100 */
+  assert_int_equal(a[1].ended_ns - FIRST, ms(105));
+  assert_int_equal(a[2].task, 2);
+  assert_int_equal(a[2].started_ns - FIRST, ms(105));
+  assert_int_equal(a[2].phase_ns[PHASE_UPLINK], ms(20));        /* the other input is there already */
+  assert_int_equal(a[2].phase_ns[PHASE_DOWNLINK], ms(5));
+  assert_int_equal(r->kept->request[0].completed_ns - FIRST, ms(105 + 20 + 10 + 5));
+  rig_free(r);
+}
+
+/* Edge takes 5 s; timeout 2 s -> phone takes 3 s, timeout again -> the answer. */
+static void test_timeout_fallback_answer(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  rig_task(r, 0, 0, 5, plan_at(1));
+  r->fallback[0] = (struct fallback_def){.plan = plan_origin()};
+  r->fallback[1] = (struct fallback_def){.answers = true, .answer = "documents", .quality = 0.4};
+  r->task[0].timeout_s = 2;
+  r->task[0].n_fallbacks = 2;
+  r->task[0].fallback = r->fallback;
+  rig_run(r);
+  const struct attempt_record *a = r->kept->attempt;
+  assert_int_equal(r->kept->attempts, 2);
+  assert_int_equal(a[0].status, STATUS_TIMEOUT);
+  assert_int_equal(a[0].ended_ns - FIRST, ms(2000));
+  assert_int_equal(a[0].fallback, 0);
+  assert_int_equal(a[1].started_ns - FIRST, ms(2000));
+  assert_int_equal(a[1].fallback, 1);
+  assert_int_equal(a[1].place, 0);
+  assert_int_equal(a[1].status, STATUS_TIMEOUT);
+  const struct request_record *q = &r->kept->request[0];
+  assert_int_equal(q->status, STATUS_ANSWERED);
+  assert_int_equal(q->completed_ns - FIRST, ms(4000));
+  near(q->quality, 0.4);
+  rig_free(r);
+}
+
+static void test_timeout_then_small_model(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  rig_task(r, 0, 0, 2.5, plan_at(1));
+  r->fallback[0] = (struct fallback_def){.plan = plan_origin()};
+  r->task[0].timeout_s = 2;
+  r->task[0].n_fallbacks = 1;
+  r->task[0].fallback = r->fallback;
+  r->def.horizon.duration_s = 12;
+  rig_run(r);
+  assert_int_equal(r->kept->request[0].status, STATUS_TIMEOUT);
+  assert_int_equal(r->summary.failed, 1);
+  near(r->kept->request[0].quality, 0);
+  r->task[0].timeout_s = 2.5;                           /* the timer and the end at one instant: the end comes first */
+  rig_run(r);
+  assert_int_equal(r->kept->request[0].status, STATUS_COMPLETED);
+  rig_free(r);
+}
+
+/* Tokens on the edge: 100 prompt tokens at 1000/s, then 10 steps of 20 ms; way back 7 ms. */
+static struct rig *token_rig(void)
+{
+  struct rig *r = rig_new();
+  r->variant[0] = (struct variant_def){.name = "small", .weight_bytes = 2e9, .skill = 0.5, .width = 0.1, .top = 1};
+  r->cost[1][0] = (struct token_cost){.available = true, .prefill_tok_per_s = 1000, .step_a_s = 0.015, .step_c_s = 0.005, .max_batch = 4};
+  r->hardware[1] = (struct hardware_def){.name = "card", .flop_per_s = 1e12, .byte_per_s = 1e11, .memory_bytes = 4e9,
+                                         .tokens = r->cost[1]};
+  static const int card[] = {1}, variants[] = {0};
+  static const double one[] = {1};
+  r->def.n_variants = 1;
+  r->place[1].n_hardware = 1;
+  r->place[1].hardware = card;
+  r->place[1].hardware_weight = one;
+  r->place[1].slots = 4;
+  rig_task(r, 0, 0, 0, plan_at(1));
+  r->task[0].n_variants = 1;
+  r->task[0].variant = variants;
+  r->work[0][0] = (struct work_def){.kind = WORK_TOKENS, .tok_in = amount(100), .tok_out = amount(11)};
+  r->task[0].output_bytes = amount(44);
+  r->link[0].latency_s = always(0.007);
+  return r;
+}
+
+static void test_stream(void **state)
+{
+  (void)state;
+  struct rig *r = token_rig();
+  r->task[0].stream = true;
+  rig_run(r);
+  const struct request_record *q = &r->kept->request[0];
+  assert_int_equal(q->status, STATUS_COMPLETED);
+  assert_int_equal(q->server_first_token_ns - FIRST, ms(7 + 100));
+  assert_int_equal(q->first_token_ns - FIRST, ms(7 + 100 + 7));
+  assert_int_equal(q->completed_ns - FIRST, ms(7 + 100 + 200 + 7));
+  assert_int_equal(q->tokens, 11);
+  near(r->kept->attempt[0].bytes_down, 44);
+  rig_free(r);
+}
+
+/* The first token at the user at 114 ms: a limit of 114 ms holds, one of 113 does not. */
+static void test_first_token_timeout(void **state)
+{
+  (void)state;
+  struct rig *r = token_rig();
+  r->task[0].stream = true;
+  r->task[0].timeout_first_s = 0.114;
+  rig_run(r);
+  assert_int_equal(r->kept->request[0].status, STATUS_COMPLETED);
+  r->task[0].timeout_first_s = 0.113;
+  rig_run(r);
+  assert_int_equal(r->kept->request[0].status, STATUS_TIMEOUT);
+  assert_int_equal(r->kept->request[0].first_token_ns, -1);
+  rig_free(r);
+}
+
+/* second (100 ms on the edge) starts on the first token of the flow, at 107 ms, and may not end before it: 307 ms. */
+static void test_starts_on_first(void **state)
+{
+  (void)state;
+  struct rig *r = token_rig();
+  r->klass[0].n_tasks = 2;
+  r->task[0].stream = true;
+  r->task[0].successor_starts_on_first = true;
+  rig_task(r, 1, 1, 0.1, plan_at(1));
+  rig_run(r);
+  const struct attempt_record *a = r->kept->attempt;
+  assert_int_equal(r->kept->attempts, 2);
+  assert_int_equal(a[1].task, 1);
+  assert_int_equal(a[1].started_ns - FIRST, ms(107));
+  assert_int_equal(a[1].phase_ns[PHASE_SERVE], ms(200));
+  assert_int_equal(r->kept->request[0].completed_ns - FIRST, ms(307 + 7));
+  rig_free(r);
+}
+
+/* ---- masks ---------------------------------------------------------------------------------------------------------- */
+
+static void test_masks(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  rig_task(r, 0, 0, 1, plan_at(2));
+  r->klass[0].zones = 1 | 2;                            /* user, telco: not the cloud */
+  rig_run(r);
+  assert_int_equal(r->kept->request[0].status, STATUS_MASKED);
+  assert_int_equal(r->kept->request[0].completed_ns, FIRST);
+  r->klass[0].zones = 1 | 4;                            /* the cloud, but not the zone on the way */
+  rig_run(r);
+  assert_int_equal(r->kept->request[0].status, STATUS_MASKED);
+  r->klass[0].zones = 7;
+  rig_run(r);
+  assert_int_equal(r->kept->request[0].status, STATUS_COMPLETED);
+  r->def.n_links = 1;                                   /* no way to the cloud */
+  rig_run(r);
+  assert_int_equal(r->kept->request[0].status, STATUS_MASKED);
+  rig_free(r);
+}
+
+static void test_memory_and_capability(void **state)
+{
+  (void)state;
+  struct rig *r = token_rig();
+  r->variant[0].weight_bytes = 5e9;                     /* the card holds 4 GB */
+  rig_run(r);
+  assert_int_equal(r->kept->request[0].status, STATUS_MASKED);
+  r->variant[0].weight_bytes = 2e9;
+  r->cost[1][0].available = false;
+  rig_run(r);
+  assert_int_equal(r->kept->request[0].status, STATUS_MASKED);
+  rig_free(r);
+}
+
+/* One plan allowed of two: taken without a decision. */
+static void test_single_allowed_plan_needs_no_decision(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  r->policy = (struct policy_def){.name = "p", .policy = "always_cloud", .at_place = NONE, .decision_s = 1};
+  r->plan[0][1] = plan_at(2);
+  r->task[0].n_plans = 2;
+  r->klass[0].zones = 3;
+  rig_run(r);
+  assert_int_equal(r->kept->decisions, 0);
+  assert_int_equal(r->kept->request[0].offloaded, 0);
+  assert_int_equal(r->kept->request[0].completed_ns - FIRST, ms(1000));
+  r->klass[0].zones = 7;
+  rig_run(r);
+  assert_int_equal(r->kept->decisions, 1);
+  assert_int_equal(r->kept->request[0].offloaded, 1);
+  assert_int_equal(r->kept->attempt[0].phase_ns[PHASE_DECIDE], ms(1000));
+  assert_int_equal(r->kept->request[0].completed_ns - FIRST, ms(2000));
+  assert_int_equal(r->kept->decision[0].place, 2);
+  assert_int_equal(r->kept->decision[0].n_actions, 2);
+  rig_free(r);
+}
+
+/* A learner that lives on the edge: 5 ms there, 100 ms of thought, 5 ms back. */
+static void test_decision_elsewhere(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  r->policy = (struct policy_def){.name = "p", .policy = "always_local", .at_place = 1, .decision_s = 0.1};
+  r->plan[0][1] = plan_at(2);
+  r->task[0].n_plans = 2;
+  r->link[0].latency_s = always(0.005);
+  r->def.record_transfers = true;
+  rig_run(r);
+  assert_int_equal(r->kept->attempt[0].phase_ns[PHASE_DECIDE], ms(110));
+  int asked = 0;
+  for (int i = 0; i < r->kept->transfers; i++) asked += r->kept->transfer[i].kind == TRANSFER_DECISION;
+  assert_int_equal(asked, 2);
+  rig_free(r);
+}
+
+/* ---- capacity, ledgers ---------------------------------------------------------------------------------------------- */
+
+/* Requests each second, 1.5 s of service, one job at most: the second is blocked, the third is not. */
+static void test_blocked(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  rig_task(r, 0, 0, 1.5, plan_at(1));
+  r->klass[0].arrivals.interarrival_s = always(1);
+  r->place[1].capacity = 1;
+  r->def.horizon.duration_s = 3.5;
+  rig_run(r);
+  assert_int_equal(r->summary.requests, 3);
+  assert_int_equal(r->summary.failed, 1);
+  assert_int_equal(r->kept->request[0].status, STATUS_BLOCKED);
+  assert_int_equal(r->summary.place[1].blocked, 1);
+  rig_free(r);
+}
+
+/* ledger.c's number: idle 10 W, busy 30 W, 2 slots, one job of 3 s in a run of 20 s: total 230, direct 30, residual 200. */
+static void test_energy_ledgers(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  rig_task(r, 0, 0, 3, plan_at(1));
+  r->place[1].idle_w = 10;
+  r->place[1].busy_w = 30;
+  r->place[1].slots = 2;
+  r->place[1].tariff = (struct tariff_def){.usd_per_s = 0.01, .usd_per_request = 0.5, .usd_per_byte_out = 1e-6};
+  r->task[0].output_bytes = amount(1e5);
+  r->link[0].j_per_byte = 1e-6;
+  r->link[0].device_rx_w = 2;
+  r->link[0].down_byte_per_s = 1e5;                     /* 1 s, 2 J in the radio, 0.1 J in the network */
+  r->def.horizon.duration_s = 19.5;
+  r->klass[0].arrivals.interarrival_s = always(10);
+  rig_run(r);
+  const struct request_record *q = &r->kept->request[0];
+  assert_int_equal(r->kept->requests, 1);
+  double run_s = r->summary.run_s;
+  near(run_s, 19.5);
+  near(q->energy_device_j, 2);
+  near(q->energy_direct_j, 2 + 0.1 + 30);
+  near(r->summary.place[1].energy_j, 10 * run_s + 30);
+  near(r->summary.place[1].energy_direct_j, 30);
+  near(r->summary.energy_total_j, 10 * run_s + 30 + 2.1);
+  near(q->cost_usd, 0.5 + 0.1 + 0.01 / 2 * 3);
+  near(r->summary.place[1].cost_usd, 0.01 * run_s + 0.6);
+  near(r->summary.place[1].cost_direct_usd, 0.6 + 0.015);
+  near(r->summary.place[1].utilization, 3.0 / (2 * 19.5));
+  r->place[1].tariff.on_demand = true;
+  rig_run(r);
+  near(r->summary.place[1].cost_usd, 0.6 + 0.015);
+  rig_free(r);
+}
+
+/* A cancelled loser is charged for what it used: 2 s of 5 at 20 W. */
+static void test_timeout_is_charged(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  rig_task(r, 0, 0, 5, plan_at(1));
+  r->place[1].idle_w = 10;
+  r->place[1].busy_w = 30;
+  r->task[0].timeout_s = 2;
+  rig_run(r);
+  near(r->kept->request[0].energy_direct_j, 40);
+  rig_free(r);
+}
+
+/* ---- API ------------------------------------------------------------------------------------------------------------ */
+
+static struct rig *api_rig(void)
+{
+  struct rig *r = token_rig();
+  r->def.n_places = 4;
+  r->def.n_links = 3;
+  r->place[3].kind = PLACE_API;
+  r->place[3].ttft_s = always(0.5);
+  r->place[3].tpot_s = 0.012;
+  r->place[3].tariff = (struct tariff_def){.usd_per_tok_in = 1e-6, .usd_per_tok_out = 4e-6};
+  r->link[2].b = 3;
+  r->plan[0][0] = plan_at(3);
+  r->task[0].stream = true;
+  return r;
+}
+
+static void test_api(void **state)
+{
+  (void)state;
+  struct rig *r = api_rig();
+  rig_run(r);
+  const struct request_record *q = &r->kept->request[0];
+  assert_int_equal(q->status, STATUS_COMPLETED);
+  assert_int_equal(q->first_token_ns - FIRST, ms(7 + 500 + 7));
+  assert_int_equal(q->completed_ns - FIRST, ms(7 + 500 + 120 + 7));
+  near(q->cost_usd, 100e-6 + 44e-6);
+  rig_free(r);
+}
+
+/* One request a minute: the burst is one; the second within the minute is rejected. */
+static void test_api_limits(void **state)
+{
+  (void)state;
+  struct rig *r = api_rig();
+  r->place[3].limit_requests_per_s = 1.0 / 60;
+  r->def.horizon.duration_s = 75;
+  rig_run(r);
+  assert_int_equal(r->summary.requests, 7);             /* at 10, 20 ... 70 s */
+  assert_int_equal(r->summary.completed, 2);            /* at 10 and at 70 */
+  assert_int_equal(r->kept->request[1].status, STATUS_REJECTED);
+  rig_free(r);
+}
+
+/* ---- horizon -------------------------------------------------------------------------------------------------------- */
+
+static void test_censored(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  rig_task(r, 0, 0, 100, plan_at(1));
+  r->def.horizon.duration_s = 25;
+  r->def.horizon.drain_max_s = 90;
+  rig_run(r);
+  assert_int_equal(r->summary.requests, 2);
+  assert_int_equal(r->summary.completed, 1);
+  assert_int_equal(r->summary.censored, 1);
+  near(r->summary.run_s, 115);
+  near(r->summary.window_s, 25);
+  rig_free(r);
+}
+
+static void test_max_requests(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  r->def.horizon.duration_s = 0;
+  r->def.horizon.max_requests = 5;
+  rig_run(r);
+  assert_int_equal(r->summary.requests, 5);
+  assert_int_equal(r->summary.completed, 5);
+  near(r->summary.window_s, 50);
+  rig_free(r);
+}
+
+/* Agent loop: with probability 1/4 once more; a geometric number of visits of mean 4/3. */
+static void test_repeat(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  r->klass[0].arrivals.interarrival_s = always(100);
+  r->task[0].repeat_probability = 0.25;
+  r->def.horizon.duration_s = 250050;
+  rig_run(r);
+  double sum = 0;
+  assert_int_equal(r->kept->requests, 2500);
+  for (int i = 0; i < r->kept->requests; i++) {
+    sum += r->kept->request[i].n_attempts;
+    assert_int_equal(r->kept->request[i].completed_ns - r->kept->request[i].arrived_ns, ms(1000.0 * r->kept->request[i].n_attempts));
+  }
+  assert_true(fabs(sum / 2500 - 4.0 / 3) < 4 * (2.0 / 3) / 50);         /* deviation of the number: sqrt(p)/(1-p) */
+  rig_free(r);
+}
+
+/* Two users, think 3 s, service 1 s on one phone: they meet at the same phone. */
+static void test_closed(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_CLOSED, .users = 2, .think_s = always(3)};
+  r->def.horizon.duration_s = 10;
+  rig_run(r);
+  /* asks at 3 and 3 -> done 4 and 5; asks at 7 and 8 -> done 8 and 9 */
+  assert_int_equal(r->summary.requests, 4);
+  assert_int_equal(r->kept->request[0].completed_ns, ms(4000));
+  assert_int_equal(r->kept->request[1].completed_ns, ms(5000));
+  assert_int_equal(r->kept->request[2].completed_ns, ms(8000));
+  assert_int_equal(r->kept->request[3].completed_ns, ms(9000));
+  rig_free(r);
+}
+
+/* ---- common random numbers ------------------------------------------------------------------------------------------ */
+
+static struct rig *random_rig(const char *policy)
+{
+  struct rig *r = rig_new();
+  r->policy = (struct policy_def){.name = "p", .policy = policy, .at_place = NONE};
+  r->place[0].count = 50;
+  r->plan[0][1] = plan_at(1);
+  r->plan[0][2] = plan_at(2);
+  r->task[0].n_plans = 3;
+  r->work[0][0].time_s = drawn("exponential", 0.5, NAN);
+  r->link[0].latency_s = drawn("lognormal", 0.01, 0.5);
+  r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_POISSON, .rate_per_s = 1};
+  r->def.horizon.duration_s = 1000;
+  return r;
+}
+
+static int by_request(const void *a, const void *b)
+{
+  const struct attempt_record *x = a, *y = b;
+  return (x->request > y->request) - (x->request < y->request);
+}
+
+static void test_common_random_numbers(void **state)
+{
+  (void)state;
+  struct rig *a = random_rig("always_local"), *b = random_rig("always_edge");
+  rig_run(a);
+  rig_run(b);
+  assert_int_equal(a->kept->requests, b->kept->requests);
+  assert_true(a->kept->requests > 900);
+  qsort(a->kept->attempt, (size_t)a->kept->attempts, sizeof *a->kept->attempt, by_request);
+  qsort(b->kept->attempt, (size_t)b->kept->attempts, sizeof *b->kept->attempt, by_request);
+  for (int i = 0; i < 900; i++) {
+    assert_int_equal(a->kept->attempt[i].request, b->kept->attempt[i].request);
+    assert_int_equal(a->kept->attempt[i].started_ns, b->kept->attempt[i].started_ns);
+    assert_int_equal(a->kept->attempt[i].phase_ns[PHASE_SERVE], b->kept->attempt[i].phase_ns[PHASE_SERVE]);
+    assert_int_equal(a->kept->attempt[i].place, 0);
+    assert_int_equal(b->kept->attempt[i].place, 1);
+  }
+  assert_int_equal(a->kept->decisions, a->kept->requests);
+  rig_free(a);
+  rig_free(b);
+}
+
+/* Every built-in policy runs the same world to its end. */
+static void test_all_policies(void **state)
+{
+  (void)state;
+  const char *const *names;
+  size_t n = policy_builtin_names(&names);
+  for (size_t i = 0; i < n; i++) {
+    if (!strcmp(names[i], "threshold")) continue;       /* has a required parameter */
+    struct rig *r = random_rig(names[i]);
+    rig_run(r);
+    assert_int_equal(r->summary.completed + r->summary.failed, r->summary.requests);
+    rig_free(r);
+  }
+}
+
+/* M/M/1 at rho .8: mean time in system 1 / (mu - lambda) = 5 s; 2 % at this length is about 3 standard errors. */
+static void test_mm1(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  rig_task(r, 0, 0, 1, plan_at(1));
+  r->work[0][0].time_s = drawn("exponential", 1, NAN);
+  r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_POISSON, .rate_per_s = 0.8};
+  r->def.horizon = (struct horizon_def){.kind = HORIZON_STEADY, .warmup_s = 2000, .duration_s = 500000, .drain_max_s = 1e6};
+  rig_run(r);
+  const struct place_summary *p = &r->summary.place[1];
+  assert_true(fabs(p->utilization - 0.8) < 0.01);
+  assert_true(fabs(p->in_system_mean - 4) < 0.2);
+  assert_true(fabs(p->queue_wait_mean_s - 4) < 0.2);
+  rig_free(r);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_local), cmocka_unit_test(test_offloaded_timeline), cmocka_unit_test(test_fork_and_join),
+    cmocka_unit_test(test_timeout_fallback_answer), cmocka_unit_test(test_timeout_then_small_model),
+    cmocka_unit_test(test_stream), cmocka_unit_test(test_first_token_timeout), cmocka_unit_test(test_starts_on_first),
+    cmocka_unit_test(test_masks), cmocka_unit_test(test_memory_and_capability),
+    cmocka_unit_test(test_single_allowed_plan_needs_no_decision), cmocka_unit_test(test_decision_elsewhere),
+    cmocka_unit_test(test_blocked), cmocka_unit_test(test_energy_ledgers), cmocka_unit_test(test_timeout_is_charged),
+    cmocka_unit_test(test_api), cmocka_unit_test(test_api_limits), cmocka_unit_test(test_censored),
+    cmocka_unit_test(test_max_requests), cmocka_unit_test(test_repeat), cmocka_unit_test(test_closed),
+    cmocka_unit_test(test_common_random_numbers), cmocka_unit_test(test_all_policies), cmocka_unit_test(test_mm1),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
