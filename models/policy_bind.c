@@ -200,7 +200,7 @@ static int add_feature(struct policy_host *h, const char *name, const char *unit
   }
   int f = h->n_features++;
   h->feature[f] = arena_strdup(h->arena, name);
-  h->unit[f] = unit;
+  h->unit[f] = unit ? unit : "";
   bool found;
   if (!bind_attribute(h, f, at, &found, err)) return NONE;
   for (int i = 0; i < N_HOST_FEATURES && !found; i++) {
@@ -220,7 +220,10 @@ static bool bind_declared(struct policy_host *h, struct err *err)
   bool ok = true;
   for (uint32_t i = 0; i < h->policy->n_features; i++) {
     const struct offsim_feature *f = &h->policy->feature[i];
-    if (add_feature(h, f->name, f->unit, f->required, h->at, err) != (int)i) ok = false;
+    int index = add_feature(h, f->name, f->unit, f->required, h->at, err);
+    if (index == (int)i) continue;
+    ok = false;
+    if (index != NONE) err_add(err, h->at, "policy '%s' declares the feature '%s' twice", h->policy->name, f->name);
   }
   return ok;
 }

@@ -5,7 +5,9 @@
 #ifndef OFFSIM_POLICY_UTIL_H
 #define OFFSIM_POLICY_UTIL_H
 
+#ifndef OFFSIM_POLICY_H                         /* where it is installed, include offsim_policy.h before this */
 #include "policies/offsim_policy.h"
+#endif
 #include <math.h>
 #include <stdbool.h>
 
