@@ -40,7 +40,7 @@ static void on_done(struct sim *s, void *attempt)
   struct world *w = world_of(s);
   struct attempt *a = attempt;
   struct place *p = &w->place[a->place];
-  a->event = (event_id){ 0 };
+  a->wait.event = (event_id){ 0 };
   level_set(&p->in_flight, sim_now(s), p->in_flight.value - 1);
   p->api_completed++;
   flow_on_api_done(w, a);
@@ -50,7 +50,7 @@ static void on_first(struct sim *s, void *attempt)
 {
   struct attempt *a = attempt;
   double rest_s = a->job.work;
-  a->event = sim_after(s, ns_from_s(rest_s), PRIORITY_COMPLETE, on_done, a);
+  a->wait.event = sim_after(s, ns_from_s(rest_s), PRIORITY_COMPLETE, on_done, a);
   flow_on_api_first(world_of(s), a);
 }
 
@@ -69,7 +69,7 @@ enum entry api_enter(struct world *w, struct attempt *a, const struct demand *d)
   }
   a->job.work = d->time_s + stream_s(p, d);             /* seconds from the first token to the last */
   level_set(&p->in_flight, sim_now(w->sim), p->in_flight.value + 1);
-  a->event = sim_after(w->sim, ns_from_s(first_s), PRIORITY_COMPLETE, on_first, a);
+  a->wait.event = sim_after(w->sim, ns_from_s(first_s), PRIORITY_COMPLETE, on_first, a);
   return ENTERED;
 }
 

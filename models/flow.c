@@ -67,16 +67,38 @@ static void legs_done(struct world *w, struct attempt *a)
   }
 }
 
+static void on_transfer(struct sim *s, void *attempt)
+{
+  struct attempt *a = attempt;
+  a->wait.transfer = NULL;
+  legs_done(world_of(s), a);
+}
+
 static void on_leg(struct sim *s, void *subject)
 {
   struct world *w = world_of(s);
   struct leg *leg = subject;
   struct attempt *a = leg->attempt;
-  struct leg **at = &a->legs;
+  struct leg **at = &a->wait.legs;
   while (*at != leg) at = &(*at)->next;
   *at = leg->next;
   pool_give(w->legs, leg);
   legs_done(w, a);
+}
+
+/* Inputs from several tasks come in parallel; all else is one message at a time. */
+static bool many_legs(const struct world *w, const struct attempt *a)
+{
+  uint32_t after = task_at(w, a)->after;
+  return a->stage == STAGE_UPLINK && (after & (after - 1)) != 0;
+}
+
+static struct leg *leg_new(struct world *w, struct attempt *a)
+{
+  struct leg *leg = pool_take(w->legs);
+  *leg = (struct leg){ a, a->wait.legs, NULL };
+  a->wait.legs = leg;
+  return leg;
 }
 
 /* The caller holds one count of a->pending, so that the attempt outlives transfers that take no time. */
@@ -84,16 +106,18 @@ static void send_leg(struct world *w, struct attempt *a, struct endpoint from, s
                      unsigned direction, enum transfer_kind kind)
 {
   if (same_end(from, to)) return;
-  struct leg *leg = pool_take(w->legs);
-  *leg = (struct leg){ a, a->legs, NULL };
-  a->legs = leg;
-  a->pending++;
   struct transfer_record record = { .request = a->request->id, .task = a->task, .attempt = attempt_number(a),
                                     .kind = (uint8_t)kind };
   struct transfer_cost cost = { 0 };
   uint64_t key = latency_key(a->request->id, a->task, a->ordinal, direction);
-  struct transfer *t = network_send(w->network, from, to, bytes, key, record, on_leg, leg, &cost);
-  if (t) leg->transfer = t;
+  a->pending++;
+  if (many_legs(w, a)) {
+    struct leg *leg = leg_new(w, a);
+    struct transfer *t = network_send(w->network, from, to, bytes, key, record, on_leg, leg, &cost);
+    if (t) leg->transfer = t;
+  } else {
+    a->wait.transfer = network_send(w->network, from, to, bytes, key, record, on_transfer, a, &cost);
+  }
   ledger_transfer(w, a, &cost);
 }
 
@@ -118,7 +142,7 @@ static struct attempt *attempt_new(struct world *w, struct request *r, int task,
   a->place = r->origin;
   a->member = r->device;
   a->started = sim_now(w->sim);
-  a->decided = a->entered = a->served = a->first_output = -1;
+  a->decided = a->served = a->first_output = -1;
   return a;
 }
 
@@ -170,14 +194,14 @@ static void flow_ask(struct world *w, struct attempt *a)
   }
   if (!decide_ask(w, a, &action)) return;
   double thinks_s = w->setup.policy->decision_s;
-  if (thinks_s > 0) a->event = sim_after(w->sim, ns_from_s(thinks_s), PRIORITY_NORMAL, flow_asked, a);
+  if (thinks_s > 0) a->wait.event = sim_after(w->sim, ns_from_s(thinks_s), PRIORITY_NORMAL, flow_asked, a);
   else flow_answer(w, a);
 }
 
 static void flow_asked(struct sim *s, void *attempt)
 {
   struct attempt *a = attempt;
-  a->event = (event_id){ 0 };
+  a->wait.event = (event_id){ 0 };
   flow_answer(world_of(s), a);
 }
 
@@ -218,28 +242,51 @@ static void charge_egress(struct world *w, struct attempt *a, struct endpoint fr
   p->use_usd += usd;
 }
 
-static void fetch(struct world *w, struct attempt *a, struct endpoint from, double bytes, unsigned direction)
+static double input_bytes(const struct world *w, const struct request *r, int from)
 {
-  if (same_end(from, end_of(a))) return;
-  a->bytes_up += bytes;
-  charge_egress(w, a, from, bytes);
-  send_leg(w, a, from, end_of(a), bytes, direction, TRANSFER_DATA);
+  const struct class_def *k = w->klass[r->klass].def;
+  return expr_value(from < 0 ? &k->input_bytes : &k->task[from].output_bytes, r->attribute);
+}
+
+static struct endpoint input_end(const struct world *w, struct request *r, int from)
+{
+  return from < 0 ? origin_of(r) : request_outputs(w, r)[from];
+}
+
+/* Call for each input that lies elsewhere: from -1 = the device, else the task that made it. */
+typedef void input_fn(struct world *, struct attempt *, int from, void *context);
+
+static void each_input(struct world *w, struct attempt *a, input_fn *fn, void *context)
+{
+  uint32_t after = task_at(w, a)->after;
+  if (after == 0 && !same_end(origin_of(a->request), end_of(a))) fn(w, a, NONE, context);
+  for (uint32_t left = after; left; left &= left - 1) {
+    int from = __builtin_ctz(left);
+    if (!same_end(input_end(w, a->request, from), end_of(a))) fn(w, a, from, context);
+  }
+}
+
+static void fetch(struct world *w, struct attempt *a, int from, void *context)
+{
+  struct endpoint at = input_end(w, a->request, from);
+  double bytes = input_bytes(w, a->request, from);
+  (void)context;
+  charge_egress(w, a, at, bytes);
+  send_leg(w, a, at, end_of(a), bytes, from < 0 ? WAY_UP + MAX_TASKS : WAY_UP + (unsigned)from, TRANSFER_DATA);
 }
 
 static void flow_uplink(struct world *w, struct attempt *a)
 {
-  struct request *r = a->request;
-  const struct task_def *t = task_at(w, a);
   a->stage = STAGE_UPLINK;
+  a->fetched = true;
   a->pending = 1;
-  if (t->after == 0 && !same_end(origin_of(r), end_of(a)))
-    fetch(w, a, origin_of(r), expr_value(&w->klass[r->klass].def->input_bytes, r->attribute), WAY_UP + MAX_TASKS);
-  for (uint32_t left = t->after; left; left &= left - 1) {
-    int from = __builtin_ctz(left);
-    struct endpoint at = request_outputs(w, r)[from];
-    if (!same_end(at, end_of(a))) fetch(w, a, at, expr_value(&task_of(w, r, from)->output_bytes, r->attribute), WAY_UP + from);
-  }
+  each_input(w, a, fetch, NULL);
   legs_done(w, a);
+}
+
+static void add_bytes(struct world *w, struct attempt *a, int from, void *sum)
+{
+  *(double *)sum += input_bytes(w, a->request, from);
 }
 
 /* ---- queue and serve: the station's part, or the API's --------------------------------------------------------------- */
@@ -247,7 +294,8 @@ static void flow_uplink(struct world *w, struct attempt *a)
 static void flow_enter(struct world *w, struct attempt *a)
 {
   const struct place *p = &w->place[a->place];
-  a->entered = sim_now(w->sim);
+  a->entered = true;
+  a->job.entered = sim_now(w->sim);
   struct demand d = demand_draw(w, a->request, a->task, a->variant, a->ordinal, end_of(a));
   if (p->def->kind == PLACE_API) {
     a->stage = STAGE_API;
@@ -305,7 +353,7 @@ static bool input_still_flows(const struct world *w, const struct attempt *a)
 static void flow_served(struct world *w, struct attempt *a)
 {
   struct place *p = &w->place[a->place];
-  p->served_s += s_from_ns(sim_now(w->sim) - a->entered - a->job.wait_ns);
+  p->served_s += s_from_ns(sim_now(w->sim) - a->job.entered - a->job.wait_ns);
   p->served++;
   a->served = sim_now(w->sim);
   a->stage = STAGE_HELD;
@@ -340,7 +388,7 @@ static void flow_downlink(struct world *w, struct attempt *a)
     return;
   }
   double bytes = expr_value(&t->output_bytes, r->attribute);
-  a->bytes_down += bytes;
+  a->returned = true;
   charge_egress(w, a, end_of(a), bytes);
   if (t->stream) {
     flow_tail(w, a);
@@ -355,7 +403,7 @@ static void flow_downlink(struct world *w, struct attempt *a)
 static void on_tail(struct sim *s, void *attempt)
 {
   struct attempt *a = attempt;
-  a->event = (event_id){ 0 };
+  a->wait.event = (event_id){ 0 };
   flow_delivered(world_of(s), a);
 }
 
@@ -368,7 +416,7 @@ static void flow_tail(struct world *w, struct attempt *a)
   ledger_flow(w, a, at);
   a->stage = STAGE_TAIL;
   if (at == sim_now(w->sim)) flow_delivered(w, a);
-  else a->event = sim_at(w->sim, at, PRIORITY_NORMAL, on_tail, a);
+  else a->wait.event = sim_at(w->sim, at, PRIORITY_NORMAL, on_tail, a);
 }
 
 static void flow_delivered(struct world *w, struct attempt *a)
@@ -381,17 +429,32 @@ static void flow_delivered(struct world *w, struct attempt *a)
 
 /* ---- end ------------------------------------------------------------------------------------------------------------ */
 
-static void attempt_stop(struct world *w, struct attempt *a)
+static void stop_legs(struct world *w, struct attempt *a)
 {
-  for (struct leg *leg = a->legs, *next; leg; leg = next) {
+  for (struct leg *leg = a->wait.legs, *next; leg; leg = next) {
     next = leg->next;
     network_cancel(w->network, leg->transfer);
     pool_give(w->legs, leg);
   }
-  a->legs = NULL;
-  if (a->event.bits) sim_cancel(w->sim, a->event);
-  if (a->stage == STAGE_STATION) station_leave(station_nth(w->place[a->place].stations, a->member), w->sim, &a->job);
-  if (a->stage == STAGE_API && a->served < 0) api_leave(w, a);
+  a->wait.legs = NULL;
+}
+
+static void attempt_stop(struct world *w, struct attempt *a)
+{
+  switch ((enum stage)a->stage) {
+  case STAGE_ASK_TRIP: case STAGE_ANSWER_TRIP: case STAGE_UPLINK: case STAGE_DOWNLINK:
+    if (many_legs(w, a)) stop_legs(w, a);
+    else if (a->wait.transfer) network_cancel(w->network, a->wait.transfer);
+    break;
+  case STAGE_STATION:
+    station_leave(station_nth(w->place[a->place].stations, a->member), w->sim, &a->job);
+    break;
+  case STAGE_API: api_leave(w, a);        /* fall through */
+  case STAGE_ASK: case STAGE_TAIL:
+    if (a->wait.event.bits) sim_cancel(w->sim, a->wait.event);
+    break;
+  case STAGE_HELD: break;
+  }
 }
 
 static void attempt_end(struct world *w, struct attempt *a, enum status status)
@@ -415,7 +478,7 @@ void attempt_cancel(struct world *w, struct attempt *a, enum status status)
 /* Phases follow one another without a gap; what was not reached has no length. */
 static void write_phases(const struct attempt *a, sim_time now, struct attempt_record *record)
 {
-  sim_time decided = a->decided < 0 ? now : a->decided, entered = a->entered < 0 ? now : a->entered;
+  sim_time decided = a->decided < 0 ? now : a->decided, entered = a->entered ? a->job.entered : now;
   sim_time served = a->served < 0 ? now : a->served, inside = served - entered;
   sim_time queue = a->job.wait_ns < inside ? a->job.wait_ns : inside;
   record->started_ns = a->started;
@@ -442,8 +505,12 @@ static void write_identity(const struct world *w, const struct attempt *a, enum 
   record->measured = a->request->measured;
   record->fallback = a->fallback;
   record->first_output_ns = a->first_output;
-  record->bytes_up = a->bytes_up;
-  record->bytes_down = a->bytes_down;
+}
+
+static void write_bytes(struct world *w, struct attempt *a, struct attempt_record *record)
+{
+  if (a->fetched) each_input(w, a, add_bytes, &record->bytes_up);
+  if (a->returned) record->bytes_down = expr_value(&task_at(w, a)->output_bytes, a->request->attribute);
 }
 
 static void unlink_attempt(struct request *r, struct attempt *a)
@@ -460,6 +527,7 @@ static void attempt_settle(struct world *w, struct attempt *a, enum status statu
   disarm_timer(w, a);
   write_phases(a, sim_now(w->sim), &record);
   write_identity(w, a, status, &record);
+  write_bytes(w, a, &record);
   ledger_attempt(w, a, &record);
   r->device_j += record.energy_device_j;
   r->direct_j += record.energy_device_j + record.energy_network_j + record.energy_server_j;

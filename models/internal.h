@@ -29,7 +29,6 @@ struct request {
   sim_time arrived, first_token, server_first;          /* -1: none yet */
   double quality, device_j, direct_j, usd;
   struct attempt *attempts;                             /* those that live */
-  uint32_t live_index;
   uint32_t device, tokens;
   uint32_t begun, done, flowing;
   uint16_t klass, origin;
@@ -51,16 +50,18 @@ struct attempt {
   struct request *request;
   struct attempt *next;                                 /* of the same request */
   struct decision *decision;                            /* that led here, or NULL */
-  struct leg *legs;                                     /* transfers under way */
-  event_id event, timer;                                /* what it waits for; its timeout */
-  sim_time started, decided, entered, served, first_output;     /* -1: not yet */
-  double bytes_up, bytes_down, radio_j, network_j, usd;
+  union { event_id event; struct transfer *transfer; struct leg *legs; } wait;  /* by stage: an event, a transfer, several */
+  event_id timer;                                       /* its timeout */
+  sim_time started, decided, served, first_output;      /* -1: not yet; job.entered is when it came to its place */
+  double radio_j, network_j, usd;
   uint32_t member;
   uint16_t place, ordinal;                              /* ordinal: nth attempt of this task, from 0 */
   uint8_t task, variant, fallback, stage;               /* variant: in the task's list */
-  uint8_t pending;                                      /* legs under way, and one while they are being started */
+  uint8_t pending;                                      /* transfers under way, and one while they are being started */
+  bool entered : 1, fetched : 1, returned : 1;          /* came to its place; inputs were sent for; output was sent */
 };
 
+/* One of several inputs on their way. A single one needs none. */
 struct leg { struct attempt *attempt; struct leg *next; struct transfer *transfer; };
 
 /* One pending decision, from the choice until its task's end (its fallbacks included). */
@@ -141,7 +142,6 @@ struct world {
   struct place *place;
   struct klass *klass;
   struct pool *attempts, *legs, *decisions;
-  struct request **live; uint32_t n_live, live_capacity;
   struct station_events events;
 
   uint64_t next_id, n_decisions;

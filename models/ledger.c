@@ -43,7 +43,7 @@ static double use_usd(const struct world *w, const struct place *p, const struct
 {
   const struct tariff_def *f = &p->def->tariff;
   const struct work_def *work = &task_of(w, a->request, a->task)->work[a->variant];
-  if (a->entered < 0 || status == STATUS_BLOCKED || status == STATUS_REJECTED) return 0;
+  if (!a->entered || status == STATUS_BLOCKED || status == STATUS_REJECTED) return 0;
   double usd = f->usd_per_request;
   if (work->kind != WORK_TOKENS) return usd;
   if (f->usd_per_tok_in > 0) usd += f->usd_per_tok_in * expr_value(&work->tok_in, a->request->attribute);
@@ -56,7 +56,7 @@ void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_rec
 {
   struct place *p = &w->place[a->place];
   int kind = kind_of(p, a->member);
-  double slot_s = a->entered >= 0 ? a->job.slot_s : 0;
+  double slot_s = a->entered ? a->job.slot_s : 0;
   double usd = use_usd(w, p, a, record->status, record->ended_ns), compute_j = p->dynamic_w[kind] * slot_s;
   p->direct_slot_s[kind] += slot_s;
   p->use_usd += usd;

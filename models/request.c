@@ -35,24 +35,6 @@ static uint64_t draw_device(const struct world *w, const struct klass *k, uint64
   return rng_below(&rng, k->n_devices);
 }
 
-static void live_add(struct world *w, struct request *r)
-{
-  if (w->n_live == w->live_capacity) {
-    w->live_capacity = w->live_capacity ? w->live_capacity + w->live_capacity / 2 : 64;
-    w->live = realloc(w->live, w->live_capacity * sizeof *w->live);
-    if (!w->live) check_out_of_memory(w->live_capacity * sizeof *w->live);
-  }
-  r->live_index = w->n_live;
-  w->live[w->n_live++] = r;
-}
-
-static void live_remove(struct world *w, struct request *r)
-{
-  struct request *last = w->live[--w->n_live];
-  w->live[r->live_index] = last;
-  last->live_index = r->live_index;
-}
-
 static bool in_cohort(const struct world *w, sim_time now)
 {
   uint64_t most = w->def->horizon.max_requests;
@@ -72,7 +54,6 @@ static struct request *request_new(struct world *w, struct klass *k, uint64_t id
   w->cohort_open += r->measured;
   w->all_in++;
   level_set(&w->in_system, r->arrived, w->in_system.value + 1);
-  live_add(w, r);
   return r;
 }
 
@@ -351,7 +332,6 @@ static void request_settle(struct world *w, struct request *r, enum status statu
   count(w, r, status);
   if (w->setup.sink.request) w->setup.sink.request(w->setup.sink.context, &record, r->attribute, k->def->n_attributes);
   if (k->estimates && succeeded(status)) estimators_learn(k, r);
-  live_remove(w, r);
   if (status != STATUS_CENSORED) {
     user_returns(w, k, r);
     if (r->measured || w->sources_dry) world_check_end(w);
@@ -367,7 +347,18 @@ static int by_id(const void *a, const void *b)
 
 void requests_censor(struct world *w)
 {
-  qsort(w->live, w->n_live, sizeof *w->live, by_id);
-  for (uint32_t i = 0; i < w->n_live; i++) w->live[i]->live_index = i;
-  while (w->n_live) request_settle(w, w->live[w->n_live - 1], STATUS_CENSORED);
+  size_t n = (size_t)w->in_system.value, found = 0;
+  struct request **left = calloc(n ? n : 1, sizeof *left);
+  if (!left) check_out_of_memory(n * sizeof *left);
+  for (int k = 0; k < w->def->n_classes; k++) {
+    size_t cursor = 0;
+    for (struct request *r; (r = pool_each(w->klass[k].requests, &cursor)) != NULL;) {
+      sim_assert(found < n);
+      left[found++] = r;
+    }
+  }
+  sim_assert(found == n);
+  qsort(left, n, sizeof *left, by_id);
+  for (size_t i = 0; i < n; i++) request_settle(w, left[i], STATUS_CENSORED);
+  free(left);
 }

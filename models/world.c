@@ -285,7 +285,6 @@ void world_free(struct world *w)
   if (w->decisions) pool_free(w->decisions);
   sim_free(w->sim);
   arena_free(w->arena);
-  free(w->live);
   free(w);
 }
 
@@ -386,7 +385,7 @@ void world_at_end(struct world *w)
 
 void world_check_end(struct world *w)
 {
-  if (w->window_to == SIM_NEVER && w->sources_dry && w->n_live == 0) world_close_window(w);
+  if (w->window_to == SIM_NEVER && w->sources_dry && w->in_system.value == 0) world_close_window(w);
   if (w->window_closed && w->cohort_open == 0) sim_stop(w->sim);
 }
 
@@ -439,7 +438,7 @@ static void read_meters(struct world *w)
 static void check_conservation(struct world *w)
 {
   const struct run_summary *sum = &w->summary;
-  sim_assert(w->n_live == 0 && pool_live(w->attempts) == 0 && pool_live(w->legs) == 0);
+  sim_assert(w->in_system.value == 0 && pool_live(w->attempts) == 0 && pool_live(w->legs) == 0);
   sim_assert(!w->decisions || pool_live(w->decisions) == 0);
   sim_assert(w->all_in == w->all_completed + w->all_failed + w->all_censored);
   sim_assert(sum->requests == sum->completed + sum->failed + sum->censored);

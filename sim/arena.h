@@ -26,5 +26,7 @@ void pool_give(struct pool *, void *item);
 pool_id pool_handle(const struct pool *, const void *item);
 void *pool_find(const struct pool *, pool_id);
 size_t pool_live(const struct pool *);
+/* Visit the items that are taken: *cursor starts at 0; NULL at the end. Giving back the item just visited is fine. */
+void *pool_each(const struct pool *, size_t *cursor);
 
 #endif

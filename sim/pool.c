@@ -124,3 +124,13 @@ size_t pool_live(const struct pool *p)
 {
   return p->live;
 }
+
+void *pool_each(const struct pool *p, size_t *cursor)
+{
+  while (*cursor < p->n_slabs << SLAB_BITS) {
+    char *item = item_at(p, (uint32_t)(*cursor)++);
+    if (!(tag_of(p, item)->index & FREE_MARK))
+      return item;
+  }
+  return NULL;
+}
