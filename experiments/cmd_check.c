@@ -1,0 +1,71 @@
+/* cmd_check.c: `offsim check FILE [--resolved]`: every problem of a scenario, or the effective scenario as JSON. */
+#include "experiments/commands.h"
+#include "scenarios/scenario.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct arguments { const char *file; bool resolved; size_t n; struct override override[256]; };
+
+static bool parse_set(struct arguments *a, char *text, struct err *err)
+{
+  char *equals = strchr(text, '=');
+  if (!equals || a->n == sizeof a->override / sizeof *a->override)
+    return err_add(err, (struct where){.file = "--set"}, "expected PATH=VALUE, found '%.200s'", text);
+  *equals = '\0';
+  a->override[a->n++] = (struct override){text, equals + 1};
+  return true;
+}
+
+static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
+{
+  for (int i = 1; i < argc; i++) {
+    if (!strcmp(argv[i], "--resolved"))
+      a->resolved = true;
+    else if (!strcmp(argv[i], "--set") && i + 1 < argc)
+      (void)!parse_set(a, argv[++i], err);
+    else if (argv[i][0] == '-' && argv[i][1])
+      err_add(err, (struct where){0}, "check: unknown option '%s'; options: --resolved, --set PATH=VALUE", argv[i]);
+    else if (a->file)
+      err_add(err, (struct where){0}, "check: one file, not '%s' as well", argv[i]);
+    else
+      a->file = argv[i];
+  }
+  if (!a->file && !err_any(err))
+    err_add(err, (struct where){0}, "check: which file? offsim check FILE [--resolved] [--set PATH=VALUE]");
+  return !err_any(err);
+}
+
+static void print_summary(const struct scenario *s)
+{
+  int estimates = 0;
+  for (int i = 0; i < s->n_sources; i++)
+    estimates += !strcmp(s->source[i].grade, "E");
+  printf("%s: ok: %d places, %d links, %d classes, %d policies, %llu replications\n", s->path, s->world.n_places, s->world.n_links,
+         s->world.n_classes, s->n_policies, (unsigned long long)s->replications);
+  if (estimates)
+    printf("%d of %d numbers from presets are engineering estimates (grade E)\n", estimates, s->n_sources);
+}
+
+int cmd_check(int argc, char **argv)
+{
+  struct arguments a = {0};
+  struct err err;
+  struct scenario *s = NULL;
+  err_init(&err);
+  if (parse(&a, argc, argv, &err) && (s = scenario_load(a.file, a.override, a.n, &err))) {
+    if (a.resolved) {
+      char *text = json_write(s->resolved, true);
+      printf("%s\n", text);
+      free(text);
+    } else {
+      print_summary(s);
+    }
+  }
+  err_print(&err, stderr, isatty(2) && !getenv("NO_COLOR"));
+  int code = err_any(&err) ? (int)err.code : EXIT_OK;
+  scenario_free(s);
+  err_release(&err);
+  return code;
+}

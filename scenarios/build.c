@@ -1,0 +1,198 @@
+/* build.c: the whole: who decides, how long, how often, what is kept. */
+#include "scenarios/build.h"
+
+#include "models/policy_host.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct horizon_def build_horizon(struct build *b)
+{
+  const struct node *node = node_get(b->root, "horizon"), *warmup = node_get(node, "warmup");
+  struct horizon_def h = horizon_def_default();
+  h.kind = (enum horizon_kind)get_choice(node, "horizon", "kind");
+  h.duration_s = get_number(node, "horizon", "duration");
+  h.drain_max_s = get_number(node, "horizon", "drain_max");
+  h.warmup_auto = !warmup || node_text_is(warmup, "auto");
+  h.warmup_s = h.warmup_auto ? 0 : get_number(node, "horizon", "warmup");
+  h.max_requests = get_count(node, "horizon", "max_requests");
+  if (node && isnan(h.duration_s) && !h.max_requests)
+    err_add(b->err, node->at, "horizon needs 'duration' or 'max_requests'");
+  if (isnan(h.duration_s))
+    h.duration_s = 1e8;                                  /* until max_requests; the clock ends at 292 years */
+  if (warmup && h.kind == HORIZON_TERMINATING)
+    err_add(b->err, warmup->key_at, "'warmup' belongs to 'kind: steady'; a terminating run counts from its start");
+  return h;
+}
+
+static struct objective_def build_objective(const struct build *b)
+{
+  const struct node *node = node_get(b->root, "objective");
+  return (struct objective_def){get_number(node, "objective", "latency"), get_number(node, "objective", "money"),
+    get_number(node, "objective", "energy"), get_number(node, "objective", "quality"), get_number(node, "objective", "failure")};
+}
+
+static struct telemetry_def build_telemetry(const struct build *b)
+{
+  const struct node *node = node_get(b->root, "telemetry");
+  struct telemetry_def t = telemetry_def_default();
+  t.ideal = node_text_is(node, "ideal");
+  t.refresh_s = get_number(node, "telemetry", "refresh");
+  t.delay_s = get_number(node, "telemetry", "delay");
+  t.noise = get_number(node, "telemetry", "noise");
+  t.bytes_per_report = get_number(node, "telemetry", "bytes");
+  return t;
+}
+
+/* ---- policies ------------------------------------------------------------------------------------------------------------- */
+
+static struct policy_parameter parameter(const struct node *node)
+{
+  char why[UNITS_WHY];
+  struct policy_parameter p = {.name = node->key, .at = node->at};
+  if (node->quoted || !number_parse(node->text, Q_ANY, &p.value, why))
+    p.text = node->text;
+  return p;
+}
+
+static void build_parameters(struct build *b, struct policy_def *p, const struct node *node)
+{
+  struct policy_parameter *all = arena_array(b->arena, struct policy_parameter, node->n + 1);
+  for (size_t i = 0; i < node->n; i++) {
+    const struct node *child = node->child[i];
+    if (key_find("policy", child->key))
+      continue;
+    if (node_is(child, NODE_TEXT))
+      all[p->n_parameters++] = parameter(child);
+    else
+      err_add(b->err, child->at, "the parameter '%s' is a number or a word", child->key);
+  }
+  p->parameter = all;
+}
+
+static void find_policy(struct build *b, struct policy_def *p, const struct node *name)
+{
+  const char *const *names, *tried;
+  struct hash hash;
+  if (!strchr(p->policy, '/')) {
+    size_t n = policy_builtin_names(&names);
+    (void)build_find(b, name, "policy", names, (int)n);
+    return;
+  }
+  p->resolved_path = scenario_find_file(b->arena, b->folder_of, p->policy, &tried);
+  if (!p->resolved_path)
+    err_add(b->err, name->at, "the policy '%.200s' was not found; looked for %s", p->policy, tried);
+  else if (!hash_file(p->resolved_path, &hash))
+    err_system(b->err, "cannot read %s", p->resolved_path);
+  else
+    note_file(b->scenario, p->policy, p->resolved_path, "plug-in", hash);
+}
+
+static void build_policy(struct build *b, struct policy_def *p, const struct node *node)
+{
+  const struct node *name = node_is(node, NODE_TEXT) ? node : node_get(node, "policy"), *at = node_get(node, "at");
+  const char *places[MAX_PLACES];
+  *p = (struct policy_def){.at = node->at, .at_place = NONE, .decision_s = get_number(node, "policy", "decision_time"),
+                           .scope = (enum scope)get_choice(node, "policy", "scope"), .policy = "?", .name = "?"};
+  if (!node_is(name, NODE_TEXT))
+    return;
+  p->policy = name->text;
+  p->at = name->at;
+  const char *file = strrchr(p->policy, '/') ? strrchr(p->policy, '/') + 1 : p->policy;
+  p->name = get_text(node, "policy", "name") ? get_text(node, "policy", "name") : arena_printf(b->arena, "%.*s", (int)strcspn(file, "."), file);
+  for (int i = 0; i < b->world->n_places; i++)
+    places[i] = b->world->place[i].name;
+  if (at)
+    p->at_place = build_find(b, at, "place", places, b->world->n_places);
+  if (node_is(node, NODE_MAP))
+    build_parameters(b, p, node);
+  find_policy(b, p, name);
+}
+
+static void check_names(struct build *b, const struct policy_def *policy, const struct node *list)
+{
+  for (int i = 0; i < b->scenario->n_policies; i++)
+    for (int k = 0; k < i; k++)
+      if (!strcmp(policy[i].name, policy[k].name) && strcmp(policy[i].name, "?")) {
+        err_add(b->err, list->child[i]->at, "two policies are called '%s'; give one a 'name'", policy[i].name);
+        break;
+      }
+}
+
+static void build_policies(struct build *b)
+{
+  const struct node *list = node_get(b->root, "policies");
+  const struct node *const *entry;
+  struct scenario *s = b->scenario;
+  size_t n = elements(list, &entry, b->arena);
+  struct policy_def *policy = arena_array(b->arena, struct policy_def, n + 1);
+  const json **effective = arena_array(b->arena, const json *, n + 1);
+  for (size_t i = 0; i < n; i++) {
+    build_policy(b, &policy[i], entry[i]);
+    effective[i] = resolve_node(entry[i], "policy");
+  }
+  s->policy = policy;
+  s->policy_json = effective;
+  s->n_policies = (int)n;
+  if (node_is(list, NODE_LIST))
+    check_names(b, policy, list);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------------------------------------- */
+
+static void build_replications(struct build *b)
+{
+  const struct node *node = node_get(b->root, "replications"), *until = node_get(node, "until");
+  struct scenario *s = b->scenario;
+  s->replications = node_is(node, NODE_MAP) ? get_count(node, "replications", "max") : get_count(b->root, "scenario", "replications");
+  if (!until)
+    return;
+  s->until.metric = get_text(until, "until", "metric") ? get_text(until, "until", "metric") : s->primary;
+  s->until.half_width = get_number(until, "until", "half_width");
+  s->until.max = get_count(node, "replications", "max");
+}
+
+static void build_output(struct build *b)
+{
+  static const enum trace_level level[] = {TRACE_NONE, TRACE_FULL, TRACE_LINKS};
+  const struct node *output = node_get(b->root, "output");
+  int chosen = get_choice(output, "output", "trace");
+  b->scenario->trace_level_given = chosen >= 0;
+  b->scenario->trace_level = chosen >= 0 ? level[chosen] : TRACE_FULL;
+  b->world->record_transfers = b->scenario->trace_level == TRACE_LINKS;
+  b->world->sample_s = get_number(output, "output", "timeseries");
+}
+
+/* "city.yaml" in any folder gives "city". */
+static const char *name_of_file(struct build *b)
+{
+  const char *slash = strrchr(b->folder_of, '/'), *file = slash ? slash + 1 : b->folder_of;
+  size_t n = strlen(file);
+  if (n > 5 && !strcmp(file + n - 5, ".yaml"))
+    n -= 5;
+  const char *name = arena_printf(b->arena, "%.*s", (int)n, file);
+  return id_valid(name) ? name : "scenario";
+}
+
+void build_scenario(struct build *b)
+{
+  struct scenario *s = b->scenario;
+  b->world = &s->world;
+  s->name = get_text(b->root, "scenario", "name") ? get_text(b->root, "scenario", "name") : name_of_file(b);
+  s->seed = get_count(b->root, "scenario", "seed");
+  s->primary = get_text(b->root, "scenario", "primary");
+  s->margin = get_number(b->root, "scenario", "margin");
+  build_replications(b);
+  s->world.horizon = build_horizon(b);
+  s->world.objective = build_objective(b);
+  s->world.telemetry = build_telemetry(b);
+  build_hardware(b);
+  build_places(b);
+  build_links(b);
+  build_classes(b);
+  build_policies(b);
+  build_output(b);
+  const char **zone = arena_array(b->arena, const char *, s->world.n_zones + 1);
+  memcpy(zone, b->zone, (size_t)s->world.n_zones * sizeof *zone);
+  s->world.zone = zone;
+}

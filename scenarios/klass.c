@@ -1,0 +1,447 @@
+/* klass.c: classes and their pipelines: tasks, work, plans, fallbacks. */
+#include "scenarios/build.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- work --------------------------------------------------------------------------------------------------------------- */
+
+static void work_kernel(struct build *b, struct work_def *w, const struct node *node, const struct node *kernel)
+{
+  const struct preset *p = preset_read(b->arena, "kernel", kernel->text, kernel->at, b->scenario, b->err);
+  if (!p)
+    return;
+  struct node *parameters = node_new(b->arena, NODE_MAP, node->at);
+  const struct node *defaults = node_get(p->value, "parameters");
+  const char *names[64];
+  size_t n = 0;
+  for (size_t i = 0; node_is(defaults, NODE_MAP) && i < defaults->n && n < 64; i++) {
+    node_put(b->arena, parameters, defaults->child[i]->key, defaults->child[i]);
+    names[n++] = defaults->child[i]->key;
+  }
+  for (size_t i = 0; i < node->n; i++) {
+    const struct node *child = node->child[i];
+    if (!strcmp(child->key, "kernel") || !strcmp(child->key, "noise"))
+      continue;
+    struct node key = {.kind = NODE_TEXT, .at = child->key_at, .text = child->key};
+    if (key_find("work", child->key))
+      err_add(b->err, child->key_at, "'%s' does not go with 'kernel'", child->key);
+    else if (build_find(b, &key, "kernel parameter", names, (int)n) != NONE)
+      node_put(b->arena, parameters, child->key, (struct node *)child);
+  }
+  w->kind = WORK_ROOFLINE;
+  w->flop = build_expr(b, node_get(p->value, "flop"), Q_FLOP, parameters);
+  w->bytes = build_expr(b, node_get(p->value, "bytes"), Q_BYTES, parameters);
+}
+
+static void unknown_work_keys(struct build *b, const struct node *node)
+{
+  const char *names[16];
+  size_t n = key_names("work", names, 16);
+  for (size_t i = 0; i < node->n; i++)
+    if (!key_find("work", node->child[i]->key)) {
+      struct node key = {.kind = NODE_TEXT, .at = node->child[i]->key_at, .text = node->child[i]->key};
+      (void)build_find(b, &key, "key of 'work'", names, (int)n);
+    }
+}
+
+static void work_tokens(struct build *b, struct work_def *w, const struct node *tokens, struct where at)
+{
+  const struct node *in = node_get(tokens, "input"), *out = node_get(tokens, "output");
+  w->kind = WORK_TOKENS;
+  w->tok_in = in ? build_expr(b, in, Q_PURE, NULL) : build_expr_text(b, key_find("work_tokens", "input")->otherwise, at, Q_PURE, NULL);
+  w->tok_out = out ? build_expr(b, out, Q_PURE, NULL) : build_expr_text(b, key_find("work_tokens", "output")->otherwise, at, Q_PURE, NULL);
+}
+
+/* One of time, kernel, tokens, or flop with bytes. */
+static void one_kind_of_work(struct build *b, const struct node *node)
+{
+  static const char *const kinds[] = {"time", "kernel", "tokens", "flop"};
+  const char *first = NULL;
+  for (size_t i = 0; i < 4; i++) {
+    const struct node *kind = node_get(node, kinds[i]);
+    if (kind && first)
+      err_add(b->err, kind->key_at, "'work' has both '%s' and '%s'; one is allowed", first, kinds[i]);
+    if (kind)
+      first = kinds[i];
+  }
+  if (!first && !node_get(node, "bytes"))
+    err_add(b->err, node->at, "'work' needs one of: time, flop and bytes, tokens, kernel");
+}
+
+static struct work_def build_work(struct build *b, const struct node *node)
+{
+  struct work_def w = {0};
+  const struct node *kernel = node_get(node, "kernel"), *tokens = node_get(node, "tokens");
+  if (!node_is(node, NODE_MAP))
+    return w;
+  one_kind_of_work(b, node);
+  w.noise_sigma = get_number(node, "work", "noise");
+  if (node_is(kernel, NODE_TEXT)) {
+    work_kernel(b, &w, node, kernel);
+    return w;
+  }
+  unknown_work_keys(b, node);
+  if (node_get(node, "time")) {
+    w.kind = WORK_TIME;
+    w.time_s = build_dist(b, node_get(node, "time"), Q_TIME, 1);
+  } else if (tokens) {
+    work_tokens(b, &w, tokens, tokens->at);
+  } else {
+    w.kind = WORK_ROOFLINE;
+    w.flop = build_expr(b, node_get(node, "flop"), Q_FLOP, NULL);
+    w.bytes = build_expr(b, node_get(node, "bytes"), Q_BYTES, NULL);
+  }
+  return w;
+}
+
+static int world_variant(const struct build *b, const char *name)
+{
+  for (int i = 0; name && i < b->world->n_variants; i++)
+    if (!strcmp(b->world->variant[i].name, name))
+      return i;
+  return NONE;
+}
+
+static void build_variants_of(struct build *b, struct task_def *t, const struct node *node)
+{
+  const struct node *const *variant;
+  size_t n = elements(node_get(node, "variants"), &variant, b->arena), kept = 0;
+  int *index = arena_array(b->arena, int, n + 1);
+  struct work_def *work = arena_array(b->arena, struct work_def, n + 1);
+  const struct node *shared = node_get(node, "work");
+  for (size_t i = 0; i < n; i++) {
+    int v = world_variant(b, node_name(variant[i]));
+    const struct node *own = node_get(variant[i], "work");
+    if (v == NONE)
+      continue;
+    index[kept] = v;
+    if (own || shared)
+      work[kept] = build_work(b, own ? own : shared);
+    else
+      work_tokens(b, &work[kept], NULL, node_get(node, "variants")->at);
+    kept++;
+  }
+  if (!n && !shared)
+    err_add(b->err, node->at, "the task '%s' needs 'work', or 'variants' that read and write tokens", t->name);
+  if (!n && shared)
+    work[0] = build_work(b, shared);
+  if (!n && shared && work[0].kind == WORK_TOKENS)
+    err_add(b->err, shared->at, "work in tokens needs 'variants': which model reads and writes them");
+  t->n_variants = (int)kept;
+  t->variant = index;
+  t->work = work;
+}
+
+/* ---- plans ---------------------------------------------------------------------------------------------------------------- */
+
+/* "metro", "metro[*]", "metro[3]", origin, nearest. */
+struct word { enum place_word word; int place; uint64_t first, last; };
+
+static bool parse_word(struct build *b, const struct node *node, struct word *out)
+{
+  const char *names[MAX_PLACES + 2];
+  struct node name = *node;
+  char *bracket, *text = arena_strdup(b->arena, node->text);
+  *out = (struct word){.word = WORD_PLACE, .place = NONE};
+  if (!strcmp(text, "origin") || !strcmp(text, "nearest")) {
+    out->word = text[0] == 'o' ? WORD_ORIGIN : WORD_NEAREST;
+    return true;
+  }
+  if ((bracket = strchr(text, '[')))
+    *bracket = '\0';
+  for (int i = 0; i < b->world->n_places; i++)
+    names[i] = b->world->place[i].name;
+  names[b->world->n_places] = "origin";
+  names[b->world->n_places + 1] = "nearest";
+  name.text = text;
+  out->place = build_find(b, &name, "place", names, b->world->n_places + 2);
+  if (out->place == NONE || !bracket)
+    return out->place != NONE;
+  uint64_t count = b->world->place[out->place].count;
+  char *end = NULL;
+  unsigned long long member = strtoull(bracket + 1, &end, 10);
+  bool all = !strcmp(bracket + 1, "*]");
+  if (!all && (end == bracket + 1 || strcmp(end, "]") || member >= count))
+    return err_add(b->err, node->at, "'%.64s': the members of %s are %s[0] to %s[%llu], or %s[*] for all", node->text, text, text, text,
+                   (unsigned long long)count - 1, text);
+  if (all && count > MAX_PLANS)
+    return err_add(b->err, node->at, "'%.64s' makes %llu actions; at most %d are possible", node->text, (unsigned long long)count, MAX_PLANS);
+  out->word = WORD_MEMBER;
+  out->first = all ? 0 : member;
+  out->last = all ? count - 1 : member;
+  return true;
+}
+
+/* A place offers a variant when it lists it (or lists none) and some hardware of it can serve its tokens. */
+static bool place_offers(const struct build *b, int place, const struct task_def *t, int v)
+{
+  const struct place_def *p = &b->world->place[place];
+  const struct node *offered = node_get(node_get(b->root, "places")->child[place], "variants");
+  const struct node *const *name;
+  size_t n = elements(offered, &name, b->arena);
+  bool listed = !n;
+  for (size_t i = 0; i < n; i++)
+    listed |= node_text_is(name[i], b->world->variant[t->variant[v]].name);
+  if (!listed || t->work[v].kind != WORK_TOKENS || p->kind == PLACE_API)
+    return listed;
+  for (int h = 0; h < p->n_hardware; h++)
+    if (b->world->hardware[p->hardware[h]].tokens[t->variant[v]].available)
+      return true;
+  return false;
+}
+
+static bool word_offers(const struct build *b, const struct class_def *c, const struct word *w, const struct task_def *t, int v)
+{
+  bool any = false;
+  if (t->n_variants == 0)
+    return true;
+  if (w->place != NONE)
+    return place_offers(b, w->place, t, v);
+  for (int i = 0; i < c->n_from && w->word == WORD_ORIGIN; i++)
+    any |= place_offers(b, c->from[i], t, v);
+  for (int i = 0; i < b->world->n_places && w->word == WORD_NEAREST; i++)
+    any |= b->world->place[i].tier == TIER_EDGE && place_offers(b, i, t, v);
+  return any;
+}
+
+static const char *plan_label(struct build *b, const struct node *node, const struct word *w, uint64_t member, const struct task_def *t, int v)
+{
+  const char *place = node->text;
+  if (w->word == WORD_MEMBER)
+    place = arena_printf(b->arena, "%s[%llu]", b->world->place[w->place].name, (unsigned long long)member);
+  return t->n_variants ? arena_printf(b->arena, "%s/%s", place, b->world->variant[t->variant[v]].name) : place;
+}
+
+struct plans { struct plan_def *plan; int n; };
+
+static void add_plans(struct build *b, const struct class_def *c, const struct task_def *t, const struct node *node, struct plans *plans)
+{
+  struct word w;
+  int before = plans->n;
+  if (!node_is(node, NODE_TEXT) || !parse_word(b, node, &w))
+    return;
+  for (uint64_t member = w.first; member <= w.last; member++)
+    for (int v = 0; v < (t->n_variants ? t->n_variants : 1); v++) {
+      if (!word_offers(b, c, &w, t, v))
+        continue;
+      if (plans->n == MAX_PLANS) {
+        err_add(b->err, node->at, "the task '%s' has more than %d actions", t->name, MAX_PLANS);
+        return;
+      }
+      plans->plan[plans->n++] = (struct plan_def){w.word, w.place, member, v, plan_label(b, node, &w, member, t, v)};
+    }
+  if (plans->n == before)
+    err_add(b->err, node->at, "'%.64s' can run no variant of the task '%s': no token cost for its hardware", node->text, t->name);
+}
+
+static void build_plans(struct build *b, const struct class_def *c, struct task_def *t, const struct node *node)
+{
+  const struct node *const *place;
+  size_t n = elements(node_get(node, "places"), &place, b->arena);
+  struct plans plans = {arena_array(b->arena, struct plan_def, MAX_PLANS), 0};
+  for (size_t i = 0; i < n; i++)
+    add_plans(b, c, t, place[i], &plans);
+  t->plan = plans.plan;
+  t->n_plans = plans.n;
+}
+
+static void build_fallbacks(struct build *b, const struct class_def *c, struct task_def *t, const struct node *list)
+{
+  size_t n = node_is(list, NODE_LIST) ? list->n : 0;
+  struct fallback_def *fallback = arena_array(b->arena, struct fallback_def, n + 1);
+  const char *variants[NO_VARIANT];
+  for (int v = 0; v < t->n_variants; v++)
+    variants[v] = b->world->variant[t->variant[v]].name;
+  for (size_t i = 0; i < n; i++) {
+    const struct node *node = list->child[i], *place = node_get(node, "place"), *variant = node_get(node, "variant");
+    struct word w = {0};
+    if (!place == !node_get(node, "answer")) {
+      err_add(b->err, node->at, "a fallback is {place, variant} or {answer, quality}");
+      continue;
+    }
+    if (!place) {
+      fallback[t->n_fallbacks++] = (struct fallback_def){.answers = true, .answer = get_text(node, "fallback", "answer"),
+                                                         .quality = get_number(node, "fallback", "quality")};
+      if (i + 1 < n)
+        err_add(b->err, list->child[i + 1]->at, "nothing can follow an answer");
+      continue;
+    }
+    int v = variant ? build_find(b, variant, "variant of this task", variants, t->n_variants) : 0;
+    if (!node_is(place, NODE_TEXT) || !parse_word(b, place, &w) || v == NONE)
+      continue;
+    if (!word_offers(b, c, &w, t, v))
+      err_add(b->err, place->at, "'%.64s' cannot run %s", place->text, t->n_variants ? variants[v] : t->name);
+    fallback[t->n_fallbacks++] = (struct fallback_def){.plan = {w.word, w.place, w.first, v, plan_label(b, place, &w, w.first, t, v)}};
+  }
+  t->fallback = fallback;
+}
+
+/* ---- tasks ------------------------------------------------------------------------------------------------------------------ */
+
+static double time_or_none(const struct node *map, const char *section, const char *name)
+{
+  double value = get_number(map, section, name);
+  return isnan(value) ? 0 : value;
+}
+
+static void build_task(struct build *b, const struct class_def *c, struct task_def *t, const struct node *node)
+{
+  const struct node *timeout = node_get(node, "timeout");
+  *t = task_def_default();
+  t->name = node_name(node) ? node_name(node) : "?";
+  build_variants_of(b, t, node);
+  build_plans(b, c, t, node);
+  t->output_bytes = build_expr(b, node_get(node, "output"), Q_BYTES, NULL);
+  t->stream = get_flag(node, "task", "stream");
+  t->successor_starts_on_first = get_choice(node, "task", "starts_on") == 1;
+  t->timeout_first_s = time_or_none(timeout, "timeout", "ttft");
+  t->timeout_s = time_or_none(timeout, "timeout", "e2e");
+  t->repeat_probability = get_number(node, "task", "repeat");
+  build_fallbacks(b, c, t, node_get(node, "fallback"));
+  if (t->successor_starts_on_first && !t->stream)
+    err_add(b->err, node_get(node, "starts_on")->at, "'starts_on: first' needs 'stream: true'");
+}
+
+/* Bits of the file's order. */
+static uint32_t after_bits(struct build *b, const struct node *pipeline, size_t i)
+{
+  const struct node *after = node_get(pipeline->child[i], "after");
+  const struct node *const *name;
+  const char *names[MAX_TASKS];
+  uint32_t bits = 0;
+  if (!after)
+    return i ? UINT32_C(1) << (i - 1) : 0;
+  for (size_t k = 0; k < pipeline->n && k < MAX_TASKS; k++)
+    names[k] = node_name(pipeline->child[k]) ? node_name(pipeline->child[k]) : "?";
+  size_t n = elements(after, &name, b->arena);
+  for (size_t k = 0; k < n; k++) {
+    int found = build_find(b, name[k], "task", names, (int)(pipeline->n < MAX_TASKS ? pipeline->n : MAX_TASKS));
+    if (found == (int)i)
+      err_add(b->err, name[k]->at, "a task cannot come after itself");
+    else if (found != NONE)
+      bits |= UINT32_C(1) << found;
+  }
+  return bits;
+}
+
+static uint32_t move_bits(uint32_t bits, const int *to, size_t n)
+{
+  uint32_t moved = 0;
+  for (size_t i = 0; i < n; i++)
+    if (bits >> i & 1)
+      moved |= UINT32_C(1) << to[i];
+  return moved;
+}
+
+/* Order in which each task comes after those it needs, as near to the file's as possible. */
+static bool topological(const uint32_t *after, size_t n, int *to)
+{
+  uint32_t done = 0;
+  for (size_t place = 0; place < n; place++) {
+    size_t i = 0;
+    while (i < n && (done >> i & 1 || after[i] & ~done))
+      i++;
+    if (i == n)
+      return false;
+    done |= UINT32_C(1) << i;
+    to[i] = (int)place;
+  }
+  return true;
+}
+
+static void link_tasks(struct build *b, struct class_def *c, struct task_def *task, const struct node *pipeline, size_t n)
+{
+  uint32_t after[MAX_TASKS];
+  int to[MAX_TASKS] = {0};
+  struct task_def *sorted = arena_array(b->arena, struct task_def, n + 1);
+  for (size_t i = 0; i < n; i++)
+    after[i] = after_bits(b, pipeline, i);
+  if (!topological(after, n, to)) {
+    err_add(b->err, pipeline->key_at, "the tasks of %s wait for each other in a circle", c->name);
+    return;
+  }
+  for (size_t i = 0; i < n; i++) {
+    sorted[to[i]] = task[i];
+    sorted[to[i]].after = move_bits(after[i], to, n);
+  }
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < n; k++)
+      if (sorted[k].after >> i & 1)
+        sorted[i].before |= UINT32_C(1) << k;
+  for (int i = 0; i < b->n_attributes; i++)
+    if (b->attribute[i].known == KNOWN_AFTER_TASK)
+      b->attribute[i].after_task = to[b->attribute[i].after_task];
+  c->task = sorted;
+}
+
+void build_tasks(struct build *b, struct class_def *c)
+{
+  const struct node *pipeline = node_get(b->klass, "pipeline");
+  size_t n = node_is(pipeline, NODE_LIST) ? pipeline->n : 0;
+  if (n > MAX_TASKS) {
+    err_add(b->err, pipeline->at, "a pipeline has at most %d tasks", MAX_TASKS);
+    n = MAX_TASKS;
+  }
+  struct task_def *task = arena_array(b->arena, struct task_def, n + 1);
+  for (size_t i = 0; i < n; i++)
+    build_task(b, c, &task[i], pipeline->child[i]);
+  c->task = task;
+  c->n_tasks = (int)n;
+  if (n)
+    link_tasks(b, c, task, pipeline, n);
+}
+
+/* ---- classes ------------------------------------------------------------------------------------------------------------------ */
+
+static void build_from(struct build *b, struct class_def *c, const struct node *from)
+{
+  const char *names[MAX_PLACES];
+  const struct node *const *name;
+  size_t n = elements(from, &name, b->arena);
+  int *place = arena_array(b->arena, int, n + 1);
+  for (int i = 0; i < b->world->n_places; i++)
+    names[i] = b->world->place[i].name;
+  for (size_t i = 0; i < n; i++) {
+    int found = build_find(b, name[i], "place", names, b->world->n_places);
+    if (found != NONE && b->world->place[found].tier != TIER_DEVICE)
+      err_add(b->err, name[i]->at, "'%s' is no place of tier device; requests come from devices", names[found]);
+    if (found != NONE)
+      place[c->n_from++] = found;
+  }
+  c->from = place;
+}
+
+static void build_class(struct build *b, struct class_def *c, const struct node *node)
+{
+  const struct node *slo = node_get(node, "slo");
+  *c = class_def_default();
+  c->name = node_name(node) ? node_name(node) : "?";
+  b->klass = node;
+  build_from(b, c, node_get(node, "from"));
+  build_arrivals(b, c);
+  build_attributes(b, c);
+  c->share = get_number(node, "class", "share");
+  c->slo_ttft_s = time_or_none(slo, "slo", "ttft");
+  c->slo_e2e_s = time_or_none(slo, "slo", "e2e");
+  c->zones = build_zones(b, node_get(node, "zones"), ~UINT64_C(0), false);
+  c->priority = (int)get_count(node, "class", "priority");
+  c->input_bytes = build_expr(b, node_get(node, "input"), Q_BYTES, NULL);
+  build_tasks(b, c);
+  struct attribute_def *own = arena_array(b->arena, struct attribute_def, b->n_attributes + 1);
+  memcpy(own, b->attribute, (size_t)b->n_attributes * sizeof *own);
+  c->attribute = own;
+  c->n_attributes = b->n_attributes;
+}
+
+void build_classes(struct build *b)
+{
+  const struct node *list = node_get(b->root, "classes");
+  size_t n = node_is(list, NODE_LIST) ? list->n : 0;
+  struct class_def *klass = arena_array(b->arena, struct class_def, n + 1);
+  for (size_t i = 0; i < n; i++)
+    build_class(b, &klass[i], list->child[i]);
+  b->world->klass = klass;
+  b->world->n_classes = (int)n;
+}

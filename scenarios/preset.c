@@ -1,0 +1,327 @@
+/* preset.c: includes, and presets: numbers that carry their source.
+ *
+ * A preset file is {kind, name, sources: {KEY: {source, year, grade}}, value: {...}}; the value is of the kind's section.
+ * A workload preset is flat, with one source for all (models/workload.h).
+ */
+#include "scenarios/build.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const preset_folders[][2] = {
+  {"hardware", "hardware"}, {"variant", "variants"}, {"tariff", "tariffs"},
+  {"link", "links"}, {"kernel", "kernels"}, {"workload", "workloads"},
+};
+enum { INCLUDE_DEPTH = 8, MAX_PRESETS = 512 };
+
+static const char *folder_of_kind(const char *kind)
+{
+  for (size_t i = 0; i < N_PRESET_KINDS; i++)
+    if (!strcmp(preset_folders[i][0], kind))
+      return preset_folders[i][1];
+  return kind;
+}
+
+/* ---- reading one ------------------------------------------------------------------------------------------------------ */
+
+static void mark(struct arena *a, struct node *node, const struct preset *preset, const char *key)
+{
+  node->preset = preset;
+  node->preset_key = key;
+  for (size_t i = 0; i < node->n; i++) {
+    const char *own = node->child[i]->key ? node->child[i]->key : node_name(node->child[i]);
+    mark(a, node->child[i], preset, own && node->kind == NODE_MAP ? arena_printf(a, "%s%s%s", key, *key ? "." : "", own) : key);
+  }
+}
+
+static void read_sources(struct arena *a, struct preset *p, const struct node *sources)
+{
+  struct preset_source *source = arena_array(a, struct preset_source, (sources ? sources->n : 0) + 1);
+  for (size_t i = 0; node_is(sources, NODE_MAP) && i < sources->n; i++) {
+    const struct node *from = sources->child[i];
+    source[p->n_sources++] = (struct preset_source){from->key, get_text(from, "source", "source"),
+      get_text(from, "source", "grade"), (int)get_count(from, "source", "year")};
+  }
+  p->source = source;
+}
+
+/* The workload's own keys say the source of everything. */
+static void read_flat(struct arena *a, struct preset *p, struct node *root)
+{
+  struct preset_source *all = arena_alloc(a, sizeof *all);
+  *all = (struct preset_source){"all", get_text(root, "workload", "source"), get_text(root, "workload", "grade"),
+                                (int)get_count(root, "workload", "year")};
+  p->source = all;
+  p->n_sources = 1;
+  p->value = root;
+}
+
+static const struct preset *preset_parse(struct arena *a, const char *kind, const char *name, const char *path, struct scenario *s, struct err *err)
+{
+  const char *text;
+  size_t n, errors = err->n_errors;
+  struct node *root = yaml_read(a, path, &text, &n, err);
+  if (!root)
+    return NULL;
+  struct preset *p = arena_alloc(a, sizeof *p);
+  bool flat = !strcmp(kind, "workload");
+  *p = (struct preset){.kind = kind, .name = arena_strdup(a, name), .path = path};
+  schema_check(root, flat ? "workload" : "preset", err);
+  p->doc = get_text(root, "preset", "doc");
+  p->value = node_get(root, "value");
+  if (flat)
+    read_flat(a, p, root);
+  else
+    read_sources(a, p, node_get(root, "sources"));
+  if (!flat && p->value)
+    schema_check_part(p->value, kind, err);
+  if (err->n_errors == errors && (!node_text_is(node_get(root, "kind"), kind) || !node_text_is(node_get(root, "name"), name)))
+    err_add(err, root->at, "the preset calls itself another kind or name than its file: %s %s", kind, name);
+  if (err->n_errors > errors)
+    return NULL;
+  mark(a, p->value, p, "");
+  note_file(s, arena_printf(a, "presets/%s/%s.yaml", folder_of_kind(kind), name), path, "preset", hash_bytes(text, n));
+  return p;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+size_t preset_names(struct arena *a, const char *kind, const char *const **names)
+{
+  const char **found = arena_array(a, const char *, MAX_PRESETS);
+  size_t n = 0;
+  DIR *folder = opendir(arena_printf(a, "%s/presets/%s", share_folder(a), folder_of_kind(kind)));
+  for (struct dirent *entry; folder && n < MAX_PRESETS && (entry = readdir(folder));) {
+    size_t length = strlen(entry->d_name);
+    if (length > 5 && !strcmp(entry->d_name + length - 5, ".yaml"))
+      found[n++] = arena_printf(a, "%.*s", (int)length - 5, entry->d_name);
+  }
+  if (folder)
+    closedir(folder);
+  qsort(found, n, sizeof *found, compare_texts);
+  *names = found;
+  return n;
+}
+
+const struct preset *preset_read(struct arena *a, const char *kind, const char *name, struct where at, struct scenario *s, struct err *err)
+{
+  if (!id_valid(name)) {
+    err_add(err, at, "'%.64s' is no name of a %s", name, kind);
+    return NULL;
+  }
+  const char *asked = arena_printf(a, "presets/%s/%s.yaml", folder_of_kind(kind), name);
+  const char *path = scenario_find_file(a, s ? s->path : NULL, asked, NULL);
+  if (path)
+    return preset_parse(a, kind, name, path, s, err);
+  const char *const *names;
+  size_t n = preset_names(a, kind, &names);
+  const char *near = nearest(name, names, n);
+  if (near)
+    err_add(err, at, "unknown %s '%s'; did you mean '%s'?", kind, name, near);
+  else
+    err_add(err, at, "unknown %s '%s'; `offsim presets` lists those that exist", kind, name);
+  return NULL;
+}
+
+const struct preset_source *preset_source(const struct preset *p, const char *key)
+{
+  const struct preset_source *best = NULL;
+  size_t longest = 0;
+  for (size_t i = 0; i < p->n_sources; i++) {
+    const char *own = p->source[i].key;
+    size_t n = strlen(own);
+    bool all = !strcmp(own, "all"), fits = !strncmp(own, key, n) && (!key[n] || key[n] == '.');
+    if ((fits && n >= longest) || (all && !best)) {
+      best = &p->source[i];
+      longest = all ? 0 : n;
+    }
+  }
+  return best;
+}
+
+/* In a kernel the numbers stand in formulas. */
+static bool is_number(const struct node *node)
+{
+  char why[UNITS_WHY];
+  double value;
+  if (!node_is(node, NODE_TEXT))
+    return false;
+  return number_parse(node->text, Q_ANY, &value, why) ||
+         (!strcmp(node->preset->kind, "kernel") && strpbrk(node->text, "0123456789"));
+}
+
+void preset_numbers(const struct node *node, number_fn *fn, void *context)
+{
+  if (node->preset && is_number(node))
+    fn(context, node->preset, node->preset_key, node);
+  for (size_t i = 0; i < node->n; i++)
+    preset_numbers(node->child[i], fn, context);
+}
+
+/* ---- includes --------------------------------------------------------------------------------------------------------- */
+
+static void remove_key(struct node *map, const char *key)
+{
+  for (size_t i = 0; i < map->n; i++)
+    if (!strcmp(map->child[i]->key, key)) {
+      memmove(&map->child[i], &map->child[i + 1], (map->n - i - 1) * sizeof *map->child);
+      map->n--;
+      return;
+    }
+}
+
+static bool include(struct arena *, struct node *root, const char *path, struct scenario *, int depth, struct err *);
+
+static bool include_one(struct arena *a, struct node *base, const struct node *file, const char *path, struct scenario *s, int depth, struct err *err)
+{
+  const char *tried, *text;
+  size_t n;
+  if (!node_is(file, NODE_TEXT))
+    return err_add(err, file->at, "'include' is a file's name or a list of them");
+  if (depth >= INCLUDE_DEPTH)
+    return err_add(err, file->at, "includes are nested more than %d deep", INCLUDE_DEPTH);
+  const char *found = scenario_find_file(a, path, file->text, &tried);
+  if (!found)
+    return err_add(err, file->at, "the included file '%.200s' was not found; looked for %s", file->text, tried);
+  struct node *root = yaml_read(a, found, &text, &n, err);
+  if (!root)
+    return false;
+  if (!node_is(root, NODE_MAP))
+    return err_add(err, root->at, "an included file is a map");
+  note_file(s, file->text, found, "include", hash_bytes(text, n));
+  if (!include(a, root, found, s, depth + 1, err))
+    return false;
+  node_merge(a, base, root);
+  return true;
+}
+
+static bool include(struct arena *a, struct node *root, const char *path, struct scenario *s, int depth, struct err *err)
+{
+  const struct node *const *file;
+  struct node *list = node_get(root, "include");
+  if (!list)
+    return true;
+  struct node *base = node_new(a, NODE_MAP, root->at);
+  size_t n = elements(list, &file, a);
+  for (size_t i = 0; i < n; i++)
+    if (!include_one(a, base, file[i], path, s, depth, err))
+      return false;
+  remove_key(root, "include");
+  node_merge(a, base, root);
+  root->child = base->child;
+  root->n = base->n;
+  root->capacity = base->capacity;
+  return true;
+}
+
+bool include_all(struct arena *a, struct node *root, const char *path, struct scenario *s, struct err *err)
+{
+  return include(a, root, path, s, 0, err);
+}
+
+/* ---- filling in --------------------------------------------------------------------------------------------------------- */
+
+struct filling { struct arena *arena; struct node *root; struct scenario *scenario; struct err *err; };
+
+static void fill_map(const struct filling *f, struct node *map, const char *kind)
+{
+  const struct node *name = node_get(map, "preset");
+  if (!node_is(name, NODE_TEXT))
+    return;
+  const struct preset *p = preset_read(f->arena, kind, name->text, name->at, f->scenario, f->err);
+  if (p)
+    node_fill(f->arena, map, p->value);
+}
+
+/* Make sure that root.KEY has an entry for the name. */
+static void need(const struct filling *f, const char *key, const char *kind, const struct node *name)
+{
+  struct node *map = node_get(f->root, key);
+  if (!node_is(name, NODE_TEXT) || (map && !node_is(map, NODE_MAP)) || node_get(map, name->text))
+    return;
+  const struct preset *p = preset_read(f->arena, kind, name->text, name->at, f->scenario, f->err);
+  if (!map) {
+    node_put(f->arena, f->root, key, node_new(f->arena, NODE_MAP, name->at));
+    map = node_get(f->root, key);
+  }
+  if (p)
+    node_put(f->arena, map, name->text, p->value);
+  else                                                  /* reported once; further uses stay silent */
+    node_put(f->arena, map, name->text, node_new(f->arena, NODE_MAP, name->at));
+}
+
+/* The keys of a map as names. */
+static void need_keys(const struct filling *f, const char *key, const char *kind, const struct node *map)
+{
+  for (size_t i = 0; node_is(map, NODE_MAP) && i < map->n; i++) {
+    struct node name = {.kind = NODE_TEXT, .at = map->child[i]->key_at, .text = map->child[i]->key};
+    need(f, key, kind, &name);
+  }
+}
+
+static void need_names(const struct filling *f, const struct node *list)
+{
+  const struct node *const *element;
+  size_t n = elements(list, &element, f->arena);
+  for (size_t i = 0; i < n; i++)
+    need(f, "variants", "variant", node_is(element[i], NODE_MAP) ? node_get(element[i], "name") : element[i]);
+}
+
+static void fill_places(const struct filling *f, const struct node *places)
+{
+  for (size_t i = 0; node_is(places, NODE_LIST) && i < places->n; i++) {
+    const struct node *place = places->child[i], *hardware = node_get(place, "hardware");
+    need(f, "hardware", "hardware", hardware);
+    need_keys(f, "hardware", "hardware", node_get(hardware, "mix"));
+    need(f, "tariffs", "tariff", node_get(place, "tariff"));
+    need_names(f, node_get(place, "variants"));
+  }
+}
+
+static void fill_classes(const struct filling *f, const struct node *classes)
+{
+  for (size_t i = 0; node_is(classes, NODE_LIST) && i < classes->n; i++) {
+    const struct node *pipeline = node_get(classes->child[i], "pipeline");
+    for (size_t k = 0; node_is(pipeline, NODE_LIST) && k < pipeline->n; k++)
+      need_names(f, node_get(pipeline->child[k], "variants"));
+  }
+}
+
+static void note_source(void *context, const struct preset *p, const char *key, const struct node *number)
+{
+  struct scenario *s = context;
+  const struct preset_source *from = preset_source(p, key);
+  (void)number;
+  if (!from)
+    return;
+  if ((s->n_sources & (s->n_sources - 1)) == 0) {       /* full at powers of two */
+    struct source_note *grown = arena_array(s->arena, struct source_note, s->n_sources ? 2 * s->n_sources : 1);
+    if (s->n_sources)
+      memcpy(grown, s->source, (size_t)s->n_sources * sizeof *grown);
+    s->source = grown;
+  }
+  ((struct source_note *)s->source)[s->n_sources++] = (struct source_note){p->name, key, from->source, from->grade, from->year};
+}
+
+void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct err *err)
+{
+  static const char *const own[][2] = {{"hardware", "hardware"}, {"variants", "variant"}, {"tariffs", "tariff"}};
+  struct filling f = {a, root, s, err};
+  struct node *links = node_get(root, "links");
+  for (size_t k = 0; k < sizeof own / sizeof *own; k++) {
+    struct node *map = node_get(root, own[k][0]);
+    for (size_t i = 0; node_is(map, NODE_MAP) && i < map->n; i++)
+      fill_map(&f, map->child[i], own[k][1]);
+  }
+  for (size_t i = 0; node_is(links, NODE_LIST) && i < links->n; i++)
+    fill_map(&f, links->child[i], "link");
+  fill_places(&f, node_get(root, "places"));
+  fill_classes(&f, node_get(root, "classes"));
+  preset_numbers(root, note_source, s);
+}

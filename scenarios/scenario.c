@@ -1,0 +1,77 @@
+/* scenario.c: from a file to a scenario: read, include, override, check, fill in, build. */
+#include "scenarios/build.h"
+
+#include "models/policy_host.h"
+#include <string.h>
+
+static bool read_tree(struct scenario *s, const char *path, const struct override *overrides, size_t n, struct node **root, struct err *err)
+{
+  *root = yaml_read(s->arena, path, NULL, NULL, err);
+  if (!*root || !include_all(s->arena, *root, path, s, err))
+    return false;
+  bool ok = true;
+  for (size_t i = 0; i < n; i++)
+    ok &= override_apply(s->arena, *root, &overrides[i], err);
+  return ok || node_is(*root, NODE_MAP);
+}
+
+struct scenario *scenario_load(const char *path, const struct override *overrides, size_t n_overrides, struct err *err)
+{
+  struct arena *a = arena_new();
+  struct scenario *s = arena_alloc(a, sizeof *s);
+  struct node *root = NULL;
+  size_t errors = err->n_errors;
+  s->arena = a;
+  s->path = arena_strdup(a, path);
+  if (read_tree(s, path, overrides, n_overrides, &root, err)) {
+    schema_check(root, "scenario", err);
+    if (node_is(root, NODE_MAP)) {
+      presets_fill(a, root, s, err);
+      struct build *b = arena_alloc(a, sizeof *b);
+      *b = (struct build){.arena = a, .err = err, .scenario = s, .root = root, .folder_of = s->path};
+      build_scenario(b);
+    }
+  }
+  if (err->n_errors > errors) {
+    scenario_free(s);
+    return NULL;
+  }
+  s->resolved = resolve_scenario(root);
+  s->identity = resolve_identity(root);
+  return s;
+}
+
+void scenario_free(struct scenario *s)
+{
+  if (!s)
+    return;
+  json_release(s->resolved);
+  json_release(s->identity);
+  for (int i = 0; i < s->n_policies; i++)
+    json_release((json *)s->policy_json[i]);
+  arena_free(s->arena);
+}
+
+bool scenario_add_policy(struct scenario *s, const char *name, struct err *err)
+{
+  const char *const *names;
+  size_t n = policy_builtin_names(&names);
+  if (!policy_builtin(name)) {
+    const char *near = nearest(name, names, n);
+    if (near)
+      return err_add(err, (struct where){.file = "--policy"}, "unknown policy '%.64s'; did you mean '%s'?", name, near);
+    return err_add(err, (struct where){.file = "--policy"}, "unknown policy '%.64s'; `offsim policy list` names them", name);
+  }
+  struct policy_def *all = arena_array(s->arena, struct policy_def, s->n_policies + 1);
+  const json **effective = arena_array(s->arena, const json *, s->n_policies + 1);
+  if (s->n_policies) {
+    memcpy(all, s->policy, (size_t)s->n_policies * sizeof *all);
+    memcpy(effective, s->policy_json, (size_t)s->n_policies * sizeof *effective);
+  }
+  struct node entry = {.kind = NODE_TEXT, .text = arena_strdup(s->arena, name)};
+  all[s->n_policies] = (struct policy_def){.name = entry.text, .policy = entry.text, .at_place = NONE, .at = {.file = "--policy"}};
+  effective[s->n_policies++] = resolve_node(&entry, "policy");
+  s->policy = all;
+  s->policy_json = effective;
+  return true;
+}

@@ -1,0 +1,52 @@
+/* tree.h: a YAML text as a tree that remembers where everything was written.
+ *
+ * Made by scenarios/yaml.c (the only file that knows libyaml), changed by includes, overrides and presets, checked by
+ * the schema and read by the builder. All memory belongs to the arena. A child of a map has a key, one of a list none.
+ */
+#ifndef OFFSIM_SCENARIOS_TREE_H
+#define OFFSIM_SCENARIOS_TREE_H
+
+#include "sim/arena.h"
+#include "sim/err.h"
+#include <stdint.h>
+
+enum node_kind { NODE_TEXT, NODE_MAP, NODE_LIST };
+struct preset;
+struct node {
+  enum node_kind kind;
+  bool quoted;                                          /* of text: quotes make a number a word */
+  struct where at, key_at;                              /* of the value; of its key when it has one */
+  const char *key, *text;
+  size_t n, capacity;
+  struct node **child;
+  const struct preset *preset;                          /* the preset that this came from; NULL = the user's text */
+  const char *preset_key;                               /* its path inside the preset's value */
+};
+
+/* Limits, each with its reason: libyaml needs time quadratic in the nesting; the rest keeps a mistake from eating memory. */
+enum { YAML_BYTES = 1 << 20, YAML_DEPTH = 32, YAML_NODES = 200000, YAML_KEY = 128 };
+
+/* Text to tree; NULL after adding the first problem. `file` names it in messages; both strings must outlive the tree. */
+struct node *yaml_parse(struct arena *, const char *file, const char *text, size_t n, struct err *);
+/* The same for a file; the bytes are given back for hashing when not NULL. */
+struct node *yaml_read(struct arena *, const char *path, const char **text, size_t *n, struct err *);
+
+struct node *node_new(struct arena *, enum node_kind, struct where at);
+struct node *node_copy(struct arena *, const struct node *);
+void node_add(struct arena *, struct node *parent, struct node *child);
+/* NULL when `map` is NULL, no map, or has no such key. */
+struct node *node_get(const struct node *map, const char *key);
+/* Set or replace a key of a map. */
+void node_put(struct arena *, struct node *map, const char *key, struct node *value);
+/* The name of a list's element: its own text, or what stands under name, task or policy. NULL: it has none. */
+const char *node_name(const struct node *element);
+/* The element of a list whose name this is. */
+struct node *node_named(const struct node *list, const char *name);
+bool node_is(const struct node *, enum node_kind);
+bool node_text_is(const struct node *, const char *text);
+/* Lay `over` onto `base`: maps key by key, lists of named elements by name, everything else is replaced. */
+void node_merge(struct arena *, struct node *base, const struct node *over);
+/* Lay `under` below `map`: keys that the map lacks, at any depth. Lists are taken whole. */
+void node_fill(struct arena *, struct node *map, const struct node *under);
+
+#endif

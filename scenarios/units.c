@@ -1,0 +1,191 @@
+/* units.c: numbers with units. Factors: SI and IEC 80000-13 (KiB = 1024 B), bit = 1/8 B, Wh = 3600 J.
+ * Checkable number: 10 Gbit/s = 1.25e9 B/s. */
+#include "scenarios/units.h"
+
+#include "sim/err.h"
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define D(...) {__VA_ARGS__}
+const struct quantity_info quantities[N_QUANTITIES] = {
+  [Q_PURE] = {"a number without unit", "", "0.5, 5 %", D(0)},
+  [Q_TIME] = {"a time", "s", "ns, us, ms, s, min, h, d", D(.s = 1)},
+  [Q_PER_TIME] = {"a rate", "1/s", "/s, /min, /h, k/min", D(.s = -1)},
+  [Q_BYTES] = {"an amount of data", "B", "B, kB, MB, GB, KiB, MiB, GiB, bit, kbit, Mbit", D(.byte = 1)},
+  [Q_BYTE_RATE] = {"a data rate", "B/s", "bit/s, kbit/s, Mbit/s, Gbit/s, B/s, MB/s", D(.byte = 1, .s = -1)},
+  [Q_POWER] = {"a power", "W", "mW, W, kW", D(.j = 1, .s = -1)},
+  [Q_ENERGY] = {"an energy", "J", "mJ, J, kJ, Wh, kWh", D(.j = 1)},
+  [Q_MONEY] = {"an amount of money", "USD", "USD, USD/M for a million", D(.usd = 1)},
+  [Q_MONEY_RATE] = {"a price of time", "USD/s", "USD/s, USD/h", D(.usd = 1, .s = -1)},
+  [Q_MONEY_PER_TOK] = {"a price of tokens", "USD/tok", "USD/tok, USD/Mtok", D(.usd = 1, .tok = -1)},
+  [Q_MONEY_PER_BYTE] = {"a price of data", "USD/B", "USD/GB, USD/MB", D(.usd = 1, .byte = -1)},
+  [Q_TOK] = {"a number of tokens", "tok", "tok, ktok", D(.tok = 1)},
+  [Q_TOK_RATE] = {"a token rate", "tok/s", "tok/s, ktok/s", D(.tok = 1, .s = -1)},
+  [Q_FLOP] = {"an amount of arithmetic", "FLOP", "FLOP, MFLOP, GFLOP, TFLOP", D(.flop = 1)},
+  [Q_FLOP_RATE] = {"a rate of arithmetic", "FLOP/s", "GFLOP/s, TFLOP/s", D(.flop = 1, .s = -1)},
+  [Q_PER_MONEY] = {"a weight of money", "1/USD", "/USD", D(.usd = -1)},
+  [Q_PER_ENERGY] = {"a weight of energy", "1/J", "/J, /Wh", D(.j = -1)},
+  [Q_ENERGY_PER_BYTE] = {"an energy of data", "J/B", "J/MB, kWh/GB", D(.j = 1, .byte = -1)},
+  [Q_BYTES_PER_TOK] = {"an amount of data per token", "B/tok", "B/tok, kB/tok, KiB/tok", D(.byte = 1, .tok = -1)},
+  [Q_ANY] = {"a number", "", "any unit", D(0)},
+};
+
+static const struct unit { const char *name; double factor; struct dimension d; } units[] = {
+  {"ns", 1e-9, D(.s = 1)}, {"us", 1e-6, D(.s = 1)}, {"ms", 1e-3, D(.s = 1)}, {"s", 1, D(.s = 1)}, {"min", 60, D(.s = 1)},
+  {"h", 3600, D(.s = 1)}, {"d", 86400, D(.s = 1)},
+  {"B", 1, D(.byte = 1)}, {"kB", 1e3, D(.byte = 1)}, {"MB", 1e6, D(.byte = 1)}, {"GB", 1e9, D(.byte = 1)}, {"TB", 1e12, D(.byte = 1)},
+  {"KiB", 1024, D(.byte = 1)}, {"MiB", 1048576, D(.byte = 1)}, {"GiB", 1073741824, D(.byte = 1)}, {"TiB", 1099511627776.0, D(.byte = 1)},
+  {"bit", 1. / 8, D(.byte = 1)}, {"kbit", 125, D(.byte = 1)}, {"Mbit", 125e3, D(.byte = 1)}, {"Gbit", 125e6, D(.byte = 1)}, {"Tbit", 125e9, D(.byte = 1)},
+  {"W", 1, D(.j = 1, .s = -1)}, {"mW", 1e-3, D(.j = 1, .s = -1)}, {"kW", 1e3, D(.j = 1, .s = -1)},
+  {"J", 1, D(.j = 1)}, {"uJ", 1e-6, D(.j = 1)}, {"mJ", 1e-3, D(.j = 1)}, {"kJ", 1e3, D(.j = 1)}, {"MJ", 1e6, D(.j = 1)},
+  {"Wh", 3600, D(.j = 1)}, {"mWh", 3.6, D(.j = 1)}, {"kWh", 3.6e6, D(.j = 1)},
+  {"USD", 1, D(.usd = 1)},
+  {"tok", 1, D(.tok = 1)}, {"ktok", 1e3, D(.tok = 1)}, {"Mtok", 1e6, D(.tok = 1)},
+  {"FLOP", 1, D(.flop = 1)}, {"kFLOP", 1e3, D(.flop = 1)}, {"MFLOP", 1e6, D(.flop = 1)}, {"GFLOP", 1e9, D(.flop = 1)},
+  {"TFLOP", 1e12, D(.flop = 1)}, {"PFLOP", 1e15, D(.flop = 1)},
+  {"%", 1e-2, D(0)}, {"k", 1e3, D(0)}, {"M", 1e6, D(0)},
+};
+enum { N_UNITS = sizeof units / sizeof *units };
+
+struct dimension dimension_add(struct dimension a, struct dimension b, int sign)
+{
+#define SUM(f) .f = (signed char)(a.f + sign * b.f)
+  return (struct dimension){SUM(s), SUM(byte), SUM(j), SUM(usd), SUM(tok), SUM(flop)};
+#undef SUM
+}
+
+bool dimension_equal(struct dimension a, struct dimension b)
+{
+  return a.s == b.s && a.byte == b.byte && a.j == b.j && a.usd == b.usd && a.tok == b.tok && a.flop == b.flop;
+}
+
+const char *dimension_name(struct dimension d)
+{
+  for (int q = 0; q < Q_ANY; q++)
+    if (dimension_equal(quantities[q].dimension, d))
+      return quantities[q].name;
+  return "of another dimension";
+}
+
+static size_t letters(const char *text)
+{
+  size_t n = 0;
+  while (isalpha((unsigned char)text[n]))
+    n++;
+  return n ? n : text[0] == '%';
+}
+
+size_t unit_token(const char *text, double *factor, struct dimension *d)
+{
+  size_t n = letters(text);
+  for (size_t i = 0; n && i < N_UNITS; i++)
+    if (strlen(units[i].name) == n && !strncmp(units[i].name, text, n)) {
+      *factor = units[i].factor;
+      *d = units[i].d;
+      return n;
+    }
+  return 0;
+}
+
+static bool unknown_unit(const char *text, char why[UNITS_WHY])
+{
+  const char *names[N_UNITS];
+  char word[32];
+  size_t n = letters(text);
+  if (!n)
+    n = strcspn(text, " \t");
+  snprintf(word, sizeof word, "%.*s", (int)(n < 31 ? n : 31), text);
+  for (size_t i = 0; i < N_UNITS; i++)
+    names[i] = units[i].name;
+  const char *near = nearest(word, names, N_UNITS);
+  snprintf(why, UNITS_WHY, near ? "unknown unit '%s'; did you mean '%s'?" : "unknown unit '%s'", word, near);
+  return false;
+}
+
+static const char *skip_blanks(const char *p)
+{
+  while (*p == ' ' || *p == '\t')
+    p++;
+  return p;
+}
+
+/* The unit that fills the rest of the text; factor multiplies up. */
+static bool parse_unit(const char *p, double *factor, struct dimension *d, char why[UNITS_WHY])
+{
+  int sign = 1;
+  if (p[0] == '1' && p[1] == '/')
+    p++;
+  if (*p == '/') {
+    sign = -1;
+    p = skip_blanks(p + 1);
+  }
+  for (;;) {
+    double f;
+    struct dimension one;
+    size_t n = unit_token(p, &f, &one);
+    if (!n)
+      return unknown_unit(p, why);
+    *factor = sign > 0 ? *factor * f : *factor / f;
+    *d = dimension_add(*d, one, sign);
+    p = skip_blanks(p + n);
+    if (!*p)
+      return true;
+    if (*p != '/')
+      return unknown_unit(p, why);
+    sign = -1;
+    p = skip_blanks(p + 1);
+  }
+}
+
+/* strtod alone would take "0x10", "nan" and "inf". */
+static const char *parse_digits(const char *text, double *value)
+{
+  const char *p = text + (*text == '-' || *text == '+');
+  if (!isdigit((unsigned char)p[0]) && !(p[0] == '.' && isdigit((unsigned char)p[1])))
+    return NULL;
+  if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X'))
+    return NULL;
+  char *end;
+  *value = strtod(text, &end);
+  return isfinite(*value) ? end : NULL;
+}
+
+bool number_parse(const char *text, enum quantity q, double *value, char why[UNITS_WHY])
+{
+  const struct quantity_info *want = &quantities[q];
+  struct dimension d = {0};
+  double number, factor = 1;
+  const char *rest = parse_digits(skip_blanks(text), &number);
+  if (!rest) {
+    snprintf(why, UNITS_WHY, "'%.40s' is not a number", text);
+    return false;
+  }
+  rest = skip_blanks(rest);
+  if (*rest && !parse_unit(rest, &factor, &d, why))
+    return false;
+  *value = number * factor;
+  if (q == Q_ANY || dimension_equal(d, want->dimension))
+    return true;
+  if (dimension_equal(d, (struct dimension){0}))
+    snprintf(why, UNITS_WHY, "'%.40s' needs a unit: %s (%s)", text, want->name, want->examples);
+  else
+    snprintf(why, UNITS_WHY, "'%.40s' is %s; expected %s%s%s%s", text, dimension_name(d), want->name,
+             q == Q_PURE ? "" : " (", q == Q_PURE ? "" : want->examples, q == Q_PURE ? "" : ")");
+  return false;
+}
+
+bool count_parse(const char *text, unsigned long long *value, char why[UNITS_WHY])
+{
+  double number;
+  const char *rest = parse_digits(skip_blanks(text), &number);
+  if (!rest || *skip_blanks(rest) || number < 0 || number > 9007199254740992.0 || number != floor(number)) {
+    snprintf(why, UNITS_WHY, "'%.40s' is not a whole number", text);
+    return false;
+  }
+  *value = (unsigned long long)number;
+  return true;
+}

@@ -1,0 +1,37 @@
+/* units.h: numbers with units, read from text into SI.
+ *
+ *   "18 ms" as Q_TIME gives 0.018;  "-2000 /USD" as Q_PER_MONEY gives -2000;  "18" as Q_TIME is refused.
+ *
+ * A unit is UNIT, UNIT/UNIT or /UNIT, e.g. Gbit/s, USD/Mtok, /min. The prefixes k and M alone count things: 200 k/min.
+ */
+#ifndef OFFSIM_SCENARIOS_UNITS_H
+#define OFFSIM_SCENARIOS_UNITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Exponents of second, byte, joule, US dollar, token, floating-point operation. */
+struct dimension { signed char s, byte, j, usd, tok, flop; };
+enum { UNITS_WHY = 200 };
+
+enum quantity {
+  Q_PURE, Q_TIME, Q_PER_TIME, Q_BYTES, Q_BYTE_RATE, Q_POWER, Q_ENERGY, Q_MONEY, Q_MONEY_RATE, Q_MONEY_PER_TOK,
+  Q_MONEY_PER_BYTE, Q_TOK, Q_TOK_RATE, Q_FLOP, Q_FLOP_RATE, Q_PER_MONEY, Q_PER_ENERGY, Q_ENERGY_PER_BYTE, Q_BYTES_PER_TOK,
+  Q_ANY, N_QUANTITIES
+};
+struct quantity_info { const char *name, *unit, *examples; struct dimension dimension; };
+extern const struct quantity_info quantities[N_QUANTITIES];
+
+/* False with a sentence in `why` ("needs a unit of time (ns, us, ms, s, min, h, d)"). Q_ANY takes every dimension. */
+bool number_parse(const char *text, enum quantity, double *value, char why[UNITS_WHY]);
+/* A whole number from 0 to 2^53, without unit; 1e6 is one. */
+bool count_parse(const char *text, unsigned long long *value, char why[UNITS_WHY]);
+
+/* For expressions: the unit at the start of text (letters and %), its length, factor and dimension. 0: none. */
+size_t unit_token(const char *text, double *factor, struct dimension *);
+struct dimension dimension_add(struct dimension, struct dimension, int sign);
+bool dimension_equal(struct dimension, struct dimension);
+/* "bytes", "seconds" ... of a dimension that has a quantity; else "another dimension". */
+const char *dimension_name(struct dimension);
+
+#endif
