@@ -3,7 +3,7 @@
  * Index of dispersion for counts: variance over mean of the rows in complete minutes; 1 for a Poisson process.
  * Coefficients of variation use the population's deviation. Quantiles are order statistics of rank ceil(q n).
  */
-#include "models/workload.h"
+#include "models/fit.h"
 
 #include "sim/check.h"
 
@@ -50,12 +50,6 @@ static void describe_minutes(const struct trace_table *t, struct trace_facts *f)
   f->max_rate_60s = minutes > 0 ? most / 60 : NAN;
 }
 
-static int by_value(const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 static void describe_column(const double *x, uint64_t n, double *sorted, struct trace_facts *f, int c)
 {
   double sum = 0, square = 0;
@@ -64,7 +58,7 @@ static void describe_column(const double *x, uint64_t n, double *sorted, struct 
     sum += x[i];
     square += x[i] * x[i];
   }
-  qsort(sorted, n, sizeof *sorted, by_value);
+  sort_values(sorted, n);
   f->stats[c].mean = sum / (double)n;
   f->stats[c].cv = cv_of((double)n, sum, square);
   f->stats[c].min = sorted[0];
