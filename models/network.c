@@ -25,7 +25,8 @@ struct channel {
 struct link_state {
   const struct link_def *def;
   uint64_t name;
-  double byte_per_s[2];                                 /* left by the background: up, down; 0 = unlimited */
+  double byte_per_s[2], s_per_byte[2];                  /* left by the background: up, down; both 0 = unlimited */
+  double device_w[2];                                   /* of the device at an end, if any, that sends or receives */
   double latency_s;                                     /* of a constant one */
   bool latency_is_constant, shares;
   struct channel **channel[2];                          /* [members of all places]; made at first use */
@@ -69,13 +70,23 @@ static void *zeroed(size_t n, size_t bytes)
 
 /* ---- making --------------------------------------------------------------------------------------------------------- */
 
-static void link_init(struct link_state *l, const struct link_def *def)
+static double device_watts(const struct world_def *w, const struct link_def *l, bool down)
+{
+  bool a = w->place[l->a].tier == TIER_DEVICE, b = w->place[l->b].tier == TIER_DEVICE;
+  return ((down ? b : a) ? l->device_tx_w : 0) + ((down ? a : b) ? l->device_rx_w : 0);
+}
+
+static void link_init(struct link_state *l, const struct world_def *world, const struct link_def *def)
 {
   double left = def->kind == LINK_FIXED ? 1 : 1 - def->background_load;
   l->def = def;
   l->name = rng_name(def->name);
   l->byte_per_s[0] = def->up_byte_per_s * left;
   l->byte_per_s[1] = def->down_byte_per_s * left;
+  for (int down = 0; down < 2; down++) {
+    l->s_per_byte[down] = l->byte_per_s[down] > 0 ? 1 / l->byte_per_s[down] : 0;
+    l->device_w[down] = device_watts(world, def, down);
+  }
   l->latency_is_constant = !def->latency_s || dist_is_constant(def->latency_s);
   if (def->latency_s && l->latency_is_constant) l->latency_s = dist_mean(def->latency_s);
   l->shares = def->kind == LINK_FLUID && def->shared_by != SHARED_BY_NONE;
@@ -91,7 +102,7 @@ struct network *network_new(struct sim *sim, const struct world_def *world, cons
   n->root = *root;
   if (sink) n->sink = *sink;
   n->link = zeroed(world->n_links, sizeof *n->link);
-  for (int k = 0; k < world->n_links; k++) link_init(&n->link[k], &world->link[k]);
+  for (int k = 0; k < world->n_links; k++) link_init(&n->link[k], world, &world->link[k]);
   n->first_member = zeroed(world->n_places, sizeof *n->first_member);
   for (int p = 0; p < world->n_places; p++) {
     n->first_member[p] = n->n_members;
@@ -287,15 +298,24 @@ static struct transfer_cost cost_of(const struct network *n, const struct route 
 {
   struct transfer_cost cost = {0};
   for (int i = 0; i < r->n; i++) {
-    struct hop hop = r->hop[i], back = {hop.link, !hop.down};
+    struct hop hop = r->hop[i];
     const struct link_state *l = &n->link[hop.link];
-    double rate = l->byte_per_s[hop.down], seconds = rate > 0 ? bytes / rate : 0;
-    if (far_end(n, back)->tier == TIER_DEVICE) cost.device_j += l->def->device_tx_w * seconds;
-    if (far_end(n, hop)->tier == TIER_DEVICE) cost.device_j += l->def->device_rx_w * seconds;
+    cost.device_j += l->device_w[hop.down] * l->s_per_byte[hop.down] * bytes;
     cost.network_j += l->def->j_per_byte * bytes;
     cost.usd += (hop.down ? l->def->usd_per_byte_down : l->def->usd_per_byte_up) * bytes;
   }
   return cost;
+}
+
+/* Nothing to wait for and nobody to tell: over a wire that stands for no network at all. */
+static bool takes_no_time(const struct network *n, const struct route *r, double bytes)
+{
+  if (n->world->record_transfers) return r->n == 0;
+  for (int i = 0; i < r->n; i++) {
+    const struct link_state *l = &n->link[r->hop[i].link];
+    if (!l->latency_is_constant || l->latency_s > 0 || l->s_per_byte[r->hop[i].down] * bytes > 0) return false;
+  }
+  return true;
 }
 
 struct transfer *network_send(struct network *n, struct endpoint from, struct endpoint to, double bytes, uint64_t key,
@@ -306,10 +326,17 @@ struct transfer *network_send(struct network *n, struct endpoint from, struct en
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
   sim_assert(r->reachable);
   if (cost) *cost = cost_of(n, r, bytes);
-  if (r->n > 0) {
+  if (!takes_no_time(n, r, bytes)) {
     struct transfer *t = pool_take(n->transfers);
-    *t = (struct transfer){.network = n, .route = r, .done = done, .subject = subject, .key = key, .bytes = bytes,
-                           .from = from, .to = to, .record = template_};
+    t->network = n;
+    t->route = r;
+    t->done = done;
+    t->subject = subject;
+    t->key = key;
+    t->bytes = bytes;
+    t->from = from;
+    t->to = to;
+    t->record = template_;
     if (!cross(n, t)) return t;
     pool_give(n->transfers, t);
   }
@@ -361,12 +388,9 @@ double network_latency_s(struct network *n, struct endpoint from, struct endpoin
 double network_idle_s(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
 {
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
-  double sum = r->latency_mean_s;
-  for (int i = 0; i < r->n; i++) {
-    double rate = n->link[r->hop[i].link].byte_per_s[r->hop[i].down];
-    if (rate > 0) sum += bytes / rate;
-  }
-  return sum;
+  double s_per_byte = 0;
+  for (int i = 0; i < r->n; i++) s_per_byte += n->link[r->hop[i].link].s_per_byte[r->hop[i].down];
+  return r->latency_mean_s + bytes * s_per_byte;
 }
 
 uint32_t network_active(const struct network *n, int link) { return n->link[link].active; }
