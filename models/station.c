@@ -113,19 +113,25 @@ void station_complete(struct station *s, struct sim *sim, struct job *job)
   s->kind->events->done(sim, job);
 }
 
+static int64_t units_of(const struct station *s, const struct job *job)
+{
+  return job->cost ? tokens_units(s, job) : SLOT_UNITS;
+}
+
 static void on_slot_done(struct sim *sim, void *subject)
 {
   struct job *job = subject;
   struct station *s = job->station;
   station_settle(s, sim_now(sim));
   if (s->kind->preempts) running_remove(s, job);
-  station_release(s, job);
+  station_release(s, SLOT_UNITS);
+  station_account(s, job, SLOT_UNITS);
   station_complete(s, sim, job);
 }
 
 static void start_in_slot(struct station *s, struct sim *sim, struct job *job)
 {
-  station_hold(s, job, job->slot_units);
+  station_hold(s, job, SLOT_UNITS);
   job->state = JOB_SLOT;
   if (s->kind->preempts) running_push(s, job, s->since);
   job->event = sim_after(sim, job->left_ns, PRIORITY_COMPLETE, on_slot_done, job);
@@ -137,24 +143,24 @@ static void preempt(struct station *s, struct sim *sim, struct job *job)
   sim_cancel(sim, job->event);
   running_remove(s, job);
   job->left_ns -= s->since - job->since;
-  station_release(s, job);
+  job->since = s->since;
+  station_release(s, SLOT_UNITS);
   queue_push(s, job);
 }
 
 static bool fits(struct station *s, struct job *job)
 {
-  if (s->kind->units - s->used < job->slot_units && s->kind->discipline != PROCESSOR_SHARING) return false;
+  if (s->kind->units - s->used < units_of(s, job) && s->kind->discipline != PROCESSOR_SHARING) return false;
   return !job->cost || tokens_fit(s, job);
 }
 
 static void start(struct station *s, struct sim *sim, struct job *job)
 {
-  bool again = job->started >= 0;
+  bool again = job->begun;
   if (job->cost) tokens_start(s, sim, job);
   else start_in_slot(s, sim, job);
-  if (again) return;
-  job->started = s->since;
-  if (s->kind->events->started) s->kind->events->started(sim, job);
+  job->begun = true;
+  if (!again && s->kind->events->started) s->kind->events->started(sim, job);
 }
 
 /* Start whoever may start, in order; nobody overtakes the head of the queue. */
@@ -191,7 +197,8 @@ static void ps_occupy(struct station *s, uint32_t before)
 /* The job has left the share, with `left` seconds of its work undone. A share of a server counts as the work done. */
 static void ps_out(struct station *s, struct job *job, double left)
 {
-  station_release(s, job);
+  station_release(s, 0);
+  station_account(s, job, 0);
   job->slot_s = (job->work - left) * s->kind->slots;
   ps_occupy(s, share_users(s->extra->ps) + 1);
 }
@@ -210,9 +217,7 @@ static void ps_enter(struct station *s, struct sim *sim, struct job *job)
   struct station_extra *extra = station_more(s);
   if (!extra->ps) extra->ps = share_new(ps_speed, on_ps_done, s);
   job->state = JOB_SHARED;
-  job->slot_units = 0;
   station_hold(s, job, 0);
-  job->started = s->since;
   uint32_t before = share_users(extra->ps);
   share_join(extra->ps, sim, &job->at.user, job->work);
   ps_occupy(s, before);
@@ -225,20 +230,13 @@ static void job_prepare(struct station *s, struct job *job, const struct demand 
 {
   job->station = s;
   job->entered = job->since = s->since;
-  job->started = -1;
   job->cost = d->cost;
   job->batch_seen = 1;
-  if (d->cost) {
-    tokens_prepare(s, job, d);
-  } else {
-    sim_assert(d->time_s >= 0);
-    job->slot_units = SLOT_UNITS;
-    job->left_ns = ns_from_s(d->time_s);
-    job->work = d->time_s;
-  }
+  if (d->cost) tokens_prepare(job, d);
+  else if (s->kind->discipline == PROCESSOR_SHARING) job->work = d->time_s;
+  else job->left_ns = ns_from_s(d->time_s);
   if (s->kind->lists) return;
-  job->at.user.finish = (struct heap_item){.order = ++s->kind->entries};
-  job->at.user.finish.key = queue_key(s->kind, d);
+  job->at.user.finish = (struct heap_item){.key = queue_key(s->kind, d), .order = ++s->kind->entries};
 }
 
 enum entry station_enter(struct station *s, struct sim *sim, struct job *job, const struct demand *d)
@@ -272,11 +270,13 @@ void station_leave(struct station *s, struct sim *sim, struct job *job)
   case JOB_QUEUED:
     queue_remove(s, job);
     job->wait_ns += s->since - job->since;
+    station_account(s, job, units_of(s, job));
     break;
   case JOB_SLOT:
     sim_cancel(sim, job->event);
     if (s->kind->preempts) running_remove(s, job);
-    station_release(s, job);
+    station_release(s, SLOT_UNITS);
+    station_account(s, job, SLOT_UNITS);
     break;
   case JOB_SHARED:
     ps_out(s, job, share_leave(s->extra->ps, sim, &job->at.user));

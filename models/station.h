@@ -25,20 +25,19 @@ struct demand {
 /* Embedded in an attempt; zeroed before entering. Private to the station but for what is read once the job is out:
  * wait_ns in the queue, served_ns in service (wall): together the time since it entered; slot_s slot-seconds used (its
  * share of energy and money), batch_seen running requests at its start, itself included (1 outside token service).
- * `started` is the first start; a preempted job waits again after it. */
+ * In a million at once every word counts, hence the unions. */
 struct job {
   struct station *station;
   union { struct { struct job *next, *previous; } line; struct share_user user; } at;   /* in a list; in a heap */
-  double work;                                          /* PS: seconds; tokens: decode steps */
-  sim_time left_ns;                                     /* of its service in a slot; of its prefill */
-  sim_time entered, started, since, wait_ns, served_ns;
-  double slot_s, kv_tok;
+  union { sim_time left_ns; double work; };             /* slots; PS in seconds, tokens in decode steps */
+  sim_time entered, wait_ns;
+  union { sim_time since, served_ns; };                 /* inside: of this waiting or service; once it is out */
+  union { double kv_tok, slot_s; };                     /* inside: of tokens; once it is out */
   event_id event;
   const struct token_cost *cost;                        /* NULL: a slot or a share of the servers */
-  int64_t slot_units;
   uint32_t batch_seen;
   uint16_t engine;
-  uint8_t state;
+  uint8_t state, begun;                                 /* begun: has started before */
 };
 
 /* Callbacks, one set per world: context is the world. */

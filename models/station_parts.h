@@ -68,18 +68,21 @@ static inline void station_hold(struct station *s, struct job *job, int64_t unit
   s->running++;
   if (job->entered < s->window) return;
   s->wait_sum += (double)waited;
-  if (job->started < 0) s->waits++;
+  if (!job->begun) s->waits++;
 }
 
-/* The opposite; the service so far is booked. */
-static inline void station_release(struct station *s, struct job *job)
+/* The opposite. */
+static inline void station_release(struct station *s, int64_t units)
 {
-  sim_time served = s->since - job->since;
-  job->served_ns += served;
-  job->since = s->since;
-  job->slot_s += (double)served * ((double)job->slot_units * (1 / (SLOT_UNITS * NS_PER_S)));
-  s->used -= job->slot_units;
+  s->used -= units;
   s->running--;
+}
+
+/* The job's account, when it is out: all the time that it did not wait it held `units`. */
+static inline void station_account(const struct station *s, struct job *job, int64_t units)
+{
+  job->served_ns = s->since - job->entered - job->wait_ns;
+  job->slot_s = (double)job->served_ns * ((double)units * (1 / (SLOT_UNITS * NS_PER_S)));
 }
 
 /* station.c: the station looks whom to start next; the end of a job. */
@@ -105,7 +108,8 @@ struct job *running_victim(const struct station *, const struct job *, sim_time 
 /* ---- station_token.c -------------------------------------------------------------------------------------------------- */
 
 bool tokens_possible(const struct demand *);
-void tokens_prepare(struct station *, struct job *, const struct demand *);
+void tokens_prepare(struct job *, const struct demand *);
+int64_t tokens_units(const struct station *, const struct job *);
 bool tokens_fit(struct station *, struct job *);        /* chooses job->engine */
 void tokens_start(struct station *, struct sim *, struct job *);
 void tokens_leave(struct station *, struct sim *, struct job *);

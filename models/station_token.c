@@ -84,13 +84,22 @@ static uint32_t batch_limit(const struct station *s, const struct token_cost *co
   return cost->max_batch > 0 ? (uint32_t)cost->max_batch : s->kind->slots;
 }
 
-void tokens_prepare(struct station *s, struct job *job, const struct demand *d)
+void tokens_prepare(struct job *job, const struct demand *d)
 {
   sim_assert(d->tok_in >= 0 && d->tok_out >= 0 && d->cost->prefill_tok_per_s > 0);
   job->kv_tok = d->tok_in + d->tok_out;
-  job->left_ns = ns_from_s(d->tok_in / d->cost->prefill_tok_per_s);
-  job->work = d->tok_out > 1 ? d->tok_out - 1 : 0;
-  job->slot_units = (int64_t)SLOT_UNITS * s->kind->slots / batch_limit(s, d->cost);
+  job->work = d->tok_out - 1;
+}
+
+static sim_time prefill_ns(const struct job *job)
+{
+  double tok_in = job->kv_tok - (job->work + 1);
+  return ns_from_s(tok_in > 0 ? tok_in / job->cost->prefill_tok_per_s : 0);
+}
+
+int64_t tokens_units(const struct station *s, const struct job *job)
+{
+  return (int64_t)SLOT_UNITS * s->kind->slots / batch_limit(s, job->cost);
 }
 
 static double kv_share(double tok, const struct token_cost *cost)
@@ -152,7 +161,7 @@ static void on_prefilled(struct sim *sim, void *subject)
   e->prefill = NULL;
   job->state = JOB_DECODE;
   use_of(e, job->cost)->decoding++;
-  share_join(e->decode, sim, &job->at.user, job->work);
+  share_join(e->decode, sim, &job->at.user, job->work > 0 ? job->work : 0);
   decoding_changed(e, sim);
   if (waiting(s)) station_pump(s, sim);
   if (s->kind->events->first) s->kind->events->first(sim, job);
@@ -161,13 +170,13 @@ static void on_prefilled(struct sim *sim, void *subject)
 void tokens_start(struct station *s, struct sim *sim, struct job *job)
 {
   struct engine *e = engine_of(job);
-  station_hold(s, job, job->slot_units);
+  station_hold(s, job, tokens_units(s, job));
   e->requests++;
   e->prefill = job;
   use_of(e, job->cost)->kv_tok += job->kv_tok;
   job->batch_seen = e->requests;
   job->state = JOB_PREFILL;
-  job->event = sim_after(sim, job->left_ns, PRIORITY_COMPLETE, on_prefilled, job);
+  job->event = sim_after(sim, prefill_ns(job), PRIORITY_COMPLETE, on_prefilled, job);
 }
 
 static void give_back(struct station *s, struct engine *e, struct job *job)
@@ -175,7 +184,8 @@ static void give_back(struct station *s, struct engine *e, struct job *job)
   use_of(e, job->cost)->kv_tok -= job->kv_tok;
   if (--e->requests == 0)                               /* no rounding is carried over an idle time */
     for (uint32_t i = 0; i < e->n_used; i++) e->used[i].kv_tok = 0;
-  station_release(s, job);
+  station_release(s, tokens_units(s, job));
+  station_account(s, job, tokens_units(s, job));
 }
 
 static void on_decoded(struct sim *sim, void *context, struct share_user *user)

@@ -219,7 +219,7 @@ static void compare_with_slow(enum discipline d, int servers, uint64_t seed)
   sim_run(r.sim, SIM_NEVER);
   for (int i = 0; i < N; i++) {
     assert_int_equal(jobs[i].out_ns, slow[i].done * (sim_time)1000000000);
-    assert_int_equal(jobs[i].job.started, slow[i].start * (sim_time)1000000000);
+    assert_int_equal(jobs[i].start_ns, slow[i].start * (sim_time)1000000000);
   }
   rig_check_sums(&r);
   rig_free(&r);

@@ -15,7 +15,7 @@
 
 struct scripted {
   char name; double at_s; struct demand demand; double leave_s;         /* leave_s 0 = stays */
-  struct job job; struct rig *rig; double slot_s_out; sim_time out_ns; bool blocked;
+  struct job job; struct rig *rig; sim_time start_ns, out_ns; bool blocked;
 };
 struct rig { struct sim *sim; struct station *station; struct place_def place; char log[8192]; struct scripted *jobs; int n; };
 
@@ -35,7 +35,11 @@ static void rig_log(struct scripted *j, char what)
   snprintf(r->log + used, sizeof r->log - used, "%s%c%c%.9g", used ? " " : "", j->name, what, s_from_ns(sim_now(r->sim)));
 }
 
-static void rig_started(struct sim *sim, struct job *j) { (void)sim; rig_log(scripted_of(j), '+'); }
+static void rig_started(struct sim *sim, struct job *j)
+{
+  scripted_of(j)->start_ns = sim_now(sim);
+  rig_log(scripted_of(j), '+');
+}
 static void rig_first(struct sim *sim, struct job *j) { (void)sim; rig_log(scripted_of(j), '!'); }
 static void rig_out(struct scripted *j, char what)
 {
