@@ -9,11 +9,18 @@
 
 #include <Random123/philox.h>
 
-static philox4x64_ctr_t block(const uint64_t counter[4], const uint64_t key[2])
+/* Inlined and written word by word: through memory, the halves of a vector would wait for each other's stores.
+ * The block's last word comes first in memory: words are taken from above. */
+static inline __attribute__((always_inline)) void make_block(uint64_t out[4], const uint64_t key[2], uint64_t number,
+                                                             const uint64_t name[3])
 {
-  philox4x64_ctr_t c = {{counter[0], counter[1], counter[2], counter[3]}};
+  philox4x64_ctr_t c = {{number, name[0], name[1], name[2]}};
   philox4x64_key_t k = {{key[0], key[1]}};
-  return philox4x64_R(10, c, k);
+  c = philox4x64_R(10, c, k);
+  out[3] = c.v[0];
+  out[2] = c.v[1];
+  out[1] = c.v[2];
+  out[0] = c.v[3];
 }
 
 /* A bijection of 64-bit words (the finalizer of splitmix64), so that different seeds keep different keys. */
@@ -34,13 +41,17 @@ uint64_t rng_name(const char *name)
   return hash_name(name);
 }
 
+/* Two blocks at a time hide each other's latency; a stream's first block comes alone, for many need no second. */
 void rng_refill(struct rng *r)
 {
-  philox4x64_ctr_t words = block(r->counter, r->key);
-  for (int i = 0; i < 4; i++)
-    r->block[i] = words.v[i];
-  r->counter[0]++;
-  r->left = 4;
+  uint64_t number = r->next_block;
+  r->left = number > 0 ? 8 : 4;
+  r->next_block = number + r->left / 4;
+  if (number > 0) {
+    make_block(r->words + 4, r->key, number++, r->name);
+    __asm__ volatile("" ::: "memory");
+  }
+  make_block(r->words, r->key, number, r->name);
 }
 
 uint64_t rng_below(struct rng *r, uint64_t n)
@@ -57,6 +68,8 @@ uint64_t rng_below(struct rng *r, uint64_t n)
 
 double rng_fresh(const struct rng_root *root, uint64_t purpose, uint64_t a, uint64_t b)
 {
-  const uint64_t counter[4] = {0, purpose, a, b};
-  return (double)(int64_t)(block(counter, root->key).v[0] >> 11) * 0x1p-53;
+  const uint64_t name[3] = {purpose, a, b};
+  uint64_t words[4];
+  make_block(words, root->key, 0, name);
+  return (double)(int64_t)(words[3] >> 11) * 0x1p-53;
 }

@@ -12,27 +12,29 @@
 /* What every stream of one run shares. */
 struct rng_root { uint64_t key[2]; };
 
-/* One stream. 4 words are made at a time; `left` of them are still unused. Copy it to replay it. The counter is (block
- * number, purpose, a, b), so no two streams of a run share a block. */
-struct rng { uint64_t key[2], counter[4], block[4]; uint32_t left; };
+/* One stream. The counter of a block of 4 words is (its number, purpose, a, b), so no two streams of a run share one.
+ * Words are made ahead, 4 at first and 8 in streams that go on; the first `left` of `words` are unused, to be taken from
+ * the last of these downwards. Copy a stream to replay it. */
+enum { RNG_AHEAD = 8 };
+struct rng { uint64_t key[2], next_block, name[3], words[RNG_AHEAD]; uint32_t left; };
 
 struct rng_root rng_root_make(uint64_t seed, uint64_t replication);
 /* A name's number (XXH3-64): purposes and entities with names use it. */
 uint64_t rng_name(const char *name);
-/* Makes the next 4 words. */
+/* Makes the next words. */
 void rng_refill(struct rng *);
 
 /* The stream of `purpose` (a number from rng_name or an enum) for entity (a, b). Costs no block until the first draw. */
 static inline struct rng rng_open(const struct rng_root *root, uint64_t purpose, uint64_t a, uint64_t b)
 {
-  return (struct rng){.key = {root->key[0], root->key[1]}, .counter = {0, purpose, a, b}};
+  return (struct rng){.key = {root->key[0], root->key[1]}, .name = {purpose, a, b}};
 }
 
 static inline uint64_t rng_u64(struct rng *r)
 {
   if (__builtin_expect(r->left == 0, 0))
     rng_refill(r);
-  return r->block[4 - r->left--];
+  return r->words[--r->left];
 }
 
 /* In [0, 1): multiples of 2^-53. */

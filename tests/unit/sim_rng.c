@@ -21,10 +21,23 @@ static void test_known_answers(void **state)
   (void)state;
   for (size_t i = 0; i < 3; i++) {
     const uint64_t *k = known[i];
-    struct rng r = {.counter = {k[0], k[1], k[2], k[3]}, .key = {k[4], k[5]}};
+    struct rng r = {.next_block = k[0], .name = {k[1], k[2], k[3]}, .key = {k[4], k[5]}};
     for (int w = 0; w < 4; w++)
       assert_true(rng_u64(&r) == k[6 + w]);
-    assert_true(r.counter[0] == k[0] + 1);
+  }
+}
+
+/* Words come in the order of the blocks, however many are made at a time. */
+static void test_blocks_in_order(void **state)
+{
+  (void)state;
+  struct rng_root root = rng_root_make(3, 4);
+  struct rng stream = rng_open(&root, 1, 2, 3);
+  for (uint64_t block = 0; block < 20; block++) {
+    struct rng one = rng_open(&root, 1, 2, 3);
+    one.next_block = block;
+    for (int w = 0; w < 4; w++)
+      assert_true(rng_u64(&stream) == rng_u64(&one));
   }
 }
 
@@ -244,7 +257,7 @@ static void test_gsl_face(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_known_answers), cmocka_unit_test(test_streams_by_name), cmocka_unit_test(test_uniform),
+    cmocka_unit_test(test_known_answers), cmocka_unit_test(test_blocks_in_order), cmocka_unit_test(test_streams_by_name), cmocka_unit_test(test_uniform),
     cmocka_unit_test(test_below), cmocka_unit_test(test_ziggurat_tables), cmocka_unit_test(test_exponential),
     cmocka_unit_test(test_normal), cmocka_unit_test(test_independence), cmocka_unit_test(test_gsl_face),
   };
