@@ -24,9 +24,14 @@ void evq_release(struct evq *q)
 /* ---- growth ---------------------------------------------------------------------------------------------------- */
 
 /* The root stands at the end of a cache line of its own, so that every group of four children fills one line. */
-void evq_grow_heap(struct evq *q)
+static void reserve_heap(struct evq *q, size_t wanted)
 {
-  size_t capacity = q->capacity ? 2 * q->capacity : 64, bytes = (capacity + 4) * sizeof(evq_entry);
+  if (wanted <= q->capacity)
+    return;
+  size_t capacity = 64;
+  while (capacity < wanted)
+    capacity *= 2;
+  size_t bytes = (capacity + 4) * sizeof(evq_entry);
   void *memory = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
   if (!memory)
     check_out_of_memory(bytes);
@@ -68,6 +73,112 @@ void evq_grow_ring(struct evq *q)
   q->ring_tail = n;
 }
 
+/* ---- the far part ---------------------------------------------------------------------------------------------- */
+
+/* A heap of FAR_START entries fills half of a second-level cache; below FAR_STOP buckets are not worth their keep. */
+enum { FAR_START = 1 << 14, FAR_STOP = 1 << 11 };
+
+static bool has_far(const struct evq *q)
+{
+  return q->horizon_ns != UINT64_MAX;
+}
+
+static void set_limit(struct evq *q)
+{
+  size_t event = has_far(q) ? q->relay_at : FAR_START;
+  q->limit = event > q->n && event < q->capacity ? event : q->capacity;
+}
+
+static void heapify(evq_entry *heap, size_t n)
+{
+  for (size_t i = n > 1 ? (n - 2) / 4 + 1 : 0; i-- > 0;)
+    evq_sift_down(heap, n, i, heap[i]);
+}
+
+/* True when the entry is live; a dead one gives its slot back. */
+static bool keep(struct evq *q, evq_entry e)
+{
+  uint32_t index = entry_slot(e);
+  if (q->slots[index].fn)
+    return true;
+  q->dead--;
+  evq_release_slot(q, index);
+  return false;
+}
+
+/* Turns heap[0..n), in any order and with dead entries, into the heap. */
+static void adopt(struct evq *q, size_t n)
+{
+  q->n = 0;
+  for (size_t i = 0; i < n; i++)
+    if (keep(q, q->heap[i]))
+      q->heap[q->n++] = q->heap[i];
+  heapify(q->heap, q->n);
+  q->relay_at = q->relay_at > 2 * q->n ? q->relay_at : 2 * q->n;
+  set_limit(q);
+}
+
+/* All entries but the ring's in the heap. */
+static void pull_all(struct evq *q)
+{
+  evq_close_hole(q);
+  size_t n = q->n, n_far = q->far.n;
+  reserve_heap(q, n + n_far);
+  far_pour_all(&q->far, q->heap + n);
+  q->horizon_ns = UINT64_MAX;
+  adopt(q, n + n_far);
+}
+
+/* All of the heap into buckets. It stays empty until the next event is asked for. */
+static void push_all_far(struct evq *q)
+{
+  q->relay_at = q->n / 2 > FAR_START ? q->n / 2 : FAR_START;
+  for (size_t i = 0; i < q->n; i++)
+    far_append(&q->far, &q->far.top, q->heap[i]);
+  q->far.n = q->n;
+  q->n = 0;
+  far_lay_rung(&q->far);
+  q->horizon_ns = far_horizon_ns(&q->far);
+  set_limit(q);
+}
+
+void evq_push_slowly(struct evq *q, evq_entry e)
+{
+  if (q->n >= (has_far(q) ? q->relay_at : FAR_START)) {
+    pull_all(q);
+    if (q->n >= FAR_START)              /* unless most of them were dead */
+      push_all_far(q);
+  } else if (q->n == q->capacity) {
+    reserve_heap(q, q->capacity + 1);
+    set_limit(q);
+  }
+  if ((uint64_t)entry_time(e) >= q->horizon_ns)
+    far_push(&q->far, e);
+  else
+    evq_heap_push(q, e);
+}
+
+bool evq_refill(struct evq *q)
+{
+  while (q->n == 0 && q->far.n > 0) {
+    if (q->far.n <= FAR_STOP) {
+      pull_all(q);
+      break;
+    }
+    far_list *bucket = far_next_bucket(&q->far);
+    if (!bucket) {
+      far_lay_rung(&q->far);
+      continue;
+    }
+    size_t n = far_count(*bucket);
+    reserve_heap(q, n);
+    far_pour(&q->far, bucket, q->heap);
+    q->horizon_ns = far_horizon_ns(&q->far);
+    adopt(q, n);
+  }
+  return q->n > 0;
+}
+
 /* ---- cancellation ---------------------------------------------------------------------------------------------- */
 
 bool evq_cancel(struct evq *q, event_id id)
@@ -87,33 +198,6 @@ bool evq_cancel(struct evq *q, event_id id)
   return true;
 }
 
-/* True when the entry is live; a dead one gives its slot back. */
-static bool keep(struct evq *q, evq_entry e)
-{
-  uint32_t index = entry_slot(e);
-  if (q->slots[index].fn)
-    return true;
-  evq_release_slot(q, index);
-  return false;
-}
-
-static void heapify(evq_entry *heap, size_t n)
-{
-  for (size_t i = n > 1 ? (n - 2) / 4 + 1 : 0; i-- > 0;)
-    evq_sift_down(heap, n, i, heap[i]);
-}
-
-static void compact_heap(struct evq *q)
-{
-  evq_close_hole(q);
-  size_t n = 0;
-  for (size_t i = 0; i < q->n; i++)
-    if (keep(q, q->heap[i]))
-      q->heap[n++] = q->heap[i];
-  q->n = n;
-  heapify(q->heap, n);
-}
-
 static void compact_ring(struct evq *q)
 {
   size_t tail = q->ring_head;
@@ -125,15 +209,11 @@ static void compact_ring(struct evq *q)
 
 void evq_compact(struct evq *q)
 {
-  compact_heap(q);
   compact_ring(q);
-  q->dead = 0;
-}
-
-bool evq_refill(struct evq *q)
-{
-  (void)q;
-  return false;
+  pull_all(q);
+  sim_assert(q->dead == 0);
+  if (q->n >= FAR_START)
+    push_all_far(q);
 }
 
 /* ---- sequence numbers ------------------------------------------------------------------------------------------ */
@@ -154,9 +234,11 @@ static evq_entry with_sequence(evq_entry e, uint64_t sequence)
  * a heap. The ring's entries are at the current instant and may interleave with the heap's, so both are sorted as one. */
 static void renumber(struct evq *q)
 {
-  evq_close_hole(q);
+  pull_all(q);
+  reserve_heap(q, q->n + (q->ring_tail - q->ring_head));
   for (; !evq_ring_empty(q); q->ring_head++)
-    evq_heap_push(q, evq_ring_at(q, q->ring_head));
+    q->heap[q->n++] = evq_ring_at(q, q->ring_head);
+  set_limit(q);
   qsort(q->heap, q->n, sizeof *q->heap, compare_entries);
   for (size_t i = 0; i < q->n; i++)
     q->heap[i] = with_sequence(q->heap[i], i);

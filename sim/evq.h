@@ -31,8 +31,10 @@ struct evq_slot { event_fn *fn; void *subject; uint32_t generation, next_free; }
 struct evq {
   evq_entry *heap;              /* root at [0]; [1..4] start a cache line */
   size_t n, capacity;           /* entries in the heap, the hole included */
+  size_t limit;                 /* <= capacity: a push that finds n here thinks about the far part and about growing */
   bool hole;                    /* [0] has been taken and not yet been replaced */
   uint64_t horizon_ns;          /* entries at or after it go to `far`; UINT64_MAX while there is no far part */
+  size_t relay_at;              /* in far mode: a heap of this size means that the buckets are too wide */
 
   evq_entry *ring;              /* power-of-two buffer */
   size_t ring_head, ring_tail, ring_capacity;   /* counters that only grow; masked by capacity - 1 */
@@ -52,7 +54,7 @@ void evq_init(struct evq *);
 void evq_release(struct evq *);
 
 /* Slow paths, out of line. */
-void evq_grow_heap(struct evq *);
+void evq_push_slowly(struct evq *, evq_entry);
 void evq_grow_slots(struct evq *);
 void evq_grow_ring(struct evq *);
 uint64_t evq_next_sequence_slowly(struct evq *);
@@ -120,9 +122,10 @@ static inline void evq_heap_push(struct evq *q, evq_entry e)
     evq_sift_down(q->heap, q->n, 0, e);
     return;
   }
-  if (__builtin_expect(q->n == q->capacity, 0))
-    evq_grow_heap(q);
-  evq_sift_up(q->heap, q->n++, e);
+  if (__builtin_expect(q->n == q->limit, 0))
+    evq_push_slowly(q, e);
+  else
+    evq_sift_up(q->heap, q->n++, e);
 }
 
 static inline bool evq_ring_empty(const struct evq *q) { return q->ring_head == q->ring_tail; }
