@@ -133,7 +133,8 @@ static double lindley_once(void *subject)
   for (int i = 0; i < CUSTOMERS; i++) {
     double latency_s = wait_s + dist_draw(&m.service, &m.services);
     m.latency.mean += latency_s;
-    wait_s = fmax(0, latency_s - dist_draw(&m.interarrival, &m.arrivals));
+    double left_s = latency_s - dist_draw(&m.interarrival, &m.arrivals);
+    wait_s = left_s > 0 ? left_s : 0;
   }
   double ns = (cpu_time_ns() - before) / CUSTOMERS;
   sim_assert(m.latency.mean > 0);

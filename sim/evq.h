@@ -76,17 +76,18 @@ static inline void evq_sift_up(evq_entry *heap, size_t i, evq_entry e)
   heap[i] = e;
 }
 
-/* The smaller of two children by arithmetic: which one it is cannot be predicted. */
-static inline size_t smaller(const evq_entry *heap, size_t a, size_t b)
+/* The least of four siblings by arithmetic: which one it is cannot be predicted. */
+static inline size_t evq_least_of_four(const evq_entry *heap, size_t child)
 {
-  return heap[b] < heap[a] ? b : a;
+  size_t a = child + (heap[child + 1] < heap[child]), b = child + 2 + (heap[child + 3] < heap[child + 2]);
+  return a + ((b - a) & -(size_t)(heap[b] < heap[a]));
 }
 
 static inline void evq_sift_down(evq_entry *heap, size_t n, size_t i, evq_entry e)
 {
   size_t child;
   while ((child = 4 * i + 1) + 3 < n) {
-    size_t least = smaller(heap, smaller(heap, child, child + 1), smaller(heap, child + 2, child + 3));
+    size_t least = evq_least_of_four(heap, child);
     if (e < heap[least]) {
       heap[i] = e;
       return;
@@ -97,7 +98,7 @@ static inline void evq_sift_down(evq_entry *heap, size_t n, size_t i, evq_entry 
   if (child < n) {
     size_t least = child;
     for (size_t k = child + 1; k < n; k++)
-      least = smaller(heap, least, k);
+      least = heap[k] < heap[least] ? k : least;
     if (heap[least] < e) {
       heap[i] = heap[least];
       i = least;
