@@ -147,9 +147,11 @@ static struct endpoint device_of(const struct network *n, const struct transfer 
   return !is_device(n, t->from) && is_device(n, t->to) ? t->to : t->from;
 }
 
-/* The member of place b whose cell carries the transfer. */
-static struct endpoint cell_of(const struct network *n, const struct transfer *t, int b)
+/* The member of the link's far place (b; a when only b is a device's) whose cell carries the transfer. */
+static struct endpoint cell_of(const struct network *n, const struct transfer *t, const struct link_def *l)
 {
+  const struct place_def *place = n->world->place;
+  int b = place[l->b].tier == TIER_DEVICE && place[l->a].tier != TIER_DEVICE ? l->a : l->b;
   if (t->from.place == b && !is_device(n, t->from)) return t->from;
   if (t->to.place == b && !is_device(n, t->to)) return t->to;
   struct endpoint cell = attachment(n->topology, device_of(n, t), sim_now(n->sim));
@@ -160,7 +162,7 @@ static struct endpoint cell_of(const struct network *n, const struct transfer *t
 static uint64_t channel_number(const struct network *n, const struct transfer *t, const struct link_def *l)
 {
   if (l->shared_by == SHARED_BY_LINK) return 0;
-  struct endpoint e = l->shared_by == SHARED_BY_DEVICE ? device_of(n, t) : cell_of(n, t, l->b);
+  struct endpoint e = l->shared_by == SHARED_BY_DEVICE ? device_of(n, t) : cell_of(n, t, l);
   return n->first_member[e.place] + e.member;
 }
 

@@ -155,6 +155,25 @@ static void cells_of_far_transfers(void **state)
   t.link[ACCESS].shared_by = SHARED_BY_CELL;
   struct message m[] = {message('A', 0, 1, PHONE, 0, CLOUD, 0), message('B', 0, 1, PHONE, 3, CLOUD, 0), message('C', 0, 1, PHONE, 1, CLOUD, 0)};
   expect(&t, m, 3, "C1.15 A2.15 B2.15");
+  t.log[0] = 0, t.n_records = 0;
+  t.link[ACCESS].a = METRO, t.link[ACCESS].b = PHONE;   /* the same link, written the other way round */
+  t.link[ACCESS].up_byte_per_s = 2 * MB, t.link[ACCESS].down_byte_per_s = MB;
+  expect(&t, m, 3, "C1.15 A2.15 B2.15");
+}
+
+/* The first two exact check values of the max-min reference (one link, 1 MB/s, 10 ms): latency before or after the
+ * transmission is the same when all have it. */
+static void reference_of_one_link(void **state)
+{
+  (void)state;
+  struct town t;
+  town_default(&t);
+  t.latency[0] = dist_constant(0.01);
+  struct message same[] = {message('a', 0, 1, PHONE, 0, METRO, 0), message('b', 0, 2, PHONE, 1, METRO, 1)};
+  expect(&t, same, 2, "a2.01 b3.01");
+  struct message later[] = {message('a', 0, 2, PHONE, 0, METRO, 0), message('b', 1, 0.5, PHONE, 1, METRO, 1)};
+  t.log[0] = 0, t.n_records = 0;
+  expect(&t, later, 2, "b2.01 a2.51");
 }
 
 static void no_time_no_event(void **state)
@@ -299,7 +318,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(hops_and_costs), cmocka_unit_test(two_share_a_rate), cmocka_unit_test(who_shares),
-    cmocka_unit_test(cells_of_far_transfers), cmocka_unit_test(no_time_no_event), cmocka_unit_test(cancelling),
+    cmocka_unit_test(cells_of_far_transfers), cmocka_unit_test(reference_of_one_link), cmocka_unit_test(no_time_no_event), cmocka_unit_test(cancelling),
     cmocka_unit_test(draws_by_key), cmocka_unit_test(mm1), cmocka_unit_test(crowd),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
