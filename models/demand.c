@@ -68,6 +68,18 @@ static void add_noise(struct demand *d, double sigma, struct rng *rng)
   d->tok_out *= factor;
 }
 
+/* What SRPT orders by: the truth, or what a scheduler can know. Without an estimate the class's place is last. */
+static double size_s(struct world *w, const struct request *r, int task, int variant, struct endpoint at, const struct demand *d)
+{
+  const struct place_def *p = w->place[at.place].def;
+  if (p->discipline != SRPT) return 0;
+  if (!p->srpt_uses_estimate) return demand_service_s(d, 1);
+  estimates_see(w, r);
+  struct demand expected = demand_expected(w, &w->klass[r->klass], task, variant, at, w->visible);
+  double s = demand_service_s(&expected, 1);
+  return isnan(s) ? 1e15 : s;
+}
+
 struct demand demand_draw(struct world *w, const struct request *r, int task, int variant, unsigned ordinal, struct endpoint at)
 {
   const struct class_def *k = w->klass[r->klass].def;
@@ -82,7 +94,7 @@ struct demand demand_draw(struct world *w, const struct request *r, int task, in
   } else if (work->kind == WORK_TIME) {
     d.time_s = w->klass[r->klass].task[task].expected_time_s[variant];
   }
-  d.size_s = demand_service_s(&d, 1);
+  d.size_s = size_s(w, r, task, variant, at, &d);
   d.priority = k->priority;
   d.deadline = k->slo_e2e_s > 0 ? time_add(r->arrived, ns_from_s(k->slo_e2e_s)) : SIM_NEVER;
   return d;

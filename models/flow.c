@@ -105,7 +105,7 @@ static struct leg *leg_new(struct world *w, struct attempt *a)
 static void send_leg(struct world *w, struct attempt *a, struct endpoint from, struct endpoint to, double bytes,
                      unsigned direction, enum transfer_kind kind)
 {
-  if (same_end(from, to)) return;
+  if (same_end(from, to) || network_is_nothing(w->network, from, to)) return;
   struct transfer_record record = { .request = a->request->id, .task = a->task, .attempt = attempt_number(a),
                                     .kind = (uint8_t)kind };
   struct transfer_cost cost = { 0 };

@@ -43,7 +43,11 @@ struct network {
   uint64_t *first_member, n_members;                    /* members of all places, numbered through */
   struct pool *transfers;
   struct channel *unused;
+  uint8_t *nothing;                                     /* [from][to] of places: enum nothing */
 };
+
+/* Whether a way costs neither time nor joules nor money, whatever it carries. */
+enum nothing { NOTHING_UNKNOWN, NOTHING_NO, NOTHING_YES };
 
 struct transfer {
   struct share_user user;
@@ -109,6 +113,7 @@ struct network *network_new(struct sim *sim, const struct world_def *world, cons
     n->n_members += world->place[p].count;
   }
   n->transfers = pool_new(sizeof(struct transfer));
+  n->nothing = zeroed((size_t)world->n_places * (size_t)world->n_places, 1);
   return n;
 }
 
@@ -132,6 +137,7 @@ void network_free(struct network *n)
     channel_free(c);
   }
   pool_free(n->transfers);
+  free(n->nothing);
   free(n->first_member);
   free(n->link);
   free(n);
@@ -359,6 +365,25 @@ void network_cancel(struct network *n, struct transfer *t)
   }
   hop_end(t, moved);
   pool_give(n->transfers, t);
+}
+
+static bool link_is_nothing(const struct network *n, struct hop hop)
+{
+  const struct link_state *l = &n->link[hop.link];
+  bool free_of_charge = l->def->j_per_byte == 0 && l->def->usd_per_byte_up == 0 && l->def->usd_per_byte_down == 0;
+  return l->latency_is_constant && l->latency_s <= 0 && l->byte_per_s[hop.down] <= 0 && free_of_charge;
+}
+
+bool network_is_nothing(struct network *n, struct endpoint from, struct endpoint to)
+{
+  uint8_t *known = &n->nothing[(size_t)from.place * (size_t)n->world->n_places + to.place];
+  if (*known == NOTHING_UNKNOWN) {
+    const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+    *known = r->reachable && !n->world->record_transfers ? NOTHING_YES : NOTHING_NO;
+    for (int i = 0; i < r->n; i++)
+      if (!link_is_nothing(n, r->hop[i])) *known = NOTHING_NO;
+  }
+  return *known == NOTHING_YES;
 }
 
 struct transfer_cost network_cost(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
