@@ -239,6 +239,45 @@ static void send_decision(const struct world *w, const struct request *r, const 
   w->setup.sink.decision(w->setup.sink.context, &record);
 }
 
+static void deliver(struct world *w, const struct decision_facts *who, void *memo, const struct outcome_facts *out)
+{
+  if (w->plugin_failed || policy_host_outcome(w->host, who, memo, out, w->err)) return;
+  w->plugin_failed = true;
+  sim_stop(w->sim);
+}
+
+static void deliver_late(struct world *w, struct late_outcome *late)
+{
+  late->outcome.now = sim_now(w->sim);
+  deliver(w, &late->who, late->memo, &late->outcome);
+  pool_give(w->late, late);
+}
+
+static void on_late(struct sim *s, void *late) { deliver_late(world_of(s), late); }
+
+void outcomes_flush(struct world *w)
+{
+  size_t cursor = 0;
+  for (struct late_outcome *late; w->late && (late = pool_each(w->late, &cursor)) != NULL;) deliver_late(w, late);
+}
+
+/* The device knows at once; a learner elsewhere hears of it one idle way later. */
+static void report(struct world *w, const struct request *r, const struct decision_facts *who, void *memo,
+                   const struct outcome_facts *out)
+{
+  double way_s = w->setup.policy->at_place == NONE || out->status == STATUS_CENSORED ? 0
+    : network_idle_s(w->network, origin_of(r), decide_where(w, r), 0);
+  if (way_s <= 0) {
+    deliver(w, who, memo, out);
+    return;
+  }
+  struct late_outcome *late = pool_take(w->late);
+  *late = (struct late_outcome){ *who, memo, *out };
+  late->who.attribute = NULL;                           /* the request will be gone */
+  late->who.n_actions = 0;
+  sim_after(w->sim, ns_from_s(way_s), PRIORITY_NORMAL, on_late, late);
+}
+
 /* The choice answers for all that followed until its task's end, fallbacks included. */
 void decision_close(struct world *w, struct request *r, struct decision *d, enum status status, double quality)
 {
@@ -247,9 +286,6 @@ void decision_close(struct world *w, struct request *r, struct decision *d, enum
   who.site = d->site;
   who.tasks_done = d->tasks_done;
   if (w->setup.sink.decision) send_decision(w, r, d, out.reward);
-  if (!w->plugin_failed && !policy_host_outcome(w->host, &who, d->memo, &out, w->err)) {
-    w->plugin_failed = true;
-    sim_stop(w->sim);
-  }
+  report(w, r, &who, d->memo, &out);
   pool_give(w->decisions, d);
 }

@@ -79,6 +79,9 @@ struct decision {
   double feature[];                                     /* as many as the policy declared */
 };
 
+/* An outcome on its way to a learner that lives elsewhere. */
+struct late_outcome { struct decision_facts who; void *memo; struct outcome_facts outcome; };
+
 /* ---- what stays --------------------------------------------------------------------------------------------------- */
 
 /* One snapshot of a place by telemetry: jobs in each member. */
@@ -141,7 +144,7 @@ struct world {
   struct err *err;                                      /* of world_run */
   struct place *place;
   struct klass *klass;
-  struct pool *attempts, *legs, *decisions;
+  struct pool *attempts, *legs, *decisions, *late;      /* the last two only with a policy */
   struct station_events events;
 
   uint64_t next_id, n_decisions;
@@ -193,6 +196,7 @@ bool decide_ask(struct world *, struct attempt *, int *action);        /* false 
 struct endpoint decide_where(struct world *, const struct request *);  /* where the learner lives */
 void decision_add(struct decision *, const struct attempt_record *);
 void decision_close(struct world *, struct request *, struct decision *, enum status, double quality);
+void outcomes_flush(struct world *);                    /* those still under way when the run ends */
 
 /* ---- estimates.c -------------------------------------------------------------------------------------------------- */
 void estimates_see(struct world *, const struct request *);            /* fills world.visible */

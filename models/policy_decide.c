@@ -342,6 +342,7 @@ int policy_host_features(const struct policy_host *h, const char *const **names,
   return h->n_features;
 }
 
+uint32_t policy_host_columns(const struct policy_host *h) { return h->policy->columns; }
 bool policy_host_needs_oracle(const struct policy_host *h) { return h->policy->capabilities & OFFSIM_NEEDS_ORACLE; }
 bool policy_host_learns(const struct policy_host *h) { return h->policy->capabilities & OFFSIM_LEARNS; }
 

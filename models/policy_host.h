@@ -60,6 +60,8 @@ bool policy_host_outcome(struct policy_host *, const struct decision_facts *who,
 /* Names of the features that this policy declared, for the trace. */
 int policy_host_features(const struct policy_host *, const char *const **names, const char *const **units);
 bool policy_host_needs_oracle(const struct policy_host *);
+/* OFFSIM_COLUMN_* bits: what the policy reads per action. The others need not be filled. */
+uint32_t policy_host_columns(const struct policy_host *);
 bool policy_host_learns(const struct policy_host *);
 const char *policy_host_kind(const struct policy_host *);               /* "policy" or "reference" */
 

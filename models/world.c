@@ -212,11 +212,11 @@ static bool policy_init(struct world *w, struct err *err)
   const char *const *names, *const *units;
   w->n_features = policy_host_features(w->host, &names, &units);
   w->oracle = policy_host_needs_oracle(w->host);
-  const struct offsim_policy *policy = policy_describe(w->setup.policy, err);
-  if (!policy) return false;
-  w->wants_estimates = policy->columns & OFFSIM_COLUMNS_ESTIMATES;
-  w->wants_queue = policy->columns & (OFFSIM_COLUMN_QUEUE | OFFSIM_COLUMN_QUEUE_AGE);
+  uint32_t columns = policy_host_columns(w->host);
+  w->wants_estimates = columns & OFFSIM_COLUMNS_ESTIMATES;
+  w->wants_queue = columns & (OFFSIM_COLUMN_QUEUE | OFFSIM_COLUMN_QUEUE_AGE);
   for (int i = 0; i < w->n_features; i++) w->wants_queue |= strstr(names[i], "queue") != NULL;
+  w->late = pool_new(sizeof(struct late_outcome));
   w->decisions = pool_new(sizeof(struct decision) + sizeof(double) * (size_t)w->n_features);
   return true;
 }
@@ -283,6 +283,7 @@ void world_free(struct world *w)
   if (w->attempts) pool_free(w->attempts);
   if (w->legs) pool_free(w->legs);
   if (w->decisions) pool_free(w->decisions);
+  if (w->late) pool_free(w->late);
   sim_free(w->sim);
   arena_free(w->arena);
   free(w);
@@ -439,7 +440,7 @@ static void check_conservation(struct world *w)
 {
   const struct run_summary *sum = &w->summary;
   sim_assert(w->in_system.value == 0 && pool_live(w->attempts) == 0 && pool_live(w->legs) == 0);
-  sim_assert(!w->decisions || pool_live(w->decisions) == 0);
+  sim_assert(!w->decisions || pool_live(w->decisions) + pool_live(w->late) == 0);
   sim_assert(w->all_in == w->all_completed + w->all_failed + w->all_censored);
   sim_assert(sum->requests == sum->completed + sum->failed + sum->censored);
   level_set(&w->in_system, sim_now(w->sim), 0);
@@ -471,6 +472,7 @@ bool world_run(struct world *w, struct run_summary *summary, struct err *err)
   if (w->plugin_failed) return false;
   world_close_window(w);
   requests_censor(w);
+  outcomes_flush(w);
   if (w->plugin_failed) return false;
   sum_up(w);
   check_conservation(w);
