@@ -70,6 +70,8 @@ static void read_grids(const struct reading *r, struct workload_fit *f)
   double *shares = arena_array(r->b->arena, double, (size_t)f->n_mixes * (size_t)f->n_strata + 1);
   rows(r, mix, (size_t)f->n_mixes, (size_t)f->n_strata, "mix", shares);
   f->mix = shares;
+  if (!f->n_columns)
+    return;
   size_t per = (size_t)f->n_columns * (size_t)f->n_quantiles;
   double *all = arena_array(r->b->arena, double, per * (size_t)f->n_strata + 1);
   for (int s = 0; s < f->n_strata; s++)
@@ -87,9 +89,9 @@ const struct workload_fit *build_workload_fit(struct build *b, const struct node
   struct reading r = {b, p};
   size_t errors = b->err->n_errors;
   struct workload_fit *f = arena_alloc(b->arena, sizeof *f);
-  *f = (struct workload_fit){.name = p->name, .source = get_text(p->value, "workload", "source"),
-    .licence = get_text(p->value, "workload", "licence"), .grade = get_text(p->value, "workload", "grade"),
-    .year = (int)get_count(p->value, "workload", "year"), .span_s = get_number(p->value, "workload", "span"),
+  const struct preset_source *from = preset_source(p, "rate_per_s");
+  *f = (struct workload_fit){.name = p->name, .licence = p->doc, .source = from ? from->source : NULL,
+    .grade = from ? from->grade : NULL, .year = from ? from->year : 0, .span_s = get_number(p->value, "workload", "span"),
     .bin_s = get_number(p->value, "workload", "bin"), .interarrival_scv = get_number(p->value, "workload", "interarrival_scv"),
     .mix_s = get_number(p->value, "workload", "mix_every")};
   read_names(&r, f);

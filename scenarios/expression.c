@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPS = 256, PARAMETER_DEPTH = 8 };
+enum { OPS = 256 };
 struct compiling {
   struct build *b;
   const struct node *parameters;
@@ -20,7 +20,7 @@ struct compiling {
   struct expr_op op[OPS];
   uint16_t n;
   uint64_t reads;
-  int stack, depth;
+  int stack;
   bool failed;
 };
 
@@ -29,7 +29,7 @@ static struct dimension sum(struct compiling *);
 static struct dimension fail(struct compiling *c, const char *format, const char *word)
 {
   struct where at = c->at;
-  if (!c->failed && c->depth == 0 && at.length > 1)     /* a plain text on one line: the column of the mistake */
+  if (!c->failed && at.length > 1)     /* a plain text on one line: the column of the mistake */
     at.column += (int)(c->p - c->start);
   at.length = 1;
   if (!c->failed)
@@ -106,20 +106,23 @@ static struct dimension attribute_dimension(const char *unit)
   return d;
 }
 
-/* A parameter's own text, compiled in place. */
+/* A parameter's own text, compiled in place. It reads attributes, never other parameters. */
 static struct dimension parameter(struct compiling *c, const struct node *node)
 {
-  if (!node_is(node, NODE_TEXT) || ++c->depth > PARAMETER_DEPTH)
+  if (!node_is(node, NODE_TEXT))
     return fail(c, "the parameter '%s' is not an expression", node->key);
-  const char *start = c->start, *p = c->p;
+  struct compiling outer = *c;
   c->start = c->p = node->text;
+  c->at = node->at;
+  c->parameters = NULL;
   struct dimension d = sum(c);
   blanks(c);
   if (*c->p)
     fail(c, "the parameter '%s' is not an expression", node->key);
-  c->start = start;
-  c->p = p;
-  c->depth--;
+  c->start = outer.start;
+  c->p = outer.p;
+  c->at = outer.at;
+  c->parameters = outer.parameters;
   return d;
 }
 

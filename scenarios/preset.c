@@ -1,7 +1,6 @@
 /* preset.c: includes, and presets: numbers that carry their source.
  *
  * A preset file is {kind, name, sources: {KEY: {source, year, grade}}, value: {...}}; the value is of the kind's section.
- * A workload preset is flat, with one source for all (models/workload.h).
  */
 #include "scenarios/build.h"
 
@@ -48,17 +47,6 @@ static void read_sources(struct arena *a, struct preset *p, const struct node *s
   p->source = source;
 }
 
-/* The workload's own keys say the source of everything. */
-static void read_flat(struct arena *a, struct preset *p, struct node *root)
-{
-  struct preset_source *all = arena_alloc(a, sizeof *all);
-  *all = (struct preset_source){"all", get_text(root, "workload", "source"), get_text(root, "workload", "grade"),
-                                (int)get_count(root, "workload", "year")};
-  p->source = all;
-  p->n_sources = 1;
-  p->value = root;
-}
-
 static const struct preset *preset_parse(struct arena *a, const char *kind, const char *name, const char *path, struct scenario *s, struct err *err)
 {
   const char *text;
@@ -67,16 +55,12 @@ static const struct preset *preset_parse(struct arena *a, const char *kind, cons
   if (!root)
     return NULL;
   struct preset *p = arena_alloc(a, sizeof *p);
-  bool flat = !strcmp(kind, "workload");
   *p = (struct preset){.kind = kind, .name = arena_strdup(a, name), .path = path};
-  schema_check(root, flat ? "workload" : "preset", err);
+  schema_check(root, "preset", err);
   p->doc = get_text(root, "preset", "doc");
   p->value = node_get(root, "value");
-  if (flat)
-    read_flat(a, p, root);
-  else
-    read_sources(a, p, node_get(root, "sources"));
-  if (!flat && p->value)
+  read_sources(a, p, node_get(root, "sources"));
+  if (p->value)
     schema_check_part(p->value, kind, err);
   if (err->n_errors == errors && (!node_text_is(node_get(root, "kind"), kind) || !node_text_is(node_get(root, "name"), name)))
     err_add(err, root->at, "the preset calls itself another kind or name than its file: %s %s", kind, name);
