@@ -127,13 +127,13 @@ static bool read_arguments(struct options *o, int argc, char **argv, struct aren
   return good;
 }
 
-static bool read_slice(const char *text, struct trace_def *d, struct err *e)
+static bool read_slice(const char *text, struct trace_def *d, struct arena *a, struct err *e)
 {
-  char *end;
-  d->slice_from_s = strtod(text, &end);
-  if (end == text || strncmp(end, "..", 2) != 0 || !(d->slice_from_s >= 0))
+  const char *dots = strstr(text, "..");
+  if (!dots)
     return bad(e, "a slice is FROM..TO in seconds, not", text);
-  return !end[2] || read_seconds(end + 2, &d->slice_to_s, e);
+  const char *from = arena_printf(a, "%.*s", (int)(dots - text), text);
+  return read_seconds(*from ? from : "0", &d->slice_from_s, e) && (!dots[2] || read_seconds(dots + 2, &d->slice_to_s, e));
 }
 
 /* ---- the trace --------------------------------------------------------------------------------------------------- */
@@ -158,7 +158,7 @@ static bool define(const struct options *o, struct trace_def *d, struct arena *a
   d->n_columns = o->n_columns;
   d->max_gap_s = o->max_gap_s;
   d->spread_ties_s = o->spread_ties_s;
-  if ((o->slice && !read_slice(o->slice, d, e)) || !trace_guess(d, a, e))
+  if ((o->slice && !read_slice(o->slice, d, a, e)) || !trace_guess(d, a, e))
     return false;
   if (o->as) {
     d->time_is_datetime = !strcmp(o->as, "datetime");

@@ -15,8 +15,8 @@
 #include <string.h>
 
 enum { ROWS_MIN = 100, GAP_POINTS = 107, VALUE_POINTS = 43 };
-/* A rate a minute. Where the gaps still vary this much within a minute, bursts are shorter than it: six rates. */
-static const double BIN_S = 60, SHORT_BIN_S = 10, BURSTY_SCV = 4;
+/* A rate a minute. Where the gaps still vary this much within a minute, bursts are shorter than it: twelve rates. */
+static const double BIN_S = 60, SHORT_BIN_S = 5, BURSTY_SCV = 4;
 static const double MIX_S = 120;
 
 /* ---- fitting: when ----------------------------------------------------------------------------------------------- */

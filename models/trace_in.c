@@ -905,6 +905,16 @@ static bool sample_file(struct trace_def *d, struct sample *s, struct arena *a, 
   return good && got != GOT_ERROR;
 }
 
+static bool no_such_name(const struct trace_def *d, const struct sample *s, struct err *e)
+{
+  const char *names[FIELDS_MAX];
+  for (int i = 0; i < s->n_names; i++)
+    names[i] = s->name[i].text;
+  const char *near = nearest(d->time_column, names, (size_t)s->n_names);
+  return err_add(e, (struct where){.file = d->file}, near ? "no column '%s'; did you mean '%s'?" : "no column '%s'",
+                 d->time_column, near);
+}
+
 bool trace_guess(struct trace_def *d, struct arena *a, struct err *e)
 {
   struct sample *s = arena_alloc(a, sizeof *s);
@@ -912,8 +922,8 @@ bool trace_guess(struct trace_def *d, struct arena *a, struct err *e)
     return false;
   int time = d->time_column ? name_index(s, d->time_column) : time_of(s);
   if (time == NONE)
-    return err_add(e, (struct where){.file = d->file},
-                   d->time_column ? "no column '%s'" : "no column looks like a time", d->time_column);
+    return d->time_column ? no_such_name(d, s, e)
+                          : err_add(e, (struct where){.file = d->file}, "no column looks like a time");
   guess_time(d, s, time);
   if (d->n_columns == 0)
     guess_columns(d, s, time, a);
