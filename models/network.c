@@ -43,11 +43,15 @@ struct network {
   uint64_t *first_member, n_members;                    /* members of all places, numbered through */
   struct pool *transfers;
   struct channel *unused;
-  uint8_t *nothing;                                     /* [from][to] of places: enum nothing */
+  struct way **way;                                     /* [from][to] of places, rows made when first asked for */
 };
 
-/* Whether a way costs neither time nor joules nor money, whatever it carries. */
-enum nothing { NOTHING_UNKNOWN, NOTHING_NO, NOTHING_YES };
+/* A route in numbers: idle time = latency + per byte x bytes, costs per byte. `instant`: no latency, never; `nothing`:
+ * costs no time, joule or dollar, whatever it carries, and leaves no record. */
+struct way {
+  double latency_s, s_per_byte, device_j_per_byte, network_j_per_byte, usd_per_byte;
+  bool known, instant, nothing;
+};
 
 struct transfer {
   struct share_user user;
@@ -113,7 +117,7 @@ struct network *network_new(struct sim *sim, const struct world_def *world, cons
     n->n_members += world->place[p].count;
   }
   n->transfers = pool_new(sizeof(struct transfer));
-  n->nothing = zeroed((size_t)world->n_places * (size_t)world->n_places, 1);
+  n->way = zeroed(world->n_places, sizeof *n->way);
   return n;
 }
 
@@ -137,7 +141,8 @@ void network_free(struct network *n)
     channel_free(c);
   }
   pool_free(n->transfers);
-  free(n->nothing);
+  for (int p = 0; p < n->world->n_places; p++) free(n->way[p]);
+  free(n->way);
   free(n->first_member);
   free(n->link);
   free(n);
@@ -302,29 +307,63 @@ static void on_transmitted(struct sim *sim, void *context, struct share_user *us
   else go_on(t->network, t);
 }
 
-static struct transfer_cost cost_of(const struct network *n, const struct route *r, double bytes)
+/* ---- ways in numbers ---------------------------------------------------------------------------------------------------- */
+
+static void add_hop(const struct network *n, struct hop hop, struct way *way)
 {
-  struct transfer_cost cost = {0};
-  for (int i = 0; i < r->n; i++) {
-    struct hop hop = r->hop[i];
-    const struct link_state *l = &n->link[hop.link];
-    cost.device_j += l->device_w[hop.down] * l->s_per_byte[hop.down] * bytes;
-    cost.network_j += l->def->j_per_byte * bytes;
-    cost.usd += (hop.down ? l->def->usd_per_byte_down : l->def->usd_per_byte_up) * bytes;
-  }
-  return cost;
+  const struct link_state *l = &n->link[hop.link];
+  double s_per_byte = l->s_per_byte[hop.down];
+  way->s_per_byte += s_per_byte;
+  way->device_j_per_byte += l->device_w[hop.down] * s_per_byte;
+  way->network_j_per_byte += l->def->j_per_byte;
+  way->usd_per_byte += hop.down ? l->def->usd_per_byte_down : l->def->usd_per_byte_up;
+  if (!l->latency_is_constant || l->latency_s > 0) way->instant = false;
 }
 
-/* Nothing to wait for and nobody to tell: over a wire that stands for no network at all. */
-static bool takes_no_time(const struct network *n, const struct route *r, double bytes)
+static void way_make(const struct network *n, struct endpoint from, struct endpoint to, struct way *way)
 {
-  if (n->world->record_transfers) return r->n == 0;
-  for (int i = 0; i < r->n; i++) {
-    const struct link_state *l = &n->link[r->hop[i].link];
-    if (!l->latency_is_constant || l->latency_s > 0 || l->s_per_byte[r->hop[i].down] * bytes > 0) return false;
-  }
-  return true;
+  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  *way = (struct way){.known = true, .instant = r->reachable, .latency_s = r->latency_mean_s};
+  for (int i = 0; i < r->n; i++) add_hop(n, r->hop[i], way);
+  bool costs = way->network_j_per_byte > 0 || way->usd_per_byte > 0 || way->s_per_byte > 0;
+  way->nothing = way->instant && !costs && !n->world->record_transfers;
 }
+
+static const struct way *way_of(const struct network *n, struct endpoint from, struct endpoint to)
+{
+  static const struct way here = {.known = true, .instant = true, .nothing = true};
+  if (from.place == to.place && from.member == to.member) return &here;
+  struct way **row = &n->way[from.place];
+  if (!*row) *row = zeroed(n->world->n_places, sizeof **row);
+  struct way *way = &(*row)[to.place];
+  if (!way->known) way_make(n, from, to, way);
+  return way;
+}
+
+/* Without records nothing needs to cross a way that takes no time for these bytes. */
+static bool takes_no_time(const struct network *n, const struct way *way, const struct route *r, double bytes)
+{
+  return r->n == 0 || (!n->world->record_transfers && way->instant && way->s_per_byte * bytes <= 0);
+}
+
+bool network_is_nothing(const struct network *n, struct endpoint from, struct endpoint to)
+{
+  return way_of(n, from, to)->nothing;
+}
+
+struct transfer_cost network_cost(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
+{
+  const struct way *way = way_of(n, from, to);
+  return (struct transfer_cost){way->device_j_per_byte * bytes, way->network_j_per_byte * bytes, way->usd_per_byte * bytes};
+}
+
+double network_idle_s(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
+{
+  const struct way *way = way_of(n, from, to);
+  return way->latency_s + way->s_per_byte * bytes;
+}
+
+/* ---- sending -------------------------------------------------------------------------------------------------------------- */
 
 struct transfer *network_send(struct network *n, struct endpoint from, struct endpoint to, double bytes, uint64_t key,
                               struct transfer_record template_, transfer_done_fn *done, void *subject,
@@ -333,8 +372,8 @@ struct transfer *network_send(struct network *n, struct endpoint from, struct en
   sim_assert(bytes >= 0);
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
   sim_assert(r->reachable);
-  if (cost) *cost = cost_of(n, r, bytes);
-  if (!takes_no_time(n, r, bytes)) {
+  if (cost) *cost = network_cost(n, from, to, bytes);
+  if (!takes_no_time(n, way_of(n, from, to), r, bytes)) {
     struct transfer *t = pool_take(n->transfers);
     t->network = n;
     t->route = r;
@@ -367,30 +406,6 @@ void network_cancel(struct network *n, struct transfer *t)
   pool_give(n->transfers, t);
 }
 
-static bool link_is_nothing(const struct network *n, struct hop hop)
-{
-  const struct link_state *l = &n->link[hop.link];
-  bool free_of_charge = l->def->j_per_byte == 0 && l->def->usd_per_byte_up == 0 && l->def->usd_per_byte_down == 0;
-  return l->latency_is_constant && l->latency_s <= 0 && l->byte_per_s[hop.down] <= 0 && free_of_charge;
-}
-
-bool network_is_nothing(struct network *n, struct endpoint from, struct endpoint to)
-{
-  uint8_t *known = &n->nothing[(size_t)from.place * (size_t)n->world->n_places + to.place];
-  if (*known == NOTHING_UNKNOWN) {
-    const struct route *r = route(n->topology, from, to, sim_now(n->sim));
-    *known = r->reachable && !n->world->record_transfers ? NOTHING_YES : NOTHING_NO;
-    for (int i = 0; i < r->n; i++)
-      if (!link_is_nothing(n, r->hop[i])) *known = NOTHING_NO;
-  }
-  return *known == NOTHING_YES;
-}
-
-struct transfer_cost network_cost(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
-{
-  return cost_of(n, route(n->topology, from, to, sim_now(n->sim)), bytes);
-}
-
 void network_flow(struct network *n, struct endpoint from, struct endpoint to, struct transfer_record record)
 {
   if (!n->world->record_transfers || !n->sink.transfer) return;
@@ -410,14 +425,6 @@ double network_latency_s(struct network *n, struct endpoint from, struct endpoin
   double sum = 0;
   for (int i = 0; i < r->n; i++) sum += draw_latency(n, &n->link[r->hop[i].link], key + (uint64_t)i, NULL);
   return sum;
-}
-
-double network_idle_s(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
-{
-  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
-  double s_per_byte = 0;
-  for (int i = 0; i < r->n; i++) s_per_byte += n->link[r->hop[i].link].s_per_byte[r->hop[i].down];
-  return r->latency_mean_s + bytes * s_per_byte;
 }
 
 uint32_t network_active(const struct network *n, int link) { return n->link[link].active; }

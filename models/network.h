@@ -44,7 +44,7 @@ struct transfer *network_send(struct network *, struct endpoint from, struct end
                               struct transfer_record template_, transfer_done_fn *, void *subject, struct transfer_cost *cost);
 void network_cancel(struct network *, struct transfer *);
 /* True when the way between these (different) ends takes no time, energy or money and leaves no record: skip it. */
-bool network_is_nothing(struct network *, struct endpoint from, struct endpoint to);
+bool network_is_nothing(const struct network *, struct endpoint from, struct endpoint to);
 /* What moving bytes costs, for estimates and for what is charged without being sent. */
 struct transfer_cost network_cost(const struct network *, struct endpoint from, struct endpoint to, double bytes);
 /* Record bytes that flow beside the queues (tokens of a stream, telemetry): one record a hop, times as in the template. */
