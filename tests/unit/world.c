@@ -506,6 +506,12 @@ static void test_common_random_numbers(void **state)
   rig_free(b);
 }
 
+static int decision_by_time(const void *a, const void *b)
+{
+  const struct decision_record *x = a, *y = b;
+  return (x->at_ns > y->at_ns) - (x->at_ns < y->at_ns);
+}
+
 /* Every built-in policy runs the same world to its end. */
 static void test_all_policies(void **state)
 {
@@ -538,6 +544,157 @@ static void test_mm1(void **state)
   rig_free(r);
 }
 
+/* ---- what decisions see --------------------------------------------------------------------------------------------- */
+
+/* Everything goes to the edge (threshold below what any queue can be) and stays there; the queue seen is recorded. */
+static struct rig *watching_rig(void)
+{
+  static const struct policy_parameter parameters[] = {{.name = "feature", .text = "edge_queue"}, {.name = "above", .value = -1}};
+  struct rig *r = rig_new();
+  r->policy = (struct policy_def){.name = "watch", .policy = "threshold", .at_place = NONE, .n_parameters = 2, .parameter = parameters};
+  rig_task(r, 0, 0, 1000, plan_at(1));
+  r->plan[0][1] = plan_origin();
+  r->task[0].n_plans = 2;
+  r->klass[0].arrivals.interarrival_s = always(0.25);
+  r->def.horizon.duration_s = 6.1;
+  r->def.horizon.drain_max_s = 0;
+  r->def.telemetry = (struct telemetry_def){.refresh_s = 1, .delay_s = 0.4, .bytes_per_report = 10};
+  return r;
+}
+
+/* Requests at .25, .50 ... The report of second n holds 4n jobs and is read from n + .4 on; the decision at t = .25 has
+ * none, so it stays at the origin, which leaves 4n - 1. At 1.25 the report of second 0 is the newest, at 1.5 that of 1. */
+static void test_telemetry(void **state)
+{
+  (void)state;
+  struct rig *r = watching_rig();
+  rig_run(r);
+  assert_int_equal(r->kept->decisions, 24);
+  qsort(r->kept->decision, (size_t)r->kept->decisions, sizeof *r->kept->decision, decision_by_time);
+  for (int i = 1; i < 24; i++) {
+    double t = 0.25 * (i + 1);
+    near(r->kept->decision[i].feature[0], t < 1.4 ? 0 : 4 * floor(t - 0.4) - 1);
+  }
+  assert_true(isnan(r->kept->decision[0].feature[0]));
+  near(r->summary.telemetry_bytes, 7 * 10 * 2);         /* reports at 0 ... 6 s of edge and cloud */
+  r->def.telemetry.ideal = true;
+  rig_run(r);
+  qsort(r->kept->decision, (size_t)r->kept->decisions, sizeof *r->kept->decision, decision_by_time);
+  for (int i = 0; i < 24; i++) near(r->kept->decision[i].feature[0], i);
+  near(r->summary.telemetry_bytes, 0);
+  rig_free(r);
+}
+
+/* Noise of 10 % on 80 ... jobs: mean ratio 1, deviation .1. Reports are few, so the bounds are wide. */
+static void test_telemetry_noise(void **state)
+{
+  (void)state;
+  struct rig *r = watching_rig();
+  r->def.telemetry.noise = 0.1;
+  r->def.telemetry.delay_s = 0;
+  r->def.horizon.duration_s = 400.1;
+  rig_run(r);
+  double sum = 0, squares = 0;
+  int n = 0;
+  for (int i = 0; i < r->kept->decisions; i++) {
+    const struct decision_record *d = &r->kept->decision[i];
+    double taken = floor(s_from_ns(d->at_ns)), ratio = d->feature[0] / (4 * taken);
+    if (taken < 1 || d->at_ns % 1000000000 != 250000000) continue;
+    sum += ratio;
+    squares += (ratio - 1) * (ratio - 1);
+    n++;
+  }
+  assert_true(n > 390);
+  assert_true(fabs(sum / n - 1) < 4 * 0.1 / 20);
+  assert_true(fabs(sqrt(squares / n) - 0.1) < 4 * 0.1 / sqrt(2 * 400));
+  rig_free(r);
+}
+
+/* Local 100 ms; edge 50 ms, 8 kB over 1 MB/s and twice the latency: the crossing lies at 21 ms of latency. */
+static int greedy_goes_to(const char *policy, struct rig *r)
+{
+  r->policy = (struct policy_def){.name = "p", .policy = policy, .at_place = NONE};
+  rig_run(r);
+  return r->kept->attempt[0].place;
+}
+
+static struct rig *crossing_rig(double latency_s)
+{
+  static const int slow_fast[] = {0, 1};
+  static const double one[] = {1};
+  struct rig *r = rig_new();
+  r->plan[0][1] = plan_at(1);
+  r->task[0].n_plans = 2;
+  for (int i = 0; i < 2; i++) {
+    r->hardware[i] = (struct hardware_def){.name = "h", .flop_per_s = i ? 2e9 : 1e9, .byte_per_s = 1e12};
+    r->place[i].n_hardware = 1;
+    r->place[i].hardware = &slow_fast[i];
+    r->place[i].hardware_weight = one;
+  }
+  r->work[0][0] = (struct work_def){.kind = WORK_ROOFLINE, .flop = amount(1e8), .bytes = amount(1)};
+  r->link[0].latency_s = always(latency_s);
+  r->link[0].up_byte_per_s = 1e6;
+  r->klass[0].input_bytes = amount(8000);
+  return r;
+}
+
+static void test_estimates_cross(void **state)
+{
+  (void)state;
+  static const char *const policies[] = {"latency_greedy", "clairvoyant"};
+  for (int i = 0; i < 2; i++) {
+    struct rig *near_edge = crossing_rig(0.0209), *far_edge = crossing_rig(0.0211);
+    near_edge->def.objective.latency_per_s = far_edge->def.objective.latency_per_s = -1;
+    assert_int_equal(greedy_goes_to(policies[i], near_edge), 1);
+    assert_int_equal(greedy_goes_to(policies[i], far_edge), 0);
+    assert_string_equal(i ? "reference" : "policy", near_edge->kind);
+    rig_free(near_edge);
+    rig_free(far_edge);
+  }
+}
+
+/* The work depends on an attribute that is known at completion: no estimate, unless one is declared or seen by an
+ * oracle. Its true value is .5, of 1e8 FLOP; the edge pays from .42 on (21 ms + 8 ms against half the time). */
+static void test_only_known_attributes_enter(void **state)
+{
+  (void)state;
+  static const struct expr_op half[] = {{EXPR_ATTRIBUTE, 1, 0}, {EXPR_NUMBER, 0, 1e8}, {EXPR_MULTIPLY, 0, 0}};
+  struct rig *r = crossing_rig(0.0105);
+  r->klass[0].n_attributes = 2;
+  r->attribute[1] = (struct attribute_def){.name = "size", .unit = "", .known = KNOWN_COMPLETION, .dist = always(0.5)};
+  r->work[0][0].flop = (struct expr){3, 2, half};
+  r->def.objective.latency_per_s = -1;
+  assert_int_equal(greedy_goes_to("clairvoyant", r), 0);          /* 50 against 25 + 29 ms */
+  r->attribute[1].estimator = ESTIMATE_VALUE;
+  r->attribute[1].estimate = 1;
+  assert_int_equal(greedy_goes_to("latency_greedy", r), 1);       /* it believes 100 against 79 */
+  r->attribute[1].known = KNOWN_ARRIVAL;
+  assert_int_equal(greedy_goes_to("latency_greedy", r), 0);
+  /* a class mean: the first request believes 1, the second knows better */
+  r->attribute[1].known = KNOWN_COMPLETION;
+  r->attribute[1].estimator = ESTIMATE_CLASS_MEAN;
+  r->def.horizon.duration_s = 25;
+  assert_int_equal(greedy_goes_to("latency_greedy", r), 1);
+  assert_int_equal(r->kept->attempt[1].place, 0);
+  rig_free(r);
+}
+
+/* Reward of the only decision = that of its request: -1 * 0.1 s and 2 * quality. */
+static void test_reward(void **state)
+{
+  (void)state;
+  struct rig *r = crossing_rig(1);
+  r->def.objective = (struct objective_def){.latency_per_s = -1, .quality = 2, .failure = -10};
+  assert_int_equal(greedy_goes_to("latency_greedy", r), 0);
+  near(r->kept->decision[0].reward, -0.1 + 2);
+  near(r->kept->request[0].reward, -0.1 + 2);
+  r->task[0].timeout_s = 0.05;
+  rig_run(r);
+  near(r->kept->decision[0].reward, -0.05 - 10);
+  near(r->kept->request[0].reward, -0.05 - 10);
+  rig_free(r);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -550,6 +707,8 @@ int main(void)
     cmocka_unit_test(test_api), cmocka_unit_test(test_api_limits), cmocka_unit_test(test_censored),
     cmocka_unit_test(test_max_requests), cmocka_unit_test(test_repeat), cmocka_unit_test(test_closed),
     cmocka_unit_test(test_common_random_numbers), cmocka_unit_test(test_all_policies), cmocka_unit_test(test_mm1),
+    cmocka_unit_test(test_telemetry), cmocka_unit_test(test_telemetry_noise), cmocka_unit_test(test_estimates_cross),
+    cmocka_unit_test(test_only_known_attributes_enter), cmocka_unit_test(test_reward),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

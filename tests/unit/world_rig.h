@@ -57,9 +57,9 @@ static inline struct sink keeping(struct kept *k)
 /* A constant in an arena of statics: as many as a test program needs. */
 static inline const struct dist *always(double value)
 {
-  static struct dist all[256];
+  static struct dist all[1024];
   static int n;
-  assert_true(n < 256);
+  assert_true(n < 1024);
   all[n] = dist_constant(value);
   return &all[n++];
 }
@@ -75,9 +75,9 @@ static inline const struct dist *drawn(const char *kind, double a, double b)
 }
 static inline struct expr amount(double value)
 {
-  static struct expr_op all[256];
+  static struct expr_op all[1024];
   static int n;
-  assert_true(n < 256);
+  assert_true(n < 1024);
   all[n] = (struct expr_op){EXPR_NUMBER, 0, value};
   return expr_number(&all[n++]);
 }
@@ -111,6 +111,7 @@ struct rig {
   struct run_summary summary;
   struct kept *kept;
   uint64_t seed, replication;
+  const char *kind;                                     /* of the policy, after a run */
 };
 
 static inline struct plan_def plan_at(int place) { return (struct plan_def){WORD_PLACE, place, 0, 0, "plan"}; }
@@ -187,6 +188,7 @@ static inline void rig_run(struct rig *r)
   }
   r->summary.place = memcpy(calloc((size_t)r->def.n_places, sizeof *r->summary.place), r->summary.place,
                             (size_t)r->def.n_places * sizeof *r->summary.place);
+  r->kind = world_policy_kind(w);
   world_free(w);
   err_release(&err);
 }
