@@ -76,7 +76,7 @@ static void *zeroed(size_t n, size_t bytes)
   return p;
 }
 
-/* ---- making --------------------------------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------------------------------ */
 
 static double device_watts(const struct world_def *w, const struct link_def *l, bool down)
 {
@@ -148,9 +148,12 @@ void network_free(struct network *n)
   free(n);
 }
 
-/* ---- channels ------------------------------------------------------------------------------------------------------- */
+/* ---- channels ---------------------------------------------------------------------------------------------------- */
 
-static bool is_device(const struct network *n, struct endpoint e) { return n->world->place[e.place].tier == TIER_DEVICE; }
+static bool is_device(const struct network *n, struct endpoint e)
+{
+  return n->world->place[e.place].tier == TIER_DEVICE;
+}
 
 /* The device whose transfer it is: the end that is one, the sender if both are or none. */
 static struct endpoint device_of(const struct network *n, const struct transfer *t)
@@ -219,7 +222,7 @@ static void channel_left(struct channel *c)
   c->network->unused = c;
 }
 
-/* ---- a transfer's way ------------------------------------------------------------------------------------------------- */
+/* ---- a transfer's way -------------------------------------------------------------------------------------------- */
 
 static const struct place_def *far_end(const struct network *n, struct hop hop)
 {
@@ -417,7 +420,7 @@ void network_flow(struct network *n, struct endpoint from, struct endpoint to, s
   }
 }
 
-/* ---- what policies ask -------------------------------------------------------------------------------------------------- */
+/* ---- what policies ask ------------------------------------------------------------------------------------------- */
 
 double network_latency_s(struct network *n, struct endpoint from, struct endpoint to, uint64_t key)
 {

@@ -20,7 +20,7 @@ struct route { uint8_t n; bool reachable; struct hop hop[MAX_HOPS]; uint64_t zon
 /* An end of a transfer: a member of a place. */
 struct endpoint { uint16_t place; uint32_t member; };
 
-/* ---- topology.c --------------------------------------------------------------------------------------------------- */
+/* ---- topology.c -------------------------------------------------------------------------------------------------- */
 struct topology;
 struct topology *topology_new(const struct world_def *, struct err *);  /* shortest mean latency between places */
 void topology_free(struct topology *);
@@ -28,26 +28,28 @@ const struct route *route(const struct topology *, struct endpoint from, struct 
 /* The member of an edge place that a device is attached to (static: device index modulo members), and that place. */
 struct endpoint attachment(const struct topology *, struct endpoint device, sim_time now);
 
-/* ---- network.c ---------------------------------------------------------------------------------------------------- */
+/* ---- network.c --------------------------------------------------------------------------------------------------- */
 struct network;
 struct transfer;
 /* Called when the last byte is there; the transfer is gone afterwards. */
 typedef void transfer_done_fn(struct sim *, void *subject);
 struct transfer_cost { double device_j, network_j, usd; };
 
-struct network *network_new(struct sim *, const struct world_def *, const struct topology *, const struct rng_root *, const struct sink *);
+struct network *network_new(struct sim *, const struct world_def *, const struct topology *, const struct rng_root *,
+                            const struct sink *);
 void network_free(struct network *);
 /* Move bytes from one end to the other. Calls done(sim, subject) at once, before returning, when it takes no time.
  * `key` names the draw of latency: rng of (link name, key). Costs are known at the start and returned in *cost.
  * NULL when done was called at once. */
 struct transfer *network_send(struct network *, struct endpoint from, struct endpoint to, double bytes, uint64_t key,
-                              struct transfer_record template_, transfer_done_fn *, void *subject, struct transfer_cost *cost);
+                              struct transfer_record template_, transfer_done_fn *, void *subject,
+                              struct transfer_cost *cost);
 void network_cancel(struct network *, struct transfer *);
 /* True when the way between these (different) ends takes no time, energy or money and leaves no record: skip it. */
 bool network_is_nothing(const struct network *, struct endpoint from, struct endpoint to);
 /* What moving bytes costs, for estimates and for what is charged without being sent. */
 struct transfer_cost network_cost(const struct network *, struct endpoint from, struct endpoint to, double bytes);
-/* Record bytes that flow beside the queues (tokens of a stream, telemetry): one record a hop, times as in the template. */
+/* Record bytes that flow beside the queues (tokens of a stream, telemetry): one a hop, times as in the template. */
 void network_flow(struct network *, struct endpoint from, struct endpoint to, struct transfer_record);
 /* One-way latency without load (a stream's tokens): drawn by the same key. */
 double network_latency_s(struct network *, struct endpoint from, struct endpoint to, uint64_t key);

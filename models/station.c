@@ -9,7 +9,7 @@
 
 static struct job *job_of_share(struct share_user *user) { return holder_of(user, struct job, at.user); }
 
-/* ---- the array ---------------------------------------------------------------------------------------------------- */
+/* ---- the array --------------------------------------------------------------------------------------------------- */
 
 static void *zeroed(size_t n, size_t bytes)
 {
@@ -64,7 +64,7 @@ struct station_extra *station_more(struct station *s)
   return s->extra;
 }
 
-/* ---- meters ------------------------------------------------------------------------------------------------------- */
+/* ---- meters ------------------------------------------------------------------------------------------------------ */
 
 static double slot_seconds(unsigned __int128 units_ns) { return (double)units_ns / (SLOT_UNITS * NS_PER_S); }
 
@@ -102,7 +102,7 @@ uint32_t station_busy(const struct station *s)
 }
 uint32_t station_in_system(const struct station *s) { return s->in_system; }
 
-/* ---- to and from the servers ---------------------------------------------------------------------------------------- */
+/* ---- to and from the servers ------------------------------------------------------------------------------------- */
 
 void station_complete(struct station *s, struct sim *sim, struct job *job)
 {
@@ -178,7 +178,7 @@ void station_pump(struct station *s, struct sim *sim)
   }
 }
 
-/* ---- processor sharing ---------------------------------------------------------------------------------------------- */
+/* ---- processor sharing ------------------------------------------------------------------------------------------- */
 
 static double ps_speed(const void *context, uint32_t n)
 {
@@ -224,7 +224,7 @@ static void ps_enter(struct station *s, struct sim *sim, struct job *job)
   if (s->kind->events->started) s->kind->events->started(sim, job);
 }
 
-/* ---- in and out ----------------------------------------------------------------------------------------------------- */
+/* ---- in and out -------------------------------------------------------------------------------------------------- */
 
 static void job_prepare(struct station *s, struct job *job, const struct demand *d)
 {

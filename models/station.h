@@ -42,14 +42,15 @@ struct job {
 
 /* Callbacks, one set per world: context is the world. */
 struct station_events {
-  void (*started)(struct sim *, struct job *);          /* may fire inside station_enter; preempted jobs start again silently */
+  void (*started)(struct sim *, struct job *);          /* also inside station_enter; a preempted job restarts silently */
   void (*first)(struct sim *, struct job *);            /* first token */
   void (*done)(struct sim *, struct job *);
 };
 
 /* Stations of one place come as an array and are cheap while idle; queues, shares and engines come with the first job
  * that needs them. `kv_cap`, `max_batch` come from the cost of the jobs. */
-struct station *stations_new(struct sim *, const struct place_def *, const struct world_def *, const struct station_events *, uint64_t count);
+struct station *stations_new(struct sim *, const struct place_def *, const struct world_def *,
+                             const struct station_events *, uint64_t count);
 void stations_free(struct station *, uint64_t count);
 struct station *station_nth(struct station *, uint64_t i);
 size_t station_bytes(void);

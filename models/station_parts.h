@@ -15,7 +15,7 @@ enum { SLOT_UNITS = 1 << 20 };
 struct station_kind {
   const struct station_events *events;
   enum discipline discipline;
-  bool lists, preempts;                                 /* queue is a list (FIFO, LIFO, PS); a newcomer may take a slot */
+  bool lists, preempts;                                 /* the queue is a list; a newcomer may take a slot */
   uint32_t servers, slots, n_variants;                  /* slots per server */
   int64_t units;                                        /* all slots of a member */
   uint64_t capacity, entries;                           /* entries: jobs that ever queued in order, breaks ties */
@@ -45,7 +45,7 @@ struct station {
 static inline uint32_t waiting(const struct station *s) { return s->in_system - s->running; }
 struct station_extra *station_more(struct station *);
 
-/* ---- on every path, hence inline: areas, and what a job holds --------------------------------------------------------- */
+/* ---- on every path, hence inline: areas, and what a job holds ---------------------------------------------------- */
 
 /* Areas up to now. Before any change of a station's state. */
 static inline void station_settle(struct station *s, sim_time now)
@@ -89,7 +89,7 @@ static inline void station_account(const struct station *s, struct job *job, int
 void station_pump(struct station *, struct sim *);
 void station_complete(struct station *, struct sim *, struct job *);
 
-/* ---- station_queue.c -------------------------------------------------------------------------------------------------- */
+/* ---- station_queue.c --------------------------------------------------------------------------------------------- */
 
 void queue_push(struct station *, struct job *);
 void queue_remove(struct station *, struct job *);
@@ -105,7 +105,7 @@ void running_remove(struct station *, struct job *);
 /* The running job that `job` may push out now, or NULL. */
 struct job *running_victim(const struct station *, const struct job *, sim_time now);
 
-/* ---- station_token.c -------------------------------------------------------------------------------------------------- */
+/* ---- station_token.c --------------------------------------------------------------------------------------------- */
 
 bool tokens_possible(const struct demand *);
 void tokens_prepare(struct job *, const struct demand *);

@@ -1,5 +1,5 @@
 /* Who waits, and in what order. FIFO, LIFO: a circular list. Others: a heap by (key, order of entry), so ties are FIFO;
- * key is the priority, the deadline in ns, or the remaining size in ns. Keys are doubles: integers below 2^53 are exact. */
+ * key is the priority, the deadline in ns, or the remaining size in ns. Keys are doubles: exact below 2^53. */
 #include "models/station_parts.h"
 
 static struct job *job_of(struct heap_item *item) { return item ? holder_of(item, struct job, at.user.finish) : NULL; }
@@ -54,7 +54,7 @@ void queue_remove(struct station *s, struct job *job)
 
 struct job *queue_first(const struct station *s) { return s->extra ? job_of(heap_top(&s->extra->queue)) : NULL; }
 
-/* ---- running jobs of preemptive disciplines: a heap with the least urgent on top --------------------------------------
+/* ---- running jobs of preemptive disciplines: a heap with the least urgent on top ------------------------------------
  * PRIORITY_PREEMPTIVE: key = -priority. SRPT: key = -(now + remaining size), the same at any later time while it runs.
  * Among equals the last to have entered goes first. */
 

@@ -37,7 +37,7 @@ static struct variant_use *use_of(struct engine *e, const struct token_cost *cos
   return &e->used[e->n_used++];
 }
 
-/* ---- steps ---------------------------------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------------------------------- */
 
 static double step_s(const struct engine *e)
 {
@@ -72,7 +72,7 @@ static void decoding_changed(struct engine *e, struct sim *sim)
   e->speed = share_users(e->decode) ? decode_speed(e, share_users(e->decode)) : 0;
 }
 
-/* ---- admission ------------------------------------------------------------------------------------------------------ */
+/* ---- admission --------------------------------------------------------------------------------------------------- */
 
 bool tokens_possible(const struct demand *d)
 {
@@ -148,7 +148,7 @@ bool tokens_fit(struct station *s, struct job *job)
   return best != UINT32_MAX;
 }
 
-/* ---- life ----------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 static void on_prefilled(struct sim *sim, void *subject)
 {
@@ -229,7 +229,7 @@ void tokens_release(struct station_extra *extra, uint32_t servers)
   free(extra->engine);
 }
 
-/* ---- meters --------------------------------------------------------------------------------------------------------- */
+/* ---- meters ------------------------------------------------------------------------------------------------------ */
 
 void tokens_open_window(struct station *s, sim_time now)
 {

@@ -39,9 +39,12 @@ static void *zeroed(size_t n, size_t bytes)
 
 static bool is_device(const struct topology *t, int place) { return t->world->place[place].tier == TIER_DEVICE; }
 
-/* ---- routes ------------------------------------------------------------------------------------------------------- */
+/* ---- routes ------------------------------------------------------------------------------------------------------ */
 
-static int arc_from(const struct topology *t, int arc) { return arc % 2 ? t->world->link[arc / 2].b : t->world->link[arc / 2].a; }
+static int arc_from(const struct topology *t, int arc)
+{
+  return arc % 2 ? t->world->link[arc / 2].b : t->world->link[arc / 2].a;
+}
 static int arc_to(const struct topology *t, int arc) { return arc_from(t, arc ^ 1); }
 
 /* Follow the arcs back from `to`. */
@@ -91,14 +94,16 @@ static struct route route_within(const struct topology *t, int place)
   return r;
 }
 
-static igraph_error_t shortest_tree(const struct topology *t, int from, igraph_vector_t *weight, igraph_vector_int_t *inbound)
+static igraph_error_t shortest_tree(const struct topology *t, int from, igraph_vector_t *weight,
+                                    igraph_vector_int_t *inbound)
 {
   int arcs = 2 * t->world->n_links;
   for (int arc = 0; arc < arcs; arc++) {
     bool closed = arc_from(t, arc) != from && is_device(t, arc_from(t, arc));
     VECTOR(*weight)[arc] = closed ? INFINITY : t->latency_s[arc / 2] + HOP_S;
   }
-  return igraph_get_shortest_paths_dijkstra(&t->graph, NULL, NULL, from, igraph_vss_all(), weight, IGRAPH_OUT, NULL, inbound);
+  return igraph_get_shortest_paths_dijkstra(&t->graph, NULL, NULL, from, igraph_vss_all(), weight, IGRAPH_OUT, NULL,
+                                            inbound);
 }
 
 static struct route *row_make(const struct topology *t, int from)
@@ -125,7 +130,7 @@ const struct route *route(const struct topology *t, struct endpoint from, struct
   return &t->row[from.place][to.place];
 }
 
-/* ---- attachment ----------------------------------------------------------------------------------------------------- */
+/* ---- attachment -------------------------------------------------------------------------------------------------- */
 
 static int32_t attach(const struct world_def *w, int place)
 {
@@ -145,10 +150,11 @@ struct endpoint attachment(const struct topology *t, struct endpoint device, sim
   (void)now;
   int32_t place = t->attached[device.place];
   if (place == NONE) return device;
-  return (struct endpoint){.place = (uint16_t)place, .member = (uint32_t)(device.member % t->world->place[place].count)};
+  return (struct endpoint){.place = (uint16_t)place,
+                           .member = (uint32_t)(device.member % t->world->place[place].count)};
 }
 
-/* ---- making --------------------------------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------------------------------ */
 
 static bool graph_make(struct topology *t)
 {

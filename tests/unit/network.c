@@ -23,7 +23,15 @@ struct town {
   char log[4096];
   int n_records; struct transfer_record record[64];
 };
-struct message { struct town *town; char name; double at_s, mb; struct endpoint from, to; struct transfer *transfer; uint64_t key; struct transfer_cost cost; };
+struct message {
+  struct town *town;
+  char name;
+  double at_s, mb;
+  struct endpoint from, to;
+  struct transfer *transfer;
+  uint64_t key;
+  struct transfer_cost cost;
+};
 
 static void keep(void *context, const struct transfer_record *r)
 {
@@ -38,11 +46,23 @@ static void town_default(struct town *t)
   t->place[PHONE] = (struct place_def){.name = "phone", .tier = TIER_DEVICE, .zone = 0, .count = 12};
   t->place[METRO] = (struct place_def){.name = "metro", .tier = TIER_EDGE, .zone = 1, .count = 3};
   t->place[CLOUD] = (struct place_def){.name = "cloud", .tier = TIER_CLOUD, .zone = 2, .count = 1};
-  t->link[ACCESS] = (struct link_def){.name = "access", .a = PHONE, .b = METRO, .latency_s = &t->latency[0], .up_byte_per_s = MB,
-    .down_byte_per_s = 2 * MB, .shared_by = SHARED_BY_LINK, .zones = 1 << 3, .device_tx_w = 1.5, .device_rx_w = 0.5,
-    .j_per_byte = 1e-6, .usd_per_byte_up = 1e-9, .usd_per_byte_down = 3e-9};
-  t->link[WAN] = (struct link_def){.name = "wan", .a = METRO, .b = CLOUD, .latency_s = &t->latency[1], .zones = 1 << 4, .usd_per_byte_up = 1e-8};
-  t->world = (struct world_def){.n_places = 3, .place = t->place, .n_links = 2, .link = t->link, .record_transfers = true};
+  t->link[ACCESS] = (struct link_def){.name = "access",
+                                      .a = PHONE,
+                                      .b = METRO,
+                                      .latency_s = &t->latency[0],
+                                      .up_byte_per_s = MB,
+                                      .down_byte_per_s = 2 * MB,
+                                      .shared_by = SHARED_BY_LINK,
+                                      .zones = 1 << 3,
+                                      .device_tx_w = 1.5,
+                                      .device_rx_w = 0.5,
+                                      .j_per_byte = 1e-6,
+                                      .usd_per_byte_up = 1e-9,
+                                      .usd_per_byte_down = 3e-9};
+  t->link[WAN] = (struct link_def){
+    .name = "wan", .a = METRO, .b = CLOUD, .latency_s = &t->latency[1], .zones = 1 << 4, .usd_per_byte_up = 1e-8};
+  t->world =
+    (struct world_def){.n_places = 3, .place = t->place, .n_links = 2, .link = t->link, .record_transfers = true};
 }
 
 static void town_open(struct town *t)
@@ -71,20 +91,27 @@ static void arrived(struct sim *sim, void *subject)
   struct message *m = subject;
   size_t used = strlen(m->town->log);
   m->transfer = NULL;
-  snprintf(m->town->log + used, sizeof m->town->log - used, "%s%c%.9g", used ? " " : "", m->name, s_from_ns(sim_now(sim)));
+  snprintf(m->town->log + used, sizeof m->town->log - used, "%s%c%.9g", used ? " " : "", m->name,
+           s_from_ns(sim_now(sim)));
 }
 
 static void send_now(struct sim *sim, void *subject)
 {
   struct message *m = subject;
   (void)sim;
-  m->transfer = network_send(m->town->network, m->from, m->to, m->mb * MB, m->key, (struct transfer_record){.request = (uint64_t)m->name},
-                             arrived, m, &m->cost);
+  m->transfer = network_send(m->town->network, m->from, m->to, m->mb * MB, m->key,
+                             (struct transfer_record){.request = (uint64_t)m->name}, arrived, m, &m->cost);
 }
 
-static struct message message(char name, double at_s, double mb, int from, uint32_t from_member, int to, uint32_t to_member)
+static struct message message(char name, double at_s, double mb, int from, uint32_t from_member, int to,
+                              uint32_t to_member)
 {
-  return (struct message){.name = name, .at_s = at_s, .mb = mb, .from = {(uint16_t)from, from_member}, .to = {(uint16_t)to, to_member}, .key = (uint64_t)name};
+  return (struct message){.name = name,
+                          .at_s = at_s,
+                          .mb = mb,
+                          .from = {(uint16_t)from, from_member},
+                          .to = {(uint16_t)to, to_member},
+                          .key = (uint64_t)name};
 }
 
 static void expect(struct town *t, struct message *m, int n, const char *log)
@@ -106,11 +133,13 @@ static void hops_and_costs(void **state)
   town_default(&t);
   struct message m[] = {message('A', 0, 1, PHONE, 0, CLOUD, 0), message('B', 10, 1, CLOUD, 0, PHONE, 5)};
   expect(&t, m, 2, "A1.15 B10.65");
-  assert_true(fabs(m[0].cost.device_j - 1.5) < 1e-12 && fabs(m[0].cost.network_j - 1) < 1e-12 && fabs(m[0].cost.usd - 0.011) < 1e-12);
+  assert_true(fabs(m[0].cost.device_j - 1.5) < 1e-12 && fabs(m[0].cost.network_j - 1) < 1e-12 &&
+              fabs(m[0].cost.usd - 0.011) < 1e-12);
   assert_true(fabs(m[1].cost.device_j - 0.25) < 1e-12 && fabs(m[1].cost.usd - 0.003) < 1e-12);
   assert_int_equal(t.n_records, 4);
   const struct transfer_record *r = t.record;
-  assert_true(r[0].link == ACCESS && r[0].zone == 1 && r[0].started_ns == 0 && r[0].ended_ns == 1100000000 && r[0].bytes == MB && r[0].request == 'A');
+  assert_true(r[0].link == ACCESS && r[0].zone == 1 && r[0].started_ns == 0 && r[0].ended_ns == 1100000000 &&
+              r[0].bytes == MB && r[0].request == 'A');
   assert_true(r[1].link == WAN && r[1].zone == 2 && r[1].started_ns == 1100000000 && r[1].ended_ns == 1150000000);
   assert_true(r[2].link == WAN && r[2].zone == 1 && r[3].link == ACCESS && r[3].zone == 0);
 }
@@ -120,18 +149,19 @@ static void two_share_a_rate(void **state)
   (void)state;
   struct town t;
   town_default(&t);
-  struct message m[] = {message('A', 0, 2, PHONE, 0, METRO, 0), message('B', 1, 1, PHONE, 1, METRO, 0), message('C', 1, 1, METRO, 0, PHONE, 0)};
+  struct message m[] = {message('A', 0, 2, PHONE, 0, METRO, 0), message('B', 1, 1, PHONE, 1, METRO, 0),
+                        message('C', 1, 1, METRO, 0, PHONE, 0)};
   expect(&t, m, 3, "C1.6 A3.1 B3.1");                   /* down is another channel */
   t.log[0] = 0, t.n_records = 0;
   t.link[ACCESS].background_load = 0.5;
-  expect(&t, m, 2, "B5.1 A6.1");                         /* 0.5 MB/s: A has 0.5 at 1 s; B ends at 1 + 4; A's last 0.5 at 6 */
+  expect(&t, m, 2, "B5.1 A6.1");   /* 0.5 MB/s: A has 0.5 at 1 s; B ends at 1 + 4; A at 6 */
 }
 
 static void who_shares(void **state)
 {
   (void)state;
-  struct message m[] = {message('A', 0, 1, PHONE, 0, METRO, 0), message('B', 0, 1, PHONE, 0, METRO, 0), message('C', 0, 1, PHONE, 3, METRO, 0),
-                        message('D', 0, 1, PHONE, 1, METRO, 1)};
+  struct message m[] = {message('A', 0, 1, PHONE, 0, METRO, 0), message('B', 0, 1, PHONE, 0, METRO, 0),
+                        message('C', 0, 1, PHONE, 3, METRO, 0), message('D', 0, 1, PHONE, 1, METRO, 1)};
   const struct { enum link_share by; enum link_kind kind; const char *log; } cases[] = {
     {SHARED_BY_LINK, LINK_FLUID, "A4.1 B4.1 C4.1 D4.1"}, {SHARED_BY_DEVICE, LINK_FLUID, "C1.1 D1.1 A2.1 B2.1"},
     {SHARED_BY_CELL, LINK_FLUID, "D1.1 A3.1 B3.1 C3.1"}, {SHARED_BY_NONE, LINK_FLUID, "A1.1 B1.1 C1.1 D1.1"},
@@ -153,7 +183,8 @@ static void cells_of_far_transfers(void **state)
   struct town t;
   town_default(&t);
   t.link[ACCESS].shared_by = SHARED_BY_CELL;
-  struct message m[] = {message('A', 0, 1, PHONE, 0, CLOUD, 0), message('B', 0, 1, PHONE, 3, CLOUD, 0), message('C', 0, 1, PHONE, 1, CLOUD, 0)};
+  struct message m[] = {message('A', 0, 1, PHONE, 0, CLOUD, 0), message('B', 0, 1, PHONE, 3, CLOUD, 0),
+                        message('C', 0, 1, PHONE, 1, CLOUD, 0)};
   expect(&t, m, 3, "C1.15 A2.15 B2.15");
   t.log[0] = 0, t.n_records = 0;
   t.link[ACCESS].a = METRO, t.link[ACCESS].b = PHONE;   /* the same link, written the other way round */
@@ -235,7 +266,8 @@ static void draws_by_key(void **state)
   double mean[] = {0.1};
   town_default(&t);
   assert_true(dist_make(&t.latency[0], "exponential", mean, 1, why));
-  struct message m[] = {message('A', 0, 0, PHONE, 0, METRO, 0), message('B', 5, 0, PHONE, 1, METRO, 0), message('C', 10, 0, PHONE, 1, METRO, 0)};
+  struct message m[] = {message('A', 0, 0, PHONE, 0, METRO, 0), message('B', 5, 0, PHONE, 1, METRO, 0),
+                        message('C', 10, 0, PHONE, 1, METRO, 0)};
   m[2].key = m[0].key;
   town_open(&t);
   double a = network_latency_s(t.network, m[0].from, m[0].to, m[0].key);
@@ -268,7 +300,8 @@ static double mm1_mean(double background)
   town_open(&t);
   mm1_sum = 0;
   for (uint64_t i = 0; i < N; i++)
-    network_send(t.network, (struct endpoint){PHONE, 0}, (struct endpoint){METRO, 0}, MB, 8 * i, (struct transfer_record){0}, add_time, NULL, NULL);
+    network_send(t.network, (struct endpoint){PHONE, 0}, (struct endpoint){METRO, 0}, MB, 8 * i,
+                 (struct transfer_record){0}, add_time, NULL, NULL);
   sim_run(t.sim, SIM_NEVER);
   town_close(&t);
   return mm1_sum / N;
@@ -297,7 +330,8 @@ static void crowd(void **state)
   for (int i = 0; i < N; i++) {
     bool up = rng_below(&rng, 2);
     uint32_t phone = (uint32_t)rng_below(&rng, 12);
-    m[i] = up ? message('x', 0, rng_uniform(&rng), PHONE, phone, CLOUD, 0) : message('x', 0, rng_uniform(&rng), METRO, phone % 3, PHONE, phone);
+    m[i] = up ? message('x', 0, rng_uniform(&rng), PHONE, phone, CLOUD, 0)
+              : message('x', 0, rng_uniform(&rng), METRO, phone % 3, PHONE, phone);
     m[i].town = &t;
     t.log[0] = 0;
     sim_run(t.sim, sim_now(t.sim) + ns_from_s(0.3 * rng_exponential(&rng)));
@@ -317,9 +351,16 @@ static void crowd(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(hops_and_costs), cmocka_unit_test(two_share_a_rate), cmocka_unit_test(who_shares),
-    cmocka_unit_test(cells_of_far_transfers), cmocka_unit_test(reference_of_one_link), cmocka_unit_test(no_time_no_event), cmocka_unit_test(cancelling),
-    cmocka_unit_test(draws_by_key), cmocka_unit_test(mm1), cmocka_unit_test(crowd),
+    cmocka_unit_test(hops_and_costs),
+    cmocka_unit_test(two_share_a_rate),
+    cmocka_unit_test(who_shares),
+    cmocka_unit_test(cells_of_far_transfers),
+    cmocka_unit_test(reference_of_one_link),
+    cmocka_unit_test(no_time_no_event),
+    cmocka_unit_test(cancelling),
+    cmocka_unit_test(draws_by_key),
+    cmocka_unit_test(mm1),
+    cmocka_unit_test(crowd),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

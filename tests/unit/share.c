@@ -83,7 +83,11 @@ static void script(struct world *w, uint64_t seed)
   for (int i = 0; i < N; i++) {
     at += rng_exponential(&rng) / w->servers;
     struct user *u = &w->user[i];
-    *u = (struct user){.join_s = rint(at * 1e9) / 1e9, .work = 0.95 * rng_exponential(&rng), .leave_s = INFINITY, .finish_s = -1, .slow_finish_s = -1};
+    *u = (struct user){.join_s = rint(at * 1e9) / 1e9,
+                       .work = 0.95 * rng_exponential(&rng),
+                       .leave_s = INFINITY,
+                       .finish_s = -1,
+                       .slow_finish_s = -1};
     if (rng_below(&rng, 4) == 0) u->leave_s = rint((at + 3 * rng_exponential(&rng)) * 1e9) / 1e9;
   }
 }

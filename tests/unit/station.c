@@ -4,8 +4,14 @@
 
 static struct demand time_of(double s) { return (struct demand){.time_s = s, .size_s = s}; }
 static struct demand guessed(double s, double guess) { return (struct demand){.time_s = s, .size_s = guess}; }
-static struct demand urgent(double s, int priority) { return (struct demand){.time_s = s, .size_s = s, .priority = priority}; }
-static struct demand due(double s, double deadline_s) { return (struct demand){.time_s = s, .deadline = ns_from_s(deadline_s)}; }
+static struct demand urgent(double s, int priority)
+{
+  return (struct demand){.time_s = s, .size_s = s, .priority = priority};
+}
+static struct demand due(double s, double deadline_s)
+{
+  return (struct demand){.time_s = s, .deadline = ns_from_s(deadline_s)};
+}
 
 static void fifo_and_lifo(void **state)
 {
@@ -19,7 +25,8 @@ static void fifo_and_lifo(void **state)
 static void slots_of_servers(void **state)
 {
   (void)state;
-  SCRIPT(job('A', 0, time_of(2)), job('B', 0, time_of(2)), job('C', 0, time_of(2)), job('D', 0, time_of(2)), job('E', 1, time_of(1)));
+  SCRIPT(job('A', 0, time_of(2)), job('B', 0, time_of(2)), job('C', 0, time_of(2)), job('D', 0, time_of(2)),
+         job('E', 1, time_of(1)));
   rig_expect(FIFO, 2, 2, 0, jobs, n, "A+0 B+0 C+0 D+0 E+2 A.2 B.2 C.2 D.2 E.3");
 }
 
@@ -42,7 +49,8 @@ static void preemptive(void **state)
 static void preemptive_takes_the_last_of_equals(void **state)
 {
   (void)state;
-  SCRIPT(job('A', 0, urgent(4, 2)), job('B', 0.5, urgent(4, 2)), job('C', 1, urgent(1, 1)), job('D', 1.5, urgent(1, 2)));
+  SCRIPT(job('A', 0, urgent(4, 2)), job('B', 0.5, urgent(4, 2)), job('C', 1, urgent(1, 1)),
+         job('D', 1.5, urgent(1, 2)));
   rig_expect(PRIORITY_PREEMPTIVE, 2, 1, 0, jobs, n, "A+0 B+0.5 C+1 C.2 D+4 A.4 D.5 B.5.5");
 }
 
@@ -98,7 +106,8 @@ static void leaving(void **state)
   rig_expect(FIFO, 1, 1, 0, jobs, n, "A+0 B-1.5 C+2 A.2 C.3");
   struct scripted served[] = {leaver('A', 0, time_of(2), 1.5), job('B', 1, time_of(1))};
   rig_expect(FIFO, 1, 1, 0, served, 2, "A+0 B+1.5 A-1.5 B.2.5");
-  struct scripted preempted[] = {leaver('A', 0, urgent(4, 2), 1.5), job('B', 1, urgent(2, 1)), job('C', 1.2, urgent(1, 3))};
+  struct scripted preempted[] = {leaver('A', 0, urgent(4, 2), 1.5), job('B', 1, urgent(2, 1)),
+                                 job('C', 1.2, urgent(1, 3))};
   rig_expect(PRIORITY_PREEMPTIVE, 1, 1, 0, preempted, 3, "A+0 B+1 A-1.5 C+3 B.3 C.4");
   struct scripted srpt_served[] = {job('A', 0, time_of(4)), leaver('B', 1, time_of(2), 2)};
   rig_expect(SRPT, 1, 1, 0, srpt_served, 2, "A+0 B+1 B-2 A.5");
@@ -118,7 +127,7 @@ static void meters(void **state)
   (void)state;
   SCRIPT(job('A', 0, time_of(2)), job('B', 1, time_of(3)), job('C', 1.5, time_of(1)), job('D', 4, time_of(1)));
   struct rig r;
-  rig_init(&r, FIFO, 1, 1, 3, jobs, n);
+  rig_init(&r, FIFO, 1, 1, 3, jobs, n, 0);
   sim_run(r.sim, ns_from_s(3));
   station_open_window(r.station, ns_from_s(3));
   sim_run(r.sim, SIM_NEVER);
@@ -130,7 +139,7 @@ static void meters(void **state)
   rig_free(&r);
 }
 
-/* ---- a second scheduler: one time unit after the other, by linear search ------------------------------------------------ */
+/* ---- a second scheduler: one time unit after the other, by linear search ----------------------------------------- */
 
 struct slow { int at, left, size, key, start, done; bool in, running; };
 
@@ -215,7 +224,7 @@ static void compare_with_slow(enum discipline d, int servers, uint64_t seed)
   }
   slow_run(d, slow, N, servers);
   struct rig r;
-  rig_init(&r, d, servers, 1, 0, jobs, N);
+  rig_init(&r, d, servers, 1, 0, jobs, N, 0);
   sim_run(r.sim, SIM_NEVER);
   for (int i = 0; i < N; i++) {
     assert_int_equal(jobs[i].out_ns, slow[i].done * (sim_time)1000000000);
@@ -234,13 +243,15 @@ static void random_scripts(void **state)
       for (uint64_t seed = 1; seed <= 40; seed++) compare_with_slow(all[k], servers, seed);
 }
 
-/* Jobs that leave at random moments in random states, all disciplines: sums hold, everyone gets out. */
+/* Jobs that leave at random moments in random states, all disciplines, half of the runs with ties in random order: sums
+ * hold, everyone gets out. Moments are multiples of 0.1 s, so that ties are many. */
 static void random_leaves(void **state)
 {
   (void)state;
   enum { N = 200 };
   struct scripted *jobs = calloc(N, sizeof *jobs);
-  struct token_cost cost = {.available = true, .prefill_tok_per_s = 100, .step_a_s = 0.02, .step_c_s = 0.01, .kv_cap_tok = 200, .max_batch = 5};
+  struct token_cost cost = {
+    .available = true, .prefill_tok_per_s = 100, .step_a_s = 0.02, .step_c_s = 0.01, .kv_cap_tok = 200, .max_batch = 5};
   for (int d = FIFO; d <= SRPT; d++)
     for (uint64_t seed = 1; seed <= 20; seed++) {
       struct rng_root root = rng_root_make(seed, 1);
@@ -248,15 +259,19 @@ static void random_leaves(void **state)
       memset(jobs, 0, N * sizeof *jobs);
       double at = 0;
       for (int i = 0; i < N; i++) {
-        at += 0.5 * rng_exponential(&rng);
-        jobs[i] = (struct scripted){.name = 'x', .at_s = at, .demand = {.time_s = rng_exponential(&rng), .size_s = rng_exponential(&rng),
-          .priority = (int)rng_below(&rng, 3), .deadline = (sim_time)rng_below(&rng, 1000)}};
+        at += 0.1 * (double)rng_below(&rng, 10);
+        jobs[i] = (struct scripted){.name = 'x',
+                                    .at_s = at,
+                                    .demand = {.time_s = 0.1 * (double)rng_below(&rng, 20),
+                                               .size_s = 0.1 * (double)rng_below(&rng, 20),
+                                               .priority = (int)rng_below(&rng, 3),
+                                               .deadline = (sim_time)rng_below(&rng, 1000)}};
         if (rng_below(&rng, 2)) jobs[i].demand = (struct demand){.cost = &cost, .tok_in = 1 + (int)rng_below(&rng, 60),
           .tok_out = 1 + (int)rng_below(&rng, 60)};
-        if (rng_below(&rng, 2)) jobs[i].leave_s = at + 1e-6 + rng_exponential(&rng);
+        if (rng_below(&rng, 2)) jobs[i].leave_s = at + 0.1 * (double)(1 + rng_below(&rng, 20));
       }
       struct rig r;
-      rig_init(&r, (enum discipline)d, 2, 2, 12, jobs, N);
+      rig_init(&r, (enum discipline)d, 2, 2, 12, jobs, N, seed % 2 ? seed : 0);
       sim_run(r.sim, SIM_NEVER);
       for (int i = 0; i < N; i++) assert_true(jobs[i].blocked || jobs[i].out_ns >= 0);
       rig_check_sums(&r);
@@ -268,10 +283,20 @@ static void random_leaves(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(fifo_and_lifo), cmocka_unit_test(slots_of_servers), cmocka_unit_test(priority),
-    cmocka_unit_test(preemptive), cmocka_unit_test(preemptive_takes_the_last_of_equals), cmocka_unit_test(edf),
-    cmocka_unit_test(srpt), cmocka_unit_test(srpt_with_estimates), cmocka_unit_test(sharing), cmocka_unit_test(capacity),
-    cmocka_unit_test(leaving), cmocka_unit_test(zero_service), cmocka_unit_test(meters), cmocka_unit_test(random_scripts),
+    cmocka_unit_test(fifo_and_lifo),
+    cmocka_unit_test(slots_of_servers),
+    cmocka_unit_test(priority),
+    cmocka_unit_test(preemptive),
+    cmocka_unit_test(preemptive_takes_the_last_of_equals),
+    cmocka_unit_test(edf),
+    cmocka_unit_test(srpt),
+    cmocka_unit_test(srpt_with_estimates),
+    cmocka_unit_test(sharing),
+    cmocka_unit_test(capacity),
+    cmocka_unit_test(leaving),
+    cmocka_unit_test(zero_service),
+    cmocka_unit_test(meters),
+    cmocka_unit_test(random_scripts),
     cmocka_unit_test(random_leaves),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,15 @@ static void arrive(struct sim *sim, void *subject)
   if (station_enter(shop->station, sim, &task->job, &d) == BLOCKED) pool_give(shop->jobs, task);
 }
 
-struct setting { enum discipline discipline; int servers; uint64_t capacity; double rate; const char *service; double p1; bool by_class; };
+struct setting {
+  enum discipline discipline;
+  int servers;
+  uint64_t capacity;
+  double rate;
+  const char *service;
+  double p1;
+  bool by_class;
+};
 
 static void run(struct shop *shop, struct setting set, struct station_meters *m)
 {

@@ -17,13 +17,23 @@ struct scripted {
   char name; double at_s; struct demand demand; double leave_s;         /* leave_s 0 = stays */
   struct job job; struct rig *rig; sim_time start_ns, out_ns; bool blocked;
 };
-struct rig { struct sim *sim; struct station *station; struct place_def place; char log[8192]; struct scripted *jobs; int n; };
+struct rig {
+  struct sim *sim;
+  struct station *station;
+  struct place_def place;
+  char log[8192];
+  struct scripted *jobs;
+  int n;
+};
 
 static inline struct scripted leaver(char name, double at_s, struct demand demand, double leave_s)
 {
   return (struct scripted){.name = name, .at_s = at_s, .demand = demand, .leave_s = leave_s};
 }
-static inline struct scripted job(char name, double at_s, struct demand demand) { return leaver(name, at_s, demand, 0); }
+static inline struct scripted job(char name, double at_s, struct demand demand)
+{
+  return leaver(name, at_s, demand, 0);
+}
 
 static struct scripted *scripted_of(struct job *j) { return (void *)((char *)j - offsetof(struct scripted, job)); }
 
@@ -32,7 +42,8 @@ static void rig_log(struct scripted *j, char what)
   struct rig *r = j->rig;
   size_t used = strlen(r->log);
   if (used + 40 > sizeof r->log) return;
-  snprintf(r->log + used, sizeof r->log - used, "%s%c%c%.9g", used ? " " : "", j->name, what, s_from_ns(sim_now(r->sim)));
+  snprintf(r->log + used, sizeof r->log - used, "%s%c%c%.9g", used ? " " : "", j->name, what,
+           s_from_ns(sim_now(r->sim)));
 }
 
 static void rig_started(struct sim *sim, struct job *j)
@@ -67,11 +78,15 @@ static void rig_enter(struct sim *sim, void *subject)
 
 static const struct station_events rig_events = {rig_started, rig_first, rig_done};
 
-static void rig_init(struct rig *r, enum discipline discipline, int servers, int slots, uint64_t capacity, struct scripted *jobs, int n)
+/* shuffle: seed of a random order of ties; 0 = none. */
+static void rig_init(struct rig *r, enum discipline discipline, int servers, int slots, uint64_t capacity,
+                     struct scripted *jobs, int n, uint64_t shuffle)
 {
   memset(r, 0, sizeof *r);
   r->sim = sim_new();
-  r->place = (struct place_def){.name = "p", .count = 1, .servers = servers, .slots = slots, .capacity = capacity, .discipline = discipline};
+  if (shuffle) sim_shuffle_ties(r->sim, shuffle);
+  r->place = (struct place_def){
+    .name = "p", .count = 1, .servers = servers, .slots = slots, .capacity = capacity, .discipline = discipline};
   r->station = stations_new(r->sim, &r->place, NULL, &rig_events, 1);
   r->jobs = jobs;
   r->n = n;
@@ -107,10 +122,11 @@ static void rig_free(struct rig *r)
   sim_free(r->sim);
 }
 
-static inline void rig_expect(enum discipline discipline, int servers, int slots, uint64_t capacity, struct scripted *jobs, int n, const char *log)
+static inline void rig_expect(enum discipline discipline, int servers, int slots, uint64_t capacity,
+                              struct scripted *jobs, int n, const char *log)
 {
   struct rig r;
-  rig_init(&r, discipline, servers, slots, capacity, jobs, n);
+  rig_init(&r, discipline, servers, slots, capacity, jobs, n, 0);
   sim_run(r.sim, SIM_NEVER);
   assert_string_equal(r.log, log);
   rig_check_sums(&r);

@@ -2,7 +2,8 @@
  * (the first ends the prefill, 10 steps follow). */
 #include "tests/unit/station_rig.h"
 
-static const struct token_cost plain = {.available = true, .prefill_tok_per_s = 100, .step_a_s = 0.08, .step_c_s = 0.02, .max_batch = 8};
+static const struct token_cost plain = {
+  .available = true, .prefill_tok_per_s = 100, .step_a_s = 0.08, .step_c_s = 0.02, .max_batch = 8};
 
 static struct demand tokens(const struct token_cost *cost, double in, double out)
 {
@@ -44,7 +45,8 @@ static void a_leaver_frees_the_cap(void **state)
   (void)state;
   struct token_cost cost = plain;
   cost.kv_cap_tok = 100;
-  SCRIPT(job('A', 0, tokens(&cost, 50, 11)), leaver('B', 0.1, tokens(&cost, 50, 11), 1), job('C', 0.2, tokens(&cost, 30, 1)));
+  SCRIPT(job('A', 0, tokens(&cost, 50, 11)), leaver('B', 0.1, tokens(&cost, 50, 11), 1),
+         job('C', 0.2, tokens(&cost, 30, 1)));
   rig_expect(FIFO, 1, 1, 0, jobs, n, "A+0 A!0.5 C+1 B-1 C!1.3 C.1.3 A.1.5");
 }
 
@@ -56,7 +58,8 @@ static void batch_limit(void **state)
   SCRIPT(job('A', 0, tokens(&cost, 50, 11)), job('B', 0, tokens(&cost, 50, 11)));
   rig_expect(FIFO, 1, 1, 0, jobs, n, "A+0 A!0.5 B+1.5 A.1.5 B!2 B.3");
   cost.max_batch = 0;                                   /* the place's slots: 2 */
-  struct scripted slots[] = {job('A', 0, tokens(&cost, 50, 11)), job('B', 0, tokens(&cost, 50, 11)), job('C', 0, tokens(&cost, 0, 1))};
+  struct scripted slots[] = {job('A', 0, tokens(&cost, 50, 11)), job('B', 0, tokens(&cost, 50, 11)),
+                             job('C', 0, tokens(&cost, 0, 1))};
   rig_expect(FIFO, 1, 2, 0, slots, 3, "A+0 B+0.5 A!0.5 B!1 C+1.6 A.1.6 C!1.6 C.1.6 B.2.1");
 }
 
@@ -90,7 +93,8 @@ static void two_variants_take_turns(void **state)
 static void priority_of_prompts(void **state)
 {
   (void)state;
-  SCRIPT(job('A', 0, tokens(&plain, 50, 1)), job('B', 0.1, tokens(&plain, 50, 1)), job('C', 0.2, tokens(&plain, 50, 1)));
+  SCRIPT(job('A', 0, tokens(&plain, 50, 1)), job('B', 0.1, tokens(&plain, 50, 1)),
+         job('C', 0.2, tokens(&plain, 50, 1)));
   jobs[1].demand.priority = 2;
   jobs[2].demand.priority = 1;
   rig_expect(PRIORITY_PREEMPTIVE, 1, 1, 0, jobs, n, "A+0 C+0.5 A!0.5 A.0.5 B+1 C!1 C.1 B!1.5 B.1.5");
@@ -101,7 +105,7 @@ static void steps_and_batches(void **state)
   (void)state;
   SCRIPT(job('A', 0, tokens(&plain, 50, 11)), job('B', 0, tokens(&plain, 50, 11)));
   struct rig r;
-  rig_init(&r, FIFO, 1, 1, 0, jobs, n);
+  rig_init(&r, FIFO, 1, 1, 0, jobs, n, 0);
   sim_run(r.sim, SIM_NEVER);
   struct station_meters m;
   station_meters(r.station, sim_now(r.sim), &m);        /* 5 steps of one, 5 of two, 5 of one */

@@ -8,7 +8,13 @@
 #include <string.h>
 
 enum { MOST = 12 };
-struct map { struct place_def place[MOST]; struct link_def link[MOST]; struct dist latency[MOST]; struct world_def world; struct topology *t; };
+struct map {
+  struct place_def place[MOST];
+  struct link_def link[MOST];
+  struct dist latency[MOST];
+  struct world_def world;
+  struct topology *t;
+};
 
 static void map_init(struct map *m)
 {
@@ -28,7 +34,8 @@ static int between(struct map *m, int a, int b, double latency_s)
 {
   int i = m->world.n_links++;
   m->latency[i] = dist_constant(latency_s);
-  m->link[i] = (struct link_def){.name = "l", .a = a, .b = b, .latency_s = &m->latency[i], .zones = UINT64_C(1) << (40 + i)};
+  m->link[i] =
+    (struct link_def){.name = "l", .a = a, .b = b, .latency_s = &m->latency[i], .zones = UINT64_C(1) << (40 + i)};
   return i;
 }
 
@@ -58,13 +65,16 @@ static void shortest(void **state)
   (void)state;
   struct map m;
   map_init(&m);
-  int phone = place(&m, TIER_DEVICE, 10), metro = place(&m, TIER_EDGE, 4), cloud = place(&m, TIER_CLOUD, 1), island = place(&m, TIER_CLOUD, 1);
-  int slow = between(&m, cloud, phone, 0.1), access = between(&m, phone, metro, 0.02), wan = between(&m, cloud, metro, 0.03);
+  int phone = place(&m, TIER_DEVICE, 10), metro = place(&m, TIER_EDGE, 4), cloud = place(&m, TIER_CLOUD, 1),
+      island = place(&m, TIER_CLOUD, 1);
+  int slow = between(&m, cloud, phone, 0.1), access = between(&m, phone, metro, 0.02),
+      wan = between(&m, cloud, metro, 0.03);
   map_open(&m);
   hops_are(way(&m, phone, 3, cloud, 0), 2, (struct hop[]){{(uint16_t)access, false}, {(uint16_t)wan, true}});
   hops_are(way(&m, cloud, 0, phone, 3), 2, (struct hop[]){{(uint16_t)wan, false}, {(uint16_t)access, true}});
   assert_true(fabs(way(&m, phone, 3, cloud, 0)->latency_mean_s - 0.05) < 1e-12);
-  assert_true(way(&m, phone, 3, cloud, 0)->zones == (UINT64_C(1) << (40 + access) | UINT64_C(1) << (40 + wan) | UINT64_C(1) << metro));
+  assert_true(way(&m, phone, 3, cloud, 0)->zones ==
+              (UINT64_C(1) << (40 + access) | UINT64_C(1) << (40 + wan) | UINT64_C(1) << metro));
   assert_false(way(&m, phone, 0, island, 0)->reachable);
   hops_are(way(&m, phone, 3, phone, 3), 0, NULL);
   (void)slow;
@@ -103,7 +113,8 @@ static void members_of_one_place(void **state)
   struct map m;
   map_init(&m);
   int phone = place(&m, TIER_DEVICE, 10), metro = place(&m, TIER_EDGE, 4), cloud = place(&m, TIER_CLOUD, 2);
-  int access = between(&m, phone, metro, 0.01), wan = between(&m, metro, cloud, 0.02), inside = between(&m, cloud, cloud, 0.001);
+  int access = between(&m, phone, metro, 0.01), wan = between(&m, metro, cloud, 0.02),
+      inside = between(&m, cloud, cloud, 0.001);
   map_open(&m);
   hops_are(way(&m, phone, 1, phone, 2), 2, (struct hop[]){{(uint16_t)access, false}, {(uint16_t)access, true}});
   hops_are(way(&m, metro, 1, metro, 2), 2, (struct hop[]){{(uint16_t)wan, false}, {(uint16_t)wan, true}});
