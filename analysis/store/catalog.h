@@ -36,13 +36,15 @@ bool catalog_begin(struct catalog *, struct err *) MUST_USE;                    
 bool catalog_commit(struct catalog *, struct err *) MUST_USE;
 /* Scenario of a study: resolved JSON, identity hash, and text pairs of provenance. */
 bool catalog_put_study(struct catalog *, const char *study, const char *resolved_json, struct err *) MUST_USE;
+/* Policies are listed in the order in which they are first named here (or by catalog_put). */
+bool catalog_put_policy(struct catalog *, const char *policy, struct err *) MUST_USE;
 bool catalog_put_point(struct catalog *, uint64_t point, const char *factors_json, struct err *) MUST_USE;
 bool catalog_put_provenance(struct catalog *, const char *key, const char *value, struct err *) MUST_USE;
 const char *catalog_study_json(struct catalog *);       /* resolved scenario of the last study written */
 const char *catalog_point_json(struct catalog *, uint64_t point);
 const char *catalog_provenance(struct catalog *, const char *key);      /* NULL = none */
 
-/* Visit runs in order (point, policy in order of first appearance, replication). Stop when the visitor returns false. */
+/* Visit runs in order (point, policy in order of first naming, replication). Stop when the visitor returns false. */
 typedef bool catalog_visit_fn(void *context, const struct catalog_run *);
 bool catalog_runs(struct catalog *, bool with_metrics, catalog_visit_fn *, void *context, struct err *) MUST_USE;
 

@@ -1,0 +1,585 @@
+/* catalog.c: the catalogue in SQLite.
+ *
+ * A rollback journal, not a write-ahead log: the folder may lie on a file system without shared memory. One writer, who
+ * holds a lock on the folder itself; readers wait for its short transactions. What depends on time or host (elapsed_s)
+ * stands in `provenance` only.
+ */
+#include "analysis/store/catalog.h"
+#include "sim/check.h"
+#include "sim/json.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FORMAT = 1, APPLICATION = 0x6f66736d /* "ofsm" */, WAIT_MS = 20000 };
+
+static const char schema[] =
+  "CREATE TABLE IF NOT EXISTS format(version INTEGER NOT NULL) STRICT;"
+  "CREATE TABLE IF NOT EXISTS study(study TEXT PRIMARY KEY, written INTEGER NOT NULL, resolved TEXT NOT NULL) STRICT;"
+  "CREATE TABLE IF NOT EXISTS point(point INTEGER PRIMARY KEY, factors TEXT NOT NULL) STRICT;"
+  "CREATE TABLE IF NOT EXISTS policy(policy TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT;"
+  "CREATE TABLE IF NOT EXISTS run(id TEXT PRIMARY KEY, study TEXT NOT NULL, point INTEGER NOT NULL, policy TEXT NOT NULL,"
+  " kind TEXT NOT NULL, replication INTEGER NOT NULL, seed INTEGER NOT NULL, state TEXT NOT NULL, message TEXT NOT NULL,"
+  " trace_hash TEXT NOT NULL, trace_file TEXT NOT NULL, trace_file_hash TEXT NOT NULL, events INTEGER NOT NULL) STRICT;"
+  "CREATE TABLE IF NOT EXISTS metric(run TEXT NOT NULL, name TEXT NOT NULL, class TEXT NOT NULL, place TEXT NOT NULL,"
+  " policy TEXT NOT NULL, value REAL, PRIMARY KEY(run, name, class, place)) STRICT, WITHOUT ROWID;"
+  "CREATE TABLE IF NOT EXISTS sketch(run TEXT NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NULL,"
+  " PRIMARY KEY(run, name)) STRICT, WITHOUT ROWID;"
+  "CREATE TABLE IF NOT EXISTS provenance(run TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+  " PRIMARY KEY(run, key)) STRICT, WITHOUT ROWID;"
+  "CREATE INDEX IF NOT EXISTS run_order ON run(point, policy, replication);";
+
+enum statement {
+  PUT_STUDY, PUT_POINT, PUT_POLICY, PUT_RUN, DROP_METRICS, PUT_METRIC, DROP_SKETCH, PUT_SKETCH, PUT_PROVENANCE, GET_RUN,
+  GET_STUDY, GET_POINT, GET_PROVENANCE, LIST_RUNS, GET_METRICS, GET_SKETCH, N_STATEMENTS
+};
+
+#define RUN_COLUMNS "r.id, r.study, r.point, r.policy, r.kind, r.replication, r.seed, r.state, r.message, r.trace_hash," \
+  " r.trace_file, r.trace_file_hash, r.events, e.value FROM run r LEFT JOIN provenance e ON e.run = r.id AND e.key = 'elapsed_s'"
+
+static const char *const sql[N_STATEMENTS] = {
+  [PUT_STUDY] = "INSERT OR REPLACE INTO study VALUES(?1, (SELECT coalesce(max(written), 0) + 1 FROM study), ?2)",
+  [PUT_POINT] = "INSERT OR REPLACE INTO point VALUES(?1, ?2)",
+  [PUT_POLICY] = "INSERT OR IGNORE INTO policy VALUES(?1, (SELECT coalesce(max(position), 0) + 1 FROM policy))",
+  [PUT_RUN] = "INSERT OR REPLACE INTO run VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+  [DROP_METRICS] = "DELETE FROM metric WHERE run = ?1",
+  [PUT_METRIC] = "INSERT OR REPLACE INTO metric VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+  [DROP_SKETCH] = "DELETE FROM sketch WHERE run = ?1",
+  [PUT_SKETCH] = "INSERT OR REPLACE INTO sketch VALUES(?1, 'latency', ?2)",
+  [PUT_PROVENANCE] = "INSERT OR REPLACE INTO provenance VALUES(?1, ?2, ?3)",
+  [GET_RUN] = "SELECT " RUN_COLUMNS " WHERE r.id = ?1",
+  [GET_STUDY] = "SELECT resolved FROM study ORDER BY written DESC LIMIT 1",
+  [GET_POINT] = "SELECT factors FROM point WHERE point = ?1",
+  [GET_PROVENANCE] = "SELECT value FROM provenance WHERE run = '' AND key = ?1",
+  [LIST_RUNS] = "SELECT " RUN_COLUMNS " LEFT JOIN policy p ON p.policy = r.policy"
+                " ORDER BY r.point, p.position, r.policy, r.replication",
+  [GET_METRICS] = "SELECT name, class, place, value FROM metric WHERE run = ?1",
+  [GET_SKETCH] = "SELECT bytes FROM sketch WHERE run = ?1 AND name = 'latency'",
+};
+
+struct kept { struct kept *next; };                     /* what was read back, until the end */
+struct catalog {
+  char *path;
+  sqlite3 *db;
+  int lock;                                             /* the folder; -1 = reading */
+  bool view_stale;
+  sqlite3_stmt *statement[N_STATEMENTS];
+  struct kept *kept;
+  char **word; size_t n_words, word_slots;              /* open addressing; names that return again and again */
+};
+
+/* ---- memory ------------------------------------------------------------------------------------------------------- */
+
+static void *keep_bytes(struct catalog *c, size_t n)
+{
+  struct kept *k = malloc(sizeof *k + n + 1);
+  if (!k)
+    check_out_of_memory(n);
+  k->next = c->kept;
+  c->kept = k;
+  return k + 1;
+}
+
+static char *keep_text(struct catalog *c, const void *text)
+{
+  const char *from = text ? text : "";
+  size_t n = strlen(from) + 1;
+  return memcpy(keep_bytes(c, n), from, n);
+}
+
+static void grow_words(struct catalog *c)
+{
+  char **old = c->word;
+  size_t n = c->word_slots;
+  c->word_slots = n ? 2 * n : 256;
+  c->word = calloc(c->word_slots, sizeof *c->word);
+  if (!c->word)
+    check_out_of_memory(c->word_slots * sizeof *c->word);
+  for (size_t i = 0; i < n; i++)
+    if (old[i]) {
+      size_t at = hash_bytes(old[i], strlen(old[i])).lo % c->word_slots;
+      while (c->word[at])
+        at = (at + 1) % c->word_slots;
+      c->word[at] = old[i];
+    }
+  free(old);
+}
+
+/* One copy of each different text. */
+static const char *keep_word(struct catalog *c, const void *text)
+{
+  const char *from = text ? text : "";
+  if (2 * c->n_words >= c->word_slots)
+    grow_words(c);
+  size_t at = hash_bytes(from, strlen(from)).lo % c->word_slots;
+  while (c->word[at] && strcmp(c->word[at], from) != 0)
+    at = (at + 1) % c->word_slots;
+  if (!c->word[at]) {
+    c->word[at] = keep_text(c, from);
+    c->n_words++;
+  }
+  return c->word[at];
+}
+
+/* ---- SQLite -------------------------------------------------------------------------------------------------------- */
+
+static bool failed(struct catalog *c, struct err *err)
+{
+  return err_system(err, "catalogue %s: %s", c->path, c->db ? sqlite3_errmsg(c->db) : "out of memory");
+}
+
+static bool execute(struct catalog *c, const char *text, struct err *err)
+{
+  return sqlite3_exec(c->db, text, NULL, NULL, NULL) == SQLITE_OK || failed(c, err);
+}
+
+static sqlite3_stmt *ready(struct catalog *c, enum statement which)
+{
+  sqlite3_stmt **s = &c->statement[which];
+  if (!*s && sqlite3_prepare_v3(c->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, s, NULL) != SQLITE_OK)
+    return NULL;
+  sqlite3_reset(*s);
+  sqlite3_clear_bindings(*s);
+  return *s;
+}
+
+/* Run a statement that gives no rows. */
+static bool done(struct catalog *c, sqlite3_stmt *s, struct err *err)
+{
+  bool ok = s && sqlite3_step(s) == SQLITE_DONE;
+  if (!ok)
+    failed(c, err);
+  sqlite3_reset(s);
+  return ok;
+}
+
+static void bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+  sqlite3_bind_text(s, at, text ? text : "", -1, SQLITE_STATIC);
+}
+
+/* ---- the folder ---------------------------------------------------------------------------------------------------- */
+
+static bool make_folder(const char *dir, struct err *err)
+{
+  char path[4096];
+  size_t n = strlen(dir);
+  if (n == 0 || n >= sizeof path)
+    return err_system(err, "'%s' is no name of a results folder", dir);
+  for (size_t i = 1; i <= n; i++)
+    if (dir[i] == '/' || dir[i] == 0) {
+      memcpy(path, dir, i);
+      path[i] = 0;
+      if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        return err_system(err, "cannot make the folder %s: %s", path, strerror(errno));
+    }
+  return true;
+}
+
+/* A folder with other things in it and no catalogue is somebody else's. */
+static bool check_folder(const char *dir, const char *path, struct err *err)
+{
+  DIR *d = opendir(dir);
+  if (!d)
+    return err_system(err, "cannot open the folder %s: %s", dir, strerror(errno));
+  bool empty = true;
+  for (struct dirent *e = readdir(d); e; e = readdir(d))
+    empty = empty && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0);
+  closedir(d);
+  if (empty || access(path, F_OK) == 0)
+    return true;
+  return err_system(err, "%s holds something else (it is not empty and has no catalog.sqlite); choose another folder", dir);
+}
+
+static bool lock_folder(struct catalog *c, const char *dir, struct err *err)
+{
+  c->lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (c->lock < 0)
+    return err_system(err, "cannot open the folder %s: %s", dir, strerror(errno));
+  if (flock(c->lock, LOCK_EX | LOCK_NB) == 0)
+    return true;
+  if (errno == EWOULDBLOCK)
+    return err_system(err, "%s is locked: another process is writing into it", dir);
+  return err_system(err, "cannot lock the folder %s: %s", dir, strerror(errno));
+}
+
+/* ---- open and close ------------------------------------------------------------------------------------------------- */
+
+static int64_t one_integer(struct catalog *c, const char *text, int64_t otherwise)
+{
+  sqlite3_stmt *s = NULL;
+  if (sqlite3_prepare_v2(c->db, text, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+    otherwise = sqlite3_column_int64(s, 0);
+  sqlite3_finalize(s);
+  return otherwise;
+}
+
+static bool check_format(struct catalog *c, struct err *err)
+{
+  int64_t tables = one_integer(c, "SELECT count(*) FROM sqlite_master", -1);
+  if (tables < 0)
+    return failed(c, err);
+  if (tables == 0)
+    return true;
+  int64_t format = one_integer(c, "SELECT version FROM format", -1);
+  if (one_integer(c, "PRAGMA application_id", 0) != APPLICATION || format < 0)
+    return err_system(err, "%s is not a catalogue of offsim", c->path);
+  return format <= FORMAT || err_system(err, "catalogue %s has format %ld; this program reads up to %d", c->path,
+                                        (long)format, FORMAT);
+}
+
+static bool make_tables(struct catalog *c, struct err *err)
+{
+  char text[160];
+  snprintf(text, sizeof text, "PRAGMA application_id = %d; INSERT INTO format SELECT %d WHERE NOT EXISTS"
+           " (SELECT * FROM format); COMMIT", APPLICATION, FORMAT);
+  return execute(c, "BEGIN IMMEDIATE", err) && execute(c, schema, err) && execute(c, text, err);
+}
+
+static bool open_file(struct catalog *c, enum catalog_mode mode, struct err *err)
+{
+  int flags = mode == CATALOG_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+  if (sqlite3_open_v2(c->path, &c->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    return failed(c, err);
+  sqlite3_busy_timeout(c->db, WAIT_MS);
+  if (!check_format(c, err))
+    return false;
+  if (mode == CATALOG_READ)
+    return true;
+  c->view_stale = true;
+  return execute(c, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL", err) && make_tables(c, err);
+}
+
+struct catalog *catalog_open(const char *dir, enum catalog_mode mode, struct err *err)
+{
+  struct catalog *c = calloc(1, sizeof *c);
+  size_t n = strlen(dir) + sizeof "/catalog.sqlite";
+  if (!c || !(c->path = malloc(n)))
+    check_out_of_memory(n);
+  snprintf(c->path, n, "%s/catalog.sqlite", dir);
+  c->lock = -1;
+  bool ok = true;
+  if (mode == CATALOG_WRITE)
+    ok = make_folder(dir, err) && check_folder(dir, c->path, err) && lock_folder(c, dir, err);
+  else if (access(c->path, F_OK) != 0)
+    ok = err_system(err, "%s is not a results folder: %s: %s", dir, c->path, strerror(errno));
+  if (ok && open_file(c, mode, err))
+    return c;
+  c->view_stale = false;
+  catalog_close(c);
+  return NULL;
+}
+
+static bool make_view(struct catalog *c, struct err *err);
+
+void catalog_close(struct catalog *c)
+{
+  if (!c)
+    return;
+  struct err unsaid;                                    /* a view that could not be renewed is renewed next time */
+  err_init(&unsaid);
+  if (c->view_stale && c->lock >= 0)
+    make_view(c, &unsaid);
+  err_release(&unsaid);
+  for (int i = 0; i < N_STATEMENTS; i++)
+    sqlite3_finalize(c->statement[i]);
+  sqlite3_close(c->db);
+  if (c->lock >= 0)
+    close(c->lock);
+  for (struct kept *k = c->kept, *next; k; k = next) {
+    next = k->next;
+    free(k);
+  }
+  free(c->word);
+  free(c->path);
+  free(c);
+}
+
+bool catalog_begin(struct catalog *c, struct err *err) { return execute(c, "BEGIN IMMEDIATE", err); }
+
+bool catalog_commit(struct catalog *c, struct err *err)
+{
+  if (execute(c, "COMMIT", err))
+    return true;
+  sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
+  return false;
+}
+
+/* ---- v_runs: one wide row a run -------------------------------------------------------------------------------------- */
+
+/* One column of the view per row of `query`, through `format` (an SQL expression with the name as %Q and %w). */
+static bool add_view_columns(struct catalog *c, sqlite3_str *text, const char *query, const char *format, struct err *err)
+{
+  sqlite3_stmt *s = NULL;
+  if (sqlite3_prepare_v2(c->db, query, -1, &s, NULL) != SQLITE_OK)
+    return failed(c, err);
+  while (sqlite3_step(s) == SQLITE_ROW) {
+    const char *name = (const char *)sqlite3_column_text(s, 0);
+    sqlite3_str_appendf(text, format, name ? name : "", name ? name : "");
+  }
+  return sqlite3_finalize(s) == SQLITE_OK || failed(c, err);
+}
+
+static bool make_view(struct catalog *c, struct err *err)
+{
+  sqlite3_str *text = sqlite3_str_new(c->db);
+  sqlite3_str_appendall(text, "DROP VIEW IF EXISTS v_runs; CREATE VIEW v_runs AS SELECT r.id AS run, r.study, r.point,"
+                              " r.policy, r.kind, r.replication, r.seed, r.state, r.message, r.trace_hash, r.trace_file,"
+                              " r.events");
+  bool ok = add_view_columns(c, text, "SELECT DISTINCT f.key FROM point, json_each(point.factors) f ORDER BY 1",
+                             ", (SELECT f.value FROM point p, json_each(p.factors) f WHERE p.point = r.point"
+                             " AND f.key = %Q) AS \"%w\"", err)
+            && add_view_columns(c, text, "SELECT DISTINCT name FROM metric WHERE class = '' AND place = '' ORDER BY 1",
+                                ", max(CASE WHEN m.name = %Q THEN m.value END) AS \"%w\"", err);
+  sqlite3_str_appendall(text, " FROM run r LEFT JOIN metric m ON m.run = r.id AND m.class = '' AND m.place = ''"
+                              " GROUP BY r.id ORDER BY r.point, r.policy, r.replication");
+  char *sql_text = sqlite3_str_finish(text);
+  ok = ok && sql_text && execute(c, "BEGIN IMMEDIATE", err);
+  if (ok) {
+    ok = execute(c, sql_text, err) && execute(c, "COMMIT", err);
+    if (!ok)
+      sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
+  }
+  sqlite3_free(sql_text);
+  c->view_stale = c->view_stale && !ok;
+  return ok;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------------- */
+
+static bool put_texts(struct catalog *c, enum statement which, const char *a, const char *b, const char *third, struct err *err)
+{
+  sqlite3_stmt *s = ready(c, which);
+  if (!s)
+    return failed(c, err);
+  bind_text(s, 1, a);
+  if (b)
+    bind_text(s, 2, b);
+  if (third)
+    bind_text(s, 3, third);
+  return done(c, s, err);
+}
+
+bool catalog_put_study(struct catalog *c, const char *study, const char *resolved_json, struct err *err)
+{
+  return put_texts(c, PUT_STUDY, study, resolved_json, NULL, err);
+}
+
+bool catalog_put_policy(struct catalog *c, const char *policy, struct err *err)
+{
+  return put_texts(c, PUT_POLICY, policy, NULL, NULL, err);
+}
+
+bool catalog_put_provenance(struct catalog *c, const char *key, const char *value, struct err *err)
+{
+  return put_texts(c, PUT_PROVENANCE, "", key, value ? value : "", err);
+}
+
+bool catalog_put_point(struct catalog *c, uint64_t point, const char *factors_json, struct err *err)
+{
+  sqlite3_stmt *s = ready(c, PUT_POINT);
+  if (!s)
+    return failed(c, err);
+  sqlite3_bind_int64(s, 1, (sqlite3_int64)point);
+  bind_text(s, 2, factors_json);
+  c->view_stale = true;
+  return done(c, s, err);
+}
+
+static bool put_run_row(struct catalog *c, const struct catalog_run *r, struct err *err)
+{
+  sqlite3_stmt *s = ready(c, PUT_RUN);
+  if (!s)
+    return failed(c, err);
+  bind_text(s, 1, r->id);
+  bind_text(s, 2, r->study);
+  sqlite3_bind_int64(s, 3, (sqlite3_int64)r->point);
+  bind_text(s, 4, r->policy);
+  bind_text(s, 5, r->kind);
+  sqlite3_bind_int64(s, 6, (sqlite3_int64)r->replication);
+  sqlite3_bind_int64(s, 7, (sqlite3_int64)r->seed);
+  bind_text(s, 8, r->state == RUN_DONE ? "done" : "failed");
+  bind_text(s, 9, r->message);
+  bind_text(s, 10, r->trace_hash);
+  bind_text(s, 11, r->trace_file);
+  bind_text(s, 12, r->trace_file_hash);
+  sqlite3_bind_int64(s, 13, (sqlite3_int64)r->events);
+  return done(c, s, err);
+}
+
+static bool put_metrics(struct catalog *c, const struct catalog_run *r, struct err *err)
+{
+  bool ok = put_texts(c, DROP_METRICS, r->id, NULL, NULL, err);
+  for (size_t i = 0; i < r->n_metrics && ok; i++) {
+    const struct catalog_metric *m = &r->metric[i];
+    sqlite3_stmt *s = ready(c, PUT_METRIC);
+    if (!s)
+      return failed(c, err);
+    bind_text(s, 1, r->id), bind_text(s, 2, m->metric), bind_text(s, 3, m->klass), bind_text(s, 4, m->place);
+    bind_text(s, 5, r->policy);
+    if (!isnan(m->value))
+      sqlite3_bind_double(s, 6, m->value);              /* NaN: no value: NULL */
+    ok = done(c, s, err);
+  }
+  return ok;
+}
+
+static bool put_sketch(struct catalog *c, const struct catalog_run *r, struct err *err)
+{
+  if (!put_texts(c, DROP_SKETCH, r->id, NULL, NULL, err) || r->sketch_bytes == 0)
+    return r->sketch_bytes == 0 && !err_any(err);
+  sqlite3_stmt *s = ready(c, PUT_SKETCH);
+  if (!s)
+    return failed(c, err);
+  bind_text(s, 1, r->id);
+  sqlite3_bind_blob64(s, 2, r->sketch, r->sketch_bytes, SQLITE_STATIC);
+  return done(c, s, err);
+}
+
+bool catalog_put(struct catalog *c, const struct catalog_run *r, struct err *err)
+{
+  char elapsed[40];
+  snprintf(elapsed, sizeof elapsed, "%.6f", r->elapsed_s);
+  if (!execute(c, "SAVEPOINT one_run", err))
+    return false;
+  c->view_stale = true;
+  bool ok = catalog_put_policy(c, r->policy, err) && put_run_row(c, r, err) && put_metrics(c, r, err)
+            && put_sketch(c, r, err) && put_texts(c, PUT_PROVENANCE, r->id, "elapsed_s", elapsed, err);
+  if (!ok)
+    sqlite3_exec(c->db, "ROLLBACK TO one_run", NULL, NULL, NULL);
+  return execute(c, "RELEASE one_run", err) && ok;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------------- */
+
+static void copy_hex(char out[33], const unsigned char *text)
+{
+  snprintf(out, 33, "%s", text ? (const char *)text : "");
+}
+
+static void read_run(struct catalog *c, sqlite3_stmt *s, struct catalog_run *r)
+{
+  *r = (struct catalog_run){.point = (uint64_t)sqlite3_column_int64(s, 2),
+    .replication = (uint64_t)sqlite3_column_int64(s, 5), .seed = (uint64_t)sqlite3_column_int64(s, 6),
+    .events = (uint64_t)sqlite3_column_int64(s, 12), .elapsed_s = sqlite3_column_double(s, 13)};
+  copy_hex(r->id, sqlite3_column_text(s, 0));
+  r->study = keep_word(c, sqlite3_column_text(s, 1));
+  r->policy = keep_word(c, sqlite3_column_text(s, 3));
+  r->kind = keep_word(c, sqlite3_column_text(s, 4));
+  r->state = strcmp((const char *)sqlite3_column_text(s, 7), "done") == 0 ? RUN_DONE : RUN_FAILED;
+  r->message = keep_word(c, sqlite3_column_text(s, 8));
+  copy_hex(r->trace_hash, sqlite3_column_text(s, 9));
+  r->trace_file = keep_text(c, sqlite3_column_text(s, 10));
+  copy_hex(r->trace_file_hash, sqlite3_column_text(s, 11));
+}
+
+bool catalog_has(struct catalog *c, const char *id, struct catalog_run *run)
+{
+  sqlite3_stmt *s = ready(c, GET_RUN);
+  if (!s)
+    return false;
+  bind_text(s, 1, id);
+  bool found = sqlite3_step(s) == SQLITE_ROW;
+  if (found && run)
+    read_run(c, s, run);
+  sqlite3_reset(s);
+  return found;
+}
+
+static const char *get_text(struct catalog *c, sqlite3_stmt *s)
+{
+  const char *text = NULL;
+  if (s && sqlite3_step(s) == SQLITE_ROW)
+    text = keep_text(c, sqlite3_column_text(s, 0));
+  sqlite3_reset(s);
+  return text;
+}
+
+const char *catalog_study_json(struct catalog *c) { return get_text(c, ready(c, GET_STUDY)); }
+
+const char *catalog_point_json(struct catalog *c, uint64_t point)
+{
+  sqlite3_stmt *s = ready(c, GET_POINT);
+  sqlite3_bind_int64(s, 1, (sqlite3_int64)point);
+  return get_text(c, s);
+}
+
+const char *catalog_provenance(struct catalog *c, const char *key)
+{
+  sqlite3_stmt *s = ready(c, GET_PROVENANCE);
+  bind_text(s, 1, key);
+  return get_text(c, s);
+}
+
+static bool read_metrics(struct catalog *c, struct catalog_run *r, struct err *err)
+{
+  sqlite3_stmt *s = ready(c, GET_METRICS);
+  if (!s)
+    return failed(c, err);
+  bind_text(s, 1, r->id);
+  struct catalog_metric *found = NULL;
+  size_t n = 0, room = 0;
+  int code;
+  while ((code = sqlite3_step(s)) == SQLITE_ROW) {
+    if (n == room) {
+      room = room ? 2 * room : 64;
+      found = realloc(found, room * sizeof *found);
+      if (!found)
+        check_out_of_memory(room * sizeof *found);
+    }
+    bool none = sqlite3_column_type(s, 3) == SQLITE_NULL;
+    found[n++] = (struct catalog_metric){keep_word(c, sqlite3_column_text(s, 0)), keep_word(c, sqlite3_column_text(s, 1)),
+      keep_word(c, sqlite3_column_text(s, 2)), none ? (double)NAN : sqlite3_column_double(s, 3)};
+  }
+  sqlite3_reset(s);
+  struct catalog_metric *kept = keep_bytes(c, n * sizeof *kept);
+  if (n)
+    memcpy(kept, found, n * sizeof *kept);
+  free(found);
+  r->metric = kept;
+  r->n_metrics = n;
+  return code == SQLITE_DONE || failed(c, err);
+}
+
+static bool read_sketch(struct catalog *c, struct catalog_run *r, struct err *err)
+{
+  sqlite3_stmt *s = ready(c, GET_SKETCH);
+  if (!s)
+    return failed(c, err);
+  bind_text(s, 1, r->id);
+  if (sqlite3_step(s) == SQLITE_ROW) {
+    r->sketch_bytes = (size_t)sqlite3_column_bytes(s, 0);
+    void *kept = keep_bytes(c, r->sketch_bytes);
+    if (r->sketch_bytes)
+      memcpy(kept, sqlite3_column_blob(s, 0), r->sketch_bytes);
+    r->sketch = kept;
+  }
+  sqlite3_reset(s);
+  return true;
+}
+
+bool catalog_runs(struct catalog *c, bool with_metrics, catalog_visit_fn *visit, void *context, struct err *err)
+{
+  sqlite3_stmt *s = NULL;                               /* not the shared one: a visitor may list as well */
+  if (sqlite3_prepare_v2(c->db, sql[LIST_RUNS], -1, &s, NULL) != SQLITE_OK)
+    return failed(c, err);
+  bool ok = true, more = true;
+  int code = SQLITE_DONE;
+  while (ok && more && (code = sqlite3_step(s)) == SQLITE_ROW) {
+    struct catalog_run r;
+    read_run(c, s, &r);
+    ok = !with_metrics || (read_metrics(c, &r, err) && read_sketch(c, &r, err));
+    more = ok && visit(context, &r);
+  }
+  ok = ok && (code == SQLITE_DONE || !more || failed(c, err));
+  sqlite3_finalize(s);
+  return ok;
+}
