@@ -24,12 +24,11 @@ static const char *const place_names[] = {"phone", "metro", "region"}, *const cl
 static struct trace_setup sample_setup(void)
 {
   static const char *const *const tasks[] = {task_names};
-  static const int n_tasks[] = {1}, both[] = {0, 1}, columns[] = {0, 1, 2};
-  static const int *const of_task[] = {both}, *const of_class[] = {columns};
-  static const int *const *const variants[] = {of_task};
+  static const int n_tasks[] = {1}, columns[] = {0, 1, 2};
+  static const int *const of_class[] = {columns};
   return (struct trace_setup){.n_classes = 1, .class_name = class_names, .n_places = 3, .place_name = place_names,
     .n_zones = 1, .zone_name = zone_names, .task_name = tasks, .n_tasks = n_tasks, .n_variants = 2,
-    .variant_name = variant_names, .task_variant = variants, .n_attributes = N_ATTRIBUTES, .attribute_name = attribute_names,
+    .variant_name = variant_names, .n_attributes = N_ATTRIBUTES, .attribute_name = attribute_names,
     .attribute_unit = units, .attribute_column = of_class, .n_features = N_FEATURES, .feature_name = feature_names,
     .feature_unit = units};
 }

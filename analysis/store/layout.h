@@ -7,8 +7,8 @@
 
 enum table_id { TABLE_REQUESTS, TABLE_ATTEMPTS, TABLE_DECISIONS, TABLE_TRANSFERS, N_TABLES };
 /* Rows: the record, and the codes of names that a record only counts within its class. */
-struct attempt_row { struct attempt_record r; uint16_t task, variant; };
-struct decision_row { struct decision_record r; uint16_t task, variant; };
+struct attempt_row { struct attempt_record r; uint16_t task; };
+struct decision_row { struct decision_record r; uint16_t task; };
 
 struct table_def { const char *group; size_t row_bytes; size_t n_columns; const struct column_def *column; };
 extern const struct table_def table_defs[N_TABLES];

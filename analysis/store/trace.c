@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 enum { TRACE_FORMAT = 1, LEVEL = 1, MAX_NAMED_BYTES = 60000, TASKS_PER_CLASS = 32,
-       PLANES_BYTES = 8 * CHUNK_ROWS, SKIP_DEFLATE = 2 };
+       PLANES_BYTES = 8 * CHUNK_ROWS, SKIP_DEFLATE = 2,
+       NO_VARIANT_CODE = 255 /* of a record without one */ };
 
 static void *allocate(size_t n, size_t size)
 {
@@ -172,7 +173,7 @@ static hid_t stored_type(enum column_type type)
 }
 
 /* An enum of names; H5I_INVALID_HID where there are none, or more than an object header holds: codes are plain then. */
-static hid_t make_names(bool wide, const char *const *name, int n, const char *last)
+static hid_t make_names(bool wide, const char *const *name, int n)
 {
   size_t bytes = 0;
   for (int i = 0; i < n; i++)
@@ -180,12 +181,20 @@ static hid_t make_names(bool wide, const char *const *name, int n, const char *l
   if (n == 0 || bytes > MAX_NAMED_BYTES)
     return H5I_INVALID_HID;
   hid_t type = H5Tenum_create(wide ? H5T_STD_U16LE : H5T_STD_U8LE);
-  for (int i = 0; i <= n; i++) {
-    const char *text = i < n ? name[i] : last;
-    uint16_t code = (uint16_t)i;                        /* little-endian: the first byte is right for one byte, too */
-    if (text && *text)
-      H5Tenum_insert(type, text, &code);
-  }
+  for (uint16_t i = 0; i < n; i++)
+    if (name[i] && *name[i])
+      H5Tenum_insert(type, name[i], &i);                /* little-endian: the first byte is right for one byte, too */
+  return type;
+}
+
+static hid_t make_variant_names(const struct trace_setup *s)
+{
+  static const uint8_t none = NO_VARIANT_CODE;
+  hid_t type = make_names(false, s->variant_name, s->n_variants);
+  if (s->n_variants == 0)
+    type = H5Tenum_create(H5T_STD_U8LE);
+  if (type >= 0)
+    H5Tenum_insert(type, "none", &none);
   return type;
 }
 
@@ -210,22 +219,14 @@ static void make_all_names(struct trace_writer *w)
   const struct trace_setup *s = &w->setup;
   make_task_codes(w);
   w->names[NAMES_NONE] = H5I_INVALID_HID;
-  w->names[NAMES_CLASS] = make_names(true, s->class_name, s->n_classes, NULL);
-  w->names[NAMES_PLACE] = make_names(true, s->place_name, s->n_places, NULL);
-  w->names[NAMES_ZONE] = make_names(true, s->zone_name, s->n_zones, NULL);
-  w->names[NAMES_LINK] = make_names(true, s->link_name, s->n_links, NULL);
-  w->names[NAMES_TASK] = make_names(true, w->task_name, w->n_tasks, NULL);
-  w->names[NAMES_VARIANT] = make_names(true, s->variant_name, s->n_variants, "none");
-  w->names[NAMES_STATUS] = make_names(false, status_name, N_STATUS, NULL);
-  w->names[NAMES_KIND] = make_names(false, transfer_kind_name, N_TRANSFER_KINDS, NULL);
-}
-
-/* A variant's code: its index in the world, or one more than the last for the nameless. */
-static uint16_t variant_code(const struct trace_writer *w, unsigned klass, unsigned task, unsigned variant)
-{
-  const struct trace_setup *s = &w->setup;
-  const int *of_task = s->task_variant ? s->task_variant[klass][task] : NULL;
-  return (uint16_t)(of_task ? of_task[variant] : s->n_variants);
+  w->names[NAMES_CLASS] = make_names(true, s->class_name, s->n_classes);
+  w->names[NAMES_PLACE] = make_names(true, s->place_name, s->n_places);
+  w->names[NAMES_ZONE] = make_names(true, s->zone_name, s->n_zones);
+  w->names[NAMES_LINK] = make_names(true, s->link_name, s->n_links);
+  w->names[NAMES_TASK] = make_names(true, w->task_name, w->n_tasks);
+  w->names[NAMES_VARIANT] = make_variant_names(s);
+  w->names[NAMES_STATUS] = make_names(false, status_name, N_STATUS);
+  w->names[NAMES_KIND] = make_names(false, transfer_kind_name, N_TRANSFER_KINDS);
 }
 
 static bool put_attribute(hid_t object, const char *name, const char *text)
@@ -350,7 +351,6 @@ void trace_attempt(struct trace_writer *w, const struct attempt_record *r)
   struct attempt_row *row = row_next(t);
   row->r = *r;
   row->task = w->task_code[r->klass * TASKS_PER_CLASS + r->task];
-  row->variant = variant_code(w, r->klass, r->task, r->variant);
   row_done(w, t);
 }
 
@@ -360,7 +360,6 @@ void trace_decision(struct trace_writer *w, const struct decision_record *r)
   struct decision_row *row = row_next(t);
   memcpy(&row->r, r, offsetof(struct decision_record, feature));
   row->task = w->task_code[r->klass * TASKS_PER_CLASS + r->task];
-  row->variant = variant_code(w, r->klass, r->task, r->variant);
   double *extra = t->extra + t->in_block;
   for (size_t k = 0; k < t->n_extra; k++)
     extra[k * BLOCK_ROWS] = k < r->n_features ? r->feature[k] : (double)NAN;

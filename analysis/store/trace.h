@@ -14,14 +14,14 @@ struct trace_setup {
   int n_classes, n_places, n_zones, n_links;
   const char *const *class_name, *const *place_name, *const *zone_name, *const *link_name;
   const char *const *const *task_name; const int *n_tasks;              /* [class][task] */
-  int n_variants; const char *const *variant_name;                      /* of the world */
-  const int *const *const *task_variant;                                /* [class][task][variant of the task]; row NULL: nameless */
+  int n_variants; const char *const *variant_name;                      /* of the world; records without one: 255 */
   int n_attributes; const char *const *attribute_name, *const *attribute_unit;  /* union over classes, columns of /requests */
   const int *const *attribute_column;                                   /* [class][attribute] -> column */
   int n_features; const char *const *feature_name, *const *feature_unit;
   bool transfers;
 };
 struct trace_writer;
+/* What setup points to must outlive the writer. */
 struct trace_writer *trace_create(const char *path, const struct trace_setup *, struct err *);
 void trace_request(struct trace_writer *, const struct request_record *, const double *attribute, int n_attributes);
 void trace_attempt(struct trace_writer *, const struct attempt_record *);

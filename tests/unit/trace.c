@@ -22,11 +22,9 @@ static const char *const classes[] = {"chat", "batch"}, *const places[] = {"phon
 static struct trace_setup setup(bool transfers)
 {
   static const char *const *const tasks[] = {chat_tasks, batch_tasks};
-  static const int n_tasks[] = {2, 1}, large[] = {1}, all[] = {0, 1}, chat_columns[] = {0, 1}, batch_columns[] = {0};
-  static const int *const chat_variants[] = {NULL, all}, *const batch_variants[] = {large};
-  static const int *const *const of_class[] = {chat_variants, batch_variants};
+  static const int n_tasks[] = {2, 1}, chat_columns[] = {0, 1}, batch_columns[] = {0};
   static const int *const columns[] = {chat_columns, batch_columns};
-  return (struct trace_setup){2, 2, 2, 1, classes, places, zones, links, tasks, n_tasks, 2, variants, of_class,
+  return (struct trace_setup){2, 2, 2, 1, classes, places, zones, links, tasks, n_tasks, 2, variants,
     2, attributes, units, columns, 1, features, units, transfers};
 }
 
@@ -43,7 +41,7 @@ static struct attempt_record attempt_of(uint64_t k)
   struct attempt_record a = {.request = k, .klass = k % 2, .task = k % 2 ? 0 : k / 2 % 2, .place = k % 2, .attempt = (uint8_t)k,
     .started_ns = INT64_MAX - (int64_t)k, .bytes_up = (double)(k % 1000) * 4, .status = STATUS_COMPLETED};
   a.phase_ns[PHASE_DOWNLINK] = (int64_t)(k << 20);
-  a.variant = a.klass == 0 && a.task == 1 ? k / 4 % 2 : 0;
+  a.variant = a.task == 1 ? (uint8_t)(k / 4 % 2) : 255;
   return a;
 }
 
@@ -100,11 +98,7 @@ static int64_t want_status(uint64_t k) { return (int64_t)(k % N_STATUS); }
 static int64_t want_started(uint64_t k) { return INT64_MAX - (int64_t)k; }
 static int64_t want_downlink(uint64_t k) { return (int64_t)(k << 20); }
 static int64_t want_task(uint64_t k) { return k % 2 || k / 2 % 2; }     /* generate is one name in both classes */
-static int64_t want_variant(uint64_t k)
-{
-  struct attempt_record a = attempt_of(k);
-  return a.klass == 1 ? 1 : a.task == 0 ? 2 : a.variant;
-}
+static int64_t want_variant(uint64_t k) { return attempt_of(k).variant; }
 
 static void check_real(struct trace_reader *r, const char *name, size_t rows, double (*want)(uint64_t))
 {
@@ -159,7 +153,7 @@ static void check_file(const char *path, size_t rows)
   check_real(r, "decisions/feature_a_b", rows, want_feature);
   check_real(r, "decisions/reward", rows, want_nan);
   assert_string_equal(trace_enum_name(r, "attempts/task", 1), "generate");
-  assert_string_equal(trace_enum_name(r, "attempts/variant", 2), "none");
+  assert_string_equal(trace_enum_name(r, "attempts/variant", 255), "none");
   assert_string_equal(trace_enum_name(r, "requests/status", STATUS_TIMEOUT), "timeout");
   assert_null(trace_enum_name(r, "requests/tokens", 1));
   const char *const *names;

@@ -1,0 +1,86 @@
+#include "experiments/setup.h"
+#include <string.h>
+
+typedef const char *name_of(const struct world_def *, int);
+static const char *class_of(const struct world_def *d, int i) { return d->klass[i].name; }
+static const char *place_of(const struct world_def *d, int i) { return d->place[i].name; }
+static const char *link_of(const struct world_def *d, int i) { return d->link[i].name; }
+static const char *variant_of(const struct world_def *d, int i) { return d->variant[i].name; }
+
+static const char *const *names(const struct world_def *d, int n, name_of *name, struct arena *a)
+{
+  const char **list = arena_array(a, const char *, n + 1);
+  for (int i = 0; i < n; i++)
+    list[i] = name(d, i);
+  return list;
+}
+
+void metrics_setup_of(const struct world_def *d, struct arena *a, struct metrics_setup *out)
+{
+  double *ttft = arena_array(a, double, d->n_classes + 1), *e2e = arena_array(a, double, d->n_classes + 1);
+  for (int i = 0; i < d->n_classes; i++) {
+    ttft[i] = d->klass[i].slo_ttft_s;
+    e2e[i] = d->klass[i].slo_e2e_s;
+  }
+  *out = (struct metrics_setup){.n_classes = d->n_classes, .n_places = d->n_places,
+    .class_name = names(d, d->n_classes, class_of, a), .place_name = names(d, d->n_places, place_of, a),
+    .slo_ttft_s = ttft, .slo_e2e_s = e2e};
+}
+
+static void add_tasks(const struct world_def *d, struct arena *a, struct trace_setup *out)
+{
+  const char *const **task = arena_array(a, const char *const *, d->n_classes + 1);
+  int *n = arena_array(a, int, d->n_classes + 1);
+  for (int c = 0; c < d->n_classes; c++) {
+    const char **name = arena_array(a, const char *, d->klass[c].n_tasks + 1);
+    for (int t = 0; t < d->klass[c].n_tasks; t++)
+      name[t] = d->klass[c].task[t].name;
+    task[c] = name;
+    n[c] = d->klass[c].n_tasks;
+  }
+  out->task_name = task;
+  out->n_tasks = n;
+}
+
+static int column_of(const char **name, const char **unit, int *n, const struct attribute_def *attribute)
+{
+  for (int i = 0; i < *n; i++)
+    if (strcmp(name[i], attribute->name) == 0)
+      return i;
+  name[*n] = attribute->name;
+  unit[*n] = attribute->unit ? attribute->unit : "";
+  return (*n)++;
+}
+
+/* One column for every name, whichever classes have it. */
+static void add_attributes(const struct world_def *d, struct arena *a, struct trace_setup *out)
+{
+  size_t most = 1;
+  for (int c = 0; c < d->n_classes; c++)
+    most += (size_t)d->klass[c].n_attributes;
+  const char **name = arena_array(a, const char *, most), **unit = arena_array(a, const char *, most);
+  const int **column = arena_array(a, const int *, d->n_classes + 1);
+  int n = 0;
+  for (int c = 0; c < d->n_classes; c++) {
+    const struct class_def *k = &d->klass[c];
+    int *own = arena_array(a, int, k->n_attributes + 1);
+    for (int i = 0; i < k->n_attributes; i++)
+      own[i] = column_of(name, unit, &n, &k->attribute[i]);
+    column[c] = own;
+  }
+  out->n_attributes = n;
+  out->attribute_name = name;
+  out->attribute_unit = unit;
+  out->attribute_column = column;
+}
+
+void trace_setup_of(const struct world *world, const struct world_def *d, struct arena *a, struct trace_setup *out)
+{
+  *out = (struct trace_setup){.n_classes = d->n_classes, .n_places = d->n_places, .n_zones = d->n_zones,
+    .n_links = d->n_links, .class_name = names(d, d->n_classes, class_of, a),
+    .place_name = names(d, d->n_places, place_of, a), .zone_name = d->zone, .link_name = names(d, d->n_links, link_of, a),
+    .n_variants = d->n_variants, .variant_name = names(d, d->n_variants, variant_of, a), .transfers = d->record_transfers};
+  add_tasks(d, a, out);
+  add_attributes(d, a, out);
+  out->n_features = world_features(world, &out->feature_name, &out->feature_unit);
+}

@@ -1,0 +1,408 @@
+#include "experiments/worker.h"
+#include "analysis/metrics.h"
+#include "analysis/store/journal.h"
+#include "analysis/store/record_hash.h"
+#include "analysis/store/trace.h"
+#include "experiments/setup.h"
+#include "models/world.h"
+#include "sim/arena.h"
+#include "sim/check.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* CPU seconds without a single event before a run is given up; building a large world counts as one event. */
+enum { HANG_CPU_S = 60, MAX_FILE_GIB = 256, EXIT_HANG = 124 };
+
+/* ---- where the records go ----------------------------------------------------------------------------------------------- */
+
+/* Latencies of a pilot, for MSER-5. */
+struct arrivals { size_t n, room; struct arrived { int64_t at_ns; double latency_s; } *item; };
+struct records { struct metrics *metrics; struct trace_writer *trace; struct hash hash; struct arrivals *pilot; };
+
+static void note_arrival(struct arrivals *a, const struct request_record *r)
+{
+  if (r->completed_ns < 0)
+    return;
+  if (a->n == a->room) {
+    a->room = a->room ? 2 * a->room : 4096;
+    a->item = realloc(a->item, a->room * sizeof *a->item);
+    if (!a->item)
+      check_out_of_memory(a->room * sizeof *a->item);
+  }
+  a->item[a->n++] = (struct arrived){r->arrived_ns, (double)(r->completed_ns - r->arrived_ns) / NS_PER_S};
+}
+
+static void on_request(void *context, const struct request_record *r, const double *attribute, int n_attributes)
+{
+  struct records *to = context;
+  to->hash = hash_sum(to->hash, hash_request(r, attribute, n_attributes));
+  metrics_request(to->metrics, r);
+  if (to->trace)
+    trace_request(to->trace, r, attribute, n_attributes);
+  if (to->pilot)
+    note_arrival(to->pilot, r);
+}
+
+static void on_attempt(void *context, const struct attempt_record *a)
+{
+  struct records *to = context;
+  to->hash = hash_sum(to->hash, hash_attempt(a));
+  metrics_attempt(to->metrics, a);
+  if (to->trace)
+    trace_attempt(to->trace, a);
+}
+
+static void on_decision(void *context, const struct decision_record *d)
+{
+  struct records *to = context;
+  to->hash = hash_sum(to->hash, hash_decision(d));
+  if (to->trace)
+    trace_decision(to->trace, d);
+}
+
+static void on_transfer(void *context, const struct transfer_record *t)
+{
+  struct records *to = context;
+  if (to->trace)
+    trace_transfer(to->trace, t);
+}
+
+static void on_sample(void *context, int64_t at_ns, const struct place_sample *sample, int n_places)
+{
+  struct records *to = context;
+  if (to->trace)
+    trace_sample(to->trace, at_ns, sample, n_places);
+}
+
+static struct sink sink_to(struct records *to)
+{
+  return (struct sink){to, on_request, on_attempt, on_decision, on_transfer, on_sample};
+}
+
+/* ---- the pilot of `warmup: auto` ------------------------------------------------------------------------------------------ */
+
+static int by_arrival(const void *a, const void *b)
+{
+  const struct arrived *x = a, *y = b;
+  return (x->at_ns > y->at_ns) - (x->at_ns < y->at_ns);
+}
+
+/* When the first request arrives that MSER-5 keeps; 0 when there is nothing to look at. */
+static double truncation_s(struct arrivals *a)
+{
+  double *latency = malloc((a->n + 1) * sizeof *latency);
+  if (!latency)
+    check_out_of_memory(a->n * sizeof *latency);
+  qsort(a->item, a->n, sizeof *a->item, by_arrival);
+  for (size_t i = 0; i < a->n; i++)
+    latency[i] = a->item[i].latency_s;
+  bool late = false;
+  size_t first = a->n ? mser5(latency, a->n, &late) : 0;
+  free(latency);
+  return first < a->n ? (double)a->item[first].at_ns / NS_PER_S : 0;
+}
+
+/* ---- one run --------------------------------------------------------------------------------------------------------------- */
+
+struct run {
+  const struct scenario *scenario; const struct run_order *order;
+  struct world_def def;
+  struct arena *arena;
+  struct records to;
+  struct arrivals arrivals;
+  struct world *world;
+  struct run_summary summary;
+  struct catalog_run result;
+  struct hash file_hash; uint64_t trace_bytes;
+  char *trace_file;
+};
+
+static double monotonic_s(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static const struct policy_def *policy_of(const struct scenario *s, int policy)
+{
+  return policy >= 0 ? &s->policy[policy] : NULL;
+}
+
+static void set_horizon(struct run *r)
+{
+  struct horizon_def *h = &r->def.horizon;
+  if (r->order->pilot || r->order->warmup_s >= 0) {
+    h->warmup_s = r->order->pilot ? 0 : r->order->warmup_s;
+    h->warmup_auto = false;
+  }
+}
+
+static bool build(struct run *r, struct err *err)
+{
+  const struct scenario *s = r->scenario;
+  struct metrics_setup metrics;
+  metrics_setup_of(&s->world, r->arena, &metrics);
+  r->def = s->world;
+  r->def.record_transfers = r->order->trace == TRACE_LINKS;
+  set_horizon(r);
+  r->to.metrics = metrics_new(&metrics);
+  r->to.pilot = r->order->pilot ? &r->arrivals : NULL;
+  r->world = world_new(&(struct run_setup){.def = &r->def, .policy = policy_of(s, r->order->policy), .seed = s->seed,
+                                           .replication = r->order->replication, .sink = sink_to(&r->to)}, err);
+  if (!r->world)
+    return false;
+  if (!r->trace_file)
+    return true;
+  struct trace_setup trace;
+  trace_setup_of(r->world, &r->def, r->arena, &trace);
+  r->to.trace = trace_create(r->trace_file, &trace, err);
+  return r->to.trace != NULL;
+}
+
+static void fill_result(struct run *r, double elapsed_s)
+{
+  const struct run_order *o = r->order;
+  const struct policy_def *policy = policy_of(r->scenario, o->policy);
+  struct catalog_run *to = &r->result;
+  memcpy(to->id, o->id, sizeof to->id);
+  to->point = o->point, to->replication = o->replication, to->seed = r->scenario->seed;
+  to->policy = policy ? policy->name : "none";
+  to->kind = r->world ? arena_strdup(r->arena, world_policy_kind(r->world)) : "policy";
+  to->study = r->scenario->name;
+  to->message = "";
+  to->trace_file = r->trace_file ? arena_printf(r->arena, "traces/%s.h5", o->id) : "";
+  hash_hex(r->to.hash, to->trace_hash);
+  to->events = r->summary.events;
+  to->elapsed_s = elapsed_s;
+}
+
+static void fill_metrics(struct run *r)
+{
+  const struct metric_value *value;
+  size_t n = metrics_finish(r->to.metrics, &r->summary, &value);
+  struct catalog_metric *metric = arena_array(r->arena, struct catalog_metric, n + 1);
+  for (size_t i = 0; i < n; i++)
+    metric[i] = (struct catalog_metric){value[i].metric, value[i].klass, value[i].place, value[i].value};
+  if (r->order->pilot)
+    metric[n++] = (struct catalog_metric){"pilot_truncation_s", "", "", truncation_s(&r->arrivals)};
+  r->result.metric = metric;
+  r->result.n_metrics = n;
+}
+
+static bool finish_trace(struct run *r, struct err *err)
+{
+  struct trace_writer *w = r->to.trace;
+  r->to.trace = NULL;
+  if (!w)
+    return true;
+  bool ok = trace_commit(w, &r->file_hash, &r->trace_bytes, err);
+  hash_hex(r->file_hash, r->result.trace_file_hash);
+  return ok;
+}
+
+static bool simulate(struct run *r, struct err *err)
+{
+  double start = monotonic_s();
+  bool ok = build(r, err) && world_run(r->world, &r->summary, err);
+  fill_result(r, monotonic_s() - start);
+  if (!ok)
+    return false;
+  fill_metrics(r);
+  return finish_trace(r, err);
+}
+
+static void run_free(struct run *r)
+{
+  trace_abandon(r->to.trace);
+  if (r->world)
+    world_free(r->world);
+  if (r->to.metrics)
+    metrics_free(r->to.metrics);
+  free(r->arrivals.item);
+  free(r->trace_file);
+  arena_free(r->arena);
+}
+
+int run_here(const struct scenario *s, const struct run_order *order, const char *trace_file, struct run_totals *totals,
+             struct err *err)
+{
+  struct run r = {.scenario = s, .order = order, .arena = arena_new(), .trace_file = trace_file ? strdup(trace_file) : NULL};
+  bool ok = simulate(&r, err);
+  *totals = (struct run_totals){.events = r.summary.events, .trace_bytes = r.trace_bytes, .elapsed_s = r.result.elapsed_s};
+  memcpy(totals->trace_hash, r.result.trace_hash, sizeof totals->trace_hash);
+  run_free(&r);
+  return ok ? EXIT_OK : err->code;
+}
+
+/* ---- the child -------------------------------------------------------------------------------------------------------------- */
+
+char *journal_path(const char *dir, int worker)
+{
+  char *path = NULL;
+  return asprintf(&path, "%s/journal/%d", dir, worker) < 0 ? NULL : path;
+}
+
+char *trace_path(const char *dir, const char *id)
+{
+  char *path = NULL;
+  return asprintf(&path, "%s/traces/%s.h5", dir, id) < 0 ? NULL : path;
+}
+
+/* Physical memory bounds the address space: a run that needs more would only swap. The sanitizers map terabytes. */
+static void set_limits(void)
+{
+  struct rlimit none = {0, 0}, file = {(rlim_t)MAX_FILE_GIB << 30, (rlim_t)MAX_FILE_GIB << 30};
+  setrlimit(RLIMIT_CORE, &none);
+  setrlimit(RLIMIT_FSIZE, &file);
+  signal(SIGXFSZ, SIG_IGN);                             /* the write fails instead */
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+  rlim_t bytes = (rlim_t)sysconf(_SC_PHYS_PAGES) * (rlim_t)sysconf(_SC_PAGESIZE);
+  struct rlimit memory = {bytes, bytes};
+  setrlimit(RLIMIT_AS, &memory);
+#endif
+}
+
+struct watch { struct run *run; uint64_t events; int seconds; };
+
+/* Every second of CPU time: has the run moved? A decision that never returns keeps its event. */
+static void on_watch(int number, siginfo_t *info, void *unused)
+{
+  (void)number, (void)unused;
+  struct watch *w = info->si_value.sival_ptr;
+  uint64_t events = w->run->world ? sim_events(world_sim(w->run->world)) : 0;
+  w->seconds = events == w->events ? w->seconds + 1 : 0;
+  w->events = events;
+  if (w->seconds >= HANG_CPU_S)
+    _exit(EXIT_HANG);
+}
+
+static int hang_limit_s(void)
+{
+  const char *text = getenv("OFFSIM_HANG_S");           /* for tests */
+  long s = text ? strtol(text, NULL, 10) : 0;
+  return s > 0 && s < HANG_CPU_S ? (int)s : HANG_CPU_S;
+}
+
+static void start_watch(struct watch *w)
+{
+  struct sigaction action = {.sa_sigaction = on_watch, .sa_flags = SA_SIGINFO | SA_RESTART};
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF, .sigev_value.sival_ptr = w};
+  struct itimerspec second = {{1, 0}, {1, 0}};
+  timer_t timer;
+  w->seconds = HANG_CPU_S - hang_limit_s();
+  sigaction(SIGPROF, &action, NULL);
+  if (timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &timer) == 0)
+    timer_settime(timer, 0, &second, NULL);
+}
+
+static char *text_of(const struct err *err)
+{
+  char *text = NULL;
+  size_t n = 0;
+  FILE *f = open_memstream(&text, &n);
+  if (!f)
+    return NULL;
+  err_print(err, f, false);
+  fclose(f);
+  return text;
+}
+
+static int add_to_journal(const struct worker_setup *setup, const struct catalog_run *result, struct err *err)
+{
+  char *path = journal_path(setup->dir, setup->number);
+  int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0)
+    err_system(err, "cannot write %s: %s", path, strerror(errno));
+  bool ok = fd >= 0 && journal_add(fd, path, result, err);
+  if (fd >= 0 && close(fd) != 0)
+    ok = false;
+  free(path);
+  return ok ? EXIT_OK : EXIT_SYSTEM;
+}
+
+static int run_in_child(const struct worker_setup *setup, const struct run_order *order)
+{
+  struct err err;
+  err_init(&err);
+  struct run r = {.scenario = setup->scenario, .order = order, .arena = arena_new()};
+  if (order->trace != TRACE_NONE && !order->pilot)
+    r.trace_file = trace_path(setup->dir, order->id);
+  struct watch watch = {.run = &r};
+  set_limits();
+  start_watch(&watch);
+  bool ok = simulate(&r, &err);
+  int code = ok ? EXIT_OK : err.code;
+  struct quantiles *latency = r.to.metrics ? metrics_latency(r.to.metrics) : NULL;
+  if (ok && latency)
+    r.result.sketch = quantiles_save(latency, &r.result.sketch_bytes);
+  if (!ok) {
+    r.result.state = RUN_FAILED;
+    r.result.trace_file = "";
+    r.result.n_metrics = 0;
+    r.result.message = text_of(&err);
+    trace_abandon(r.to.trace);
+  }
+  struct err last;
+  err_init(&last);
+  int written = add_to_journal(setup, &r.result, &last);
+  if (written != EXIT_OK)
+    err_print(&last, stderr, false);
+  return written != EXIT_OK ? written : code;           /* the process ends here: nothing is freed */
+}
+
+/* A child's exit code; *number = the signal that it died of. */
+static int wait_for(pid_t child, int *number)
+{
+  int status = 0;
+  *number = 0;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR)
+      return EXIT_SYSTEM;
+  if (WIFSIGNALED(status))
+    *number = WTERMSIG(status);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_NEGATIVE;
+}
+
+static struct run_answer serve(const struct worker_setup *setup, const struct run_order *order)
+{
+  pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    _exit(run_in_child(setup, order));
+  }
+  struct run_answer answer = {.number = order->number, .code = EXIT_SYSTEM};
+  if (child > 0) {
+    int number;
+    answer.code = wait_for(child, &number);
+    answer.signal = number;
+  }
+  return answer;
+}
+
+_Noreturn void worker_main(const struct worker_setup *setup, int in, int out)
+{
+  sigset_t none;
+  sigemptyset(&none);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGINT, SIG_IGN);                              /* the supervisor decides what an interrupt means */
+  signal(SIGTERM, SIG_DFL);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  struct run_order order;
+  while (read(in, &order, sizeof order) == (ssize_t)sizeof order) {
+    struct run_answer answer = serve(setup, &order);
+    if (write(out, &answer, sizeof answer) != (ssize_t)sizeof answer)
+      break;
+  }
+  _exit(0);
+}

@@ -1,0 +1,35 @@
+/* worker.h: one run in a process of its own.
+ *
+ * A worker is forked once, before any database or trace file is open; it forks a child for every run, so that a crash,
+ * a hang or a leak ends with that run. The child writes the trace and adds the result to the worker's journal.
+ */
+#ifndef OFFSIM_EXPERIMENTS_WORKER_H
+#define OFFSIM_EXPERIMENTS_WORKER_H
+
+#include "scenarios/scenario.h"
+
+/* What to do; small enough to go through a pipe in one piece. */
+struct run_order {
+  int32_t number, policy;                               /* policy -1: none */
+  uint64_t point, replication;
+  char id[33];
+  bool pilot;                                           /* find the truncation point instead of measuring */
+  double warmup_s;                                      /* negative: as the scenario says */
+  enum trace_level trace;
+};
+/* How it ended. code 0: the journal has a finished run. signal: the child died of it. An error has its text in the
+ * journal, as a failed run. */
+struct run_answer { int32_t number, code, signal; };
+
+struct worker_setup { const struct scenario *scenario; const char *dir; int number; };
+
+/* Name of a worker's journal in `dir`, and of the trace of a run. Caller frees. */
+char *journal_path(const char *dir, int worker);
+char *trace_path(const char *dir, const char *id);
+/* Serve orders from `in`, answers to `out`, until `in` is closed. Does not return. */
+_Noreturn void worker_main(const struct worker_setup *, int in, int out);
+/* One run in this process: for bench and tests. Returns an exit code; texts of errors in err. */
+struct run_totals { char trace_hash[33]; uint64_t events, trace_bytes; double elapsed_s; };
+int run_here(const struct scenario *, const struct run_order *, const char *trace_file, struct run_totals *, struct err *);
+
+#endif
