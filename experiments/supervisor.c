@@ -22,6 +22,7 @@ struct supervisor {
   const struct scenario *scenario;
   char *dir;
   int n, signals;
+  bool owns_journals;                                   /* after supervisor_recover: the folder is locked for us */
   struct worker *worker;
   sigset_t mask_before;
 };
@@ -113,7 +114,8 @@ void supervisor_stop(struct supervisor *s)
     close(s->worker[i].to), close(s->worker[i].from);
     waitpid(s->worker[i].pid, NULL, 0);
   }
-  remove_journals(s);
+  if (s->owns_journals)
+    remove_journals(s);
   if (s->signals >= 0)
     close(s->signals);
   sigprocmask(SIG_SETMASK, &s->mask_before, NULL);
@@ -158,6 +160,7 @@ static bool make_folders(const struct supervisor *s, struct err *err)
 bool supervisor_recover(struct supervisor *s, struct catalog *c, struct err *err)
 {
   char *folder = NULL;
+  s->owns_journals = true;
   if (!make_folders(s, err) || asprintf(&folder, "%s/journal", s->dir) < 0)
     return false;
   DIR *d = opendir(folder);

@@ -583,3 +583,5 @@ bool catalog_runs(struct catalog *c, bool with_metrics, catalog_visit_fn *visit,
   sqlite3_finalize(s);
   return ok;
 }
+
+const char *catalog_library(void) { return sqlite3_libversion(); }

@@ -48,4 +48,6 @@ const char *catalog_provenance(struct catalog *, const char *key);      /* NULL 
 typedef bool catalog_visit_fn(void *context, const struct catalog_run *);
 bool catalog_runs(struct catalog *, bool with_metrics, catalog_visit_fn *, void *context, struct err *) MUST_USE;
 
+const char *catalog_library(void);                      /* version of SQLite */
+
 #endif

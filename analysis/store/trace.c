@@ -897,3 +897,10 @@ bool trace_verify(const char *path, struct hash expected, struct err *err)
   return hash_equal(found, expected)
          || err_system(err, "trace %s is damaged: its bytes are not those that were written", path);
 }
+
+void trace_library(char *out, size_t size)
+{
+  unsigned major = 0, minor = 0, release = 0;
+  H5get_libversion(&major, &minor, &release);
+  snprintf(out, size, "HDF5 %u.%u.%u, libdeflate %s", major, minor, release, LIBDEFLATE_VERSION_STRING);
+}

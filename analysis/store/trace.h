@@ -45,4 +45,6 @@ const char *trace_enum_name(struct trace_reader *, const char *column, int64_t c
 size_t trace_columns(struct trace_reader *, const char *group, const char *const **names);
 bool trace_verify(const char *path, struct hash expected, struct err *) MUST_USE;
 
+void trace_library(char *out, size_t size);             /* "HDF5 1.10.8, libdeflate 1.14" */
+
 #endif

@@ -1,0 +1,525 @@
+/* cmd_run.c: `offsim run`: every policy on the same random numbers. */
+#include "analysis/compare.h"
+#include "analysis/store/trace.h"
+#include "experiments/commands.h"
+#include "experiments/identity.h"
+#include "experiments/study.h"
+#include "sim/arena.h"
+#include "sim/check.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#pragma weak comparison_load
+
+enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
+enum { MAX_REPLICATIONS = 1000000, FIRST_BATCH = 5 };
+#define PILOT_REPLICATION UINT32_MAX                    /* no measured run has this number */
+
+struct options {
+  const char *file, *policies, *replications, *seed, *dir;
+  struct override *set; size_t n_sets;
+  int workers;
+  enum format format;
+  bool quiet, help;
+};
+
+/* ---- arguments ---------------------------------------------------------------------------------------------------------- */
+
+static const char *const option_names[] = {"--policy", "--replications", "--seed", "--set", "-o", "-j", "--format",
+                                           "--quiet", "--help"};
+
+static bool bad(struct err *err, const char *what, const char *value)
+{
+  return err_add(err, (struct where){0}, "%s%s%s%s", what, value ? ", not '" : "", value ? value : "", value ? "'" : "");
+}
+
+static bool add_set(struct options *o, const char *text, struct arena *a, struct err *err)
+{
+  const char *equals = text ? strchr(text, '=') : NULL;
+  if (!equals || equals == text)
+    return bad(err, "--set needs PATH=VALUE", text);
+  o->set[o->n_sets++] = (struct override){arena_printf(a, "%.*s", (int)(equals - text), text), equals + 1};
+  return true;
+}
+
+static bool read_format(struct options *o, const char *text, struct err *err)
+{
+  static const char *const name[] = {"table", "json", "csv"};
+  for (int i = 0; text && i < 3; i++)
+    if (strcmp(text, name[i]) == 0) {
+      o->format = (enum format)i;
+      return true;
+    }
+  return bad(err, "--format is table, json or csv", text);
+}
+
+static bool read_workers(struct options *o, const char *text, struct err *err)
+{
+  char *end = NULL;
+  long n = text ? strtol(text, &end, 10) : 0;
+  if (!text || *end || n < 1 || n > 1024)
+    return bad(err, "-j needs a number from 1 to 1024", text);
+  o->workers = (int)n;
+  return true;
+}
+
+static bool read_value(struct options *o, const char *name, const char *value, struct arena *a, struct err *err)
+{
+  if (strcmp(name, "--set") == 0)
+    return add_set(o, value, a, err);
+  if (strcmp(name, "--format") == 0)
+    return read_format(o, value, err);
+  if (strcmp(name, "-j") == 0)
+    return read_workers(o, value, err);
+  const char **to = strcmp(name, "--policy") == 0 ? &o->policies : strcmp(name, "--replications") == 0 ? &o->replications
+                    : strcmp(name, "--seed") == 0 ? &o->seed : &o->dir;
+  if (!value || !*value)
+    return err_add(err, (struct where){0}, "%s needs a value", name);
+  *to = value;
+  return true;
+}
+
+static bool unknown_option(const char *name, struct err *err)
+{
+  const char *near = nearest(name, option_names, sizeof option_names / sizeof option_names[0]);
+  return err_add(err, (struct where){0}, "run: unknown option '%s'%s%s%s", name, near ? "; did you mean '" : "",
+                 near ? near : "", near ? "'?" : "");
+}
+
+static bool is_option(const char *text)
+{
+  for (size_t i = 0; i < sizeof option_names / sizeof option_names[0]; i++)
+    if (strcmp(text, option_names[i]) == 0)
+      return true;
+  return false;
+}
+
+static bool read_options(struct options *o, int argc, char **argv, struct arena *a, struct err *err)
+{
+  o->set = arena_array(a, struct override, argc + 2);
+  o->workers = (int)sysconf(_SC_NPROCESSORS_ONLN);
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--help") == 0)
+      o->help = true;
+    else if (strcmp(argv[i], "--quiet") == 0)
+      o->quiet = true;
+    else if (is_option(argv[i])) {
+      read_value(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL, a, err);
+      i++;
+    } else if (argv[i][0] == '-' && argv[i][1])
+      unknown_option(argv[i], err);
+    else if (o->file)
+      err_add(err, (struct where){0}, "run takes one scenario file; '%s' is a second one", argv[i]);
+    else
+      o->file = argv[i];
+  }
+  if (!o->file && !o->help)
+    err_add(err, (struct where){0}, "run needs a scenario file");
+  return !err_any(err);
+}
+
+static bool read_count(const char *text, char **end, uint64_t *out)
+{
+  errno = 0;
+  *out = strtoull(text, end, 10);
+  return *end != text && *text >= '0' && *text <= '9' && errno == 0 && *out < PILOT_REPLICATION;
+}
+
+/* N = replications 0 to N - 1, or A..B, both included. */
+static bool read_replications(const struct options *o, struct study *s, struct err *err)
+{
+  uint64_t a = 0, b = 0;
+  char *end;
+  if (!o->replications) {
+    s->from = 0, s->to = s->scenario->replications - 1;
+    return true;
+  }
+  bool ok = read_count(o->replications, &end, &a);
+  bool range = ok && strncmp(end, "..", 2) == 0;
+  if (range)
+    ok = read_count(end + 2, &end, &b) && a <= b;
+  if (!ok || *end || (!range && a == 0))
+    return bad(err, "--replications needs a number from 1, or A..B with A <= B", o->replications);
+  s->from = range ? a : 0, s->to = range ? b : a - 1;
+  return s->to - s->from < MAX_REPLICATIONS || bad(err, "--replications: at most 1000000", o->replications);
+}
+
+static void print_help(void)
+{
+  puts("usage: offsim run FILE [options]\n\n"
+       "  --policy A,B           entries of the file, or built-in policies\n"
+       "  --replications N|A..B  how many, or which\n"
+       "  --seed S               another seed\n"
+       "  --set PATH=VALUE       another value of a scenario key; as often as wanted\n"
+       "  -o DIR                 results folder (default results/NAME); what is there already is not run again\n"
+       "  -j N                   workers (default: one a core)\n"
+       "  --format table|json|csv\n"
+       "  --quiet                no progress\n\n"
+       "exit codes: 0 done; 1 a run failed; 2 mistake in scenario or arguments; 3 file, disk or memory;\n"
+       "4 a loaded plug-in misbehaved; 75 interrupted, the same command goes on");
+}
+
+/* ---- which runs are new --------------------------------------------------------------------------------------------------- */
+
+struct session {
+  struct options options;
+  struct study study;
+  struct supervisor *supervisor;
+  struct catalog *catalog;
+  char *dir;
+  struct hash *base;                                    /* identity by chosen policy */
+  enum trace_level trace;
+  size_t reused;
+  struct supervisor_report report;
+};
+
+/* The file is whole, and has the transfers if they are wanted. */
+static bool trace_is_good(const struct session *x, const struct catalog_run *r)
+{
+  struct err unsaid;
+  struct hash expected;
+  char *path = trace_path(x->dir, r->id);
+  err_init(&unsaid);
+  bool good = hash_parse(r->trace_file_hash, &expected) && trace_verify(path, expected, &unsaid);
+  if (!good)
+    fprintf(stderr, "offsim: run %s is done again: its trace is missing or damaged\n", r->id);
+  if (good && x->trace == TRACE_LINKS) {
+    const char *const *names;
+    struct trace_reader *t = trace_open(path, &unsaid);
+    good = t && trace_columns(t, "transfers", &names) > 0;
+    trace_close(t);
+  }
+  err_release(&unsaid);
+  free(path);
+  return good;
+}
+
+static bool is_done(const struct session *x, const char *id)
+{
+  struct catalog_run r;
+  if (!catalog_has(x->catalog, id, &r) || r.state != RUN_DONE)
+    return false;
+  return *r.trace_file ? trace_is_good(x, &r) : x->trace == TRACE_NONE;
+}
+
+static struct run_order make_order(const struct session *x, int chosen, uint64_t replication)
+{
+  struct run_order o = {.policy = x->study.chosen[chosen], .replication = replication, .warmup_s = x->study.warmup_s,
+                        .trace = x->trace};
+  hash_hex(identity_run(x->base[chosen], x->study.scenario->seed, replication), o.id);
+  return o;
+}
+
+/* Replication by replication, so that an interrupted study can be compared already. */
+static struct run_order *new_orders(struct session *x, size_t *n)
+{
+  const struct study *s = &x->study;
+  struct run_order *order = calloc((s->to - s->from + 1) * (size_t)s->n_chosen, sizeof *order);
+  if (!order)
+    check_out_of_memory(sizeof *order);
+  *n = 0;
+  for (uint64_t replication = s->from; replication <= s->to; replication++)
+    for (int i = 0; i < s->n_chosen; i++) {
+      struct run_order o = make_order(x, i, replication);
+      if (is_done(x, o.id)) {
+        x->reused++;
+        continue;
+      }
+      o.number = (int32_t)*n;
+      order[(*n)++] = o;
+    }
+  return order;
+}
+
+static void find_bases(struct session *x)
+{
+  free(x->base);
+  x->base = calloc((size_t)x->study.n_chosen, sizeof *x->base);
+  if (!x->base)
+    check_out_of_memory(sizeof *x->base);
+  for (int i = 0; i < x->study.n_chosen; i++)
+    x->base[i] = identity_base(x->study.scenario, x->study.chosen[i]);
+}
+
+static struct supervisor_options how(const struct session *x)
+{
+  bool terminal = isatty(STDERR_FILENO);
+  return (struct supervisor_options){.progress = terminal && !x->options.quiet, .colour = terminal && !getenv("NO_COLOR")};
+}
+
+static bool run_new(struct session *x, struct err *err)
+{
+  size_t n;
+  struct run_order *order = new_orders(x, &n);
+  struct supervisor_options options = how(x);
+  bool ok = supervisor_run(x->supervisor, x->catalog, order, n, &options, &x->report, err);
+  free(order);
+  return ok;
+}
+
+/* ---- warmup: auto ---------------------------------------------------------------------------------------------------------- */
+
+static void pilot_key(const struct session *x, int chosen, char out[64])
+{
+  char hex[33];
+  hash_hex(identity_run(x->base[chosen], x->study.scenario->seed, PILOT_REPLICATION), hex);
+  snprintf(out, 64, "pilot.%s", hex);
+}
+
+static double round_up(double x)
+{
+  if (x <= 0)
+    return 0;
+  double unit = pow(10, floor(log10(x)) - 1);
+  return ceil(x / unit) * unit;
+}
+
+static bool run_pilots(struct session *x, double *truncation_s, struct err *err)
+{
+  struct study *s = &x->study;
+  struct run_order *order = calloc((size_t)s->n_chosen, sizeof *order);
+  double *found = calloc((size_t)s->n_chosen, sizeof *found);
+  char key[64], text[40];
+  size_t n = 0;
+  if (!order || !found)
+    check_out_of_memory(sizeof *order);
+  for (int i = 0; i < s->n_chosen; i++) {
+    pilot_key(x, i, key);
+    const char *known = catalog_provenance(x->catalog, key);
+    if (known && strtod(known, NULL) > *truncation_s)
+      *truncation_s = strtod(known, NULL);
+    if (!known) {
+      order[n] = make_order(x, i, PILOT_REPLICATION);
+      order[n].pilot = true;
+      order[n].number = (int32_t)n;
+      n++;
+    }
+  }
+  struct supervisor_options options = how(x);
+  x->report.truncation_s = found;
+  bool ok = supervisor_run(x->supervisor, x->catalog, order, n, &options, &x->report, err);
+  for (size_t k = 0; ok && k < n && x->report.failed == 0; k++) {
+    for (int i = 0; i < s->n_chosen; i++)
+      if (s->chosen[i] == order[k].policy)
+        pilot_key(x, i, key);
+    snprintf(text, sizeof text, "%.9g", found[k]);
+    ok = catalog_put_provenance(x->catalog, key, text, err);
+    *truncation_s = found[k] > *truncation_s ? found[k] : *truncation_s;
+  }
+  x->report.truncation_s = NULL;
+  free(order);
+  free(found);
+  return ok;
+}
+
+/* One truncation for all policies of the comparison: the latest that MSER-5 finds in a pilot of each. */
+static bool settle_warmup(struct session *x, struct err *err)
+{
+  const struct horizon_def *h = &x->study.scenario->world.horizon;
+  double truncation_s = 0;
+  x->study.warmup_s = -1;
+  find_bases(x);
+  if (h->kind != HORIZON_STEADY || !h->warmup_auto)
+    return true;
+  if (!run_pilots(x, &truncation_s, err))
+    return false;
+  study_set_warmup(&x->study, round_up(truncation_s));
+  x->report = (struct supervisor_report){0};
+  find_bases(x);
+  return true;
+}
+
+/* ---- replications: {until: ...} ----------------------------------------------------------------------------------------------- */
+
+/* Values of the metric by chosen policy, over the replications asked for. */
+struct collected { const struct session *x; double **value; size_t *n; };
+
+static bool collect(void *context, const struct catalog_run *r)
+{
+  struct collected *c = context;
+  const struct study *s = &c->x->study;
+  for (int i = 0; i < s->n_chosen; i++) {
+    struct run_order o = make_order(c->x, i, r->replication);
+    if (strcmp(o.id, r->id) != 0 || r->state != RUN_DONE || r->replication > s->to)
+      continue;
+    for (size_t k = 0; k < r->n_metrics; k++)
+      if (strcmp(r->metric[k].metric, s->scenario->until.metric) == 0 && !*r->metric[k].klass && !*r->metric[k].place)
+        c->value[i][c->n[i]++] = r->metric[k].value;
+  }
+  return true;
+}
+
+static bool precise(const struct session *x, struct err *err)
+{
+  const struct study *s = &x->study;
+  size_t room = s->to - s->from + 1;
+  struct collected c = {x, calloc((size_t)s->n_chosen, sizeof *c.value), calloc((size_t)s->n_chosen, sizeof *c.n)};
+  bool ok = c.value && c.n;
+  for (int i = 0; i < s->n_chosen && ok; i++)
+    ok = (c.value[i] = calloc(room, sizeof **c.value)) != NULL;
+  if (!ok)
+    check_out_of_memory(room * sizeof **c.value);
+  ok = catalog_runs(x->catalog, true, collect, &c, err);
+  for (int i = 0; i < s->n_chosen; i++) {
+    struct interval t = interval_t(c.value[i], c.n[i], 0.95);
+    ok = ok && c.n[i] >= 2 && (t.hi - t.lo) / 2 <= s->scenario->until.half_width * fabs(t.value);
+    free(c.value[i]);
+  }
+  free(c.value);
+  free(c.n);
+  return ok;
+}
+
+/* Batches of a size that depends on nothing but the rule, so that the same replications are run anywhere. */
+static bool run_until(struct session *x, struct err *err)
+{
+  struct study *s = &x->study;
+  uint64_t most = s->scenario->until.max ? s->scenario->until.max : 1000;
+  for (uint64_t n = FIRST_BATCH < most ? FIRST_BATCH : most;; n = n + n / 2 < most ? n + n / 2 : most) {
+    s->from = 0, s->to = n - 1;
+    x->reused = 0;
+    if (!run_new(x, err))
+      return false;
+    if (n == most || x->report.failed || precise(x, err))
+      return !err_any(err);
+  }
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------------------------------ */
+
+static bool load(struct session *x, struct arena *a, struct err *err)
+{
+  struct options *o = &x->options;
+  if (o->seed)
+    o->set[o->n_sets++] = (struct override){"seed", o->seed};
+  struct study *s = &x->study;
+  s->scenario = scenario_load(o->file, o->set, o->n_sets, err);
+  if (!s->scenario || !study_choose(s, o->policies, err) || !read_replications(o, s, err))
+    return false;
+  o->workers = study_workers(s, o->workers, err);
+  x->trace = s->scenario->trace_level_given ? s->scenario->trace_level : TRACE_FULL;
+  x->dir = arena_printf(a, "%s%s", o->dir ? o->dir : "results/", o->dir ? "" : s->scenario->name);
+  return o->workers > 0;
+}
+
+static bool put_command(struct session *x, struct err *err)
+{
+  json *set = json_new_array();
+  for (size_t i = 0; i < x->options.n_sets; i++) {
+    json *one = json_new_object();
+    json_put_string(one, "path", x->options.set[i].path);
+    json_put_string(one, "value", x->options.set[i].value);
+    json_push(set, one);
+  }
+  char *text = json_write(set, false), *file = realpath(x->options.file, NULL);
+  bool ok = catalog_put_provenance(x->catalog, "scenario_file", file ? file : x->options.file, err)
+            && catalog_put_provenance(x->catalog, "overrides", text, err);
+  free(text);
+  free(file);
+  json_release(set);
+  return ok;
+}
+
+static bool execute(struct session *x, struct err *err)
+{
+  const struct study *s = &x->study;
+  x->supervisor = supervisor_start(s->scenario, x->dir, x->options.workers, err);
+  if (!x->supervisor)
+    return false;
+  x->catalog = catalog_open(x->dir, CATALOG_WRITE, err);
+  if (!x->catalog || !supervisor_recover(x->supervisor, x->catalog, err) || !settle_warmup(x, err))
+    return false;
+  if (x->report.failed)
+    return true;                                        /* a pilot failed: there is nothing to measure */
+  if (!study_describe(s, x->catalog, err) || !put_command(x, err))
+    return false;
+  return s->scenario->until.metric && !x->options.replications ? run_until(x, err) : run_new(x, err);
+}
+
+static bool show(const struct session *x, struct err *err)
+{
+  const struct study *s = &x->study;
+  if (!comparison_load)
+    return true;
+  const char **policy = calloc((size_t)s->n_chosen, sizeof *policy);
+  if (!policy)
+    check_out_of_memory(sizeof *policy);
+  for (int i = 0; i < s->n_chosen; i++)
+    policy[i] = study_policy_name(s, s->chosen[i]);
+  const char *const dir = x->dir;
+  struct comparison_options options = {.policy = policy, .n_policies = (size_t)s->n_chosen, .some_replications = true,
+                                       .from = s->from, .to = s->to};
+  struct comparison *c = comparison_load(&dir, 1, &options, err);
+  struct comparison_view view = {.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"), .brief = true};
+  if (c && x->options.format == FORMAT_JSON) {
+    json *j = comparison_json(c);
+    char *text = json_write(j, true);
+    puts(text);
+    free(text);
+    json_release(j);
+  } else if (c && x->options.format == FORMAT_CSV) {
+    comparison_print_csv(c, stdout, &view);
+  } else if (c) {
+    comparison_print_table(c, stdout, &view);
+  }
+  comparison_free(c);
+  free(policy);
+  return c != NULL;
+}
+
+static int exit_code(const struct session *x, const struct err *err)
+{
+  if (x->report.interrupted)
+    return EXIT_INTERRUPTED;
+  if (err->code != EXIT_OK)
+    return err->code;
+  return x->report.plugin_failed ? EXIT_PLUGIN : x->report.failed ? EXIT_NEGATIVE : EXIT_OK;
+}
+
+/* Workers first: while they live, the folder stays locked. */
+static void finish(struct session *x)
+{
+  supervisor_stop(x->supervisor);
+  catalog_close(x->catalog);
+}
+
+static void print_warnings(struct err *err, bool colour)
+{
+  err_print(err, stderr, colour);
+  err_release(err);
+  err_init(err);
+}
+
+int cmd_run(int argc, char **argv)
+{
+  struct session x = {0};
+  struct err err;
+  struct arena *a = arena_new();
+  err_init(&err);
+  bool ok = read_options(&x.options, argc, argv, a, &err);
+  if (ok && x.options.help) {
+    print_help();
+    goto out;
+  }
+  ok = ok && load(&x, a, &err);
+  if (ok)
+    print_warnings(&err, how(&x).colour);
+  ok = ok && execute(&x, &err);
+  finish(&x);
+  if (x.report.interrupted)
+    fprintf(stderr, "offsim: interrupted; what was finished is in %s, and the same command goes on\n", x.dir);
+  else if (ok && x.report.done + x.reused > 0 && !show(&x, &err))
+    ok = false;
+out:
+  if (!ok || err_any(&err))
+    err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  int code = exit_code(&x, &err);
+  study_free(&x.study);
+  free(x.base);
+  arena_free(a);
+  err_release(&err);
+  return code;
+}

@@ -1,0 +1,228 @@
+#include "experiments/study.h"
+#include "analysis/store/trace.h"
+#include "experiments/model_version.h"
+#include "experiments/version.h"
+#include "models/policy_host.h"
+#include "models/world.h"
+#include "sim/arena.h"
+#include "sim/check.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* ---- policies --------------------------------------------------------------------------------------------------------- */
+
+static void choose(struct study *s, int policy)
+{
+  for (int i = 0; i < s->n_chosen; i++)
+    if (s->chosen[i] == policy)
+      return;
+  s->chosen = realloc(s->chosen, (size_t)(s->n_chosen + 1) * sizeof *s->chosen);
+  if (!s->chosen)
+    check_out_of_memory(sizeof *s->chosen);
+  s->chosen[s->n_chosen++] = policy;
+}
+
+const char *study_policy_name(const struct study *s, int policy)
+{
+  return policy >= 0 ? s->scenario->policy[policy].name : "none";
+}
+
+static bool unknown_policy(const struct study *s, const char *name, struct err *err)
+{
+  const char *const *builtin;
+  size_t n_builtin = policy_builtin_names(&builtin), n = 0;
+  const char **all = calloc(n_builtin + (size_t)s->scenario->n_policies + 1, sizeof *all);
+  if (!all)
+    check_out_of_memory(n_builtin * sizeof *all);
+  for (int i = 0; i < s->scenario->n_policies; i++)
+    all[n++] = s->scenario->policy[i].name;
+  for (size_t i = 0; i < n_builtin; i++)
+    all[n++] = builtin[i];
+  const char *near = nearest(name, all, n);
+  err_add(err, (struct where){0}, "--policy: '%s' is neither a policy of %s nor a built-in one%s%s%s", name,
+          s->scenario->path, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+  free(all);
+  return false;
+}
+
+/* An entry's name; else a built-in: every entry of that kind, or a new one with its defaults. */
+static bool choose_name(struct study *s, const char *name, struct err *err)
+{
+  struct scenario *sc = s->scenario;
+  bool found = false;
+  for (int i = 0; i < sc->n_policies; i++)
+    if (strcmp(sc->policy[i].name, name) == 0) {
+      choose(s, i);
+      return true;
+    }
+  for (int i = 0; i < sc->n_policies; i++)
+    if (strcmp(sc->policy[i].policy, name) == 0) {
+      choose(s, i);
+      found = true;
+    }
+  if (found)
+    return true;
+  if (!policy_builtin(name))
+    return unknown_policy(s, name, err);
+  if (!scenario_add_policy(sc, name, err))
+    return false;
+  choose(s, sc->n_policies - 1);
+  return true;
+}
+
+bool study_choose(struct study *s, const char *policies, struct err *err)
+{
+  if (!policies) {
+    for (int i = 0; i < s->scenario->n_policies; i++)
+      choose(s, i);
+    if (s->n_chosen == 0)
+      choose(s, -1);
+    return true;
+  }
+  char *list = strdup(policies), *rest = NULL;
+  if (!list)
+    check_out_of_memory(strlen(policies));
+  bool ok = true;
+  for (char *name = strtok_r(list, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
+    ok = choose_name(s, arena_strdup(s->scenario->arena, name), err) && ok;
+  free(list);
+  return ok && (s->n_chosen > 0 || err_add(err, (struct where){0}, "--policy needs at least one name"));
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------------ */
+
+int study_workers(const struct study *s, int wanted, struct err *err)
+{
+  double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) * 0.8;
+  double one = world_bytes_estimate(&s->scenario->world);
+  if (one > memory) {
+    err_add(err, (struct where){.file = s->scenario->path},
+            "one run of this scenario needs about %.3g GB of memory before its first request; this machine has %.3g GB."
+            " Reduce the counts of places and users", one / 1e9, memory / 0.8e9);
+    return 0;
+  }
+  double fit = one > 0 ? memory / one : wanted;
+  return fit < wanted ? (int)fit : wanted;
+}
+
+void study_set_warmup(struct study *s, double warmup_s)
+{
+  struct scenario *sc = s->scenario;
+  s->warmup_s = warmup_s;
+  sc->world.horizon.warmup_s = warmup_s;
+  sc->world.horizon.warmup_auto = false;
+  json_put_path(sc->resolved, "horizon.warmup", json_number_value(warmup_s));
+  json_put_path(sc->identity, "horizon.warmup", json_number_value(warmup_s));
+}
+
+/* ---- provenance -------------------------------------------------------------------------------------------------------- */
+
+static json *sources_json(const struct scenario *s)
+{
+  json *list = json_new_array();
+  for (int i = 0; i < s->n_sources; i++) {
+    const struct source_note *n = &s->source[i];
+    json *one = json_new_object();
+    json_put_string(one, "preset", n->preset);
+    json_put_string(one, "key", n->key);
+    json_put_string(one, "source", n->source);
+    json_put_string(one, "grade", n->grade);
+    json_put_int(one, "year", n->year);
+    json_push(list, one);
+  }
+  return list;
+}
+
+static json *files_json(const struct scenario *s)
+{
+  json *list = json_new_array();
+  for (int i = 0; i < s->n_files; i++) {
+    char hex[33];
+    hash_hex(s->file[i].hash, hex);
+    json *one = json_new_object();
+    json_put_string(one, "asked", s->file[i].asked);
+    json_put_string(one, "path", s->file[i].path);
+    json_put_string(one, "kind", s->file[i].kind);
+    json_put_string(one, "hash", hex);
+    json_push(list, one);
+  }
+  return list;
+}
+
+static bool put_json(struct catalog *c, const char *key, json *value, struct err *err)
+{
+  char *text = json_write(value, false);
+  bool ok = catalog_put_provenance(c, key, text, err);
+  free(text);
+  json_release(value);
+  return ok;
+}
+
+static void cpu_name(char *out, size_t size)
+{
+  char line[256];
+  FILE *f = fopen("/proc/cpuinfo", "r");
+  snprintf(out, size, "unknown");
+  while (f && fgets(line, sizeof line, f))
+    if (strncmp(line, "model name", 10) == 0 && strchr(line, ':')) {
+      snprintf(out, size, "%s", strchr(line, ':') + 2);
+      out[strcspn(out, "\n")] = 0;
+      break;
+    }
+  if (f)
+    fclose(f);
+}
+
+static bool describe_machine(struct catalog *c, struct err *err)
+{
+  struct utsname host;
+  char cpu[256], text[512];
+  cpu_name(cpu, sizeof cpu);
+  if (uname(&host) != 0)
+    return err_system(err, "uname: %s", strerror(errno));
+  snprintf(text, sizeof text, "%s %s %s", host.sysname, host.release, host.machine);
+  return catalog_put_provenance(c, "host", host.nodename, err) && catalog_put_provenance(c, "system", text, err)
+         && catalog_put_provenance(c, "cpu", cpu, err);
+}
+
+void study_libraries(char *out, size_t size)
+{
+  char trace[128];
+  trace_library(trace, sizeof trace);
+  snprintf(out, size, "%s, SQLite %s", trace, catalog_library());
+}
+
+static bool describe_program(struct catalog *c, struct err *err)
+{
+  char model[16], libraries[256];
+  snprintf(model, sizeof model, "%d", OFFSIM_MODEL_VERSION);
+  study_libraries(libraries, sizeof libraries);
+  return catalog_put_provenance(c, "version", version_text(), err) && catalog_put_provenance(c, "git", version_git(), err)
+         && catalog_put_provenance(c, "compiler", version_compiler(), err)
+         && catalog_put_provenance(c, "flags", version_flags(), err)
+         && catalog_put_provenance(c, "libraries", libraries, err)
+         && catalog_put_provenance(c, "model_version", model, err);
+}
+
+bool study_describe(const struct study *s, struct catalog *c, struct err *err)
+{
+  const struct scenario *sc = s->scenario;
+  char *resolved = json_write(sc->resolved, false);
+  bool ok = catalog_begin(c, err) && catalog_put_study(c, sc->name, resolved, err) && catalog_put_point(c, 0, "{}", err);
+  for (int i = 0; i < s->n_chosen && ok; i++)
+    ok = catalog_put_policy(c, study_policy_name(s, s->chosen[i]), err);
+  ok = ok && put_json(c, "sources", sources_json(sc), err) && put_json(c, "files", files_json(sc), err)
+       && describe_program(c, err) && describe_machine(c, err) && catalog_commit(c, err);
+  free(resolved);
+  return ok;
+}
+
+void study_free(struct study *s)
+{
+  if (s->scenario)
+    scenario_free(s->scenario);
+  free(s->chosen);
+}

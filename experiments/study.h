@@ -1,0 +1,29 @@
+/* study.h: a scenario with what the command line adds to it: what `run` does, and `rerun` again. */
+#ifndef OFFSIM_EXPERIMENTS_STUDY_H
+#define OFFSIM_EXPERIMENTS_STUDY_H
+
+#include "analysis/store/catalog.h"
+#include "experiments/supervisor.h"
+#include "scenarios/scenario.h"
+
+struct study {
+  struct scenario *scenario;
+  int n_chosen, *chosen;                                /* policies to run, indices of scenario->policy; or one -1 */
+  uint64_t from, to;                                    /* replications, both included */
+  double warmup_s;                                      /* negative: as the scenario says */
+};
+
+/* Choose policies: names of entries or of built-in policies, separated by commas; NULL = all entries. */
+bool study_choose(struct study *, const char *policies, struct err *) MUST_USE;
+const char *study_policy_name(const struct study *, int policy);
+/* Refuse what cannot fit into memory; otherwise the number of workers that fit. 0 after adding to err. */
+int study_workers(const struct study *, int wanted, struct err *);
+/* Put the warm-up into the scenario that identities are made of. */
+void study_set_warmup(struct study *, double warmup_s);
+/* Scenario, policies and provenance into the catalogue. */
+bool study_describe(const struct study *, struct catalog *, struct err *) MUST_USE;
+/* Versions of the libraries that results are written with, as one line. */
+void study_libraries(char *out, size_t size);
+void study_free(struct study *);
+
+#endif
