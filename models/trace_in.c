@@ -25,6 +25,7 @@ struct lines {
   const char *path;
   char *buffer;
   size_t capacity, begin, end;
+  double bytes;                                         /* of the file on disk */
   bool ended;
   const char *text;                                     /* the line now: without its end, not NUL-terminated */
   size_t length;
@@ -34,9 +35,10 @@ struct lines {
 static bool lines_open(struct lines *l, const char *path, struct err *e)
 {
   *l = (struct lines){.path = path, .capacity = BUFFER_BYTES};
-  struct stat st;
+  struct stat st = {0};
   if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
     return err_add(e, (struct where){.file = path}, "not a regular file");
+  l->bytes = (double)st.st_size;
   l->file = gzopen(path, "rb");
   if (!l->file)
     return err_system(e, "cannot read trace '%s': %s", path, strerror(errno));
@@ -356,7 +358,7 @@ static bool fraction_and_zone(const char *p, const char *end, int64_t *ns)
   return p == end;
 }
 
-/* YYYY-MM-DD[T ]HH:MM:SS[.fffffffff][zone] to nanoseconds since 1970-01-01. */
+/* YYYY-MM-DD[T ]HH:MM:SS[.fffffffff][zone] to nanoseconds since 1970-01-01. Years so that differences fit too. */
 static bool datetime_of(struct field f, int64_t *ns)
 {
   const char *p = f.text, *end = p + f.length;
@@ -369,7 +371,7 @@ static bool datetime_of(struct field f, int64_t *ns)
   bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
   if (month < 1 || month > 12 || day < 1 || day > length[month - 1] + (leap && month == 2))
     return false;
-  if (hour > 23 || minute > 59 || second > 60 || year < 1678 || year > 2261)
+  if (hour > 23 || minute > 59 || second > 60 || year < 1825 || year > 2114)
     return false;
   *ns = (((days_from_date(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * (int64_t)1000000000;
   return fraction_and_zone(p, end, ns);
@@ -390,7 +392,8 @@ struct reading {
   struct field field[FIELDS_MAX], now[WANTED_MAX];
   struct member member[FIELDS_MAX];
   uint64_t rows, n, capacity;
-  int64_t *at, first, last;
+  int64_t *at, last, from;                              /* from: the start of the slice, time 0 */
+  bool past;                                            /* the slice is over */
   double *value[WANTED_MAX];
 };
 
@@ -499,7 +502,7 @@ static bool read_time(struct reading *r, int64_t *at)
     if (!number_of(f, &x))
       return err_add(r->e, field_at(r, f), "'%s' is not a number: '%.*s'", name, (int)f.length, f.text);
     double ns = x * r->def->time_scale_s * NS_PER_S;
-    if (fabs(ns) >= 9.2e18)
+    if (fabs(ns) >= 4.6e18)
       return err_add(r->e, field_at(r, f), "time is out of range: '%.*s'", (int)f.length, f.text);
     *at = llround(ns);
   }
@@ -579,13 +582,20 @@ static void grow(struct reading *r)
     check_out_of_memory(r->capacity * 8);
 }
 
+/* The size of the whole is judged by how far the file has been read. */
+static bool too_long(struct reading *r, uint64_t width)
+{
+  double rows = (double)r->n * r->lines.bytes / fmax(1, (double)gzoffset(r->lines.file));
+  return err_add(r->e, (struct where){.file = r->lines.path, .line = r->lines.number, .column = 1},
+                 "trace is too long: about %.3g rows of %d columns would take %.3g GB of memory; the limit is %.2g GB "
+                 "(take a slice, or fewer columns)", rows, (int)width, rows * (double)width * 8e-9, TRACE_VALUES_MAX * 8e-9);
+}
+
 static bool store_row(struct reading *r, int64_t at, const double *value)
 {
   uint64_t width = 1 + (uint64_t)r->def->n_columns;
   if ((r->n + 1) * width > TRACE_VALUES_MAX)
-    return err_add(r->e, (struct where){.file = r->lines.path, .line = r->lines.number, .column = 1},
-                   "trace is too long: more than %d values (%.1f GB) of %d columns; take a slice or fewer columns",
-                   TRACE_VALUES_MAX, TRACE_VALUES_MAX * 8e-9, (int)width);
+    return too_long(r, width);
   if (r->n == r->capacity)
     grow(r);
   r->at[r->n] = at;
@@ -593,6 +603,20 @@ static bool store_row(struct reading *r, int64_t at, const double *value)
     r->value[i][r->n] = value[i];
   r->n++;
   return true;
+}
+
+/* Where time 0 is: the first row of the file, or as written; for dates as written it is the midnight before. */
+static int64_t origin_of(const struct trace_def *d, int64_t first)
+{
+  const int64_t day = (int64_t)86400 * 1000000000;
+  if (d->origin_first)
+    return first;
+  return d->time_is_datetime ? first - ((first % day) + day) % day : 0;
+}
+
+static int64_t slice_length(const struct trace_def *d)
+{
+  return ns_from_s(d->slice_to_s) - ns_from_s(d->slice_from_s);
 }
 
 static bool read_row(struct reading *r)
@@ -603,25 +627,31 @@ static bool read_row(struct reading *r)
   if (!cut_line(r) || !read_time(r, &at))
     return false;
   if (r->rows++ == 0)
-    r->first = at;
+    r->from = origin_of(r->def, at) + ns_from_s(r->def->slice_from_s);
+  if (at < r->from)
+    return true;
+  if (r->def->slice_to_s > 0 && at - r->from >= slice_length(r->def)) {
+    r->past = true;                                     /* rows rise in time: none follows */
+    return true;
+  }
   if (!keep_row(r, &keep))
     return false;
   if (keep && !read_values(r, value, &keep))
     return false;
-  return !keep || store_row(r, at, value);
+  return !keep || store_row(r, at - r->from, value);
 }
 
 static bool read_all(struct reading *r)
 {
   enum got got;
-  while ((got = lines_next_filled(&r->lines, r->e)) == GOT_LINE)
+  while ((got = lines_next_filled(&r->lines, r->e)) == GOT_LINE && !r->past)
     if (!read_row(r) && (too_many_problems(r) || r->n >= TRACE_VALUES_MAX / (1 + (uint64_t)r->def->n_columns)))
       return false;
   if (got == GOT_ERROR || r->e->n_errors > r->errors)
     return false;
   if (r->n == 0)
     return err_add(r->e, (struct where){.file = r->lines.path},
-                   r->rows ? "no row passes 'where' and 'missing'" : "trace has no rows");
+                   r->rows ? "no row passes 'where', 'missing' and 'slice'" : "trace has no rows");
   return true;
 }
 
@@ -639,32 +669,6 @@ static bool want(struct reading *r)
 }
 
 /* ---- the options that act on times ------------------------------------------------------------------------------- */
-
-/* Where time 0 is: the first row of the file, or as written; for dates as written it is the midnight before. */
-static int64_t origin_of(const struct reading *r)
-{
-  const int64_t day = (int64_t)86400 * 1000000000;
-  if (r->def->origin_first)
-    return r->first;
-  return r->def->time_is_datetime ? r->first - ((r->first % day) + day) % day : 0;
-}
-
-/* Keep the rows in the slice; its start becomes 0. */
-static void slice_rows(struct reading *r)
-{
-  int64_t from = origin_of(r) + ns_from_s(r->def->slice_from_s);
-  int64_t length = r->def->slice_to_s > 0 ? ns_from_s(r->def->slice_to_s) - ns_from_s(r->def->slice_from_s) : SIM_NEVER;
-  uint64_t n = 0;
-  for (uint64_t i = 0; i < r->n; i++) {
-    if (r->at[i] < from || r->at[i] - from >= length)
-      continue;
-    r->at[n] = r->at[i] - from;
-    for (int c = 0; c < r->def->n_columns; c++)
-      r->value[c][n] = r->value[c][i];
-    n++;
-  }
-  r->n = n;
-}
 
 static uint64_t count_ties(const struct reading *r)
 {
@@ -764,11 +768,7 @@ const struct trace_table *trace_load(const struct trace_def *d, struct arena *a,
   r->errors = e->n_errors;
   if (!want(r) || !lines_open(&r->lines, d->file, e) || !read_header(r) || !read_all(r))
     goto out;
-  slice_rows(r);
-  if (r->n == 0)
-    err_add(e, d->at.file ? d->at : (struct where){.file = d->file}, "no row lies in the slice");
-  else
-    table = table_of(r, a);
+  table = table_of(r, a);
 out:
   reading_release(r);
   return table;

@@ -33,7 +33,7 @@ int source_is_fit(const struct source *);
 /* ---- traces ------------------------------------------------------------------------------------------------------ */
 
 /* A trace as read: times from 0, values in the def's order of columns, times its scales. The options act in this order:
- * where, missing, origin, slice (its start becomes 0), max_gap, spread_ties, rate. */
+ * origin, slice (its start becomes 0), where, missing, max_gap, spread_ties, rate. Reading ends with the slice. */
 struct trace_table {
   uint64_t rows_read, n;                                /* n: kept */
   uint64_t ties;                                        /* kept rows with the time of the one before; not spread */

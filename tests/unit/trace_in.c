@@ -219,6 +219,12 @@ static void times_are_shaped_in_order(void **state)
   f->def.slice_from_s = 1;
   f->def.slice_to_s = 100;                              /* its end is outside */
   assert_rows(load(f), 5, (double[]){0, 0, 0, 0, 8}, (double[]){2, 3, 4, 5, 6});
+  f->def.slice_from_s = 300;
+  f->def.slice_to_s = 0;
+  assert_message(f, NULL, "FILE: error: no row passes 'where', 'missing' and 'slice'\n");
+  f->def.slice_from_s = 0;
+  f->def.slice_to_s = 2;                                /* what follows the slice is not read */
+  assert_rows(load_text(f, "t,in,out\n5,1,1\n6,2,1\n7,3,1\nmad\n"), 2, (double[]){0, 1}, NULL);
 }
 
 /* ---- mistakes ---------------------------------------------------------------------------------------------------- */
