@@ -92,7 +92,7 @@ static bool exponential_prepare(struct dist *d, char why[160])
 
 static double exponential_draw(const struct dist *d, struct rng *r)
 {
-  return d->p[0] * draw_exponential(r);
+  return draw_exponential(r, d->p[0]);
 }
 
 static double exponential_mean(const struct dist *d)
@@ -118,7 +118,9 @@ const struct dist_kind dist_kind_exponential = {
 
 /* ---- normal, truncated from below ------------------------------------------------------------------------------ */
 
-enum { NORMAL_MEAN, NORMAL_SD, NORMAL_LOW, NORMAL_ALPHA, NORMAL_LAMBDA };  /* alpha = (low - mean) / sd */
+/* alpha = (low - mean) / sd; a first draw above `quick` is taken: the low end, or infinity where the tail is too far
+ * out for plain rejection. */
+enum { NORMAL_MEAN, NORMAL_SD, NORMAL_LOW, NORMAL_ALPHA, NORMAL_LAMBDA, NORMAL_QUICK };
 
 static bool normal_prepare(struct dist *d, char why[160])
 {
@@ -135,6 +137,7 @@ static bool normal_prepare(struct dist *d, char why[160])
   }
   double alpha = p[NORMAL_ALPHA];
   p[NORMAL_LAMBDA] = alpha > 0 ? 0.5 * (alpha + sqrt(alpha * alpha + 4)) : 0;
+  p[NORMAL_QUICK] = alpha > 0.5 ? INFINITY : p[NORMAL_LOW];
   return true;
 }
 
@@ -143,21 +146,18 @@ static double normal_tail_draw(const struct dist *d, struct rng *r)
 {
   double lambda = d->p[NORMAL_LAMBDA], z, miss;
   do {
-    z = d->p[NORMAL_ALPHA] + draw_exponential(r) / lambda;
+    z = d->p[NORMAL_ALPHA] + draw_exponential(r, 1) / lambda;
     miss = z - lambda;
-  } while (draw_exponential(r) < 0.5 * miss * miss);
+  } while (draw_exponential(r, 1) < 0.5 * miss * miss);
   return d->p[NORMAL_MEAN] + d->p[NORMAL_SD] * z;
 }
 
 static double normal_draw(const struct dist *d, struct rng *r)
 {
-  if (d->p[NORMAL_ALPHA] > 0.5)
-    return normal_tail_draw(d, r);
-  double x;
-  do
-    x = d->p[NORMAL_MEAN] + d->p[NORMAL_SD] * draw_normal(r);
-  while (x < d->p[NORMAL_LOW]);
-  return x;
+  double x = draw_normal(r, d->p[NORMAL_SD], d->p[NORMAL_MEAN]);
+  if (__builtin_expect(x >= d->p[NORMAL_QUICK], 1))
+    return x;
+  return isinf(d->p[NORMAL_QUICK]) ? normal_tail_draw(d, r) : normal_draw(d, r);
 }
 
 static double normal_hazard(const struct dist *d)
@@ -207,7 +207,7 @@ static bool lognormal_prepare(struct dist *d, char why[160])
 
 static double lognormal_draw(const struct dist *d, struct rng *r)
 {
-  return d->p[0] * exp(d->p[1] * draw_normal(r));
+  return d->p[0] * exp(draw_normal(r, d->p[1], 0));
 }
 
 static double lognormal_mean(const struct dist *d)
@@ -260,13 +260,13 @@ static double gamma_draw(const struct dist *d, struct rng *r)
   double z, v;
   do {
     do {
-      z = draw_normal(r);
+      z = draw_normal(r, 1, 0);
       v = 1 + d->p[GAMMA_C] * z;
     } while (v <= 0);
     v = v * v * v;
-  } while (-draw_exponential(r) >= 0.5 * z * z + d->p[GAMMA_D] * (1 - v + log(v)));
+  } while (-draw_exponential(r, 1) >= 0.5 * z * z + d->p[GAMMA_D] * (1 - v + log(v)));
   double x = d->p[GAMMA_SCALE] * d->p[GAMMA_D] * v;
-  return d->p[GAMMA_SHAPE] < 1 ? x * exp(-draw_exponential(r) / d->p[GAMMA_SHAPE]) : x;
+  return d->p[GAMMA_SHAPE] < 1 ? x * exp(-draw_exponential(r, 1) / d->p[GAMMA_SHAPE]) : x;
 }
 
 static double gamma_mean(const struct dist *d)
@@ -310,7 +310,7 @@ static double erlang_draw(const struct dist *d, struct rng *r)
     return gamma_draw(d, r);
   double sum = 0;
   for (int i = 0; i < (int)d->p[1]; i++)
-    sum += draw_exponential(r);
+    sum += draw_exponential(r, 1);
   return d->p[GAMMA_SCALE] * sum;
 }
 
@@ -332,7 +332,7 @@ static bool weibull_prepare(struct dist *d, char why[160])
 
 static double weibull_draw(const struct dist *d, struct rng *r)
 {
-  return d->p[0] * pow(draw_exponential(r), d->p[2]);
+  return d->p[0] * pow(draw_exponential(r, 1), d->p[2]);
 }
 
 static double weibull_mean(const struct dist *d)
@@ -361,7 +361,7 @@ const struct dist_kind dist_kind_weibull = {
 
 static double pareto_draw(const struct dist *d, struct rng *r)
 {
-  return d->p[0] * exp(draw_exponential(r) * d->p[2]);
+  return d->p[0] * exp(draw_exponential(r, 1) * d->p[2]);
 }
 
 static double pareto_mean(const struct dist *d)
@@ -409,7 +409,7 @@ static bool hyperexponential_prepare(struct dist *d, char why[160])
 static double hyperexponential_draw(const struct dist *d, struct rng *r)
 {
   double mean = d->p[rng_uniform(r) < d->p[HYPER_P] ? HYPER_MEAN_1 : HYPER_MEAN_2];
-  return mean * draw_exponential(r);
+  return draw_exponential(r, mean);
 }
 
 static double hyperexponential_variance(const struct dist *d)

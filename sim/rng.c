@@ -11,8 +11,8 @@
 
 /* Inlined and written word by word: through memory, the halves of a vector would wait for each other's stores.
  * The block's last word comes first in memory: words are taken from above. */
-static inline __attribute__((always_inline)) void make_block(uint64_t out[4], const uint64_t key[2], uint64_t number,
-                                                             const uint64_t name[3])
+static inline __attribute__((always_inline))
+void make_block(uint64_t out[RNG_BLOCK], const uint64_t key[2], uint64_t number, const uint64_t name[3])
 {
   philox4x64_ctr_t c = {{number, name[0], name[1], name[2]}};
   philox4x64_key_t k = {{key[0], key[1]}};
@@ -41,17 +41,10 @@ uint64_t rng_name(const char *name)
   return hash_name(name);
 }
 
-/* Two blocks at a time hide each other's latency; a stream's first block comes alone, for many need no second. */
 void rng_refill(struct rng *r)
 {
-  uint64_t number = r->next_block;
-  r->left = number > 0 ? 8 : 4;
-  r->next_block = number + r->left / 4;
-  if (number > 0) {
-    make_block(r->words + 4, r->key, number++, r->name);
-    __asm__ volatile("" ::: "memory");
-  }
-  make_block(r->words, r->key, number, r->name);
+  r->left = RNG_BLOCK;
+  make_block(r->words, r->key, r->next_block++, r->name);
 }
 
 uint64_t rng_below(struct rng *r, uint64_t n)
@@ -69,7 +62,7 @@ uint64_t rng_below(struct rng *r, uint64_t n)
 double rng_fresh(const struct rng_root *root, uint64_t purpose, uint64_t a, uint64_t b)
 {
   const uint64_t name[3] = {purpose, a, b};
-  uint64_t words[4];
+  uint64_t words[RNG_BLOCK];
   make_block(words, root->key, 0, name);
-  return (double)(int64_t)(words[3] >> 11) * 0x1p-53;
+  return (double)(int64_t)(words[RNG_BLOCK - 1] >> 11) * 0x1p-53;
 }

@@ -13,15 +13,14 @@
 struct rng_root { uint64_t key[2]; };
 
 /* One stream. The counter of a block of 4 words is (its number, purpose, a, b), so no two streams of a run share one.
- * Words are made ahead, 4 at first and 8 in streams that go on; the first `left` of `words` are unused, to be taken from
- * the last of these downwards. Copy a stream to replay it. */
-enum { RNG_AHEAD = 8 };
-struct rng { uint64_t key[2], next_block, name[3], words[RNG_AHEAD]; uint32_t left; };
+ * The first `left` words are unused; they are taken from the last of these downwards. Copy a stream to replay it. */
+enum { RNG_BLOCK = 4 };
+struct rng { uint64_t key[2], next_block, name[3], words[RNG_BLOCK]; uint32_t left; };
 
 struct rng_root rng_root_make(uint64_t seed, uint64_t replication);
 /* A name's number (XXH3-64): purposes and entities with names use it. */
 uint64_t rng_name(const char *name);
-/* Makes the next words. */
+/* Makes the next block. */
 void rng_refill(struct rng *);
 
 /* The stream of `purpose` (a number from rng_name or an enum) for entity (a, b). Costs no block until the first draw. */

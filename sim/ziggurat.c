@@ -4,19 +4,22 @@
 #include <math.h>
 
 /* Where the base layers end and the tails begin: r, the width of layer 1. */
-#define EXPONENTIAL_R (ziggurat_exponential[1].scale * 0x1p53)
-#define NORMAL_R (ziggurat_normal[1].scale * 0x1p53)
+#define EXPONENTIAL_R (ziggurat_exponential.scale[1] * 0x1p53)
+#define NORMAL_R (ziggurat_normal.scale[1] * 0x1p53)
 
-/* A fresh word is tried like the first one; recursion ends with probability 1 and is 0.01 calls deep on average. */
-double ziggurat_exponential_slowly(struct rng *r, uint64_t word)
+/* A refused word is followed by a fresh draw; the recursion ends with probability 1. */
+double ziggurat_exponential_slowly(struct rng *r, double factor)
 {
-  const struct ziggurat_layer *layer = &ziggurat_exponential[word & 255];
-  if (layer == ziggurat_exponential)
-    return EXPONENTIAL_R + draw_exponential(r);         /* the tail has the whole density's shape */
-  double x = (double)(int64_t)(word >> 11) * layer->scale;
-  if (layer->low + rng_uniform(r) * layer->height < exp(-x))
-    return x;
-  return draw_exponential(r);
+  const struct ziggurat *z = &ziggurat_exponential;
+  uint64_t word = rng_u64(r), abscissa = word >> 11, layer = word & 255;
+  double x = (double)(int64_t)abscissa * z->scale[layer];
+  if (abscissa < z->accept[layer])
+    return x * factor;
+  if (layer == 0)                               /* the tail has the whole density's shape */
+    return (EXPONENTIAL_R + draw_exponential(r, 1)) * factor;
+  if (z->low[layer] + rng_uniform(r) * z->height[layer] < exp(-x))
+    return x * factor;
+  return draw_exponential(r, factor);
 }
 
 /* Beyond NORMAL_R: Marsaglia 1964. */
@@ -24,29 +27,33 @@ static double normal_tail(struct rng *r)
 {
   double x, y;
   do {
-    x = draw_exponential(r) / NORMAL_R;
-    y = draw_exponential(r);
+    x = draw_exponential(r, 1) / NORMAL_R;
+    y = draw_exponential(r, 1);
   } while (y + y < x * x);
   return NORMAL_R + x;
 }
 
-double ziggurat_normal_slowly(struct rng *r, uint64_t word)
+double ziggurat_normal_slowly(struct rng *r, double factor, double shift)
 {
-  const struct ziggurat_layer *layer = &ziggurat_normal[word & 255];
-  if (layer == ziggurat_normal)
-    return with_sign(normal_tail(r), word);
-  double x = (double)(int64_t)(word >> 11) * layer->scale;
-  if (layer->low + rng_uniform(r) * layer->height < exp(-0.5 * x * x))
-    return with_sign(x, word);
-  return draw_normal(r);
+  const struct ziggurat *z = &ziggurat_normal;
+  uint64_t word = rng_u64(r), layer = word & 255;
+  int64_t abscissa = (int64_t)word >> 10;
+  double x = (double)abscissa * z->scale[layer];
+  if ((uint64_t)abscissa + z->accept[layer] < 2 * z->accept[layer])
+    return x * factor + shift;
+  if (layer == 0)
+    return copysign(normal_tail(r), x) * factor + shift;
+  if (z->low[layer] + rng_uniform(r) * z->height[layer] < exp(-0.5 * x * x))
+    return x * factor + shift;
+  return draw_normal(r, factor, shift);
 }
 
 double rng_exponential(struct rng *r)
 {
-  return draw_exponential(r);
+  return draw_exponential(r, 1);
 }
 
 double rng_normal(struct rng *r)
 {
-  return draw_normal(r);
+  return draw_normal(r, 1, 0);
 }
