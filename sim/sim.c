@@ -3,7 +3,6 @@
 #include "sim/check.h"
 #include "sim/evq.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 struct sim {
@@ -50,19 +49,6 @@ sim_time sim_now(const struct sim *s)
 const sim_time *sim_clock(const struct sim *s)
 {
   return &s->now;
-}
-
-sim_time ns_from_s(double x)
-{
-  sim_assert(x >= 0);
-  double ns = x * NS_PER_S;
-  return ns < 9223372036854774784.0 ? (sim_time)llrint(ns) : SIM_NEVER;
-}
-
-sim_time time_add(sim_time a, sim_time b)
-{
-  sim_time sum;
-  return __builtin_add_overflow(a, b, &sum) ? SIM_NEVER : sum;
 }
 
 event_id sim_at(struct sim *s, sim_time at, enum event_priority priority, event_fn *fn, void *subject)

@@ -7,6 +7,9 @@
 #ifndef OFFSIM_SIM_SIM_H
 #define OFFSIM_SIM_SIM_H
 
+#include "sim/check.h"
+
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,10 +34,19 @@ void sim_set_world(struct sim *, void *world);
 sim_time sim_now(const struct sim *);
 const sim_time *sim_clock(const struct sim *);  /* for check_set_context */
 /* Seconds to nanoseconds, rounded to nearest; saturates to SIM_NEVER. x must not be NaN or negative. */
-sim_time ns_from_s(double x);
+static inline sim_time ns_from_s(double x)
+{
+  sim_assert(x >= 0);
+  double ns = x * NS_PER_S;
+  return ns < 9223372036854774784.0 ? (sim_time)llrint(ns) : SIM_NEVER;
+}
 static inline double s_from_ns(sim_time t) { return (double)t / NS_PER_S; }
 /* a + b, SIM_NEVER on overflow. */
-sim_time time_add(sim_time a, sim_time b);
+static inline sim_time time_add(sim_time a, sim_time b)
+{
+  sim_time sum;
+  return __builtin_add_overflow(a, b, &sum) ? SIM_NEVER : sum;
+}
 
 /* Schedule fn(sim, subject) at `at` >= now. Nothing fires at SIM_NEVER: returns the none id. */
 event_id sim_at(struct sim *, sim_time at, enum event_priority, event_fn *fn, void *subject);

@@ -8,17 +8,6 @@
 
 #include <math.h>
 
-void moments_add(struct moments *m, double x)
-{
-  if (m->n == 0)
-    m->min = m->max = x;
-  m->min = x < m->min ? x : m->min;
-  m->max = x > m->max ? x : m->max;
-  double off = x - m->mean;
-  m->mean += off / (double)++m->n;
-  m->m2 += off * (x - m->mean);
-}
-
 void moments_merge(struct moments *m, const struct moments *other)
 {
   if (other->n == 0)

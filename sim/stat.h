@@ -11,7 +11,16 @@
 
 /* Mean and variance (Welford 1962). */
 struct moments { uint64_t n; double mean, m2, min, max; };
-void moments_add(struct moments *, double x);
+static inline void moments_add(struct moments *m, double x)
+{
+  if (__builtin_expect(m->n == 0, 0))
+    m->min = m->max = x;
+  m->min = x < m->min ? x : m->min;
+  m->max = x > m->max ? x : m->max;
+  double off = x - m->mean;
+  m->mean += off / (double)(int64_t)++m->n;
+  m->m2 += off * (x - m->mean);
+}
 void moments_merge(struct moments *, const struct moments *other);      /* Chan et al. 1979 */
 double moments_variance(const struct moments *);                        /* of the sample, n - 1; NaN below 2 */
 double moments_sd(const struct moments *);
