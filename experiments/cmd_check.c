@@ -1,5 +1,6 @@
 /* cmd_check.c: `offsim check FILE [--resolved]`: every problem of a scenario, or the effective scenario as JSON. */
 #include "experiments/commands.h"
+#include "experiments/scenario_check.h"
 #include "scenarios/scenario.h"
 
 #include <stdlib.h>
@@ -54,7 +55,7 @@ int cmd_check(int argc, char **argv)
   struct err err;
   struct scenario *s = NULL;
   err_init(&err);
-  if (parse(&a, argc, argv, &err) && (s = scenario_load(a.file, a.override, a.n, &err))) {
+  if (parse(&a, argc, argv, &err) && (s = scenario_load(a.file, a.override, a.n, &err)) && scenario_check(s, &err)) {
     if (a.resolved) {
       char *text = json_write(s->resolved, true);
       printf("%s\n", text);

@@ -148,6 +148,8 @@ static void build_replications(struct build *b)
   if (!until)
     return;
   s->until.metric = get_text(until, "until", "metric") ? get_text(until, "until", "metric") : s->primary;
+  if (node_get(until, "metric"))
+    s->until_at = node_get(until, "metric")->at;
   s->until.half_width = get_number(until, "until", "half_width");
   s->until.max = get_count(node, "replications", "max");
 }
@@ -181,6 +183,8 @@ void build_scenario(struct build *b)
   s->name = get_text(b->root, "scenario", "name") ? get_text(b->root, "scenario", "name") : name_of_file(b);
   s->seed = get_count(b->root, "scenario", "seed");
   s->primary = get_text(b->root, "scenario", "primary");
+  if (node_get(b->root, "primary"))
+    s->primary_at = s->until_at = node_get(b->root, "primary")->at;
   s->margin = get_number(b->root, "scenario", "margin");
   build_replications(b);
   s->world.horizon = build_horizon(b);

@@ -29,7 +29,7 @@ struct scenario {
   uint64_t seed;
   uint64_t replications;
   struct { const char *metric; double half_width; uint64_t max; } until;        /* metric NULL = fixed number */
-  const char *primary;
+  const char *primary; struct where primary_at, until_at;        /* where the metrics are named; the lookups are experiments' */
   double margin;                                        /* practical margin of the verdict, relative; default 0.02 */
   enum trace_level trace_level; bool trace_level_given;
   int n_sources; const struct source_note *source;

@@ -82,6 +82,8 @@ void schema_write_markdown(FILE *);
 struct json_t *schema_json(void);
 /* "a time (ns, us, ...), 0 .. 5 s" */
 void key_print_type(const struct key *, FILE *);
+/* "> 0 s", "0 .. 1"; nothing without a range. */
+void key_print_range(const struct key *, FILE *);
 
 /* ---- overrides ------------------------------------------------------------------------------------------------------- */
 struct override;

@@ -1,0 +1,32 @@
+/* scenario_check.c: metrics by name; each policy made once, without a run, for its own complaints. */
+#include "experiments/scenario_check.h"
+
+#include "analysis/metrics.h"
+#include "models/policy_host.h"
+
+static void check_metric(const char *name, struct where at, struct err *err)
+{
+  const char *const *names;
+  size_t n = metric_names(&names);
+  if (!name || metric_find(name))
+    return;
+  const char *near = nearest(name, names, n);
+  if (near)
+    err_add(err, at, "unknown metric '%.64s'; did you mean '%s'?", name, near);
+  else
+    err_add(err, at, "unknown metric '%.64s'; results and `offsim describe metric.NAME` name them", name);
+}
+
+bool scenario_check(const struct scenario *s, struct err *err)
+{
+  size_t errors = err->n_errors;
+  struct rng_root root = rng_root_make(s->seed, 0);
+  check_metric(s->primary, s->primary_at, err);
+  check_metric(s->until.metric, s->until_at, err);
+  for (int i = 0; i < s->n_policies; i++) {
+    struct policy_host *host = policy_host_new(&s->policy[i], &s->world, &root, err);
+    if (host)
+      policy_host_free(host);
+  }
+  return err->n_errors == errors;
+}
