@@ -41,7 +41,7 @@ PLANTED  := $(patsubst tests/abi/%.c,$(BUILD)/planted/%.so,$(sort $(wildcard tes
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*.c)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help demo check check-long bench asan ubsan install uninstall deps deps-check clean units test-programs
+.PHONY: all docs help demo check check-long bench asan ubsan install uninstall deps deps-check clean units test-programs
 .SECONDARY:
 all: $(BUILD)/offsim $(PLUGINS) ## build the program and the policies as plug-ins
 
@@ -120,6 +120,8 @@ deps: ## install what the build needs (Debian 12)
 	@tools/deps build
 deps-check: ## install what only the tests need
 	@tools/deps check
+docs: $(BUILD)/offsim ## write docs/scenario.md from the schema
+	$(BUILD)/offsim describe --markdown > docs/scenario.md.tmp && mv docs/scenario.md.tmp docs/scenario.md
 clean: ## remove what was built
 	rm -rf $(BUILD)
 help: ## this list

@@ -16,7 +16,7 @@ static struct horizon_def build_horizon(struct build *b)
   h.warmup_auto = !warmup || node_text_is(warmup, "auto");
   h.warmup_s = h.warmup_auto ? 0 : get_number(node, "horizon", "warmup");
   h.max_requests = get_count(node, "horizon", "max_requests");
-  if (node && isnan(h.duration_s) && !h.max_requests)
+  if (node_is(node, NODE_MAP) && !node_get(node, "duration") && !h.max_requests)
     err_add(b->err, node->at, "horizon needs 'duration' or 'max_requests'");
   if (isnan(h.duration_s))
     h.duration_s = 1e8;                                  /* until max_requests; the clock ends at 292 years */
@@ -113,7 +113,8 @@ static void check_names(struct build *b, const struct policy_def *policy, const 
 {
   for (int i = 0; i < b->scenario->n_policies; i++)
     for (int k = 0; k < i; k++)
-      if (!strcmp(policy[i].name, policy[k].name) && strcmp(policy[i].name, "?")) {
+      if (!strcmp(policy[i].name, policy[k].name) && node_name(list->child[i]) && node_name(list->child[k]) &&
+          strcmp(node_name(list->child[i]), node_name(list->child[k]))) {
         err_add(b->err, list->child[i]->at, "two policies are called '%s'; give one a 'name'", policy[i].name);
         break;
       }

@@ -69,7 +69,8 @@ const char *scenario_find_file(struct arena *a, const char *base, const char *as
   if (asked[0] == '/') {
     candidates[n++] = asked;
   } else {
-    candidates[n++] = arena_printf(a, "%s/%s", base ? folder_of(a, base) : ".", asked);
+    const char *rest = strncmp(asked, "./", 2) ? asked : asked + 2;
+    candidates[n++] = base && strchr(base, '/') ? arena_printf(a, "%s/%s", folder_of(a, base), rest) : arena_strdup(a, rest);
     if (data && *data)
       candidates[n++] = arena_printf(a, "%s/%s", data, asked);
     candidates[n++] = arena_printf(a, "%s/%s", share, asked);

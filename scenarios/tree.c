@@ -95,14 +95,18 @@ bool node_text_is(const struct node *node, const char *text)
   return node_is(node, NODE_TEXT) && !strcmp(node->text, text);
 }
 
+/* A list of texts alone is a value and is replaced as a whole. */
 static bool is_named_list(const struct node *list)
 {
+  bool any_map = false;
   if (!node_is(list, NODE_LIST))
     return false;
-  for (size_t i = 0; i < list->n; i++)
+  for (size_t i = 0; i < list->n; i++) {
     if (!node_name(list->child[i]))
       return false;
-  return list->n > 0;
+    any_map |= node_is(list->child[i], NODE_MAP);
+  }
+  return any_map;
 }
 
 /* What stands in place of `base` after `over` was laid onto it. */

@@ -91,7 +91,7 @@ size_t unit_token(const char *text, double *factor, struct dimension *d)
   return 0;
 }
 
-static bool unknown_unit(const char *text, char why[UNITS_WHY])
+static bool unknown_unit(const char *text, enum quantity q, char why[UNITS_WHY])
 {
   const char *names[N_UNITS];
   char word[32];
@@ -102,7 +102,11 @@ static bool unknown_unit(const char *text, char why[UNITS_WHY])
   for (size_t i = 0; i < N_UNITS; i++)
     names[i] = units[i].name;
   const char *near = nearest(word, names, N_UNITS);
-  snprintf(why, UNITS_WHY, near ? "unknown unit '%s'; did you mean '%s'?" : "unknown unit '%s'", word, near);
+  if (near)
+    snprintf(why, UNITS_WHY, "unknown unit '%s'; did you mean '%s'?", word, near);
+  else
+    snprintf(why, UNITS_WHY, "unknown unit '%s'; expected %s%s%s", word, quantities[q].name, q == Q_PURE ? "" : ", e.g. ",
+             q == Q_PURE ? "" : quantities[q].examples);
   return false;
 }
 
@@ -114,7 +118,7 @@ static const char *skip_blanks(const char *p)
 }
 
 /* The unit that fills the rest of the text; factor multiplies up. */
-static bool parse_unit(const char *p, double *factor, struct dimension *d, char why[UNITS_WHY])
+static bool parse_unit(const char *p, enum quantity q, double *factor, struct dimension *d, char why[UNITS_WHY])
 {
   int sign = 1;
   if (p[0] == '1' && p[1] == '/')
@@ -128,14 +132,14 @@ static bool parse_unit(const char *p, double *factor, struct dimension *d, char 
     struct dimension one;
     size_t n = unit_token(p, &f, &one);
     if (!n)
-      return unknown_unit(p, why);
+      return unknown_unit(p, q, why);
     *factor = sign > 0 ? *factor * f : *factor / f;
     *d = dimension_add(*d, one, sign);
     p = skip_blanks(p + n);
     if (!*p)
       return true;
     if (*p != '/')
-      return unknown_unit(p, why);
+      return unknown_unit(p, q, why);
     sign = -1;
     p = skip_blanks(p + 1);
   }
@@ -165,7 +169,7 @@ bool number_parse(const char *text, enum quantity q, double *value, char why[UNI
     return false;
   }
   rest = skip_blanks(rest);
-  if (*rest && !parse_unit(rest, &factor, &d, why))
+  if (*rest && !parse_unit(rest, q, &factor, &d, why))
     return false;
   *value = number * factor;
   if (q == Q_ANY || dimension_equal(d, want->dimension))

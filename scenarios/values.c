@@ -81,13 +81,16 @@ static const struct dist *build_kind(struct build *b, const struct node *map, co
   char why[160];
   struct dist dist;
   double p[DIST_PARAMETERS];
-  size_t n = 0;
+  size_t n = 0, known = 0;
   for (; n < DIST_PARAMETERS && kind->parameters[n]; n++) {
     const struct node *node = node_get(map, kind->parameters[n]);
     p[n] = plain_number(node, kind->dimensioned[n] ? q : Q_PURE, kind->dimensioned[n] ? scale : 1);
     if (node && isnan(p[n]))
       return NULL;
+    known += node != NULL;
   }
+  if (known < map->n)                                   /* a wrong name stands there, which was reported */
+    return NULL;
   return dist_make(&dist, kind->name, p, n, why) ? keep(b, dist) : refuse(b, map, why);
 }
 
@@ -132,10 +135,13 @@ int build_find(struct build *b, const struct node *name, const char *what, const
     if (!strcmp(names[i], name->text))
       return i;
   const char *near = nearest(name->text, names, (size_t)n);
+  const char *all = "";
+  for (int i = 0; i < n && strlen(all) < 200; i++)
+    all = arena_printf(b->arena, "%s%s%s", all, i ? ", " : "", names[i]);
   if (near)
     err_add(b->err, name->at, "unknown %s '%.64s'; did you mean '%s'?", what, name->text, near);
   else
-    err_add(b->err, name->at, "unknown %s '%.64s'", what, name->text);
+    err_add(b->err, name->at, "unknown %s '%.64s'; there are: %s", what, name->text, n ? all : "none");
   return NONE;
 }
 
