@@ -3,8 +3,8 @@
  * Rows: a Gaussian copula alone cannot follow a dependence that rises and falls (in the Azure conversation trace the
  * mean output by decile of the prompt is 151 84 99 105 324 411 412 338 117 74, rank correlation 0.07), so the rows are
  * cut into strata by the first column (models/fit_strata.c), and the copula acts within. Shares of the strata follow
- * time, which gives the drift of the mix and its serial dependence. Grids hold order statistics, so that a value that is
- * repeated often (a spike) stays one; the point before the last is moved to keep the mean.
+ * time, which gives the drift of the mix and its serial dependence. Grids hold order statistics, so that a value that
+ * is repeated often (a spike) stays one; the point before the last is moved to keep the mean.
  */
 #include "models/fit.h"
 

@@ -1,7 +1,7 @@
 /* trace_in.c: request traces from disk: CSV, TSV and JSON lines, plain or gzip (zlib reads both), line by line.
  *
- * A wanted column is named once; each line is cut into fields and the wanted ones are kept as spans of the line, so that
- * every message can point at the very text. Times are kept as integer nanoseconds: a date with 100 ns digits is exact.
+ * A wanted column is named once; each line is cut into fields and the wanted ones are kept as spans of the line, so
+ * that every message can point at the very text. Times are kept as integer nanoseconds: 100 ns digits are exact.
  */
 #include "models/workload.h"
 
@@ -588,7 +588,8 @@ static bool too_long(struct reading *r, uint64_t width)
   double rows = (double)r->n * r->lines.bytes / fmax(1, (double)gzoffset(r->lines.file));
   return err_add(r->e, (struct where){.file = r->lines.path, .line = r->lines.number, .column = 1},
                  "trace is too long: about %.3g rows of %d columns would take %.3g GB of memory; the limit is %.2g GB "
-                 "(take a slice, or fewer columns)", rows, (int)width, rows * (double)width * 8e-9, TRACE_VALUES_MAX * 8e-9);
+                 "(take a slice, or fewer columns)", rows, (int)width, rows * (double)width * 8e-9,
+                 TRACE_VALUES_MAX * 8e-9);
 }
 
 static bool store_row(struct reading *r, int64_t at, const double *value)

@@ -30,7 +30,7 @@ static int tear_down(void **state)
   return 0;
 }
 
-/* ---- worlds of one or two classes --------------------------------------------------------------------------------- */
+/* ---- worlds of one or two classes -------------------------------------------------------------------------------- */
 
 static const struct attribute_def difficulty[] = {{.name = "difficulty", .known = KNOWN_ORACLE}};
 
@@ -118,7 +118,7 @@ static const struct dist *dist(const char *kind, double a, double b)
   return d;
 }
 
-/* ---- arrivals by formula ------------------------------------------------------------------------------------------ */
+/* ---- arrivals by formula ----------------------------------------------------------------------------------------- */
 
 enum { MANY = 400000 };
 
@@ -142,11 +142,13 @@ static void poisson_of_rate_0_never_comes(void **state)
 /* CV by the distribution: uniform(0, 2) 1/sqrt(3), constant 0, gamma of shape 4 1/2, hyperexponential its scv. */
 static void renewal(void **state)
 {
-  struct { const struct dist *gap; double scv; } kinds[] = {{dist("uniform", 0, 2), 1.0 / 3}, {dist("constant", 1, 0), 0},
-    {dist("gamma", 1, 4), .25}, {dist("hyperexponential", 1, 9), 9}};
+  struct { const struct dist *gap; double scv; } kinds[] = {
+    {dist("uniform", 0, 2), 1.0 / 3}, {dist("constant", 1, 0), 0}, {dist("gamma", 1, 4), .25},
+    {dist("hyperexponential", 1, 9), 9}};
   double *t = many(MANY);
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-    uint64_t n = times_of((struct arrivals_def){.kind = ARRIVE_RENEWAL, .interarrival_s = kinds[i].gap}, 2, INFINITY, t, MANY);
+    struct arrivals_def a = {.kind = ARRIVE_RENEWAL, .interarrival_s = kinds[i].gap};
+    uint64_t n = times_of(a, 2, INFINITY, t, MANY);
     struct sum gap = gaps_of(t, n);
     assert_near(gap.mean, 1, 4 * sqrt(kinds[i].scv / MANY) + 1e-9);
     assert_true(fabs(gap.variance - kinds[i].scv) <= .05 * kinds[i].scv + 1e-9);
@@ -236,7 +238,7 @@ static void wrong_definitions_are_refused(void **state)
   }
 }
 
-/* ---- random numbers by name --------------------------------------------------------------------------------------- */
+/* ---- random numbers by name -------------------------------------------------------------------------------------- */
 
 /* The same for the same seed; others do not disturb; changing one attribute's distribution changes only that. */
 static void sources_depend_on_names_only(void **state)
@@ -285,7 +287,7 @@ static void attributes_without_a_source_are_refused(void **state)
   assert_string_equal(err.problems[0].message, "attribute 'lost' of class 'c' has neither a distribution nor a column");
 }
 
-/* ---- traces ------------------------------------------------------------------------------------------------------- */
+/* ---- traces ------------------------------------------------------------------------------------------------------ */
 
 enum { ROWS = 1000 };
 static const struct trace_column_def row_column[] = {{.attribute = "row", .column = "row", .scale = 1}};
@@ -303,8 +305,8 @@ static struct trace_def numbered_trace(void)
   const double **column = arena_array(arena, const double *, 1);
   column[0] = row;
   struct trace_table *t = arena_alloc(arena, sizeof *t);
-  *t = (struct trace_table){.rows_read = ROWS, .n = ROWS, .at = at, .span = 999 * (sim_time)S, .period = 1000 * (sim_time)S,
-                            .n_columns = 1, .column = column};
+  *t = (struct trace_table){.rows_read = ROWS, .n = ROWS, .at = at, .span = 999 * (sim_time)S,
+                            .period = 1000 * (sim_time)S, .n_columns = 1, .column = column};
   struct trace_def d = trace_def_default();
   d.file = d.asked = "numbered";
   d.n_columns = 1;
@@ -433,7 +435,8 @@ static void shares_split_one_stream(void **state)
     uint64_t next[3] = {0};
     for (uint64_t k = 0; k < whole->n; k++) {
       int owner = 0;
-      while (owner < 3 && !(part[owner]->t[next[owner]] == whole->t[k] && part[owner]->row[next[owner]] == whole->row[k]))
+      while (owner < 3 && !(part[owner]->t[next[owner]] == whole->t[k] &&
+                            part[owner]->row[next[owner]] == whole->row[k]))
         owner++;
       assert_true(owner < 3);
       next[owner]++;
@@ -444,7 +447,8 @@ static void shares_split_one_stream(void **state)
   struct world_def w = {.n_classes = 2, .klass = greedy};
   struct rng_root root = rng_root_make(1, 0);
   assert_null(source_new(&w, 1, &root, &err));
-  assert_string_equal(err.problems[0].message, "classes that share 'numbered' take more than all of it: 1.3 with class 'b'");
+  assert_string_equal(err.problems[0].message,
+                      "classes that share 'numbered' take more than all of it: 1.3 with class 'b'");
 }
 
 static void missing_trace_says_so(void **state)
@@ -461,7 +465,7 @@ static void missing_trace_says_so(void **state)
   assert_int_equal(err.problems[0].at.line, 3);
 }
 
-/* ---- fits --------------------------------------------------------------------------------------------------------- */
+/* ---- fits -------------------------------------------------------------------------------------------------------- */
 
 static const struct trace_column_def pair_column[] = {{.attribute = "x", .column = "x", .scale = 1},
                                                       {.attribute = "y", .column = "y", .scale = 1}};
@@ -574,7 +578,8 @@ static double share_of(const double *x, uint64_t n, double value)
 }
 
 /* Mean of y where x lies in [low, high) and t (within the span) in [from, to). */
-static double mean_where(const struct pairs *p, const double *value, double low, double high, double from, double to, double span)
+static double mean_where(const struct pairs *p, const double *value, double low, double high, double from, double to,
+                         double span)
 {
   double sum = 0, n = 0;
   for (uint64_t i = 0; i < p->n; i++)
@@ -652,11 +657,12 @@ static void fit_knows_burstiness(void **state)
 
 static void correlation_in_strata_is_kept(void **state)
 {
-  const double corr[] = {1, .6, .6, 1}, probability[] = {0, .5, 1}, quantile[] = {0, 50, 100, 0, 1, 2}, rate = 10, share = 1;
+  const double corr[] = {1, .6, .6, 1}, probability[] = {0, .5, 1}, quantile[] = {0, 50, 100, 0, 1, 2};
+  const double rate = 10, share = 1;
   const bool whole[] = {false, false};
   static const char *const names[] = {"x", "y"};
-  struct workload_fit f = {.name = "fit", .span_s = 100, .bin_s = 100, .n_bins = 1, .rate_per_s = &rate, .interarrival_scv = .25,
-    .n_columns = 2, .column = names, .whole = whole, .n_strata = 1, .mix_s = 100, .n_mixes = 1, .mix = &share,
+  struct workload_fit f = {.name = "fit", .span_s = 100, .bin_s = 100, .n_bins = 1, .rate_per_s = &rate,
+    .interarrival_scv = .25, .n_columns = 2, .column = names, .whole = whole, .n_strata = 1, .mix_s = 100, .n_mixes = 1, .mix = &share,
     .n_quantiles = 3, .probability = probability, .quantile = quantile};
   assert_true(fit_finish(&f, corr, arena, (struct where){0}, &err));
   struct pairs p = draw(&f, 1000, 12);
@@ -664,7 +670,7 @@ static void correlation_in_strata_is_kept(void **state)
   double cov = 0;
   for (uint64_t i = 0; i < p.n; i++)
     cov += (p.x[i] - x.mean) * (p.y[i] - y.mean) / (double)p.n;
-  assert_near(cov / sqrt(x.variance * y.variance), 6 / M_PI * asin(.6 / 2), .01);       /* Pearson 1907, uniform margins */
+  assert_near(cov / sqrt(x.variance * y.variance), 6 / M_PI * asin(.6 / 2), .01); /* Pearson 1907, uniform margins */
   assert_near(x.mean, 50, .01);
   assert_near(x.variance, 1e4 / 12, .01);
   assert_near(gap.variance / (gap.mean * gap.mean), .25, .03);                          /* no grid: gamma */
@@ -684,7 +690,8 @@ static void wrong_fits_are_refused(void **state)
   struct { struct workload_fit f; const double *c; const char *says; } wrong[] = {
     {good, twice, "workload 'fit': correlation must be symmetric with 1 on the diagonal"},
     {good, far, "workload 'fit': correlation is not positive definite"},
-    {good, NULL, "workload 'fit': some rate must be > 0"}, {good, NULL, "workload 'fit': quantile[0] of 'x' must not fall"},
+    {good, NULL, "workload 'fit': some rate must be > 0"},
+    {good, NULL, "workload 'fit': quantile[0] of 'x' must not fall"},
     {good, NULL, arena_printf(arena, "workload 'fit': mix[0] must sum to 1, not %g", .5 * good.n_strata)},
     {good, NULL, "workload 'fit': gap_probability must rise from 0 to 1, and gap with it from >= 0"}};
   wrong[2].f.rate_per_s = zero;
@@ -748,7 +755,8 @@ static void fit_of_a_published_trace(void **state)
   d.file = path;
   d.time_column = "TIMESTAMP";
   d.time_is_datetime = true;
-  struct trace_column_def columns[] = {{"x", "ContextTokens", 1, MISSING_ERROR, 0}, {"y", "GeneratedTokens", 1, MISSING_ERROR, 0}};
+  struct trace_column_def columns[] = {{"x", "ContextTokens", 1, MISSING_ERROR, 0},
+                                       {"y", "GeneratedTokens", 1, MISSING_ERROR, 0}};
   d.n_columns = 2;
   d.column = columns;
   const struct trace_table *t = d.table = trace_load(&d, arena, &err);
@@ -780,7 +788,8 @@ int main(void)
     T(poisson), T(poisson_of_rate_0_never_comes), T(renewal), T(mmpp), T(on_off_and_three_states), T(piecewise),
     T(closed_users_think), T(wrong_definitions_are_refused), T(sources_depend_on_names_only),
     T(attributes_without_a_source_are_refused), T(whole_is_the_trace), T(block_bootstrap), T(window_and_thin),
-    T(shares_split_one_stream), T(missing_trace_says_so), T(fit_keeps_what_was_planted), T(strata_are_cut_where_the_answer_jumps),
+    T(shares_split_one_stream), T(missing_trace_says_so), T(fit_keeps_what_was_planted),
+    T(strata_are_cut_where_the_answer_jumps),
     T(fit_knows_burstiness),
     T(correlation_in_strata_is_kept), T(wrong_fits_are_refused), T(fit_stands_in_for_the_trace),
     T(fit_of_a_published_trace)};
