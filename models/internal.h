@@ -101,6 +101,7 @@ struct place {
   uint64_t *members;                                    /* per kind */
   double *direct_slot_s, *busy_slot_s;                  /* per kind, whole run: by attempts; by the meters at the end */
   double usd_per_slot_s, use_usd;                       /* use_usd: per request, token and byte, so far */
+  uint64_t entered;                                     /* attempts that came to it */
   double served_s; uint64_t served;                     /* mean service so far, for estimates */
   uint32_t round_robin;
   struct report *reports; int n_reports, newest;        /* ring */

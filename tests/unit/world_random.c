@@ -1,0 +1,199 @@
+/* Many small random worlds: whatever happens in them, the records add up. The assertions at the end of each run
+ * (conservation, Little's law, both ledgers) are part of the test. */
+#include "sim/rng.h"
+#include "tests/unit/world_rig.h"
+
+enum { WORLDS = 300 };
+
+static uint64_t pick(struct rng *g, uint64_t n) { return rng_below(g, n); }
+static bool one_in(struct rng *g, uint64_t n) { return pick(g, n) == 0; }
+
+static const struct dist *stock(struct rng *g, const char *kind)
+{
+  static const struct dist *kept[3][4];
+  static const double means[] = {0.002, 0.05, 0.4, 3};
+  int i = (int)pick(g, 4), k = !strcmp(kind, "constant") ? 0 : !strcmp(kind, "exponential") ? 1 : 2;
+  if (!kept[k][i]) kept[k][i] = k == 0 ? always(means[i]) : drawn(kind, means[i], k == 2 ? 0.7 : NAN);
+  return kept[k][i];
+}
+
+static void random_places(struct rig *r, struct rng *g)
+{
+  static const int cards[] = {0, 1};
+  static const double weights[] = {0.5, 0.5};
+  r->place[3].kind = PLACE_API;
+  r->place[3].ttft_s = stock(g, "lognormal");
+  r->place[3].tpot_s = 0.01;
+  if (one_in(g, 3)) r->place[3].limit_requests_per_s = 0.3;
+  for (int i = 0; i < 3; i++) {
+    struct place_def *p = &r->place[i];
+    p->count = i == 0 ? 1 + pick(g, 30) : 1 + pick(g, 3);
+    p->servers = (int)(1 + pick(g, 3));
+    p->slots = (int)(1 + pick(g, 3));
+    p->discipline = (enum discipline)pick(g, 7);
+    p->dispatch = (enum dispatch)pick(g, 4);
+    p->capacity = one_in(g, 3) ? 1 + pick(g, 20) : 0;
+    p->n_hardware = (int)(1 + pick(g, 2));
+    p->hardware = cards;
+    p->hardware_weight = weights;
+    p->srpt_uses_estimate = one_in(g, 2);
+    p->tariff = (struct tariff_def){0.01, 0.001, 1e-6, 4e-6, 1e-7, one_in(g, 2)};
+  }
+  for (int h = 0; h < 2; h++) {
+    r->hardware[h] = (struct hardware_def){.name = h ? "new" : "old", .flop_per_s = h ? 2e12 : 1e12, .byte_per_s = 1e11,
+      .memory_bytes = 8e9, .idle_w = 5, .busy_w = 50, .tokens = r->cost[h]};
+    for (int v = 0; v < 2; v++)
+      r->cost[h][v] = (struct token_cost){!(h == 0 && v == 1), 2000, 0.01, 0.001, 0, (int)(1 + pick(g, 8))};
+  }
+  r->variant[0] = (struct variant_def){"small", 1e9, 2e9, 1e5, 0.4, 0.1, 0.9};
+  r->variant[1] = (struct variant_def){"large", 8e9, 7.9e9, 1e6, 0.8, 0, 1};
+  r->def.n_variants = 2;
+  r->def.n_places = 4;
+  r->def.n_links = 3;
+}
+
+static void random_links(struct rig *r, struct rng *g)
+{
+  for (int i = 0; i < 3; i++) {
+    struct link_def *l = &r->link[i];
+    l->latency_s = one_in(g, 3) ? always(0) : stock(g, one_in(g, 2) ? "constant" : "lognormal");
+    l->up_byte_per_s = one_in(g, 3) ? 0 : 1e5;
+    l->down_byte_per_s = one_in(g, 3) ? 0 : 2e5;
+    l->shared_by = (enum link_share)pick(g, 4);
+    l->kind = (enum link_kind)pick(g, 3);
+    l->device_tx_w = 1;
+    l->device_rx_w = 0.5;
+    l->j_per_byte = 1e-8;
+    l->usd_per_byte_up = 1e-9;
+  }
+}
+
+static void random_work(struct rig *r, struct rng *g, int task, int variants)
+{
+  static const int both[] = {0, 1};
+  r->task[task].n_variants = variants;
+  r->task[task].variant = both;
+  for (int v = 0; v < (variants ? variants : 1); v++) {
+    struct work_def *work = &r->work[task][v];
+    *work = (struct work_def){.kind = WORK_TIME, .time_s = stock(g, one_in(g, 2) ? "exponential" : "constant")};
+    if (variants) *work = (struct work_def){.kind = WORK_TOKENS, .tok_in = amount(100), .tok_out = attribute_value(1), .noise_sigma = 0.1};
+    else if (one_in(g, 3)) *work = (struct work_def){.kind = WORK_ROOFLINE, .flop = amount(2e11), .bytes = amount(1e9)};
+  }
+}
+
+static void random_task(struct rig *r, struct rng *g, int i)
+{
+  uint32_t after = i == 0 ? 0 : (uint32_t)pick(g, 1u << i);
+  rig_task(r, i, after, 1, plan_origin());
+  struct task_def *t = &r->task[i];
+  random_work(r, g, i, one_in(g, 2) ? 2 : 0);
+  t->n_plans = (int)(1 + pick(g, 4));
+  for (int p = 0; p < t->n_plans; p++)
+    r->plan[i][p] = (struct plan_def){(enum place_word)pick(g, 3), (int)pick(g, 4), 0, (int)pick(g, t->n_variants ? 2 : 1), "plan"};
+  t->output_bytes = amount(1e4);
+  t->stream = one_in(g, 2);
+  t->successor_starts_on_first = one_in(g, 2);
+  if (one_in(g, 2)) t->timeout_s = 1.5;
+  if (one_in(g, 3)) t->timeout_first_s = 0.4;
+  if (one_in(g, 4)) t->repeat_probability = 0.3;
+  r->fallback[0] = (struct fallback_def){.plan = plan_origin()};
+  r->fallback[1] = (struct fallback_def){.answers = true, .answer = "none", .quality = 0.3};
+  t->fallback = r->fallback;
+  t->n_fallbacks = (int)pick(g, 3);
+}
+
+static void random_requests(struct rig *r, struct rng *g)
+{
+  r->klass[0].n_tasks = (int)(1 + pick(g, 4));
+  for (int i = 0; i < r->klass[0].n_tasks; i++) random_task(r, g, i);
+  r->klass[0].n_attributes = 2;
+  r->attribute[1] = (struct attribute_def){.name = "tokens", .unit = "tok", .known = KNOWN_COMPLETION, .dist = always(20),
+                                           .estimator = (enum estimator)pick(g, 3), .estimate = 10};
+  r->klass[0].input_bytes = amount(5e3);
+  r->klass[0].priority = (int)pick(g, 3);
+  r->klass[0].slo_e2e_s = 2;
+  r->klass[0].zones = one_in(g, 4) ? 3 : 7;
+  if (one_in(g, 4)) r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_CLOSED, .users = 1 + pick(g, 20), .think_s = stock(g, "exponential")};
+  else r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_POISSON, .rate_per_s = 0.5 + (double)pick(g, 10)};
+}
+
+static void random_rest(struct rig *r, struct rng *g)
+{
+  const char *const *names;
+  size_t n = policy_builtin_names(&names);
+  do r->policy.policy = names[pick(g, n)];
+  while (!strcmp(r->policy.policy, "threshold"));
+  r->policy.name = "p";
+  r->policy.at_place = one_in(g, 3) ? 1 : NONE;
+  r->policy.scope = (enum scope)pick(g, 3);
+  r->policy.decision_s = one_in(g, 2) ? 0.01 : 0;
+  r->def.telemetry.ideal = one_in(g, 3);
+  r->def.telemetry.noise = 0.1;
+  r->def.objective = (struct objective_def){-1, -100, -0.01, 1, -5};
+  r->def.horizon = (struct horizon_def){.kind = (enum horizon_kind)pick(g, 2), .duration_s = 30, .warmup_s = 5,
+                                        .drain_max_s = one_in(g, 2) ? 5 : 1000, .max_requests = one_in(g, 3) ? 50 : 0};
+  r->def.sample_s = 1;
+  r->def.record_transfers = one_in(g, 2);
+}
+
+/* What the records say among themselves. */
+static void audit(const struct rig *r)
+{
+  const struct kept *k = r->kept;
+  double direct_j = 0, usd = 0, attempts_j = 0, attempts_usd = 0;
+  for (int i = 0; i < k->requests; i++) {
+    const struct request_record *q = &k->request[i];
+    direct_j += q->energy_direct_j;
+    usd += q->cost_usd;
+    assert_true(q->status != STATUS_OPEN);
+    if (q->status != STATUS_CENSORED) assert_true(q->completed_ns >= q->arrived_ns);
+    if (q->status == STATUS_COMPLETED) assert_true(q->first_token_ns <= q->completed_ns && q->first_token_ns >= q->arrived_ns);
+    assert_true(q->energy_device_j <= q->energy_direct_j * (1 + 1e-12));
+  }
+  for (int i = 0; i < k->attempts; i++) {
+    const struct attempt_record *a = &k->attempt[i];
+    int64_t sum = a->started_ns;
+    for (int p = 0; p < N_PHASES; p++) {
+      assert_true(a->phase_ns[p] >= 0);
+      sum += a->phase_ns[p];
+    }
+    assert_int_equal(sum, a->ended_ns);
+    attempts_j += a->energy_device_j + a->energy_network_j + a->energy_server_j;
+    attempts_usd += a->cost_usd;
+    if (r->klass[0].zones == 3 && a->bytes_up > 0) assert_true(r->place[a->place].zone < 2);
+  }
+  if (k->requests == KEPT || k->attempts == KEPT) return;       /* not all were kept */
+  assert_true(fabs(direct_j - attempts_j) <= 1e-9 * (1 + direct_j));
+  assert_true(fabs(usd - attempts_usd) <= 1e-9 * (1 + usd));
+  assert_true(fabs(direct_j - r->summary.energy_direct_j) <= 1e-9 * (1 + direct_j));
+  assert_true(fabs(usd - r->summary.cost_direct_usd) <= 1e-9 * (1 + usd));
+  assert_true(r->summary.energy_total_j >= direct_j * (1 - 1e-9));
+}
+
+static void test_random_worlds(void **state)
+{
+  (void)state;
+  struct rng_root root = rng_root_make(20240917, 0);
+  unsigned long seen[N_STATUS] = {0};
+  for (uint64_t i = 0; i < WORLDS; i++) {
+    struct rng g = rng_open(&root, 1, i, 0);
+    struct rig *r = rig_new();
+    random_places(r, &g);
+    random_links(r, &g);
+    random_requests(r, &g);
+    random_rest(r, &g);
+    r->replication = i;
+    rig_run(r);
+    audit(r);
+    for (int a = 0; a < r->kept->attempts; a++) seen[r->kept->attempt[a].status]++;
+    rig_free(r);
+  }
+  for (int s = STATUS_COMPLETED; s < N_STATUS; s++)
+    if (s != STATUS_ANSWERED) assert_true(seen[s] > 0);         /* every way to end occurred */
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_worlds)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
