@@ -662,8 +662,8 @@ static void correlation_in_strata_is_kept(void **state)
   const bool whole[] = {false, false};
   static const char *const names[] = {"x", "y"};
   struct workload_fit f = {.name = "fit", .span_s = 100, .bin_s = 100, .n_bins = 1, .rate_per_s = &rate,
-    .interarrival_scv = .25, .n_columns = 2, .column = names, .whole = whole, .n_strata = 1, .mix_s = 100, .n_mixes = 1, .mix = &share,
-    .n_quantiles = 3, .probability = probability, .quantile = quantile};
+    .interarrival_scv = .25, .n_columns = 2, .column = names, .whole = whole, .n_strata = 1, .mix_s = 100, .n_mixes = 1,
+    .mix = &share, .n_quantiles = 3, .probability = probability, .quantile = quantile};
   assert_true(fit_finish(&f, corr, arena, (struct where){0}, &err));
   struct pairs p = draw(&f, 1000, 12);
   struct sum x = sum_of(p.x, p.n), y = sum_of(p.y, p.n), gap = gaps_of(p.t, p.n);
