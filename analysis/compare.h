@@ -43,7 +43,7 @@ struct compared_policy {
   size_t failed; const char *failure;                   /* runs that failed; the first one's message */
   size_t n_metrics; struct compared_metric *metric;
   char trace_hash[33];                                  /* sum over its runs */
-  char (*run_id)[33]; const char **trace_file;          /* [n]; "" = no trace */
+  char (*run_id)[33]; const char **trace;               /* [n]; path of the run's trace, "" = none */
   const char *dir;
   uint64_t events; double elapsed_s;
   size_t n_warnings; char **warning;
@@ -74,7 +74,8 @@ struct comparison {
 };
 
 /* NULL with problems in err: unknown baseline, metric, policy or point; nothing done in the folder. */
-struct comparison *comparison_load(const char *const *dir, size_t n_dirs, const struct comparison_options *, struct err *);
+struct comparison *comparison_load(const char *const *dir, size_t n_dirs, const struct comparison_options *,
+                                   struct err *);
 void comparison_free(struct comparison *);
 
 const struct compared_metric *comparison_metric(const struct compared_policy *, const char *metric, const char *klass,

@@ -1,4 +1,5 @@
-/* text.h: growing strings, numbers as people read them, and aligned tables. Memory that is not there ends the program. */
+/* text.h: growing strings, numbers as people read them, and aligned tables. Memory that is not there ends the
+ * program. */
 #ifndef OFFSIM_ANALYSIS_TEXT_H
 #define OFFSIM_ANALYSIS_TEXT_H
 

@@ -1,0 +1,659 @@
+/* compare.c: from runs to statements about policies.
+ *
+ * Paired difference of policies a and b over replications i: d_i = a_i - b_i, mean +- t(n-1, 1 - alpha/2g) s_d/sqrt(n)
+ * with g comparisons in the family (Bonferroni; Law, Simulation Modeling and Analysis, 10.4). Check: d = {1, 2, 3},
+ * g = 1 gives 2 +- 4.302653 / sqrt(3) = 2 +- 2.484138. What common random numbers gained is
+ * (Var a + Var b) / Var d. Best fixed in hindsight: per replication the always_* run of least cost_objective.
+ */
+#include "analysis/compare.h"
+#include "analysis/store/catalog.h"
+#include "analysis/text.h"
+#include "sim/hash.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const verdict_name[] = {"-", "better", "equivalent", "worse", "undecided"};
+static const double CONFIDENCE = 0.95, DEFAULT_MARGIN = 0.02, SATURATED = 0.95, TAIL_REQUESTS = 10,
+                    SHORT_REQUESTS = 100;
+static const double CENSORED_SHARE = 0.01;
+
+struct comparison_store {
+  size_t n_catalogs, n_texts;
+  struct catalog **catalog;
+  char **text;
+};
+
+static const char *keep(struct comparison *c, char *text) {
+  struct comparison_store *s = c->store;
+  s->text = grab_more(s->text, s->n_texts + 1, sizeof *s->text);
+  return s->text[s->n_texts++] = text;
+}
+
+static bool ends_with(const char *s, const char *end) {
+  size_t n = strlen(s), m = strlen(end);
+  return n >= m && !strcmp(s + n - m, end);
+}
+
+static bool starts_with(const char *s, const char *start) { return !strncmp(s, start, strlen(start)); }
+
+static bool is_listed(const char *word, const char *const *list, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (!strcmp(word, list[i])) return true;
+  return false;
+}
+
+/* ---- intervals ----------------------------------------------------------------------------------------------------
+ */
+
+/* Of the values that are numbers. An infinite one makes the mean infinite and leaves no interval. */
+static struct interval interval_of(const double *x, size_t n, double confidence) {
+  double *y = grab(n, sizeof *y), infinite = 0;
+  size_t m = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (isinf(x[i])) infinite = x[i];
+    if (!isnan(x[i])) y[m++] = x[i];
+  }
+  struct interval out = {m ? y[0] : NAN, NAN, NAN, m, "t"};
+  if (infinite != 0) {
+    size_t same = 0;
+    for (size_t i = 0; i < m; i++) same += y[i] == infinite;
+    bool all = m && same == m;
+    out = (struct interval){infinite, all ? infinite : NAN, all ? infinite : NAN, m, "t"};
+  } else if (m > 1) out = interval_t(y, m, confidence);
+  free(y);
+  out.method = "t";
+  return out;
+}
+
+/* Values of a and b over their common replications; the number of them. */
+static size_t join(const double *a, const uint64_t *ra, size_t na, const double *b, const uint64_t *rb, size_t nb,
+                   double *xa, double *xb) {
+  size_t n = 0;
+  for (size_t i = 0; i < na; i++)
+    for (size_t j = 0; j < nb; j++)
+      if (ra[i] == rb[j] && !isnan(a[i]) && !isnan(b[j])) {
+        xa[n] = a[i];
+        xb[n++] = b[j];
+      }
+  return n;
+}
+
+static double sample_variance(const double *x, size_t n) {
+  struct moments m = {0};
+  for (size_t i = 0; i < n; i++) moments_add(&m, x[i]);
+  return moments_variance(&m);
+}
+
+struct interval compare_paired(const double *a, const uint64_t *ra, size_t na, const double *b, const uint64_t *rb,
+                               size_t nb, double confidence, double *variance_ratio) {
+  double *xa = grab(na + nb, sizeof *xa), *xb = grab(na + nb, sizeof *xb), *d = grab(na + nb, sizeof *d);
+  size_t n = join(a, ra, na, b, rb, nb, xa, xb);
+  for (size_t i = 0; i < n; i++) d[i] = xa[i] - xb[i];
+  double paired = sample_variance(d, n), apart = sample_variance(xa, n) + sample_variance(xb, n);
+  struct interval out = interval_of(d, n, confidence);
+  out.method = "paired-t";
+  if (variance_ratio) *variance_ratio = n > 1 && paired > 0 && isfinite(apart) ? apart / paired : NAN;
+  free(xa);
+  free(xb);
+  free(d);
+  return out;
+}
+
+enum verdict compare_verdict(struct interval d, double margin, int better) {
+  double lo = better < 0 ? -d.hi : d.lo, hi = better < 0 ? -d.lo : d.hi;        /* larger is better from here on */
+  if (isnan(lo) || isnan(hi) || isnan(margin)) return VERDICT_UNDECIDED;
+  if (lo > -margin && hi < margin) return VERDICT_EQUIVALENT;
+  if (lo == 0 && hi == 0) return VERDICT_EQUIVALENT;
+  if (!better) return VERDICT_UNDECIDED;
+  return lo >= margin ? VERDICT_BETTER : hi <= -margin ? VERDICT_WORSE : VERDICT_UNDECIDED;
+}
+
+/* ---- reading the catalogue ----------------------------------------------------------------------------------------
+ */
+
+struct loading {
+  struct comparison *c;
+  const struct comparison_options *options;
+  const char *dir, *suffix;                             /* suffix: told apart when two folders have the same policy */
+  bool point_known; uint64_t point;
+};
+
+static struct compared_policy *find_policy(struct comparison *c, const char *name) {
+  for (size_t i = 0; i < c->n_policies; i++)
+    if (!strcmp(c->policy[i].name, name)) return &c->policy[i];
+  return NULL;
+}
+
+static struct compared_policy *add_policy(struct comparison *c, const char *name, const char *kind, const char *dir) {
+  c->policy = grab_more(c->policy, c->n_policies + 1, sizeof *c->policy);
+  struct compared_policy *p = &c->policy[c->n_policies++];
+  *p = (struct compared_policy){.name = name, .kind = kind && *kind ? kind : "policy", .type = name, .dir = dir};
+  return p;
+}
+
+static struct compared_policy *policy_of_run(struct loading *l, const struct catalog_run *r) {
+  struct compared_policy *p = find_policy(l->c, r->policy);
+  if (p && p->dir == l->dir) return p;
+  const char *name = r->policy;
+  if (p) {                                              /* another folder has it */
+    struct text t = {0};
+    text_add(&t, "%s@%s", r->policy, l->suffix);
+    struct compared_policy *own = find_policy(l->c, t.s);
+    if (own) {
+      free(t.s);
+      return own;
+    }
+    name = keep(l->c, t.s);
+  }
+  return add_policy(l->c, name, r->kind, l->dir);
+}
+
+/* Where a metric's values stand; runs list their metrics in one order, so `hint` is nearly always right. */
+static struct compared_metric *metric_slot(struct compared_policy *p, const struct catalog_metric *m, size_t hint) {
+  for (size_t k = 0; k < p->n_metrics; k++) {
+    struct compared_metric *have = &p->metric[(hint + k) % p->n_metrics];
+    if (!strcmp(have->metric, m->metric) && !strcmp(have->klass, m->klass) && !strcmp(have->place, m->place))
+      return have;
+  }
+  p->metric = grab_more(p->metric, p->n_metrics + 1, sizeof *p->metric);
+  struct compared_metric *fresh = &p->metric[p->n_metrics++];
+  *fresh = (struct compared_metric){.metric = m->metric, .klass = m->klass, .place = m->place};
+  fresh->x = grab(p->n, sizeof *fresh->x);
+  for (size_t i = 0; i < p->n; i++) fresh->x[i] = NAN;
+  return fresh;
+}
+
+/* Room for one more run. */
+static size_t add_run_slot(struct compared_policy *p) {
+  size_t i = p->n++;
+  p->replication = grab_more(p->replication, p->n, sizeof *p->replication);
+  p->run_id = grab_more(p->run_id, p->n, sizeof *p->run_id);
+  p->trace = grab_more(p->trace, p->n, sizeof *p->trace);
+  for (size_t k = 0; k < p->n_metrics; k++) {
+    p->metric[k].x = grab_more(p->metric[k].x, p->n, sizeof *p->metric[k].x);
+    p->metric[k].x[i] = NAN;
+  }
+  return i;
+}
+
+static const char *trace_path(struct loading *l, const struct catalog_run *r) {
+  if (!r->trace_file || !*r->trace_file) return "";
+  struct text t = {0};
+  text_add(&t, "%s/%s", l->dir, r->trace_file);
+  return keep(l->c, t.s);
+}
+
+static void add_run(struct loading *l, struct compared_policy *p, const struct catalog_run *r) {
+  size_t i = 0;
+  while (i < p->n && p->replication[i] != r->replication) i++;
+  if (i == p->n) i = add_run_slot(p);                   /* else: a later run of the same replication takes its place */
+  p->replication[i] = r->replication;
+  memcpy(p->run_id[i], r->id, sizeof p->run_id[i]);
+  p->trace[i] = trace_path(l, r);
+  for (size_t k = 0; k < r->n_metrics; k++) metric_slot(p, &r->metric[k], k)->x[i] = r->metric[k].value;
+  struct hash sum = {0}, one;
+  if (p->trace_hash[0]) hash_parse(p->trace_hash, &sum);
+  if (hash_parse(r->trace_hash, &one)) hash_hex(hash_sum(sum, one), p->trace_hash);
+  p->events += r->events;
+  p->elapsed_s += r->elapsed_s;
+}
+
+static bool wanted(struct loading *l, const struct catalog_run *r) {
+  const struct comparison_options *o = l->options;
+  if (!l->point_known) l->point = o->point_given ? o->point : r->point, l->point_known = true;
+  if (r->point != l->point) return false;
+  if (o->some_replications && (r->replication < o->from || r->replication > o->to)) return false;
+  return !o->n_policies || is_listed(r->policy, o->policy, o->n_policies);
+}
+
+static bool on_run(void *context, const struct catalog_run *r) {
+  struct loading *l = context;
+  if (!wanted(l, r)) return true;
+  struct compared_policy *p = policy_of_run(l, r);
+  if (r->state == RUN_DONE) add_run(l, p, r);
+  else {
+    if (!p->failed++) p->failure = r->message;
+  }
+  return true;
+}
+
+static const char *last_part(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash && slash[1] ? slash + 1 : path;
+}
+
+static bool load_dir(struct comparison *c, const char *dir, const struct comparison_options *o, struct err *err) {
+  struct comparison_store *s = c->store;
+  struct catalog *catalog = catalog_open(dir, CATALOG_READ, err);
+  if (!catalog) return false;
+  s->catalog = grab_more(s->catalog, s->n_catalogs + 1, sizeof *s->catalog);
+  s->catalog[s->n_catalogs++] = catalog;
+  struct loading l = {c, o, dir, last_part(dir), false, 0};
+  return catalog_runs(catalog, true, on_run, &l, err);
+}
+
+/* ---- what the scenario says ---------------------------------------------------------------------------------------
+ */
+
+static const char *text_or(const char *s, const char *otherwise) { return s && *s ? s : otherwise; }
+
+/* "2 %" or 0.02. */
+static double margin_of(const json *j) {
+  const char *s = json_text(j);
+  if (!s) return json_real(j, DEFAULT_MARGIN);
+  char *end;
+  double x = strtod(s, &end);
+  return end == s ? DEFAULT_MARGIN : strchr(end, '%') ? x / 100 : x;
+}
+
+static void type_of_entry(struct comparison *c, const json *entry) {
+  const char *type = text_or(json_text(json_at(entry, "policy")), json_text(entry));
+  const char *name = text_or(json_text(json_at(entry, "name")), type);
+  struct compared_policy *p = name ? find_policy(c, name) : NULL;
+  if (p) p->type = last_part(type);
+}
+
+static void read_scenario(struct comparison *c, const struct comparison_options *o, struct err *err) {
+  const char *resolved = catalog_study_json(c->store->catalog[0]);
+  struct err ignored;
+  err_init(&ignored);
+  c->resolved = resolved ? json_parse(resolved, strlen(resolved), &ignored) : NULL;
+  err_release(&ignored);
+  c->scenario =
+      grab_text(text_or(json_text(json_at(c->resolved, "name")), last_part(c->policy ? c->policy[0].dir : "")));
+  c->version = grab_text(catalog_provenance(c->store->catalog[0], "version"));
+  c->seed = (uint64_t)json_int(json_at(c->resolved, "seed"), 0);
+  c->margin = o->margin > 0 ? o->margin : margin_of(json_at(c->resolved, "margin"));
+  const char *primary = text_or(o->primary, text_or(json_text(json_at(c->resolved, "primary")), "latency_p95_s"));
+  c->primary = metric_find(primary);
+  if (!c->primary) {
+    const char *const *names;
+    size_t n = metric_names(&names);
+    const char *near = nearest(primary, names, n);
+    err_add(err, (struct where){0}, "unknown metric '%s'%s%s%s", primary, near ? "; did you mean '" : "",
+            near ? near : "", near ? "'?" : "");
+  }
+  const json *entries = json_at(c->resolved, "policies");
+  for (size_t i = 0; i < json_count(entries); i++) type_of_entry(c, json_nth(entries, i));
+  static const char *const learners[] = {"ucb1",   "ucb_half", "kl_ucb", "thompson",  "linucb",
+                                         "sw_ucb", "d_linucb", "exp3",   "eps_greedy"};
+  for (size_t i = 0; i < c->n_policies; i++)
+    c->policy[i].learner = is_listed(c->policy[i].type, learners, sizeof learners / sizeof *learners);
+}
+
+/* ---- best fixed in hindsight --------------------------------------------------------------------------------------
+ */
+
+const struct compared_metric *comparison_metric(const struct compared_policy *p, const char *metric, const char *klass,
+                                                const char *place) {
+  for (size_t i = 0; i < p->n_metrics; i++) {
+    const struct compared_metric *m = &p->metric[i];
+    if (!strcmp(m->metric, metric) && !strcmp(m->klass, klass) && !strcmp(m->place, place)) return m;
+  }
+  return NULL;
+}
+
+/* Value of one replication; NaN when it has none. */
+static double value_at(const struct compared_policy *p, const char *metric, uint64_t replication) {
+  const struct compared_metric *m = comparison_metric(p, metric, "", "");
+  for (size_t i = 0; m && i < p->n; i++)
+    if (p->replication[i] == replication) return m->x[i];
+  return NAN;
+}
+
+static bool is_fixed(const struct compared_policy *p) { return starts_with(p->type, "always_") && p->n; }
+
+/* The cheapest always_* policy of a replication, or NULL when one of them has not run it. */
+static const struct compared_policy *cheapest_fixed(const struct comparison *c, uint64_t replication) {
+  const struct compared_policy *best = NULL;
+  double least = INFINITY;
+  for (size_t i = 0; i < c->n_policies; i++) {
+    if (!is_fixed(&c->policy[i])) continue;
+    double cost = value_at(&c->policy[i], "cost_objective", replication);
+    if (isnan(cost)) return NULL;
+    if (!best || cost < least) best = &c->policy[i], least = cost;
+  }
+  return best;
+}
+
+static void copy_run(struct compared_policy *to, const struct compared_policy *from, uint64_t replication) {
+  size_t j = 0;
+  while (from->replication[j] != replication) j++;
+  size_t i = add_run_slot(to);
+  to->replication[i] = replication;
+  memcpy(to->run_id[i], from->run_id[j], sizeof to->run_id[i]);
+  to->trace[i] = from->trace[j];
+  for (size_t k = 0; k < from->n_metrics; k++) {
+    const struct compared_metric *m = &from->metric[k];
+    struct catalog_metric key = {m->metric, m->klass, m->place, m->x[j]};
+    metric_slot(to, &key, k)->x[i] = m->x[j];
+  }
+}
+
+static void add_best_fixed(struct comparison *c) {
+  size_t n_fixed = 0, first = 0;
+  for (size_t i = c->n_policies; i-- > 0;)
+    if (is_fixed(&c->policy[i])) first = i, n_fixed++;
+  if (n_fixed < 2 || find_policy(c, "best_fixed")) return;
+  add_policy(c, "best_fixed", "reference", c->policy[first].dir);
+  struct compared_policy *best = &c->policy[c->n_policies - 1];
+  for (size_t i = 0; i < c->policy[first].n; i++) {
+    uint64_t replication = c->policy[first].replication[i];
+    const struct compared_policy *from = cheapest_fixed(c, replication);
+    if (from) copy_run(best, from, replication);
+  }
+  if (!best->n) c->n_policies--;
+}
+
+/* ---- values, pairs, verdicts --------------------------------------------------------------------------------------
+ */
+
+static double tail_share(const char *metric) {
+  return ends_with(metric, "_p99_s") ? .01 : ends_with(metric, "_p95_s") ? .05 : ends_with(metric, "_p50_s") ? .5 : 1;
+}
+
+static double mean_value(const struct compared_policy *p, const char *metric, const char *klass) {
+  const struct compared_metric *m = comparison_metric(p, metric, klass, "");
+  return m ? interval_of(m->x, p->n, CONFIDENCE).value : NAN;
+}
+
+static void summarise(struct compared_policy *p) {
+  for (size_t i = 0; i < p->n_metrics; i++) {
+    struct compared_metric *m = &p->metric[i];
+    m->interval = interval_of(m->x, p->n, CONFIDENCE);
+    double share = tail_share(m->metric);
+    m->unsupported = share < 1 && mean_value(p, "requests", m->klass) * share < TAIL_REQUESTS;
+  }
+}
+
+static bool can_compare(const struct comparison *c, const struct compared_policy *p) {
+  const struct compared_metric *m = comparison_metric(p, c->primary->name, "", "");
+  return m && !isnan(m->interval.value);
+}
+
+/* Negative when a's mean is better than b's. */
+static double order_on_primary(const struct comparison *c, size_t a, size_t b) {
+  double x = comparison_metric(&c->policy[a], c->primary->name, "", "")->interval.value;
+  double y = comparison_metric(&c->policy[b], c->primary->name, "", "")->interval.value;
+  return x == y ? 0 : c->primary->better > 0 ? y - x : x - y;
+}
+
+/* The best real policy, leaving one out; SIZE_MAX when there is none. References know more than a policy may. */
+static size_t best_policy(const struct comparison *c, size_t except) {
+  size_t best = SIZE_MAX;
+  for (size_t i = 0; i < c->n_policies; i++) {
+    if (i == except || strcmp(c->policy[i].kind, "policy") || !can_compare(c, &c->policy[i])) continue;
+    if (best == SIZE_MAX || order_on_primary(c, i, best) < 0) best = i;
+  }
+  return best;
+}
+
+static bool choose_baseline(struct comparison *c, const char *name, struct err *err) {
+  c->baseline_given = name != NULL;
+  c->baseline = SIZE_MAX;
+  if (!name) {
+    c->baseline = best_policy(c, SIZE_MAX);
+    return true;
+  }
+  const char **names = grab(c->n_policies, sizeof *names);
+  for (size_t i = 0; i < c->n_policies; i++) {
+    names[i] = c->policy[i].name;
+    if (!strcmp(name, names[i])) c->baseline = i;
+  }
+  if (c->baseline == SIZE_MAX) {
+    const char *near = nearest(name, names, c->n_policies);
+    err_add(err, (struct where){0}, "unknown policy '%s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "",
+            near ? "'?" : "");
+  }
+  free(names);
+  return c->baseline != SIZE_MAX;
+}
+
+static void add_pair(struct comparison *c, size_t policy, const struct metric_info *info, size_t of) {
+  const struct compared_policy *p = &c->policy[policy], *b = &c->policy[c->baseline];
+  const struct compared_metric *x = comparison_metric(p, info->name, "", ""),
+                               *y = comparison_metric(b, info->name, "", "");
+  if (!x || !y) return;
+  struct paired pair = {.policy = policy, .info = info, .simultaneous = info == c->primary, .of = of};
+  pair.difference = compare_paired(x->x, p->replication, p->n, y->x, b->replication, b->n,
+                                   1 - (1 - CONFIDENCE) / (double)of, &pair.variance_ratio);
+  if (!pair.difference.n) return;
+  pair.baseline = y->interval.value;
+  double margin = isfinite(pair.baseline) ? c->margin * fabs(pair.baseline) : 0;
+  if (pair.simultaneous) pair.verdict = compare_verdict(pair.difference, margin, info->better);
+  c->pair = grab_more(c->pair, c->n_pairs + 1, sizeof *c->pair);
+  c->pair[c->n_pairs++] = pair;
+}
+
+static void add_pairs(struct comparison *c) {
+  if (c->baseline == SIZE_MAX || c->n_policies < 2) return;
+  size_t k = c->n_policies, family = c->baseline_given ? k - 1 : k * (k - 1) / 2;
+  for (size_t i = 0; i < k; i++)
+    if (i != c->baseline) add_pair(c, i, c->primary, family);
+  const char *const *names;
+  size_t n = metric_names(&names);
+  for (size_t m = 0; m < n; m++)
+    for (size_t i = 0; i < k; i++)
+      if (i != c->baseline && metric_find(names[m]) != c->primary) add_pair(c, i, metric_find(names[m]), 1);
+}
+
+const struct paired *comparison_pair(const struct comparison *c, size_t policy, const char *metric) {
+  for (size_t i = 0; i < c->n_pairs; i++)
+    if (c->pair[i].policy == policy && !strcmp(c->pair[i].info->name, metric)) return &c->pair[i];
+  return NULL;
+}
+
+/* ---- what is missing, what to beware of ---------------------------------------------------------------------------
+ */
+
+static bool has_type(const struct comparison *c, const char *type) {
+  for (size_t i = 0; i < c->n_policies; i++)
+    if (!strcmp(c->policy[i].type, type) && c->policy[i].n) return true;
+  return false;
+}
+
+static void find_missing(struct comparison *c) {
+  static const struct { const char *type, *label; } references[] = {
+    {"tuned_threshold", "tuned threshold"}, {"model_greedy", "model-greedy"},
+    {"clairvoyant", "clairvoyant greedy"}, {"best_fixed", "best fixed in hindsight"}};
+  bool learner = false;
+  for (size_t i = 0; i < c->n_policies; i++) learner |= c->policy[i].learner;
+  struct text t = {0};
+  for (size_t i = 0; learner && i < sizeof references / sizeof *references; i++)
+    if (!has_type(c, references[i].type)) text_add(&t, "%s%s", t.n ? ", " : "", references[i].label);
+  c->incomplete = t.s;
+}
+
+static void warn(struct compared_policy *p, const char *format, ...) PRINTF_LIKE(2, 3);
+static void warn(struct compared_policy *p, const char *format, ...) {
+  va_list list;
+  char line[512];
+  va_start(list, format);
+  vsnprintf(line, sizeof line, format, list);
+  va_end(list);
+  p->warning = grab_more(p->warning, p->n_warnings + 1, sizeof *p->warning);
+  p->warning[p->n_warnings++] = grab_text(line);
+}
+
+static void warn_runs(struct compared_policy *p) {
+  if (p->failed) warn(p, "%zu of %zu runs failed: %s", p->failed, p->n + p->failed, text_or(p->failure, "no message"));
+  if (p->n == 1) warn(p, "one replication: no interval");
+  double requests = mean_value(p, "requests", ""), censored = mean_value(p, "censored_ratio", "");
+  if (requests < SHORT_REQUESTS) warn(p, "too short: %.0f requests a replication", requests);
+  if (censored > CENSORED_SHARE)
+    warn(p, "%.1f %% of the requests were still open when the run ended: it is too short, or the load is too high",
+         100 * censored);
+}
+
+static void warn_places(struct compared_policy *p) {
+  for (size_t i = 0; i < p->n_metrics; i++) {
+    const struct compared_metric *m = &p->metric[i];
+    if (!strcmp(m->metric, "utilization") && m->interval.value >= SATURATED)
+      warn(p, "place %s is saturated (utilization %.2f): means depend on the length of the run", m->place,
+           m->interval.value);
+  }
+}
+
+static void warn_inputs(struct comparison *c, struct compared_policy *p, const json *sources) {
+  if (mean_value(p, "workload_is_fit", "") > 0) warn(p, "the workload is drawn from a fit, not the original trace");
+  const json *telemetry = json_at(c->resolved, "telemetry");
+  const char *word = json_text(telemetry);
+  if ((word && !strcmp(word, "ideal")) || json_at(telemetry, "ideal"))
+    warn(p, "ideal telemetry: the policy sees the present");
+  if (mean_value(p, "zone_violations", "") > 0) warn(p, "data were seen in forbidden zones");
+  if (mean_value(p, "replaced_choices", "") > 0)
+    warn(p, "%.1f choices of a masked action a replication were replaced", mean_value(p, "replaced_choices", ""));
+  size_t grade_e = 0;
+  const char *first = NULL;
+  for (size_t i = 0; i < json_count(sources); i++) {
+    const json *s = json_nth(sources, i);
+    const char *grade = json_text(json_at(s, "grade"));
+    if (!grade || strcmp(grade, "E")) continue;
+    if (!grade_e++) first = json_text(json_at(s, "preset"));
+  }
+  if (grade_e)
+    warn(p, "%zu input%s of grade E (assumed, not measured), e.g. in preset %s", grade_e, grade_e > 1 ? "s" : "",
+         text_or(first, "?"));
+}
+
+static void add_warnings(struct comparison *c) {
+  const char *text = catalog_provenance(c->store->catalog[0], "sources");
+  struct err ignored;
+  err_init(&ignored);
+  json *sources = text ? json_parse(text, strlen(text), &ignored) : NULL;
+  err_release(&ignored);
+  for (size_t i = 0; i < c->n_policies; i++) {
+    warn_runs(&c->policy[i]);
+    warn_places(&c->policy[i]);
+    warn_inputs(c, &c->policy[i], sources);
+  }
+  json_release(sources);
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------------------------
+ */
+
+static void add_totals(struct comparison *c) {
+  struct hash sum = {0}, one;
+  for (size_t i = 0; i < c->n_policies; i++) {
+    const struct compared_policy *p = &c->policy[i];
+    if (hash_parse(p->trace_hash, &one)) sum = hash_sum(sum, one);
+    c->events += p->events;
+    c->elapsed_s += p->elapsed_s;
+    if (p->n > c->replications) c->replications = p->n;
+  }
+  hash_hex(sum, c->trace_hash);
+}
+
+static bool check_policies(struct comparison *c, const struct comparison_options *o, const char *dir, struct err *err) {
+  for (size_t i = 0; i < o->n_policies; i++)
+    if (!find_policy(c, o->policy[i]))
+      err_add(err, (struct where){0}, "%s has no runs of policy '%s'", dir, o->policy[i]);
+  if (!err_any(err) && !c->n_policies)
+    err_add(err, (struct where){0}, "%s has no runs%s", dir, o->point_given ? " of this point" : "");
+  return !err_any(err);
+}
+
+struct comparison *comparison_load(const char *const *dir, size_t n_dirs, const struct comparison_options *o,
+                                   struct err *err) {
+  struct comparison *c = grab(1, sizeof *c);
+  c->store = grab(1, sizeof *c->store);
+  for (size_t i = 0; i < n_dirs; i++)
+    if (!load_dir(c, dir[i], o, err)) goto failed;
+  if (!check_policies(c, o, dir[0], err)) goto failed;
+  read_scenario(c, o, err);
+  if (err_any(err)) goto failed;
+  add_best_fixed(c);
+  for (size_t i = 0; i < c->n_policies; i++) summarise(&c->policy[i]);
+  if (!choose_baseline(c, o->baseline, err)) goto failed;
+  add_pairs(c);
+  find_missing(c);
+  add_warnings(c);
+  add_totals(c);
+  return c;
+failed:
+  comparison_free(c);
+  return NULL;
+}
+
+static void policy_release(struct compared_policy *p) {
+  for (size_t i = 0; i < p->n_metrics; i++) free(p->metric[i].x);
+  for (size_t i = 0; i < p->n_warnings; i++) free(p->warning[i]);
+  free(p->metric);
+  free(p->warning);
+  free(p->replication);
+  free(p->run_id);
+  free(p->trace);
+}
+
+void comparison_free(struct comparison *c) {
+  if (!c) return;
+  for (size_t i = 0; i < c->n_policies; i++) policy_release(&c->policy[i]);
+  for (size_t i = 0; i < c->store->n_texts; i++) free(c->store->text[i]);
+  for (size_t i = 0; i < c->store->n_catalogs; i++) catalog_close(c->store->catalog[i]);
+  free(c->store->text);
+  free(c->store->catalog);
+  free(c->store);
+  free(c->policy);
+  free(c->pair);
+  free(c->scenario);
+  free(c->version);
+  free(c->incomplete);
+  json_release(c->resolved);
+  free(c);
+}
+
+/* ---- one sentence -------------------------------------------------------------------------------------------------
+ */
+
+/* The pair of winner and rival, seen from the winner: negative = smaller than the rival. */
+static struct interval lead_of(const struct comparison *c, size_t winner, size_t rival, const struct paired **pair) {
+  bool turned = winner == c->baseline;
+  *pair = comparison_pair(c, turned ? rival : winner, c->primary->name);
+  if (!*pair) return (struct interval){NAN, NAN, NAN, 0, "paired-t"};
+  struct interval d = (*pair)->difference;
+  return turned ? (struct interval){-d.value, -d.hi, -d.lo, d.n, d.method} : d;
+}
+
+static void put_lead(struct text *t, const struct comparison *c, struct interval d, const struct paired *pair,
+                     double rival) {
+  text_add(t, "difference %s %s", number_text(d.value).s, c->primary->unit);
+  if (isfinite(d.lo) && isfinite(d.hi)) {
+    text_add(t, " [%s, %s]", number_text(d.lo).s, number_text(d.hi).s);
+    text_add(t, " (%s [%s, %s]), paired over %llu replications, simultaneous 95 %% interval",
+             percent_text(d.value, rival).s, percent_text(d.lo, rival).s, percent_text(d.hi, rival).s,
+             (unsigned long long)d.n);
+  } else text_add(t, " over %llu replication%s, without an interval", (unsigned long long)d.n, d.n == 1 ? "" : "s");
+  (void)pair;
+}
+
+char *comparison_sentence(const struct comparison *c) {
+  struct text t = {0};
+  size_t winner = best_policy(c, SIZE_MAX), rival = best_policy(c, winner);
+  if (c->baseline_given && c->baseline != winner) rival = c->baseline;
+  if (winner == SIZE_MAX) text_add(&t, "No policy has a value of %s.", c->primary->name);
+  else if (rival == SIZE_MAX)
+    text_add(&t, "%s is the only policy: %s = %s.", c->policy[winner].name, c->primary->name,
+             number_text(mean_value(&c->policy[winner], c->primary->name, "")).s);
+  if (rival == SIZE_MAX || winner == SIZE_MAX) return t.s;
+  const struct paired *pair;
+  struct interval d = lead_of(c, winner, rival, &pair);
+  double value = mean_value(&c->policy[winner], c->primary->name, ""),
+         other = mean_value(&c->policy[rival], c->primary->name, "");
+  enum verdict v = compare_verdict(d, c->margin * fabs(pair ? pair->baseline : other), c->primary->better);
+  const char *name = c->policy[winner].name, *second = c->policy[rival].name;
+  if (v == VERDICT_BETTER) text_add(&t, "%s wins on %s", name, c->primary->name);
+  else if (v == VERDICT_EQUIVALENT)
+    text_add(&t, "%s and %s are equivalent on %s within the margin of %g %%", name, second, c->primary->name,
+             100 * c->margin);
+  else text_add(&t, "%s leads on %s, but its lead is undecided against the margin of %g %%", name, c->primary->name,
+                100 * c->margin);
+  text_add(&t, ": %s %s against %s %s of %s; ", number_text(value).s, c->primary->unit, number_text(other).s,
+           c->primary->unit, second);
+  put_lead(&t, c, d, pair, other);
+  text_put(&t, ".");
+  return t.s;
+}

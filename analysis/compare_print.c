@@ -1,0 +1,377 @@
+/* compare_print.c: a comparison as tables for people, CSV and JSON for programs. */
+#include "analysis/compare.h"
+#include "analysis/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const PLUS_MINUS = "\xC2\xB1";       /* U+00B1 */
+
+/* ---- one row a policy ---------------------------------------------------------------------------------------------
+ */
+
+/* Columns beside the primary metric; latency_mean_s is of completed requests, so failed_ratio stands next to it. */
+static const char *const summary_metrics[] = {
+  "latency_mean_s", "failed_ratio", "slo_attainment", "offload_ratio", "cost_total_usd_per_1k_requests",
+  "energy_device_j_per_request", "energy_total_j_per_request", "quality_mean"};
+static const char *const summary_heads[][2] = {
+  {"latency_mean", "s"}, {"failed", "ratio"}, {"slo", "attainment"}, {"offload", "ratio"}, {"cost_total", "USD/1k"},
+  {"device", "J/request"}, {"total", "J/request"}, {"quality", "mean"}};
+enum { N_SUMMARY = sizeof summary_metrics / sizeof *summary_metrics };
+
+static struct interval interval_at(const struct compared_policy *p, const char *metric, const char *klass,
+                                   const char *place) {
+  const struct compared_metric *m = comparison_metric(p, metric, klass, place);
+  return m ? m->interval : (struct interval){NAN, NAN, NAN, 0, "t"};
+}
+
+static void put_interval(struct table *t, const struct compared_policy *p, const char *metric, const char *klass,
+                         const char *place) {
+  const struct compared_metric *m = comparison_metric(p, metric, klass, place);
+  if (!m) table_cell(t, "-");
+  else table_cell(t, "%s%s", interval_text(m->interval, PLUS_MINUS).s, m->unsupported && m->interval.n ? "!" : "");
+}
+
+static bool any_unsupported(const struct comparison *c, const char *metric) {
+  for (size_t i = 0; i < c->n_policies; i++) {
+    const struct compared_metric *m = comparison_metric(&c->policy[i], metric, "", "");
+    if (m && m->unsupported && m->interval.n) return true;
+  }
+  return false;
+}
+
+static void put_difference(struct table *t, const struct comparison *c, size_t i) {
+  const struct paired *pair = comparison_pair(c, i, c->primary->name);
+  if (i == c->baseline) {
+    table_cell(t, "baseline");
+    table_cell(t, " ");
+  } else if (!pair) {
+    table_cell(t, "-");
+    table_cell(t, "-");
+  } else {
+    struct interval d = pair->difference;
+    if (isfinite(d.lo) && isfinite(d.hi))
+      table_cell(t, "%s [%s, %s]", percent_text(d.value, pair->baseline).s, percent_text(d.lo, pair->baseline).s,
+                 percent_text(d.hi, pair->baseline).s);
+    else table_cell(t, "%s", percent_text(d.value, pair->baseline).s);
+    table_cell(t, "%s", verdict_name[pair->verdict]);
+  }
+}
+
+static void print_summary(const struct comparison *c, FILE *f) {
+  struct table *t = table_new(5 + N_SUMMARY);
+  table_cell(t, "policy");
+  table_cell(t, "kind");
+  table_cell(t, "%s", c->primary->name);
+  table_cell(t, "against baseline");
+  table_cell(t, "verdict");
+  for (int k = 0; k < N_SUMMARY; k++) table_cell(t, "%s", summary_heads[k][0]);
+  for (int k = 0; k < 5; k++) table_cell(t, "%s", k == 2 ? c->primary->unit : " ");
+  for (int k = 0; k < N_SUMMARY; k++) table_cell(t, "%s", summary_heads[k][1]);
+  table_rule(t);
+  for (size_t i = 0; i < c->n_policies; i++) {
+    const struct compared_policy *p = &c->policy[i];
+    table_cell(t, "%s", p->name);
+    table_cell(t, "%s", p->kind);
+    put_interval(t, p, c->primary->name, "", "");
+    put_difference(t, c, i);
+    for (int k = 0; k < N_SUMMARY; k++)
+      table_cell(t, "%s", number_text(interval_at(p, summary_metrics[k], "", "").value).s);
+  }
+  table_print(t, f, 2);
+}
+
+static const char *base_method(const struct comparison *c) {
+  return c->baseline_given ? "given" : "the best policy, so intervals are simultaneous over all pairs";
+}
+
+static void print_notes(const struct comparison *c, FILE *f, bool colour) {
+  if (c->baseline != SIZE_MAX && c->n_policies > 1)
+    fprintf(f, "baseline %s (%s); paired by replication, 95 %%; margin %g %%; other metrics are exploratory\n",
+            c->policy[c->baseline].name, base_method(c), 100 * c->margin);
+  if (any_unsupported(c, c->primary->name))
+    fprintf(f, "! fewer than 10 requests a replication lie beyond this quantile: too few for it\n");
+  if (c->incomplete)
+    fprintf(f, "%sINCOMPLETE: missing %s%s\n", colour ? "\033[33m" : "", c->incomplete, colour ? "\033[0m" : "");
+}
+
+/* A warning that several policies share is said once. */
+static bool said_before(const struct comparison *c, size_t policy, const char *warning) {
+  for (size_t i = 0; i < policy; i++)
+    for (size_t k = 0; k < c->policy[i].n_warnings; k++)
+      if (!strcmp(c->policy[i].warning[k], warning)) return true;
+  return false;
+}
+
+static size_t with_warning(const struct comparison *c, const char *warning) {
+  size_t n = 0;
+  for (size_t i = 0; i < c->n_policies; i++)
+    for (size_t k = 0; k < c->policy[i].n_warnings; k++) n += !strcmp(c->policy[i].warning[k], warning);
+  return n;
+}
+
+static void print_warnings(const struct comparison *c, FILE *f, bool colour) {
+  for (size_t i = 0; i < c->n_policies; i++)
+    for (size_t k = 0; k < c->policy[i].n_warnings; k++) {
+      const char *w = c->policy[i].warning[k];
+      if (said_before(c, i, w)) continue;
+      size_t n = with_warning(c, w);
+      fprintf(f, "%swarning: ", colour ? "\033[33m" : "");
+      if (n == c->n_policies) fprintf(f, "all policies: ");
+      else if (n > 1) fprintf(f, "%s and %zu more: ", c->policy[i].name, n - 1);
+      else fprintf(f, "%s: ", c->policy[i].name);
+      fprintf(f, "%s%s\n", w, colour ? "\033[0m" : "");
+    }
+}
+
+/* ---- other views --------------------------------------------------------------------------------------------------
+ */
+
+static void print_metric(const struct comparison *c, FILE *f, const char *metric) {
+  const struct metric_info *info = metric_find(metric);
+  fprintf(f, "%s (%s): %s\n\n", info->name, info->unit, info->doc);
+  const char *const head[] = {"policy", "class", "place", "value", "lo_95", "hi_95", "n", "method", "paired difference",
+                              "variance ratio"};
+  struct table *t = table_new(10);
+  for (int i = 0; i < 10; i++) table_cell(t, "%s", head[i]);
+  table_rule(t);
+  for (size_t i = 0; i < c->n_policies; i++)
+    for (size_t k = 0; k < c->policy[i].n_metrics; k++) {
+      const struct compared_metric *m = &c->policy[i].metric[k];
+      if (strcmp(m->metric, metric)) continue;
+      const struct paired *pair = *m->klass || *m->place ? NULL : comparison_pair(c, i, metric);
+      table_cell(t, "%s", c->policy[i].name);
+      table_cell(t, "%s", *m->klass ? m->klass : "all");
+      table_cell(t, "%s", *m->place ? m->place : "all");
+      table_cell(t, "%s%s", number_text(m->interval.value).s, m->unsupported && m->interval.n ? "!" : "");
+      table_cell(t, "%s", number_text(m->interval.lo).s);
+      table_cell(t, "%s", number_text(m->interval.hi).s);
+      table_cell(t, "%llu", (unsigned long long)m->interval.n);
+      table_cell(t, "%s", m->interval.method);
+      table_cell(t, "%s", pair ? interval_text(pair->difference, PLUS_MINUS).s : "-");
+      table_cell(t, "%s", pair ? number_text(pair->variance_ratio).s : "-");
+    }
+  table_print(t, f, 3);
+}
+
+static const char *const class_metrics[] = {
+  "requests", "latency_mean_s", "failed_ratio", "latency_p50_s", "latency_p95_s", "latency_p99_s", "slo_attainment",
+  "queue_wait_mean_s", "network_mean_s", "service_mean_s", "offload_ratio", "quality_mean"};
+static const char *const place_metrics[] = {
+  "attempts", "utilization", "in_system_mean", "queue_length_mean", "queue_wait_mean_s", "batch_size_mean",
+  "blocked_ratio", "energy_j", "cost_usd"};
+
+/* One row for each policy and each class (or place) that has the first of the metrics. */
+static void print_by(const struct comparison *c, FILE *f, const char *const *metric, size_t n, bool by_class) {
+  struct table *t = table_new(2 + n);
+  table_cell(t, "%s", by_class ? "class" : "place");
+  table_cell(t, "policy");
+  for (size_t k = 0; k < n; k++) table_cell(t, "%s", metric[k]);
+  table_rule(t);
+  const struct compared_policy *first = &c->policy[0];
+  for (size_t g = 0; g < first->n_metrics; g++) {
+    const struct compared_metric *group = &first->metric[g];
+    const char *name = by_class ? group->klass : group->place;
+    if (strcmp(group->metric, metric[0]) || !*name) continue;
+    for (size_t i = 0; i < c->n_policies; i++) {
+      table_cell(t, "%s", name);
+      table_cell(t, "%s", c->policy[i].name);
+      for (size_t k = 0; k < n; k++)
+        put_interval(t, &c->policy[i], metric[k], by_class ? name : "", by_class ? "" : name);
+    }
+  }
+  table_print(t, f, 2);
+}
+
+static const char *const pareto_metrics[] = {"latency_mean_s", "cost_total_usd_per_1k_requests",
+                                             "energy_total_j_per_request"};
+
+/* a dominates b: no worse in latency, money and energy, and better in one. */
+static bool dominates(const struct compared_policy *a, const struct compared_policy *b) {
+  bool better = false;
+  for (int k = 0; k < 3; k++) {
+    double x = interval_at(a, pareto_metrics[k], "", "").value, y = interval_at(b, pareto_metrics[k], "", "").value;
+    if (!(x <= y)) return false;
+    better |= x < y;
+  }
+  return better;
+}
+
+static void print_pareto(const struct comparison *c, FILE *f) {
+  fprintf(f, "latency (completed requests), money and energy (total ledgers); front by means\n\n");
+  struct table *t = table_new(6);
+  const char *const head[] = {"policy", "front", "latency_mean_s", "failed_ratio", "cost_total_usd_per_1k_requests",
+                              "energy_total_j_per_request"};
+  for (int i = 0; i < 6; i++) table_cell(t, "%s", head[i]);
+  table_rule(t);
+  for (size_t i = 0; i < c->n_policies; i++) {
+    const struct compared_policy *p = &c->policy[i], *by = NULL;
+    for (size_t j = 0; j < c->n_policies && !by; j++)
+      if (dominates(&c->policy[j], p)) by = &c->policy[j];
+    table_cell(t, "%s", p->name);
+    if (by) table_cell(t, "dominated by %s", by->name);
+    else table_cell(t, "on the front");
+    put_interval(t, p, pareto_metrics[0], "", "");
+    put_interval(t, p, "failed_ratio", "", "");
+    put_interval(t, p, pareto_metrics[1], "", "");
+    put_interval(t, p, pareto_metrics[2], "", "");
+  }
+  table_print(t, f, 2);
+}
+
+void comparison_print_table(const struct comparison *c, FILE *f, const struct comparison_view *v) {
+  fprintf(f, "%s: seed %llu, %zu replication%s, primary %s\n\n", c->scenario, (unsigned long long)c->seed,
+          c->replications, c->replications == 1 ? "" : "s", c->primary->name);
+  if (v->pareto) print_pareto(c, f);
+  else if (v->metric) print_metric(c, f, v->metric);
+  else if (v->by == BY_CLASS) print_by(c, f, class_metrics, sizeof class_metrics / sizeof *class_metrics, true);
+  else if (v->by == BY_PLACE) print_by(c, f, place_metrics, sizeof place_metrics / sizeof *place_metrics, false);
+  else print_summary(c, f);
+  fputc('\n', f);
+  if (!v->brief && !v->metric && !v->pareto && v->by == BY_NOTHING) {
+    char *sentence = comparison_sentence(c);
+    fprintf(f, "%s\n", sentence);
+    free(sentence);
+  }
+  print_notes(c, f, v->colour);
+  print_warnings(c, f, v->colour);
+}
+
+/* ---- CSV ----------------------------------------------------------------------------------------------------------
+ */
+
+/* RFC 4180: quoted when needed, quotes doubled. */
+static void csv_text(FILE *f, const char *s) {
+  if (!s[strcspn(s, ",\"\r\n")]) {
+    fputs(s, f);
+    return;
+  }
+  fputc('"', f);
+  for (; *s; s++) {
+    if (*s == '"') fputc('"', f);
+    fputc(*s, f);
+  }
+  fputc('"', f);
+}
+
+static void csv_number(FILE *f, double x) {
+  fputc(',', f);
+  if (!isnan(x)) fprintf(f, "%.17g", x);
+}
+
+static bool in_view(const struct compared_metric *m, const struct comparison_view *v) {
+  if (v->metric && strcmp(m->metric, v->metric)) return false;
+  return v->by == BY_NOTHING || (v->by == BY_CLASS ? *m->klass : *m->place);
+}
+
+static void csv_row(const struct comparison *c, FILE *f, size_t i, const struct compared_metric *m) {
+  const struct compared_policy *p = &c->policy[i];
+  const struct paired *pair = *m->klass || *m->place ? NULL : comparison_pair(c, i, m->metric);
+  csv_text(f, p->name);
+  fprintf(f, ",%s,%s,", p->kind, m->metric);
+  csv_text(f, m->klass);
+  fputc(',', f);
+  csv_text(f, m->place);
+  csv_number(f, m->interval.value);
+  csv_number(f, m->interval.lo);
+  csv_number(f, m->interval.hi);
+  fprintf(f, ",%llu,%s", (unsigned long long)m->interval.n, m->interval.method);
+  csv_number(f, pair ? pair->difference.value : NAN);
+  csv_number(f, pair ? pair->difference.lo : NAN);
+  csv_number(f, pair ? pair->difference.hi : NAN);
+  fprintf(f, ",%s\n", pair && pair->verdict ? verdict_name[pair->verdict] : "");
+}
+
+void comparison_print_csv(const struct comparison *c, FILE *f, const struct comparison_view *v) {
+  fputs("policy,kind,metric,class,place,value,lo_95,hi_95,n,method,difference,difference_lo,difference_hi,verdict\n",
+        f);
+  for (size_t i = 0; i < c->n_policies; i++)
+    for (size_t k = 0; k < c->policy[i].n_metrics; k++)
+      if (in_view(&c->policy[i].metric[k], v)) csv_row(c, f, i, &c->policy[i].metric[k]);
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------------------------------
+ */
+
+static json *interval_json(struct interval i) {
+  json *j = json_new_object();
+  json_put_number(j, "value", i.value);
+  json_put_number(j, "lo_95", i.lo);
+  json_put_number(j, "hi_95", i.hi);
+  json_put_int(j, "n", (int64_t)i.n);
+  return json_put_string(j, "method", i.method);
+}
+
+/* The object under `key`, made when it is not there. */
+static json *json_child(json *object, const char *key) {
+  json *child = json_at(object, key);
+  if (!child) json_put(object, key, child = json_new_object());
+  return child;
+}
+
+static json *policy_json(const struct compared_policy *p) {
+  json *j = json_new_object();
+  json_put_string(j, "policy", p->name);
+  json_put_string(j, "kind", p->kind);
+  json_put_string(j, "trace_hash", p->trace_hash);
+  json_put_int(j, "replications", (int64_t)p->n);
+  json *metrics = json_child(j, "metrics"), *classes = json_child(j, "classes"), *places = json_child(j, "places");
+  for (size_t k = 0; k < p->n_metrics; k++) {
+    const struct compared_metric *m = &p->metric[k];
+    json *into = *m->klass ? json_child(classes, m->klass) : *m->place ? json_child(places, m->place) : metrics;
+    json *value = interval_json(m->interval);
+    if (m->unsupported) json_put_bool(value, "unsupported", true);
+    json_put(into, m->metric, value);
+  }
+  json *warnings = json_new_array();
+  for (size_t k = 0; k < p->n_warnings; k++) json_push(warnings, json_string_value_new(p->warning[k]));
+  return json_put(j, "warnings", warnings);
+}
+
+static json *pair_json(const struct comparison *c, const struct paired *pair) {
+  json *j = json_new_object();
+  json_put_string(j, "policy", c->policy[pair->policy].name);
+  json_put_string(j, "metric", pair->info->name);
+  json_put_number(j, "difference", pair->difference.value);
+  json_put_number(j, "lo", pair->difference.lo);
+  json_put_number(j, "hi", pair->difference.hi);
+  json_put_int(j, "n", (int64_t)pair->difference.n);
+  json_put_string(j, "method", pair->difference.method);
+  json_put_bool(j, "simultaneous", pair->simultaneous);
+  json_put_int(j, "of", (int64_t)pair->of);
+  json_put_number(j, "baseline_value", pair->baseline);
+  json_put_number(j, "variance_ratio", pair->variance_ratio);
+  return json_put_string(j, "verdict", pair->verdict ? verdict_name[pair->verdict] : NULL);
+}
+
+static json *comparison_part(const struct comparison *c) {
+  json *j = json_new_object(), *pairs = json_new_array();
+  json_put_string(j, "primary", c->primary->name);
+  json_put_number(j, "margin", c->margin);
+  json_put_string(j, "baseline", c->baseline == SIZE_MAX ? NULL : c->policy[c->baseline].name);
+  char *sentence = comparison_sentence(c);
+  json_put_string(j, "sentence", sentence);
+  free(sentence);
+  for (size_t i = 0; i < c->n_pairs; i++) json_push(pairs, pair_json(c, &c->pair[i]));
+  json_put(j, "pairs", pairs);
+  struct text incomplete = {0};
+  if (c->incomplete) text_add(&incomplete, "INCOMPLETE: missing %s", c->incomplete);
+  json_put_string(j, "incomplete", incomplete.s);
+  free(incomplete.s);
+  return j;
+}
+
+json *comparison_json(const struct comparison *c) {
+  json *j = json_new_object(), *policies = json_new_array();
+  json_put_string(j, "offsim", c->version);
+  json_put_string(j, "scenario", c->scenario);
+  json_put_int(j, "seed", (int64_t)c->seed);
+  json_put_int(j, "replications", (int64_t)c->replications);
+  json_put_string(j, "trace_hash", c->trace_hash);
+  json_put_number(j, "elapsed_s", c->elapsed_s);
+  json_put_int(j, "events", (int64_t)c->events);
+  for (size_t i = 0; i < c->n_policies; i++) json_push(policies, policy_json(&c->policy[i]));
+  json_put(j, "policies", policies);
+  return json_put(j, "comparison", comparison_part(c));
+}
