@@ -172,6 +172,8 @@ static size_t add_run_slot(struct compared_policy *p) {
   p->replication = grab_more(p->replication, p->n, sizeof *p->replication);
   p->run_id = grab_more(p->run_id, p->n, sizeof *p->run_id);
   p->trace = grab_more(p->trace, p->n, sizeof *p->trace);
+  p->sketch = grab_more(p->sketch, p->n, sizeof *p->sketch);
+  p->sketch_bytes = grab_more(p->sketch_bytes, p->n, sizeof *p->sketch_bytes);
   for (size_t k = 0; k < p->n_metrics; k++) {
     p->metric[k].x = grab_more(p->metric[k].x, p->n, sizeof *p->metric[k].x);
     p->metric[k].x[i] = NAN;
@@ -193,6 +195,8 @@ static void add_run(struct loading *l, struct compared_policy *p, const struct c
   p->replication[i] = r->replication;
   memcpy(p->run_id[i], r->id, sizeof p->run_id[i]);
   p->trace[i] = trace_path(l, r);
+  p->sketch[i] = r->sketch;
+  p->sketch_bytes[i] = r->sketch_bytes;
   for (size_t k = 0; k < r->n_metrics; k++) metric_slot(p, &r->metric[k], k)->x[i] = r->metric[k].value;
   struct hash sum = {0}, one;
   if (p->trace_hash[0]) hash_parse(p->trace_hash, &sum);
@@ -326,6 +330,8 @@ static void copy_run(struct compared_policy *to, const struct compared_policy *f
   to->replication[i] = replication;
   memcpy(to->run_id[i], from->run_id[j], sizeof to->run_id[i]);
   to->trace[i] = from->trace[j];
+  to->sketch[i] = from->sketch[j];
+  to->sketch_bytes[i] = from->sketch_bytes[j];
   for (size_t k = 0; k < from->n_metrics; k++) {
     const struct compared_metric *m = &from->metric[k];
     struct catalog_metric key = {m->metric, m->klass, m->place, m->x[j]};
@@ -533,6 +539,24 @@ static void add_warnings(struct comparison *c) {
   json_release(sources);
 }
 
+bool comparison_said_before(const struct comparison *c, size_t policy, const char *warning) {
+  for (size_t i = 0; i < policy; i++)
+    for (size_t k = 0; k < c->policy[i].n_warnings; k++)
+      if (!strcmp(c->policy[i].warning[k], warning)) return true;
+  return false;
+}
+
+size_t comparison_with_warning(const struct comparison *c, const char *warning) {
+  size_t n = 0;
+  for (size_t i = 0; i < c->n_policies; i++)
+    for (size_t k = 0; k < c->policy[i].n_warnings; k++) n += !strcmp(c->policy[i].warning[k], warning);
+  return n;
+}
+
+const char *comparison_provenance(const struct comparison *c, const char *key) {
+  return catalog_provenance(c->store->catalog[0], key);
+}
+
 /* ---- the whole ----------------------------------------------------------------------------------------------------
  */
 
@@ -587,6 +611,8 @@ static void policy_release(struct compared_policy *p) {
   free(p->replication);
   free(p->run_id);
   free(p->trace);
+  free(p->sketch);
+  free(p->sketch_bytes);
 }
 
 void comparison_free(struct comparison *c) {

@@ -44,6 +44,7 @@ struct compared_policy {
   size_t n_metrics; struct compared_metric *metric;
   char trace_hash[33];                                  /* sum over its runs */
   char (*run_id)[33]; const char **trace;               /* [n]; path of the run's trace, "" = none */
+  const void **sketch; size_t *sketch_bytes;            /* [n]; latency sketch of the run; quantiles_load */
   const char *dir;
   uint64_t events; double elapsed_s;
   size_t n_warnings; char **warning;
@@ -87,6 +88,11 @@ struct interval compare_paired(const double *a, const uint64_t *a_replication, s
 enum verdict compare_verdict(struct interval difference, double margin, int better);
 /* One sentence: which policy wins on the primary metric and by how much. Caller frees. */
 char *comparison_sentence(const struct comparison *);
+
+/* A warning that several policies share is said once: did one before `policy` have it, and how many have it? */
+bool comparison_said_before(const struct comparison *, size_t policy, const char *warning);
+size_t comparison_with_warning(const struct comparison *, const char *warning);
+const char *comparison_provenance(const struct comparison *, const char *key); /* of the first folder; NULL = none */
 
 enum compare_by { BY_NOTHING, BY_CLASS, BY_PLACE };
 struct comparison_view { const char *metric; enum compare_by by; bool pareto, colour, brief; };  /* brief: for `run` */

@@ -96,27 +96,12 @@ static void print_notes(const struct comparison *c, FILE *f, bool colour) {
     fprintf(f, "%sINCOMPLETE: missing %s%s\n", colour ? "\033[33m" : "", c->incomplete, colour ? "\033[0m" : "");
 }
 
-/* A warning that several policies share is said once. */
-static bool said_before(const struct comparison *c, size_t policy, const char *warning) {
-  for (size_t i = 0; i < policy; i++)
-    for (size_t k = 0; k < c->policy[i].n_warnings; k++)
-      if (!strcmp(c->policy[i].warning[k], warning)) return true;
-  return false;
-}
-
-static size_t with_warning(const struct comparison *c, const char *warning) {
-  size_t n = 0;
-  for (size_t i = 0; i < c->n_policies; i++)
-    for (size_t k = 0; k < c->policy[i].n_warnings; k++) n += !strcmp(c->policy[i].warning[k], warning);
-  return n;
-}
-
 static void print_warnings(const struct comparison *c, FILE *f, bool colour) {
   for (size_t i = 0; i < c->n_policies; i++)
     for (size_t k = 0; k < c->policy[i].n_warnings; k++) {
       const char *w = c->policy[i].warning[k];
-      if (said_before(c, i, w)) continue;
-      size_t n = with_warning(c, w);
+      if (comparison_said_before(c, i, w)) continue;
+      size_t n = comparison_with_warning(c, w);
       fprintf(f, "%swarning: ", colour ? "\033[33m" : "");
       if (n == c->n_policies) fprintf(f, "all policies: ");
       else if (n > 1) fprintf(f, "%s and %zu more: ", c->policy[i].name, n - 1);

@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_PARTS = 3, TABLE_START = 1024 };
-enum part { PART_QUEUE, PART_NETWORK, PART_SERVICE };
+enum { TABLE_START = 1024 };
 static const double NS = 1e-9;
 typedef __int128 sum_ns;
 
@@ -22,13 +21,13 @@ typedef __int128 sum_ns;
 struct tally {
   uint64_t requests, completed, censored, slo_asked, slo_met, good, offloaded, cold;
   uint64_t first_tokens, first_token_lost, streams;
-  sum_ns latency_ns, ttft_ns, part_ns[N_PARTS];
+  sum_ns latency_ns, ttft_ns, phase_ns[N_PHASES];
   double tpot_s, quality, energy_device_j, energy_direct_j, cost_usd, reward;
   struct quantiles *latency_s, *ttft_s;
 };
 
 /* Attempts settled, request still open. request + 1, so that 0 means empty; linear probing. */
-struct waiting { uint64_t key; int64_t part_ns[N_PARTS]; };
+struct waiting { uint64_t key; int64_t phase_ns[N_PHASES]; };
 struct waiting_table { struct waiting *slot; uint64_t mask, used; };
 
 /* Fairness looks at devices: sum of latencies and number of completed requests of each. */
@@ -92,9 +91,7 @@ static void table_remove(struct waiting_table *t, struct waiting *w) {
 void metrics_attempt(struct metrics *m, const struct attempt_record *a) {
   if (!a->measured) return;
   struct waiting *w = table_get(&m->table, a->request);
-  w->part_ns[PART_QUEUE] += a->phase_ns[PHASE_QUEUE];
-  w->part_ns[PART_NETWORK] += a->phase_ns[PHASE_UPLINK] + a->phase_ns[PHASE_DOWNLINK];
-  w->part_ns[PART_SERVICE] += a->phase_ns[PHASE_SERVE];
+  for (int p = 0; p < N_PHASES; p++) w->phase_ns[p] += a->phase_ns[p];
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
@@ -142,7 +139,7 @@ static void add_parts(struct metrics *m, struct tally *t, const struct request_r
   struct waiting *w = table_find(&m->table, r->request + 1);
   if (!w->key) return;
   if (completed)
-    for (int p = 0; p < N_PARTS; p++) t->part_ns[p] += w->part_ns[p];
+    for (int p = 0; p < N_PHASES; p++) t->phase_ns[p] += w->phase_ns[p];
   table_remove(&m->table, w);
 }
 
@@ -187,9 +184,14 @@ OF_TALLY(latency_mean, per_completed_s(t, t->latency_ns))
 OF_TALLY(latency_p50, quantile_of(t->latency_s, .50))
 OF_TALLY(latency_p95, quantile_of(t->latency_s, .95))
 OF_TALLY(latency_p99, quantile_of(t->latency_s, .99))
-OF_TALLY(queue_wait_mean, per_completed_s(t, t->part_ns[PART_QUEUE]))
-OF_TALLY(network_mean, per_completed_s(t, t->part_ns[PART_NETWORK]))
-OF_TALLY(service_mean, per_completed_s(t, t->part_ns[PART_SERVICE]))
+OF_TALLY(decide_mean, per_completed_s(t, t->phase_ns[PHASE_DECIDE]))
+OF_TALLY(uplink_mean, per_completed_s(t, t->phase_ns[PHASE_UPLINK]))
+OF_TALLY(queue_wait_mean, per_completed_s(t, t->phase_ns[PHASE_QUEUE]))
+OF_TALLY(cold_start_mean, per_completed_s(t, t->phase_ns[PHASE_COLD_START]))
+OF_TALLY(batch_wait_mean, per_completed_s(t, t->phase_ns[PHASE_BATCH]))
+OF_TALLY(service_mean, per_completed_s(t, t->phase_ns[PHASE_SERVE]))
+OF_TALLY(downlink_mean, per_completed_s(t, t->phase_ns[PHASE_DOWNLINK]))
+OF_TALLY(network_mean, per_completed_s(t, t->phase_ns[PHASE_UPLINK] + t->phase_ns[PHASE_DOWNLINK]))
 OF_TALLY(ttft_mean, ratio((double)t->ttft_ns * NS, (double)t->first_tokens))
 OF_TALLY(ttft_p99, t->first_tokens ? quantile_of(t->ttft_s, .99) : NAN)
 OF_TALLY(tpot_mean, ratio(t->tpot_s, (double)t->streams))
@@ -290,6 +292,13 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
       -1, BOTH, network_mean, NULL) \
   ROW("service_mean_s", "s", "time in service, all attempts, mean of completed requests", \
       -1, BOTH, service_mean, NULL) \
+  ROW("decide_mean_s", "s", "waiting for decisions, mean of completed requests", -1, BOTH, decide_mean, NULL) \
+  ROW("uplink_mean_s", "s", "time in uplinks, mean of completed requests", -1, BOTH, uplink_mean, NULL) \
+  ROW("cold_start_mean_s", "s", "waiting for an instance to start, mean of completed requests", \
+      -1, BOTH, cold_start_mean, NULL) \
+  ROW("batch_wait_mean_s", "s", "waiting for a batch to fill, mean of completed requests", \
+      -1, BOTH, batch_wait_mean, NULL) \
+  ROW("downlink_mean_s", "s", "time in downlinks, mean of completed requests", -1, BOTH, downlink_mean, NULL) \
   ROW("ttft_mean_s", "s", "arrival to first token at the user, mean of requests that got one", \
       -1, BOTH, ttft_mean, NULL) \
   ROW("ttft_p99_s", "s", "99th percentile of time to first token; failed requests rank as infinite", \
@@ -389,7 +398,7 @@ static void tally_add(struct tally *a, const struct tally *b) {
   a->offloaded += b->offloaded, a->cold += b->cold;
   a->first_tokens += b->first_tokens, a->streams += b->streams;
   a->latency_ns += b->latency_ns, a->ttft_ns += b->ttft_ns;
-  for (int p = 0; p < N_PARTS; p++) a->part_ns[p] += b->part_ns[p];
+  for (int p = 0; p < N_PHASES; p++) a->phase_ns[p] += b->phase_ns[p];
   a->tpot_s += b->tpot_s, a->quality += b->quality, a->cost_usd += b->cost_usd, a->reward += b->reward;
   a->energy_device_j += b->energy_device_j, a->energy_direct_j += b->energy_direct_j;
   quantiles_merge(a->latency_s, b->latency_s);

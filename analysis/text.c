@@ -117,15 +117,16 @@ struct number number_text(double x) {
   return out;
 }
 
+/* Two digits of the half width, at most five of the value. */
 struct number interval_text(struct interval i, const char *plus_minus) {
-  struct number value = number_text(i.value), out;
+  struct number out = number_text(i.value);
   double half = (i.hi - i.lo) / 2;
-  if (isfinite(half)) {
-    double place = i.value == 0 ? half : fmax(fabs(i.value), half);
-    int digits = place >= 1000 || place == 0 ? 0 : 3 - (int)floor(log10(place));
-    if (digits > 7) snprintf(out.s, sizeof out.s, "%.2e %s %.0e", i.value, plus_minus, half);
-    else snprintf(out.s, sizeof out.s, "%.*f %s %.*f", digits, i.value, plus_minus, digits, half);
-  } else snprintf(out.s, sizeof out.s, "%.20s", value.s);
+  if (!isfinite(half) || half <= 0) return out;
+  int digits = 1 - (int)floor(log10(half)), most = i.value == 0 ? digits : 4 - (int)floor(log10(fabs(i.value)));
+  if (digits > most) digits = most;
+  if (digits < 0) digits = 0;
+  if (digits > 8) snprintf(out.s, sizeof out.s, "%.2e %s %.0e", i.value, plus_minus, half);
+  else snprintf(out.s, sizeof out.s, "%.*f %s %.*f", digits, i.value, plus_minus, digits, half);
   return out;
 }
 

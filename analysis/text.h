@@ -24,7 +24,7 @@ enum { NUMBER_BYTES = 32 };
 struct number { char s[NUMBER_BYTES]; };
 /* Four significant digits, no exponent from 1e-4 to 1e6; "-" for NaN, "inf". */
 struct number number_text(double);
-/* "12.34 +- 0.05" with the sign given; the half width only when the interval is finite. */
+/* "12.34 +- 0.05" with the sign given; the half width only when it is finite and not zero. */
 struct number interval_text(struct interval, const char *plus_minus);
 /* "-12.3 %" of part / whole. */
 struct number percent_text(double part, double whole);

@@ -1,0 +1,492 @@
+/* plot_data.c: the numbers of each figure.
+ *
+ * A data file has one block a line of the figure (two blank lines between), in the order of the arrays in the head.
+ * Curves over replications: distributions are pooled; time courses are means over replications; regret has the Student
+ * t band of the replications. Regret after k requests = sum over the first k (by arrival) of
+ * reward(comparator) - reward(policy), joined by request.
+ */
+#include "analysis/plot_data.h"
+#include "analysis/columns.h"
+#include "analysis/gp.h"
+#include "analysis/store/trace.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BINS = 60, REGRET_POINTS = 200 };
+
+/* ---- heads -------------------------------------------------------------------------------------------------------- */
+
+static void put_names(struct figure *f, const char *variable, const char *const *name, size_t n) {
+  text_add(&f->head, "array %s[%zu] = [", variable, n);
+  for (size_t k = 0; k < n; k++) {
+    text_put(&f->head, k ? ", " : "");
+    gp_tick(&f->head, name[k]);
+  }
+  text_put(&f->head, "]\n");
+}
+
+/* The chosen policies: n, name[], and slot[], their place in the folder, which fixes colour, dash and point. */
+static void put_policies(const struct plotting *p, struct figure *f) {
+  const char **name = grab(p->n, sizeof *name);
+  for (size_t k = 0; k < p->n; k++) name[k] = p->c->policy[p->chosen[k]].name;
+  text_add(&f->head, "n = %zu\n", p->n);
+  put_names(f, "name", name, p->n);
+  text_add(&f->head, "array slot[%zu] = [", p->n);
+  for (size_t k = 0; k < p->n; k++) text_add(&f->head, "%s%zu", k ? ", " : "", p->chosen[k]);
+  text_put(&f->head, "]\n");
+  free(name);
+}
+
+static const struct compared_policy *chosen(const struct plotting *p, size_t k) { return &p->c->policy[p->chosen[k]]; }
+
+static struct interval interval_of(const struct compared_policy *p, const char *metric) {
+  const struct compared_metric *m = comparison_metric(p, metric, "", "");
+  return m ? m->interval : (struct interval){NAN, NAN, NAN, 0, "t"};
+}
+
+static double mean_of(const struct compared_policy *p, const char *metric) { return interval_of(p, metric).value; }
+
+static void end_block(struct figure *f) { text_put(&f->data, "\n\n"); }
+
+/* ---- latency, ccdf ------------------------------------------------------------------------------------------------ */
+
+static int ascending(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+size_t thin_ranks(uint64_t n, uint64_t rank[MAX_POINTS]) {
+  size_t m = 0, unique = 0;
+  if (n <= MAX_POINTS) {
+    for (; m < n; m++) rank[m] = m + 1;
+    return m;
+  }
+  uint64_t body = n - EXACT_TAIL;
+  size_t half = (MAX_POINTS - EXACT_TAIL) / 2;
+  for (size_t k = 0; k < half; k++) rank[m++] = 1 + (uint64_t)((double)(body - 1) * (double)k / (double)(half - 1));
+  double span = log((double)(n - 1) / EXACT_TAIL);
+  for (size_t k = 0; k < half; k++) {
+    double beyond = EXACT_TAIL * exp(span * (double)k / (double)(half - 1));
+    rank[m++] = n - (uint64_t)beyond;
+  }
+  for (uint64_t r = body + 1; r <= n; r++) rank[m++] = r;
+  qsort(rank, m, sizeof *rank, ascending);
+  for (size_t k = 0; k < m; k++)
+    if (!unique || rank[k] != rank[unique - 1]) rank[unique++] = rank[k];
+  return unique;
+}
+
+static struct quantiles *pooled_latency(const struct compared_policy *p, struct err *err) {
+  struct quantiles *all = quantiles_new();
+  for (size_t i = 0; i < p->n; i++) {
+    if (!p->sketch[i]) continue;
+    struct quantiles *one = quantiles_load(p->sketch[i], p->sketch_bytes[i]);
+    if (!one) {
+      err_system(err, "damaged latency sketch of run %s", p->run_id[i]);
+      quantiles_free(all);
+      return NULL;
+    }
+    quantiles_merge(all, one);
+    quantiles_free(one);
+  }
+  return all;
+}
+
+/* Lines "latency share": F of the value of rank r is r/n; the complement at it is P(X >= x) = (n - r + 1)/n. */
+static void put_curve(struct figure *f, struct quantiles *q, bool complement) {
+  uint64_t rank[MAX_POINTS], n = quantiles_n(q);
+  size_t m = thin_ranks(n, rank);
+  for (size_t k = 0; k < m; k++) {
+    double x = quantile_of(q, ((double)rank[k] - .5) / (double)n);
+    if (!isfinite(x)) break;
+    uint64_t share = complement ? n - rank[k] + 1 : rank[k];
+    text_add(&f->data, "%.9g %.9g\n", x, (double)share / (double)n);
+  }
+  if (!m) text_put(&f->data, "NaN NaN\n");
+}
+
+static bool put_curves(const struct plotting *p, struct figure *f, bool complement, struct err *err) {
+  uint64_t largest = 1;
+  put_policies(p, f);
+  for (size_t k = 0; k < p->n; k++) {
+    struct quantiles *q = pooled_latency(chosen(p, k), err);
+    if (!q) return false;
+    if (quantiles_n(q) > largest) largest = quantiles_n(q);
+    put_curve(f, q, complement);
+    end_block(f);
+    quantiles_free(q);
+  }
+  figure_number(f, "smallest_share", 1 / (double)largest);
+  return true;
+}
+
+bool data_latency(const struct plotting *p, struct figure *f, struct err *err) { return put_curves(p, f, false, err); }
+bool data_ccdf(const struct plotting *p, struct figure *f, struct err *err) { return put_curves(p, f, true, err); }
+
+/* ---- phases ------------------------------------------------------------------------------------------------------- */
+
+/* One block a phase: "row from to"; a last block: "row latency_mean lo hi". Rows count from the bottom. */
+bool data_phases(const struct plotting *p, struct figure *f, struct err *err) {
+  static const char *const metric[] = {"decide_mean_s", "uplink_mean_s", "queue_wait_mean_s", "cold_start_mean_s",
+                                       "batch_wait_mean_s", "service_mean_s", "downlink_mean_s"};
+  static const char *const label[] = {"decide", "uplink", "queue", "cold start", "batch", "serve", "downlink"};
+  enum { N = sizeof metric / sizeof *metric };
+  put_policies(p, f);
+  figure_number(f, "height_px", (double)(110 + 32 * p->n));
+  text_add(&f->head, "n_phases = %d\n", N);
+  put_names(f, "phase", label, N);
+  double *from = grab(p->n, sizeof *from);
+  for (size_t m = 0; m < N; m++) {
+    double largest = 0;
+    for (size_t k = 0; k < p->n; k++) {
+      double x = mean_of(chosen(p, k), metric[m]), width = isfinite(x) ? x : 0;
+      text_add(&f->data, "%zu %.9g %.9g\n", p->n - k, from[k], from[k] + width);
+      from[k] += width;
+      if (width > largest) largest = width;
+    }
+    end_block(f);
+    text_add(&f->head, "phase_%zu = %d\n", m + 1, largest > 0);
+  }
+  for (size_t k = 0; k < p->n; k++) {
+    struct interval i = interval_of(chosen(p, k), "latency_mean_s");
+    text_add(&f->data, "%zu %.9g %.9g %.9g\n", p->n - k, i.value, isnan(i.lo) ? i.value : i.lo,
+             isnan(i.hi) ? i.value : i.hi);
+  }
+  free(from);
+  return true;
+}
+
+/* ---- pareto ------------------------------------------------------------------------------------------------------- */
+
+static void put_interval(struct figure *f, struct interval i) {
+  bool half = isfinite(i.lo) && isfinite(i.hi);
+  text_add(&f->data, " %.9g %.9g %.9g", i.value, half ? i.lo : i.value, half ? i.hi : i.value);
+}
+
+/* A logarithmic axis when positive values span more than a factor of 20. */
+static void put_axis(const struct plotting *p, struct figure *f, const char *variable, const char *metric) {
+  double least = INFINITY, most = 0;
+  for (size_t k = 0; k < p->n; k++) {
+    double x = mean_of(chosen(p, k), metric);
+    if (!isfinite(x)) continue;
+    least = fmin(least, x);
+    most = fmax(most, x);
+  }
+  figure_number(f, variable, least > 0 && most / least > 20);
+}
+
+/* One block a policy: latency, money, energy, each with its interval. */
+bool data_pareto(const struct plotting *p, struct figure *f, struct err *err) {
+  const struct metric_info *y = metric_find(p->o->metric ? p->o->metric : "latency_mean_s");
+  if (!y) return err_add(err, (struct where){0}, "unknown metric '%s'", p->o->metric);
+  const char *money = "cost_total_usd_per_1k_requests", *energy = "energy_total_j_per_request";
+  put_policies(p, f);
+  struct text label = {0};
+  text_add(&label, "%s (%s)", y->name, y->unit);
+  figure_text(f, "y_label", label.s);
+  free(label.s);
+  put_axis(p, f, "log_y", y->name);
+  put_axis(p, f, "log_money", money);
+  put_axis(p, f, "log_energy", energy);
+  for (size_t k = 0; k < p->n; k++) {
+    put_interval(f, interval_of(chosen(p, k), y->name));
+    put_interval(f, interval_of(chosen(p, k), money));
+    put_interval(f, interval_of(chosen(p, k), energy));
+    text_put(&f->data, "\n");
+    end_block(f);
+  }
+  return true;
+}
+
+/* ---- reading traces ----------------------------------------------------------------------------------------------- */
+
+/* The first trace of a policy; NULL = none. */
+static const char *any_trace(const struct compared_policy *p) {
+  for (size_t i = 0; i < p->n; i++)
+    if (*p->trace[i]) return p->trace[i];
+  return NULL;
+}
+
+static bool need_traces(const struct plotting *p, const char *kind, struct err *err) {
+  for (size_t k = 0; k < p->n; k++)
+    if (any_trace(chosen(p, k))) return true;
+  return err_add(err, (struct where){0},
+                 "a figure of kind %s needs traces, and no run of these policies has one (output: {trace: full})", kind);
+}
+
+/* ---- actions ------------------------------------------------------------------------------------------------------ */
+
+struct share { double *count; size_t n_places; double end_s; };         /* [bin][place] */
+
+static double last_time(const int64_t *at_ns, size_t n) {
+  int64_t last = 0;
+  for (size_t i = 0; i < n; i++)
+    if (at_ns[i] > last) last = at_ns[i];
+  return (double)last * 1e-9;
+}
+
+static bool count_decisions(const char *path, struct share *s, struct err *err) {
+  struct trace_reader *t = trace_open(path, err);
+  if (!t) return false;
+  struct columns c;
+  bool ok = columns_load(&c, t, (const char *const[]){"decisions/at_ns", "decisions/place"}, 2, err);
+  for (size_t i = 0; ok && i < c.rows; i++) {
+    size_t bin = (size_t)((double)c.at[0][i] * 1e-9 / s->end_s * BINS), place = (size_t)c.at[1][i];
+    if (place < s->n_places) s->count[(bin < BINS ? bin : BINS - 1) * s->n_places + place]++;
+  }
+  columns_free(&c);
+  trace_close(t);
+  return ok;
+}
+
+/* Bins by the first trace: its places and its last decision. */
+static bool start_share(const char *path, struct share *s, struct figure *f, struct err *err) {
+  struct trace_reader *t = trace_open(path, err);
+  if (!t) return false;
+  size_t n = 0;
+  int64_t *at = trace_column_int(t, "decisions/at_ns", &n, err);
+  const char **names;
+  s->n_places = column_names(t, "decisions/place", &names);
+  s->end_s = at ? fmax(last_time(at, n), 1e-9) : 1;
+  figure_number(f, "end_s", s->end_s);
+  text_add(&f->head, "n_places = %zu\n", s->n_places);
+  put_names(f, "place", names, s->n_places);
+  bool ok = at != NULL && (s->n_places || err_system(err, "%s names no places", path));
+  free(names);
+  free(at);
+  trace_close(t);
+  return ok;
+}
+
+/* Lines "t share_1 share_1+2 ..." */
+static void put_shares(struct figure *f, const struct share *s) {
+  for (size_t b = 0; b < BINS; b++) {
+    double total = 0, so_far = 0;
+    const double *count = s->count + b * s->n_places;
+    for (size_t k = 0; k < s->n_places; k++) total += count[k];
+    if (total == 0) continue;
+    text_add(&f->data, "%.6g", ((double)b + .5) * s->end_s / BINS);
+    for (size_t k = 0; k < s->n_places; k++) text_add(&f->data, " %.6g", (so_far += count[k]) / total);
+    text_put(&f->data, "\n");
+  }
+}
+
+/* Fixed policies do the same all the time; they are drawn only when asked for. */
+static void drop_fixed(struct plotting *p) {
+  size_t n = 0;
+  for (size_t k = 0; k < p->n && !p->o->n_policies; k++) {
+    const struct compared_policy *q = chosen(p, k);
+    if (strncmp(q->type, "always_", 7) && strcmp(q->type, "best_fixed") && any_trace(q)) p->chosen[n++] = p->chosen[k];
+  }
+  if (n) p->n = n;
+}
+
+bool data_actions(const struct plotting *asked, struct figure *f, struct err *err) {
+  struct plotting p = *asked;
+  drop_fixed(&p);
+  if (!need_traces(&p, "actions", err)) return false;
+  put_policies(&p, f);
+  size_t columns = p.n < 3 ? p.n : p.n < 5 ? 2 : 3, rows = (p.n + columns - 1) / columns;
+  figure_number(f, "height_px", (double)(90 + 170 * rows));
+  struct share s = {0};
+  bool ok = true;
+  for (size_t k = 0; ok && k < p.n; k++) {
+    const struct compared_policy *q = chosen(&p, k);
+    const char *first = any_trace(q);
+    if (first && !s.n_places) ok = start_share(first, &s, f, err);
+    free(s.count);
+    s.count = grab(BINS * (s.n_places + 1), sizeof *s.count);
+    for (size_t i = 0; ok && i < q->n; i++)
+      if (*q->trace[i]) ok = count_decisions(q->trace[i], &s, err);
+    if (ok) put_shares(f, &s);
+    if (!first) text_put(&f->data, "NaN\n");
+    end_block(f);
+  }
+  free(s.count);
+  return ok;
+}
+
+/* ---- queues ------------------------------------------------------------------------------------------------------- */
+
+static double *series(struct trace_reader *t, const char *place, const char *what, const char *part, size_t *n,
+                      struct err *err) {
+  struct text name = {0};
+  text_add(&name, "timeseries/%s.%s/%s", place, what, part);
+  double *x = trace_column(t, name.s, n, err);
+  free(name.s);
+  return x;
+}
+
+/* Means over equal runs of samples, so that no line has more than MAX_POINTS / 2 points. */
+static bool put_place(struct figure *f, struct trace_reader *t, const char *place, struct err *err) {
+  size_t n = 0, m = 0, k = 0, h = 0;
+  double *at = series(t, place, "queue", "t", &n, err), *queue = series(t, place, "queue", "v", &m, err);
+  double *busy = series(t, place, "busy", "v", &k, err), *slots = series(t, place, "slots", "v", &h, err);
+  bool ok = at && queue && busy && slots && n == m && n == k && n == h;
+  size_t step = n / (MAX_POINTS / 2) + 1;
+  for (size_t i = 0; ok && i + step <= n; i += step) {
+    double waiting = 0, working = 0, room = 0;
+    for (size_t j = i; j < i + step; j++) waiting += queue[j], working += busy[j], room += slots[j];
+    text_add(&f->data, "%.6g %.6g %.6g\n", at[i + step / 2] * 1e-9, waiting / (double)step,
+             room > 0 ? working / room : 0);
+  }
+  if (!n) text_put(&f->data, "NaN NaN NaN\n");
+  free(at);
+  free(queue);
+  free(busy);
+  free(slots);
+  return ok;
+}
+
+/* One policy, its first run with a trace: a block a place "t queue busy_share". */
+bool data_queues(const struct plotting *p, struct figure *f, struct err *err) {
+  if (!need_traces(p, "queues", err)) return false;
+  size_t k = 0;
+  for (size_t i = 0; i < p->n; i++)
+    if (p->chosen[i] == p->c->baseline && any_trace(chosen(p, i))) k = i;
+  while (!any_trace(chosen(p, k))) k++;
+  struct trace_reader *t = trace_open(any_trace(chosen(p, k)), err);
+  if (!t) return false;
+  const char **names;
+  size_t n = column_names(t, "attempts/place", &names);
+  figure_text(f, "policy", chosen(p, k)->name);
+  text_add(&f->head, "n_places = %zu\n", n);
+  put_names(f, "place", names, n);
+  bool ok = n || err_system(err, "the trace names no places");
+  for (size_t i = 0; ok && i < n; i++) {
+    ok = put_place(f, t, names[i], err);
+    end_block(f);
+  }
+  free(names);
+  trace_close(t);
+  return ok;
+}
+
+/* ---- regret ------------------------------------------------------------------------------------------------------- */
+
+struct outcome { uint64_t request; int64_t arrived_ns; double reward; };
+struct outcomes { struct outcome *row; size_t n; };
+
+static int by_request(const void *a, const void *b) {
+  const struct outcome *x = a, *y = b;
+  return (x->request > y->request) - (x->request < y->request);
+}
+
+static int by_arrival(const void *a, const void *b) {
+  const struct outcome *x = a, *y = b;
+  if (x->arrived_ns != y->arrived_ns) return x->arrived_ns < y->arrived_ns ? -1 : 1;
+  return by_request(a, b);
+}
+
+/* Measured requests with a reward, sorted by request. */
+static bool read_outcomes(const char *path, struct outcomes *out, struct err *err) {
+  struct trace_reader *t = trace_open(path, err);
+  if (!t) return false;
+  size_t n = 0;
+  struct columns c;
+  bool ok = columns_load(&c, t, (const char *const[]){"requests/request", "requests/arrived_ns", "requests/measured"}, 3,
+                         err);
+  double *reward = ok ? trace_column(t, "requests/reward", &n, err) : NULL;
+  ok = reward && n == c.rows;
+  out->row = grab(n, sizeof *out->row);
+  out->n = 0;
+  for (size_t i = 0; ok && i < n; i++)
+    if (c.at[2][i] && !isnan(reward[i]))
+      out->row[out->n++] = (struct outcome){(uint64_t)c.at[0][i], c.at[1][i], reward[i]};
+  qsort(out->row, out->n, sizeof *out->row, by_request);
+  free(reward);
+  columns_free(&c);
+  trace_close(t);
+  return ok;
+}
+
+/* Cumulative regret after the share (j+1)/REGRET_POINTS of the common requests, in order of arrival. */
+static size_t cumulative(const struct outcomes *policy, const struct outcomes *comparator, double regret[REGRET_POINTS]) {
+  struct outcome *joined = grab(policy->n, sizeof *joined);
+  size_t n = 0, c = 0;
+  for (size_t i = 0; i < policy->n; i++) {
+    while (c < comparator->n && comparator->row[c].request < policy->row[i].request) c++;
+    if (c == comparator->n || comparator->row[c].request != policy->row[i].request) continue;
+    joined[n] = policy->row[i];
+    joined[n++].reward = comparator->row[c].reward - policy->row[i].reward;
+  }
+  qsort(joined, n, sizeof *joined, by_arrival);
+  double sum = 0;
+  for (size_t i = 0, j = 0; j < REGRET_POINTS; j++) {
+    size_t to = (j + 1) * n / REGRET_POINTS;
+    for (; i < to; i++) sum += joined[i].reward;
+    regret[j] = sum;
+  }
+  free(joined);
+  return n;
+}
+
+static size_t comparator_of(const struct plotting *p, struct err *err) {
+  const struct comparison *c = p->c;
+  const char *const wanted[] = {p->o->against, "clairvoyant", "best_fixed"};
+  for (int k = p->o->against ? 0 : 1; k < (p->o->against ? 1 : 3); k++)
+    for (size_t i = 0; i < c->n_policies; i++) {
+      bool match = !strcmp(c->policy[i].name, wanted[k]) || (k && !strcmp(c->policy[i].type, wanted[k]));
+      if (match && any_trace(&c->policy[i])) return i;
+    }
+  if (p->o->against) err_add(err, (struct where){0}, "no traced run of '%s' to compare with", p->o->against);
+  else err_add(err, (struct where){0}, "regret needs a comparator: clairvoyant, always_* policies, or --against NAME");
+  return SIZE_MAX;
+}
+
+struct regrets { double (*at)[REGRET_POINTS]; size_t n, requests; };    /* one row a replication */
+
+static void put_regret(struct figure *f, const struct regrets *r) {
+  double *x = grab(r->n, sizeof *x);
+  for (size_t j = 0; j < REGRET_POINTS; j++) {
+    for (size_t i = 0; i < r->n; i++) x[i] = r->at[i][j];
+    struct interval band = {r->n ? x[0] : NAN, NAN, NAN, r->n, "t"};
+    if (r->n > 1) band = interval_t(x, r->n, .95);
+    text_add(&f->data, "%zu", (j + 1) * r->requests / REGRET_POINTS);
+    put_interval(f, band);
+    text_put(&f->data, "\n");
+  }
+  free(x);
+}
+
+/* All common replications of one policy and the comparator. */
+static bool add_regrets(const struct compared_policy *p, const struct compared_policy *comparator, struct regrets *r,
+                        struct err *err) {
+  bool ok = true;
+  r->at = grab(p->n, sizeof *r->at);
+  for (size_t i = 0; ok && i < p->n; i++)
+    for (size_t j = 0; ok && j < comparator->n; j++) {
+      if (p->replication[i] != comparator->replication[j] || !*p->trace[i] || !*comparator->trace[j]) continue;
+      struct outcomes a = {0}, b = {0};
+      ok = read_outcomes(p->trace[i], &a, err) && read_outcomes(comparator->trace[j], &b, err);
+      size_t n = ok ? cumulative(&a, &b, r->at[r->n++]) : 0;
+      r->requests = r->n == 1 || n < r->requests ? n : r->requests;
+      free(a.row);
+      free(b.row);
+    }
+  return ok;
+}
+
+bool data_regret(const struct plotting *asked, struct figure *f, struct err *err) {
+  size_t against = comparator_of(asked, err), n = 0;
+  if (against == SIZE_MAX) return false;
+  struct plotting p = *asked;
+  for (size_t k = 0; k < p.n; k++) {
+    if (p.chosen[k] == against && !p.o->n_policies) continue;
+    p.chosen[n++] = p.chosen[k];
+  }
+  p.n = n;
+  figure_text(f, "comparator", p.c->policy[against].name);
+  put_policies(&p, f);
+  bool ok = true;
+  for (size_t k = 0; ok && k < p.n; k++) {
+    struct regrets r = {0};
+    ok = add_regrets(chosen(&p, k), &p.c->policy[against], &r, err);
+    if (ok) put_regret(f, &r);
+    end_block(f);
+    free(r.at);
+  }
+  return ok;
+}

@@ -1,0 +1,23 @@
+# Blocks: "y lo hi money lo hi energy lo hi", one a policy.
+set multiplot
+set ylabel y_label
+if (log_y) set logscale y
+if (log_y) set format y '%h'
+set key off
+set style data points
+set lmargin at screen 0.10
+set rmargin at screen 0.42
+set xlabel 'money, total ledger (USD per 1000 requests)'
+if (log_money) set logscale x
+set format x '%h'
+plot for [i=1:n] data index (i - 1) using 4:1:5:6:2:3 with xyerrorbars lc rgb color(slot[i]) pt point(slot[i]) ps 1 lw 1.4
+set lmargin at screen 0.49
+set rmargin at screen 0.80
+unset ylabel
+unset logscale x
+set xlabel 'energy, total ledger (J per request)'
+if (log_energy) set logscale x
+set key at screen 0.815, 0.95 left top Left reverse
+plot for [i=1:n] data index (i - 1) using 7:1:8:9:2:3 with xyerrorbars lc rgb color(slot[i]) pt point(slot[i]) ps 1 lw 1.4 \
+  title name[i]
+unset multiplot

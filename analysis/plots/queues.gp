@@ -1,0 +1,22 @@
+# Blocks: "t queue busy_share", one a place. Devices are summed.
+set multiplot
+set lmargin at screen 0.09
+set rmargin at screen 0.80
+set title policy offset 0, -0.6
+set tmargin at screen 0.93
+set bmargin at screen 0.56
+set ylabel 'attempts waiting'
+set yrange [0:*]
+set format x ''
+set key at screen 0.82, 0.93 left top Left reverse
+plot for [k=1:n_places] data index (k - 1) using 1:2 with lines lc rgb ink(k) dt dash(k - 1) lw 1.5 title place[k]
+unset title
+set tmargin at screen 0.50
+set bmargin at screen 0.13
+set format x '%g'
+set xlabel 'time (s)'
+set ylabel 'busy slots / slots'
+set yrange [0:1.02]
+set key off
+plot for [k=1:n_places] data index (k - 1) using 1:3 with lines lc rgb ink(k) dt dash(k - 1) lw 1.5
+unset multiplot

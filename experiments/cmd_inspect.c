@@ -1,0 +1,84 @@
+/* cmd_inspect.c: offsim inspect DIR [--class C] [--policy P] [--tail p99] [--request ID [--against P]] */
+#include "analysis/inspect.h"
+#include "experiments/commands.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+  "usage: offsim inspect DIR [--policy P] [--class C] [--tail p99] [--replication N]\n"
+  "       offsim inspect DIR --request ID [--policy P] [--against P] [--replication N]\n"
+  "\n"
+  "Without --request: where the slowest requests of each class spent more time than the usual ones, by place and\n"
+  "phase. With it: the time line of that request, its decisions and its attempts. Needs traces.\n";
+
+struct arguments { const char *dir; bool one_request; struct inspect_options options; };
+
+static bool wrong(struct err *err, const char *what, const char *word) {
+  return err_add(err, (struct where){0}, "inspect: %s '%s'", what, word);
+}
+
+static bool whole_number(const char *word, uint64_t *x) {
+  char *end;
+  *x = strtoull(word, &end, 10);
+  return *word >= '0' && *word <= '9' && !*end;
+}
+
+/* "p99" or "p99.9" */
+static bool take_tail(struct arguments *a, const char *word, struct err *err) {
+  char *end = NULL;
+  double x = word[0] == 'p' ? strtod(word + 1, &end) : 0;
+  a->options.tail = x / 100;
+  return (end && end != word + 1 && !*end && x >= 55 && x < 100) || wrong(err, "--tail takes p55 to p99.99, not", word);
+}
+
+static bool take_option(struct arguments *a, const char *option, const char *value, struct err *err) {
+  if (!value) return wrong(err, "no value after", option);
+  if (!strcmp(option, "--class")) return (a->options.klass = value);
+  if (!strcmp(option, "--policy")) return (a->options.policy = value);
+  if (!strcmp(option, "--against")) return (a->options.against = value);
+  if (!strcmp(option, "--tail")) return take_tail(a, value, err);
+  if (!strcmp(option, "--request")) {
+    a->one_request = true;
+    return whole_number(value, &a->options.request) || wrong(err, "--request takes a number, not", value);
+  }
+  a->options.replication_given = true;
+  return whole_number(value, &a->options.replication) || wrong(err, "--replication takes a number, not", value);
+}
+
+static bool parse(struct arguments *a, int argc, char **argv, struct err *err) {
+  static const char *const known[] = {"--class", "--policy", "--against", "--tail", "--request", "--replication"};
+  enum { N_KNOWN = sizeof known / sizeof *known };
+  for (int i = 1; i < argc; i++) {
+    bool found = false;
+    for (int k = 0; k < N_KNOWN; k++) found |= !strcmp(argv[i], known[k]);
+    if (found) {
+      if (!take_option(a, argv[i], argv[i + 1], err)) return false;
+      i++;
+    } else if (argv[i][0] == '-') {
+      const char *near = nearest(argv[i], known, N_KNOWN);
+      return near ? err_add(err, (struct where){0}, "inspect: unknown option '%s'; did you mean '%s'?", argv[i], near)
+                  : wrong(err, "unknown option", argv[i]);
+    } else if (a->dir) return wrong(err, "one results folder only, not also", argv[i]);
+    else a->dir = argv[i];
+  }
+  return a->dir || err_add(err, (struct where){0}, "inspect: no results folder given");
+}
+
+int cmd_inspect(int argc, char **argv) {
+  for (int i = 1; i < argc; i++)
+    if (!strcmp(argv[i], "--help")) return fputs(usage, stdout), EXIT_OK;
+  struct arguments a = {.options = {.tail = .99}};
+  struct err err;
+  err_init(&err);
+  struct comparison *c = NULL;
+  bool ok = parse(&a, argc, argv, &err) &&
+            (c = comparison_load(&a.dir, 1, &(struct comparison_options){0}, &err)) &&
+            (a.one_request ? inspect_request(c, &a.options, stdout, &err) : inspect_tail(c, &a.options, stdout, &err));
+  err_print(&err, stderr, isatty(2) && !getenv("NO_COLOR"));
+  int code = ok ? EXIT_OK : err.code;
+  comparison_free(c);
+  err_release(&err);
+  return code;
+}

@@ -1,0 +1,155 @@
+/* cmd_plot.c: offsim plot DIR --kind K [-o FILE] [--policy A,B] [--against P] [--metric M]
+ *             offsim plot SCENARIO --kind breakeven ... (experiments/breakeven.c) */
+#include "analysis/plot.h"
+#include "experiments/breakeven.h"
+#include "experiments/commands.h"
+#include "experiments/plots_folder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char usage[] =
+  "usage: offsim plot DIR --kind KIND [-o FILE.svg|.png|.pdf] [--policy A,B] [--against POLICY] [--metric NAME]\n"
+  "       offsim plot SCENARIO --kind breakeven [--class C] [--link L] [--place P] [--points N] [--set PATH=VALUE]...\n"
+  "       offsim plot --kind list\n"
+  "\n"
+  "The script and the data are kept beside the image. Default FILE: DIR/figures/KIND.svg\n";
+
+enum { MAX_POLICIES = 64 };
+struct arguments {
+  const char *subject, *kind;
+  struct plot_options options;
+  const char *policy[MAX_POLICIES];
+  char *policies;
+  struct breakeven_options breakeven;
+};
+
+static bool wrong(struct err *err, const char *what, const char *word) {
+  return err_add(err, (struct where){0}, "plot: %s '%s'", what, word);
+}
+
+static bool take_policies(struct arguments *a, const char *list, struct err *err) {
+  free(a->policies);
+  a->policies = strdup(list);
+  a->options.n_policies = 0;
+  a->options.policy = a->policy;
+  char *rest = NULL;
+  for (char *p = strtok_r(a->policies, ",", &rest); p; p = strtok_r(NULL, ",", &rest)) {
+    if (a->options.n_policies == MAX_POLICIES) return wrong(err, "more than 64 policies in", list);
+    a->policy[a->options.n_policies++] = p;
+  }
+  return a->options.n_policies || wrong(err, "no policy in", list);
+}
+
+static bool take_points(struct arguments *a, const char *word, struct err *err) {
+  char *end;
+  long n = strtol(word, &end, 10);
+  a->breakeven.points = (int)n;
+  return (!*end && n >= 3 && n <= 40) || wrong(err, "--points takes 3 to 40, not", word);
+}
+
+static bool take_option(struct arguments *a, const char *option, const char *value, struct err *err) {
+  if (!value) return wrong(err, "no value after", option);
+  if (!strcmp(option, "--kind")) return (a->kind = value);
+  if (!strcmp(option, "-o")) return (a->options.out = value);
+  if (!strcmp(option, "--against")) return (a->options.against = value);
+  if (!strcmp(option, "--metric")) return (a->options.metric = value);
+  if (!strcmp(option, "--class")) return (a->breakeven.klass = value);
+  if (!strcmp(option, "--link")) return (a->breakeven.link = value);
+  if (!strcmp(option, "--place")) return (a->breakeven.place = value);
+  if (!strcmp(option, "--points")) return take_points(a, value, err);
+  if (!strcmp(option, "--set")) {
+    if (a->breakeven.n_set == MAX_SETTINGS) return wrong(err, "too many --set before", value);
+    return (a->breakeven.set[a->breakeven.n_set++] = value);
+  }
+  return take_policies(a, value, err);
+}
+
+static bool parse(struct arguments *a, int argc, char **argv, struct err *err) {
+  static const char *const known[] = {"--kind", "-o", "--against", "--metric", "--policy", "--class", "--link", "--place",
+                                      "--points", "--set"};
+  enum { N_KNOWN = sizeof known / sizeof *known };
+  for (int i = 1; i < argc; i++) {
+    bool found = false;
+    for (int k = 0; k < N_KNOWN; k++) found |= !strcmp(argv[i], known[k]);
+    if (found) {
+      if (!take_option(a, argv[i], argv[i + 1], err)) return false;
+      i++;
+    } else if (argv[i][0] == '-') {
+      const char *near = nearest(argv[i], known, N_KNOWN);
+      return near ? err_add(err, (struct where){0}, "plot: unknown option '%s'; did you mean '%s'?", argv[i], near)
+                  : wrong(err, "unknown option", argv[i]);
+    } else if (a->subject) return wrong(err, "one results folder only, not also", argv[i]);
+    else a->subject = argv[i];
+  }
+  if (!a->kind) return err_add(err, (struct where){0}, "plot: no --kind given (--kind list shows them)");
+  return a->subject || !strcmp(a->kind, "list") || err_add(err, (struct where){0}, "plot: no results folder given");
+}
+
+static void print_kinds(void) {
+  const struct plot_kind *kind;
+  size_t n = plot_kinds(&kind);
+  for (size_t i = 0; i < n; i++) printf("%-10s %s%s\n", kind[i].name, kind[i].doc, kind[i].needs_trace ? " [traces]" : "");
+  printf("%-10s %s\n", "breakeven", "where offloading starts to pay, over bandwidth and size: plot SCENARIO --kind breakeven");
+}
+
+static bool is_folder(const char *path) {
+  struct stat st;
+  return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+/* FOLDER/figures/KIND.svg; the figures folder is made. */
+static char *default_out(const char *folder, const char *kind, struct err *err) {
+  struct text t = {0};
+  text_add(&t, "%s/figures", folder);
+  if (mkdir(t.s, 0777) && errno != EEXIST) err_system(err, "cannot make %s: %s", t.s, strerror(errno));
+  text_add(&t, "/%s.svg", kind);
+  return t.s;
+}
+
+static bool plot_folder(struct arguments *a, struct err *err) {
+  struct comparison *c = comparison_load(&a->subject, 1, &(struct comparison_options){0}, err);
+  char *out = NULL;
+  a->options.kind = a->kind;
+  bool ok = c != NULL;
+  if (ok && !a->options.out) a->options.out = out = default_out(a->subject, a->kind, err);
+  ok = ok && !err_any(err) && plot_make(c, &a->options, err);
+  if (ok) printf("%s\n", a->options.out);
+  free(out);
+  comparison_free(c);
+  return ok;
+}
+
+static bool plot_scenario(struct arguments *a, struct err *err) {
+  a->breakeven.scenario = a->subject;
+  a->breakeven.scripts = a->options.scripts;
+  a->breakeven.out = a->options.out ? a->options.out : "breakeven.svg";
+  if (!breakeven_plot(&a->breakeven, err)) return false;
+  printf("%s\n", a->breakeven.out);
+  return true;
+}
+
+int cmd_plot(int argc, char **argv) {
+  for (int i = 1; i < argc; i++)
+    if (!strcmp(argv[i], "--help")) return fputs(usage, stdout), EXIT_OK;
+  struct arguments a = {0};
+  struct err err;
+  err_init(&err);
+  char *scripts = NULL;
+  bool ok = parse(&a, argc, argv, &err);
+  if (ok && !strcmp(a.kind, "list")) print_kinds();
+  else if (ok) {
+    a.options.scripts = scripts = plots_folder(&err);
+    bool breakeven = !strcmp(a.kind, "breakeven") && !is_folder(a.subject);
+    ok = scripts && (breakeven ? plot_scenario(&a, &err) : plot_folder(&a, &err));
+  }
+  err_print(&err, stderr, isatty(2) && !getenv("NO_COLOR"));
+  int code = ok ? EXIT_OK : err.code;
+  free(scripts);
+  free(a.policies);
+  err_release(&err);
+  return code;
+}
