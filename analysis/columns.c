@@ -10,7 +10,8 @@ bool columns_load(struct columns *c, struct trace_reader *t, const char *const *
     size_t rows = 0;
     c->at[c->n++] = trace_column_int(t, names[i], &rows, err);
     if (!c->at[i]) return false;
-    if (i && rows != c->rows) return err_system(err, "damaged trace: %s has %zu rows, not %zu", names[i], rows, c->rows);
+    if (i && rows != c->rows)
+      return err_system(err, "damaged trace: %s has %zu rows, not %zu", names[i], rows, c->rows);
     c->rows = rows;
   }
   return true;

@@ -11,7 +11,8 @@ enum { GANTT = 64 };
 static const char phase_letter[N_PHASES + 1] = "?>.cb#<";
 static const double NS = 1e-9;
 
-/* ---- one trace ---------------------------------------------------------------------------------------------------- */
+/* ---- one trace ----------------------------------------------------------------------------------------------------
+ */
 
 enum { R_REQUEST, R_CLASS, R_ARRIVED, R_COMPLETED, R_FIRST, R_STATUS, R_MEASURED, R_SLO, R_DEVICE, R_TOKENS, N_R };
 static const char *const request_names[N_R] = {
@@ -81,7 +82,8 @@ static const char *find_trace(const struct compared_policy *p, const struct insp
   return NULL;
 }
 
-/* ---- one request -------------------------------------------------------------------------------------------------- */
+/* ---- one request --------------------------------------------------------------------------------------------------
+ */
 
 /* Bars of one attempt: a letter a phase, on a line of GANTT columns from `from` to `to`. */
 static void draw(char line[GANTT + 1], const struct columns *a, size_t row, int64_t from_ns, int64_t to_ns) {
@@ -118,8 +120,9 @@ static void print_decisions(const struct trace *t, uint64_t request, int64_t arr
     const char *variant = word(t, "decisions/variant", d->at[D_VARIANT][i]);
     fprintf(f, "  at %s s  decision on %s: %s%s%s, one of %lld actions%s\n",
             number_text((double)(d->at[D_AT][i] - arrived_ns) * NS).s, word(t, "decisions/task", d->at[D_TASK][i]),
-            word(t, "decisions/place", d->at[D_PLACE][i]), *variant == '-' ? "" : " with ", *variant == '-' ? "" : variant,
-            (long long)d->at[D_ACTIONS][i], d->at[D_REPLACED][i] ? " (a masked choice was replaced)" : "");
+            word(t, "decisions/place", d->at[D_PLACE][i]), *variant == '-' ? "" : " with ",
+            *variant == '-' ? "" : variant, (long long)d->at[D_ACTIONS][i],
+            d->at[D_REPLACED][i] ? " (a masked choice was replaced)" : "");
   }
 }
 
@@ -191,11 +194,16 @@ bool inspect_request(const struct comparison *c, const struct inspect_options *o
   return show_request(against, o, f, err);
 }
 
-/* ---- the tail ----------------------------------------------------------------------------------------------------- */
+/* ---- the tail -----------------------------------------------------------------------------------------------------
+ */
 
 /* A request with its latency; band: 1 = tail, 2 = around the median. */
 struct timed { int64_t request, klass; double latency_s; int band; };
-struct tail_table { size_t n_places, n_classes; double *sum_s; size_t *count; };        /* [class][band][place][phase] */
+struct tail_table {
+  size_t n_places, n_classes;
+  double *sum_s;
+  size_t *count;
+}; /* [class][band][place][phase] */
 
 static int by_latency(const void *a, const void *b) {
   double x = ((const struct timed *)a)->latency_s, y = ((const struct timed *)b)->latency_s;

@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- scripts ------------------------------------------------------------------------------------------------------ */
+/* ---- scripts ------------------------------------------------------------------------------------------------------
+ */
 
 void figure_number(struct figure *f, const char *variable, double x) {
   if (isfinite(x)) text_add(&f->head, "%s = %.10g\n", variable, x);
@@ -111,7 +112,8 @@ bool figure_write(const struct figure *f, const char *out, const char *scripts, 
   return ok;
 }
 
-/* ---- kinds -------------------------------------------------------------------------------------------------------- */
+/* ---- kinds --------------------------------------------------------------------------------------------------------
+ */
 
 static const struct plot_kind kinds[] = {
   {"latency", "share of requests answered within a time (CDF)", false},

@@ -16,7 +16,8 @@
 
 enum { BINS = 60, REGRET_POINTS = 200 };
 
-/* ---- heads -------------------------------------------------------------------------------------------------------- */
+/* ---- heads --------------------------------------------------------------------------------------------------------
+ */
 
 static void put_names(struct figure *f, const char *variable, const char *const *name, size_t n) {
   text_add(&f->head, "array %s[%zu] = [", variable, n);
@@ -50,7 +51,8 @@ static double mean_of(const struct compared_policy *p, const char *metric) { ret
 
 static void end_block(struct figure *f) { text_put(&f->data, "\n\n"); }
 
-/* ---- latency, ccdf ------------------------------------------------------------------------------------------------ */
+/* ---- latency, ccdf ------------------------------------------------------------------------------------------------
+ */
 
 static int ascending(const void *a, const void *b) {
   uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -125,7 +127,8 @@ static bool put_curves(const struct plotting *p, struct figure *f, bool compleme
 bool data_latency(const struct plotting *p, struct figure *f, struct err *err) { return put_curves(p, f, false, err); }
 bool data_ccdf(const struct plotting *p, struct figure *f, struct err *err) { return put_curves(p, f, true, err); }
 
-/* ---- phases ------------------------------------------------------------------------------------------------------- */
+/* ---- phases -------------------------------------------------------------------------------------------------------
+ */
 
 /* One block a phase: "row from to"; a last block: "row latency_mean lo hi". Rows count from the bottom. */
 bool data_phases(const struct plotting *p, struct figure *f, struct err *err) {
@@ -158,7 +161,8 @@ bool data_phases(const struct plotting *p, struct figure *f, struct err *err) {
   return true;
 }
 
-/* ---- pareto ------------------------------------------------------------------------------------------------------- */
+/* ---- pareto -------------------------------------------------------------------------------------------------------
+ */
 
 static void put_interval(struct figure *f, struct interval i) {
   bool half = isfinite(i.lo) && isfinite(i.hi);
@@ -200,7 +204,8 @@ bool data_pareto(const struct plotting *p, struct figure *f, struct err *err) {
   return true;
 }
 
-/* ---- reading traces ----------------------------------------------------------------------------------------------- */
+/* ---- reading traces -----------------------------------------------------------------------------------------------
+ */
 
 /* The first trace of a policy; NULL = none. */
 static const char *any_trace(const struct compared_policy *p) {
@@ -213,10 +218,12 @@ static bool need_traces(const struct plotting *p, const char *kind, struct err *
   for (size_t k = 0; k < p->n; k++)
     if (any_trace(chosen(p, k))) return true;
   return err_add(err, (struct where){0},
-                 "a figure of kind %s needs traces, and no run of these policies has one (output: {trace: full})", kind);
+                 "a figure of kind %s needs traces, and no run of these policies has one (output: {trace: full})",
+                 kind);
 }
 
-/* ---- actions ------------------------------------------------------------------------------------------------------ */
+/* ---- actions ------------------------------------------------------------------------------------------------------
+ */
 
 struct share { double *count; size_t n_places; double end_s; };         /* [bin][place] */
 
@@ -308,7 +315,8 @@ bool data_actions(const struct plotting *asked, struct figure *f, struct err *er
   return ok;
 }
 
-/* ---- queues ------------------------------------------------------------------------------------------------------- */
+/* ---- queues -------------------------------------------------------------------------------------------------------
+ */
 
 static double *series(struct trace_reader *t, const char *place, const char *what, const char *part, size_t *n,
                       struct err *err) {
@@ -364,7 +372,8 @@ bool data_queues(const struct plotting *p, struct figure *f, struct err *err) {
   return ok;
 }
 
-/* ---- regret ------------------------------------------------------------------------------------------------------- */
+/* ---- regret -------------------------------------------------------------------------------------------------------
+ */
 
 struct outcome { uint64_t request; int64_t arrived_ns; double reward; };
 struct outcomes { struct outcome *row; size_t n; };
@@ -386,8 +395,8 @@ static bool read_outcomes(const char *path, struct outcomes *out, struct err *er
   if (!t) return false;
   size_t n = 0;
   struct columns c;
-  bool ok = columns_load(&c, t, (const char *const[]){"requests/request", "requests/arrived_ns", "requests/measured"}, 3,
-                         err);
+  bool ok = columns_load(&c, t, (const char *const[]){"requests/request", "requests/arrived_ns", "requests/measured"},
+                         3, err);
   double *reward = ok ? trace_column(t, "requests/reward", &n, err) : NULL;
   ok = reward && n == c.rows;
   out->row = grab(n, sizeof *out->row);
@@ -403,7 +412,8 @@ static bool read_outcomes(const char *path, struct outcomes *out, struct err *er
 }
 
 /* Cumulative regret after the share (j+1)/REGRET_POINTS of the common requests, in order of arrival. */
-static size_t cumulative(const struct outcomes *policy, const struct outcomes *comparator, double regret[REGRET_POINTS]) {
+static size_t cumulative(const struct outcomes *policy, const struct outcomes *comparator,
+                         double regret[REGRET_POINTS]) {
   struct outcome *joined = grab(policy->n, sizeof *joined);
   size_t n = 0, c = 0;
   for (size_t i = 0; i < policy->n; i++) {

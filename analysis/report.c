@@ -10,32 +10,36 @@
 #include <sys/stat.h>
 
 static const char style[] =
-  ":root{--ink:#1b1f24;--soft:#57606a;--line:#d0d7de;--wash:#f6f8fa;--accent:#0b5cad}"
-  "*{box-sizing:border-box}body{margin:0 auto;padding:1rem;max-width:72rem;color:var(--ink);background:#fff;"
-  "font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}"
-  "h1{font-size:1.6rem;margin:.5rem 0 0}h2{font-size:1.2rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line);"
-  "padding-bottom:.25rem}h3{font-size:1rem;margin:1.25rem 0 .4rem}p{margin:.5rem 0}.soft{color:var(--soft)}"
-  ".verdict{font-size:1.1rem;border-left:4px solid var(--accent);padding:.5rem .9rem;background:var(--wash)}"
-  ".notice{border-left:4px solid #9a6700;padding:.5rem .9rem;background:#fff8e5}"
-  ".scroll{overflow-x:auto;margin:.5rem 0}table{border-collapse:collapse;font-size:.875rem;"
-  "font-variant-numeric:tabular-nums}caption{text-align:left;color:var(--soft);padding:.25rem 0}"
-  "th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}"
-  "th:first-child,td:first-child,th.l,td.l{text-align:left}thead th{background:var(--wash);vertical-align:bottom}"
-  "tbody th{font-weight:600}tr.ref th{font-weight:400;font-style:italic}"
-  ".v{padding:0 .4rem;border-radius:.6rem;border:1px solid currentColor}.better{color:#0a5c36}.worse{color:#a4161a}"
-  ".equivalent{color:#0b5cad}.undecided{color:#57606a}"
-  "figure{margin:1.25rem 0}figure svg{width:100%;height:auto;max-width:60rem;display:block;border:1px solid var(--line)}"
-  "figcaption{color:var(--soft);font-size:.9rem;margin-top:.25rem}nav a{margin-right:1rem}"
-  "pre,code{font:13px/1.45 ui-monospace,'DejaVu Sans Mono',monospace}pre{background:var(--wash);padding:.75rem;"
-  "overflow-x:auto;border:1px solid var(--line)}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}"
-  "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}a{color:var(--accent)}"
-  "@media(max-width:40rem){body{padding:.75rem;font-size:15px}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}"
-  "figure svg{min-width:34rem}figure .scroll{margin:0}}"
-  "@media print{body{max-width:none;font-size:10pt}.scroll{overflow:visible}table{font-size:7.5pt}"
-  "th,td{padding:.15rem .3rem;white-space:normal}figure,table{break-inside:avoid}nav{display:none}"
-  "details:not([open])>*:not(summary){display:none}}";
+    ":root{--ink:#1b1f24;--soft:#57606a;--line:#d0d7de;--wash:#f6f8fa;--accent:#0b5cad}"
+    "*{box-sizing:border-box}body{margin:0 auto;padding:1rem;max-width:72rem;color:var(--ink);background:#fff;"
+    "font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}"
+    "h1{font-size:1.6rem;margin:.5rem 0 0}h2{font-size:1.2rem;margin:2rem 0 .5rem;border-bottom:1px solid "
+    "var(--line);"
+    "padding-bottom:.25rem}h3{font-size:1rem;margin:1.25rem 0 .4rem}p{margin:.5rem 0}.soft{color:var(--soft)}"
+    ".verdict{font-size:1.1rem;border-left:4px solid var(--accent);padding:.5rem .9rem;background:var(--wash)}"
+    ".notice{border-left:4px solid #9a6700;padding:.5rem .9rem;background:#fff8e5}"
+    ".scroll{overflow-x:auto;margin:.5rem 0}table{border-collapse:collapse;font-size:.875rem;"
+    "font-variant-numeric:tabular-nums}caption{text-align:left;color:var(--soft);padding:.25rem 0}"
+    "th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}"
+    "th:first-child,td:first-child,th.l,td.l{text-align:left}thead th{background:var(--wash);vertical-align:bottom}"
+    "tbody th{font-weight:600}tr.ref th{font-weight:400;font-style:italic}"
+    ".v{padding:0 .4rem;border-radius:.6rem;border:1px solid currentColor}.better{color:#0a5c36}.worse{color:#a4161a}"
+    ".equivalent{color:#0b5cad}.undecided{color:#57606a}"
+    "figure{margin:1.25rem 0}figure svg{width:100%;height:auto;max-width:60rem;display:block;border:1px solid "
+    "var(--line)}"
+    "figcaption{color:var(--soft);font-size:.9rem;margin-top:.25rem}nav a{margin-right:1rem}"
+    "pre,code{font:13px/1.45 ui-monospace,'DejaVu Sans Mono',monospace}pre{background:var(--wash);padding:.75rem;"
+    "overflow-x:auto;border:1px solid var(--line)}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem "
+    "1rem}"
+    "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}a{color:var(--accent)}"
+    "@media(max-width:40rem){body{padding:.75rem;font-size:15px}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}"
+    "figure svg{min-width:34rem}figure .scroll{margin:0}}"
+    "@media print{body{max-width:none;font-size:10pt}.scroll{overflow:visible}table{font-size:7.5pt}"
+    "th,td{padding:.15rem .3rem;white-space:normal}figure,table{break-inside:avoid}nav{display:none}"
+    "details:not([open])>*:not(summary){display:none}}";
 
-/* ---- tables ------------------------------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------------------------------
+ */
 
 static void open_table(struct text *t, const char *caption) {
   text_put(t, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"");
@@ -90,7 +94,8 @@ static void put_metric_heads(struct text *t, const char *const *metric, size_t n
   text_put(t, "</tr></thead><tbody>");
 }
 
-/* ---- parts -------------------------------------------------------------------------------------------------------- */
+/* ---- parts --------------------------------------------------------------------------------------------------------
+ */
 
 static void put_verdict_cells(struct text *t, const struct comparison *c, size_t i) {
   static const char *const sign[] = {"", "\xE2\x96\xB2 ", "= ", "\xE2\x96\xBC ", "? "};
@@ -112,8 +117,10 @@ static void put_verdict_cells(struct text *t, const struct comparison *c, size_t
 
 static void put_primary(struct text *t, const struct comparison *c) {
   struct text caption = {0};
-  text_add(&caption, "%s (%s): mean \xC2\xB1 95 %% half width over replications; difference from the baseline paired by "
-           "replication, simultaneous 95 %% interval; margin %g %%", c->primary->name, c->primary->unit, 100 * c->margin);
+  text_add(&caption,
+           "%s (%s): mean \xC2\xB1 95 %% half width over replications; difference from the baseline paired by "
+           "replication, simultaneous 95 %% interval; margin %g %%",
+           c->primary->name, c->primary->unit, 100 * c->margin);
   text_put(t, "<h2 id=\"primary\">Primary metric</h2>\n");
   open_table(t, caption.s);
   free(caption.s);
@@ -136,10 +143,20 @@ static void put_primary(struct text *t, const struct comparison *c) {
   close_table(t);
 }
 
-static const char *const summary[] = {
-  "latency_mean_s", "failed_ratio", "latency_p50_s", "latency_p95_s", "latency_p99_s", "slo_attainment", "offload_ratio",
-  "cost_direct_usd_per_1k_requests", "cost_total_usd_per_1k_requests", "energy_device_j_per_request",
-  "energy_direct_j_per_request", "energy_total_j_per_request", "quality_mean", "cost_objective"};
+static const char *const summary[] = {"latency_mean_s",
+                                      "failed_ratio",
+                                      "latency_p50_s",
+                                      "latency_p95_s",
+                                      "latency_p99_s",
+                                      "slo_attainment",
+                                      "offload_ratio",
+                                      "cost_direct_usd_per_1k_requests",
+                                      "cost_total_usd_per_1k_requests",
+                                      "energy_device_j_per_request",
+                                      "energy_direct_j_per_request",
+                                      "energy_total_j_per_request",
+                                      "quality_mean",
+                                      "cost_objective"};
 static const char *const of_class[] = {
   "requests", "latency_mean_s", "failed_ratio", "latency_p50_s", "latency_p95_s", "latency_p99_s", "slo_attainment",
   "ttft_mean_s", "queue_wait_mean_s", "network_mean_s", "service_mean_s", "offload_ratio", "quality_mean"};
@@ -148,8 +165,8 @@ static const char *const of_place[] = {
   "blocked_ratio", "energy_j", "cost_usd"};
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static void put_group(struct text *t, const struct comparison *c, const char *caption, const char *const *metric, size_t n,
-                      const char *klass, const char *place) {
+static void put_group(struct text *t, const struct comparison *c, const char *caption, const char *const *metric,
+                      size_t n, const char *klass, const char *place) {
   open_table(t, caption);
   put_head(t, "policy", "", true);
   put_metric_heads(t, metric, n);
@@ -194,7 +211,8 @@ static void put_warnings(struct text *t, const struct comparison *c) {
   text_put(t, "</ul>\n");
 }
 
-/* ---- figures ------------------------------------------------------------------------------------------------------ */
+/* ---- figures ------------------------------------------------------------------------------------------------------
+ */
 
 static bool put_drawing(struct text *t, const char *path, const char *kind, const char *doc) {
   struct err ignored;
@@ -253,7 +271,8 @@ static bool put_figures(struct text *t, const struct comparison *c, const struct
   return ok;
 }
 
-/* ---- provenance --------------------------------------------------------------------------------------------------- */
+/* ---- provenance ---------------------------------------------------------------------------------------------------
+ */
 
 static void put_provenance(struct text *t, const struct comparison *c) {
   text_put(t, "<h2 id=\"provenance\">Provenance</h2>\n<dl>\n");
@@ -350,7 +369,8 @@ static void put_commands(struct text *t, const struct comparison *c, const char 
   free(file.s);
 }
 
-/* ---- the page ----------------------------------------------------------------------------------------------------- */
+/* ---- the page -----------------------------------------------------------------------------------------------------
+ */
 
 static void put_top(struct text *t, const struct comparison *c) {
   text_put(t, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -358,8 +378,9 @@ static void put_top(struct text *t, const struct comparison *c) {
   html_text(t, c->scenario);
   text_add(t, " - offsim report</title><style>%s</style></head><body>\n<header><h1>", style);
   html_text(t, c->scenario);
-  text_add(t, "</h1><p class=\"soft\">offsim %s, seed %llu, %zu replication%s, %zu policies and references</p></header>\n",
-           c->version, (unsigned long long)c->seed, c->replications, c->replications == 1 ? "" : "s", c->n_policies);
+  text_add(
+      t, "</h1><p class=\"soft\">offsim %s, seed %llu, %zu replication%s, %zu policies and references</p></header>\n",
+      c->version, (unsigned long long)c->seed, c->replications, c->replications == 1 ? "" : "s", c->n_policies);
   text_put(t, "<nav aria-label=\"parts\"><a href=\"#primary\">primary</a><a href=\"#metrics\">metrics</a>"
            "<a href=\"#classes\">classes</a><a href=\"#places\">places</a><a href=\"#figures\">figures</a>"
            "<a href=\"#warnings\">warnings</a><a href=\"#provenance\">provenance</a><a href=\"#again\">do it again</a>"
@@ -379,9 +400,11 @@ bool report_write(const struct comparison *c, const struct report_options *o, st
   struct text t = {0}, path = {0};
   put_top(&t, c);
   put_primary(&t, c);
-  text_put(&t, "<h2 id=\"metrics\">Metrics of the whole run</h2>\n<p>Exploratory: plain 95 % intervals over replications. "
-           "Latency means are of completed requests, the share that failed stands beside them; in quantiles a failed "
-           "request ranks as infinite. <b>!</b>: fewer than 10 requests a replication lie beyond this quantile.</p>\n");
+  text_put(
+      &t,
+      "<h2 id=\"metrics\">Metrics of the whole run</h2>\n<p>Exploratory: plain 95 % intervals over replications. "
+      "Latency means are of completed requests, the share that failed stands beside them; in quantiles a failed "
+      "request ranks as infinite. <b>!</b>: fewer than 10 requests a replication lie beyond this quantile.</p>\n");
   put_group(&t, c, "mean \xC2\xB1 95 % half width", summary, COUNT(summary), "", "");
   text_put(&t, "<h2 id=\"classes\">By class</h2>\n");
   put_groups(&t, c, of_class, COUNT(of_class), true);

@@ -34,7 +34,8 @@ struct question {
   struct policy_def policy[2];                          /* always_local, and always_edge or always_cloud */
 };
 
-/* ---- what is asked ------------------------------------------------------------------------------------------------ */
+/* ---- what is asked ------------------------------------------------------------------------------------------------
+ */
 
 static const struct class_def *klass_of(const struct question *q) { return &q->s->world.klass[q->klass]; }
 static const struct task_def *task_of(const struct question *q) { return &klass_of(q)->task[q->task]; }
@@ -66,7 +67,8 @@ static bool find_plans(struct question *q, int task, const char *wanted) {
   for (int i = t->n_plans; i-- > 0;) {
     int place = place_of_plan(q, &t->plan[i]);
     if (place == q->device) q->local = &t->plan[i];
-    else if (place != NONE && w->place[place].kind == PLACE_SERVERS && (!wanted || !strcmp(wanted, w->place[place].name)))
+    else if (place != NONE && w->place[place].kind == PLACE_SERVERS &&
+             (!wanted || !strcmp(wanted, w->place[place].name)))
       q->remote = &t->plan[i], q->place = place;
   }
   q->task = task;
@@ -94,7 +96,8 @@ static bool find_policies(struct question *q, struct err *err) {
   q->policy[0] = (struct policy_def){.name = "always_local", .policy = "always_local", .at_place = NONE};
   q->policy[1] = (struct policy_def){.name = tier == TIER_EDGE ? "always_edge" : "always_cloud", .at_place = NONE};
   q->policy[1].policy = q->policy[1].name;
-  return tier != TIER_DEVICE || err_add(err, (struct where){0}, "%s is a device place", q->s->world.place[q->place].name);
+  return tier != TIER_DEVICE ||
+         err_add(err, (struct where){0}, "%s is a device place", q->s->world.place[q->place].name);
 }
 
 static bool question_make(struct question *q, const struct breakeven_options *o, const struct topology *t,
@@ -113,7 +116,8 @@ static bool question_make(struct question *q, const struct breakeven_options *o,
   return find_link(q, o->link, err) && find_policies(q, err);
 }
 
-/* ---- without queues ----------------------------------------------------------------------------------------------- */
+/* ---- without queues -----------------------------------------------------------------------------------------------
+ */
 
 /* Weight of a stratum in the whole: the mean over the mixes. */
 static double stratum_weight(const struct workload_fit *fit, int stratum) {
@@ -198,7 +202,8 @@ static double crossing(const struct question *q, const double *mean, double scal
   return (gain_s - q->up->latency_mean_s - back_s) / s_per_byte(q, q->up, scale);
 }
 
-/* ---- with queues -------------------------------------------------------------------------------------------------- */
+/* ---- with queues --------------------------------------------------------------------------------------------------
+ */
 
 struct latency { struct moments s; uint16_t klass; };
 
@@ -290,7 +295,8 @@ static bool equal_sizes(const struct question *q, double scale, double guess, st
   return true;
 }
 
-/* ---- the figure --------------------------------------------------------------------------------------------------- */
+/* ---- the figure ---------------------------------------------------------------------------------------------------
+ */
 
 static double scale_at(int i, int n) { return pow(RATE_SPAN, 2.0 * i / (n - 1) - 1); }
 

@@ -7,7 +7,7 @@
 enum { MAX_SETTINGS = 32 };
 struct breakeven_options {
   const char *scenario, *out, *scripts;
-  const char *klass, *link, *place;                     /* NULL: the first class, its place away from the device, the link there */
+  const char *klass, *link, *place; /* NULL: the first class, its place away from the device, the link there */
   int points;                                           /* rates; 0 = 7 */
   const char *set[MAX_SETTINGS]; int n_set;             /* PATH=VALUE */
 };

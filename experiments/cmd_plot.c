@@ -69,8 +69,8 @@ static bool take_option(struct arguments *a, const char *option, const char *val
 }
 
 static bool parse(struct arguments *a, int argc, char **argv, struct err *err) {
-  static const char *const known[] = {"--kind", "-o", "--against", "--metric", "--policy", "--class", "--link", "--place",
-                                      "--points", "--set"};
+  static const char *const known[] = {"--kind",  "-o",     "--against", "--metric", "--policy",
+                                      "--class", "--link", "--place",   "--points", "--set"};
   enum { N_KNOWN = sizeof known / sizeof *known };
   for (int i = 1; i < argc; i++) {
     bool found = false;
@@ -92,8 +92,10 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err) {
 static void print_kinds(void) {
   const struct plot_kind *kind;
   size_t n = plot_kinds(&kind);
-  for (size_t i = 0; i < n; i++) printf("%-10s %s%s\n", kind[i].name, kind[i].doc, kind[i].needs_trace ? " [traces]" : "");
-  printf("%-10s %s\n", "breakeven", "where offloading starts to pay, over bandwidth and size: plot SCENARIO --kind breakeven");
+  for (size_t i = 0; i < n; i++)
+    printf("%-10s %s%s\n", kind[i].name, kind[i].doc, kind[i].needs_trace ? " [traces]" : "");
+  printf("%-10s %s\n", "breakeven",
+         "where offloading starts to pay, over bandwidth and size: plot SCENARIO --kind breakeven");
 }
 
 static bool is_folder(const char *path) {

@@ -91,7 +91,8 @@ static void gnuplot_runs_no_label(void **state) {
     text_put(&script, "\n");
   }
   save(folder, "good.gp", script.s);
-  save(folder, "planted.gp", "set terminal svg noenhanced\nset output 'out.svg'\nset title \"`touch owned`\"\nplot x\n");
+  save(folder, "planted.gp",
+       "set terminal svg noenhanced\nset output 'out.svg'\nset title \"`touch owned`\"\nplot x\n");
   save(folder, "broken.gp", "set nonsense\n");
   struct err err;
   err_init(&err);
