@@ -250,12 +250,25 @@ static struct supervisor_options how(const struct session *x)
   return (struct supervisor_options){.progress = terminal && !x->options.quiet, .colour = terminal && !getenv("NO_COLOR")};
 }
 
+/* How each run was asked for, so that it can be asked for again. */
+static bool note_orders(struct session *x, const struct run_order *order, size_t n, struct err *err)
+{
+  char *file = realpath(x->options.file, NULL), *set = study_overrides_write(x->options.set, x->options.n_sets);
+  bool ok = catalog_begin(x->catalog, err);
+  for (size_t i = 0; i < n && ok; i++)
+    ok = catalog_put_note(x->catalog, order[i].id, "scenario_file", file ? file : x->options.file, err)
+         && catalog_put_note(x->catalog, order[i].id, "overrides", set, err);
+  free(file);
+  free(set);
+  return ok && catalog_commit(x->catalog, err);
+}
+
 static bool run_new(struct session *x, struct err *err)
 {
   size_t n;
   struct run_order *order = new_orders(x, &n);
   struct supervisor_options options = how(x);
-  bool ok = supervisor_run(x->supervisor, x->catalog, order, n, &options, &x->report, err);
+  bool ok = note_orders(x, order, n, err) && supervisor_run(x->supervisor, x->catalog, order, n, &options, &x->report, err);
   free(order);
   return ok;
 }
@@ -405,24 +418,6 @@ static bool load(struct session *x, struct arena *a, struct err *err)
   return o->workers > 0;
 }
 
-static bool put_command(struct session *x, struct err *err)
-{
-  json *set = json_new_array();
-  for (size_t i = 0; i < x->options.n_sets; i++) {
-    json *one = json_new_object();
-    json_put_string(one, "path", x->options.set[i].path);
-    json_put_string(one, "value", x->options.set[i].value);
-    json_push(set, one);
-  }
-  char *text = json_write(set, false), *file = realpath(x->options.file, NULL);
-  bool ok = catalog_put_provenance(x->catalog, "scenario_file", file ? file : x->options.file, err)
-            && catalog_put_provenance(x->catalog, "overrides", text, err);
-  free(text);
-  free(file);
-  json_release(set);
-  return ok;
-}
-
 static bool execute(struct session *x, struct err *err)
 {
   const struct study *s = &x->study;
@@ -434,7 +429,7 @@ static bool execute(struct session *x, struct err *err)
     return false;
   if (x->report.failed)
     return true;                                        /* a pilot failed: there is nothing to measure */
-  if (!study_describe(s, x->catalog, err) || !put_command(x, err))
+  if (!study_describe(s, x->catalog, err))
     return false;
   return s->scenario->until.metric && !x->options.replications ? run_until(x, err) : run_new(x, err);
 }

@@ -118,6 +118,36 @@ void study_set_warmup(struct study *s, double warmup_s)
   json_put_path(sc->identity, "horizon.warmup", json_number_value(warmup_s));
 }
 
+/* ---- overrides ------------------------------------------------------------------------------------------------------------- */
+
+char *study_overrides_write(const struct override *set, size_t n)
+{
+  json *list = json_new_array();
+  for (size_t i = 0; i < n; i++) {
+    json *one = json_new_object();
+    json_put_string(one, "path", set[i].path);
+    json_put_string(one, "value", set[i].value);
+    json_push(list, one);
+  }
+  char *text = json_write(list, false);
+  json_release(list);
+  return text;
+}
+
+size_t study_overrides_read(const char *text, struct arena *a, struct override **set, struct err *err)
+{
+  json *list = text ? json_parse(text, strlen(text), err) : NULL;
+  size_t n = list ? json_count(list) : 0;
+  *set = arena_array(a, struct override, n + 1);
+  for (size_t i = 0; i < n; i++) {
+    const json *one = json_nth(list, i);
+    const char *path = json_text(json_at(one, "path")), *value = json_text(json_at(one, "value"));
+    (*set)[i] = (struct override){arena_strdup(a, path ? path : ""), arena_strdup(a, value ? value : "")};
+  }
+  json_release(list);
+  return n;
+}
+
 /* ---- provenance -------------------------------------------------------------------------------------------------------- */
 
 static json *sources_json(const struct scenario *s)

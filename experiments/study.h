@@ -18,6 +18,9 @@ bool study_choose(struct study *, const char *policies, struct err *) MUST_USE;
 const char *study_policy_name(const struct study *, int policy);
 /* Refuse what cannot fit into memory; otherwise the number of workers that fit. 0 after adding to err. */
 int study_workers(const struct study *, int wanted, struct err *);
+/* Overrides as a JSON list of {path, value}, and back (into the arena). The text is the caller's. */
+char *study_overrides_write(const struct override *, size_t n);
+size_t study_overrides_read(const char *text, struct arena *, struct override **, struct err *);
 /* Put the warm-up into the scenario that identities are made of. */
 void study_set_warmup(struct study *, double warmup_s);
 /* Scenario, policies and provenance into the catalogue. */

@@ -58,7 +58,7 @@ static const char *const sql[N_STATEMENTS] = {
   [GET_RUN] = "SELECT " RUN_COLUMNS " WHERE r.id = ?1",
   [GET_STUDY] = "SELECT resolved FROM study ORDER BY written DESC LIMIT 1",
   [GET_POINT] = "SELECT factors FROM point WHERE point = ?1",
-  [GET_PROVENANCE] = "SELECT value FROM provenance WHERE run = '' AND key = ?1",
+  [GET_PROVENANCE] = "SELECT value FROM provenance WHERE run = ?1 AND key = ?2",
   [LIST_RUNS] = "SELECT " RUN_COLUMNS " LEFT JOIN policy p ON p.policy = r.policy"
                 " ORDER BY r.point, p.position, r.policy, r.replication",
   [GET_METRICS] = "SELECT name, class, place, value FROM metric WHERE run = ?1",
@@ -378,9 +378,14 @@ bool catalog_put_policy(struct catalog *c, const char *policy, struct err *err)
   return put_texts(c, PUT_POLICY, policy, NULL, NULL, err);
 }
 
+bool catalog_put_note(struct catalog *c, const char *run, const char *key, const char *value, struct err *err)
+{
+  return put_texts(c, PUT_PROVENANCE, run, key, value ? value : "", err);
+}
+
 bool catalog_put_provenance(struct catalog *c, const char *key, const char *value, struct err *err)
 {
-  return put_texts(c, PUT_PROVENANCE, "", key, value ? value : "", err);
+  return catalog_put_note(c, "", key, value, err);
 }
 
 bool catalog_put_point(struct catalog *c, uint64_t point, const char *factors_json, struct err *err)
@@ -512,12 +517,14 @@ const char *catalog_point_json(struct catalog *c, uint64_t point)
   return get_text(c, s);
 }
 
-const char *catalog_provenance(struct catalog *c, const char *key)
+const char *catalog_note(struct catalog *c, const char *run, const char *key)
 {
   sqlite3_stmt *s = ready(c, GET_PROVENANCE);
-  bind_text(s, 1, key);
+  bind_text(s, 1, run), bind_text(s, 2, key);
   return get_text(c, s);
 }
+
+const char *catalog_provenance(struct catalog *c, const char *key) { return catalog_note(c, "", key); }
 
 static bool read_metrics(struct catalog *c, struct catalog_run *r, struct err *err)
 {

@@ -40,6 +40,9 @@ bool catalog_put_study(struct catalog *, const char *study, const char *resolved
 bool catalog_put_policy(struct catalog *, const char *policy, struct err *) MUST_USE;
 bool catalog_put_point(struct catalog *, uint64_t point, const char *factors_json, struct err *) MUST_USE;
 bool catalog_put_provenance(struct catalog *, const char *key, const char *value, struct err *) MUST_USE;
+/* The same about one run: how it was asked for. */
+bool catalog_put_note(struct catalog *, const char *run, const char *key, const char *value, struct err *) MUST_USE;
+const char *catalog_note(struct catalog *, const char *run, const char *key);
 const char *catalog_study_json(struct catalog *);       /* resolved scenario of the last study written */
 const char *catalog_point_json(struct catalog *, uint64_t point);
 const char *catalog_provenance(struct catalog *, const char *key);      /* NULL = none */

@@ -1,0 +1,156 @@
+/* cmd_rerun.c: `offsim rerun DIR --run ID --trace full`: one run of a results folder again, with its trace.
+ *
+ * The run must come out the same: its identity is computed anew from the scenario as it stands now, and afterwards its
+ * trace_hash is compared with the recorded one.
+ */
+#include "experiments/commands.h"
+#include "experiments/identity.h"
+#include "experiments/study.h"
+#include "sim/arena.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct rerun {
+  const char *dir, *id, *level;
+  bool help;
+  struct study study;
+  struct run_order order;
+  struct catalog_run before;
+  struct override *set; size_t n_sets;
+  const char *file;
+};
+
+static bool read_options(struct rerun *r, int argc, char **argv, struct err *err)
+{
+  static const char *const names[] = {"--run", "--trace", "--help"};
+  for (int i = 1; i < argc; i++) {
+    const char *value = i + 1 < argc ? argv[i + 1] : "";
+    if (strcmp(argv[i], "--help") == 0) {
+      r->help = true;
+      return true;
+    }
+    if (strcmp(argv[i], "--run") == 0)
+      r->id = value, i++;
+    else if (strcmp(argv[i], "--trace") == 0)
+      r->level = value, i++;
+    else if (argv[i][0] == '-') {
+      const char *near = nearest(argv[i], names, 3);
+      err_add(err, (struct where){0}, "rerun: unknown option '%s'%s%s%s", argv[i], near ? "; did you mean '" : "",
+              near ? near : "", near ? "'?" : "");
+    } else
+      r->dir = argv[i];
+  }
+  if (!r->dir || !r->id || !*r->id)
+    return err_add(err, (struct where){0}, "usage: offsim rerun DIR --run ID --trace full");
+  if (r->level && strcmp(r->level, "full") != 0 && strcmp(r->level, "links") != 0)
+    return err_add(err, (struct where){0}, "--trace is full or links, not '%s'", r->level);
+  return !err_any(err);
+}
+
+/* The one run whose id begins with what was given. */
+struct search { const char *id; size_t found; struct catalog_run run; };
+
+static bool match(void *context, const struct catalog_run *run)
+{
+  struct search *s = context;
+  if (strncmp(run->id, s->id, strlen(s->id)) == 0) {
+    s->run = *run;
+    s->found++;
+  }
+  return true;
+}
+
+static bool find_run(struct rerun *r, struct catalog *c, struct arena *a, struct err *err)
+{
+  struct search s = {.id = r->id};
+  if (!catalog_runs(c, false, match, &s, err))
+    return false;
+  if (s.found != 1)
+    return err_add(err, (struct where){0}, "%s: %s run has an id that begins with '%s'", r->dir,
+                   s.found ? "more than one" : "no", r->id);
+  r->before = s.run;
+  r->before.policy = arena_strdup(a, s.run.policy);
+  const char *file = catalog_note(c, s.run.id, "scenario_file"), *resolved = catalog_study_json(c);
+  r->n_sets = study_overrides_read(catalog_note(c, s.run.id, "overrides"), a, &r->set, err);
+  r->file = arena_strdup(a, file ? file : "");
+  json *scenario = resolved ? json_parse(resolved, strlen(resolved), err) : NULL;
+  r->study.warmup_s = json_real(json_at(json_at(scenario, "horizon"), "warmup"), -1);
+  json_release(scenario);
+  return !err_any(err);
+}
+
+static bool load(struct rerun *r, struct err *err)
+{
+  struct study *s = &r->study;
+  s->scenario = scenario_load(r->file, r->set, r->n_sets, err);
+  if (!s->scenario)
+    return false;
+  bool none = strcmp(r->before.policy, "none") == 0 && s->scenario->n_policies == 0;
+  if (!study_choose(s, none ? NULL : r->before.policy, err))
+    return false;
+  const struct horizon_def *h = &s->scenario->world.horizon;
+  if (h->kind == HORIZON_STEADY && h->warmup_auto && s->warmup_s >= 0)
+    study_set_warmup(s, s->warmup_s);
+  else
+    s->warmup_s = -1;
+  r->order = (struct run_order){.policy = s->chosen[0], .point = r->before.point, .replication = r->before.replication,
+    .warmup_s = s->warmup_s, .trace = r->level && strcmp(r->level, "links") == 0 ? TRACE_LINKS : TRACE_FULL};
+  hash_hex(identity_run(identity_base(s->scenario, r->order.policy), s->scenario->seed, r->order.replication), r->order.id);
+  return strcmp(r->order.id, r->before.id) == 0
+         || err_system(err, "run %s cannot be repeated: the scenario %s or a file that it names has changed since", r->before.id,
+                       r->file);
+}
+
+static bool execute(struct rerun *r, struct supervisor_report *report, bool *same, struct err *err)
+{
+  struct supervisor *s = supervisor_start(r->study.scenario, r->dir, 1, err);
+  struct catalog *c = s ? catalog_open(r->dir, CATALOG_WRITE, err) : NULL;
+  struct catalog_run after;
+  bool ok = c && supervisor_recover(s, c, err)
+            && supervisor_run(s, c, &r->order, 1, &(struct supervisor_options){0}, report, err);
+  *same = ok && catalog_has(c, r->order.id, &after) && strcmp(after.trace_hash, r->before.trace_hash) == 0;
+  supervisor_stop(s);
+  catalog_close(c);
+  return ok;
+}
+
+static int finish(const struct rerun *r, const struct supervisor_report *report, bool same)
+{
+  if (report->interrupted)
+    return EXIT_INTERRUPTED;
+  if (report->failed)
+    return report->plugin_failed ? EXIT_PLUGIN : EXIT_NEGATIVE;
+  if (!same && r->before.state == RUN_DONE) {
+    fprintf(stderr, "offsim: run %s came out differently: its trace_hash was %s\n", r->order.id, r->before.trace_hash);
+    return EXIT_NEGATIVE;
+  }
+  char *path = trace_path(r->dir, r->order.id);
+  puts(path);
+  free(path);
+  return EXIT_OK;
+}
+
+int cmd_rerun(int argc, char **argv)
+{
+  struct rerun r = {.level = "full"};
+  struct supervisor_report report = {0};
+  struct arena *a = arena_new();
+  struct err err;
+  err_init(&err);
+  bool same = false, ok = read_options(&r, argc, argv, &err);
+  if (ok && r.help)
+    puts("usage: offsim rerun DIR --run ID --trace full|links\n\nRepeats one run and writes its trace.");
+  if (ok && !r.help) {
+    struct catalog *c = catalog_open(r.dir, CATALOG_READ, &err);
+    ok = c && find_run(&r, c, a, &err);
+    catalog_close(c);
+    ok = ok && load(&r, &err) && execute(&r, &report, &same, &err);
+  }
+  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  int code = r.help ? EXIT_OK : ok || report.interrupted ? finish(&r, &report, same) : (int)err.code;
+  study_free(&r.study);
+  arena_free(a);
+  err_release(&err);
+  return code;
+}
