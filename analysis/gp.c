@@ -46,8 +46,10 @@ static void report_failure(int messages, const char *script, struct err *err) {
   err_system(err, "gnuplot failed on %s: %s", script, said);
 }
 
-static int spawn_gnuplot(pid_t *child, const char *folder, const char *script, int messages) {
-  char *const argv[] = {"gnuplot", "-d", (char *)script, NULL};
+static int spawn_gnuplot(pid_t *child, const char *folder, const char *script, const char *image, int messages) {
+  struct text assignment = {0};
+  text_add(&assignment, "image = '%s'", image);
+  char *const argv[] = {"gnuplot", "-d", "-e", assignment.s, (char *)script, NULL};
   const char *path = getenv("PATH");
   struct text path_entry = {0};
   text_add(&path_entry, "PATH=%s", path ? path : "/usr/bin:/bin");
@@ -61,15 +63,16 @@ static int spawn_gnuplot(pid_t *child, const char *folder, const char *script, i
   int failed = posix_spawnp(child, "gnuplot", &actions, NULL, argv, environment);
   posix_spawn_file_actions_destroy(&actions);
   free(path_entry.s);
+  free(assignment.s);
   return failed;
 }
 
-bool gp_run(const char *folder, const char *script, struct err *err) {
-  if (!is_plain_name(script)) return err_add(err, (struct where){0}, "'%s' cannot name a figure", script);
+bool gp_run(const char *folder, const char *script, const char *image, struct err *err) {
+  if (!is_plain_name(script) || !is_plain_name(image)) return err_add(err, (struct where){0}, "'%s' cannot name a figure", script);
   int messages = memfd_create("gnuplot", MFD_CLOEXEC), status = 0;
   if (messages < 0) return err_system(err, "cannot start gnuplot: %s", strerror(errno));
   pid_t child;
-  int failed = spawn_gnuplot(&child, folder, script, messages);
+  int failed = spawn_gnuplot(&child, folder, script, image, messages);
   bool ok = !failed;
   if (failed) err_system(err, "cannot start gnuplot: %s (it comes with `make deps`)", strerror(failed));
   while (ok && waitpid(child, &status, 0) < 0)

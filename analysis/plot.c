@@ -62,8 +62,10 @@ static bool script_of(struct text *t, const struct figure *f, const struct targe
   struct text file = {0};
   text_add(t, "# Draw again with: gnuplot -d %s.gp\n", to->stem);
   figure_text(&names, "format", to->format);
-  text_add(&file, "%s.%s.part", to->stem, to->format);
-  figure_text(&names, "image", file.s);
+  text_add(&file, "%s.%s", to->stem, to->format);
+  text_put(&names.head, "if (!exists('image')) image = ");
+  gp_text(&names.head, file.s);
+  text_put(&names.head, "\n");
   file.n = 0;
   text_add(&file, "%s.dat", to->stem);
   figure_text(&names, "data", file.s);
@@ -83,30 +85,28 @@ static bool save_part(const struct text *t, const struct target *to, const char 
 }
 
 /* The image is drawn under a passing name and renamed when it is whole. */
-static bool publish(const struct target *to, const char *out, struct err *err) {
-  struct text part = {0};
+static bool draw_image(const struct target *to, const char *out, struct err *err) {
+  struct text script = {0}, image = {0}, part = {0};
   struct stat st;
-  text_add(&part, "%s/%s.%s.part", to->folder, to->stem, to->format);
-  bool ok = !stat(part.s, &st) && st.st_size > 0 && !rename(part.s, out);
-  if (!ok) {
-    err_system(err, "gnuplot drew nothing for %s", out);
-    unlink(part.s);
-  }
+  text_add(&script, "%s.gp", to->stem);
+  text_add(&image, "%s.%s.part", to->stem, to->format);
+  text_add(&part, "%s/%s", to->folder, image.s);
+  bool ok = gp_run(to->folder, script.s, image.s, err);
+  if (ok && (stat(part.s, &st) || st.st_size == 0 || rename(part.s, out)))
+    ok = err_system(err, "gnuplot drew nothing for %s", out);
+  if (!ok) unlink(part.s);
+  free(script.s);
+  free(image.s);
   free(part.s);
   return ok;
 }
 
 bool figure_write(const struct figure *f, const char *out, const char *scripts, struct err *err) {
   struct target to;
-  struct text script = {0}, name = {0};
+  struct text script = {0};
   bool ok = target_of(&to, out, err) && script_of(&script, f, &to, scripts, err) &&
-            save_part(&f->data, &to, "dat", err) && save_part(&script, &to, "gp", err);
-  if (ok) {
-    text_add(&name, "%s.gp", to.stem);
-    ok = gp_run(to.folder, name.s, err) && publish(&to, out, err);
-  }
+            save_part(&f->data, &to, "dat", err) && save_part(&script, &to, "gp", err) && draw_image(&to, out, err);
   free(script.s);
-  free(name.s);
   free(to.folder);
   free(to.stem);
   return ok;

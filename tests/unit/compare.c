@@ -1,13 +1,20 @@
 /* compare: paired differences and verdicts against formulas. */
 #include "analysis/compare.h"
+#include "analysis/report.h"
+#include "analysis/store/catalog.h"
+#include "analysis/text.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+/* cmocka compares floats; these are doubles. */
+#define assert_near(a, b, tolerance) assert_true(fabs((a) - (b)) <= (tolerance))
 
 /* d = {1, 2, 3}: mean 2, s = 1, t(2, .975) = 4.302653, half width 4.302653 / sqrt(3) = 2.484138. */
 static void paired_interval(void **state) {
@@ -15,13 +22,13 @@ static void paired_interval(void **state) {
   const uint64_t r[] = {0, 1, 2};
   double ratio;
   struct interval i = compare_paired(a, r, 3, b, r, 3, .95, &ratio);
-  assert_float_equal(i.value, 2, 1e-12);
-  assert_float_equal(i.lo, 2 - 2.484138, 1e-5);
-  assert_float_equal(i.hi, 2 + 2.484138, 1e-5);
+  assert_near(i.value, 2, 1e-12);
+  assert_near(i.lo, 2 - 2.484138, 1e-5);
+  assert_near(i.hi, 2 + 2.484138, 1e-5);
   assert_int_equal(i.n, 3);
   assert_string_equal(i.method, "paired-t");
   /* Var a = 121, Var b = 100, Var d = 1. */
-  assert_float_equal(ratio, 221, 1e-9);
+  assert_near(ratio, 221, 1e-9);
 }
 
 /* Only replications that both have, in whatever order; here 7 and 9 with differences 1 and 3. */
@@ -30,7 +37,7 @@ static void pairs_by_replication(void **state) {
   const uint64_t ra[] = {7, 1, 9}, rb[] = {9, 7, 3};
   struct interval i = compare_paired(a, ra, 3, b, rb, 3, .95, NULL);
   assert_int_equal(i.n, 2);
-  assert_float_equal(i.value, 2, 1e-12);
+  assert_near(i.value, 2, 1e-12);
 }
 
 static void infinite_values(void **state) {
@@ -63,8 +70,149 @@ static void verdicts(void **state) {
   assert_int_equal(verdict(NAN, NAN, -1), VERDICT_UNDECIDED);
 }
 
+/* ---- a small folder ----------------------------------------------------------------------------------------------- */
+
+static const char scenario_json[] =
+  "{\"name\": \"<script>alert(1)</script>\", \"seed\": 3, \"primary\": \"latency_mean_s\", \"policies\": ["
+  "{\"policy\": \"always_local\"}, {\"policy\": \"always_edge\"}, {\"policy\": \"linucb\", \"name\": \"site\"},"
+  "{\"policy\": \"clairvoyant\"}]}";
+
+static void put_run(struct catalog *c, const char *policy, const char *kind, uint64_t replication, double latency_s,
+                    double cost, struct err *err) {
+  const struct catalog_metric metric[] = {
+    {"latency_mean_s", "", "", latency_s}, {"latency_p99_s", "", "", 2 * latency_s}, {"cost_objective", "", "", cost},
+    {"requests", "", "", 500}, {"failed_ratio", "", "", 0}, {"requests", "chat", "", 500},
+    {"utilization", "", "edge", !strcmp(policy, "always_edge") ? .96 : .5}};
+  static int number;
+  struct catalog_run r = {.replication = replication, .seed = 3, .policy = policy, .kind = kind, .study = "s",
+                          .state = RUN_DONE, .message = "", .trace_hash = "00000000000000000000000000000001",
+                          .trace_file = "", .events = 10, .n_metrics = 7, .metric = metric};
+  snprintf(r.id, sizeof r.id, "%032x", ++number);
+  assert_true(catalog_put(c, &r, err));
+}
+
+/* Local takes 2, 4, 6 s; edge 3, 3, 3; so the best fixed by cost is local, edge, edge: 2, 3, 3. */
+static char *make_folder(void) {
+  static char folder[64];
+  snprintf(folder, sizeof folder, "/tmp/offsim-compare-XXXXXX");
+  assert_non_null(mkdtemp(folder));
+  struct err err;
+  err_init(&err);
+  struct catalog *c = catalog_open(folder, CATALOG_WRITE, &err);
+  err_print(&err, stderr, false);
+  assert_non_null(c);
+  assert_true(catalog_put_study(c, "s", scenario_json, &err));
+  for (uint64_t r = 0; r < 3; r++) {
+    put_run(c, "always_local", "policy", r, 2 + 2 * (double)r, 2 + 2 * (double)r, &err);
+    put_run(c, "always_edge", "policy", r, 3, 3, &err);
+    put_run(c, "site", "policy", r, 1 + .001 * (double)r, 1, &err);
+    put_run(c, "clairvoyant", "reference", r, .5, .5, &err);
+  }
+  catalog_close(c);
+  err_release(&err);
+  return folder;
+}
+
+static void remove_folder(const char *folder) {
+  static const char *const files[] = {
+    "catalog.sqlite", "catalog.sqlite-journal", "report.html", "figures/latency.svg", "figures/latency.gp",
+    "figures/latency.dat", "figures/ccdf.svg", "figures/ccdf.gp", "figures/ccdf.dat", "figures/phases.svg",
+    "figures/phases.gp", "figures/phases.dat", "figures/pareto.svg", "figures/pareto.gp", "figures/pareto.dat"};
+  char path[256];
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+    unlink(path);
+  }
+  snprintf(path, sizeof path, "%s/figures", folder);
+  rmdir(path);
+  rmdir(folder);
+}
+
+static const struct compared_policy *policy_named(const struct comparison *c, const char *name) {
+  for (size_t i = 0; i < c->n_policies; i++)
+    if (!strcmp(c->policy[i].name, name)) return &c->policy[i];
+  fail_msg("no policy %s", name);
+  return NULL;
+}
+
+static void folder(void **state) {
+  const char *dir = make_folder();
+  struct err err;
+  err_init(&err);
+  struct comparison *c = comparison_load(&dir, 1, &(struct comparison_options){0}, &err);
+  err_print(&err, stderr, false);
+  assert_non_null(c);
+  assert_int_equal(c->n_policies, 5);
+  const struct compared_policy *best = policy_named(c, "best_fixed");
+  assert_string_equal(best->kind, "reference");
+  assert_near(comparison_metric(best, "latency_mean_s", "", "")->interval.value, 8.0 / 3, 1e-12);
+  assert_string_equal(c->policy[c->baseline].name, "site");
+  /* edge - site = 2, 1.999, 1.998: mean 1.999, s = .001; family 5 x 4 / 2 = 10: t(2, 1 - .005 / 2) = 14.0890. */
+  const struct paired *pair = comparison_pair(c, (size_t)(policy_named(c, "always_edge") - c->policy), "latency_mean_s");
+  assert_int_equal(pair->of, 10);
+  assert_near(pair->difference.value, 1.999, 1e-12);
+  assert_near(pair->difference.hi - 1.999, 14.0890 * .001 / sqrt(3), 1e-6);
+  assert_int_equal(pair->verdict, VERDICT_WORSE);
+  assert_string_equal(c->incomplete, "tuned threshold, model-greedy");
+  assert_true(comparison_metric(&c->policy[0], "latency_p99_s", "", "")->unsupported);  /* 500 x .01 = 5 < 10 */
+  bool saturated = false;
+  const struct compared_policy *edge = policy_named(c, "always_edge");
+  for (size_t i = 0; i < edge->n_warnings; i++) saturated |= strstr(edge->warning[i], "saturated") != NULL;
+  assert_true(saturated);
+  char *sentence = comparison_sentence(c);
+  assert_int_equal(strncmp(sentence, "site wins on latency_mean_s", 27), 0);
+  free(sentence);
+  comparison_free(c);
+  err_release(&err);
+  remove_folder(dir);
+}
+
+static void unknown_names(void **state) {
+  const char *dir = make_folder(), *nobody = "nobody";
+  static const struct comparison_options wrong[] = {{.baseline = "sit"}, {.primary = "latency_mean"},
+                                                    {.point_given = true, .point = 7}};
+  struct comparison_options policy = {.policy = &nobody, .n_policies = 1};
+  for (int i = 0; i < 4; i++) {
+    struct err err;
+    err_init(&err);
+    assert_null(comparison_load(&dir, 1, i < 3 ? &wrong[i] : &policy, &err));
+    assert_int_equal(err.code, EXIT_USER);
+    err_release(&err);
+  }
+  struct err err;
+  err_init(&err);
+  assert_null(comparison_load(&(const char *){"/tmp/offsim-no-such-folder"}, 1, &wrong[0], &err));
+  assert_int_equal(err.code, EXIT_SYSTEM);
+  err_release(&err);
+  remove_folder(dir);
+}
+
+/* The scenario's name is a script: it must reach the page as text. */
+static void page(void **state) {
+  const char *dir = make_folder();
+  struct err err;
+  err_init(&err);
+  struct comparison *c = comparison_load(&dir, 1, &(struct comparison_options){.baseline = "always_local"}, &err);
+  assert_non_null(c);
+  assert_int_equal(comparison_pair(c, 1, "latency_mean_s")->of, 4);
+  assert_true(report_write(c, &(struct report_options){dir, "analysis/plots"}, &err));
+  char path[256];
+  snprintf(path, sizeof path, "%s/report.html", dir);
+  char *html = text_load(path, NULL, &err);
+  assert_non_null(html);
+  assert_null(strstr(html, "<script"));
+  assert_non_null(strstr(html, "&lt;script&gt;alert(1)&lt;/script&gt;"));
+  assert_non_null(strstr(html, "INCOMPLETE: missing tuned threshold, model-greedy"));
+  assert_null(strstr(html, "src=\"http"));
+  free(html);
+  comparison_free(c);
+  err_release(&err);
+  remove_folder(dir);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(paired_interval), cmocka_unit_test(pairs_by_replication),
-                                     cmocka_unit_test(infinite_values), cmocka_unit_test(verdicts)};
+                                     cmocka_unit_test(infinite_values), cmocka_unit_test(verdicts), cmocka_unit_test(folder),
+                                     cmocka_unit_test(unknown_names), cmocka_unit_test(page)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
