@@ -118,6 +118,7 @@ struct loading {
   struct comparison *c;
   const struct comparison_options *options;
   const char *dir, *suffix;                             /* suffix: told apart when two folders have the same policy */
+  struct catalog *catalog;
   bool point_known; uint64_t point;
 };
 
@@ -205,8 +206,23 @@ static void add_run(struct loading *l, struct compared_policy *p, const struct c
   p->elapsed_s += r->elapsed_s;
 }
 
+/* A folder may hold runs of other settings, seeds or bytes of files than the last call's; they are not mixed. */
+static bool is_current(const struct loading *l, const struct catalog_run *r) {
+  const char *seed = catalog_provenance(l->catalog, "current.seed"), *world, *base, *current;
+  if (seed && strtoull(seed, NULL, 10) != r->seed) return false;
+  if (!(world = catalog_note(l->catalog, r->id, "world")) || !(base = catalog_note(l->catalog, r->id, "base"))) return true;
+  current = catalog_provenance(l->catalog, "current.world");
+  if (current && strcmp(world, current)) return false;
+  struct text key = {0};
+  text_add(&key, "current.base.%s", r->policy);
+  current = catalog_provenance(l->catalog, key.s);
+  free(key.s);
+  return !current || !strcmp(base, current);
+}
+
 static bool wanted(struct loading *l, const struct catalog_run *r) {
   const struct comparison_options *o = l->options;
+  if (!is_current(l, r)) return false;
   if (!l->point_known) l->point = o->point_given ? o->point : r->point, l->point_known = true;
   if (r->point != l->point) return false;
   if (o->some_replications && (r->replication < o->from || r->replication > o->to)) return false;
@@ -235,7 +251,7 @@ static bool load_dir(struct comparison *c, const char *dir, const struct compari
   if (!catalog) return false;
   s->catalog = grab_more(s->catalog, s->n_catalogs + 1, sizeof *s->catalog);
   s->catalog[s->n_catalogs++] = catalog;
-  struct loading l = {c, o, dir, last_part(dir), false, 0};
+  struct loading l = {c, o, dir, last_part(dir), catalog, false, 0};
   return catalog_runs(catalog, true, on_run, &l, err);
 }
 

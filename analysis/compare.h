@@ -11,7 +11,8 @@
  * or worse, else undecided. Other metrics are exploratory: plain 95 % intervals, no verdict.
  *
  * Read from the catalogue: the resolved scenario (name, seed, primary, margin, policies, telemetry) and the provenance
- * keys `version`, `sources` (JSON list of {preset, key, source, grade, year}) and `files`.
+ * keys `version`, `sources` (JSON list of {preset, key, source, grade, year}) and `current.*`: which runs of the folder
+ * belong to its last call (`current.seed`, `current.world`, `current.base.POLICY`, against the notes of each run).
  */
 #ifndef OFFSIM_ANALYSIS_COMPARE_H
 #define OFFSIM_ANALYSIS_COMPARE_H

@@ -255,9 +255,15 @@ static bool note_orders(struct session *x, const struct run_order *order, size_t
 {
   char *file = realpath(x->options.file, NULL), *set = study_overrides_write(x->options.set, x->options.n_sets);
   bool ok = catalog_begin(x->catalog, err);
-  for (size_t i = 0; i < n && ok; i++)
+  char world[33], base[33];
+  hash_hex(identity_base(x->study.scenario, -1), world);
+  for (size_t i = 0; i < n && ok; i++) {
+    hash_hex(identity_base(x->study.scenario, order[i].policy), base);
     ok = catalog_put_note(x->catalog, order[i].id, "scenario_file", file ? file : x->options.file, err)
-         && catalog_put_note(x->catalog, order[i].id, "overrides", set, err);
+         && catalog_put_note(x->catalog, order[i].id, "overrides", set, err)
+         && catalog_put_note(x->catalog, order[i].id, "world", world, err)
+         && catalog_put_note(x->catalog, order[i].id, "base", base, err);
+  }
   free(file);
   free(set);
   return ok && catalog_commit(x->catalog, err);

@@ -1,4 +1,5 @@
 #include "experiments/study.h"
+#include "experiments/identity.h"
 #include "analysis/store/trace.h"
 #include "experiments/model_version.h"
 #include "experiments/version.h"
@@ -237,6 +238,21 @@ static bool describe_program(struct catalog *c, struct err *err)
          && catalog_put_provenance(c, "model_version", model, err);
 }
 
+/* Which runs are of this call: a folder may hold runs of other settings, seeds or bytes of files. */
+static bool put_current(const struct study *s, struct catalog *c, struct err *err)
+{
+  char hex[33], seed[24], key[128];
+  hash_hex(identity_base(s->scenario, -1), hex);
+  snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->scenario->seed);
+  bool ok = catalog_put_provenance(c, "current.world", hex, err) && catalog_put_provenance(c, "current.seed", seed, err);
+  for (int i = 0; i < s->n_chosen && ok; i++) {
+    hash_hex(identity_base(s->scenario, s->chosen[i]), hex);
+    snprintf(key, sizeof key, "current.base.%s", study_policy_name(s, s->chosen[i]));
+    ok = catalog_put_provenance(c, key, hex, err);
+  }
+  return ok;
+}
+
 bool study_describe(const struct study *s, struct catalog *c, struct err *err)
 {
   const struct scenario *sc = s->scenario;
@@ -244,7 +260,7 @@ bool study_describe(const struct study *s, struct catalog *c, struct err *err)
   bool ok = catalog_begin(c, err) && catalog_put_study(c, sc->name, resolved, err) && catalog_put_point(c, 0, "{}", err);
   for (int i = 0; i < s->n_chosen && ok; i++)
     ok = catalog_put_policy(c, study_policy_name(s, s->chosen[i]), err);
-  ok = ok && put_json(c, "sources", sources_json(sc), err) && put_json(c, "files", files_json(sc), err)
+  ok = ok && put_current(s, c, err) && put_json(c, "sources", sources_json(sc), err) && put_json(c, "files", files_json(sc), err)
        && describe_program(c, err) && describe_machine(c, err) && catalog_commit(c, err);
   free(resolved);
   return ok;
