@@ -239,7 +239,8 @@ static void renumber(struct evq *q)
   for (; !evq_ring_empty(q); q->ring_head++)
     q->heap[q->n++] = evq_ring_at(q, q->ring_head);
   set_limit(q);
-  qsort(q->heap, q->n, sizeof *q->heap, compare_entries);
+  if (q->n > 0)
+    qsort(q->heap, q->n, sizeof *q->heap, compare_entries);
   for (size_t i = 0; i < q->n; i++)
     q->heap[i] = with_sequence(q->heap[i], i);
   q->sequence = q->n;

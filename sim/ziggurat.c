@@ -7,16 +7,26 @@
 #define EXPONENTIAL_R (ziggurat_exponential.scale[1] * 0x1p53)
 #define NORMAL_R (ziggurat_normal.scale[1] * 0x1p53)
 
+double ziggurat_exponential_refilled(struct rng *r, double factor)
+{
+  rng_refill(r);
+  return draw_exponential(r, factor);
+}
+
+double ziggurat_normal_refilled(struct rng *r, double factor, double shift)
+{
+  rng_refill(r);
+  return draw_normal(r, factor, shift);
+}
+
 /* A refused word is followed by a fresh draw; the recursion ends with probability 1. */
 double ziggurat_exponential_slowly(struct rng *r, double factor)
 {
   const struct ziggurat *z = &ziggurat_exponential;
-  uint64_t word = rng_u64(r), abscissa = word >> 11, layer = word & 255;
-  double x = (double)(int64_t)abscissa * z->scale[layer];
-  if (abscissa < z->accept[layer])
-    return x * factor;
+  uint64_t word = rng_u64(r), layer = word & 255;
   if (layer == 0)                               /* the tail has the whole density's shape */
     return (EXPONENTIAL_R + draw_exponential(r, 1)) * factor;
+  double x = (double)(int64_t)(word >> 11) * z->scale[layer];
   if (z->low[layer] + rng_uniform(r) * z->height[layer] < exp(-x))
     return x * factor;
   return draw_exponential(r, factor);
@@ -37,10 +47,7 @@ double ziggurat_normal_slowly(struct rng *r, double factor, double shift)
 {
   const struct ziggurat *z = &ziggurat_normal;
   uint64_t word = rng_u64(r), layer = word & 255;
-  int64_t abscissa = (int64_t)word >> 10;
-  double x = (double)abscissa * z->scale[layer];
-  if ((uint64_t)abscissa + z->accept[layer] < 2 * z->accept[layer])
-    return x * factor + shift;
+  double x = (double)((int64_t)word >> 10) * z->scale[layer];
   if (layer == 0)
     return copysign(normal_tail(r), x) * factor + shift;
   if (z->low[layer] + rng_uniform(r) * z->height[layer] < exp(-0.5 * x * x))

@@ -16,37 +16,38 @@
 struct ziggurat { uint64_t accept[256]; double scale[256], low[256], height[256]; };
 extern const struct ziggurat ziggurat_exponential, ziggurat_normal;
 
-/* The whole of factor * E and of shift + factor * Z, wherever they end. */
+/* Where the fast paths end otherwise: with the whole of factor * E and shift + factor * Z. `refilled` is for an empty
+ * block, `slowly` for a word outside its rectangle. */
+double ziggurat_exponential_refilled(struct rng *, double factor);
 double ziggurat_exponential_slowly(struct rng *, double factor);
+double ziggurat_normal_refilled(struct rng *, double factor, double shift);
 double ziggurat_normal_slowly(struct rng *, double factor, double shift);
 
 /* factor * E with E exponential of mean 1. */
 static inline double draw_exponential(struct rng *r, double factor)
 {
   uint32_t left = r->left;
-  if (__builtin_expect(left > 0, 1)) {
-    uint64_t word = r->words[left - 1], abscissa = word >> 11;
-    if (__builtin_expect(abscissa < ziggurat_exponential.accept[word & 255], 1)) {
-      r->left = left - 1;
-      return (double)(int64_t)abscissa * ziggurat_exponential.scale[word & 255] * factor;
-    }
-  }
-  return ziggurat_exponential_slowly(r, factor);
+  if (__builtin_expect(left == 0, 0))
+    return ziggurat_exponential_refilled(r, factor);
+  uint64_t word = r->words[left - 1], abscissa = word >> 11;
+  if (__builtin_expect(abscissa >= ziggurat_exponential.accept[word & 255], 0))
+    return ziggurat_exponential_slowly(r, factor);
+  r->left = left - 1;
+  return (double)(int64_t)abscissa * ziggurat_exponential.scale[word & 255] * factor;
 }
 
 /* shift + factor * Z with Z normal of mean 0 and deviation 1. One unsigned comparison asks for |abscissa| < accept. */
 static inline double draw_normal(struct rng *r, double factor, double shift)
 {
   uint32_t left = r->left;
-  if (__builtin_expect(left > 0, 1)) {
-    uint64_t word = r->words[left - 1], accept = ziggurat_normal.accept[word & 255];
-    int64_t abscissa = (int64_t)word >> 10;
-    if (__builtin_expect((uint64_t)abscissa + accept < 2 * accept, 1)) {
-      r->left = left - 1;
-      return (double)abscissa * ziggurat_normal.scale[word & 255] * factor + shift;
-    }
-  }
-  return ziggurat_normal_slowly(r, factor, shift);
+  if (__builtin_expect(left == 0, 0))
+    return ziggurat_normal_refilled(r, factor, shift);
+  uint64_t word = r->words[left - 1], accept = ziggurat_normal.accept[word & 255];
+  int64_t abscissa = (int64_t)word >> 10;
+  if (__builtin_expect((uint64_t)abscissa + accept >= 2 * accept, 0))
+    return ziggurat_normal_slowly(r, factor, shift);
+  r->left = left - 1;
+  return (double)abscissa * ziggurat_normal.scale[word & 255] * factor + shift;
 }
 
 #endif
