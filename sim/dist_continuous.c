@@ -4,7 +4,6 @@
  * uniform. Sources: Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions, 2nd ed., unless said.
  */
 #include "sim/dist_kind.h"
-#include "sim/ziggurat.h"
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_sf_erf.h>
@@ -92,7 +91,7 @@ static bool exponential_prepare(struct dist *d, char why[160])
 
 static double exponential_draw(const struct dist *d, struct rng *r)
 {
-  return draw_exponential(r, d->p[0]);
+  return ziggurat_draw_exponential(r, d->p[0]);
 }
 
 static double exponential_mean(const struct dist *d)
@@ -118,9 +117,9 @@ const struct dist_kind dist_kind_exponential = {
 
 /* ---- normal, truncated from below ------------------------------------------------------------------------------ */
 
-/* alpha = (low - mean) / sd; a first draw above `quick` is taken: the low end, or infinity where the tail is too far
- * out for plain rejection. */
-enum { NORMAL_MEAN, NORMAL_SD, NORMAL_LOW, NORMAL_ALPHA, NORMAL_LAMBDA, NORMAL_QUICK };
+/* alpha = (low - mean) / sd. A first draw above p[DIST_NORMAL_QUICK] is taken: the low end, or infinity where it is too
+ * far out in the tail for plain rejection. */
+enum { NORMAL_MEAN, NORMAL_SD, NORMAL_LOW, NORMAL_ALPHA, NORMAL_LAMBDA };
 
 static bool normal_prepare(struct dist *d, char why[160])
 {
@@ -137,7 +136,7 @@ static bool normal_prepare(struct dist *d, char why[160])
   }
   double alpha = p[NORMAL_ALPHA];
   p[NORMAL_LAMBDA] = alpha > 0 ? 0.5 * (alpha + sqrt(alpha * alpha + 4)) : 0;
-  p[NORMAL_QUICK] = alpha > 0.5 ? INFINITY : p[NORMAL_LOW];
+  p[DIST_NORMAL_QUICK] = alpha > 0.5 ? INFINITY : p[NORMAL_LOW];
   return true;
 }
 
@@ -146,18 +145,15 @@ static double normal_tail_draw(const struct dist *d, struct rng *r)
 {
   double lambda = d->p[NORMAL_LAMBDA], z, miss;
   do {
-    z = d->p[NORMAL_ALPHA] + draw_exponential(r, 1) / lambda;
+    z = d->p[NORMAL_ALPHA] + ziggurat_draw_exponential(r, 1) / lambda;
     miss = z - lambda;
-  } while (draw_exponential(r, 1) < 0.5 * miss * miss);
+  } while (ziggurat_draw_exponential(r, 1) < 0.5 * miss * miss);
   return d->p[NORMAL_MEAN] + d->p[NORMAL_SD] * z;
 }
 
-static double normal_draw(const struct dist *d, struct rng *r)
+double dist_normal_again(const struct dist *d, struct rng *r)
 {
-  double x = draw_normal(r, d->p[NORMAL_SD], d->p[NORMAL_MEAN]);
-  if (__builtin_expect(x >= d->p[NORMAL_QUICK], 1))
-    return x;
-  return isinf(d->p[NORMAL_QUICK]) ? normal_tail_draw(d, r) : normal_draw(d, r);
+  return isinf(d->p[DIST_NORMAL_QUICK]) ? normal_tail_draw(d, r) : dist_draw_normal(d, r);
 }
 
 static double normal_hazard(const struct dist *d)
@@ -194,7 +190,7 @@ static double normal_cdf(const struct dist *d, double x)
 
 const struct dist_kind dist_kind_normal = {
   .name = "normal", .parameters = {"mean", "sd", "low"}, .dimensioned = {true, true, true}, .prepare = normal_prepare,
-  .draw = normal_draw, .mean = normal_mean, .variance = normal_variance, .cdf = normal_cdf,
+  .draw = dist_draw_normal, .mean = normal_mean, .variance = normal_variance, .cdf = normal_cdf,
   .doc = "normal with this mean and deviation before it is truncated to x >= low (0 when not given)",
 };
 
@@ -207,7 +203,7 @@ static bool lognormal_prepare(struct dist *d, char why[160])
 
 static double lognormal_draw(const struct dist *d, struct rng *r)
 {
-  return d->p[0] * exp(draw_normal(r, d->p[1], 0));
+  return d->p[0] * exp(ziggurat_draw_normal(r, d->p[1], 0));
 }
 
 static double lognormal_mean(const struct dist *d)
@@ -260,13 +256,13 @@ static double gamma_draw(const struct dist *d, struct rng *r)
   double z, v;
   do {
     do {
-      z = draw_normal(r, 1, 0);
+      z = ziggurat_draw_normal(r, 1, 0);
       v = 1 + d->p[GAMMA_C] * z;
     } while (v <= 0);
     v = v * v * v;
-  } while (-draw_exponential(r, 1) >= 0.5 * z * z + d->p[GAMMA_D] * (1 - v + log(v)));
+  } while (-ziggurat_draw_exponential(r, 1) >= 0.5 * z * z + d->p[GAMMA_D] * (1 - v + log(v)));
   double x = d->p[GAMMA_SCALE] * d->p[GAMMA_D] * v;
-  return d->p[GAMMA_SHAPE] < 1 ? x * exp(-draw_exponential(r, 1) / d->p[GAMMA_SHAPE]) : x;
+  return d->p[GAMMA_SHAPE] < 1 ? x * exp(-ziggurat_draw_exponential(r, 1) / d->p[GAMMA_SHAPE]) : x;
 }
 
 static double gamma_mean(const struct dist *d)
@@ -310,7 +306,7 @@ static double erlang_draw(const struct dist *d, struct rng *r)
     return gamma_draw(d, r);
   double sum = 0;
   for (int i = 0; i < (int)d->p[1]; i++)
-    sum += draw_exponential(r, 1);
+    sum += ziggurat_draw_exponential(r, 1);
   return d->p[GAMMA_SCALE] * sum;
 }
 
@@ -332,7 +328,7 @@ static bool weibull_prepare(struct dist *d, char why[160])
 
 static double weibull_draw(const struct dist *d, struct rng *r)
 {
-  return d->p[0] * pow(draw_exponential(r, 1), d->p[2]);
+  return d->p[0] * pow(ziggurat_draw_exponential(r, 1), d->p[2]);
 }
 
 static double weibull_mean(const struct dist *d)
@@ -361,7 +357,7 @@ const struct dist_kind dist_kind_weibull = {
 
 static double pareto_draw(const struct dist *d, struct rng *r)
 {
-  return d->p[0] * exp(draw_exponential(r, 1) * d->p[2]);
+  return d->p[0] * exp(ziggurat_draw_exponential(r, 1) * d->p[2]);
 }
 
 static double pareto_mean(const struct dist *d)
@@ -409,7 +405,7 @@ static bool hyperexponential_prepare(struct dist *d, char why[160])
 static double hyperexponential_draw(const struct dist *d, struct rng *r)
 {
   double mean = d->p[rng_uniform(r) < d->p[HYPER_P] ? HYPER_MEAN_1 : HYPER_MEAN_2];
-  return draw_exponential(r, mean);
+  return ziggurat_draw_exponential(r, mean);
 }
 
 static double hyperexponential_variance(const struct dist *d)

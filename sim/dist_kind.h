@@ -4,7 +4,7 @@
 
 #include "sim/dist.h"
 
-extern const struct dist_kind dist_kind_constant, dist_kind_uniform, dist_kind_exponential, dist_kind_normal,
+extern const struct dist_kind dist_kind_constant, dist_kind_uniform,
   dist_kind_lognormal, dist_kind_gamma, dist_kind_weibull, dist_kind_pareto, dist_kind_hyperexponential,
   dist_kind_erlang, dist_kind_zipf, dist_kind_empirical, dist_kind_mixture, dist_kind_shifted;
 

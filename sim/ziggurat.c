@@ -10,13 +10,13 @@
 double ziggurat_exponential_refilled(struct rng *r, double factor)
 {
   rng_refill(r);
-  return draw_exponential(r, factor);
+  return ziggurat_draw_exponential(r, factor);
 }
 
 double ziggurat_normal_refilled(struct rng *r, double factor, double shift)
 {
   rng_refill(r);
-  return draw_normal(r, factor, shift);
+  return ziggurat_draw_normal(r, factor, shift);
 }
 
 /* A refused word is followed by a fresh draw; the recursion ends with probability 1. */
@@ -25,11 +25,11 @@ double ziggurat_exponential_slowly(struct rng *r, double factor)
   const struct ziggurat *z = &ziggurat_exponential;
   uint64_t word = rng_u64(r), layer = word & 255;
   if (layer == 0)                               /* the tail has the whole density's shape */
-    return (EXPONENTIAL_R + draw_exponential(r, 1)) * factor;
+    return (EXPONENTIAL_R + ziggurat_draw_exponential(r, 1)) * factor;
   double x = (double)(int64_t)(word >> 11) * z->scale[layer];
   if (z->low[layer] + rng_uniform(r) * z->height[layer] < exp(-x))
     return x * factor;
-  return draw_exponential(r, factor);
+  return ziggurat_draw_exponential(r, factor);
 }
 
 /* Beyond NORMAL_R: Marsaglia 1964. */
@@ -37,8 +37,8 @@ static double normal_tail(struct rng *r)
 {
   double x, y;
   do {
-    x = draw_exponential(r, 1) / NORMAL_R;
-    y = draw_exponential(r, 1);
+    x = ziggurat_draw_exponential(r, 1) / NORMAL_R;
+    y = ziggurat_draw_exponential(r, 1);
   } while (y + y < x * x);
   return NORMAL_R + x;
 }
@@ -52,15 +52,15 @@ double ziggurat_normal_slowly(struct rng *r, double factor, double shift)
     return copysign(normal_tail(r), x) * factor + shift;
   if (z->low[layer] + rng_uniform(r) * z->height[layer] < exp(-0.5 * x * x))
     return x * factor + shift;
-  return draw_normal(r, factor, shift);
+  return ziggurat_draw_normal(r, factor, shift);
 }
 
 double rng_exponential(struct rng *r)
 {
-  return draw_exponential(r, 1);
+  return ziggurat_draw_exponential(r, 1);
 }
 
 double rng_normal(struct rng *r)
 {
-  return draw_normal(r, 1, 0);
+  return ziggurat_draw_normal(r, 1, 0);
 }

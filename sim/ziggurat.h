@@ -24,7 +24,7 @@ double ziggurat_normal_refilled(struct rng *, double factor, double shift);
 double ziggurat_normal_slowly(struct rng *, double factor, double shift);
 
 /* factor * E with E exponential of mean 1. */
-static inline double draw_exponential(struct rng *r, double factor)
+static inline double ziggurat_draw_exponential(struct rng *r, double factor)
 {
   uint32_t left = r->left;
   if (__builtin_expect(left == 0, 0))
@@ -37,7 +37,7 @@ static inline double draw_exponential(struct rng *r, double factor)
 }
 
 /* shift + factor * Z with Z normal of mean 0 and deviation 1. One unsigned comparison asks for |abscissa| < accept. */
-static inline double draw_normal(struct rng *r, double factor, double shift)
+static inline double ziggurat_draw_normal(struct rng *r, double factor, double shift)
 {
   uint32_t left = r->left;
   if (__builtin_expect(left == 0, 0))
