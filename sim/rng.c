@@ -1,27 +1,8 @@
-/* rng.c: Philox 4x64-10 through Random123.
- *
- * Check (Random123's published known answers): counter 0, key 0 gives 16554d9eca36314c db20fe9d672d0fdc
- * d7e772cee186176b 7e68b68aec7ba23b.
- */
+/* rng.c: streams and what is drawn from them without a distribution. */
 #include "sim/rng.h"
 #include "sim/check.h"
 #include "sim/hash.h"
-
-#include <Random123/philox.h>
-
-/* Inlined and written word by word: through memory, the halves of a vector would wait for each other's stores.
- * The block's last word comes first in memory: words are taken from above. */
-static inline __attribute__((always_inline))
-void make_block(uint64_t out[RNG_BLOCK], const uint64_t key[2], uint64_t number, const uint64_t name[3])
-{
-  philox4x64_ctr_t c = {{number, name[0], name[1], name[2]}};
-  philox4x64_key_t k = {{key[0], key[1]}};
-  c = philox4x64_R(10, c, k);
-  out[3] = c.v[0];
-  out[2] = c.v[1];
-  out[1] = c.v[2];
-  out[0] = c.v[3];
-}
+#include "sim/philox.h"
 
 /* A bijection of 64-bit words (the finalizer of splitmix64), so that different seeds keep different keys. */
 static uint64_t mixed(uint64_t z)
@@ -43,8 +24,7 @@ uint64_t rng_name(const char *name)
 
 void rng_refill(struct rng *r)
 {
-  r->left = RNG_BLOCK;
-  make_block(r->words, r->key, r->next_block++, r->name);
+  philox_refill(r);
 }
 
 uint64_t rng_below(struct rng *r, uint64_t n)
@@ -63,6 +43,6 @@ double rng_fresh(const struct rng_root *root, uint64_t purpose, uint64_t a, uint
 {
   const uint64_t name[3] = {purpose, a, b};
   uint64_t words[RNG_BLOCK];
-  make_block(words, root->key, 0, name);
+  philox_block(words, root->key, 0, name);
   return (double)(int64_t)(words[RNG_BLOCK - 1] >> 11) * 0x1p-53;
 }

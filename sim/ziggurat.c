@@ -1,5 +1,6 @@
 /* ziggurat.c: what happens outside the rectangles. No logarithm is needed: the tails are made of exponentials. */
 #include "sim/ziggurat.h"
+#include "sim/philox.h"
 
 #include <math.h>
 
@@ -9,13 +10,13 @@
 
 double ziggurat_exponential_refilled(struct rng *r, double factor)
 {
-  rng_refill(r);
+  philox_refill(r);
   return ziggurat_draw_exponential(r, factor);
 }
 
 double ziggurat_normal_refilled(struct rng *r, double factor, double shift)
 {
-  rng_refill(r);
+  philox_refill(r);
   return ziggurat_draw_normal(r, factor, shift);
 }
 
