@@ -43,8 +43,8 @@ static void print_summary(const struct scenario *s)
   int estimates = 0;
   for (int i = 0; i < s->n_sources; i++)
     estimates += !strcmp(s->source[i].grade, "E");
-  printf("%s: ok: %d places, %d links, %d classes, %d policies, %llu replications\n", s->path, s->world.n_places, s->world.n_links,
-         s->world.n_classes, s->n_policies, (unsigned long long)s->replications);
+  printf("%s: ok: %d places, %d links, %d classes, %d policies, %llu replications\n", s->path, s->world.n_places,
+         s->world.n_links, s->world.n_classes, s->n_policies, (unsigned long long)s->replications);
   if (estimates)
     printf("%d of %d numbers from presets are engineering estimates (grade E)\n", estimates, s->n_sources);
 }

@@ -92,7 +92,8 @@ static size_t describe_matches(const char *word)
 static int unknown(const char *what, const char *word, const char *const *names, size_t n)
 {
   const char *near = nearest(word, names, n);
-  fprintf(stderr, near ? "describe: unknown %s '%.80s'; did you mean '%s'?\n" : "describe: unknown %s '%.80s'\n", what, word, near);
+  fprintf(stderr, near ? "describe: unknown %s '%.80s'; did you mean '%s'?\n" : "describe: unknown %s '%.80s'\n", what,
+          word, near);
   return EXIT_USER;
 }
 
@@ -114,8 +115,12 @@ static int describe_metric(const char *name)
   size_t n = metric_names(&names);
   if (!m)
     return unknown("metric", name, names, n);
-  printf("%s\n  unit: %s\n  %s\n  better: %s\n  by class: %s, by place: %s\n", m->name, *m->unit ? m->unit : "none", m->doc,
-         m->better < 0 ? "smaller" : m->better > 0 ? "larger" : "neither", m->per_class ? "yes" : "no", m->per_place ? "yes" : "no");
+  printf("%s\n  unit: %s\n  %s\n  better: %s\n  by class: %s, by place: %s\n", m->name, *m->unit ? m->unit : "none",
+         m->doc,
+         m->better < 0   ? "smaller"
+         : m->better > 0 ? "larger"
+                         : "neither",
+         m->per_class ? "yes" : "no", m->per_place ? "yes" : "no");
   return EXIT_OK;
 }
 
@@ -134,8 +139,8 @@ static int describe_preset(struct arena *a, const char *name, struct err *err)
     size_t count = presets_numbers(a, &entry[i], &number, err);
     for (size_t k = 0; k < count; k++)
       if (!k || strcmp(number[k].key, number[k - 1].key))
-        printf("  %-28s %-18s %s %d  %s\n", number[k].key, number[k].value, number[k].grade ? number[k].grade : "?", number[k].year,
-               number[k].source ? number[k].source : "NO SOURCE");
+        printf("  %-28s %-18s %s %d  %s\n", number[k].key, number[k].value, number[k].grade ? number[k].grade : "?",
+               number[k].year, number[k].source ? number[k].source : "NO SOURCE");
   }
   return found ? EXIT_OK : unknown("preset", name, names, n);
 }

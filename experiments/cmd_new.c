@@ -71,7 +71,8 @@ int cmd_new(int argc, char **argv)
   if (shipped)
     code = copy(shipped, file);
   else
-    fprintf(stderr, "new: no shipped scenario '%s' in %s; minimal, edge-rag-small and city-llm are there\n", from, share_folder(a));
+    fprintf(stderr, "new: no shipped scenario '%s' in %s; minimal, edge-rag-small and city-llm are there\n", from,
+            share_folder(a));
   if (code == EXIT_OK)
     printf("%s: a copy of '%s'; next: offsim check %s\n", file, from, file);
   arena_free(a);

@@ -1,4 +1,4 @@
-/* cmd_presets.c: `offsim presets [--audit]`: what is shipped; with --audit every number with its source, year and grade.
+/* cmd_presets.c: `offsim presets [--audit]`: what is shipped; --audit: every number with source, year and grade.
  * The audit fails (exit 1) on a number without a source. Numbers of lists (fitted workloads) count, one line a key. */
 #include "experiments/commands.h"
 #include "scenarios/presets.h"
@@ -24,7 +24,8 @@ static void audit_one(const struct preset_number *number, size_t n, struct tally
     while (i + same < n && !strcmp(number[i + same].key, p->key))
       same++;
     if (p->source)
-      printf("%s\t%s\t%s\t%s%s\t%d\t%s\t%s\n", p->kind, p->preset, p->key, same > 1 ? "list from " : "", p->value, p->year, p->grade, p->source);
+      printf("%s\t%s\t%s\t%s%s\t%d\t%s\t%s\n", p->kind, p->preset, p->key, same > 1 ? "list from " : "", p->value,
+             p->year, p->grade, p->source);
     else
       printf("%s\t%s\t%s\t%s\tNO SOURCE\n", p->kind, p->preset, p->key, p->value);
     tally->numbers += same;
@@ -43,9 +44,11 @@ static int audit(struct arena *a, const struct preset_entry *entry, size_t n, st
     size_t count = presets_numbers(a, &entry[i], &number, err);
     audit_one(number, count, &tally);
   }
-  fprintf(stderr, "%zu presets, %zu numbers: %zu measured or recomputed (M), %zu read in the source (D), %zu from publications (P), "
-          "%zu estimates (E), %zu without source\n", n, tally.numbers, tally.grade['M'], tally.grade['D'], tally.grade['P'], tally.grade['E'],
-          tally.without);
+  fprintf(stderr,
+          "%zu presets, %zu numbers: %zu measured or recomputed (M), %zu read in the source (D), %zu from publications "
+          "(P), "
+          "%zu estimates (E), %zu without source\n",
+          n, tally.numbers, tally.grade['M'], tally.grade['D'], tally.grade['P'], tally.grade['E'], tally.without);
   return tally.without ? EXIT_NEGATIVE : EXIT_OK;
 }
 

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- fitted workloads ----------------------------------------------------------------------------------------------------- */
+/* ---- fitted workloads ------------------------------------------------------------------------------------------ */
 
 struct reading { struct build *b; const struct preset *preset; };
 
@@ -24,7 +24,8 @@ static double *numbers(const struct reading *r, const struct node *list, size_t 
 }
 
 /* rows * columns numbers from a list of lists, into out. */
-static void rows(const struct reading *r, const struct node *list, size_t n_rows, size_t n_columns, const char *what, double *out)
+static void rows(const struct reading *r, const struct node *list, size_t n_rows, size_t n_columns, const char *what,
+                 double *out)
 {
   if (!node_is(list, NODE_LIST) || list->n != n_rows) {
     err_add(r->b->err, list ? list->at : r->preset->value->at, "'%s' needs %zu rows", what, n_rows);
@@ -90,10 +91,15 @@ const struct workload_fit *build_workload_fit(struct build *b, const struct node
   size_t errors = b->err->n_errors;
   struct workload_fit *f = arena_alloc(b->arena, sizeof *f);
   const struct preset_source *from = preset_source(p, "rate_per_s");
-  *f = (struct workload_fit){.name = p->name, .licence = p->doc, .source = from ? from->source : NULL,
-    .grade = from ? from->grade : NULL, .year = from ? from->year : 0, .span_s = get_number(p->value, "workload", "span"),
-    .bin_s = get_number(p->value, "workload", "bin"), .interarrival_scv = get_number(p->value, "workload", "interarrival_scv"),
-    .mix_s = get_number(p->value, "workload", "mix_every")};
+  *f = (struct workload_fit){.name = p->name,
+                             .licence = p->doc,
+                             .source = from ? from->source : NULL,
+                             .grade = from ? from->grade : NULL,
+                             .year = from ? from->year : 0,
+                             .span_s = get_number(p->value, "workload", "span"),
+                             .bin_s = get_number(p->value, "workload", "bin"),
+                             .interarrival_scv = get_number(p->value, "workload", "interarrival_scv"),
+                             .mix_s = get_number(p->value, "workload", "mix_every")};
   read_names(&r, f);
   read_grids(&r, f);
   double *correlation = NULL;
@@ -106,7 +112,7 @@ const struct workload_fit *build_workload_fit(struct build *b, const struct node
   return f;
 }
 
-/* ---- attributes ------------------------------------------------------------------------------------------------------------ */
+/* ---- attributes ------------------------------------------------------------------------------------------------ */
 
 /* "arrival", "completion", "oracle" or the name of a task. */
 static void attribute_known(struct build *b, struct attribute_def *a, const struct node *node)
@@ -180,7 +186,8 @@ static double unit_scale(struct build *b, const struct node *unit, const char **
 static void set_estimate(struct build *b, struct attribute_def *a, const struct node *node)
 {
   char why[UNITS_WHY];
-  const struct node *first = node_is(node, NODE_MAP) ? node_get(node, "class_mean") : NULL, *number = first ? first : node;
+  const struct node *first = node_is(node, NODE_MAP) ? node_get(node, "class_mean") : NULL,
+                    *number = first ? first : node;
   a->estimator = first || node_text_is(node, "class_mean") ? ESTIMATE_CLASS_MEAN : ESTIMATE_VALUE;
   a->estimate = NAN;
   if (node_text_is(node, "class_mean"))
@@ -244,7 +251,7 @@ void build_attributes(struct build *b, struct class_def *c)
   build_estimators(b, node_get(b->klass, "estimator"));
 }
 
-/* ---- traces ----------------------------------------------------------------------------------------------------------------- */
+/* ---- traces ---------------------------------------------------------------------------------------------------- */
 
 static enum trace_format trace_format(const struct node *node, const char *file)
 {
@@ -278,7 +285,9 @@ static void trace_columns(struct build *b, struct trace_def *t, const struct nod
     const char *missing = node_is(c, NODE_MAP) ? get_text(c, "trace_column", "missing") : "error", *si;
     column[i] = (struct trace_column_def){.attribute = c->key, .scale = unit_scale(b, node_get(c, "unit"), &si),
       .column = node_is(c, NODE_TEXT) ? c->text : get_text(c, "trace_column", "column")};
-    column[i].missing = !strcmp(missing, "error") ? MISSING_ERROR : !strcmp(missing, "skip") ? MISSING_SKIP : MISSING_VALUE;
+    column[i].missing = !strcmp(missing, "error")  ? MISSING_ERROR
+                        : !strcmp(missing, "skip") ? MISSING_SKIP
+                                                   : MISSING_VALUE;
     if (column[i].missing == MISSING_VALUE)
       column[i].missing_value = get_number(c, "trace_column", "missing");
     if (!column[i].column)
@@ -296,7 +305,8 @@ static void trace_where(struct build *b, struct trace_def *t, const struct node 
   for (size_t i = 0; i < n; i++) {
     char why[UNITS_WHY];
     const char *text = get_text(one[i], "trace_where", "value"), *column = get_text(one[i], "trace_where", "column");
-    keep[i] = (struct trace_where_def){.column = column ? column : "?", .op = get_text(one[i], "trace_where", "op"), .text = text ? text : ""};
+    keep[i] = (struct trace_where_def){
+        .column = column ? column : "?", .op = get_text(one[i], "trace_where", "op"), .text = text ? text : ""};
     keep[i].numeric = number_parse(keep[i].text, Q_PURE, &keep[i].number, why);
   }
   t->keep = keep;
@@ -322,12 +332,18 @@ static void build_trace(struct build *b, struct arrivals_def *a, const struct no
   struct trace_def *t = arena_alloc(b->arena, sizeof *t);
   if (!node_is(file, NODE_TEXT))
     return;
-  *t = (struct trace_def){.asked = file->text, .at = file->at, .format = trace_format(node, file->text),
-    .rate = get_number(node, "trace", "rate"), .slice_from_s = get_number(slice, "slice", "from"),
-    .slice_to_s = get_number(slice, "slice", "to"), .max_gap_s = get_number(node, "trace", "gaps"),
-    .spread_ties_s = get_number(node, "trace", "spread_ties"), .at_end = (enum trace_at_end)get_choice(node, "trace", "at_end"),
-    .replicate = (enum trace_replicate)get_choice(node, "trace", "replicate"), .block_s = get_number(node, "trace", "block"),
-    .keep_share = get_number(node, "trace", "keep")};
+  *t = (struct trace_def){.asked = file->text,
+                          .at = file->at,
+                          .format = trace_format(node, file->text),
+                          .rate = get_number(node, "trace", "rate"),
+                          .slice_from_s = get_number(slice, "slice", "from"),
+                          .slice_to_s = get_number(slice, "slice", "to"),
+                          .max_gap_s = get_number(node, "trace", "gaps"),
+                          .spread_ties_s = get_number(node, "trace", "spread_ties"),
+                          .at_end = (enum trace_at_end)get_choice(node, "trace", "at_end"),
+                          .replicate = (enum trace_replicate)get_choice(node, "trace", "replicate"),
+                          .block_s = get_number(node, "trace", "block"),
+                          .keep_share = get_number(node, "trace", "keep")};
   t->window_s = get_number(node, "trace", "window");
   if (t->replicate == REPLICATE_WINDOW && isnan(t->window_s))
     err_add(b->err, node->at, "'replicate: window' needs 'window', its length");
@@ -345,7 +361,7 @@ static void build_trace(struct build *b, struct arrivals_def *a, const struct no
     t->table = trace_load(t, b->arena, b->err);
 }
 
-/* ---- kinds -------------------------------------------------------------------------------------------------------------------- */
+/* ---- kinds ----------------------------------------------------------------------------------------------------- */
 
 static void build_mmpp(struct build *b, struct arrivals_def *a, const struct node *states)
 {

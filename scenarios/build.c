@@ -29,7 +29,8 @@ static struct objective_def build_objective(const struct build *b)
 {
   const struct node *node = node_get(b->root, "objective");
   return (struct objective_def){get_number(node, "objective", "latency"), get_number(node, "objective", "money"),
-    get_number(node, "objective", "energy"), get_number(node, "objective", "quality"), get_number(node, "objective", "failure")};
+                                get_number(node, "objective", "energy"), get_number(node, "objective", "quality"),
+                                get_number(node, "objective", "failure")};
 }
 
 static struct telemetry_def build_telemetry(const struct build *b)
@@ -44,7 +45,7 @@ static struct telemetry_def build_telemetry(const struct build *b)
   return t;
 }
 
-/* ---- policies ------------------------------------------------------------------------------------------------------------- */
+/* ---- policies -------------------------------------------------------------------------------------------------- */
 
 static struct policy_parameter parameter(const struct node *node)
 {
@@ -99,7 +100,8 @@ static void build_policy(struct build *b, struct policy_def *p, const struct nod
   p->policy = name->text;
   p->at = name->at;
   const char *file = strrchr(p->policy, '/') ? strrchr(p->policy, '/') + 1 : p->policy;
-  p->name = get_text(node, "policy", "name") ? get_text(node, "policy", "name") : arena_printf(b->arena, "%.*s", (int)strcspn(file, "."), file);
+  p->name = get_text(node, "policy", "name") ? get_text(node, "policy", "name")
+                                             : arena_printf(b->arena, "%.*s", (int)strcspn(file, "."), file);
   for (int i = 0; i < b->world->n_places; i++)
     places[i] = b->world->place[i].name;
   if (at)
@@ -139,13 +141,14 @@ static void build_policies(struct build *b)
     check_names(b, policy, list);
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------------------------- */
 
 static void build_replications(struct build *b)
 {
   const struct node *node = node_get(b->root, "replications"), *until = node_get(node, "until");
   struct scenario *s = b->scenario;
-  s->replications = node_is(node, NODE_MAP) ? get_count(node, "replications", "max") : get_count(b->root, "scenario", "replications");
+  s->replications =
+      node_is(node, NODE_MAP) ? get_count(node, "replications", "max") : get_count(b->root, "scenario", "replications");
   if (!until)
     return;
   s->until.metric = get_text(until, "until", "metric") ? get_text(until, "until", "metric") : s->primary;

@@ -22,10 +22,10 @@ struct build {
   int n_attributes;
 };
 
-/* ---- files.c ------------------------------------------------------------------------------------------------------ */
+/* ---- files.c --------------------------------------------------------------------------------------------------- */
 void note_file(struct scenario *, const char *asked, const char *path, const char *kind, struct hash);
 
-/* ---- preset.c: what a preset file says ------------------------------------------------------------------------------ */
+/* ---- preset.c: what a preset file says ------------------------------------------------------------------------- */
 struct preset_source { const char *key, *source, *grade; int year; };
 struct preset {
   const char *kind, *name, *doc, *path;
@@ -34,8 +34,10 @@ struct preset {
 };
 extern const char *const preset_folders[][2];           /* kind, folder under presets/ */
 enum { N_PRESET_KINDS = 6 };
-/* Read and check one. NULL after adding: no such preset (with the nearest; `at` is where it was named). `s` may be NULL. */
-const struct preset *preset_read(struct arena *, const char *kind, const char *name, struct where at, struct scenario *s, struct err *);
+/* Read and check one. NULL after adding: no such preset (with the nearest; `at` is where it was named).
+ * `s` may be NULL. */
+const struct preset *preset_read(struct arena *, const char *kind, const char *name, struct where at,
+                                 struct scenario *s, struct err *);
 size_t preset_names(struct arena *, const char *kind, const char *const **names);
 /* The source of a key of the value: the longest that fits; NULL: none. */
 const struct preset_source *preset_source(const struct preset *, const char *key);
@@ -47,19 +49,20 @@ void presets_fill(struct arena *, struct node *root, struct scenario *, struct e
 typedef void number_fn(void *context, const struct preset *, const char *key, const struct node *number);
 void preset_numbers(const struct node *, number_fn *, void *context);
 
-/* ---- values.c ------------------------------------------------------------------------------------------------------- */
+/* ---- values.c -------------------------------------------------------------------------------------------------- */
 /* scale multiplies dimensioned parameters (an rtt is halved). NULL node: NULL. */
 const struct dist *build_dist(struct build *, const struct node *, enum quantity, double scale);
 /* Arithmetic over the class's attributes, of dimension q. parameters: a kernel's own names (map), or NULL. */
 struct expr build_expr(struct build *, const struct node *, enum quantity q, const struct node *parameters);
-struct expr build_expr_text(struct build *, const char *text, struct where at, enum quantity q, const struct node *parameters);
+struct expr build_expr_text(struct build *, const char *text, struct where at, enum quantity q,
+                            const struct node *parameters);
 /* Index of a name, or NONE after adding "unknown WHAT" with the nearest. */
 int build_find(struct build *, const struct node *name, const char *what, const char *const *names, int n);
 /* Elements of a list, or of a single value that stands for one. */
 size_t elements(const struct node *list_or_one, const struct node *const **out, struct arena *);
 uint64_t build_zones(struct build *, const struct node *list, uint64_t otherwise, bool add);
 
-/* ---- place.c, klass.c, arrivals.c ----------------------------------------------------------------------------------- */
+/* ---- place.c, klass.c, arrivals.c ------------------------------------------------------------------------------ */
 void build_hardware(struct build *);
 void build_places(struct build *);
 void build_links(struct build *);
@@ -69,7 +72,7 @@ void build_attributes(struct build *, struct class_def *);
 const struct workload_fit *build_workload_fit(struct build *, const struct node *name);
 void build_tasks(struct build *, struct class_def *);
 
-/* ---- build.c, resolve.c --------------------------------------------------------------------------------------------- */
+/* ---- build.c, resolve.c ---------------------------------------------------------------------------------------- */
 void build_scenario(struct build *);
 json *resolve_scenario(const struct node *root);
 json *resolve_identity(const struct node *root);

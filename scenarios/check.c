@@ -39,7 +39,8 @@ static void join(char *out, size_t room, const char *const *names, size_t n)
 }
 
 /* "unknown WHAT 'x' ...; did you mean 'y'?" or the allowed ones. */
-static void unknown(const struct where at, const char *what, const char *word, const char *in, const char *const *names, size_t n, struct err *err)
+static void unknown(const struct where at, const char *what, const char *word, const char *in, const char *const *names,
+                    size_t n, struct err *err)
 {
   char all[1200];
   const char *near = nearest(word, names, n);
@@ -68,7 +69,7 @@ static void bad_choice(const struct node *node, const struct key *key, struct er
   arena_free(a);
 }
 
-/* ---- texts -------------------------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------------------------- */
 
 static bool in_range(const struct key *key, double value)
 {
@@ -82,9 +83,11 @@ static void out_of_range(const struct node *node, const struct key *key, struct 
   const char *unit = quantities[key->quantity].unit, *space = *unit ? " " : "";
   const char *from = key->flags & POSITIVE ? "more than " : "", *or_more = key->flags & POSITIVE ? "" : " or more";
   if (isinf(key->high))
-    err_add(err, node->at, "'%s' is %.40s; allowed: %s%.12g%s%s%s", key->name, node->text, from, key->low, space, unit, or_more);
+    err_add(err, node->at, "'%s' is %.40s; allowed: %s%.12g%s%s%s", key->name, node->text, from, key->low, space, unit,
+            or_more);
   else
-    err_add(err, node->at, "'%s' is %.40s; allowed: %s%.12g to %.12g%s%s", key->name, node->text, from, key->low, key->high, space, unit);
+    err_add(err, node->at, "'%s' is %.40s; allowed: %s%.12g to %.12g%s%s", key->name, node->text, from, key->low,
+            key->high, space, unit);
 }
 
 static void check_number(const struct node *node, const struct key *key, struct err *err)
@@ -138,7 +141,7 @@ static void check_text(const struct node *node, const struct key *key, const cha
   }
 }
 
-/* ---- distributions ------------------------------------------------------------------------------------------------- */
+/* ---- distributions --------------------------------------------------------------------------------------------- */
 
 static const struct dist_kind *dist_kind_find(const char *name)
 {
@@ -184,7 +187,8 @@ static void check_mixture(const struct node *parts, enum quantity q, const char 
   }
 }
 
-static void check_parameters(const struct node *map, const struct dist_kind *kind, enum quantity q, const char *path, struct err *err)
+static void check_parameters(const struct node *map, const struct dist_kind *kind, enum quantity q, const char *path,
+                             struct err *err)
 {
   bool empirical = !strcmp(kind->name, "empirical"), shifted = !strcmp(kind->name, "shifted");
   const char *names[DIST_PARAMETERS + 2];
@@ -236,13 +240,14 @@ void schema_check_dist(const struct node *node, enum quantity q, const char *pat
   } else if (!strcmp(kind->name, "mixture")) {
     check_mixture(only, q, path, err);
   } else if (!node_is(only, NODE_MAP)) {
-    err_add(err, only->at, "the parameters of %s are a map, such as {%s: ...}", kind->name, kind->parameters[0] ? kind->parameters[0] : "values");
+    err_add(err, only->at, "the parameters of %s are a map, such as {%s: ...}", kind->name,
+            kind->parameters[0] ? kind->parameters[0] : "values");
   } else {
     check_parameters(only, kind, q, path, err);
   }
 }
 
-/* ---- keys and sections --------------------------------------------------------------------------------------------- */
+/* ---- keys and sections ----------------------------------------------------------------------------------------- */
 
 static void check_value(const struct node *node, const struct key *key, const char *path, struct err *err)
 {
@@ -253,7 +258,8 @@ static void check_value(const struct node *node, const struct key *key, const ch
   else if (node_is(node, NODE_MAP) && key->map)
     check_map(node, key->map, path, err);
   else
-    err_add(err, node->at, "'%s' is %s, not %s", key->name, key->map && key->value == V_NONE ? "a map" : "a value", kind_name(node));
+    err_add(err, node->at, "'%s' is %s, not %s", key->name, key->map && key->value == V_NONE ? "a map" : "a value",
+            kind_name(node));
 }
 
 static void check_element(const struct node *list, size_t i, const struct key *key, const char *path, struct err *err)
@@ -271,7 +277,8 @@ static void check_element(const struct node *list, size_t i, const struct key *k
   }
   for (size_t k = 0; k < i; k++)
     if (node_name(list->child[k]) && !strcmp(node_name(list->child[k]), name)) {
-      err_add(err, element->at, "'%.64s' stands twice in '%s'; first in line %d", name, key->name, list->child[k]->at.line);
+      err_add(err, element->at, "'%.64s' stands twice in '%s'; first in line %d", name, key->name,
+              list->child[k]->at.line);
       break;
     }
   check_value(element, key, path_join(below, path, name), err);

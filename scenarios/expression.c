@@ -168,7 +168,8 @@ static struct dimension name(struct compiling *c, size_t n)
 static struct dimension same(struct compiling *c, struct dimension a, struct dimension b)
 {
   if (!c->failed && !dimension_equal(a, b))
-    fail(c, "the expression adds or compares %s", arena_printf(c->b->arena, "%s and %s", dimension_name(a), dimension_name(b)));
+    fail(c, "the expression adds or compares %s",
+         arena_printf(c->b->arena, "%s and %s", dimension_name(a), dimension_name(b)));
   return a;
 }
 
@@ -235,7 +236,8 @@ static struct dimension sum(struct compiling *c)
   return d;
 }
 
-struct expr build_expr_text(struct build *b, const char *text, struct where at, enum quantity q, const struct node *parameters)
+struct expr build_expr_text(struct build *b, const char *text, struct where at, enum quantity q,
+                            const struct node *parameters)
 {
   struct compiling c = {.b = b, .parameters = parameters, .at = at, .start = text, .p = text};
   struct dimension d = sum(&c);

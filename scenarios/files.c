@@ -37,7 +37,8 @@ static const char *share_beside(struct arena *a, const char *exe)
 {
   char *folder = folder_of(a, exe);
   for (int up = 0; up < 4; up++) {
-    const char *source = arena_printf(a, "%s/scenarios", folder), *installed = arena_printf(a, "%s/share/offsim", folder);
+    const char *source = arena_printf(a, "%s/scenarios", folder),
+               *installed = arena_printf(a, "%s/share/offsim", folder);
     if (is_folder(arena_printf(a, "%s/presets", source)))
       return source;
     if (is_folder(arena_printf(a, "%s/presets", installed)))
@@ -70,7 +71,8 @@ const char *scenario_find_file(struct arena *a, const char *base, const char *as
     candidates[n++] = asked;
   } else {
     const char *rest = strncmp(asked, "./", 2) ? asked : asked + 2;
-    candidates[n++] = base && strchr(base, '/') ? arena_printf(a, "%s/%s", folder_of(a, base), rest) : arena_strdup(a, rest);
+    candidates[n++] =
+        base && strchr(base, '/') ? arena_printf(a, "%s/%s", folder_of(a, base), rest) : arena_strdup(a, rest);
     if (data && *data)
       candidates[n++] = arena_printf(a, "%s/%s", data, asked);
     candidates[n++] = arena_printf(a, "%s/%s", share, asked);

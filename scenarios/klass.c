@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- work --------------------------------------------------------------------------------------------------------------- */
+/* ---- work ------------------------------------------------------------------------------------------------------ */
 
 static void work_kernel(struct build *b, struct work_def *w, const struct node *node, const struct node *kernel)
 {
@@ -50,8 +50,10 @@ static void work_tokens(struct build *b, struct work_def *w, const struct node *
 {
   const struct node *in = node_get(tokens, "input"), *out = node_get(tokens, "output");
   w->kind = WORK_TOKENS;
-  w->tok_in = in ? build_expr(b, in, Q_PURE, NULL) : build_expr_text(b, key_find("work_tokens", "input")->otherwise, at, Q_PURE, NULL);
-  w->tok_out = out ? build_expr(b, out, Q_PURE, NULL) : build_expr_text(b, key_find("work_tokens", "output")->otherwise, at, Q_PURE, NULL);
+  w->tok_in = in ? build_expr(b, in, Q_PURE, NULL)
+                 : build_expr_text(b, key_find("work_tokens", "input")->otherwise, at, Q_PURE, NULL);
+  w->tok_out = out ? build_expr(b, out, Q_PURE, NULL)
+                   : build_expr_text(b, key_find("work_tokens", "output")->otherwise, at, Q_PURE, NULL);
 }
 
 /* One of time, kernel, tokens, or flop with bytes. */
@@ -134,7 +136,7 @@ static void build_variants_of(struct build *b, struct task_def *t, const struct 
   t->work = work;
 }
 
-/* ---- plans ---------------------------------------------------------------------------------------------------------------- */
+/* ---- plans ----------------------------------------------------------------------------------------------------- */
 
 /* "metro", "metro[*]", "metro[3]", origin, nearest. */
 struct word { enum place_word word; int place; uint64_t first, last; };
@@ -164,10 +166,11 @@ static bool parse_word(struct build *b, const struct node *node, struct word *ou
   unsigned long long member = strtoull(bracket + 1, &end, 10);
   bool all = !strcmp(bracket + 1, "*]");
   if (!all && (end == bracket + 1 || strcmp(end, "]") || member >= count))
-    return err_add(b->err, node->at, "'%.64s': the members of %s are %s[0] to %s[%llu], or %s[*] for all", node->text, text, text, text,
-                   (unsigned long long)count - 1, text);
+    return err_add(b->err, node->at, "'%.64s': the members of %s are %s[0] to %s[%llu], or %s[*] for all", node->text,
+                   text, text, text, (unsigned long long)count - 1, text);
   if (all && count > MAX_PLANS)
-    return err_add(b->err, node->at, "'%.64s' makes %llu actions; at most %d are possible", node->text, (unsigned long long)count, MAX_PLANS);
+    return err_add(b->err, node->at, "'%.64s' makes %llu actions; at most %d are possible", node->text,
+                   (unsigned long long)count, MAX_PLANS);
   out->word = WORD_MEMBER;
   out->first = all ? 0 : member;
   out->last = all ? count - 1 : member;
@@ -192,7 +195,8 @@ static bool place_offers(const struct build *b, int place, const struct task_def
   return false;
 }
 
-static bool word_offers(const struct build *b, const struct class_def *c, const struct word *w, const struct task_def *t, int v)
+static bool word_offers(const struct build *b, const struct class_def *c, const struct word *w,
+                        const struct task_def *t, int v)
 {
   bool any = false;
   if (t->n_variants == 0)
@@ -206,7 +210,8 @@ static bool word_offers(const struct build *b, const struct class_def *c, const 
   return any;
 }
 
-static const char *plan_label(struct build *b, const struct node *node, const struct word *w, uint64_t member, const struct task_def *t, int v)
+static const char *plan_label(struct build *b, const struct node *node, const struct word *w, uint64_t member,
+                              const struct task_def *t, int v)
 {
   const char *place = node->text;
   if (w->word == WORD_MEMBER)
@@ -216,7 +221,8 @@ static const char *plan_label(struct build *b, const struct node *node, const st
 
 struct plans { struct plan_def *plan; int n; };
 
-static void add_plans(struct build *b, const struct class_def *c, const struct task_def *t, const struct node *node, struct plans *plans)
+static void add_plans(struct build *b, const struct class_def *c, const struct task_def *t, const struct node *node,
+                      struct plans *plans)
 {
   struct word w;
   int before = plans->n;
@@ -233,7 +239,8 @@ static void add_plans(struct build *b, const struct class_def *c, const struct t
       plans->plan[plans->n++] = (struct plan_def){w.word, w.place, member, v, plan_label(b, node, &w, member, t, v)};
     }
   if (plans->n == before)
-    err_add(b->err, node->at, "'%.64s' can run no variant of the task '%s': no token cost for its hardware", node->text, t->name);
+    err_add(b->err, node->at, "'%.64s' can run no variant of the task '%s': no token cost for its hardware", node->text,
+            t->name);
 }
 
 static void build_plans(struct build *b, const struct class_def *c, struct task_def *t, const struct node *node)
@@ -262,7 +269,8 @@ static void build_fallbacks(struct build *b, const struct class_def *c, struct t
       continue;
     }
     if (!place) {
-      fallback[t->n_fallbacks++] = (struct fallback_def){.answers = true, .answer = get_text(node, "fallback", "answer"),
+      fallback[t->n_fallbacks++] = (struct fallback_def){.answers = true,
+                                                         .answer = get_text(node, "fallback", "answer"),
                                                          .quality = get_number(node, "fallback", "quality")};
       if (i + 1 < n)
         err_add(b->err, list->child[i + 1]->at, "nothing can follow an answer");
@@ -273,12 +281,13 @@ static void build_fallbacks(struct build *b, const struct class_def *c, struct t
       continue;
     if (!word_offers(b, c, &w, t, v))
       err_add(b->err, place->at, "'%.64s' cannot run %s", place->text, t->n_variants ? variants[v] : t->name);
-    fallback[t->n_fallbacks++] = (struct fallback_def){.plan = {w.word, w.place, w.first, v, plan_label(b, place, &w, w.first, t, v)}};
+    fallback[t->n_fallbacks++] =
+        (struct fallback_def){.plan = {w.word, w.place, w.first, v, plan_label(b, place, &w, w.first, t, v)}};
   }
   t->fallback = fallback;
 }
 
-/* ---- tasks ------------------------------------------------------------------------------------------------------------------ */
+/* ---- tasks ----------------------------------------------------------------------------------------------------- */
 
 static double time_or_none(const struct node *map, const char *section, const char *name)
 {
@@ -351,7 +360,8 @@ static bool topological(const uint32_t *after, size_t n, int *to)
   return true;
 }
 
-static void link_tasks(struct build *b, struct class_def *c, struct task_def *task, const struct node *pipeline, size_t n)
+static void link_tasks(struct build *b, struct class_def *c, struct task_def *task, const struct node *pipeline,
+                       size_t n)
 {
   uint32_t after[MAX_TASKS];
   int to[MAX_TASKS] = {0};
@@ -393,7 +403,7 @@ void build_tasks(struct build *b, struct class_def *c)
     link_tasks(b, c, task, pipeline, n);
 }
 
-/* ---- classes ------------------------------------------------------------------------------------------------------------------ */
+/* ---- classes --------------------------------------------------------------------------------------------------- */
 
 static void build_from(struct build *b, struct class_def *c, const struct node *from)
 {

@@ -30,7 +30,8 @@ static bool no_such(const struct way *w, const char *rest, const char *const *na
   snprintf(word, sizeof word, "%.*s", (int)strcspn(rest, "."), rest);
   const char *near = nearest(word, names, n);
   if (near)
-    return err_add(w->err, path_at(w, rest), "unknown path '%.200s': no '%s'; did you mean '%s'?", w->override->path, word, near);
+    return err_add(w->err, path_at(w, rest), "unknown path '%.200s': no '%s'; did you mean '%s'?", w->override->path,
+                   word, near);
   return err_add(w->err, path_at(w, rest), "unknown path '%.200s': no '%s' here", w->override->path, word);
 }
 
@@ -140,8 +141,9 @@ static bool set_named(const struct way *w, struct node *map, const struct key *k
   bool presets = key_find(key->map ? key->map : "", "preset") != NULL;
   if (!name && (key->flags & ANYTHING || !presets || !strchr(rest, '.')))
     return no_such(w, rest, names, n);
-  if (!name) {                                          /* a preset that the file names elsewhere: hardware.h100.memory */
-    struct node *entry = node_new(w->arena, NODE_MAP, w->value->at), *preset = node_new(w->arena, NODE_TEXT, path_at(w, rest));
+  if (!name) { /* a preset that the file names elsewhere: hardware.h100.memory */
+    struct node *entry = node_new(w->arena, NODE_MAP, w->value->at),
+                *preset = node_new(w->arena, NODE_TEXT, path_at(w, rest));
     char *word = arena_printf(w->arena, "%.*s", (int)strcspn(rest, "."), rest);
     preset->text = word;
     node_put(w->arena, entry, "preset", preset);

@@ -3,7 +3,7 @@
  * Token service of a variant on hardware without measurement follows the decode law
  *   tok/s = mbu * bandwidth * bandwidth_share / weight bytes,   prefill tok/s = flops * flops_share / (2 * parameters)
  * (each decode step reads all weights; a prompt token costs two operations per weight). Every further running request
- * adds CONTEXT_SHARE of the step: the ratio c / a of Llama 3.1 8B on one H100 in the ML.ENERGY benchmark, 0.0895 / 6.67.
+ * adds CONTEXT_SHARE of the step: c / a of Llama 3.1 8B on one H100 in the ML.ENERGY benchmark, 0.0895 / 6.67.
  * Checkable: 0.7 * 300 GB/s / 14.96 GB = 14.04 tok/s (an 8B model in 16 bit on a 300 GB/s card).
  */
 #include "scenarios/build.h"
@@ -14,7 +14,7 @@
 
 static const double CONTEXT_SHARE = 0.0895 / 6.67;
 
-/* ---- variants and hardware -------------------------------------------------------------------------------------------- */
+/* ---- variants and hardware ------------------------------------------------------------------------------------- */
 
 static void build_variants(struct build *b)
 {
@@ -51,11 +51,13 @@ static struct token_cost token_cost(struct build *b, const struct node *hardware
 {
   const struct node *cost = node_get(node_get(hardware, "tokens"), variant->name), *step = node_get(cost, "step");
   const struct node *v = node_get(node_get(b->root, "variants"), variant->name);
-  double bandwidth = get_number(hardware, "hardware", "bandwidth") * get_number(hardware, "hardware", "bandwidth_share");
+  double bandwidth =
+      get_number(hardware, "hardware", "bandwidth") * get_number(hardware, "hardware", "bandwidth_share");
   double flops = get_number(hardware, "hardware", "flops") * get_number(hardware, "hardware", "flops_share");
   double decode = get_number(cost, "token_cost", "decode"), prefill = get_number(cost, "token_cost", "prefill");
   bool computed = isnan(prefill) || (isnan(decode) && !step);
-  struct token_cost t = {.kv_cap_tok = get_number(cost, "token_cost", "kv_cap"), .max_batch = (int)get_count(cost, "token_cost", "max_batch")};
+  struct token_cost t = {.kv_cap_tok = get_number(cost, "token_cost", "kv_cap"),
+                         .max_batch = (int)get_count(cost, "token_cost", "max_batch")};
   if (isnan(decode))
     decode = variant->weight_bytes > 0 ? get_number(v, "variant", "mbu") * bandwidth / variant->weight_bytes : 0;
   if (isnan(prefill))
@@ -93,7 +95,7 @@ void build_hardware(struct build *b)
   b->world->n_hardware = (int)n;
 }
 
-/* ---- places ------------------------------------------------------------------------------------------------------------- */
+/* ---- places ---------------------------------------------------------------------------------------------------- */
 
 static int hardware_index(const struct build *b, const char *name)
 {
@@ -113,7 +115,8 @@ static void place_hardware(struct build *b, struct place_def *p, const struct no
     char why[UNITS_WHY];
     int h = hardware_index(b, mix ? mix->child[i]->key : node->text);
     weight[p->n_hardware] = 1;
-    if (mix && (!node_is(mix->child[i], NODE_TEXT) || !number_parse(mix->child[i]->text, Q_PURE, &weight[p->n_hardware], why)))
+    if (mix &&
+        (!node_is(mix->child[i], NODE_TEXT) || !number_parse(mix->child[i]->text, Q_PURE, &weight[p->n_hardware], why)))
       continue;
     total += weight[p->n_hardware];
     if (h != NONE)
@@ -128,9 +131,12 @@ static void place_hardware(struct build *b, struct place_def *p, const struct no
 static struct tariff_def tariff(const struct build *b, const struct node *node)
 {
   const struct node *t = node_is(node, NODE_TEXT) ? node_get(node_get(b->root, "tariffs"), node->text) : node;
-  return (struct tariff_def){.usd_per_s = get_number(t, "tariff", "time"), .usd_per_request = get_number(t, "tariff", "request"),
-    .usd_per_tok_in = get_number(t, "tariff", "input"), .usd_per_tok_out = get_number(t, "tariff", "output"),
-    .usd_per_byte_out = get_number(t, "tariff", "egress"), .on_demand = get_choice(t, "tariff", "billing") == 1};
+  return (struct tariff_def){.usd_per_s = get_number(t, "tariff", "time"),
+                             .usd_per_request = get_number(t, "tariff", "request"),
+                             .usd_per_tok_in = get_number(t, "tariff", "input"),
+                             .usd_per_tok_out = get_number(t, "tariff", "output"),
+                             .usd_per_byte_out = get_number(t, "tariff", "egress"),
+                             .on_demand = get_choice(t, "tariff", "billing") == 1};
 }
 
 static double number_or(const struct node *map, const char *section, const char *name, double otherwise)
@@ -181,8 +187,9 @@ static void build_place(struct build *b, struct place_def *p, const struct node 
     place_hardware(b, p, node_get(node, "hardware"));
   place_api(b, p, node);
   if (p->capacity && p->kind == PLACE_SERVERS && p->capacity < (uint64_t)p->servers * (uint64_t)p->slots)
-    err_add(b->err, node_get(node, "capacity")->at, "'capacity' is %llu, less than the %llu jobs that are served at once",
-            (unsigned long long)p->capacity, (unsigned long long)p->servers * (unsigned long long)p->slots);
+    err_add(b->err, node_get(node, "capacity")->at,
+            "'capacity' is %llu, less than the %llu jobs that are served at once", (unsigned long long)p->capacity,
+            (unsigned long long)p->servers * (unsigned long long)p->slots);
   if ((p->discipline == EDF || p->discipline == SRPT) && p->kind == PLACE_API)
     err_add(b->err, node->at, "places.%s: an api has no discipline", p->name);
 }
@@ -231,7 +238,7 @@ void build_places(struct build *b)
     check_memory(b, list);
 }
 
-/* ---- links -------------------------------------------------------------------------------------------------------------- */
+/* ---- links ----------------------------------------------------------------------------------------------------- */
 
 static void link_ends(struct build *b, struct link_def *l, const struct node *between)
 {

@@ -1,6 +1,7 @@
 /* preset.c: includes, and presets: numbers that carry their source.
  *
- * A preset file is {kind, name, sources: {KEY: {source, year, grade}}, value: {...}}; the value is of the kind's section.
+ * A preset file is {kind, name, sources: {KEY: {source, year, grade}}, value: {...}}; the value is of the kind's
+ * section.
  */
 #include "scenarios/build.h"
 
@@ -24,7 +25,7 @@ static const char *folder_of_kind(const char *kind)
   return kind;
 }
 
-/* ---- reading one ------------------------------------------------------------------------------------------------------ */
+/* ---- reading one ----------------------------------------------------------------------------------------------- */
 
 static void mark(struct arena *a, struct node *node, const struct preset *preset, const char *key)
 {
@@ -32,7 +33,8 @@ static void mark(struct arena *a, struct node *node, const struct preset *preset
   node->preset_key = key;
   for (size_t i = 0; i < node->n; i++) {
     const char *own = node->child[i]->key ? node->child[i]->key : node_name(node->child[i]);
-    mark(a, node->child[i], preset, own && node->kind == NODE_MAP ? arena_printf(a, "%s%s%s", key, *key ? "." : "", own) : key);
+    mark(a, node->child[i], preset,
+         own && node->kind == NODE_MAP ? arena_printf(a, "%s%s%s", key, *key ? "." : "", own) : key);
   }
 }
 
@@ -47,7 +49,8 @@ static void read_sources(struct arena *a, struct preset *p, const struct node *s
   p->source = source;
 }
 
-static const struct preset *preset_parse(struct arena *a, const char *kind, const char *name, const char *path, struct scenario *s, struct err *err)
+static const struct preset *preset_parse(struct arena *a, const char *kind, const char *name, const char *path,
+                                         struct scenario *s, struct err *err)
 {
   const char *text;
   size_t n, errors = err->n_errors;
@@ -62,7 +65,8 @@ static const struct preset *preset_parse(struct arena *a, const char *kind, cons
   read_sources(a, p, node_get(root, "sources"));
   if (p->value)
     schema_check_part(p->value, kind, err);
-  if (err->n_errors == errors && (!node_text_is(node_get(root, "kind"), kind) || !node_text_is(node_get(root, "name"), name)))
+  if (err->n_errors == errors &&
+      (!node_text_is(node_get(root, "kind"), kind) || !node_text_is(node_get(root, "name"), name)))
     err_add(err, root->at, "the preset calls itself another kind or name than its file: %s %s", kind, name);
   if (err->n_errors > errors)
     return NULL;
@@ -93,7 +97,8 @@ size_t preset_names(struct arena *a, const char *kind, const char *const **names
   return n;
 }
 
-const struct preset *preset_read(struct arena *a, const char *kind, const char *name, struct where at, struct scenario *s, struct err *err)
+const struct preset *preset_read(struct arena *a, const char *kind, const char *name, struct where at,
+                                 struct scenario *s, struct err *err)
 {
   if (!id_valid(name)) {
     err_add(err, at, "'%.64s' is no name of a %s", name, kind);
@@ -148,7 +153,7 @@ void preset_numbers(const struct node *node, number_fn *fn, void *context)
     preset_numbers(node->child[i], fn, context);
 }
 
-/* ---- includes --------------------------------------------------------------------------------------------------------- */
+/* ---- includes -------------------------------------------------------------------------------------------------- */
 
 static void remove_key(struct node *map, const char *key)
 {
@@ -162,7 +167,8 @@ static void remove_key(struct node *map, const char *key)
 
 static bool include(struct arena *, struct node *root, const char *path, struct scenario *, int depth, struct err *);
 
-static bool include_one(struct arena *a, struct node *base, const struct node *file, const char *path, struct scenario *s, int depth, struct err *err)
+static bool include_one(struct arena *a, struct node *base, const struct node *file, const char *path,
+                        struct scenario *s, int depth, struct err *err)
 {
   const char *tried, *text;
   size_t n;
@@ -185,7 +191,8 @@ static bool include_one(struct arena *a, struct node *base, const struct node *f
   return true;
 }
 
-static bool include(struct arena *a, struct node *root, const char *path, struct scenario *s, int depth, struct err *err)
+static bool include(struct arena *a, struct node *root, const char *path, struct scenario *s, int depth,
+                    struct err *err)
 {
   const struct node *const *file;
   struct node *list = node_get(root, "include");
@@ -209,7 +216,7 @@ bool include_all(struct arena *a, struct node *root, const char *path, struct sc
   return include(a, root, path, s, 0, err);
 }
 
-/* ---- filling in --------------------------------------------------------------------------------------------------------- */
+/* ---- filling in ------------------------------------------------------------------------------------------------ */
 
 struct filling { struct arena *arena; struct node *root; struct scenario *scenario; struct err *err; };
 
@@ -290,7 +297,8 @@ static void note_source(void *context, const struct preset *p, const char *key, 
       memcpy(grown, s->source, (size_t)s->n_sources * sizeof *grown);
     s->source = grown;
   }
-  ((struct source_note *)s->source)[s->n_sources++] = (struct source_note){p->name, key, from->source, from->grade, from->year};
+  ((struct source_note *)s->source)[s->n_sources++] =
+      (struct source_note){p->name, key, from->source, from->grade, from->year};
 }
 
 void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct err *err)

@@ -37,11 +37,17 @@ static void add_number(void *context, const struct preset *p, const char *key, c
     l->all = grown;
     l->capacity = capacity;
   }
-  l->all[l->n++] = (struct preset_number){p->kind, p->name, key, number->text, from ? from->source : NULL, from ? from->grade : NULL,
+  l->all[l->n++] = (struct preset_number){p->kind,
+                                          p->name,
+                                          key,
+                                          number->text,
+                                          from ? from->source : NULL,
+                                          from ? from->grade : NULL,
                                           from ? from->year : 0};
 }
 
-size_t presets_numbers(struct arena *a, const struct preset_entry *entry, const struct preset_number **out, struct err *err)
+size_t presets_numbers(struct arena *a, const struct preset_entry *entry, const struct preset_number **out,
+                       struct err *err)
 {
   struct listing l = {.arena = a};
   const struct preset *p = preset_read(a, entry->kind, entry->name, (struct where){0}, NULL, err);

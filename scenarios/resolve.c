@@ -144,6 +144,7 @@ json *resolve_scenario(const struct node *root)
 /* Not part of a run's identity: what a run is called, how often and with whom it is compared, what is kept of it. */
 json *resolve_identity(const struct node *root)
 {
-  static const char *const except[] = {"name", "doc", "labels", "seed", "replications", "policies", "output", "primary", "margin"};
+  static const char *const except[] = {"name",     "doc",    "labels",  "seed",  "replications",
+                                       "policies", "output", "primary", "margin"};
   return resolve_except(root, "scenario", except, sizeof except / sizeof *except);
 }

@@ -4,7 +4,8 @@
 #include "models/policy_host.h"
 #include <string.h>
 
-static bool read_tree(struct scenario *s, const char *path, const struct override *overrides, size_t n, struct node **root, struct err *err)
+static bool read_tree(struct scenario *s, const char *path, const struct override *overrides, size_t n,
+                      struct node **root, struct err *err)
 {
   *root = yaml_read(s->arena, path, NULL, NULL, err);
   if (!*root || !include_all(s->arena, *root, path, s, err))
@@ -60,7 +61,8 @@ bool scenario_add_policy(struct scenario *s, const char *name, struct err *err)
     const char *near = nearest(name, names, n);
     if (near)
       return err_add(err, (struct where){.file = "--policy"}, "unknown policy '%.64s'; did you mean '%s'?", name, near);
-    return err_add(err, (struct where){.file = "--policy"}, "unknown policy '%.64s'; `offsim policy list` names them", name);
+    return err_add(err, (struct where){.file = "--policy"}, "unknown policy '%.64s'; `offsim policy list` names them",
+                   name);
   }
   struct policy_def *all = arena_array(s->arena, struct policy_def, s->n_policies + 1);
   const json **effective = arena_array(s->arena, const json *, s->n_policies + 1);
@@ -69,7 +71,8 @@ bool scenario_add_policy(struct scenario *s, const char *name, struct err *err)
     memcpy(effective, s->policy_json, (size_t)s->n_policies * sizeof *effective);
   }
   struct node entry = {.kind = NODE_TEXT, .text = arena_strdup(s->arena, name)};
-  all[s->n_policies] = (struct policy_def){.name = entry.text, .policy = entry.text, .at_place = NONE, .at = {.file = "--policy"}};
+  all[s->n_policies] =
+      (struct policy_def){.name = entry.text, .policy = entry.text, .at_place = NONE, .at = {.file = "--policy"}};
   effective[s->n_policies++] = resolve_node(&entry, "policy");
   s->policy = all;
   s->policy_json = effective;

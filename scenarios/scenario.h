@@ -20,7 +20,8 @@ enum trace_level { TRACE_NONE, TRACE_FULL, TRACE_LINKS };
 /* A number that the result depends on and that came from a preset. */
 struct source_note { const char *preset, *key, *source, *grade; int year; };
 /* A file whose bytes belong to the identity of a run. hash is of its bytes at load. */
-struct file_note { const char *asked, *path, *kind; struct hash hash; };        /* kind: trace, include, preset, plug-in, profile */
+/* kind: trace, include, preset, plug-in, profile */
+struct file_note { const char *asked, *path, *kind; struct hash hash; };
 
 struct scenario {
   const char *name, *path;
@@ -29,13 +30,14 @@ struct scenario {
   uint64_t seed;
   uint64_t replications;
   struct { const char *metric; double half_width; uint64_t max; } until;        /* metric NULL = fixed number */
-  const char *primary; struct where primary_at, until_at;        /* where the metrics are named; the lookups are experiments' */
+  const char *primary;
+  struct where primary_at, until_at;                    /* where the metrics are named; the lookups are experiments' */
   double margin;                                        /* practical margin of the verdict, relative; default 0.02 */
   enum trace_level trace_level; bool trace_level_given;
   int n_sources; const struct source_note *source;
   int n_files; const struct file_note *file;
-  json *resolved;                                       /* effective scenario: includes, presets, defaults, overrides filled in */
-  json *identity;                                       /* the same without name, replications, policies, output, labels */
+  json *resolved; /* effective scenario: includes, presets, defaults, overrides filled in */
+  json *identity; /* the same without name, replications, policies, output, labels */
   const json *const *policy_json;                       /* [n_policies] effective entry, for the identity */
   struct arena *arena;
 };

@@ -12,11 +12,11 @@
 #include <stdio.h>
 
 enum value {
-  V_NONE,                                               /* no text form */
+  V_NONE, /* no text form */
   V_NUMBER, V_COUNT, V_FLAG, V_TEXT, V_ID, V_CHOICE,
-  V_DIST,                                               /* distribution of a quantity: a number, or {kind: {parameters}} */
-  V_EXPR,                                               /* arithmetic over attributes */
-  V_REFERENCE                                           /* the name of something, checked by the builder */
+  V_DIST,     /* distribution of a quantity: a number, or {kind: {parameters}} */
+  V_EXPR,     /* arithmetic over attributes */
+  V_REFERENCE /* the name of something, checked by the builder */
 };
 /* NAMED_LIST: elements have a name; NAMED_MAP: the user's names are the keys. */
 enum shape { ONE, PLAIN_LIST, NAMED_LIST, NAMED_MAP };
@@ -66,7 +66,7 @@ void schema_check_part(const struct node *, const char *section, struct err *);
 /* A distribution's form, recursively. */
 void schema_check_dist(const struct node *, enum quantity, const char *path, struct err *);
 
-/* ---- values; the check above has reported what is wrong, these fall back to the default silently -------------------- */
+/* ---- values; the check above has reported what is wrong, these fall back to the default silently --------------- */
 double get_number(const struct node *map, const char *section, const char *name);
 unsigned long long get_count(const struct node *map, const char *section, const char *name);
 bool get_flag(const struct node *map, const char *section, const char *name);
@@ -77,7 +77,7 @@ int get_choice(const struct node *map, const char *section, const char *name);
 /* Value of a text node as the row says, SI; NAN when malformed. */
 double key_number(const struct key *, const char *text);
 
-/* ---- what is written from the table ---------------------------------------------------------------------------------- */
+/* ---- what is written from the table ---------------------------------------------------------------------------- */
 void schema_write_markdown(FILE *);
 struct json_t *schema_json(void);
 /* "a time (ns, us, ...), 0 .. 5 s" */
@@ -85,7 +85,7 @@ void key_print_type(const struct key *, FILE *);
 /* "> 0 s", "0 .. 1"; nothing without a range. */
 void key_print_range(const struct key *, FILE *);
 
-/* ---- overrides ------------------------------------------------------------------------------------------------------- */
+/* ---- overrides ------------------------------------------------------------------------------------------------- */
 struct override;
 /* Set PATH to VALUE in the tree. Adds unknown paths with the nearest name. */
 bool override_apply(struct arena *, struct node *root, const struct override *, struct err *) MUST_USE;

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- one key in words ------------------------------------------------------------------------------------------------ */
+/* ---- one key in words ------------------------------------------------------------------------------------------ */
 
 static void print_choices(const char *choices, FILE *out)
 {
@@ -19,12 +19,18 @@ static void print_choices(const char *choices, FILE *out)
 
 static void print_scalar(const struct key *key, FILE *out)
 {
-  static const char *const plain[] = {[V_COUNT] = "whole number", [V_FLAG] = "true or false", [V_TEXT] = "text", [V_ID] = "name",
+  static const char *const plain[] = {[V_COUNT] = "whole number",
+                                      [V_FLAG] = "true or false",
+                                      [V_TEXT] = "text",
+                                      [V_ID] = "name",
                                       [V_REFERENCE] = "name"};
   const struct quantity_info *q = &quantities[key->quantity];
   switch (key->value) {
   case V_NONE: break;
-  case V_NUMBER: fprintf(out, "%s%s%s%s", q->name, *q->examples && key->quantity ? " (" : "", key->quantity ? q->examples : "", *q->examples && key->quantity ? ")" : ""); break;
+  case V_NUMBER:
+    fprintf(out, "%s%s%s%s", q->name, *q->examples && key->quantity ? " (" : "", key->quantity ? q->examples : "",
+            *q->examples && key->quantity ? ")" : "");
+    break;
   case V_DIST: fprintf(out, "distribution of %s", q->name); break;
   case V_EXPR: fprintf(out, "expression: %s", q->name); break;
   case V_CHOICE: print_choices(key->choices, out); return;
@@ -60,7 +66,7 @@ void key_print_range(const struct key *key, FILE *out)
     fprintf(out, "%s%g .. %g%s%s", key->flags & POSITIVE ? "> " : "", key->low, key->high, *unit ? " " : "", unit);
 }
 
-/* ---- docs/scenario.md -------------------------------------------------------------------------------------------------- */
+/* ---- docs/scenario.md ------------------------------------------------------------------------------------------ */
 
 /* A bar would end the cell. */
 static void print_cell(const char *text, FILE *out)
@@ -92,7 +98,8 @@ static void print_row(const struct key *key, FILE *out)
 
 static void print_section(const struct section *section, FILE *out)
 {
-  fprintf(out, "\n## %s\n\nSection `%s`. %s\n\n| key | value | range | default | meaning |\n|---|---|---|---|---|\n", section->title, section->name, section->doc);
+  fprintf(out, "\n## %s\n\nSection `%s`. %s\n\n| key | value | range | default | meaning |\n|---|---|---|---|---|\n",
+          section->title, section->name, section->doc);
   for (size_t i = 0; i < n_keys; i++)
     if (!strcmp(keys[i].section, section->name))
       print_row(&keys[i], out);
@@ -100,10 +107,14 @@ static void print_section(const struct section *section, FILE *out)
 
 static void print_distributions(FILE *out)
 {
-  fputs("\n## Distributions\n\nWhere a distribution is allowed, a number alone is a constant; else `{KIND: {PARAMETER: VALUE}}`, e.g. "
-        "`{lognormal: {median: 18 ms, sigma: 0.3}}`.\nParameters marked ° carry the unit of the quantity. Lists: `{empirical: {values: "
-        "[1 ms, 2 ms], weights: [3, 1]}}`,\n`{mixture: [{weight: 0.9, dist: D}, {weight: 0.1, dist: D}]}`, `{shifted: {by: 10 ms, dist: D}}`.\n\n"
-        "| kind | parameters | meaning |\n|---|---|---|\n", out);
+  fputs("\n## Distributions\n\nWhere a distribution is allowed, a number alone is a constant; else `{KIND: {PARAMETER: "
+        "VALUE}}`, e.g. "
+        "`{lognormal: {median: 18 ms, sigma: 0.3}}`.\nParameters marked ° carry the unit of the quantity. Lists: "
+        "`{empirical: {values: "
+        "[1 ms, 2 ms], weights: [3, 1]}}`,\n`{mixture: [{weight: 0.9, dist: D}, {weight: 0.1, dist: D}]}`, `{shifted: "
+        "{by: 10 ms, dist: D}}`.\n\n"
+        "| kind | parameters | meaning |\n|---|---|---|\n",
+        out);
   for (size_t i = 0; i < n_dist_kinds; i++) {
     fprintf(out, "| `%s` | ", dist_kinds[i]->name);
     for (size_t k = 0; k < DIST_PARAMETERS && dist_kinds[i]->parameters[k]; k++)
@@ -116,20 +127,27 @@ static void print_distributions(FILE *out)
 
 void schema_write_markdown(FILE *out)
 {
-  fputs("# Scenario reference\n\nWritten by `offsim describe --markdown` from the table in `scenarios/schema.c`; do not edit (`make docs`).\n\n"
-        "A scenario is one YAML file (at most 1 MiB, UTF-8, no anchors, aliases or tags). Unknown keys and numbers without their unit are\n"
+  fputs("# Scenario reference\n\nWritten by `offsim describe --markdown` from the table in `scenarios/schema.c`; do "
+        "not edit (`make docs`).\n\n"
+        "A scenario is one YAML file (at most 1 MiB, UTF-8, no anchors, aliases or tags). Unknown keys and numbers "
+        "without their unit are\n"
         "errors; `offsim check FILE` shows all of them at once. Keys marked * are required.\n\n"
-        "`--set PATH=VALUE` and study factors name keys by path: keys joined by dots, elements of lists by their name, e.g.\n"
-        "`places.metro.servers`, `links.access.rate`, `classes.jobs.arrivals.poisson.rate`, `classes.jobs.pipeline.work.work.time`,\n"
-        "`classes.chat.pipeline.generate.timeout.ttft`, `policies.long-to-cloud.above`. Values are YAML: `--set 'links.access.rate=20 Mbit/s'`.\n"
-        "Expressions are arithmetic (+ - * / min max) over numbers with units and attributes of the request: `4 B * output_tokens + 200 B`.\n"
-        "In lists in brackets, `\"metro[*]\"` needs quotes.\n", out);
+        "`--set PATH=VALUE` and study factors name keys by path: keys joined by dots, elements of lists by their name, "
+        "e.g.\n"
+        "`places.metro.servers`, `links.access.rate`, `classes.jobs.arrivals.poisson.rate`, "
+        "`classes.jobs.pipeline.work.work.time`,\n"
+        "`classes.chat.pipeline.generate.timeout.ttft`, `policies.long-to-cloud.above`. Values are YAML: `--set "
+        "'links.access.rate=20 Mbit/s'`.\n"
+        "Expressions are arithmetic (+ - * / min max) over numbers with units and attributes of the request: `4 B * "
+        "output_tokens + 200 B`.\n"
+        "In lists in brackets, `\"metro[*]\"` needs quotes.\n",
+        out);
   for (size_t i = 0; i < n_sections; i++)
     print_section(&sections[i], out);
   print_distributions(out);
 }
 
-/* ---- JSON Schema --------------------------------------------------------------------------------------------------------- */
+/* ---- JSON Schema ----------------------------------------------------------------------------------------------- */
 
 static json *typed(const char *type)
 {
@@ -237,7 +255,8 @@ static json *distribution_schema(void)
 {
   json *properties = json_new_object(), *out = typed("object");
   for (size_t i = 0; i < n_dist_kinds; i++)
-    json_put(properties, dist_kinds[i]->name, json_put_string(json_new_object(), "description", dist_kinds[i]->doc ? dist_kinds[i]->doc : ""));
+    json_put(properties, dist_kinds[i]->name,
+             json_put_string(json_new_object(), "description", dist_kinds[i]->doc ? dist_kinds[i]->doc : ""));
   json_put(out, "properties", properties);
   json_put_bool(out, "additionalProperties", false);
   return json_put_int(json_put_int(out, "minProperties", 1), "maxProperties", 1);
@@ -245,7 +264,8 @@ static json *distribution_schema(void)
 
 json *schema_json(void)
 {
-  json *out = json_put_string(json_new_object(), "$schema", "https://json-schema.org/draft/2020-12/schema"), *defs = json_new_object();
+  json *out = json_put_string(json_new_object(), "$schema", "https://json-schema.org/draft/2020-12/schema"),
+       *defs = json_new_object();
   json_put_string(out, "title", "offsim scenario");
   json_put_string(out, "$ref", "#/$defs/scenario");
   for (size_t i = 0; i < n_sections; i++)

@@ -112,7 +112,8 @@ static bool is_named_list(const struct node *list)
 /* What stands in place of `base` after `over` was laid onto it. */
 static struct node *merged(struct arena *a, struct node *base, const struct node *over)
 {
-  bool both = base && ((node_is(base, NODE_MAP) && node_is(over, NODE_MAP)) || (is_named_list(base) && is_named_list(over)));
+  bool both =
+      base && ((node_is(base, NODE_MAP) && node_is(over, NODE_MAP)) || (is_named_list(base) && is_named_list(over)));
   if (!both)
     return node_copy(a, over);
   node_merge(a, base, over);

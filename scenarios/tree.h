@@ -23,10 +23,10 @@ struct node {
   const char *preset_key;                               /* its path inside the preset's value */
 };
 
-/* Limits, each with its reason: libyaml needs time quadratic in the nesting; the rest keeps a mistake from eating memory. */
+/* Limits: libyaml needs time quadratic in the nesting; the rest keeps a mistake from eating memory. */
 enum { YAML_BYTES = 1 << 20, YAML_DEPTH = 32, YAML_NODES = 200000, YAML_KEY = 128 };
 
-/* Text to tree; NULL after adding the first problem. `file` names it in messages; both strings must outlive the tree. */
+/* Text to tree; NULL after adding the first problem. `file` names it in messages; both strings must outlive it. */
 struct node *yaml_parse(struct arena *, const char *file, const char *text, size_t n, struct err *);
 /* The same for a file; the bytes are given back for hashing when not NULL. */
 struct node *yaml_read(struct arena *, const char *path, const char **text, size_t *n, struct err *);

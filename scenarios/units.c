@@ -34,20 +34,53 @@ const struct quantity_info quantities[N_QUANTITIES] = {
   [Q_ANY] = {"a number", "", "any unit", D(0)},
 };
 
-static const struct unit { const char *name; double factor; struct dimension d; } units[] = {
-  {"ns", 1e-9, D(.s = 1)}, {"us", 1e-6, D(.s = 1)}, {"ms", 1e-3, D(.s = 1)}, {"s", 1, D(.s = 1)}, {"min", 60, D(.s = 1)},
-  {"h", 3600, D(.s = 1)}, {"d", 86400, D(.s = 1)},
-  {"B", 1, D(.byte = 1)}, {"kB", 1e3, D(.byte = 1)}, {"MB", 1e6, D(.byte = 1)}, {"GB", 1e9, D(.byte = 1)}, {"TB", 1e12, D(.byte = 1)},
-  {"KiB", 1024, D(.byte = 1)}, {"MiB", 1048576, D(.byte = 1)}, {"GiB", 1073741824, D(.byte = 1)}, {"TiB", 1099511627776.0, D(.byte = 1)},
-  {"bit", 1. / 8, D(.byte = 1)}, {"kbit", 125, D(.byte = 1)}, {"Mbit", 125e3, D(.byte = 1)}, {"Gbit", 125e6, D(.byte = 1)}, {"Tbit", 125e9, D(.byte = 1)},
-  {"W", 1, D(.j = 1, .s = -1)}, {"mW", 1e-3, D(.j = 1, .s = -1)}, {"kW", 1e3, D(.j = 1, .s = -1)},
-  {"J", 1, D(.j = 1)}, {"uJ", 1e-6, D(.j = 1)}, {"mJ", 1e-3, D(.j = 1)}, {"kJ", 1e3, D(.j = 1)}, {"MJ", 1e6, D(.j = 1)},
-  {"Wh", 3600, D(.j = 1)}, {"mWh", 3.6, D(.j = 1)}, {"kWh", 3.6e6, D(.j = 1)},
-  {"USD", 1, D(.usd = 1)},
-  {"tok", 1, D(.tok = 1)}, {"ktok", 1e3, D(.tok = 1)}, {"Mtok", 1e6, D(.tok = 1)},
-  {"FLOP", 1, D(.flop = 1)}, {"kFLOP", 1e3, D(.flop = 1)}, {"MFLOP", 1e6, D(.flop = 1)}, {"GFLOP", 1e9, D(.flop = 1)},
-  {"TFLOP", 1e12, D(.flop = 1)}, {"PFLOP", 1e15, D(.flop = 1)},
-  {"%", 1e-2, D(0)}, {"k", 1e3, D(0)}, {"M", 1e6, D(0)},
+static const struct unit { const char *name; double factor; struct dimension d;
+} units[] = {
+    {"ns", 1e-9, D(.s = 1)},
+    {"us", 1e-6, D(.s = 1)},
+    {"ms", 1e-3, D(.s = 1)},
+    {"s", 1, D(.s = 1)},
+    {"min", 60, D(.s = 1)},
+    {"h", 3600, D(.s = 1)},
+    {"d", 86400, D(.s = 1)},
+    {"B", 1, D(.byte = 1)},
+    {"kB", 1e3, D(.byte = 1)},
+    {"MB", 1e6, D(.byte = 1)},
+    {"GB", 1e9, D(.byte = 1)},
+    {"TB", 1e12, D(.byte = 1)},
+    {"KiB", 1024, D(.byte = 1)},
+    {"MiB", 1048576, D(.byte = 1)},
+    {"GiB", 1073741824, D(.byte = 1)},
+    {"TiB", 1099511627776.0, D(.byte = 1)},
+    {"bit", 1. / 8, D(.byte = 1)},
+    {"kbit", 125, D(.byte = 1)},
+    {"Mbit", 125e3, D(.byte = 1)},
+    {"Gbit", 125e6, D(.byte = 1)},
+    {"Tbit", 125e9, D(.byte = 1)},
+    {"W", 1, D(.j = 1, .s = -1)},
+    {"mW", 1e-3, D(.j = 1, .s = -1)},
+    {"kW", 1e3, D(.j = 1, .s = -1)},
+    {"J", 1, D(.j = 1)},
+    {"uJ", 1e-6, D(.j = 1)},
+    {"mJ", 1e-3, D(.j = 1)},
+    {"kJ", 1e3, D(.j = 1)},
+    {"MJ", 1e6, D(.j = 1)},
+    {"Wh", 3600, D(.j = 1)},
+    {"mWh", 3.6, D(.j = 1)},
+    {"kWh", 3.6e6, D(.j = 1)},
+    {"USD", 1, D(.usd = 1)},
+    {"tok", 1, D(.tok = 1)},
+    {"ktok", 1e3, D(.tok = 1)},
+    {"Mtok", 1e6, D(.tok = 1)},
+    {"FLOP", 1, D(.flop = 1)},
+    {"kFLOP", 1e3, D(.flop = 1)},
+    {"MFLOP", 1e6, D(.flop = 1)},
+    {"GFLOP", 1e9, D(.flop = 1)},
+    {"TFLOP", 1e12, D(.flop = 1)},
+    {"PFLOP", 1e15, D(.flop = 1)},
+    {"%", 1e-2, D(0)},
+    {"k", 1e3, D(0)},
+    {"M", 1e6, D(0)},
 };
 enum { N_UNITS = sizeof units / sizeof *units };
 
@@ -105,8 +138,8 @@ static bool unknown_unit(const char *text, enum quantity q, char why[UNITS_WHY])
   if (near)
     snprintf(why, UNITS_WHY, "unknown unit '%s'; did you mean '%s'?", word, near);
   else
-    snprintf(why, UNITS_WHY, "unknown unit '%s'; expected %s%s%s", word, quantities[q].name, q == Q_PURE ? "" : ", e.g. ",
-             q == Q_PURE ? "" : quantities[q].examples);
+    snprintf(why, UNITS_WHY, "unknown unit '%s'; expected %s%s%s", word, quantities[q].name,
+             q == Q_PURE ? "" : ", e.g. ", q == Q_PURE ? "" : quantities[q].examples);
   return false;
 }
 

@@ -16,8 +16,8 @@ enum { UNITS_WHY = 200 };
 
 enum quantity {
   Q_PURE, Q_TIME, Q_PER_TIME, Q_BYTES, Q_BYTE_RATE, Q_POWER, Q_ENERGY, Q_MONEY, Q_MONEY_RATE, Q_MONEY_PER_TOK,
-  Q_MONEY_PER_BYTE, Q_TOK, Q_TOK_RATE, Q_FLOP, Q_FLOP_RATE, Q_PER_MONEY, Q_PER_ENERGY, Q_ENERGY_PER_BYTE, Q_BYTES_PER_TOK,
-  Q_ANY, N_QUANTITIES
+  Q_MONEY_PER_BYTE, Q_TOK, Q_TOK_RATE, Q_FLOP, Q_FLOP_RATE, Q_PER_MONEY, Q_PER_ENERGY, Q_ENERGY_PER_BYTE,
+  Q_BYTES_PER_TOK, Q_ANY, N_QUANTITIES
 };
 struct quantity_info { const char *name, *unit, *examples; struct dimension dimension; };
 extern const struct quantity_info quantities[N_QUANTITIES];

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- distributions -------------------------------------------------------------------------------------------------- */
+/* ---- distributions --------------------------------------------------------------------------------------------- */
 
 static double plain_number(const struct node *node, enum quantity q, double scale)
 {
@@ -37,7 +37,8 @@ static const struct dist *build_empirical(struct build *b, const struct node *ma
     return values ? NULL : refuse(b, map, "empirical needs 'values'");
   if (weights && weights->n != values->n)
     return refuse(b, weights, "'weights' has another length than 'values'");
-  double *value = arena_array(b->arena, double, values->n), *weight = weights ? arena_array(b->arena, double, values->n) : NULL;
+  double *value = arena_array(b->arena, double, values->n),
+         *weight = weights ? arena_array(b->arena, double, values->n) : NULL;
   for (size_t i = 0; i < values->n; i++) {
     value[i] = plain_number(values->child[i], q, scale);
     if (weights)
@@ -76,7 +77,8 @@ static const struct dist *build_shifted(struct build *b, const struct node *map,
   return dist_make_shifted(&dist, b->arena, by, part, why) ? keep(b, dist) : refuse(b, map, why);
 }
 
-static const struct dist *build_kind(struct build *b, const struct node *map, const struct dist_kind *kind, enum quantity q, double scale)
+static const struct dist *build_kind(struct build *b, const struct node *map, const struct dist_kind *kind,
+                                     enum quantity q, double scale)
 {
   char why[160];
   struct dist dist;
@@ -125,7 +127,7 @@ const struct dist *build_dist(struct build *b, const struct node *node, enum qua
   return dist;
 }
 
-/* ---- names and lists ------------------------------------------------------------------------------------------------ */
+/* ---- names and lists ------------------------------------------------------------------------------------------- */
 
 int build_find(struct build *b, const struct node *name, const char *what, const char *const *names, int n)
 {

@@ -22,7 +22,7 @@ struct reading {
   yaml_parser_t parser;
 };
 
-/* ---- positions ---------------------------------------------------------------------------------------------------- */
+/* ---- positions ------------------------------------------------------------------------------------------------- */
 
 static struct where line_at(const struct reading *r, size_t byte)
 {
@@ -55,7 +55,7 @@ static struct where at_marks(const struct reading *r, yaml_mark_t from, yaml_mar
   return at;
 }
 
-/* ---- before libyaml ----------------------------------------------------------------------------------------------- */
+/* ---- before libyaml -------------------------------------------------------------------------------------------- */
 
 /* Length of the UTF-8 sequence at p, 0 when it is none (overlong forms and surrogates included). */
 static size_t utf8_length(const unsigned char *p, size_t left)
@@ -96,7 +96,7 @@ static bool check_bytes(struct reading *r)
   return true;
 }
 
-/* ---- events to nodes ---------------------------------------------------------------------------------------------- */
+/* ---- events to nodes ------------------------------------------------------------------------------------------- */
 
 static bool next_event(struct reading *r, yaml_event_t *event)
 {
@@ -218,7 +218,8 @@ static struct node *read_node(struct reading *r, const yaml_event_t *e, int dept
   if (has_anchor_or_tag(r, e))
     return NULL;
   if (depth > YAML_DEPTH || ++r->nodes > YAML_NODES) {
-    err_add(r->err, at, depth > YAML_DEPTH ? "nested more than %d deep" : "more than %d values", depth > YAML_DEPTH ? YAML_DEPTH : YAML_NODES);
+    err_add(r->err, at, depth > YAML_DEPTH ? "nested more than %d deep" : "more than %d values",
+            depth > YAML_DEPTH ? YAML_DEPTH : YAML_NODES);
     return NULL;
   }
   switch (e->type) {
@@ -226,7 +227,8 @@ static struct node *read_node(struct reading *r, const yaml_event_t *e, int dept
   case YAML_SEQUENCE_START_EVENT: return read_list(r, node_new(r->arena, NODE_LIST, at), depth);
   case YAML_MAPPING_START_EVENT: return read_map(r, node_new(r->arena, NODE_MAP, at), depth);
   case YAML_ALIAS_EVENT:
-    err_add(r->err, at, "aliases (*%s) are not part of the scenario language; use include or a preset", e->data.alias.anchor);
+    err_add(r->err, at, "aliases (*%s) are not part of the scenario language; use include or a preset",
+            e->data.alias.anchor);
     return NULL;
   default:
     err_add(r->err, at, "expected a value");
@@ -248,9 +250,11 @@ static struct node *read_document(struct reading *r)
       more = false;
     } else if (e.type == YAML_DOCUMENT_START_EVENT && root) {
       ok = err_add(r->err, at, "a second document; a scenario file has one");
-    } else if (e.type == YAML_DOCUMENT_START_EVENT && e.data.document_start.tag_directives.start != e.data.document_start.tag_directives.end) {
+    } else if (e.type == YAML_DOCUMENT_START_EVENT &&
+               e.data.document_start.tag_directives.start != e.data.document_start.tag_directives.end) {
       ok = err_add(r->err, at, "tags are not part of the scenario language");
-    } else if (e.type != YAML_STREAM_START_EVENT && e.type != YAML_DOCUMENT_START_EVENT && e.type != YAML_DOCUMENT_END_EVENT) {
+    } else if (e.type != YAML_STREAM_START_EVENT && e.type != YAML_DOCUMENT_START_EVENT &&
+               e.type != YAML_DOCUMENT_END_EVENT) {
       root = read_node(r, &e, 0);
       ok = root != NULL;
     }
@@ -279,7 +283,7 @@ struct node *yaml_parse(struct arena *a, const char *file, const char *text, siz
   return root;
 }
 
-/* ---- files -------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------------------------- */
 
 static char *read_bytes(struct arena *a, int fd, const char *path, size_t *n, struct err *err)
 {
@@ -289,7 +293,8 @@ static char *read_bytes(struct arena *a, int fd, const char *path, size_t *n, st
     return NULL;
   }
   if (facts.st_size > YAML_BYTES) {
-    err_add(err, (struct where){.file = path}, "the file has %lld bytes; at most %d are read", (long long)facts.st_size, YAML_BYTES);
+    err_add(err, (struct where){.file = path}, "the file has %lld bytes; at most %d are read", (long long)facts.st_size,
+            YAML_BYTES);
     return NULL;
   }
   char *text = arena_alloc(a, (size_t)facts.st_size + 1);

@@ -1,0 +1,278 @@
+/* A scenario text, and what becomes of it: definitions in SI, overrides by path, identity, limits of the reader. */
+#include "scenarios/scenario.h"
+#include "scenarios/tree.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char text[] =
+  "horizon: {duration: 2 min}\n"
+  "objective: {latency: -1 /s, money: -2000 /USD, energy: -0.1 /J, quality: 2, failure: -10}\n"
+  "places:\n"
+  "  - {name: phone, tier: device, zone: user, count: 20, hardware: {mix: {small: 0.7, large: 0.3}}}\n"
+  "  - {name: metro, tier: edge, zone: telco, count: 3, servers: 2, slots: 4, hardware: card, variants: big}\n"
+  "  - {name: api, tier: cloud, zone: public, kind: api, ttft: 500 ms, tpot: 12 ms, limits: {tokens: 60 k/min},\n"
+  "     tariff: {input: 0.15 USD/Mtok, time: 3.6 USD/h, billing: on_demand}}\n"
+  "hardware:\n"
+  "  small: {flops: 1 TFLOP/s, flops_share: 0.5, bandwidth: 50 GB/s, bandwidth_share: 0.5}\n"
+  "  large: {flops: 2 TFLOP/s, bandwidth: 80 GB/s}\n"
+  "  card: {bandwidth: 300 GB/s, flops: 100 TFLOP/s, tokens: {big: {step: {a: 20 ms, c: 1 ms}, kv_cap: 1000 tok}}}\n"
+  "variants:\n"
+  "  tiny: {parameters: 1e9, weights: 1 GB, mbu: 0.5, skill: 0.5}\n"
+  "  big: {parameters: 8e9, weights: 16 GB, mbu: 0.7, skill: 0.8, width: 0.1}\n"
+  "links:\n"
+  "  - {name: access, between: [phone, metro], rtt: {shifted: {by: 10 ms, dist: {exponential: {mean: 4 ms}}}},\n"
+  "     rate: {up: 8 Mbit/s, down: 80 Mbit/s}, rate_scale: 2, shared_by: cell, price: 1 USD/GB}\n"
+  "  - {name: peering, between: [metro, api], latency: 5 ms}\n"
+  "classes:\n"
+  "  - name: chat\n"
+  "    from: phone\n"
+  "    arrivals: {poisson: {rate: 30 /min}}\n"
+  "    zones: [user, telco]\n"
+  "    attributes:\n"
+  "      prompt_tokens: {dist: {constant: {value: 100}}}\n"
+  "      output_tokens: {dist: {uniform: {low: 10, high: 30}}, known: completion}\n"
+  "      page: {dist: {constant: {value: 3}}, unit: kB, known: find}\n"
+  "    estimator: {output_tokens: {class_mean: 20}}\n"
+  "    input: 4 B * prompt_tokens + max(1 kB, page) / 2\n"
+  "    pipeline:\n"
+  "      - {task: write, after: [find], variants: [tiny, big], places: [origin, nearest, \"metro[*]\", api], stream: true,\n"
+  "         output: 4 B * output_tokens, timeout: {ttft: 2 s}, fallback: [{place: origin, variant: tiny}, {answer: pages, quality: 0.4}]}\n"
+  "      - {task: find, after: [], work: {flop: 2 FLOP * prompt_tokens, bytes: 1 MB}, places: [origin]}\n"
+  "      - {task: tag, after: find, work: {time: {gamma: {mean: 10 ms, shape: 2}}}, places: [metro], repeat: 0.25}\n"
+  "telemetry: {refresh: 50 ms, noise: 5 %}\n"
+  "policies: [always_local, {policy: threshold, name: long-to-cloud, feature: prompt_tokens, above: 50}]\n";
+
+static struct err problems;
+
+static struct scenario *load(const char *body, const struct override *o, size_t n)
+{
+  char path[] = "/tmp/scenario_load_XXXXXX.yaml";
+  int fd = mkstemps(path, 5);
+  assert_true(fd >= 0);
+  assert_int_equal(write(fd, body, strlen(body)), strlen(body));
+  close(fd);
+  err_release(&problems);
+  err_init(&problems);
+  struct scenario *s = scenario_load(path, o, n, &problems);
+  unlink(path);
+  return s;
+}
+
+static struct scenario *sound(const struct override *o, size_t n)
+{
+  struct scenario *s = load(text, o, n);
+  if (!s) {
+    err_print(&problems, stderr, false);
+    fail();
+  }
+  return s;
+}
+
+static void close_to(double a, double b) { if (!(fabs(a - b) <= 1e-9 * fabs(b))) fail_msg("%.12g is not %.12g", a, b); }
+
+static void places_and_hardware(void **state)
+{
+  (void)state;
+  struct scenario *s = sound(NULL, 0);
+  const struct world_def *w = &s->world;
+  assert_int_equal(w->n_places, 3);
+  assert_int_equal(w->place[0].count, 20);
+  assert_int_equal(w->place[0].n_hardware, 2);
+  close_to(w->place[0].hardware_weight[0], 0.7);
+  assert_int_equal(w->place[1].servers * w->place[1].slots, 8);
+  assert_true(w->place[1].idle_w < 0);                  /* the hardware's */
+  close_to(w->place[2].limit_tok_per_s, 1000);
+  close_to(w->place[2].tariff.usd_per_tok_in, 0.15e-6);
+  close_to(w->place[2].tariff.usd_per_s, 1e-3);
+  assert_true(w->place[2].tariff.on_demand);
+  close_to(w->hardware[0].flop_per_s, 0.5e12);
+  close_to(w->hardware[0].byte_per_s, 25e9);
+  /* decode law: 0.5 * 25 GB/s / 1 GB = 12.5 tok/s; prefill: 0.5e12 / (2 * 1e9) = 250 tok/s */
+  close_to(w->hardware[0].tokens[0].step_a_s, 1 / 12.5);
+  close_to(w->hardware[0].tokens[0].prefill_tok_per_s, 250);
+  close_to(w->hardware[2].tokens[1].step_a_s, 0.02);
+  close_to(w->hardware[2].tokens[1].step_c_s, 0.001);
+  close_to(w->hardware[2].tokens[1].kv_cap_tok, 1000);
+  assert_int_equal(w->n_zones, 3);
+  assert_int_equal(w->klass[0].zones, 3);               /* user and telco, in the order of the places */
+  scenario_free(s);
+}
+
+static void links(void **state)
+{
+  (void)state;
+  struct scenario *s = sound(NULL, 0);
+  const struct link_def *l = &s->world.link[0];
+  close_to(l->up_byte_per_s, 2e6);                      /* 8 Mbit/s, scaled by 2 */
+  close_to(l->down_byte_per_s, 20e6);
+  close_to(dist_mean(l->latency_s), 0.007);             /* half of 10 ms + 4 ms */
+  close_to(l->usd_per_byte_down, 1e-9);
+  assert_int_equal(l->shared_by, SHARED_BY_CELL);
+  assert_int_equal(l->zones, 3);                        /* those of its ends */
+  assert_true(s->world.link[1].up_byte_per_s == 0);
+  scenario_free(s);
+}
+
+static void pipeline(void **state)
+{
+  (void)state;
+  struct scenario *s = sound(NULL, 0);
+  const struct class_def *c = &s->world.klass[0];
+  double attribute[8] = {0, 100, 20, 3000};
+  assert_string_equal(c->task[0].name, "find");         /* sorted: what others wait for comes first */
+  assert_string_equal(c->task[1].name, "write");
+  assert_int_equal(c->task[0].before, 2 | 4);
+  assert_int_equal(c->task[1].after, 1);
+  assert_int_equal(c->task[2].after, 1);
+  assert_int_equal(c->attribute[3].known, KNOWN_AFTER_TASK);
+  assert_int_equal(c->attribute[3].after_task, 0);
+  close_to(dist_mean(c->attribute[3].dist), 3000);      /* kB become bytes */
+  close_to(expr_value(&c->input_bytes, attribute), 400 + 1500);
+  assert_int_equal(c->input_bytes.reads, 1 << 1 | 1 << 3);
+  close_to(expr_value(&c->task[1].output_bytes, attribute), 80);
+  close_to(expr_value(&c->task[0].work[0].flop, attribute), 200);
+  assert_int_equal(c->task[1].work[0].kind, WORK_TOKENS);
+  close_to(expr_value(&c->task[1].work[1].tok_out, attribute), 20);
+  close_to(c->task[2].repeat_probability, 0.25);
+  /* origin: tiny and big; nearest and each of three members: big only, as metro says; api: both */
+  assert_int_equal(c->task[1].n_plans, 2 + 1 + 3 + 2);
+  assert_string_equal(c->task[1].plan[4].label, "metro[1]/big");
+  assert_int_equal(c->task[1].plan[4].member, 1);
+  assert_int_equal(c->task[1].n_fallbacks, 2);
+  assert_true(c->task[1].fallback[1].answers);
+  close_to(c->task[1].timeout_first_s, 2);
+  assert_int_equal(c->attribute[2].estimator, ESTIMATE_CLASS_MEAN);
+  scenario_free(s);
+}
+
+static void overrides(void **state)
+{
+  (void)state;
+  const struct override o[] = {
+    {"links.access.rate", "80 Mbit/s"}, {"policies.long-to-cloud.above", "512"}, {"classes.chat.arrivals.poisson.rate", "2 /s"},
+    {"classes.chat.pipeline.write.timeout.ttft", "1 s"}, {"classes.chat.pipeline.tag.work.time.gamma.mean", "30 ms"},
+    {"places.metro.capacity", "9"}, {"objective.quality", "3"}, {"policies.always_local.scope", "device"},
+    {"hardware.card.memory", "24 GB"}, {"links.peering.latency", "{exponential: {mean: 2 ms}}"}};
+  struct scenario *s = sound(o, sizeof o / sizeof *o);
+  close_to(s->world.link[0].up_byte_per_s, 20e6);
+  close_to(s->policy[1].parameter[1].value, 512);
+  close_to(s->world.klass[0].arrivals.rate_per_s, 2);
+  close_to(s->world.klass[0].task[1].timeout_first_s, 1);
+  close_to(dist_mean(s->world.klass[0].task[2].work[0].time_s), 0.03);
+  assert_int_equal(s->world.place[1].capacity, 9);
+  close_to(s->world.objective.quality, 3);
+  assert_int_equal(s->policy[0].scope, SCOPE_DEVICE);
+  close_to(s->world.hardware[2].memory_bytes, 24e9);
+  close_to(dist_mean(s->world.link[1].latency_s), 0.002);
+  scenario_free(s);
+}
+
+static void wrong_override(const char *path, const char *value, const char *part)
+{
+  struct override o = {path, value};
+  assert_null(load(text, &o, 1));
+  if (!strstr(problems.problems[0].message, part))
+    fail_msg("%s: '%s' lacks '%s'", path, problems.problems[0].message, part);
+  assert_string_equal(problems.problems[0].at.file, "--set");
+}
+
+static void wrong_overrides(void **state)
+{
+  (void)state;
+  wrong_override("links.acces.rate", "1 Mbit/s", "did you mean 'access'");
+  wrong_override("links.access.rat", "1 Mbit/s", "did you mean 'rate'");
+  wrong_override("links.access.rate", "1", "needs a unit");
+  wrong_override("links.access.latency.lognormal.sigma", "1", "the scenario has no lognormal there");
+  wrong_override("seed.x", "1", "has no parts");
+  wrong_override("links.access.rate", "[", "syntax");
+}
+
+static char *identity(const struct override *o, size_t n)
+{
+  struct scenario *s = sound(o, n);
+  char *out = json_write_canonical(s->identity);
+  scenario_free(s);
+  return out;
+}
+
+/* The same run keeps its identity whatever is said about names, repetition and output, and at defaults written out. */
+static void identities(void **state)
+{
+  (void)state;
+  const struct override same[] = {{"name", "other"}, {"replications", "7"}, {"seed", "9"}, {"output", "{trace: none}"},
+                                  {"links.access.rate_scale", "2.0"}, {"places.metro.discipline", "fifo"},
+                                  {"horizon.duration", "120 s"}, {"policies", "[random]"}, {"labels", "{who: me}"}};
+  const struct override other = {"links.access.rate_scale", "3"};
+  char *a = identity(NULL, 0), *b = identity(same, sizeof same / sizeof *same), *c = identity(&other, 1);
+  assert_string_equal(a, b);
+  assert_string_not_equal(a, c);
+  free(a), free(b), free(c);
+}
+
+static void added_policy(void **state)
+{
+  (void)state;
+  struct scenario *s = sound(NULL, 0);
+  assert_true(scenario_add_policy(s, "random", &problems));
+  assert_int_equal(s->n_policies, 3);
+  assert_string_equal(s->policy[2].name, "random");
+  assert_false(scenario_add_policy(s, "randon", &problems));
+  scenario_free(s);
+}
+
+/* Texts that libyaml must never see, or that would need too much. */
+static void limits(void **state)
+{
+  (void)state;
+  struct arena *a = arena_new();
+  struct err err;
+  err_init(&err);
+  char *long_key = malloc(300);
+  memset(long_key, 'k', 299);
+  memcpy(long_key + 290, ": 1", 4);
+  assert_null(yaml_parse(a, "x", long_key, strlen(long_key), &err));
+  assert_null(yaml_parse(a, "x", "a: \xff", 4, &err));
+  assert_null(yaml_parse(a, "x", "a: b\0c", 6, &err));
+  assert_null(yaml_parse(a, "x", "a: \xed\xa0\x80", 6, &err));    /* a surrogate */
+  assert_non_null(yaml_parse(a, "x", "a: \xf0\x9f\x98\x80", 7, &err));
+  assert_int_equal(err.n_errors, 4);
+  free(long_key);
+  err_release(&err);
+  arena_free(a);
+}
+
+static void positions(void **state)
+{
+  (void)state;
+  struct arena *a = arena_new();
+  struct err err;
+  err_init(&err);
+  const char body[] = "a: 1\nb: {\xc3\xa4: x, c: yes}\n";
+  struct node *root = yaml_parse(a, "x", body, sizeof body - 1, &err);
+  struct node *c = node_get(node_get(root, "b"), "c");
+  assert_int_equal(c->at.line, 2);
+  assert_int_equal(c->at.column, 14);                   /* characters, not bytes */
+  assert_int_equal(c->at.length, 3);
+  assert_int_equal(c->key_at.column, 11);
+  err_release(&err);
+  arena_free(a);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(places_and_hardware), cmocka_unit_test(links), cmocka_unit_test(pipeline), cmocka_unit_test(overrides),
+    cmocka_unit_test(wrong_overrides), cmocka_unit_test(identities), cmocka_unit_test(added_policy), cmocka_unit_test(limits),
+    cmocka_unit_test(positions)};
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  err_release(&problems);
+  return failed;
+}
