@@ -188,7 +188,7 @@ static void wrong_overrides(void **state)
 {
   (void)state;
   wrong_override("links.acces.rate", "1 Mbit/s", "did you mean 'access'");
-  wrong_override("links.access.rat", "1 Mbit/s", "did you mean 'rate'");
+  wrong_override("links.access.rates", "1 Mbit/s", "did you mean 'rate'");
   wrong_override("links.access.rate", "1", "needs a unit");
   wrong_override("links.access.latency.lognormal.sigma", "1", "the scenario has no lognormal there");
   wrong_override("seed.x", "1", "has no parts");
