@@ -35,12 +35,11 @@ static uint32_t way_mask(const struct world *w, struct endpoint from, struct end
   return way->zones & ~allowed ? OFFSIM_MASK_PRIVACY : 0;
 }
 
-static uint32_t hardware_mask(const struct world *w, const struct place *p, uint32_t member, const struct task_def *t, int variant)
+static uint32_t hardware_mask(const struct world *w, const struct place *p, int h, const struct task_def *t, int variant)
 {
   if (p->def->kind == PLACE_API) return 0;
   enum work_kind kind = t->work[variant].kind;
   const struct variant_def *v = variant_of(w, t, variant);
-  int h = kind_of(p, member);
   uint32_t mask = 0;
   if (kind == WORK_ROOFLINE && p->def->n_hardware == 0) mask |= OFFSIM_MASK_CAPABILITY;
   if (kind == WORK_TOKENS && (!p->cost || !v || !p->cost[h * w->def->n_variants + t->variant[variant]].available))
@@ -49,27 +48,61 @@ static uint32_t hardware_mask(const struct world *w, const struct place *p, uint
   return mask;
 }
 
-uint32_t plan_mask(struct world *w, const struct request *r, int task, struct endpoint at, int variant)
+/* A plan for a whole place needs all its members to be able. */
+static uint32_t members_mask(const struct world *w, const struct place *p, uint32_t member, const struct task_def *t,
+                             const struct plan_def *plan)
+{
+  uint32_t mask = 0;
+  if (plan->word != WORD_PLACE) return hardware_mask(w, p, kind_of(p, member), t, plan->variant);
+  for (int h = 0; h < p->n_kinds; h++)
+    if (p->members[h]) mask |= hardware_mask(w, p, h, t, plan->variant);
+  return mask;
+}
+
+uint32_t plan_mask(struct world *w, const struct request *r, int task, struct endpoint at, const struct plan_def *plan)
 {
   const struct class_def *k = w->klass[r->klass].def;
   const struct task_def *t = &k->task[task];
   if (at.place >= w->def->n_places) return OFFSIM_MASK_UNREACHABLE;
   const struct place *p = &w->place[at.place];
   uint32_t mask = k->zones >> p->def->zone & 1 ? 0 : OFFSIM_MASK_PRIVACY;
-  mask |= hardware_mask(w, p, at.member, t, variant);
+  mask |= members_mask(w, p, at.member, t, plan);
   if (t->after == 0 || is_final(t)) mask |= way_mask(w, origin_of(r), at, k->zones);
   for (uint32_t left = t->after; left; left &= left - 1)
     mask |= way_mask(w, request_outputs(w, (struct request *)r)[__builtin_ctz(left)], at, k->zones);
   return mask;
 }
 
+/* Masks of first tasks depend on the origin's place alone, where the members of the plan's place are alike: attachment
+ * and links are static here. The others are computed each time. */
+static uint8_t *known_masks(const struct klass *k, const struct request *r, int task)
+{
+  const struct task *t = &k->task[task];
+  int from = 0;
+  if (!t->masks) return NULL;
+  while (k->def->from[from] != r->origin) from++;
+  return t->masks + from * t->def->n_plans;
+}
+
+static uint32_t mask_of(struct world *w, const struct request *r, int task, int plan, uint8_t *known)
+{
+  const struct plan_def *p = &task_of(w, r, task)->plan[plan];
+  if (known && known[plan] != MASK_UNKNOWN) return known[plan];
+  uint32_t mask = plan_mask(w, r, task, w->action_end[plan], p);
+  bool alike = w->action_end[plan].place < w->def->n_places && w->place[w->action_end[plan].place].n_kinds == 1;
+  if (known && alike) known[plan] = (uint8_t)mask;
+  return mask;
+}
+
 int decide_options(struct world *w, const struct attempt *a, int *first)
 {
-  const struct task_def *t = task_of(w, a->request, a->task);
+  const struct request *r = a->request;
+  const struct task_def *t = task_of(w, r, a->task);
+  uint8_t *known = known_masks(&w->klass[r->klass], r, a->task);
   int allowed = 0;
   for (int i = t->n_plans - 1; i >= 0; i--) {
-    w->action_end[i] = plan_end(w, a->request, &t->plan[i]);
-    w->actions[i].mask = plan_mask(w, a->request, a->task, w->action_end[i], t->plan[i].variant);
+    w->action_end[i] = plan_end(w, r, &t->plan[i]);
+    w->actions[i].mask = mask_of(w, r, a->task, i, known);
     if (w->actions[i].mask) continue;
     allowed++;
     *first = i;
@@ -153,14 +186,26 @@ static void fill_action(struct world *w, const struct attempt *a, int i)
   if (w->wants_estimates && mask == 0) estimates_fill(w, a, plan, at, f);
 }
 
-static struct decision_facts facts_of(struct world *w, const struct request *r, int task, uint64_t number, int nth)
+static struct decision_facts *write_facts(struct world *w, const struct request *r, int task, uint64_t number, int nth)
 {
-  const struct class_def *k = w->klass[r->klass].def;
-  return (struct decision_facts){
-    .request = r->id, .decision_number = number, .klass = r->klass, .task = task, .decision = nth, .device = device_of(w, r),
-    .now = sim_now(w->sim), .deadline_s = k->slo_e2e_s > 0 ? k->slo_e2e_s : NAN,
-    .elapsed_s = s_from_ns(sim_now(w->sim) - r->arrived), .attribute = r->attribute, .tasks_done = r->done,
-    .estimate = w->klass[r->klass].estimate, .n_actions = k->task[task].n_plans, .action = w->actions };
+  const struct klass *k = &w->klass[r->klass];
+  struct decision_facts *f = &w->facts;
+  f->request = r->id;
+  f->decision_number = number;
+  f->klass = r->klass;
+  f->task = task;
+  f->decision = nth;
+  f->device = device_of(w, r);
+  f->site = 0;
+  f->now = sim_now(w->sim);
+  f->deadline_s = k->def->slo_e2e_s > 0 ? k->def->slo_e2e_s : NAN;
+  f->elapsed_s = s_from_ns(f->now - r->arrived);
+  f->attribute = r->attribute;
+  f->tasks_done = r->done;
+  f->estimate = k->estimate;
+  f->n_actions = k->def->task[task].n_plans;
+  f->action = w->actions;
+  return f;
 }
 
 static struct decision *decision_new(struct world *w, const struct attempt *a, const struct decision_facts *facts,
@@ -188,21 +233,21 @@ static struct decision *decision_new(struct world *w, const struct attempt *a, c
 bool decide_ask(struct world *w, struct attempt *a, int *action)
 {
   struct request *r = a->request;
-  struct decision_facts facts = facts_of(w, r, a->task, w->n_decisions++, r->n_decisions);
-  struct decision_result result = { .action = NONE };
-  facts.site = w->setup.policy->scope == SCOPE_SITE ? site_of(w, r) : 0;
+  struct decision_facts *facts = write_facts(w, r, a->task, w->n_decisions++, r->n_decisions);
+  struct decision_result *answer = &w->answer;
+  if (w->setup.policy->scope == SCOPE_SITE) facts->site = site_of(w, r);
   if (w->wants_estimates) estimates_see(w, r);
-  for (int i = 0; i < facts.n_actions; i++) fill_action(w, a, i);
+  for (int i = 0; i < facts->n_actions; i++) fill_action(w, a, i);
   r->n_decisions = (uint8_t)count_up(r->n_decisions, 255);
-  if (!policy_host_decide(w->host, &facts, &result, w->err)) {
+  if (!policy_host_decide(w->host, facts, answer, w->err)) {
     w->plugin_failed = true;
     sim_stop(w->sim);
     return false;
   }
   w->summary.decisions++;
-  w->summary.replaced += result.replaced;
-  a->decision = decision_new(w, a, &facts, &result);
-  *action = result.action;
+  w->summary.replaced += answer->replaced;
+  a->decision = decision_new(w, a, facts, answer);
+  *action = answer->action;
   return true;
 }
 
@@ -215,28 +260,44 @@ void decision_add(struct decision *d, const struct attempt_record *record)
   d->usd += record->cost_usd;
 }
 
-static struct outcome_facts outcome_of(const struct world *w, const struct decision *d, enum status status, double quality)
+static void write_outcome(const struct world *w, const struct decision *d, enum status status, double quality,
+                          struct outcome_facts *out)
 {
   const struct objective_def *o = &w->def->objective;
   bool good = status == STATUS_COMPLETED || status == STATUS_ANSWERED;
   bool failed = !good && status != STATUS_CENSORED && status != STATUS_CANCELLED;
-  struct outcome_facts out = { .decision_number = d->number, .now = sim_now(w->sim), .action = d->action, .status = status,
-                               .latency_s = s_from_ns(sim_now(w->sim) - d->began), .energy_j = d->energy_j,
-                               .cost_usd = d->usd, .quality = good ? quality : 0 };
-  for (int i = 0; i < N_PHASES; i++) out.phase_s[i] = s_from_ns(d->phase_ns[i]);
-  out.reward = o->latency_per_s * out.latency_s + o->money_per_usd * out.cost_usd + o->energy_per_j * out.energy_j
-               + o->quality * out.quality + (failed ? o->failure : 0);
-  return out;
+  out->decision_number = d->number;
+  out->now = sim_now(w->sim);
+  out->action = d->action;
+  out->status = status;
+  out->latency_s = s_from_ns(out->now - d->began);
+  out->energy_j = d->energy_j;
+  out->cost_usd = d->usd;
+  out->quality = good ? quality : 0;
+  for (int i = 0; i < N_PHASES; i++) out->phase_s[i] = 1e-9 * (double)d->phase_ns[i];   /* dividing costs more */
+  out->reward = o->latency_per_s * out->latency_s + o->money_per_usd * out->cost_usd + o->energy_per_j * out->energy_j
+                + o->quality * out->quality + (failed ? o->failure : 0);
 }
 
-static void send_decision(const struct world *w, const struct request *r, const struct decision *d, double reward)
+static void send_decision(struct world *w, const struct request *r, const struct decision *d, double reward)
 {
-  struct decision_record record = {
-    .request = r->id, .at_ns = d->at, .propensity = d->propensity, .reward = reward, .action = d->action,
-    .n_actions = d->n_actions, .place = d->place, .klass = r->klass, .task = d->task, .decision = d->nth,
-    .variant = d->variant, .replaced = d->replaced, .measured = r->measured, .n_features = (uint8_t)w->n_features };
-  memcpy(record.feature, d->feature, sizeof(double) * (size_t)w->n_features);
-  w->setup.sink.decision(w->setup.sink.context, &record);
+  struct decision_record *record = &w->decision_record;
+  record->request = r->id;
+  record->at_ns = d->at;
+  record->propensity = d->propensity;
+  record->reward = reward;
+  record->action = d->action;
+  record->n_actions = d->n_actions;
+  record->place = d->place;
+  record->klass = r->klass;
+  record->task = d->task;
+  record->decision = d->nth;
+  record->variant = d->variant;
+  record->replaced = d->replaced;
+  record->measured = r->measured;
+  record->n_features = (uint8_t)w->n_features;
+  memcpy(record->feature, d->feature, sizeof(double) * (size_t)w->n_features);
+  w->setup.sink.decision(w->setup.sink.context, record);
 }
 
 static void deliver(struct world *w, const struct decision_facts *who, void *memo, const struct outcome_facts *out)
@@ -281,11 +342,12 @@ static void report(struct world *w, const struct request *r, const struct decisi
 /* The choice answers for all that followed until its task's end, fallbacks included. */
 void decision_close(struct world *w, struct request *r, struct decision *d, enum status status, double quality)
 {
-  struct outcome_facts out = outcome_of(w, d, status, quality);
-  struct decision_facts who = facts_of(w, r, d->task, d->number, d->nth);
-  who.site = d->site;
-  who.tasks_done = d->tasks_done;
+  struct outcome_facts out;
+  struct decision_facts *who = write_facts(w, r, d->task, d->number, d->nth);
+  write_outcome(w, d, status, quality, &out);
+  who->site = d->site;
+  who->tasks_done = d->tasks_done;
   if (w->setup.sink.decision) send_decision(w, r, d, out.reward);
-  report(w, r, &who, d->memo, &out);
+  report(w, r, who, d->memo, &out);
   pool_give(w->decisions, d);
 }

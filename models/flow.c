@@ -158,7 +158,7 @@ void attempt_begin(struct world *w, struct request *r, int task, unsigned ordina
   }
   const struct plan_def *plan = &t->fallback[fallback - 1].plan;
   struct endpoint at = plan_end(w, r, plan);
-  if (plan_mask(w, r, task, at, plan->variant)) attempt_end(w, a, STATUS_MASKED);
+  if (plan_mask(w, r, task, at, plan)) attempt_end(w, a, STATUS_MASKED);
   else flow_take(w, a, plan, at);
 }
 
@@ -509,8 +509,9 @@ static void write_identity(const struct world *w, const struct attempt *a, enum 
 
 static void write_bytes(struct world *w, struct attempt *a, struct attempt_record *record)
 {
+  record->bytes_up = 0;
   if (a->fetched) each_input(w, a, add_bytes, &record->bytes_up);
-  if (a->returned) record->bytes_down = expr_value(&task_at(w, a)->output_bytes, a->request->attribute);
+  record->bytes_down = a->returned ? expr_value(&task_at(w, a)->output_bytes, a->request->attribute) : 0;
 }
 
 static void unlink_attempt(struct request *r, struct attempt *a)
@@ -523,17 +524,17 @@ static void unlink_attempt(struct request *r, struct attempt *a)
 static void attempt_settle(struct world *w, struct attempt *a, enum status status)
 {
   struct request *r = a->request;
-  struct attempt_record record = { 0 };
+  struct attempt_record *record = &w->attempt_record;
   disarm_timer(w, a);
-  write_phases(a, sim_now(w->sim), &record);
-  write_identity(w, a, status, &record);
-  write_bytes(w, a, &record);
-  ledger_attempt(w, a, &record);
-  r->device_j += record.energy_device_j;
-  r->direct_j += record.energy_device_j + record.energy_network_j + record.energy_server_j;
-  r->usd += record.cost_usd;
-  if (a->decision) decision_add(a->decision, &record);
-  if (w->setup.sink.attempt) w->setup.sink.attempt(w->setup.sink.context, &record);
+  write_phases(a, sim_now(w->sim), record);
+  write_identity(w, a, status, record);
+  write_bytes(w, a, record);
+  ledger_attempt(w, a, record);
+  r->device_j += record->energy_device_j;
+  r->direct_j += record->energy_device_j + record->energy_network_j + record->energy_server_j;
+  r->usd += record->cost_usd;
+  if (a->decision) decision_add(a->decision, record);
+  if (w->setup.sink.attempt) w->setup.sink.attempt(w->setup.sink.context, record);
   unlink_attempt(r, a);
   pool_give(w->attempts, a);
 }

@@ -112,9 +112,11 @@ struct place {
   uint64_t api_arrived, api_blocked, api_completed;
 };
 
+enum { MASK_UNKNOWN = 255 };
 struct task {
   const struct task_def *def;
   double *expected_time_s;                              /* WORK_TIME: mean per variant */
+  uint8_t *masks;                                       /* [origin place][plan] of a first task, MASK_UNKNOWN at first */
 };
 
 struct user { uint32_t klass, index; uint64_t k; };
@@ -162,6 +164,12 @@ struct world {
   double radio_j, network_j, network_usd, direct_j, direct_usd;
   double decision_bytes, telemetry_j, telemetry_usd;
   struct place_sample *sample;
+
+  /* Scratch, so that nothing large is cleared for each event: every use writes what it needs. */
+  struct attempt_record attempt_record;                 /* phases that do not exist yet stay 0 */
+  struct decision_record decision_record;               /* features beyond n_features stay 0 */
+  struct decision_facts facts;
+  struct decision_result answer;
 };
 
 /* ---- request.c ---------------------------------------------------------------------------------------------------- */
@@ -191,7 +199,7 @@ void flow_on_api_done(struct world *, struct attempt *);
 int decide_options(struct world *, const struct attempt *, int *first);
 /* Where a plan would run: its member is open (place dispatch) until decide_commit. */
 struct endpoint plan_end(struct world *, const struct request *, const struct plan_def *);
-uint32_t plan_mask(struct world *, const struct request *, int task, struct endpoint, int variant);
+uint32_t plan_mask(struct world *, const struct request *, int task, struct endpoint, const struct plan_def *);
 void decide_commit(struct world *, struct attempt *, const struct plan_def *, struct endpoint);
 bool decide_ask(struct world *, struct attempt *, int *action);        /* false when the policy misbehaved */
 struct endpoint decide_where(struct world *, const struct request *);  /* where the learner lives */

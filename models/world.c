@@ -129,13 +129,16 @@ static void places_init(struct world *w)
 
 /* ---- classes ------------------------------------------------------------------------------------------------------------ */
 
-static void task_init(struct world *w, struct task *t, const struct task_def *def)
+static void task_init(struct world *w, struct task *t, const struct class_def *k, const struct task_def *def)
 {
   int n = def->n_variants > 0 ? def->n_variants : 1;
   t->def = def;
   t->expected_time_s = arena_array(w->arena, double, n);
   for (int v = 0; v < n; v++)
     if (def->work[v].kind == WORK_TIME) t->expected_time_s[v] = dist_mean(def->work[v].time_s);
+  if (def->after) return;
+  t->masks = arena_array(w->arena, uint8_t, k->n_from * def->n_plans);
+  memset(t->masks, MASK_UNKNOWN, (size_t)(k->n_from * def->n_plans));
 }
 
 static void estimators_init(struct world *w, struct klass *k)
@@ -166,7 +169,7 @@ static bool class_init(struct world *w, int index, struct err *err)
   k->next_at = SIM_NEVER;
   k->next_attribute = arena_array(w->arena, double, k->def->n_attributes);
   k->task = arena_array(w->arena, struct task, k->def->n_tasks);
-  for (int t = 0; t < k->def->n_tasks; t++) task_init(w, &k->task[t], &k->def->task[t]);
+  for (int t = 0; t < k->def->n_tasks; t++) task_init(w, &k->task[t], k->def, &k->def->task[t]);
   for (int i = 0; i < k->def->n_from; i++) k->n_devices += w->def->place[k->def->from[i]].count;
   size_t outputs = k->def->n_tasks > 1 ? (size_t)k->def->n_tasks * sizeof(struct endpoint) : 0;
   k->requests = pool_new(sizeof(struct request) + (size_t)k->def->n_attributes * sizeof(double) + outputs);
