@@ -1,0 +1,218 @@
+#!/usr/bin/python3
+"""An independent auditor: recomputes phase sums, energy, money, bytes per zone and the headline metrics of every run of a
+results folder from its trace and its scenario, in floating point of its own, and compares to 1e-9. It shares no code
+with the program. Then it tampers with a copy of the first trace (a shifted phase, a double charge, a lost joule, a leak
+into a forbidden zone, a wrong latency) and must see each. Prints TAP.
+
+It covers what its scenarios use: FIFO places of one kind of dynamic power, fluid links of constant rate, tariffs.
+
+usage: auditor.py DIR
+"""
+import json, os, sqlite3, sys
+import h5py, numpy, pandas
+
+TOLERANCE = 1e-9
+
+
+class Scenario:
+    def __init__(self, text):
+        s = json.loads(text)
+        self.places = {p["name"]: p for p in s["places"]}
+        self.links = {l["name"]: l for l in s["links"]}
+        self.classes = {c["name"]: c for c in s["classes"]}
+        self.hardware, self.tariffs = s.get("hardware", {}), s.get("tariffs", {})
+
+    def dynamic_w_per_slot(self, place):
+        p = self.places[place]
+        hardware = p.get("hardware")
+        if hardware is None:
+            return 0.0
+        names = [hardware] if isinstance(hardware, str) else list(hardware["mix"])
+        watts = {self.hardware[n]["busy_power"] - self.hardware[n]["idle_power"] for n in names}
+        assert len(watts) == 1, f"{place}: kinds of different power, which the trace does not tell apart"
+        return watts.pop() / p.get("slots", 1)
+
+    def tariff(self, place):
+        t = self.places[place].get("tariff", {})
+        return self.tariffs[t] if isinstance(t, str) else t
+
+
+def table(file, group):
+    g = file[group]
+    frame = pandas.DataFrame({k: g[k][:] for k in g})
+    for k in g:                                           # names instead of codes
+        names = h5py.check_enum_dtype(g[k].dtype)
+        if names:
+            frame[k] = frame[k].map({v: n for n, v in names.items()})
+    return frame
+
+
+class Run:
+    def __init__(self, path, metrics):
+        with h5py.File(path, "r") as file:
+            self.requests, self.attempts = table(file, "requests"), table(file, "attempts")
+            self.transfers = table(file, "transfers") if "transfers" in file else None
+        self.metrics = metrics
+
+
+def close(a, b):
+    a, b = numpy.asarray(a, float), numpy.asarray(b, float)
+    return numpy.all(numpy.abs(a - b) <= TOLERANCE * (1 + numpy.abs(b)))
+
+
+PHASES = ["decide_ns", "uplink_ns", "queue_ns", "cold_start_ns", "batch_ns", "serve_ns", "downlink_ns"]
+
+
+def audit_phases(s, run):
+    a, r = run.attempts, run.requests
+    if (a["started_ns"] + a[PHASES].sum(axis=1) != a["ended_ns"]).any():
+        yield "the phases of an attempt do not add up to its time"
+    last = a[a["status"] == "completed"].groupby("request")["ended_ns"].max()
+    done = r[r["status"] == "completed"].set_index("request")["completed_ns"]
+    if (last.reindex(done.index) != done).any():
+        yield "a request was not completed with its last attempt"
+
+
+def rate(link, up):
+    r = link["rate"]
+    r = r["up" if up else "down"] if isinstance(r, dict) else r
+    return r * link.get("rate_scale", 1) * (1 - link.get("background", 0)) if r else float("inf")
+
+
+def with_transfers(s, run):
+    """Per attempt: joules of the device's radio, joules of links, dollars of links; from /transfers."""
+    t = run.transfers[run.transfers["kind"] == "data"].copy()
+    sums = []
+    for link, rows in t.groupby("link"):
+        d = s.links[link]
+        a, b = d["between"]
+        zones = s.places[a]["zone"], s.places[b]["zone"]
+        assert zones[0] != zones[1], f"{link}: both ends in one zone, the direction cannot be told"
+        up = (rows["zone"] == zones[1]).to_numpy()
+        power, price = d.get("power", {}), d.get("price", 0)
+        price = price if isinstance(price, dict) else {"up": price, "down": price}
+        seconds = numpy.where(up, rows["bytes"] / rate(d, True), rows["bytes"] / rate(d, False))
+        watts = numpy.zeros(len(rows))
+        if s.places[a]["tier"] == "device":
+            watts = numpy.where(up, power.get("send", 0), power.get("receive", 0))
+        sums.append(pandas.DataFrame({
+            "request": rows["request"], "task": rows["task"], "attempt": rows["attempt"], "radio_j": watts * seconds,
+            "network_j": rows["bytes"] * d.get("energy", 0),
+            "usd": rows["bytes"] * numpy.where(up, price.get("up", 0), price.get("down", 0))}))
+    if not sums:
+        return pandas.DataFrame({"radio_j": [], "network_j": [], "usd": []}, index=pandas.MultiIndex.from_arrays([[], [], []]))
+    return pandas.concat(sums).groupby(["request", "task", "attempt"]).sum()
+
+
+def task_index(s, attempts):
+    index = {(c, t["task"]): i for c, d in s.classes.items() for i, t in enumerate(d["pipeline"])}
+    names = [str(t).split("/")[-1].split(".")[-1] for t in attempts["task"]]
+    return [index[c, t] for c, t in zip(attempts["class"], names)]
+
+
+def audit_ledgers(s, run):
+    a = run.attempts.copy()
+    a["task"] = task_index(s, a)
+    wires = with_transfers(s, run)
+    key = pandas.MultiIndex.from_frame(a[["request", "task", "attempt"]])
+    radio, network, wire_usd = (wires[c].reindex(key).fillna(0).to_numpy() for c in ("radio_j", "network_j", "usd"))
+    seconds = a["serve_ns"].to_numpy() / 1e9
+    compute = seconds * a["place"].map(s.dynamic_w_per_slot).to_numpy()
+    device = (a["place"].map(lambda p: s.places[p]["tier"]) == "device").to_numpy()
+    if not close(a["energy_device_j"], radio + compute * device): yield "device energy of an attempt"
+    if not close(a["energy_server_j"], compute * ~device): yield "server energy of an attempt"
+    if not close(a["energy_network_j"], network): yield "network energy of an attempt"
+    tariffs = {p: s.tariff(p) for p in s.places}
+    per = lambda what: a["place"].map(lambda p: tariffs[p].get(what, 0)).to_numpy()
+    slots = a["place"].map(lambda p: s.places[p].get("slots", 1)).to_numpy()
+    away = (a["place"].to_numpy() != run.requests.set_index("request")["origin"].reindex(a["request"]).to_numpy())
+    usd = seconds * per("time") / slots + a["bytes_down"] * per("egress") * away + wire_usd
+    if not close(a["cost_usd"], usd): yield "money of an attempt"
+    r = run.requests.set_index("request")
+    sums = run.attempts.groupby("request")[["energy_device_j", "energy_network_j", "energy_server_j", "cost_usd"]].sum().reindex(r.index).fillna(0)
+    if not close(r["energy_device_j"], sums["energy_device_j"]): yield "device energy of a request is not the sum of its attempts"
+    if not close(r["energy_direct_j"], sums[["energy_device_j", "energy_network_j", "energy_server_j"]].sum(axis=1)): yield "direct energy of a request is not the sum of its attempts"
+    if not close(r["cost_usd"], sums["cost_usd"]): yield "money of a request is not the sum of its attempts"
+
+
+def audit_zones(s, run):
+    t = run.transfers[run.transfers["kind"] == "data"]
+    klass = run.requests.set_index("request")["class"].reindex(t["request"]).to_numpy()
+    for c, zone in sorted(set(zip(klass, t["zone"]))):
+        allowed = s.classes[c].get("zones")
+        if allowed is not None and zone not in allowed:
+            yield f"bytes of class {c} in zone {zone}"
+    entered = t.groupby("zone")["bytes"].sum()
+    a = run.attempts
+    moved = (a["bytes_up"] + a["bytes_down"]).sum()
+    first_hop = t.groupby(["request", "task", "attempt", "started_ns"])["bytes"].first()
+    if entered.sum() < moved * (1 - 1e-9):
+        yield f"attempts moved {moved} bytes, the zones saw {entered.sum()}"
+
+
+def audit_metrics(s, run):
+    r = run.requests[run.requests["measured"] == 1]
+    ok = r[r["status"].isin(["completed", "answered"])]
+    latency = numpy.sort(numpy.concatenate([(ok["completed_ns"] - ok["arrived_ns"]) / 1e9, numpy.full(len(r) - len(ok), numpy.inf)]))
+    rank = lambda q: latency[int(numpy.ceil(q * len(latency))) - 1]
+    expected = {
+        "requests": len(r), "completed": len(ok), "failed_ratio": 1 - len(ok) / len(r),
+        "latency_mean_s": latency[: len(ok)].mean(), "latency_p50_s": rank(0.5), "latency_p95_s": rank(0.95), "latency_p99_s": rank(0.99),
+        "cost_direct_usd_per_1k_requests": 1000 * r["cost_usd"].mean(), "energy_device_j_per_request": r["energy_device_j"].mean(),
+        "energy_direct_j_per_request": r["energy_direct_j"].mean(), "quality_mean": r["quality"].mean(), "offload_ratio": r["offloaded"].mean(),
+        "slo_attainment": r["slo_met"].mean(), "cost_objective": -r["reward"].mean(),
+    }
+    for name, value in expected.items():
+        said = run.metrics.get(name)
+        said = float("inf") if said is None and numpy.isinf(value) else said
+        if said is None or not (said == value or close(said, value)):
+            yield f"{name}: {said} in the catalogue, {value} from the trace"
+
+
+AUDITS = [("phases add up", audit_phases), ("energy and money", audit_ledgers), ("bytes per zone", audit_zones), ("metrics", audit_metrics)]
+
+
+def plant_phase(run): run.attempts.loc[run.attempts.index[5], "serve_ns"] += 1
+def plant_double_charge(run): run.attempts.loc[run.attempts["cost_usd"].idxmax(), "cost_usd"] *= 2
+def plant_lost_joule(run): run.requests.loc[run.requests["energy_direct_j"].idxmax(), "energy_direct_j"] -= 1e-3
+def plant_leak(run): run.transfers.loc[run.transfers.index[0], "zone"] = "elsewhere"
+def plant_latency(run): run.requests.loc[run.requests.index[run.requests["measured"] == 1][0], "completed_ns"] += 1_000_000
+
+
+PLANTS = [("a phase shifted by 1 ns", plant_phase, audit_phases), ("a double charge", plant_double_charge, audit_ledgers),
+          ("a lost millijoule", plant_lost_joule, audit_ledgers), ("a leak into another zone", plant_leak, audit_zones),
+          ("a latency off by 1 ms", plant_latency, audit_metrics)]
+
+
+def main(folder):
+    db = sqlite3.connect(os.path.join(folder, "catalog.sqlite"))
+    scenario = Scenario(db.execute("select resolved from study").fetchone()[0])
+    runs = db.execute("select id, policy, replication, trace_file from run where state in ('done', 0) order by policy, replication").fetchall()
+    number, failed = 0, 0
+
+    def tell(ok, title, lines=()):
+        nonlocal number, failed
+        number += 1
+        failed += not ok
+        print("ok" if ok else "not ok", number, "-", title)
+        for line in lines: print("#  ", line)
+
+    def load(row):
+        metrics = dict(db.execute("select metric, value from metric where run = ? and class = '' and place = ''", (row[0],)))
+        return Run(os.path.join(folder, row[3]), metrics)
+
+    for row in runs:
+        run = load(row)
+        for title, audit in AUDITS:
+            faults = list(audit(scenario, run))
+            tell(not faults, f"{row[1]}, replication {row[2]}: {title}", faults)
+    for title, plant, audit in PLANTS:
+        run = load(runs[0])
+        plant(run)
+        tell(bool(list(audit(scenario, run))), f"planted: {title} is seen")
+    print(f"1..{number}")
+    return 1 if failed or not runs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
