@@ -175,7 +175,7 @@ AUDITS = [("phases add up", audit_phases), ("energy and money", audit_ledgers), 
 def plant_phase(run): run.attempts.loc[run.attempts.index[5], "serve_ns"] += 1
 def plant_double_charge(run): run.attempts.loc[run.attempts["cost_usd"].idxmax(), "cost_usd"] *= 2
 def plant_lost_joule(run): run.requests.loc[run.requests["energy_direct_j"].idxmax(), "energy_direct_j"] -= 1e-3
-def plant_leak(run): run.transfers.loc[run.transfers.index[0], "zone"] = "elsewhere"
+def plant_leak(run): run.transfers.loc[run.transfers.index[run.transfers["kind"] == "data"][0], "zone"] = "elsewhere"
 def plant_latency(run): run.requests.loc[run.requests.index[run.requests["measured"] == 1][0], "completed_ns"] += 1_000_000
 
 
@@ -187,7 +187,7 @@ PLANTS = [("a phase shifted by 1 ns", plant_phase, audit_phases), ("a double cha
 def main(folder):
     db = sqlite3.connect(os.path.join(folder, "catalog.sqlite"))
     scenario = Scenario(db.execute("select resolved from study").fetchone()[0])
-    runs = db.execute("select id, policy, replication, trace_file from run where state in ('done', 0) order by policy, replication").fetchall()
+    runs = db.execute("select id, policy, replication, trace_file from run where state = 'done' order by policy, replication").fetchall()
     number, failed = 0, 0
 
     def tell(ok, title, lines=()):
@@ -198,7 +198,7 @@ def main(folder):
         for line in lines: print("#  ", line)
 
     def load(row):
-        metrics = dict(db.execute("select metric, value from metric where run = ? and class = '' and place = ''", (row[0],)))
+        metrics = dict(db.execute("select name, value from metric where run = ? and class = '' and place = ''", (row[0],)))
         return Run(os.path.join(folder, row[3]), metrics)
 
     for row in runs:
