@@ -15,6 +15,11 @@ def columns(path, group, names=None):
         return pandas.DataFrame({k: g[k][:] for k in g if names is None or k in names})
 
 
+def zones(path):
+    with h5py.File(path, "r") as f:
+        return h5py.check_enum_dtype(f["transfers/zone"].dtype)
+
+
 def given(path):
     """What the world gives, whatever the policy: all columns of /requests that are no result."""
     frame = columns(path, "requests").set_index("request").sort_index()
@@ -36,7 +41,8 @@ KEY = ["request", "task", "attempt", "place", "member", "variant"]
 def same_way(a, b, link_columns=("request", "task", "attempt", "link", "zone", "bytes")):
     """Data of the same attempt over the same link takes the same time, but for the few that met others on the link."""
     t = [columns(p, "transfers") for p in (a, b)]
-    t = [x[x["kind"] == 0] for x in t]                    # 0: data
+    user = zones(a)["user"]                               # answers are streams: they last as long as the engine takes
+    t = [x[(x["kind"] == 0) & (x["zone"] != user)] for x in t]
     joined = t[0].merge(t[1], on=list(link_columns))
     took = [joined["ended_ns_x"] - joined["started_ns_x"], joined["ended_ns_y"] - joined["started_ns_y"]]
     return len(joined) > 50 and (took[0] == took[1]).mean() > 0.9
