@@ -53,6 +53,12 @@ static void disarm_timer(struct world *w, struct attempt *a)
   a->timer = (event_id){ 0 };
 }
 
+static void first_is_sure(struct world *w, struct attempt *a)
+{
+  disarm_timer(w, a);
+  arm_timer(w, a, true);
+}
+
 /* ---- messages: one leg is one transfer of this attempt ------------------------------------------------------------- */
 
 static void legs_done(struct world *w, struct attempt *a)
@@ -329,6 +335,7 @@ static void flow_first(struct world *w, struct attempt *a)
   if (is_final(t) && r->server_first < 0) r->server_first = a->first_output;
   if (!t->stream) return;
   if (!is_final(t)) {
+    if (t->timeout_first_s > 0) first_is_sure(w, a);
     if (!t->successor_starts_on_first || t->repeat_probability > 0) return;
     request_outputs(w, r)[a->task] = end_of(a);
     request_on_first(w, r, a->task);
@@ -338,10 +345,7 @@ static void flow_first(struct world *w, struct attempt *a)
     : network_latency_s(w->network, end_of(a), origin_of(r), latency_key(r->id, a->task, a->ordinal, WAY_DOWN));
   sim_time at_user = time_add(a->first_output, ns_from_s(way_s));
   if (r->first_token < 0 || at_user < r->first_token) r->first_token = at_user;
-  if (t->timeout_first_s > 0 && at_user <= time_add(a->started, ns_from_s(t->timeout_first_s))) {
-    disarm_timer(w, a);
-    arm_timer(w, a, true);
-  }
+  if (t->timeout_first_s > 0 && at_user <= time_add(a->started, ns_from_s(t->timeout_first_s))) first_is_sure(w, a);
 }
 
 /* A task that started on a flow cannot end before that flow does. */
@@ -514,6 +518,12 @@ static void write_bytes(struct world *w, struct attempt *a, struct attempt_recor
   record->bytes_down = a->returned ? expr_value(&task_at(w, a)->output_bytes, a->request->attribute) : 0;
 }
 
+/* The masks make this impossible; it is counted from what happened, not from what was allowed. */
+static bool outside_zones(const struct world *w, const struct attempt *a)
+{
+  return !(w->klass[a->request->klass].def->zones >> w->place[a->place].def->zone & 1);
+}
+
 static void unlink_attempt(struct request *r, struct attempt *a)
 {
   struct attempt **at = &r->attempts;
@@ -530,6 +540,7 @@ static void attempt_settle(struct world *w, struct attempt *a, enum status statu
   write_identity(w, a, status, record);
   write_bytes(w, a, record);
   ledger_attempt(w, a, record);
+  if (a->fetched && outside_zones(w, a)) w->summary.zone_violations++;
   r->device_j += record->energy_device_j;
   r->direct_j += record->energy_device_j + record->energy_network_j + record->energy_server_j;
   r->usd += record->cost_usd;

@@ -201,6 +201,21 @@ static int most_plans(const struct world_def *def)
   return most;
 }
 
+/* Where the learners live must be within reach of all who ask. */
+static bool reaches_learner(const struct world *w, struct err *err)
+{
+  const struct policy_def *policy = w->setup.policy;
+  if (policy->at_place == NONE) return true;
+  for (struct klass *k = w->klass; k < w->klass + w->def->n_classes; k++)
+    for (int i = 0; i < k->def->n_from; i++) {
+      struct endpoint from = { (uint16_t)k->def->from[i], 0 }, to = { (uint16_t)policy->at_place, 0 };
+      if (route(w->topology, from, to, 0)->reachable) continue;
+      return err_add(err, policy->at, "policy '%s': no way from '%s' to '%s', where it is to live", policy->name,
+                     w->def->place[from.place].name, w->def->place[to.place].name);
+    }
+  return true;
+}
+
 static bool policy_init(struct world *w, struct err *err)
 {
   const char *where = NULL;
@@ -211,7 +226,7 @@ static bool policy_init(struct world *w, struct err *err)
     return err_add(err, (struct where){ 0 }, "task '%s' has several plans and there is no policy to choose", where);
   }
   w->host = policy_host_new(w->setup.policy, w->def, &w->root, err);
-  if (!w->host) return false;
+  if (!w->host || !reaches_learner(w, err)) return false;
   const char *const *names, *const *units;
   w->n_features = policy_host_features(w->host, &names, &units);
   w->oracle = policy_host_needs_oracle(w->host);
