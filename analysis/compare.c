@@ -687,12 +687,16 @@ char *comparison_sentence(const struct comparison *c) {
          other = mean_value(&c->policy[rival], c->primary->name, "");
   enum verdict v = compare_verdict(d, c->margin * fabs(pair ? pair->baseline : other), c->primary->better);
   const char *name = c->policy[winner].name, *second = c->policy[rival].name;
+  bool apart = c->primary->better < 0 ? d.hi < 0 : d.lo > 0;
   if (v == VERDICT_BETTER) text_add(&t, "%s wins on %s", name, c->primary->name);
   else if (v == VERDICT_EQUIVALENT)
     text_add(&t, "%s and %s are equivalent on %s within the margin of %g %%", name, second, c->primary->name,
              100 * c->margin);
-  else text_add(&t, "%s leads on %s, but its lead is undecided against the margin of %g %%", name, c->primary->name,
-                100 * c->margin);
+  else if (apart)
+    text_add(&t, "%s wins on %s, perhaps by less than the margin of %g %%", name, c->primary->name, 100 * c->margin);
+  else
+    text_add(&t, "%s leads on %s, but its lead is undecided against the margin of %g %%", name, c->primary->name,
+             100 * c->margin);
   text_add(&t, ": %s %s against %s %s of %s; ", number_text(value).s, c->primary->unit, number_text(other).s,
            c->primary->unit, second);
   put_lead(&t, c, d, pair, other);

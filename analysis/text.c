@@ -125,7 +125,7 @@ struct number interval_text(struct interval i, const char *plus_minus) {
   int digits = 1 - (int)floor(log10(half)), most = i.value == 0 ? digits : 4 - (int)floor(log10(fabs(i.value)));
   if (digits > most) digits = most;
   if (digits < 0) digits = 0;
-  if (digits > 8) snprintf(out.s, sizeof out.s, "%.2e %s %.0e", i.value, plus_minus, half);
+  if (digits > 6) snprintf(out.s, sizeof out.s, "%.2e %s %.0e", i.value, plus_minus, half);
   else snprintf(out.s, sizeof out.s, "%.*f %s %.*f", digits, i.value, plus_minus, digits, half);
   return out;
 }

@@ -17,7 +17,7 @@ unset ylabel
 unset logscale x
 set xlabel 'energy, total ledger (J per request)'
 if (log_energy) set logscale x
-set key at screen 0.815, 0.95 left top Left reverse
+set key at screen 0.815, 0.95 left top Left reverse samplen 1.5
 plot for [i=1:n] data index (i - 1) using 7:1:8:9:2:3 with xyerrorbars lc rgb color(slot[i]) pt point(slot[i]) ps 1 lw 1.4 \
   title name[i]
 unset multiplot

@@ -19,7 +19,7 @@ set output image
 set border 3 lc rgb '#444444'
 set tics nomirror out
 set grid lc rgb '#dddddd' lt 1 lw 0.8
-set key noautotitle
+set key noautotitle samplen 2.6
 set style data lines
 set samples 2
 # A round distance for about four ticks up to x.
