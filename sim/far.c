@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLAB_CHUNKS = 256, BUCKET_TARGET = 128, SAMPLE = 1024 };
+enum { LEAST_SLAB_CHUNKS = 256, BUCKET_TARGET = 128, SAMPLE = 1024 };
 
 void far_init(struct far *f)
 {
@@ -42,14 +42,17 @@ static void free_chunk(struct far *f, evq_entry *chunk)
   f->free_chunks = chunk;
 }
 
+/* Slabs grow with what is there, so that a set that has found its size asks for nothing any more. */
 static void add_slab(struct far *f)
 {
-  char *slab = aligned_alloc(FAR_CHUNK_BYTES, (size_t)SLAB_CHUNKS * FAR_CHUNK_BYTES);
+  size_t chunks = f->n_chunks / 4 > LEAST_SLAB_CHUNKS ? f->n_chunks / 4 : LEAST_SLAB_CHUNKS;
+  char *slab = aligned_alloc(FAR_CHUNK_BYTES, chunks * FAR_CHUNK_BYTES);
   if (!slab)
-    check_out_of_memory((size_t)SLAB_CHUNKS * FAR_CHUNK_BYTES);
+    check_out_of_memory(chunks * FAR_CHUNK_BYTES);
   *(void **)slab = f->slabs;
   f->slabs = slab;
-  for (size_t i = SLAB_CHUNKS; i-- > 1;)
+  f->n_chunks += chunks;
+  for (size_t i = chunks; i-- > 1;)
     free_chunk(f, (evq_entry *)(slab + i * FAR_CHUNK_BYTES));
 }
 

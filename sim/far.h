@@ -26,6 +26,7 @@ struct far {
   unsigned shift;
   size_t n;                     /* entries in all lists */
   evq_entry *free_chunks;       /* linked by place 0 */
+  size_t n_chunks;              /* in all slabs */
   void *slabs;
 };
 
