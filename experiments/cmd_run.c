@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#pragma weak comparison_load
-
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
 enum { MAX_REPLICATIONS = 1000000, FIRST_BATCH = 5 };
 #define PILOT_REPLICATION UINT32_MAX                    /* no measured run has this number */
@@ -106,6 +104,8 @@ static bool read_options(struct options *o, int argc, char **argv, struct arena 
       o->help = true;
     else if (strcmp(argv[i], "--quiet") == 0)
       o->quiet = true;
+    else if (strncmp(argv[i], "-j", 2) == 0 && argv[i][2])
+      read_workers(o, argv[i] + 2, err);
     else if (is_option(argv[i])) {
       read_value(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL, a, err);
       i++;
@@ -443,8 +443,6 @@ static bool execute(struct session *x, struct err *err)
 static bool show(const struct session *x, struct err *err)
 {
   const struct study *s = &x->study;
-  if (!comparison_load)
-    return true;
   const char **policy = calloc((size_t)s->n_chosen, sizeof *policy);
   if (!policy)
     check_out_of_memory(sizeof *policy);
