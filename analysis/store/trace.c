@@ -124,17 +124,25 @@ static uint8_t *put_deflated(struct trace_writer *w, uint8_t *out, const uint8_t
   return out + libdeflate_deflate_compress(w->deflate, bytes, n_planes * rows, out, w->out_size - (size_t)(out - w->out) - 4);
 }
 
+/* One plane by itself; behind its `rows` bytes it is filled up to `chunk_rows`. */
+static uint8_t *put_plane(uint8_t *out, const uint8_t *plane, enum plane_kind kind, size_t rows, size_t chunk_rows, bool last)
+{
+  bool filled = rows < chunk_rows;
+  out = (kind == PLANE_RUNS ? put_runs : put_stored)(out, plane, rows, last && !filled);
+  return filled ? put_runs(out, plane + rows, chunk_rows - rows, last) : out;
+}
+
 /* The finished bytes of a chunk; *mask tells which filters were left out. The planes above the last noise go to libdeflate
  * when one of them is more than runs; each of the others is coded by itself. */
-static const uint8_t *encode(struct trace_writer *w, const uint8_t *plane, size_t width, size_t rows, size_t *size,
-                             uint32_t *mask)
+static const uint8_t *encode(struct trace_writer *w, const uint8_t *plane, size_t width, size_t rows, size_t chunk_rows,
+                             size_t *size, uint32_t *mask)
 {
   enum plane_kind kind[8];
   size_t first = width;                                 /* planes from `first` on are deflated together */
   uint32_t sum = 1;
   for (size_t b = 0; b < width; b++) {
     const uint8_t *p = plane + b * PLANE_STRIDE;
-    sum = libdeflate_adler32(sum, p, rows);
+    sum = libdeflate_adler32(sum, p, chunk_rows);
     kind[b] = plane_probe(p, rows);
     if (kind[b] == PLANE_NOISE)
       first = width;
@@ -144,17 +152,17 @@ static const uint8_t *encode(struct trace_writer *w, const uint8_t *plane, size_
   uint8_t *out = w->out;
   *out++ = 0x78, *out++ = 0x01;                         /* RFC 1950 */
   for (size_t b = 0; b < first; b++)
-    out = (kind[b] == PLANE_RUNS ? put_runs : put_stored)(out, plane + b * PLANE_STRIDE, rows, b + 1 == width);
+    out = put_plane(out, plane + b * PLANE_STRIDE, kind[b], rows, chunk_rows, b + 1 == width);
   if (first < width)
-    out = put_deflated(w, out, plane + first * PLANE_STRIDE, width - first, rows);
+    out = put_deflated(w, out, plane + first * PLANE_STRIDE, width - first, chunk_rows);
   *out++ = (uint8_t)(sum >> 24), *out++ = (uint8_t)(sum >> 16), *out++ = (uint8_t)(sum >> 8), *out++ = (uint8_t)sum;
   *size = (size_t)(out - w->out);
   *mask = 0;
-  if (*size < width * rows)
+  if (*size < width * chunk_rows)
     return w->out;
-  *size = width * rows;
+  *size = width * chunk_rows;
   *mask = SKIP_DEFLATE;
-  return gather(w, plane, width, rows);
+  return gather(w, plane, width, chunk_rows);
 }
 
 /* ---- types, names, datasets -------------------------------------------------------------------------------------- */
@@ -284,7 +292,7 @@ static bool write_chunk(struct trace_writer *w, hid_t dataset, uint64_t at, cons
   hsize_t offset = at, extent = at + rows;
   size_t size;
   uint32_t mask;
-  const uint8_t *bytes = encode(w, plane, width, chunk_rows, &size, &mask);
+  const uint8_t *bytes = encode(w, plane, width, rows, chunk_rows, &size, &mask);
   return H5Dset_extent(dataset, &extent) >= 0 && H5Dwrite_chunk(dataset, H5P_DEFAULT, mask, &offset, size, bytes) >= 0;
 }
 
