@@ -21,7 +21,8 @@
 #include <unistd.h>
 
 /* CPU seconds without a single event before a run is given up; building a large world counts as one event. */
-enum { HANG_CPU_S = 60, MAX_FILE_GIB = 256, EXIT_HANG = 124 };
+enum { HANG_CPU_S = 60, MAX_FILE_GIB = 256, EXIT_HANG = 124,
+       EXACT_KEPT = 4096 /* latencies a run in the catalogue; more become a sketch */ };
 
 /* ---- where the records go ----------------------------------------------------------------------------------------------- */
 
@@ -344,8 +345,10 @@ static int run_in_child(const struct worker_setup *setup, const struct run_order
   bool ok = simulate(&r, &err);
   int code = ok ? EXIT_OK : err.code;
   struct quantiles *latency = r.to.metrics ? metrics_latency(r.to.metrics) : NULL;
-  if (ok && latency)
+  if (ok && latency && quantiles_n(latency) <= EXACT_KEPT)
     r.result.sketch = quantiles_save(latency, &r.result.sketch_bytes);
+  else if (ok && latency)
+    r.result.sketch = quantiles_save_sketch(latency, &r.result.sketch_bytes);
   if (!ok) {
     r.result.state = RUN_FAILED;
     r.result.trace_file = "";

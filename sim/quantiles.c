@@ -169,16 +169,48 @@ bool quantiles_exact(const struct quantiles *q)
   return !q->pages;
 }
 
-static int compare_doubles(const void *a, const void *b)
+/* One pass of a radix sort: by the byte at `shift`, stable. False when all keys have the same byte: nothing moved. */
+static bool sort_by_byte(const uint64_t *from, uint64_t *to, size_t n, unsigned shift)
 {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
+  size_t at[256] = {0}, sum = 0;
+  for (size_t i = 0; i < n; i++)
+    at[from[i] >> shift & 255]++;
+  if (at[from[0] >> shift & 255] == n)
+    return false;
+  for (int b = 0; b < 256; b++) {
+    size_t count = at[b];
+    at[b] = sum;
+    sum += count;
+  }
+  for (size_t i = 0; i < n; i++)
+    to[at[from[i] >> shift & 255]++] = from[i];
+  return true;
+}
+
+/* Eight passes over integers in the order of the doubles: ten times as fast as comparing when there are many. */
+static void sort_doubles(double *x, size_t n)
+{
+  uint64_t *key = malloc(2 * n * sizeof *key), *spare = key + n;
+  if (!key)
+    check_out_of_memory(2 * n * sizeof *key);
+  uint64_t *from = key, *to = spare;
+  for (size_t i = 0; i < n; i++)
+    from[i] = ordered_bits(x[i]);
+  for (unsigned shift = 0; shift < 64; shift += 8)
+    if (sort_by_byte(from, to, n, shift)) {
+      uint64_t *other = from;
+      from = to;
+      to = other;
+    }
+  for (size_t i = 0; i < n; i++)
+    x[i] = from_ordered_bits(from[i]);
+  free(key);
 }
 
 static void sort_values(struct quantiles *q)
 {
-  if (!q->sorted)
-    qsort(q->values, q->n, sizeof *q->values, compare_doubles);
+  if (!q->sorted && q->n > 1)
+    sort_doubles(q->values, q->n);
   q->sorted = true;
 }
 
@@ -234,7 +266,7 @@ static uint64_t count_pairs(const struct quantiles *q, struct pair *out)
   return n;
 }
 
-void *quantiles_save(struct quantiles *q, size_t *size)
+static void *save(struct quantiles *q, size_t *size)
 {
   struct header header = {.magic = QUANTILES_MAGIC, .exact = !q->pages, .n = q->n};
   header.items = q->pages ? count_pairs(q, NULL) : q->n;
@@ -251,6 +283,21 @@ void *quantiles_save(struct quantiles *q, size_t *size)
   }
   header.hash = body_hash(bytes, *size);
   memcpy(bytes, &header, sizeof header);
+  return bytes;
+}
+
+void *quantiles_save(struct quantiles *q, size_t *size)
+{
+  return save(q, size);
+}
+
+void *quantiles_save_sketch(const struct quantiles *q, size_t *size)
+{
+  struct quantiles *sketch = quantiles_new();
+  become_sketch(sketch);
+  quantiles_merge(sketch, q);
+  void *bytes = save(sketch, size);
+  quantiles_free(sketch);
   return bytes;
 }
 

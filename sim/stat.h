@@ -44,6 +44,8 @@ double quantile_of(struct quantiles *, double q);
 bool quantiles_exact(const struct quantiles *);
 /* Byte form for catalogues; *size is set, caller frees. quantiles_load returns NULL on damaged bytes. */
 void *quantiles_save(struct quantiles *, size_t *size);
+/* The same as a sketch, however few there are: a few kB to some 10 kB. */
+void *quantiles_save_sketch(const struct quantiles *, size_t *size);
 struct quantiles *quantiles_load(const void *bytes, size_t size);
 
 /* A two-sided confidence interval. `method` is a short constant word for tables: "t", "batch", "order", "wilson". */
