@@ -27,6 +27,9 @@ rows[] = {
   {"draw_ns.lognormal", bench_draw_lognormal, 10, 10, LOWER, "ns a draw"},
   {"draw_fresh_ns", bench_draw_fresh, 20, 20, LOWER, "ns a draw"},
   {"mallocs_per_event", bench_mallocs_per_event, 0, 0, LOWER, "an event"},
+  {"request_ns", bench_request_ns, 1000, 500, LOWER, "ns a request, three tiers, three trace tables"},
+  {"request_bytes", bench_request_bytes, 400, 200, LOWER, "bytes a request in flight"},
+  {"worker_speedup", bench_worker_speedup, 1.9, 1.9, HIGHER, "two workers against one"},
   {"trace_rows_per_s", bench_trace_rows_per_s, 2.5e6, 2.5e6, HIGHER, "rows a second, three tables"},
   {"trace_bytes_per_row", bench_trace_bytes_per_row, NO_BAR, NO_BAR, LOWER, "bytes a row"},
 };

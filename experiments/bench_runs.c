@@ -1,11 +1,16 @@
 /* bench_runs.c: measurements of whole runs and of what they write. */
 #include "analysis/store/trace.h"
 #include "experiments/bench.h"
+#include "experiments/supervisor.h"
+#include "sim/arena.h"
 #include "sim/check.h"
 #include "sim/rng.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- trace rows: a request, an attempt and a decision each, as a three-tier scenario makes them ------------------- */
@@ -157,3 +162,146 @@ static struct trace_cost measure_trace(void)
 static double rows_per_s(void *unused) { return measure_trace().rows_per_s; }
 double bench_trace_rows_per_s(void) { return bench_median(3, rows_per_s, NULL); }
 double bench_trace_bytes_per_row(void) { return measure_trace().bytes_per_row; }
+
+/* ---- whole runs ------------------------------------------------------------------------------------------------------- */
+
+/* A scenario of bench/: in the working folder, or beside the shipped ones. */
+static struct scenario *load_bench(const char *name, const struct override *set, size_t n)
+{
+  struct arena *a = arena_new();
+  struct err err;
+  err_init(&err);
+  const char *path = arena_printf(a, "bench/%s", name), *share = share_folder(a);
+  if (access(path, R_OK) != 0 && share)
+    path = arena_printf(a, "%s/../bench/%s", share, name);
+  struct scenario *s = scenario_load(path, set, n, &err);
+  if (!s)
+    err_print(&err, stderr, false);
+  err_release(&err);
+  arena_free(a);
+  return s;
+}
+
+static bool run_once(const struct scenario *s, const char *trace_file, struct run_totals *totals)
+{
+  struct err err;
+  err_init(&err);
+  struct run_order order = {.policy = s->n_policies ? 0 : -1, .warmup_s = -1,
+                            .trace = trace_file ? TRACE_FULL : TRACE_NONE};
+  bool ok = run_here(s, &order, trace_file, totals, &err) == EXIT_OK;
+  if (!ok)
+    err_print(&err, stderr, false);
+  err_release(&err);
+  return ok;
+}
+
+static double request_ns(void *scenario)
+{
+  const struct scenario *s = scenario;
+  struct run_totals totals;
+  char path[64];
+  snprintf(path, sizeof path, "offsim-bench-%ld.h5", (long)getpid());
+  double from = cpu_time_ns();
+  bool ok = run_once(s, path, &totals);
+  double spent = cpu_time_ns() - from;
+  unlink(path);
+  return ok && totals.requests ? spent / (double)totals.requests : (double)NAN;
+}
+
+double bench_request_ns(void)
+{
+  struct scenario *s = load_bench("three-tier.yaml", NULL, 0);
+  double ns = s ? bench_median(3, request_ns, s) : (double)NAN;
+  scenario_free(s);
+  return ns;
+}
+
+/* Peak memory of a process that keeps all requests of `seconds` s, a million each, in flight; -1 = it failed. */
+static double peak_bytes(const char *seconds)
+{
+  struct rusage usage;
+  int status = 1;
+  pid_t child = fork();
+  if (child == 0) {
+    struct run_totals totals;
+    struct scenario *s = load_bench("in-flight.yaml", &(struct override){"horizon.duration", seconds}, 1);
+    _exit(s && run_once(s, NULL, &totals) ? 0 : 1);
+  }
+  if (child < 0 || wait4(child, &status, 0, &usage) < 0 || status != 0)
+    return -1;
+  return 1024.0 * (double)usage.ru_maxrss;
+}
+
+double bench_request_bytes(void)
+{
+  double one = peak_bytes("1 s"), two = peak_bytes("2 s");
+  return one < 0 || two < 0 ? (double)NAN : (two - one) / 1e6;
+}
+
+/* ---- two workers against one --------------------------------------------------------------------------------------------- */
+
+enum { SPEED_RUNS = 8 };
+
+static double wall_s(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void remove_results(const char *dir, const struct run_order *order, size_t n)
+{
+  char path[512];
+  for (size_t i = 0; i < n; i++) {
+    char *trace = trace_path(dir, order[i].id);
+    unlink(trace);
+    free(trace);
+  }
+  snprintf(path, sizeof path, "%s/traces", dir), rmdir(path);
+  snprintf(path, sizeof path, "%s/catalog.sqlite", dir), unlink(path);
+  rmdir(dir);
+}
+
+/* Wall time of SPEED_RUNS runs with traces by `workers` workers; negative = it failed. */
+static double executor_s(const struct scenario *s, int workers)
+{
+  char dir[] = "offsim-bench-XXXXXX";
+  struct run_order order[SPEED_RUNS];
+  struct supervisor_report report = {0};
+  struct err err;
+  err_init(&err);
+  if (!mkdtemp(dir))
+    return -1;
+  for (int i = 0; i < SPEED_RUNS; i++) {
+    order[i] = (struct run_order){.number = i, .replication = (uint64_t)i, .warmup_s = -1, .trace = TRACE_FULL};
+    snprintf(order[i].id, sizeof order[i].id, "%032d", i);
+  }
+  double from = wall_s();
+  struct supervisor *v = supervisor_start(s, dir, workers, &err);
+  struct catalog *c = v ? catalog_open(dir, CATALOG_WRITE, &err) : NULL;
+  bool ok = c && supervisor_recover(v, c, &err)
+            && supervisor_run(v, c, order, SPEED_RUNS, &(struct supervisor_options){0}, &report, &err);
+  double spent = wall_s() - from;
+  supervisor_stop(v);
+  catalog_close(c);
+  remove_results(dir, order, SPEED_RUNS);
+  err_print(&err, stderr, false);
+  err_release(&err);
+  return ok && report.done == SPEED_RUNS ? spent : -1;
+}
+
+static double speedup(void *scenario)
+{
+  double one = executor_s(scenario, 1), two = executor_s(scenario, 2);
+  return one < 0 || two < 0 ? (double)NAN : one / two;
+}
+
+double bench_worker_speedup(void)
+{
+  if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+    return (double)NAN;
+  struct scenario *s = load_bench("three-tier.yaml", &(struct override){"horizon.duration", "250 s"}, 1);
+  double ratio = s ? bench_median(3, speedup, s) : (double)NAN;
+  scenario_free(s);
+  return ratio;
+}

@@ -240,7 +240,8 @@ int run_here(const struct scenario *s, const struct run_order *order, const char
 {
   struct run r = {.scenario = s, .order = order, .arena = arena_new(), .trace_file = trace_file ? strdup(trace_file) : NULL};
   bool ok = simulate(&r, err);
-  *totals = (struct run_totals){.events = r.summary.events, .trace_bytes = r.trace_bytes, .elapsed_s = r.result.elapsed_s};
+  *totals = (struct run_totals){.events = r.summary.events, .requests = r.summary.requests,
+                                .trace_bytes = r.trace_bytes, .elapsed_s = r.result.elapsed_s};
   memcpy(totals->trace_hash, r.result.trace_hash, sizeof totals->trace_hash);
   run_free(&r);
   return ok ? EXIT_OK : err->code;
