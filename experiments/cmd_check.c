@@ -38,6 +38,19 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
   return !err_any(err);
 }
 
+/* Which workload a run would take. */
+static void print_workloads(const struct scenario *s)
+{
+  for (int i = 0; i < s->world.n_classes; i++) {
+    const struct arrivals_def *a = &s->world.klass[i].arrivals;
+    if (a->trace && a->trace->file)
+      printf("class %s: trace %s\n", s->world.klass[i].name, a->trace->file);
+    else if (a->trace && a->like)
+      printf("class %s: the trace %s was not found; its fit %s runs instead\n", s->world.klass[i].name, a->trace->asked,
+             a->like->name);
+  }
+}
+
 static void print_summary(const struct scenario *s)
 {
   int estimates = 0;
@@ -45,6 +58,7 @@ static void print_summary(const struct scenario *s)
     estimates += !strcmp(s->source[i].grade, "E");
   printf("%s: ok: %d places, %d links, %d classes, %d policies, %llu replications\n", s->path, s->world.n_places,
          s->world.n_links, s->world.n_classes, s->n_policies, (unsigned long long)s->replications);
+  print_workloads(s);
   if (estimates)
     printf("%d of %d numbers from presets are engineering estimates (grade E)\n", estimates, s->n_sources);
 }

@@ -15,7 +15,7 @@ static void describe_key(const struct key *key)
   printf("%s.%s%s\n  ", key->section, key->name, key->flags & LATER ? "   (not yet available)" : "");
   key_print_type(key, stdout);
   printf("%s\n  %s\n", key->flags & REQUIRED ? ", required" : "", key->doc);
-  if (key->low || key->high) {
+  if (key->low != 0 || key->high != 0) {
     printf("  range: ");
     key_print_range(key, stdout);
     printf("\n");

@@ -95,10 +95,24 @@ static bool wants_default_map(const struct key *key)
   return any;
 }
 
+/* Whole numbers stay whole. */
+static bool resolve_count(json *out, const struct node *child, const struct key *key)
+{
+  const char *text = child ? child->text : key->otherwise;
+  unsigned long long whole;
+  char why[UNITS_WHY];
+  if (key->value != V_COUNT || key->shape != ONE || !text || !count_parse(text, &whole, why))
+    return false;
+  json_put_int(out, key->name, (int64_t)whole);
+  return true;
+}
+
 static void resolve_one(json *out, const struct node *node, const struct key *key)
 {
   const struct node *child = node_get(node, key->name);
   struct node otherwise = {.kind = NODE_TEXT, .text = key->otherwise}, empty = {.kind = NODE_MAP};
+  if (resolve_count(out, child, key))
+    return;
   if (child)
     json_put(out, key->name, resolve_key(child, key));
   else if (wants_default(key))
