@@ -58,20 +58,18 @@ static struct endpoint reader_of(const struct world *w, struct endpoint from)
   return from;
 }
 
-static void charge_report(struct world *w, const struct place *p)
+static void charge_reports(struct world *w, const struct place *p)
 {
-  double bytes = w->def->telemetry.bytes_per_report;
+  double bytes = w->def->telemetry.bytes_per_report, members = (double)p->def->count;
+  struct endpoint from = { (uint16_t)p->index, 0 }, to = reader_of(w, from);
+  struct transfer_cost cost = network_cost(w->network, from, to, bytes);
   sim_time now = sim_now(w->sim);
-  for (uint32_t i = 0; i < p->def->count; i++) {
-    struct endpoint from = { (uint16_t)p->index, i }, to = reader_of(w, from);
-    struct transfer_cost cost = network_cost(w->network, from, to, bytes);
-    w->summary.telemetry_bytes += bytes;
-    w->telemetry_j += cost.network_j + cost.device_j;
-    w->telemetry_usd += cost.usd;
-    network_flow(w->network, from, to,
-                 (struct transfer_record){ .request = UINT64_MAX, .started_ns = now, .bytes = bytes, .kind = TRANSFER_TELEMETRY,
-                                           .ended_ns = time_add(now, ns_from_s(w->def->telemetry.delay_s)) });
-  }
+  struct transfer_record record = { .request = UINT64_MAX, .started_ns = now, .bytes = bytes, .kind = TRANSFER_TELEMETRY,
+                                    .ended_ns = time_add(now, ns_from_s(w->def->telemetry.delay_s)) };
+  w->summary.telemetry_bytes += bytes * members;
+  w->telemetry_j += (cost.network_j + cost.device_j) * members;
+  w->telemetry_usd += cost.usd * members;
+  for (; w->def->record_transfers && from.member < p->def->count; from.member++) network_flow(w->network, from, to, record);
 }
 
 static void on_refresh(struct sim *s, void *world)
@@ -80,7 +78,7 @@ static void on_refresh(struct sim *s, void *world)
   for (struct place *p = w->place; p < w->place + w->def->n_places; p++) {
     if (!p->n_reports) continue;
     take_report(w, p);
-    if (w->def->telemetry.bytes_per_report > 0) charge_report(w, p);
+    if (w->def->telemetry.bytes_per_report > 0) charge_reports(w, p);
   }
   sim_after(s, ns_from_s(w->def->telemetry.refresh_s), PRIORITY_OBSERVE, on_refresh, w);
 }

@@ -167,6 +167,70 @@ static void test_stream(void **state)
   rig_free(r);
 }
 
+static struct rig *random_rig(const char *policy);
+
+/* What a stream moves is recorded and charged like any other transfer: 100 B up, 44 B down, a hop each. */
+static void test_stream_is_charged(void **state)
+{
+  (void)state;
+  struct rig *r = token_rig();
+  r->task[0].stream = true;
+  r->klass[0].input_bytes = amount(100);
+  r->link[0].down_byte_per_s = 1000;                    /* would take 44 ms if it queued; costs 44 ms of the radio */
+  r->link[0].device_rx_w = 2;
+  r->link[0].usd_per_byte_down = 1e-3;
+  r->def.record_transfers = true;
+  rig_run(r);
+  assert_int_equal(r->kept->transfers, 2);
+  const struct transfer_record *up = &r->kept->transfer[0], *down = &r->kept->transfer[1];
+  near(up->bytes, 100);
+  near(down->bytes, 44);
+  assert_int_equal(up->zone, 1);
+  assert_int_equal(down->zone, 0);
+  assert_int_equal(down->started_ns - FIRST, ms(107));
+  assert_int_equal(down->ended_ns - FIRST, ms(314));
+  near(r->kept->request[0].energy_device_j, 0.088);
+  near(r->kept->request[0].cost_usd, 0.044);
+  rig_free(r);
+}
+
+/* A learner on a place that nobody can reach is the user's mistake. */
+static void test_learner_out_of_reach(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  struct err err;
+  err_init(&err);
+  r->policy = (struct policy_def){.name = "p", .policy = "always_local", .at_place = 2};
+  r->def.n_links = 1;
+  struct run_setup setup = {.def = &r->def, .policy = &r->policy, .seed = 1};
+  assert_null(world_new(&setup, &err));
+  assert_int_equal(err.code, EXIT_USER);
+  assert_non_null(strstr(err.problems[0].message, "no way from 'phone' to 'cloud'"));
+  err_release(&err);
+  err_init(&err);
+  r->place[0].count = 1000000000000;
+  setup.policy = NULL;
+  assert_null(world_new(&setup, &err));
+  assert_non_null(strstr(err.problems[0].message, "GB before its first request"));
+  err_release(&err);
+  rig_free(r);
+}
+
+/* The same world twice, and with ties in another order: the same records, as no two things happen at one instant. */
+static void test_same_again(void **state)
+{
+  (void)state;
+  struct rig *a = random_rig("linucb"), *b = random_rig("linucb");
+  rig_run(a);
+  rig_run(b);
+  assert_memory_equal(a->kept->request, b->kept->request, sizeof a->kept->request);
+  assert_memory_equal(a->kept->attempt, b->kept->attempt, sizeof a->kept->attempt);
+  assert_int_equal(a->summary.events, b->summary.events);
+  rig_free(a);
+  rig_free(b);
+}
+
 /* The first token at the user at 114 ms: a limit of 114 ms holds, one of 113 does not. */
 static void test_first_token_timeout(void **state)
 {
@@ -707,6 +771,7 @@ int main(void)
     cmocka_unit_test(test_api), cmocka_unit_test(test_api_limits), cmocka_unit_test(test_censored),
     cmocka_unit_test(test_max_requests), cmocka_unit_test(test_repeat), cmocka_unit_test(test_closed),
     cmocka_unit_test(test_common_random_numbers), cmocka_unit_test(test_all_policies), cmocka_unit_test(test_mm1),
+    cmocka_unit_test(test_stream_is_charged), cmocka_unit_test(test_learner_out_of_reach), cmocka_unit_test(test_same_again),
     cmocka_unit_test(test_telemetry), cmocka_unit_test(test_telemetry_noise), cmocka_unit_test(test_estimates_cross),
     cmocka_unit_test(test_only_known_attributes_enter), cmocka_unit_test(test_reward),
   };
