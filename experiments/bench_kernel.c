@@ -279,11 +279,13 @@ double bench_mallocs_per_event(void)
   if (bench_mallocs() == UINT64_MAX)
     return NAN;
   struct mm1 m;
+  uint64_t before = bench_mallocs();
   mm1_init(&m, 1, UINT64_MAX);
   struct sim *s = sim_new();
+  sim_assert(bench_mallocs() > before);         /* the counter counts */
   sim_at(s, 0, PRIORITY_ARRIVE, on_arrival, &m);
   steps_ns(s, 2200000);
-  uint64_t before = bench_mallocs();
+  before = bench_mallocs();
   steps_ns(s, STEPS);
   uint64_t mallocs = bench_mallocs() - before;
   sim_free(s);
