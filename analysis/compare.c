@@ -22,7 +22,7 @@ static const double CENSORED_SHARE = 0.01;
 
 struct comparison_store {
   size_t n_catalogs, n_texts;
-  struct catalog **catalog;
+  struct catalog **catalog; const char **dir;           /* [n_catalogs] */
   char **text;
 };
 
@@ -210,7 +210,8 @@ static void add_run(struct loading *l, struct compared_policy *p, const struct c
 static bool is_current(const struct loading *l, const struct catalog_run *r) {
   const char *seed = catalog_provenance(l->catalog, "current.seed"), *world, *base, *current;
   if (seed && strtoull(seed, NULL, 10) != r->seed) return false;
-  if (!(world = catalog_note(l->catalog, r->id, "world")) || !(base = catalog_note(l->catalog, r->id, "base"))) return true;
+  if (!(world = catalog_note(l->catalog, r->id, "world")) || !(base = catalog_note(l->catalog, r->id, "base")))
+    return true;
   current = catalog_provenance(l->catalog, "current.world");
   if (current && strcmp(world, current)) return false;
   struct text key = {0};
@@ -250,6 +251,8 @@ static bool load_dir(struct comparison *c, const char *dir, const struct compari
   struct catalog *catalog = catalog_open(dir, CATALOG_READ, err);
   if (!catalog) return false;
   s->catalog = grab_more(s->catalog, s->n_catalogs + 1, sizeof *s->catalog);
+  s->dir = grab_more(s->dir, s->n_catalogs + 1, sizeof *s->dir);
+  s->dir[s->n_catalogs] = dir;
   s->catalog[s->n_catalogs++] = catalog;
   struct loading l = {c, o, dir, last_part(dir), catalog, false, 0};
   return catalog_runs(catalog, true, on_run, &l, err);
@@ -368,6 +371,27 @@ static void add_best_fixed(struct comparison *c) {
     if (from) copy_run(best, from, replication);
   }
   if (!best->n) c->n_policies--;
+}
+
+/* ---- regret -------------------------------------------------------------------------------------------------------
+ */
+
+/* Against the clairvoyant reference where there is one, else the best fixed one: requests x difference of mean cost. */
+static void add_regret(struct comparison *c) {
+  const struct compared_policy *to = NULL;
+  for (size_t i = 0; i < c->n_policies; i++)
+    if (!strcmp(c->policy[i].type, "clairvoyant") || (!to && !strcmp(c->policy[i].type, "best_fixed")))
+      to = &c->policy[i];
+  if (!to) return;
+  c->regret_against = to->name;
+  for (size_t i = 0; i < c->n_policies; i++) {
+    struct compared_policy *p = &c->policy[i];
+    double *x = metric_slot(p, &(struct catalog_metric){"regret", "", "", NAN}, 0)->x;
+    for (size_t k = 0; k < p->n; k++) {
+      uint64_t r = p->replication[k];
+      x[k] = value_at(p, "requests", r) * (value_at(p, "cost_objective", r) - value_at(to, "cost_objective", r));
+    }
+  }
 }
 
 /* ---- values, pairs, verdicts --------------------------------------------------------------------------------------
@@ -541,6 +565,22 @@ static void warn_inputs(struct comparison *c, struct compared_policy *p, const j
          text_or(first, "?"));
 }
 
+static bool same_text(const char *a, const char *b) { return !a || !b || !strcmp(a, b); }
+
+/* Policies of another folder, when it is about another world or seed. */
+static void warn_strangers(struct comparison *c) {
+  for (size_t k = 1; k < c->store->n_catalogs; k++) {
+    struct catalog *first = c->store->catalog[0], *other = c->store->catalog[k];
+    if (same_text(catalog_provenance(first, "current.world"),
+                  catalog_provenance(other, "current.world")) &&
+        same_text(catalog_provenance(first, "current.seed"),
+                  catalog_provenance(other, "current.seed"))) continue;
+    for (size_t i = 0; i < c->n_policies; i++)
+      if (c->policy[i].dir == c->store->dir[k])
+        warn(&c->policy[i], "of another scenario or seed than the first folder: nothing is paired by random numbers");
+  }
+}
+
 static void add_warnings(struct comparison *c) {
   const char *text = catalog_provenance(c->store->catalog[0], "sources");
   struct err ignored;
@@ -553,6 +593,7 @@ static void add_warnings(struct comparison *c) {
     warn_inputs(c, &c->policy[i], sources);
   }
   json_release(sources);
+  warn_strangers(c);
 }
 
 bool comparison_said_before(const struct comparison *c, size_t policy, const char *warning) {
@@ -607,6 +648,7 @@ struct comparison *comparison_load(const char *const *dir, size_t n_dirs, const 
   read_scenario(c, o, err);
   if (err_any(err)) goto failed;
   add_best_fixed(c);
+  add_regret(c);
   for (size_t i = 0; i < c->n_policies; i++) summarise(&c->policy[i]);
   if (!choose_baseline(c, o->baseline, err)) goto failed;
   add_pairs(c);
@@ -638,6 +680,7 @@ void comparison_free(struct comparison *c) {
   for (size_t i = 0; i < c->store->n_catalogs; i++) catalog_close(c->store->catalog[i]);
   free(c->store->text);
   free(c->store->catalog);
+  free(c->store->dir);
   free(c->store);
   free(c->policy);
   free(c->pair);

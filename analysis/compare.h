@@ -69,6 +69,7 @@ struct comparison {
   size_t baseline; bool baseline_given;                 /* index of a policy; SIZE_MAX = none can be compared */
   size_t n_policies; struct compared_policy *policy;
   size_t n_pairs; struct paired *pair;                  /* primary first, then every whole-run metric */
+  const char *regret_against;                           /* policy that `regret` is measured against; NULL = none */
   char trace_hash[33]; uint64_t events; double elapsed_s;
   char *incomplete;                                     /* "tuned threshold, model-greedy"; NULL = nothing is missing */
   json *resolved;                                       /* scenario; NULL when unreadable */

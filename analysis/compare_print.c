@@ -115,7 +115,9 @@ static void print_warnings(const struct comparison *c, FILE *f, bool colour) {
 
 static void print_metric(const struct comparison *c, FILE *f, const char *metric) {
   const struct metric_info *info = metric_find(metric);
-  fprintf(f, "%s (%s): %s\n\n", info->name, info->unit, info->doc);
+  fprintf(f, "%s (%s): %s\n", info->name, info->unit, info->doc);
+  if (!strcmp(metric, "regret")) fprintf(f, "comparator: %s\n", c->regret_against ? c->regret_against : "none");
+  fputc('\n', f);
   const char *const head[] = {"policy", "class", "place", "value", "lo_95", "hi_95", "n", "method", "paired difference",
                               "variance ratio"};
   struct table *t = table_new(10);
@@ -335,6 +337,7 @@ static json *comparison_part(const struct comparison *c) {
   json_put_string(j, "primary", c->primary->name);
   json_put_number(j, "margin", c->margin);
   json_put_string(j, "baseline", c->baseline == SIZE_MAX ? NULL : c->policy[c->baseline].name);
+  json_put_string(j, "regret_against", c->regret_against);
   char *sentence = comparison_sentence(c);
   json_put_string(j, "sentence", sentence);
   free(sentence);

@@ -68,7 +68,8 @@ static int spawn_gnuplot(pid_t *child, const char *folder, const char *script, c
 }
 
 bool gp_run(const char *folder, const char *script, const char *image, struct err *err) {
-  if (!is_plain_name(script) || !is_plain_name(image)) return err_add(err, (struct where){0}, "'%s' cannot name a figure", script);
+  if (!is_plain_name(script) || !is_plain_name(image))
+    return err_add(err, (struct where){0}, "'%s' cannot name a figure", script);
   int messages = memfd_create("gnuplot", MFD_CLOEXEC), status = 0;
   if (messages < 0) return err_system(err, "cannot start gnuplot: %s", strerror(errno));
   pid_t child;

@@ -17,7 +17,8 @@ void gp_text(struct text *, const char *s);
 void gp_tick(struct text *, const char *s);
 /* 1 to 64 of A-Z a-z 0-9 . _ - and no leading dot or dash. */
 bool is_plain_name(const char *s);
-/* Run `script` in `folder` with the variable `image` set (both plain names). False with gnuplot's own message in err. */
+/* Run `script` in `folder` with the variable `image` set (both plain names). False with gnuplot's own message in err.
+ */
 bool gp_run(const char *folder, const char *script, const char *image, struct err *) MUST_USE;
 
 #endif

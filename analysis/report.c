@@ -23,8 +23,8 @@ static const char style[] =
     "th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}"
     "th:first-child,td:first-child,th.l,td.l{text-align:left}thead th{background:var(--wash);vertical-align:bottom}"
     "th:first-child{position:sticky;left:0;background:#fff}thead th:first-child{background:var(--wash)}"
-  "caption span{display:block;position:sticky;left:0;max-width:min(100%,calc(100vw - 2.5rem))}"
-  "tbody th{font-weight:600}tr.ref th{font-weight:400;font-style:italic}"
+    "caption span{display:block;position:sticky;left:0;max-width:min(100%,calc(100vw - 2.5rem))}"
+    "tbody th{font-weight:600}tr.ref th{font-weight:400;font-style:italic}"
     ".v{padding:0 .4rem;border-radius:.6rem;border:1px solid currentColor}.better{color:#0a5c36}.worse{color:#a4161a}"
     ".equivalent{color:#0b5cad}.undecided{color:#57606a}"
     "figure{margin:1.25rem 0}figure svg{width:100%;height:auto;max-width:60rem;display:block;border:1px solid "
@@ -37,10 +37,11 @@ static const char style[] =
     "@media(max-width:40rem){body{padding:.75rem;font-size:15px}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}"
     "figure svg{min-width:34rem}figure .scroll{margin:0}}"
     "@page{size:A4 landscape;margin:12mm}@media print{body{max-width:none;font-size:10pt;padding:0}"
-  ".scroll{overflow:visible}table{font-size:6.5pt;width:100%}th,td{padding:.1rem .25rem;white-space:normal}"
-  "thead th{overflow-wrap:anywhere}tbody th{white-space:nowrap}th,caption span{position:static!important}figure,table,.scroll{break-inside:avoid}"
-  "h2,h3{break-after:avoid}figure svg{max-height:15cm}nav{display:none}"
-  "details:not([open])>*:not(summary){display:none}}";
+    ".scroll{overflow:visible}table{font-size:6.5pt;width:100%}th,td{padding:.1rem .25rem;white-space:normal}"
+    "thead th{overflow-wrap:anywhere}tbody th{white-space:nowrap}th,caption "
+    "span{position:static!important}figure,table,.scroll{break-inside:avoid}"
+    "h2,h3{break-after:avoid}figure svg{max-height:15cm}nav{display:none}"
+    "details:not([open])>*:not(summary){display:none}}";
 
 /* ---- tables -------------------------------------------------------------------------------------------------------
  */

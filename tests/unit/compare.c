@@ -70,7 +70,8 @@ static void verdicts(void **state) {
   assert_int_equal(verdict(NAN, NAN, -1), VERDICT_UNDECIDED);
 }
 
-/* ---- a small folder ----------------------------------------------------------------------------------------------- */
+/* ---- a small folder -----------------------------------------------------------------------------------------------
+ */
 
 static const char scenario_json[] =
   "{\"name\": \"<script>alert(1)</script>\", \"seed\": 3, \"primary\": \"latency_mean_s\", \"policies\": ["
@@ -148,13 +149,17 @@ static void folder(void **state) {
   assert_near(comparison_metric(best, "latency_mean_s", "", "")->interval.value, 8.0 / 3, 1e-12);
   assert_string_equal(c->policy[c->baseline].name, "site");
   /* edge - site = 2, 1.999, 1.998: mean 1.999, s = .001; family 5 x 4 / 2 = 10: t(2, 1 - .005 / 2) = 14.0890. */
-  const struct paired *pair = comparison_pair(c, (size_t)(policy_named(c, "always_edge") - c->policy), "latency_mean_s");
+  const struct paired *pair =
+      comparison_pair(c, (size_t)(policy_named(c, "always_edge") - c->policy), "latency_mean_s");
   assert_int_equal(pair->of, 10);
   assert_near(pair->difference.value, 1.999, 1e-12);
   assert_near(pair->difference.hi - 1.999, 14.0890 * .001 / sqrt(3), 1e-6);
   assert_int_equal(pair->verdict, VERDICT_WORSE);
   assert_string_equal(c->incomplete, "tuned threshold, model-greedy");
   assert_true(comparison_metric(&c->policy[0], "latency_p99_s", "", "")->unsupported);  /* 500 x .01 = 5 < 10 */
+  /* 500 requests at cost 1 against 0.5. */
+  assert_string_equal(c->regret_against, "clairvoyant");
+  assert_near(comparison_metric(&c->policy[c->baseline], "regret", "", "")->interval.value, 250, 1e-9);
   bool saturated = false;
   const struct compared_policy *edge = policy_named(c, "always_edge");
   for (size_t i = 0; i < edge->n_warnings; i++) saturated |= strstr(edge->warning[i], "saturated") != NULL;
@@ -211,8 +216,12 @@ static void page(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(paired_interval), cmocka_unit_test(pairs_by_replication),
-                                     cmocka_unit_test(infinite_values), cmocka_unit_test(verdicts), cmocka_unit_test(folder),
-                                     cmocka_unit_test(unknown_names), cmocka_unit_test(page)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(paired_interval),
+                                     cmocka_unit_test(pairs_by_replication),
+                                     cmocka_unit_test(infinite_values),
+                                     cmocka_unit_test(verdicts),
+                                     cmocka_unit_test(folder),
+                                     cmocka_unit_test(unknown_names),
+                                     cmocka_unit_test(page)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
