@@ -27,23 +27,6 @@ static const struct token_cost *cost_at(const struct world *w, const struct plac
   return &p->cost[kind_of(p, member) * w->def->n_variants + t->variant[variant]];
 }
 
-/* The part that has no chance in it: times of distributions are left to the caller. */
-static struct demand demand_plain(const struct world *w, const struct task_def *t, int variant, struct endpoint at,
-                                  const double *attribute)
-{
-  const struct place *p = &w->place[at.place];
-  const struct work_def *work = &t->work[variant];
-  struct demand d = { 0 };
-  if (work->kind == WORK_ROOFLINE)
-    d.time_s = roofline_s(hardware_at(w, p, at.member), work, attribute);
-  else if (work->kind == WORK_TOKENS) {
-    d.tok_in = expr_value(&work->tok_in, attribute);
-    d.tok_out = expr_value(&work->tok_out, attribute);
-    d.cost = cost_at(w, p, at.member, t, variant);
-  }
-  return d;
-}
-
 double demand_service_s(const struct demand *d, double running)
 {
   if (!d->cost) return d->time_s;
@@ -51,13 +34,23 @@ double demand_service_s(const struct demand *d, double running)
   return d->tok_in / d->cost->prefill_tok_per_s + steps * (d->cost->step_a_s + d->cost->step_c_s * running);
 }
 
-struct demand demand_expected(const struct world *w, const struct klass *k, int task, int variant, struct endpoint at,
-                              const double *attribute)
+/* Without chance: a distribution gives its mean. */
+void demand_expected(const struct world *w, const struct klass *k, int task, int variant, struct endpoint at,
+                     const double *attribute, struct demand *d)
 {
   const struct task_def *t = k->task[task].def;
-  struct demand d = demand_plain(w, t, variant, at, attribute);
-  if (t->work[variant].kind == WORK_TIME) d.time_s = k->task[task].expected_time_s[variant];
-  return d;
+  const struct place *p = &w->place[at.place];
+  const struct work_def *work = &t->work[variant];
+  *d = (struct demand){ 0 };
+  switch (work->kind) {
+  case WORK_NONE: break;
+  case WORK_TIME: d->time_s = k->task[task].expected_time_s[variant]; break;
+  case WORK_ROOFLINE: d->time_s = roofline_s(hardware_at(w, p, at.member), work, attribute); break;
+  case WORK_TOKENS:
+    d->tok_in = expr_value(&work->tok_in, attribute);
+    d->tok_out = expr_value(&work->tok_out, attribute);
+    d->cost = cost_at(w, p, at.member, t, variant);
+  }
 }
 
 static void add_noise(struct demand *d, double sigma, struct rng *rng)
@@ -68,34 +61,31 @@ static void add_noise(struct demand *d, double sigma, struct rng *rng)
   d->tok_out *= factor;
 }
 
-/* What SRPT orders by: the truth, or what a scheduler can know. Without an estimate the class's place is last. */
+/* What SRPT orders by: the truth, or what a scheduler can know. Without an estimate a job comes last. */
 static double size_s(struct world *w, const struct request *r, int task, int variant, struct endpoint at, const struct demand *d)
 {
   const struct place_def *p = w->place[at.place].def;
   if (p->discipline != SRPT) return 0;
   if (!p->srpt_uses_estimate) return demand_service_s(d, 1);
+  struct demand expected;
   estimates_see(w, r);
-  struct demand expected = demand_expected(w, &w->klass[r->klass], task, variant, at, w->visible);
+  demand_expected(w, &w->klass[r->klass], task, variant, at, w->visible, &expected);
   double s = demand_service_s(&expected, 1);
   return isnan(s) ? 1e15 : s;
 }
 
-struct demand demand_draw(struct world *w, const struct request *r, int task, int variant, unsigned ordinal, struct endpoint at)
+void demand_draw(struct world *w, const struct request *r, int task, int variant, unsigned ordinal, struct endpoint at,
+                 struct demand *d)
 {
-  const struct class_def *k = w->klass[r->klass].def;
-  const struct task_def *t = &k->task[task];
-  const struct work_def *work = &t->work[variant];
-  struct demand d = demand_plain(w, t, variant, at, r->attribute);
-  bool random = work->kind == WORK_TIME ? !dist_is_constant(work->time_s) : work->noise_sigma > 0;
-  if (random) {
+  const struct klass *k = &w->klass[r->klass];
+  const struct work_def *work = &k->task[task].def->work[variant];
+  demand_expected(w, k, task, variant, at, r->attribute, d);
+  if (work->kind == WORK_TIME ? !dist_is_constant(work->time_s) : work->noise_sigma > 0) {
     struct rng rng = rng_open(&w->root, STREAM_SERVICE, r->id, stream_entity(task, variant, ordinal));
-    if (work->kind == WORK_TIME) d.time_s = dist_draw(work->time_s, &rng);
-    else add_noise(&d, work->noise_sigma, &rng);
-  } else if (work->kind == WORK_TIME) {
-    d.time_s = w->klass[r->klass].task[task].expected_time_s[variant];
+    if (work->kind == WORK_TIME) d->time_s = dist_draw(work->time_s, &rng);
+    else add_noise(d, work->noise_sigma, &rng);
   }
-  d.size_s = size_s(w, r, task, variant, at, &d);
-  d.priority = k->priority;
-  d.deadline = k->slo_e2e_s > 0 ? time_add(r->arrived, ns_from_s(k->slo_e2e_s)) : SIM_NEVER;
-  return d;
+  d->size_s = size_s(w, r, task, variant, at, d);
+  d->priority = k->def->priority;
+  d->deadline = k->def->slo_e2e_s > 0 ? time_add(r->arrived, k->slo_e2e) : SIM_NEVER;
 }

@@ -28,72 +28,100 @@ void estimators_learn(struct klass *k, const struct request *r)
 
 static double larger(double a, double b) { return isnan(a) || a > b ? a : b; }
 
-static void add_way(const struct world *w, struct endpoint from, struct endpoint to, double bytes, struct transfer_cost *sum)
+void estimates_begin(struct world *w, const struct attempt *a)
 {
-  struct transfer_cost cost = network_cost(w->network, from, to, bytes);
-  sum->device_j += cost.device_j;
-  sum->network_j += cost.network_j;
-  sum->usd += cost.usd + w->place[from.place].def->tariff.usd_per_byte_out * bytes;
+  const struct class_def *k = w->klass[a->request->klass].def;
+  const struct task_def *t = &k->task[a->task];
+  estimates_see(w, a->request);
+  w->output_bytes = is_final(t) ? expr_value(&t->output_bytes, w->visible) : 0;
+  if (t->after == 0) w->input_bytes[MAX_TASKS] = expr_value(&k->input_bytes, w->visible);
+  for (uint32_t left = t->after; left; left &= left - 1) {
+    int from = __builtin_ctz(left);
+    w->input_bytes[from] = expr_value(&k->task[from].output_bytes, w->visible);
+  }
+}
+
+static double egress_usd(const struct world *w, struct endpoint from, double bytes)
+{
+  double usd_per_byte = w->place[from.place].def->tariff.usd_per_byte_out;
+  return usd_per_byte > 0 ? usd_per_byte * bytes : 0;
+}
+
+static double way_s(struct world *w, struct endpoint from, struct endpoint to, double bytes, struct transfer_cost *sum)
+{
+  if (same_end(from, to)) return 0;
+  sum->usd += egress_usd(w, from, bytes);
+  return network_estimate(w->network, from, to, bytes, sum);
 }
 
 /* Inputs come in parallel: the slowest counts. */
 static double up_s(struct world *w, const struct attempt *a, struct endpoint at, struct transfer_cost *cost)
 {
   struct request *r = a->request;
-  const struct class_def *k = w->klass[r->klass].def;
-  const struct task_def *t = &k->task[a->task];
+  const struct task_def *t = task_of(w, r, a->task);
   double slowest = 0;
-  if (t->after == 0 && !same_end(origin_of(r), at)) {
-    double bytes = expr_value(&k->input_bytes, w->visible);
-    add_way(w, origin_of(r), at, bytes, cost);
-    return network_idle_s(w->network, origin_of(r), at, bytes);
-  }
+  if (t->after == 0) return way_s(w, origin_of(r), at, w->input_bytes[MAX_TASKS], cost);
   for (uint32_t left = t->after; left; left &= left - 1) {
     int from = __builtin_ctz(left);
-    struct endpoint there = request_outputs(w, r)[from];
-    if (same_end(there, at)) continue;
-    double bytes = expr_value(&k->task[from].output_bytes, w->visible);
-    add_way(w, there, at, bytes, cost);
-    slowest = larger(network_idle_s(w->network, there, at, bytes), slowest);
+    slowest = larger(way_s(w, request_outputs(w, r)[from], at, w->input_bytes[from], cost), slowest);
   }
   return slowest;
 }
 
+/* Tokens of a stream take the latency each; their bytes are charged all the same. */
 static double down_s(struct world *w, const struct attempt *a, struct endpoint at, struct transfer_cost *cost)
 {
   const struct task_def *t = task_of(w, a->request, a->task);
-  if (!is_final(t) || same_end(origin_of(a->request), at)) return 0;
-  double bytes = expr_value(&t->output_bytes, w->visible);
-  add_way(w, at, origin_of(a->request), bytes, cost);
-  return network_idle_s(w->network, at, origin_of(a->request), t->stream ? 0 : bytes);
+  struct endpoint user = origin_of(a->request);
+  if (!is_final(t) || same_end(user, at)) return 0;
+  double s = way_s(w, at, user, w->output_bytes, cost);
+  return t->stream ? network_idle_s(w->network, at, user, 0) : s;
 }
 
-/* Service and wait beside `jobs` others. */
+/* Service and the wait for a slot, once all are taken. */
+static double waiting_s(const struct place *p, double jobs, double slots, double service_s)
+{
+  if (!(jobs >= slots)) return service_s;
+  double mean_s = p->served > 0 ? p->served_s / (double)p->served : service_s;
+  return service_s + (jobs - slots + 1) / slots * mean_s;
+}
+
+/* Time in service and, returned, in all, beside `jobs` others. */
+static double tokens_s(const struct place *p, const struct demand *d, double jobs, double *service_s)
+{
+  double batch = d->cost->max_batch > 0 ? d->cost->max_batch : p->def->slots, servers = p->def->servers;
+  *service_s = demand_service_s(d, isnan(jobs) ? 1 : fmin(jobs / servers + 1, batch));
+  return waiting_s(p, jobs, servers * batch, *service_s);
+}
+
+static double shared_s(const struct place *p, double jobs, double service_s)
+{
+  return isnan(jobs) ? service_s : service_s * fmax(1, (jobs + 1) / p->def->servers);
+}
+
 static double inside_s(const struct place *p, const struct demand *d, double jobs, double *service_s)
 {
   if (p->def->kind == PLACE_API) return *service_s = api_expected_s(p, d);
-  double slots = (double)p->def->servers * p->def->slots;
-  if (d->cost) {
-    slots = (double)p->def->servers * (d->cost->max_batch > 0 ? d->cost->max_batch : p->def->slots);
-    *service_s = demand_service_s(d, isnan(jobs) ? 1 : fmin(jobs / p->def->servers + 1, slots / p->def->servers));
-  } else if (p->def->discipline == PROCESSOR_SHARING) {
-    *service_s = d->time_s;
-    return isnan(jobs) ? d->time_s : d->time_s * fmax(1, (jobs + 1) / p->def->servers);
-  } else {
-    *service_s = d->time_s;
-  }
-  double mean_s = p->served > 0 ? p->served_s / (double)p->served : *service_s;
-  return *service_s + (jobs >= slots ? (jobs - slots + 1) / slots * mean_s : 0);
+  if (d->cost) return tokens_s(p, d, jobs, service_s);
+  *service_s = d->time_s;
+  if (p->def->discipline == PROCESSOR_SHARING) return shared_s(p, jobs, d->time_s);
+  return waiting_s(p, jobs, (double)p->def->servers * p->def->slots, d->time_s);
 }
 
-static double use_usd(const struct world *w, const struct request *r, const struct place *p, const struct task_def *t, int variant)
+static double use_usd(const struct place *p, const struct demand *d)
 {
   const struct tariff_def *f = &p->def->tariff;
-  const struct work_def *work = &t->work[variant];
   double usd = f->usd_per_request;
-  if (work->kind == WORK_TOKENS && f->usd_per_tok_in > 0) usd += f->usd_per_tok_in * expr_value(&work->tok_in, w->visible);
-  if (work->kind == WORK_TOKENS && f->usd_per_tok_out > 0) usd += f->usd_per_tok_out * expr_value(&work->tok_out, w->visible);
+  if (f->usd_per_tok_in > 0) usd += f->usd_per_tok_in * d->tok_in;
+  if (f->usd_per_tok_out > 0) usd += f->usd_per_tok_out * d->tok_out;
   return usd;
+}
+
+static double quality_of(const struct world *w, const struct request *r, const struct task_def *t, int variant)
+{
+  if (t->n_variants == 0) return 1;
+  int v = t->variant[variant];
+  return w->oracle ? quality_at(&w->def->variant[v], r->attribute[0]) : w->quality_mean[v];
 }
 
 void estimates_fill(struct world *w, const struct attempt *a, const struct plan_def *plan, struct endpoint at, struct action_facts *f)
@@ -102,13 +130,13 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   const struct klass *k = &w->klass[r->klass];
   const struct task_def *t = k->task[a->task].def;
   const struct place *p = &w->place[at.place];
-  const struct variant_def *v = variant_of(w, t, plan->variant);
-  struct demand d = w->oracle ? demand_draw(w, r, a->task, plan->variant, a->ordinal, at)
-                              : demand_expected(w, k, a->task, plan->variant, at, w->visible);
+  struct demand d;
+  if (w->oracle) demand_draw(w, r, a->task, plan->variant, a->ordinal, at, &d);
+  else demand_expected(w, k, a->task, plan->variant, at, w->visible, &d);
   struct transfer_cost way = { 0 };
   double service_s = 0, up = up_s(w, a, at, &way), inside = inside_s(p, &d, f->queue, &service_s), down = down_s(w, a, at, &way);
   f->est_latency_s = up + inside + down;
-  f->est_cost_usd = way.usd + p->usd_per_slot_s * service_s + use_usd(w, r, p, t, plan->variant);
+  f->est_cost_usd = way.usd + p->usd_per_slot_s * service_s + use_usd(p, &d);
   f->est_energy_j = way.device_j + way.network_j + p->dynamic_w[kind_of(p, at.member)] * service_s;
-  f->est_quality = !v ? 1 : w->oracle ? quality_at(v, r->attribute[0]) : quality_mean(v);
+  f->est_quality = quality_of(w, r, t, plan->variant);
 }

@@ -302,7 +302,8 @@ static void flow_enter(struct world *w, struct attempt *a)
   const struct place *p = &w->place[a->place];
   a->entered = true;
   a->job.entered = sim_now(w->sim);
-  struct demand d = demand_draw(w, a->request, a->task, a->variant, a->ordinal, end_of(a));
+  struct demand d;
+  demand_draw(w, a->request, a->task, a->variant, a->ordinal, end_of(a), &d);
   if (p->def->kind == PLACE_API) {
     a->stage = STAGE_API;
     if (api_enter(w, a, &d) == BLOCKED) attempt_end(w, a, STATUS_REJECTED);

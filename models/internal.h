@@ -128,6 +128,7 @@ struct klass {
   struct task *task;
   uint64_t name;
   uint64_t n_devices;                                   /* over all places of `from` */
+  sim_time slo_e2e;
   sim_time next_at;                                     /* of an open class; SIM_NEVER at its end */
   double *next_attribute;
   double *estimate; uint64_t *estimate_n;               /* per attribute; NaN: none */
@@ -154,6 +155,7 @@ struct world {
   int n_features;
   bool oracle, wants_queue, wants_estimates, plugin_failed, sources_dry, window_closed;
   double visible[MAX_ATTRIBUTES];                       /* what a policy may use for estimates */
+  double output_bytes, input_bytes[MAX_TASKS + 1];      /* the same of the task decided on; inputs by task, last: the device's */
   struct action_facts *actions; struct endpoint *action_end;     /* [most plans of a task] */
 
   sim_time window_from, window_to, run_end;             /* cohort: arrivals in [window_from, window_to] */
@@ -164,6 +166,8 @@ struct world {
   double radio_j, network_j, network_usd, direct_j, direct_usd;
   double decision_bytes, telemetry_j, telemetry_usd;
   struct place_sample *sample;
+  sim_time telemetry_delay;
+  double *quality_mean;                                 /* per variant */
 
   /* Scratch, so that nothing large is cleared for each event: every use writes what it needs. */
   struct attempt_record attempt_record;                 /* phases that do not exist yet stay 0 */
@@ -209,15 +213,17 @@ void outcomes_flush(struct world *);                    /* those still under way
 
 /* ---- estimates.c -------------------------------------------------------------------------------------------------- */
 void estimates_see(struct world *, const struct request *);            /* fills world.visible */
+void estimates_begin(struct world *, const struct attempt *);          /* and what all actions of a decision share */
 void estimates_fill(struct world *, const struct attempt *, const struct plan_def *, struct endpoint, struct action_facts *);
 void estimators_learn(struct klass *, const struct request *);
 
 /* ---- demand.c ----------------------------------------------------------------------------------------------------- */
 /* What the attempt asks of its place: drawn by (request, task, variant, ordinal). */
-struct demand demand_draw(struct world *, const struct request *, int task, int variant, unsigned ordinal, struct endpoint);
+void demand_draw(struct world *, const struct request *, int task, int variant, unsigned ordinal, struct endpoint,
+                 struct demand *);
 /* The same from the attributes given (NaN: not known) and without noise, as an expected value. */
-struct demand demand_expected(const struct world *, const struct klass *, int task, int variant, struct endpoint,
-                              const double *attribute);
+void demand_expected(const struct world *, const struct klass *, int task, int variant, struct endpoint,
+                     const double *attribute, struct demand *);
 double demand_service_s(const struct demand *, double running);        /* time in service beside `running` others */
 
 /* ---- telemetry.c -------------------------------------------------------------------------------------------------- */

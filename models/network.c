@@ -360,6 +360,15 @@ struct transfer_cost network_cost(const struct network *n, struct endpoint from,
   return (struct transfer_cost){way->device_j_per_byte * bytes, way->network_j_per_byte * bytes, way->usd_per_byte * bytes};
 }
 
+double network_estimate(const struct network *n, struct endpoint from, struct endpoint to, double bytes, struct transfer_cost *sum)
+{
+  const struct way *way = way_of(n, from, to);
+  sum->device_j += way->device_j_per_byte * bytes;
+  sum->network_j += way->network_j_per_byte * bytes;
+  sum->usd += way->usd_per_byte * bytes;
+  return way->latency_s + way->s_per_byte * bytes;
+}
+
 double network_idle_s(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
 {
   const struct way *way = way_of(n, from, to);

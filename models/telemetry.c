@@ -23,6 +23,7 @@ bool telemetry_new(struct world *w, struct err *err)
 {
   const struct telemetry_def *t = &w->def->telemetry;
   double wanted = t->refresh_s > 0 ? ceil(t->delay_s / t->refresh_s) + 2 : 0;
+  w->telemetry_delay = ns_from_s(t->delay_s);
   if (wanted > 1 << 16) return err_add(err, (struct where){ 0 }, "telemetry: a delay of %g refreshes is too long", wanted);
   for (struct place *p = w->place; p < w->place + w->def->n_places; p++) {
     if (!reported(w, p)) continue;
@@ -65,7 +66,7 @@ static void charge_reports(struct world *w, const struct place *p)
   struct transfer_cost cost = network_cost(w->network, from, to, bytes);
   sim_time now = sim_now(w->sim);
   struct transfer_record record = { .request = UINT64_MAX, .started_ns = now, .bytes = bytes, .kind = TRANSFER_TELEMETRY,
-                                    .ended_ns = time_add(now, ns_from_s(w->def->telemetry.delay_s)) };
+                                    .ended_ns = time_add(now, w->telemetry_delay) };
   w->summary.telemetry_bytes += bytes * members;
   w->telemetry_j += (cost.network_j + cost.device_j) * members;
   w->telemetry_usd += cost.usd * members;
@@ -95,11 +96,11 @@ void telemetry_start(struct world *w)
 /* The newest report that has had time to arrive. */
 static const struct report *seen(const struct world *w, const struct place *p)
 {
-  sim_time delay = ns_from_s(w->def->telemetry.delay_s), now = sim_now(w->sim);
-  for (int back = 0; back < p->n_reports; back++) {
-    const struct report *report = &p->reports[(p->newest - back + p->n_reports) % p->n_reports];
+  sim_time latest = sim_now(w->sim) - w->telemetry_delay;
+  for (int back = 0, i = p->newest; back < p->n_reports; back++, i = i == 0 ? p->n_reports - 1 : i - 1) {
+    const struct report *report = &p->reports[i];
     if (report->taken < 0) return NULL;
-    if (report->taken + delay <= now) return report;
+    if (report->taken <= latest) return report;
   }
   return NULL;
 }
@@ -109,6 +110,7 @@ static double over_members(const struct place *p, const struct report *report)
 {
   bool least = p->def->dispatch == DISPATCH_JSQ;
   double sum = 0, min = INFINITY;
+  if (p->def->count == 1 && p->stations) return report ? (double)report->jobs[0] : jobs_now(p, 0);
   if (p->def->kind == PLACE_API) return report ? (double)report->jobs[0] : jobs_now(p, 0);
   for (uint64_t i = 0; i < p->def->count; i++) {
     double jobs = report ? (double)report->jobs[i] : jobs_now(p, i);

@@ -166,6 +166,7 @@ static bool class_init(struct world *w, int index, struct err *err)
   k->def = &w->def->klass[index];
   sim_assert(k->def->n_attributes >= 1 && k->def->n_attributes <= MAX_ATTRIBUTES && k->def->n_tasks >= 1);
   k->name = rng_name(k->def->name);
+  k->slo_e2e = k->def->slo_e2e_s > 0 ? ns_from_s(k->def->slo_e2e_s) : 0;
   k->next_at = SIM_NEVER;
   k->next_attribute = arena_array(w->arena, double, k->def->n_attributes);
   k->task = arena_array(w->arena, struct task, k->def->n_tasks);
@@ -264,6 +265,8 @@ static bool world_build(struct world *w, struct err *err)
   w->summary.place = arena_array(w->arena, struct place_summary, w->def->n_places);
   w->klass = arena_array(w->arena, struct klass, w->def->n_classes);
   places_init(w);
+  w->quality_mean = arena_array(w->arena, double, w->def->n_variants);
+  for (int v = 0; v < w->def->n_variants; v++) w->quality_mean[v] = quality_mean(&w->def->variant[v]);
   for (int i = 0; i < w->def->n_classes; i++)
     if (!class_init(w, i, err)) return false;
   return policy_init(w, err) && telemetry_new(w, err);
