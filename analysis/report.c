@@ -263,6 +263,20 @@ static void put_figure(struct text *t, const struct comparison *c, const struct 
   free(path.s);
 }
 
+/* Break-even is drawn from a scenario, not from results; it is shown when it lies beside the other figures. */
+static void put_breakeven(struct text *t, const char *dir) {
+  struct text path = {0}, drawing = {0};
+  text_add(&path, "%s/figures/breakeven.svg", dir);
+  if (put_drawing(&drawing, path.s, "breakeven", "where offloading starts to pay, over bandwidth and size")) {
+    text_put(t, "<figure id=\"figure-breakeven\"><div class=\"scroll\">");
+    text_put(t, drawing.s);
+    text_put(t, "</div><figcaption>where offloading starts to pay, over bandwidth and size. Script and data: "
+             "<code>figures/breakeven.gp</code>, <code>figures/breakeven.dat</code>.</figcaption></figure>\n");
+  }
+  free(path.s);
+  free(drawing.s);
+}
+
 static bool put_figures(struct text *t, const struct comparison *c, const struct report_options *o, struct err *err) {
   struct text folder = {0};
   text_add(&folder, "%s/figures", o->dir);
@@ -273,6 +287,7 @@ static bool put_figures(struct text *t, const struct comparison *c, const struct
   size_t n = plot_kinds(&kind);
   text_put(t, "<h2 id=\"figures\">Figures</h2>\n");
   for (size_t i = 0; ok && i < n; i++) put_figure(t, c, o, &kind[i]);
+  put_breakeven(t, o->dir);
   return ok;
 }
 
