@@ -19,7 +19,8 @@ static bool admit(struct place *p, sim_time now, double tokens)
   p->bucket_at = now;
   p->bucket_requests = refilled(p->bucket_requests, p->def->limit_requests_per_s, passed_s);
   p->bucket_tok = refilled(p->bucket_tok, p->def->limit_tok_per_s, passed_s);
-  if ((by_request && p->bucket_requests < 1 - ROUNDING) || (by_token && p->bucket_tok < tokens * (1 - ROUNDING))) return false;
+  if ((by_request && p->bucket_requests < 1 - ROUNDING) || (by_token && p->bucket_tok < tokens * (1 - ROUNDING)))
+    return false;
   if (by_request) p->bucket_requests -= 1;
   if (by_token) p->bucket_tok -= tokens;
   return true;

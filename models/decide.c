@@ -7,7 +7,7 @@
 #include "models/internal.h"
 #include <string.h>
 
-/* ---- masks ---------------------------------------------------------------------------------------------------------- */
+/* ---- masks ----------------------------------------------------------------------------------------------------- */
 
 /* A device that is attached to nothing has no nearest place: an end that does not exist. */
 static struct endpoint nearest_to(const struct world *w, const struct request *r)
@@ -35,7 +35,8 @@ static uint32_t way_mask(const struct world *w, struct endpoint from, struct end
   return way->zones & ~allowed ? OFFSIM_MASK_PRIVACY : 0;
 }
 
-static uint32_t hardware_mask(const struct world *w, const struct place *p, int h, const struct task_def *t, int variant)
+static uint32_t hardware_mask(const struct world *w, const struct place *p, int h, const struct task_def *t,
+                              int variant)
 {
   if (p->def->kind == PLACE_API) return 0;
   enum work_kind kind = t->work[variant].kind;
@@ -110,7 +111,7 @@ int decide_options(struct world *w, const struct attempt *a, int *first)
   return allowed;
 }
 
-/* ---- which member ----------------------------------------------------------------------------------------------------- */
+/* ---- which member ---------------------------------------------------------------------------------------------- */
 
 static uint32_t shortest(const struct place *p)
 {
@@ -147,7 +148,7 @@ void decide_commit(struct world *w, struct attempt *a, const struct plan_def *pl
   a->member = plan->word == WORD_PLACE ? dispatch(w, &w->place[at.place], a) : at.member;
 }
 
-/* ---- the question ------------------------------------------------------------------------------------------------------- */
+/* ---- the question ---------------------------------------------------------------------------------------------- */
 
 struct endpoint decide_where(struct world *w, const struct request *r)
 {
@@ -251,7 +252,7 @@ bool decide_ask(struct world *w, struct attempt *a, int *action)
   return true;
 }
 
-/* ---- the outcome ---------------------------------------------------------------------------------------------------------- */
+/* ---- the outcome ----------------------------------------------------------------------------------------------- */
 
 void decision_add(struct decision *d, const struct attempt_record *record)
 {

@@ -14,11 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MAX_TASKS = 32, MAX_PLANS = 1024, MAX_ATTRIBUTES = 32, MAX_ZONES = 64, MAX_PLACES = 4096, NONE = -1, NO_VARIANT = 255 };
+enum { MAX_TASKS = 32, MAX_PLANS = 1024, MAX_ATTRIBUTES = 32, MAX_ZONES = 64, MAX_PLACES = 4096, NONE = -1,
+      NO_VARIANT = 255 };
 
 enum tier { TIER_DEVICE, TIER_EDGE, TIER_CLOUD };
 
-/* ---- what a variant of a task costs on a kind of hardware --------------------------------------------------------- */
+/* ---- what a variant of a task costs on a kind of hardware ------------------------------------------------------ */
 
 /* A way to do a task: a model and its quantisation. Quality follows from the request's latent difficulty u in (0,1):
  * q(u) = top / (1 + exp((u - skill) / width)), or top * [u <= skill] when width is 0. One u serves all variants. */
@@ -35,14 +36,14 @@ struct token_cost { bool available; double prefill_tok_per_s, step_a_s, step_c_s
 
 struct hardware_def {
   const char *name;
-  double flop_per_s, byte_per_s;                        /* effective, for the roofline max(FLOP/flop_per_s, B/byte_per_s) */
+  double flop_per_s, byte_per_s;                    /* effective, for the roofline max(FLOP/flop_per_s, B/byte_per_s) */
   double overhead_s;                                    /* added to each roofline service */
   double memory_bytes;                                  /* 0 = unlimited */
   double idle_w, busy_w;                                /* per server; linear in the share of busy slots */
   const struct token_cost *tokens;                      /* [world.n_variants], or NULL */
 };
 
-/* ---- places ------------------------------------------------------------------------------------------------------- */
+/* ---- places ---------------------------------------------------------------------------------------------------- */
 
 enum discipline { FIFO, LIFO, PRIORITY, PRIORITY_PREEMPTIVE, PROCESSOR_SHARING, EDF, SRPT };
 enum dispatch { DISPATCH_JSQ, DISPATCH_ROUND_ROBIN, DISPATCH_RANDOM, DISPATCH_FIRST };
@@ -50,7 +51,8 @@ enum place_kind { PLACE_SERVERS, PLACE_API };
 
 /* USD. A reserved place costs usd_per_s per server all the time (the part not caused by a request is residual);
  * an on-demand one only while a slot is busy. Tokens and requests and bytes are charged per use. */
-struct tariff_def { double usd_per_s, usd_per_request, usd_per_tok_in, usd_per_tok_out, usd_per_byte_out; bool on_demand; };
+struct tariff_def { double usd_per_s, usd_per_request, usd_per_tok_in, usd_per_tok_out, usd_per_byte_out;
+                   bool on_demand; };
 
 /* A place of `count` like members. Each member has `servers` servers with `slots` slots each: servers * slots jobs are
  * served at once under FIFO, LIFO, PRIORITY, EDF, SRPT; under PROCESSOR_SHARING the servers share all jobs, each job
@@ -77,10 +79,10 @@ struct place_def {
   double limit_requests_per_s, limit_tok_per_s;         /* token buckets, burst = one minute's worth; 0 = none */
 };
 
-/* ---- links -------------------------------------------------------------------------------------------------------- */
+/* ---- links ----------------------------------------------------------------------------------------------------- */
 
 enum link_share { SHARED_BY_NONE, SHARED_BY_DEVICE, SHARED_BY_CELL, SHARED_BY_LINK };
-enum link_kind { LINK_FLUID, LINK_MM1, LINK_FIXED };    /* equal shares; M/M/1-style delay; each transfer the full rate */
+enum link_kind { LINK_FLUID, LINK_MM1, LINK_FIXED };  /* equal shares; M/M/1-style delay; each transfer the full rate */
 
 /* Between places a and b. Latency is one way, drawn per transfer. rate 0 = unlimited. "up" is from a to b.
  * Sharing: one pool per device (device), per member of b that the device is attached to (cell), one for all (link),
@@ -90,7 +92,7 @@ struct link_def {
   int a, b;
   const struct dist *latency_s;
   double up_byte_per_s, down_byte_per_s;                /* rate_scale already applied */
-  double background_load;                               /* of LINK_MM1, and share of the rate taken in LINK_FLUID: [0, 1) */
+  double background_load;                           /* of LINK_MM1, and share of the rate taken in LINK_FLUID: [0, 1) */
   enum link_share shared_by;
   enum link_kind kind;
   uint64_t zones;                                       /* bit set of the zones that traffic passes */
@@ -98,7 +100,7 @@ struct link_def {
   double j_per_byte, usd_per_byte_up, usd_per_byte_down;
 };
 
-/* ---- requests ----------------------------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------------------------- */
 
 enum known { KNOWN_ARRIVAL, KNOWN_AFTER_TASK, KNOWN_COMPLETION, KNOWN_ORACLE };
 enum estimator { ESTIMATE_NONE, ESTIMATE_VALUE, ESTIMATE_CLASS_MEAN };  /* class mean of completed requests so far */
@@ -118,11 +120,12 @@ struct work_def {
   const struct dist *time_s;                            /* WORK_TIME: per (request, task, variant, attempt) */
   struct expr flop, bytes;                              /* WORK_ROOFLINE */
   struct expr tok_in, tok_out;                          /* WORK_TOKENS */
-  double noise_sigma;                                   /* log-normal factor of mean 1 on ROOFLINE and TOKENS; 0 = none */
+  double noise_sigma;                                 /* log-normal factor of mean 1 on ROOFLINE and TOKENS; 0 = none */
 };
 
 /* One thing that a decision may choose: a place (all members: the place's dispatch picks; or one member) and variant.
- * `variant` counts in the task's own list (0 when the task has none); records carry the world's number, NO_VARIANT if none. */
+ * `variant` counts in the task's own list (0 when the task has none); records carry the world's
+ * number, NO_VARIANT if there is none. */
 enum place_word { WORD_ORIGIN, WORD_NEAREST, WORD_PLACE, WORD_MEMBER };
 struct plan_def { enum place_word word; int place; uint64_t member; int variant; const char *label; };
 
@@ -143,13 +146,15 @@ struct task_def {
   double repeat_probability;                            /* after success the task is done again with this probability */
 };
 
-enum arrivals_kind { ARRIVE_POISSON, ARRIVE_RENEWAL, ARRIVE_MMPP, ARRIVE_ON_OFF, ARRIVE_PIECEWISE, ARRIVE_CLOSED, ARRIVE_TRACE, ARRIVE_LIKE };
+enum arrivals_kind { ARRIVE_POISSON, ARRIVE_RENEWAL, ARRIVE_MMPP, ARRIVE_ON_OFF, ARRIVE_PIECEWISE, ARRIVE_CLOSED,
+                    ARRIVE_TRACE, ARRIVE_LIKE };
 enum trace_replicate { REPLICATE_WHOLE, REPLICATE_WINDOW, REPLICATE_BLOCK_BOOTSTRAP, REPLICATE_THIN };
 enum trace_at_end { AT_END_STOP, AT_END_REPEAT };
 enum trace_format { TRACE_CSV, TRACE_TSV, TRACE_JSONL };
 enum trace_missing { MISSING_ERROR, MISSING_SKIP, MISSING_VALUE };
 
-struct trace_column_def { const char *attribute, *column; double scale; enum trace_missing missing; double missing_value; };
+struct trace_column_def { const char *attribute, *column; double scale; enum trace_missing missing;
+                         double missing_value; };
 /* where: rows kept are those for which every comparison holds. op: one of "<" "<=" "==" "!=" ">=" ">". */
 struct trace_where_def { const char *column, *op, *text; double number; bool numeric; };
 
@@ -164,10 +169,10 @@ struct trace_def {
   double rate;                                          /* 1 = as recorded; 2 = twice as fast */
   double slice_from_s, slice_to_s;                      /* slice_to_s 0 = to the end */
   double max_gap_s;                                     /* gaps longer than this are cut to it; 0 = kept */
-  double spread_ties_s;                                 /* rows of one timestamp are spread evenly over this; 0 = kept */
+  double spread_ties_s;                                /* rows of one timestamp are spread evenly over this; 0 = kept */
   enum trace_at_end at_end;
   enum trace_replicate replicate; double block_s, window_s, keep_share;
-  const struct trace_table *table;                      /* trace_load, once, before runs; NULL: each source reads the file */
+  const struct trace_table *table;                 /* trace_load, once, before runs; NULL: each source reads the file */
 };
 
 /* A fitted workload (offsim trace --fit; the preset's keys are described in models/workload.h). Statistics, no data.
@@ -175,7 +180,7 @@ struct trace_def {
  * When: Lambda(t), the integral of the rate (constant in each bin), makes operational time; gaps there have mean 1 and
  * the quantile grid `gap` (n_gap 0: gamma with the given scv). What: the rows are cut into strata by the first column;
  * the shares of the strata follow time (one `mix` each mix_s); in a stratum each column has its own quantile grid and
- * the columns' normal scores the correlation whose lower factor is `cholesky`. Grids are linear between their points. */
+ * the columns' normal scores the correlation whose lower factor is `cholesky`. Grids are linear between points. */
 struct workload_fit {
   const char *name, *source, *licence, *grade; int year;
   double span_s;                                        /* of the original; then it repeats */
@@ -205,7 +210,7 @@ struct class_def {
   const char *name;
   int n_from; const int *from;                          /* device places */
   struct arrivals_def arrivals;
-  double share;                                         /* classes that use one trace together: this class's part; else 1 */
+  double share;                                     /* classes that use one trace together: this class's part; else 1 */
   struct expr input_bytes;                              /* what the first tasks need from the device */
   double slo_ttft_s, slo_e2e_s;                         /* 0 = none */
   uint64_t zones;                                       /* allowed; ~0 = all */
@@ -214,11 +219,12 @@ struct class_def {
   int n_tasks; const struct task_def *task;             /* topological order */
 };
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------------------------- */
 
 struct telemetry_def { bool ideal; double refresh_s, delay_s, noise; double bytes_per_report; };
 enum horizon_kind { HORIZON_TERMINATING, HORIZON_STEADY };
-struct horizon_def { enum horizon_kind kind; double duration_s, drain_max_s, warmup_s; bool warmup_auto; uint64_t max_requests; };
+struct horizon_def { enum horizon_kind kind; double duration_s, drain_max_s, warmup_s; bool warmup_auto;
+                    uint64_t max_requests; };
 /* Reward = sum of weight x quantity; weights carry the sign. latency per s, money per USD, energy per J (device and
  * direct), quality per unit, failure per failed request. */
 struct objective_def { double latency_per_s, money_per_usd, energy_per_j, quality, failure; };
@@ -237,10 +243,11 @@ struct world_def {
   bool record_transfers;
 };
 
-/* ---- policies, as the scenario lists them ------------------------------------------------------------------------- */
+/* ---- policies, as the scenario lists them ---------------------------------------------------------------------- */
 
 enum scope { SCOPE_GLOBAL, SCOPE_SITE, SCOPE_DEVICE };
-struct policy_parameter { const char *name; double value; const char *text; struct where at; };   /* text: NULL if number */
+/* text: NULL if number */
+struct policy_parameter { const char *name; double value; const char *text; struct where at; };
 struct policy_def {
   const char *name;                                     /* of the entry; default: the policy's own */
   const char *policy;                                   /* built-in name, or path when it has a '/' */

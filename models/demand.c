@@ -62,7 +62,8 @@ static void add_noise(struct demand *d, double sigma, struct rng *rng)
 }
 
 /* What SRPT orders by: the truth, or what a scheduler can know. Without an estimate a job comes last. */
-static double size_s(struct world *w, const struct request *r, int task, int variant, struct endpoint at, const struct demand *d)
+static double size_s(struct world *w, const struct request *r, int task, int variant, struct endpoint at,
+                     const struct demand *d)
 {
   const struct place_def *p = w->place[at.place].def;
   if (p->discipline != SRPT) return 0;

@@ -124,7 +124,8 @@ static double quality_of(const struct world *w, const struct request *r, const s
   return w->oracle ? quality_at(&w->def->variant[v], r->attribute[0]) : w->quality_mean[v];
 }
 
-void estimates_fill(struct world *w, const struct attempt *a, const struct plan_def *plan, struct endpoint at, struct action_facts *f)
+void estimates_fill(struct world *w, const struct attempt *a, const struct plan_def *plan, struct endpoint at,
+                    struct action_facts *f)
 {
   const struct request *r = a->request;
   const struct klass *k = &w->klass[r->klass];
@@ -134,8 +135,8 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   if (w->oracle) demand_draw(w, r, a->task, plan->variant, a->ordinal, at, &d);
   else demand_expected(w, k, a->task, plan->variant, at, w->visible, &d);
   struct transfer_cost way = { 0 };
-  double service_s = 0, up = up_s(w, a, at, &way), inside = inside_s(p, &d, f->queue, &service_s), down = down_s(w, a, at, &way);
-  f->est_latency_s = up + inside + down;
+  double service_s = 0, network_s = up_s(w, a, at, &way) + down_s(w, a, at, &way);
+  f->est_latency_s = network_s + inside_s(p, &d, f->queue, &service_s);
   f->est_cost_usd = way.usd + p->usd_per_slot_s * service_s + use_usd(p, &d);
   f->est_energy_j = way.device_j + way.network_j + p->dynamic_w[kind_of(p, at.member)] * service_s;
   f->est_quality = quality_of(w, r, t, plan->variant);

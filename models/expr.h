@@ -7,7 +7,8 @@
 
 #include <stdint.h>
 
-enum expr_kind { EXPR_NUMBER, EXPR_ATTRIBUTE, EXPR_ADD, EXPR_SUBTRACT, EXPR_MULTIPLY, EXPR_DIVIDE, EXPR_MIN, EXPR_MAX, EXPR_NEGATE };
+enum expr_kind { EXPR_NUMBER, EXPR_ATTRIBUTE, EXPR_ADD, EXPR_SUBTRACT, EXPR_MULTIPLY, EXPR_DIVIDE, EXPR_MIN, EXPR_MAX,
+                EXPR_NEGATE };
 struct expr_op { enum expr_kind kind; uint16_t attribute; double number; };
 
 /* n == 0 means "not given" and evaluates to 0. `reads` has one bit per attribute (index < 64) that it reads. */

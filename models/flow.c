@@ -24,9 +24,12 @@ static void flow_delivered(struct world *, struct attempt *);
 static void attempt_end(struct world *, struct attempt *, enum status);
 static void attempt_settle(struct world *, struct attempt *, enum status);
 
-static const struct task_def *task_at(const struct world *w, const struct attempt *a) { return task_of(w, a->request, a->task); }
+static const struct task_def *task_at(const struct world *w, const struct attempt *a)
+{
+  return task_of(w, a->request, a->task);
+}
 
-/* ---- timeouts ----------------------------------------------------------------------------------------------------- */
+/* ---- timeouts -------------------------------------------------------------------------------------------------- */
 
 static void on_timeout(struct sim *s, void *attempt)
 {
@@ -59,7 +62,7 @@ static void first_is_sure(struct world *w, struct attempt *a)
   arm_timer(w, a, true);
 }
 
-/* ---- messages: one leg is one transfer of this attempt ------------------------------------------------------------- */
+/* ---- messages: one leg is one transfer of this attempt --------------------------------------------------------- */
 
 static void legs_done(struct world *w, struct attempt *a)
 {
@@ -133,7 +136,7 @@ static double ask_bytes(const struct world *w)
   return 64 + 8.0 * policy_host_features(w->host, &names, &units);
 }
 
-/* ---- begin and decide --------------------------------------------------------------------------------------------- */
+/* ---- begin and decide ------------------------------------------------------------------------------------------ */
 
 static struct attempt *attempt_new(struct world *w, struct request *r, int task, unsigned ordinal, int fallback)
 {
@@ -152,7 +155,8 @@ static struct attempt *attempt_new(struct world *w, struct request *r, int task,
   return a;
 }
 
-void attempt_begin(struct world *w, struct request *r, int task, unsigned ordinal, int fallback, struct decision *decision)
+void attempt_begin(struct world *w, struct request *r, int task, unsigned ordinal, int fallback,
+                   struct decision *decision)
 {
   struct attempt *a = attempt_new(w, r, task, ordinal, fallback);
   const struct task_def *t = task_at(w, a);
@@ -238,7 +242,7 @@ static void flow_take(struct world *w, struct attempt *a, const struct plan_def 
   flow_uplink(w, a);
 }
 
-/* ---- uplink: what the task needs, from where it lies, in parallel --------------------------------------------------- */
+/* ---- uplink: what the task needs, from where it lies, in parallel ---------------------------------------------- */
 
 static void charge_egress(struct world *w, struct attempt *a, struct endpoint from, double bytes)
 {
@@ -295,7 +299,7 @@ static void add_bytes(struct world *w, struct attempt *a, int from, void *sum)
   *(double *)sum += input_bytes(w, a->request, from);
 }
 
-/* ---- queue and serve: the station's part, or the API's --------------------------------------------------------------- */
+/* ---- queue and serve: the station's part, or the API's --------------------------------------------------------- */
 
 static void flow_enter(struct world *w, struct attempt *a)
 {
@@ -372,7 +376,7 @@ void attempt_release_held(struct world *w, struct attempt *a)
   if (a->stage == STAGE_HELD && !input_still_flows(w, a)) flow_leave(w, a);
 }
 
-/* ---- downlink: the output of a last task goes to the user ------------------------------------------------------------ */
+/* ---- downlink: the output of a last task goes to the user ------------------------------------------------------ */
 
 static void flow_leave(struct world *w, struct attempt *a)
 {
@@ -416,7 +420,8 @@ static void on_tail(struct sim *s, void *attempt)
 static void flow_tail(struct world *w, struct attempt *a)
 {
   struct request *r = a->request;
-  double way_s = network_latency_s(w->network, end_of(a), origin_of(r), latency_key(r->id, a->task, a->ordinal, WAY_DOWN));
+  double way_s = network_latency_s(w->network, end_of(a), origin_of(r),
+                                   latency_key(r->id, a->task, a->ordinal, WAY_DOWN));
   sim_time at = time_add(sim_now(w->sim), ns_from_s(way_s));
   ledger_flow(w, a, at);
   a->stage = STAGE_TAIL;
@@ -428,11 +433,12 @@ static void flow_delivered(struct world *w, struct attempt *a)
 {
   const struct task_def *t = task_at(w, a);
   const struct work_def *work = &t->work[a->variant];
-  if (t->stream && work->kind == WORK_TOKENS) a->request->tokens += (uint32_t)llround(expr_value(&work->tok_out, a->request->attribute));
+  if (t->stream && work->kind == WORK_TOKENS)
+    a->request->tokens += (uint32_t)llround(expr_value(&work->tok_out, a->request->attribute));
   attempt_end(w, a, STATUS_COMPLETED);
 }
 
-/* ---- end ------------------------------------------------------------------------------------------------------------ */
+/* ---- end ------------------------------------------------------------------------------------------------------- */
 
 static void stop_legs(struct world *w, struct attempt *a)
 {
@@ -495,7 +501,8 @@ static void write_phases(const struct attempt *a, sim_time now, struct attempt_r
   record->phase_ns[PHASE_DOWNLINK] = now - served;
 }
 
-static void write_identity(const struct world *w, const struct attempt *a, enum status status, struct attempt_record *record)
+static void write_identity(const struct world *w, const struct attempt *a, enum status status,
+                           struct attempt_record *record)
 {
   const struct task_def *t = task_at(w, a);
   record->request = a->request->id;

@@ -21,7 +21,7 @@
 #include "sim/stat.h"
 #include <math.h>
 
-/* ---- what comes and goes ------------------------------------------------------------------------------------------ */
+/* ---- what comes and goes --------------------------------------------------------------------------------------- */
 
 /* `begun`, `done`, `flowing` are sets of tasks. hold > 0 keeps a settled request in memory while its code runs. */
 struct request {
@@ -42,7 +42,7 @@ struct request {
 enum stage {
   STAGE_ASK_TRIP, STAGE_ASK, STAGE_ANSWER_TRIP,         /* PHASE_DECIDE */
   STAGE_UPLINK, STAGE_STATION, STAGE_API, STAGE_HELD,   /* PHASE_UPLINK; QUEUE and SERVE; held: a flow still comes in */
-  STAGE_DOWNLINK, STAGE_TAIL                            /* PHASE_DOWNLINK; tail: the last token of a flow is under way */
+  STAGE_DOWNLINK, STAGE_TAIL                           /* PHASE_DOWNLINK; tail: the last token of a flow is under way */
 };
 
 struct attempt {
@@ -50,7 +50,8 @@ struct attempt {
   struct request *request;
   struct attempt *next;                                 /* of the same request */
   struct decision *decision;                            /* that led here, or NULL */
-  union { event_id event; struct transfer *transfer; struct leg *legs; } wait;  /* by stage: an event, a transfer, several */
+  /* by stage: an event, a transfer, several */
+  union { event_id event; struct transfer *transfer; struct leg *legs; } wait;
   event_id timer;                                       /* its timeout */
   sim_time started, decided, served, first_output;      /* -1: not yet; job.entered is when it came to its place */
   double radio_j, network_j, usd;
@@ -82,7 +83,7 @@ struct decision {
 /* An outcome on its way to a learner that lives elsewhere. */
 struct late_outcome { struct decision_facts who; void *memo; struct outcome_facts outcome; };
 
-/* ---- what stays --------------------------------------------------------------------------------------------------- */
+/* ---- what stays ------------------------------------------------------------------------------------------------ */
 
 /* One snapshot of a place by telemetry: jobs in each member. */
 struct report { sim_time taken; float *jobs; };
@@ -91,7 +92,7 @@ struct place {
   const struct place_def *def;
   struct station *stations;                             /* NULL for an API */
   uint8_t *hardware;                                    /* member -> index of def->hardware; NULL: all the first */
-  struct token_cost *cost;                              /* [n_hardware][n_variants], KV caps resolved; NULL without hardware */
+  struct token_cost *cost;                       /* [n_hardware][n_variants], KV caps resolved; NULL without hardware */
   uint64_t name;                                        /* for random streams */
   uint64_t first_member;                                /* number of members of earlier places */
   int index;
@@ -116,7 +117,7 @@ enum { MASK_UNKNOWN = 255 };
 struct task {
   const struct task_def *def;
   double *expected_time_s;                              /* WORK_TIME: mean per variant */
-  uint8_t *masks;                                       /* [origin place][plan] of a first task, MASK_UNKNOWN at first */
+  uint8_t *masks;                                      /* [origin place][plan] of a first task, MASK_UNKNOWN at first */
 };
 
 struct user { uint32_t klass, index; uint64_t k; };
@@ -155,7 +156,8 @@ struct world {
   int n_features;
   bool oracle, wants_queue, wants_estimates, plugin_failed, sources_dry, window_closed;
   double visible[MAX_ATTRIBUTES];                       /* what a policy may use for estimates */
-  double output_bytes, input_bytes[MAX_TASKS + 1];      /* the same of the task decided on; inputs by task, last: the device's */
+  /* the same of the task decided on; inputs by task, last: the device's */
+  double output_bytes, input_bytes[MAX_TASKS + 1];
   struct action_facts *actions; struct endpoint *action_end;     /* [most plans of a task] */
 
   sim_time window_from, window_to, run_end;             /* cohort: arrivals in [window_from, window_to] */
@@ -176,7 +178,7 @@ struct world {
   struct decision_result answer;
 };
 
-/* ---- request.c ---------------------------------------------------------------------------------------------------- */
+/* ---- request.c ------------------------------------------------------------------------------------------------- */
 void requests_start(struct world *);                    /* schedules the first arrivals */
 void requests_censor(struct world *);                   /* settles what is left at the horizon */
 /* An attempt of a task has come to its end; the attempt itself is gone. */
@@ -185,12 +187,12 @@ void request_on_end(struct world *, struct request *, const struct task_end *);
 void request_on_first(struct world *, struct request *, int task);      /* a flow that successors may start on */
 bool request_repeats(const struct world *, const struct request *, int task, unsigned ordinal);
 
-/* ---- world.c ------------------------------------------------------------------------------------------------------ */
+/* ---- world.c --------------------------------------------------------------------------------------------------- */
 void world_close_window(struct world *);                /* the cohort is full, or its time is over */
 void world_at_end(struct world *);                      /* schedules the end of the drain */
 void world_check_end(struct world *);                   /* stops the run when nothing of the cohort is left */
 
-/* ---- flow.c ------------------------------------------------------------------------------------------------------- */
+/* ---- flow.c ---------------------------------------------------------------------------------------------------- */
 void attempt_begin(struct world *, struct request *, int task, unsigned ordinal, int fallback, struct decision *);
 void attempt_cancel(struct world *, struct attempt *, enum status);     /* settles it without telling the request */
 void attempt_release_held(struct world *, struct attempt *);
@@ -198,7 +200,7 @@ void flow_events(struct station_events *);
 void flow_on_api_first(struct world *, struct attempt *);
 void flow_on_api_done(struct world *, struct attempt *);
 
-/* ---- decide.c ----------------------------------------------------------------------------------------------------- */
+/* ---- decide.c -------------------------------------------------------------------------------------------------- */
 /* Fill world.actions for the attempt's task; returns how many are allowed, *first the first of them. */
 int decide_options(struct world *, const struct attempt *, int *first);
 /* Where a plan would run: its member is open (place dispatch) until decide_commit. */
@@ -211,13 +213,14 @@ void decision_add(struct decision *, const struct attempt_record *);
 void decision_close(struct world *, struct request *, struct decision *, enum status, double quality);
 void outcomes_flush(struct world *);                    /* those still under way when the run ends */
 
-/* ---- estimates.c -------------------------------------------------------------------------------------------------- */
+/* ---- estimates.c ----------------------------------------------------------------------------------------------- */
 void estimates_see(struct world *, const struct request *);            /* fills world.visible */
 void estimates_begin(struct world *, const struct attempt *);          /* and what all actions of a decision share */
-void estimates_fill(struct world *, const struct attempt *, const struct plan_def *, struct endpoint, struct action_facts *);
+void estimates_fill(struct world *, const struct attempt *, const struct plan_def *, struct endpoint,
+                    struct action_facts *);
 void estimators_learn(struct klass *, const struct request *);
 
-/* ---- demand.c ----------------------------------------------------------------------------------------------------- */
+/* ---- demand.c -------------------------------------------------------------------------------------------------- */
 /* What the attempt asks of its place: drawn by (request, task, variant, ordinal). */
 void demand_draw(struct world *, const struct request *, int task, int variant, unsigned ordinal, struct endpoint,
                  struct demand *);
@@ -226,13 +229,13 @@ void demand_expected(const struct world *, const struct klass *, int task, int v
                      const double *attribute, struct demand *);
 double demand_service_s(const struct demand *, double running);        /* time in service beside `running` others */
 
-/* ---- telemetry.c -------------------------------------------------------------------------------------------------- */
+/* ---- telemetry.c ----------------------------------------------------------------------------------------------- */
 bool telemetry_new(struct world *, struct err *);
 void telemetry_start(struct world *);
 /* Jobs at a place as a decision of this request may see them; *age_s of the report. NaN before the first report. */
 double telemetry_jobs(struct world *, const struct request *, const struct place *, int64_t member, double *age_s);
 
-/* ---- ledger.c ----------------------------------------------------------------------------------------------------- */
+/* ---- ledger.c -------------------------------------------------------------------------------------------------- */
 /* Joules and dollars of an attempt that ends now, written into its record and added to the world's ledgers. */
 void ledger_attempt(struct world *, const struct attempt *, struct attempt_record *);
 void ledger_transfer(struct world *, struct attempt *, const struct transfer_cost *);
@@ -240,16 +243,16 @@ void ledger_flow(struct world *, struct attempt *, sim_time last_at);      /* a 
 /* Whole-run totals per place and in sum; asserts direct + residual = total. */
 void ledger_close(struct world *);
 
-/* ---- api.c -------------------------------------------------------------------------------------------------------- */
+/* ---- api.c ----------------------------------------------------------------------------------------------------- */
 enum entry api_enter(struct world *, struct attempt *, const struct demand *);
 void api_leave(struct world *, struct attempt *);
 double api_expected_s(const struct place *, const struct demand *);
 
-/* ---- quality.c ---------------------------------------------------------------------------------------------------- */
+/* ---- quality.c ------------------------------------------------------------------------------------------------- */
 double quality_at(const struct variant_def *, double difficulty);
 double quality_mean(const struct variant_def *);                       /* over difficulty uniform in (0, 1) */
 
-/* ---- small things that many need ---------------------------------------------------------------------------------- */
+/* ---- small things that many need ------------------------------------------------------------------------------- */
 static inline struct world *world_of(struct sim *s) { return sim_world(s); }
 static inline const struct task_def *task_of(const struct world *w, const struct request *r, int task)
 {

@@ -27,8 +27,8 @@ void ledger_flow(struct world *w, struct attempt *a, sim_time last_at)
   struct transfer_cost cost = network_cost(w->network, end_of(a), origin_of(r), bytes);
   ledger_transfer(w, a, &cost);
   network_flow(w->network, end_of(a), origin_of(r),
-               (struct transfer_record){ .request = r->id, .started_ns = a->first_output, .ended_ns = last_at, .bytes = bytes,
-                                         .task = a->task, .attempt = attempt_number(a), .kind = TRANSFER_DATA });
+               (struct transfer_record){ .request = r->id, .started_ns = a->first_output, .ended_ns = last_at,
+                                         .bytes = bytes, .task = a->task, .attempt = attempt_number(a), .kind = TRANSFER_DATA });
 }
 
 /* Tokens that an API had made when it was left. */
@@ -39,7 +39,8 @@ static double tokens_made(const struct place *p, const struct attempt *a, double
   return fmin(tok_out, 1 + floor(s_from_ns(now - a->first_output) / p->def->tpot_s));
 }
 
-static double use_usd(const struct world *w, const struct place *p, const struct attempt *a, enum status status, sim_time now)
+static double use_usd(const struct world *w, const struct place *p, const struct attempt *a, enum status status,
+                      sim_time now)
 {
   const struct tariff_def *f = &p->def->tariff;
   const struct work_def *work = &task_of(w, a->request, a->task)->work[a->variant];
@@ -81,7 +82,8 @@ static void close_place(struct world *w, struct place *p, const double *busy_slo
   double rounding_s = 4e-9 * def->slots * (double)(p->entered + 1);
   for (int k = 0; k < p->n_kinds; k++) {
     sim_assert(fabs(busy_slot_s[k] - p->direct_slot_s[k]) <= rounding_s + 1e-9 * busy_slot_s[k]);
-    sim_assert(busy_slot_s[k] <= sides * (double)p->members[k] * def->servers * def->slots * run_s * (1 + 1e-9) + rounding_s);
+    double most_s = sides * (double)p->members[k] * def->servers * def->slots * run_s;
+    sim_assert(busy_slot_s[k] <= most_s * (1 + 1e-9) + rounding_s);
     idle_j += p->idle_w[k] * (double)p->members[k] * def->servers * run_s;
     out->energy_j += p->dynamic_w[k] * busy_slot_s[k];
     rounding_j += fabs(p->dynamic_w[k]) * rounding_s;
@@ -93,7 +95,8 @@ static void close_place(struct world *w, struct place *p, const double *busy_slo
   double reserved = def->tariff.usd_per_s * def->servers * (double)def->count * run_s;
   out->cost_usd = p->use_usd + (def->tariff.on_demand ? p->usd_per_slot_s * direct_s : reserved);
   out->cost_direct_usd = p->use_usd + p->usd_per_slot_s * direct_s;
-  sim_assert(sides > 1 || out->cost_direct_usd <= out->cost_usd + p->usd_per_slot_s * rounding_s * p->n_kinds + 1e-9 * out->cost_usd);
+  double rounding_usd = p->usd_per_slot_s * rounding_s * p->n_kinds + 1e-9 * out->cost_usd;
+  sim_assert(sides > 1 || out->cost_direct_usd <= out->cost_usd + rounding_usd);
 }
 
 void ledger_close(struct world *w)

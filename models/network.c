@@ -310,7 +310,7 @@ static void on_transmitted(struct sim *sim, void *context, struct share_user *us
   else go_on(t->network, t);
 }
 
-/* ---- ways in numbers ---------------------------------------------------------------------------------------------------- */
+/* ---- ways in numbers ------------------------------------------------------------------------------------------- */
 
 static void add_hop(const struct network *n, struct hop hop, struct way *way)
 {
@@ -357,10 +357,12 @@ bool network_is_nothing(const struct network *n, struct endpoint from, struct en
 struct transfer_cost network_cost(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
 {
   const struct way *way = way_of(n, from, to);
-  return (struct transfer_cost){way->device_j_per_byte * bytes, way->network_j_per_byte * bytes, way->usd_per_byte * bytes};
+  return (struct transfer_cost){way->device_j_per_byte * bytes, way->network_j_per_byte * bytes,
+                                way->usd_per_byte * bytes};
 }
 
-double network_estimate(const struct network *n, struct endpoint from, struct endpoint to, double bytes, struct transfer_cost *sum)
+double network_estimate(const struct network *n, struct endpoint from, struct endpoint to, double bytes,
+                        struct transfer_cost *sum)
 {
   const struct way *way = way_of(n, from, to);
   sum->device_j += way->device_j_per_byte * bytes;
@@ -375,7 +377,7 @@ double network_idle_s(const struct network *n, struct endpoint from, struct endp
   return way->latency_s + way->s_per_byte * bytes;
 }
 
-/* ---- sending -------------------------------------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------------------------- */
 
 struct transfer *network_send(struct network *n, struct endpoint from, struct endpoint to, double bytes, uint64_t key,
                               struct transfer_record template_, transfer_done_fn *done, void *subject,

@@ -48,7 +48,8 @@ void network_cancel(struct network *, struct transfer *);
 /* True when the way between these (different) ends takes no time, energy or money and leaves no record: skip it. */
 bool network_is_nothing(const struct network *, struct endpoint from, struct endpoint to);
 /* Both at once: adds what it costs to *sum, returns network_idle_s. */
-double network_estimate(const struct network *, struct endpoint from, struct endpoint to, double bytes, struct transfer_cost *sum);
+double network_estimate(const struct network *, struct endpoint from, struct endpoint to, double bytes,
+                        struct transfer_cost *sum);
 /* What moving bytes costs, for estimates and for what is charged without being sent. */
 struct transfer_cost network_cost(const struct network *, struct endpoint from, struct endpoint to, double bytes);
 /* Record bytes that flow beside the queues (tokens of a stream, telemetry): one a hop, times as in the template. */

@@ -11,7 +11,7 @@ static void request_settle(struct world *, struct request *, enum status);
 static void begin_ready(struct world *, struct request *);
 static void user_returns(struct world *, const struct klass *, const struct request *);
 
-/* ---- arrival -------------------------------------------------------------------------------------------------------- */
+/* ---- arrival --------------------------------------------------------------------------------------------------- */
 
 /* Devices of all origin places are numbered through; the draw is named by the request. */
 static void choose_origin(struct world *w, const struct klass *k, struct request *r, uint64_t device)
@@ -64,7 +64,7 @@ static void request_start(struct world *w, struct request *r)
   begin_ready(w, r);
 }
 
-/* ---- open classes: one pending arrival event for all ---------------------------------------------------------------- */
+/* ---- open classes: one pending arrival event for all ----------------------------------------------------------- */
 
 static void on_arrival(struct sim *, void *klass);
 
@@ -96,16 +96,22 @@ static void on_arrival(struct sim *s, void *klass)
   world_check_end(w);
 }
 
-/* ---- closed classes: a user thinks, asks, waits for the answer -------------------------------------------------------- */
+/* ---- closed classes: a user thinks, asks, waits for the answer ------------------------------------------------- */
 
 enum { USER_BITS = 24, TURN_BITS = 32 };
+
+static uint64_t user_request(const struct user *u)
+{
+  uint64_t klass = u->klass + 1u, index = u->index;
+  return klass << (USER_BITS + TURN_BITS) | index << TURN_BITS | (u->k & UINT32_MAX);
+}
 
 static void on_user_asks(struct sim *s, void *user)
 {
   struct world *w = world_of(s);
   struct user *u = user;
   struct klass *k = &w->klass[u->klass];
-  uint64_t id = (uint64_t)(u->klass + 1) << (USER_BITS + TURN_BITS) | (uint64_t)u->index << TURN_BITS | (u->k & UINT32_MAX);
+  uint64_t id = user_request(u);
   struct request *r = request_new(w, k, id);
   u->k++;
   for (int i = 0; i < k->def->n_attributes; i++) r->attribute[i] = NAN;
@@ -141,7 +147,7 @@ void requests_start(struct world *w)
   if (closed) w->sources_dry = false;
 }
 
-/* ---- fork and join ------------------------------------------------------------------------------------------------------ */
+/* ---- fork and join --------------------------------------------------------------------------------------------- */
 
 static void hold(struct request *r) { r->hold++; }
 
@@ -215,9 +221,10 @@ bool request_repeats(const struct world *w, const struct request *r, int task, u
   return p > 0 && rng_fresh(&w->root, STREAM_REPEAT, r->id, stream_entity(task, ordinal, 0)) < p;
 }
 
-/* ---- an attempt has ended ------------------------------------------------------------------------------------------------- */
+/* ---- an attempt has ended -------------------------------------------------------------------------------------- */
 
-static void close_decision(struct world *w, struct request *r, const struct task_end *e, enum status status, double quality)
+static void close_decision(struct world *w, struct request *r, const struct task_end *e, enum status status,
+                           double quality)
 {
   if (e->decision) decision_close(w, r, e->decision, status, quality);
 }
@@ -274,7 +281,7 @@ void request_on_end(struct world *w, struct request *r, const struct task_end *e
   else on_failed(w, r, e);
 }
 
-/* ---- settlement ----------------------------------------------------------------------------------------------------------- */
+/* ---- settlement ------------------------------------------------------------------------------------------------ */
 
 static bool succeeded(enum status s) { return s == STATUS_COMPLETED || s == STATUS_ANSWERED; }
 
@@ -294,12 +301,14 @@ static double reward(const struct world *w, const struct request *r, const struc
          + o->quality * record->quality + (failed ? o->failure : 0);
 }
 
-static void write_record(const struct world *w, const struct request *r, enum status status, struct request_record *record)
+static void write_record(const struct world *w, const struct request *r, enum status status,
+                         struct request_record *record)
 {
   sim_time now = sim_now(w->sim);
   *record = (struct request_record){
     .request = r->id, .arrived_ns = r->arrived, .completed_ns = status == STATUS_CENSORED ? -1 : now,
-    .first_token_ns = r->first_token, .server_first_token_ns = r->server_first, .quality = succeeded(status) ? r->quality : 0,
+    .first_token_ns = r->first_token, .server_first_token_ns = r->server_first,
+    .quality = succeeded(status) ? r->quality : 0,
     .energy_device_j = r->device_j, .energy_direct_j = r->direct_j, .cost_usd = r->usd, .device = r->device,
     .tokens = r->tokens, .klass = r->klass, .origin = r->origin, .status = (uint8_t)status, .measured = r->measured,
     .n_attempts = r->n_attempts, .n_decisions = r->n_decisions, .offloaded = r->offloaded, .cold = r->n_cold > 0 };

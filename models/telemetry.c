@@ -24,7 +24,8 @@ bool telemetry_new(struct world *w, struct err *err)
   const struct telemetry_def *t = &w->def->telemetry;
   double wanted = t->refresh_s > 0 ? ceil(t->delay_s / t->refresh_s) + 2 : 0;
   w->telemetry_delay = ns_from_s(t->delay_s);
-  if (wanted > 1 << 16) return err_add(err, (struct where){ 0 }, "telemetry: a delay of %g refreshes is too long", wanted);
+  if (wanted > 1 << 16)
+    return err_add(err, (struct where){ 0 }, "telemetry: a delay of %g refreshes is too long", wanted);
   for (struct place *p = w->place; p < w->place + w->def->n_places; p++) {
     if (!reported(w, p)) continue;
     p->n_reports = (int)wanted;
@@ -65,12 +66,13 @@ static void charge_reports(struct world *w, const struct place *p)
   struct endpoint from = { (uint16_t)p->index, 0 }, to = reader_of(w, from);
   struct transfer_cost cost = network_cost(w->network, from, to, bytes);
   sim_time now = sim_now(w->sim);
-  struct transfer_record record = { .request = UINT64_MAX, .started_ns = now, .bytes = bytes, .kind = TRANSFER_TELEMETRY,
-                                    .ended_ns = time_add(now, w->telemetry_delay) };
+  struct transfer_record record = { .request = UINT64_MAX, .started_ns = now, .bytes = bytes,
+                                    .kind = TRANSFER_TELEMETRY, .ended_ns = time_add(now, w->telemetry_delay) };
   w->summary.telemetry_bytes += bytes * members;
   w->telemetry_j += (cost.network_j + cost.device_j) * members;
   w->telemetry_usd += cost.usd * members;
-  for (; w->def->record_transfers && from.member < p->def->count; from.member++) network_flow(w->network, from, to, record);
+  for (; w->def->record_transfers && from.member < p->def->count; from.member++)
+    network_flow(w->network, from, to, record);
 }
 
 static void on_refresh(struct sim *s, void *world)

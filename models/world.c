@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- size ------------------------------------------------------------------------------------------------------------- */
+/* ---- size ------------------------------------------------------------------------------------------------------ */
 
 double world_bytes_estimate(const struct world_def *def)
 {
@@ -31,11 +31,12 @@ static bool fits_memory(const struct world_def *def, struct err *err)
   for (int i = 0; i < def->n_places; i++)
     if (def->place[i].count >= UINT32_MAX) wanted = fmax(wanted, there + 1);
   if (wanted <= there) return true;
-  return err_add(err, (struct where){ 0 }, "this world needs about %.3g GB before its first request, this machine has %.3g GB",
+  return err_add(err, (struct where){ 0 },
+                 "this world needs about %.3g GB before its first request, this machine has %.3g GB",
                  wanted / 1e9, there / 1e9);
 }
 
-/* ---- places ----------------------------------------------------------------------------------------------------------- */
+/* ---- places ---------------------------------------------------------------------------------------------------- */
 
 static const struct hardware_def *kind_hardware(const struct world_def *def, const struct place_def *p, int kind)
 {
@@ -68,7 +69,8 @@ static void draw_hardware(struct world *w, struct place *p)
 }
 
 /* KV cap 0 = what is left of the memory beside the weights. */
-static struct token_cost token_cost_of(const struct variant_def *v, const struct hardware_def *h, int variant, double memory)
+static struct token_cost token_cost_of(const struct variant_def *v, const struct hardware_def *h, int variant,
+                                       double memory)
 {
   struct token_cost c = h && h->tokens ? h->tokens[variant] : (struct token_cost){ 0 };
   if (c.kv_cap_tok <= 0 && memory > 0 && v->kv_bytes_per_tok > 0)
@@ -127,7 +129,7 @@ static void places_init(struct world *w)
   }
 }
 
-/* ---- classes ------------------------------------------------------------------------------------------------------------ */
+/* ---- classes --------------------------------------------------------------------------------------------------- */
 
 static void task_init(struct world *w, struct task *t, const struct class_def *k, const struct task_def *def)
 {
@@ -180,7 +182,7 @@ static bool class_init(struct world *w, int index, struct err *err)
   return k->source != NULL;
 }
 
-/* ---- the policy ----------------------------------------------------------------------------------------------------------- */
+/* ---- the policy ------------------------------------------------------------------------------------------------ */
 
 static bool has_choice(const struct world_def *def, const char **where)
 {
@@ -240,7 +242,7 @@ static bool policy_init(struct world *w, struct err *err)
   return true;
 }
 
-/* ---- a world is made and freed ---------------------------------------------------------------------------------------------- */
+/* ---- a world is made and freed --------------------------------------------------------------------------------- */
 
 static void window_init(struct world *w)
 {
@@ -320,7 +322,7 @@ int world_features(const struct world *w, const char *const **names, const char 
 
 const char *world_policy_kind(const struct world *w) { return w->host ? policy_host_kind(w->host) : "policy"; }
 
-/* ---- the window --------------------------------------------------------------------------------------------------------------- */
+/* ---- the window ------------------------------------------------------------------------------------------------ */
 
 static void open_window(struct world *w)
 {
@@ -411,7 +413,7 @@ void world_check_end(struct world *w)
   if (w->window_closed && w->cohort_open == 0) sim_stop(w->sim);
 }
 
-/* ---- time series ----------------------------------------------------------------------------------------------------------------- */
+/* ---- time series ----------------------------------------------------------------------------------------------- */
 
 enum { SAMPLED_MEMBERS = 4096 };        /* beyond it every k-th member is looked at and counts k times */
 
@@ -436,7 +438,7 @@ static void on_sample(struct sim *s, void *world)
   sim_after(s, ns_from_s(w->def->sample_s), PRIORITY_OBSERVE, on_sample, w);
 }
 
-/* ---- the run ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------------------------------- */
 
 static void schedule_horizon(struct world *w)
 {

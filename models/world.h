@@ -22,10 +22,11 @@ struct run_setup {
 /* NULL after adding to err: a plug-in that does not load, a feature that is not known, memory beyond the limit. */
 struct world *world_new(const struct run_setup *, struct err *);
 void world_free(struct world *);
-/* Run to the horizon and settle what is left. False when a plug-in misbehaved. *summary stays valid until world_free. */
+/* Run to the horizon and settle what is left. False when a plug-in misbehaved. *summary is valid until world_free. */
 bool world_run(struct world *, struct run_summary *, struct err *) MUST_USE;
 struct sim *world_sim(const struct world *);
-/* Names and units of the features in decision records, from world_new on; 0 without a policy. "policy" or "reference". */
+/* Names and units of the features in decision records, from world_new on; 0 without a policy.
+ * world_policy_kind: "policy" or "reference". */
 int world_features(const struct world *, const char *const **names, const char *const **units);
 const char *world_policy_kind(const struct world *);
 /* Bytes that a world of this definition would need before its first request: refuse what cannot fit. */

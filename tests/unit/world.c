@@ -132,7 +132,8 @@ static struct rig *token_rig(void)
 {
   struct rig *r = rig_new();
   r->variant[0] = (struct variant_def){.name = "small", .weight_bytes = 2e9, .skill = 0.5, .width = 0.1, .top = 1};
-  r->cost[1][0] = (struct token_cost){.available = true, .prefill_tok_per_s = 1000, .step_a_s = 0.015, .step_c_s = 0.005, .max_batch = 4};
+  r->cost[1][0] = (struct token_cost){.available = true, .prefill_tok_per_s = 1000, .step_a_s = 0.015,
+                                      .step_c_s = 0.005, .max_batch = 4};
   r->hardware[1] = (struct hardware_def){.name = "card", .flop_per_s = 1e12, .byte_per_s = 1e11, .memory_bytes = 4e9,
                                          .tokens = r->cost[1]};
   static const int card[] = {1}, variants[] = {0};
@@ -266,7 +267,7 @@ static void test_starts_on_first(void **state)
   rig_free(r);
 }
 
-/* ---- masks ---------------------------------------------------------------------------------------------------------- */
+/* ---- masks ----------------------------------------------------------------------------------------------------- */
 
 static void test_masks(void **state)
 {
@@ -345,7 +346,7 @@ static void test_decision_elsewhere(void **state)
   rig_free(r);
 }
 
-/* ---- capacity, ledgers ---------------------------------------------------------------------------------------------- */
+/* ---- capacity, ledgers ----------------------------------------------------------------------------------------- */
 
 /* Requests each second, 1.5 s of service, one job at most: the second is blocked, the third is not. */
 static void test_blocked(void **state)
@@ -364,7 +365,7 @@ static void test_blocked(void **state)
   rig_free(r);
 }
 
-/* ledger.c's number: idle 10 W, busy 30 W, 2 slots, one job of 3 s in a run of 20 s: total 230, direct 30, residual 200. */
+/* ledger.c's number: idle 10 W, busy 30 W, 2 slots, one job of 3 s in a run of 20 s: 230 in all, direct 30, rest 200. */
 static void test_energy_ledgers(void **state)
 {
   (void)state;
@@ -414,7 +415,7 @@ static void test_timeout_is_charged(void **state)
   rig_free(r);
 }
 
-/* ---- API ------------------------------------------------------------------------------------------------------------ */
+/* ---- API ------------------------------------------------------------------------------------------------------- */
 
 static struct rig *api_rig(void)
 {
@@ -458,7 +459,7 @@ static void test_api_limits(void **state)
   rig_free(r);
 }
 
-/* ---- horizon -------------------------------------------------------------------------------------------------------- */
+/* ---- horizon --------------------------------------------------------------------------------------------------- */
 
 static void test_censored(void **state)
 {
@@ -502,7 +503,8 @@ static void test_repeat(void **state)
   assert_int_equal(r->kept->requests, 2500);
   for (int i = 0; i < r->kept->requests; i++) {
     sum += r->kept->request[i].n_attempts;
-    assert_int_equal(r->kept->request[i].completed_ns - r->kept->request[i].arrived_ns, ms(1000.0 * r->kept->request[i].n_attempts));
+    assert_int_equal(r->kept->request[i].completed_ns - r->kept->request[i].arrived_ns,
+                     ms(1000.0 * r->kept->request[i].n_attempts));
   }
   assert_true(fabs(sum / 2500 - 4.0 / 3) < 4 * (2.0 / 3) / 50);         /* deviation of the number: sqrt(p)/(1-p) */
   rig_free(r);
@@ -525,7 +527,7 @@ static void test_closed(void **state)
   rig_free(r);
 }
 
-/* ---- common random numbers ------------------------------------------------------------------------------------------ */
+/* ---- common random numbers ------------------------------------------------------------------------------------- */
 
 static struct rig *random_rig(const char *policy)
 {
@@ -599,7 +601,8 @@ static void test_mm1(void **state)
   rig_task(r, 0, 0, 1, plan_at(1));
   r->work[0][0].time_s = drawn("exponential", 1, NAN);
   r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_POISSON, .rate_per_s = 0.8};
-  r->def.horizon = (struct horizon_def){.kind = HORIZON_STEADY, .warmup_s = 2000, .duration_s = 500000, .drain_max_s = 1e6};
+  r->def.horizon = (struct horizon_def){.kind = HORIZON_STEADY, .warmup_s = 2000, .duration_s = 500000,
+                                        .drain_max_s = 1e6};
   rig_run(r);
   const struct place_summary *p = &r->summary.place[1];
   assert_true(fabs(p->utilization - 0.8) < 0.01);
@@ -608,14 +611,16 @@ static void test_mm1(void **state)
   rig_free(r);
 }
 
-/* ---- what decisions see --------------------------------------------------------------------------------------------- */
+/* ---- what decisions see ---------------------------------------------------------------------------------------- */
 
 /* Everything goes to the edge (threshold below what any queue can be) and stays there; the queue seen is recorded. */
 static struct rig *watching_rig(void)
 {
-  static const struct policy_parameter parameters[] = {{.name = "feature", .text = "edge_queue"}, {.name = "above", .value = -1}};
+  static const struct policy_parameter parameters[] = {{.name = "feature", .text = "edge_queue"},
+                                                       {.name = "above", .value = -1}};
   struct rig *r = rig_new();
-  r->policy = (struct policy_def){.name = "watch", .policy = "threshold", .at_place = NONE, .n_parameters = 2, .parameter = parameters};
+  r->policy = (struct policy_def){.name = "watch", .policy = "threshold", .at_place = NONE, .n_parameters = 2,
+                                  .parameter = parameters};
   rig_task(r, 0, 0, 1000, plan_at(1));
   r->plan[0][1] = plan_origin();
   r->task[0].n_plans = 2;
@@ -627,7 +632,8 @@ static struct rig *watching_rig(void)
 }
 
 /* Requests at .25, .50 ... The report of second n holds 4n jobs and is read from n + .4 on; the decision at t = .25 has
- * none, so it stays at the origin, which leaves 4n - 1. At 1.25 the report of second 0 is the newest, at 1.5 that of 1. */
+ * none, so it stays at the origin, which leaves 4n - 1. At 1.25 the report of second 0 is the newest, at 1.5 the
+ * next. */
 static void test_telemetry(void **state)
 {
   (void)state;
@@ -771,7 +777,8 @@ int main(void)
     cmocka_unit_test(test_api), cmocka_unit_test(test_api_limits), cmocka_unit_test(test_censored),
     cmocka_unit_test(test_max_requests), cmocka_unit_test(test_repeat), cmocka_unit_test(test_closed),
     cmocka_unit_test(test_common_random_numbers), cmocka_unit_test(test_all_policies), cmocka_unit_test(test_mm1),
-    cmocka_unit_test(test_stream_is_charged), cmocka_unit_test(test_learner_out_of_reach), cmocka_unit_test(test_same_again),
+    cmocka_unit_test(test_stream_is_charged), cmocka_unit_test(test_learner_out_of_reach),
+    cmocka_unit_test(test_same_again),
     cmocka_unit_test(test_telemetry), cmocka_unit_test(test_telemetry_noise), cmocka_unit_test(test_estimates_cross),
     cmocka_unit_test(test_only_known_attributes_enter), cmocka_unit_test(test_reward),
   };

@@ -76,7 +76,9 @@ static void random_work(struct rig *r, struct rng *g, int task, int variants)
   for (int v = 0; v < (variants ? variants : 1); v++) {
     struct work_def *work = &r->work[task][v];
     *work = (struct work_def){.kind = WORK_TIME, .time_s = stock(g, one_in(g, 2) ? "exponential" : "constant")};
-    if (variants) *work = (struct work_def){.kind = WORK_TOKENS, .tok_in = amount(100), .tok_out = attribute_value(1), .noise_sigma = 0.1};
+    if (variants)
+      *work = (struct work_def){.kind = WORK_TOKENS, .tok_in = amount(100), .tok_out = attribute_value(1),
+                                .noise_sigma = 0.1};
     else if (one_in(g, 3)) *work = (struct work_def){.kind = WORK_ROOFLINE, .flop = amount(2e11), .bytes = amount(1e9)};
   }
 }
@@ -89,7 +91,8 @@ static void random_task(struct rig *r, struct rng *g, int i)
   random_work(r, g, i, one_in(g, 2) ? 2 : 0);
   t->n_plans = (int)(1 + pick(g, 4));
   for (int p = 0; p < t->n_plans; p++)
-    r->plan[i][p] = (struct plan_def){(enum place_word)pick(g, 3), (int)pick(g, 4), 0, (int)pick(g, t->n_variants ? 2 : 1), "plan"};
+    r->plan[i][p] = (struct plan_def){(enum place_word)pick(g, 3), (int)pick(g, 4), 0,
+                                      (int)pick(g, t->n_variants ? 2 : 1), "plan"};
   t->output_bytes = amount(1e4);
   t->stream = one_in(g, 2);
   t->successor_starts_on_first = one_in(g, 2);
@@ -107,13 +110,16 @@ static void random_requests(struct rig *r, struct rng *g)
   r->klass[0].n_tasks = (int)(1 + pick(g, 4));
   for (int i = 0; i < r->klass[0].n_tasks; i++) random_task(r, g, i);
   r->klass[0].n_attributes = 2;
-  r->attribute[1] = (struct attribute_def){.name = "tokens", .unit = "tok", .known = KNOWN_COMPLETION, .dist = always(20),
+  r->attribute[1] = (struct attribute_def){.name = "tokens", .unit = "tok", .known = KNOWN_COMPLETION,
+                                           .dist = always(20),
                                            .estimator = (enum estimator)pick(g, 3), .estimate = 10};
   r->klass[0].input_bytes = amount(5e3);
   r->klass[0].priority = (int)pick(g, 3);
   r->klass[0].slo_e2e_s = 2;
   r->klass[0].zones = one_in(g, 4) ? 3 : 7;
-  if (one_in(g, 4)) r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_CLOSED, .users = 1 + pick(g, 20), .think_s = stock(g, "exponential")};
+  if (one_in(g, 4))
+    r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_CLOSED, .users = 1 + pick(g, 20),
+                                                 .think_s = stock(g, "exponential")};
   else r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_POISSON, .rate_per_s = 0.5 + (double)pick(g, 10)};
 }
 
@@ -147,7 +153,8 @@ static void audit(const struct rig *r)
     usd += q->cost_usd;
     assert_true(q->status != STATUS_OPEN);
     if (q->status != STATUS_CENSORED) assert_true(q->completed_ns >= q->arrived_ns);
-    if (q->status == STATUS_COMPLETED) assert_true(q->first_token_ns <= q->completed_ns && q->first_token_ns >= q->arrived_ns);
+    if (q->status == STATUS_COMPLETED)
+      assert_true(q->first_token_ns <= q->completed_ns && q->first_token_ns >= q->arrived_ns);
     assert_true(q->energy_device_j <= q->energy_direct_j * (1 + 1e-12));
   }
   for (int i = 0; i < k->attempts; i++) {

@@ -164,7 +164,8 @@ static inline struct rig *rig_new(void)
   r->klass[0].task = r->task;
   r->attribute[0] = difficulty;
   rig_task(r, 0, 0, 1, plan_origin());
-  r->def = (struct world_def){.n_zones = 3, .zone = rig_zones, .n_places = 3, .place = r->place, .n_links = 2, .link = r->link,
+  r->def = (struct world_def){.n_zones = 3, .zone = rig_zones, .n_places = 3, .place = r->place, .n_links = 2,
+                              .link = r->link,
                               .n_hardware = 3, .hardware = r->hardware, .n_variants = 0, .variant = r->variant,
                               .n_classes = 1, .klass = r->klass, .telemetry = telemetry_def_default(),
                               .horizon = horizon_def_default()};
