@@ -3,12 +3,12 @@
 #include "scenarios/scenario.h"
 #include "sim/arena.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
 
 static const char *find_shipped(struct arena *a, const char *name)
 {
@@ -21,33 +21,62 @@ static const char *find_shipped(struct arena *a, const char *name)
   return NULL;
 }
 
-static int copy(const char *from, const char *to)
+/* The stem of a path with what an id may not have made into '-': the new scenario's name, and its results folder's. */
+static const char *stem(struct arena *a, const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  char *name = arena_strdup(a, slash ? slash + 1 : path), *dot = strrchr(name, '.');
+  if (dot && dot != name) *dot = 0;
+  for (char *c = name; *c; c++)
+    if (!strchr("-._", *c) && !isalnum((unsigned char)*c)) *c = '-';
+  return *name && strlen(name) <= 64 ? name : "scenario";
+}
+
+/* Shipped scenarios are small; the text comes back with a NUL. */
+static char *read_text(struct arena *a, const char *path)
+{
+  enum { LARGEST = 1 << 20 };
+  char *text = arena_alloc(a, LARGEST + 1);
+  FILE *in = fopen(path, "r");
+  if (!in) return NULL;
+  size_t n = fread(text, 1, LARGEST, in);
+  text[n] = 0;
+  bool ok = !ferror(in) && feof(in);
+  fclose(in);
+  return ok ? text : NULL;
+}
+
+/* The text with its own name in the place of the shipped one. */
+static const char *renamed(struct arena *a, char *text, const char *name)
+{
+  char *at = strstr(text, "\nname: ");
+  if (!at) return text;
+  char *rest = strchr(at + 1, '\n');
+  *at = 0;
+  return arena_printf(a, "%s\nname: %s%s", text, name, rest ? rest : "\n");
+}
+
+static int write_new(const char *to, const char *text)
 {
   static const char problem[] = "new: cannot write %s: %s\n";
-  char bytes[65536];
-  size_t n;
-  FILE *in = fopen(from, "r");
-  if (!in) {
-    fprintf(stderr, "new: cannot read %s: %s\n", from, strerror(errno));
-    return EXIT_SYSTEM;
-  }
   int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0) {
     bool there = errno == EEXIST;
     fprintf(stderr, there ? "new: %s exists; it is not overwritten\n" : problem, to, strerror(errno));
-    fclose(in);
     return there ? EXIT_USER : EXIT_SYSTEM;
   }
-  bool ok = true;
-  while (ok && (n = fread(bytes, 1, sizeof bytes, in)) > 0)
-    ok = write(fd, bytes, n) == (ssize_t)n;
-  ok &= !ferror(in) && !fsync(fd);
-  if (!ok)
-    fprintf(stderr, problem, to, strerror(errno));
-  if (close(fd) || !ok)
-    unlink(to);
-  fclose(in);
+  bool ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text) && !fsync(fd);
+  if (!ok) fprintf(stderr, problem, to, strerror(errno));
+  if (close(fd) || !ok) unlink(to);
   return ok ? EXIT_OK : EXIT_SYSTEM;
+}
+
+static int copy(struct arena *a, const char *from, const char *to)
+{
+  char *text = read_text(a, from);
+  if (text) return write_new(to, renamed(a, text, stem(a, to)));
+  fprintf(stderr, "new: cannot read %s: %s\n", from, strerror(errno));
+  return EXIT_SYSTEM;
 }
 
 int cmd_new(int argc, char **argv)
@@ -69,7 +98,7 @@ int cmd_new(int argc, char **argv)
   const char *shipped = find_shipped(a, from);
   int code = EXIT_USER;
   if (shipped)
-    code = copy(shipped, file);
+    code = copy(a, shipped, file);
   else
     fprintf(stderr, "new: no shipped scenario '%s' in %s; minimal, edge-rag-small and city-llm are there\n", from,
             share_folder(a));
