@@ -15,7 +15,7 @@ WARN   = -Wall -Wextra -Wconversion -Wshadow -Wno-sign-conversion -Wno-unused-pa
 CFLAGS = -std=c11 -g $(OPT) $(WARN) -ffp-contract=off -fvisibility=hidden -fno-math-errno -ffile-prefix-map=$(CURDIR)=. \
          -D_GNU_SOURCE -I. $(CONFIG_CFLAGS) $(SANITIZE)
 LDLIBS = $(CONFIG_LIBS) -lm -ldl
-LDFLAGS = $(SANITIZE) -rdynamic
+LDFLAGS = $(SANITIZE)
 # `offsim bench` counts the memory blocks that the program's own code asks for.
 COUNT_MALLOCS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 

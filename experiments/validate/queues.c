@@ -15,6 +15,7 @@
 #include "models/world.h"
 #include "scenarios/scenario.h"
 #include "sim/arena.h"
+#include "sim/check.h"
 #include "sim/stat.h"
 #include <math.h>
 #include <stdlib.h>
@@ -165,12 +166,16 @@ static void print_row(const struct suite_options *o, const struct scenario *s, c
 /* Runs one case until every row is judged; returns the number of rows that are not equivalent. */
 static int run_case(const struct suite_options *o, const struct scenario *s, const char *name, double rho, const struct expectations *e)
 {
-  static double values[(size_t)MAX_REPLICATIONS * MAX_EXPECTATIONS];
+  double *values = calloc((size_t)MAX_REPLICATIONS * MAX_EXPECTATIONS, sizeof *values);
+  if (!values) check_out_of_memory((size_t)MAX_REPLICATIONS * MAX_EXPECTATIONS * sizeof *values);
   struct judged judged[MAX_EXPECTATIONS] = {{0}};
   int done = 0, undecided = e->n, bad = 0, last = o->quick ? STAGES - 2 : STAGES;
   for (int stage = 0; stage < last && undecided; stage++) {
     int n = FIRST_REPLICATIONS << stage;
-    if (!replicate_all(s, e, o->seed, done, n, o->workers, values)) return -1;
+    if (!replicate_all(s, e, o->seed, done, n, o->workers, values)) {
+      free(values);
+      return -1;
+    }
     done = n, undecided = 0;
     for (int i = 0; i < e->n; i++) {
       judge(&judged[i], values, n, i, e->at[i].value, o->margin, o->confidence);
@@ -178,6 +183,7 @@ static int run_case(const struct suite_options *o, const struct scenario *s, con
       if (judged[i].verdict == DIFFERENT && o->plant) stage = last;     /* caught: enough */
     }
   }
+  free(values);
   for (int i = 0; i < e->n; i++) {
     print_row(o, s, name, rho, &e->at[i], &judged[i]);
     bad += judged[i].verdict != EQUIVALENT;
