@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-/* 1 s on the device, 0.2 s at the edge, 0.1 s of latency, 1 MB/s, no output: (1 - 0.2 - 2 x 0.1) s x 1 MB/s = 0.6 MB. */
+/* 1 s on the device, 0.2 s at the edge, 0.1 s of latency each way, 1 MB/s, no output:
+ * (1 - 0.2 - 2 x 0.1) s x 1 MB/s = 0.6 MB. */
 static const char scenario[] =
   "name: crossing\n"
   "seed: 1\n"
@@ -19,10 +20,10 @@ static const char scenario[] =
   "replications: 3\n"
   "objective: {latency: -1 /s}\n"
   "hardware:\n"
-  "  slow: {flops: 1 GFLOP/s, flops_share: 1, bandwidth: 1 TB/s, bandwidth_share: 1, overhead: 0 s, memory: 8 GB,"
-  " idle_power: 0 W, busy_power: 0 W}\n"
-  "  fast: {flops: 5 GFLOP/s, flops_share: 1, bandwidth: 1 TB/s, bandwidth_share: 1, overhead: 0 s, memory: 8 GB,"
-  " idle_power: 0 W, busy_power: 0 W}\n"
+  "  slow: {flops: 1 GFLOP/s, flops_share: 1, bandwidth: 1 TB/s, bandwidth_share: 1, overhead: 0 s,"
+  " memory: 8 GB, idle_power: 0 W, busy_power: 0 W}\n"
+  "  fast: {flops: 5 GFLOP/s, flops_share: 1, bandwidth: 1 TB/s, bandwidth_share: 1, overhead: 0 s,"
+  " memory: 8 GB, idle_power: 0 W, busy_power: 0 W}\n"
   "places:\n"
   "  - {name: phone, tier: device, zone: user, count: 400, hardware: slow}\n"
   "  - {name: edge, tier: edge, zone: telco, servers: 400, hardware: fast}\n"
