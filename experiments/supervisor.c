@@ -157,12 +157,32 @@ static bool make_folders(const struct supervisor *s, struct err *err)
   return true;
 }
 
+/* What a killed process was writing. */
+static void remove_parts(const struct supervisor *s)
+{
+  char *folder = NULL, *path = NULL;
+  if (asprintf(&folder, "%s/traces", s->dir) < 0)
+    return;
+  DIR *d = opendir(folder);
+  for (struct dirent *e; d && (e = readdir(d));) {
+    const char *dot = strrchr(e->d_name, '.');
+    if (!dot || strcmp(dot, ".part") != 0 || asprintf(&path, "%s/%s", folder, e->d_name) < 0)
+      continue;
+    unlink(path);
+    free(path);
+  }
+  if (d)
+    closedir(d);
+  free(folder);
+}
+
 bool supervisor_recover(struct supervisor *s, struct catalog *c, struct err *err)
 {
   char *folder = NULL;
   s->owns_journals = true;
   if (!make_folders(s, err) || asprintf(&folder, "%s/journal", s->dir) < 0)
     return false;
+  remove_parts(s);
   DIR *d = opendir(folder);
   bool ok = true;
   for (struct dirent *e; ok && d && (e = readdir(d));) {
@@ -347,6 +367,15 @@ static bool serve_worker(struct work *w, struct worker *worker)
   return give_order(w, worker) || err_system(w->err, "a worker is gone: %s", strerror(errno));
 }
 
+/* The signal is taken, so that it does not strike when signals are let through again. */
+static bool interrupted(struct work *w)
+{
+  struct signalfd_siginfo taken;
+  while (read(w->s->signals, &taken, sizeof taken) > 0)
+    w->report->interrupted = true;
+  return !w->report->interrupted;
+}
+
 static bool wait_for_answers(struct work *w)
 {
   struct pollfd fd[MAX_WORKERS + 1];
@@ -356,10 +385,8 @@ static bool wait_for_answers(struct work *w)
   fd[n] = (struct pollfd){w->s->signals, POLLIN, 0};
   if (poll(fd, (nfds_t)n + 1, w->options->progress ? 500 : -1) < 0 && errno != EINTR)
     return err_system(w->err, "poll: %s", strerror(errno));
-  if (fd[n].revents & POLLIN) {
-    w->report->interrupted = true;
-    return false;
-  }
+  if (fd[n].revents & POLLIN)
+    return interrupted(w);
   for (int i = 0; i < n; i++)
     if (fd[i].revents && w->s->worker[i].order && !serve_worker(w, &w->s->worker[i]))
       return false;

@@ -275,7 +275,7 @@ static void set_limits(void)
 #endif
 }
 
-struct watch { struct run *run; uint64_t events; int seconds; };
+struct watch { struct run *run; uint64_t events; int seconds, limit; };
 
 /* Every second of CPU time: has the run moved? A decision that never returns keeps its event. */
 static void on_watch(int number, siginfo_t *info, void *unused)
@@ -285,7 +285,7 @@ static void on_watch(int number, siginfo_t *info, void *unused)
   uint64_t events = w->run->world ? sim_events(world_sim(w->run->world)) : 0;
   w->seconds = events == w->events ? w->seconds + 1 : 0;
   w->events = events;
-  if (w->seconds >= HANG_CPU_S)
+  if (w->seconds >= w->limit)
     _exit(EXIT_HANG);
 }
 
@@ -302,7 +302,7 @@ static void start_watch(struct watch *w)
   struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF, .sigev_value.sival_ptr = w};
   struct itimerspec second = {{1, 0}, {1, 0}};
   timer_t timer;
-  w->seconds = HANG_CPU_S - hang_limit_s();
+  w->limit = hang_limit_s();
   sigaction(SIGPROF, &action, NULL);
   if (timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &timer) == 0)
     timer_settime(timer, 0, &second, NULL);
