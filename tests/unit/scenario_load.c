@@ -228,6 +228,70 @@ static void added_policy(void **state)
   scenario_free(s);
 }
 
+static struct arrivals_def arrivals(const char *value, struct scenario **s)
+{
+  struct override o = {"classes.chat.arrivals", value};
+  *s = sound(&o, 1);
+  return (*s)->world.klass[0].arrivals;
+}
+
+static void kinds_of_arrivals(void **state)
+{
+  (void)state;
+  struct scenario *s;
+  struct arrivals_def a = arrivals("{renewal: {interarrival: {weibull: {scale: 2 s, shape: 1}}}}", &s);
+  close_to(dist_mean(a.interarrival_s), 2);
+  scenario_free(s);
+  a = arrivals("{mmpp: {states: [{name: calm, rate: 1 /s, mean: 1 min}, {name: busy, rate: 9 /s, mean: 10 s}]}}", &s);
+  assert_int_equal(a.n_states, 2);
+  close_to(a.state_rate_per_s[1] + a.state_mean_s[0], 69);
+  scenario_free(s);
+  a = arrivals("{on_off: {on: {exponential: {mean: 2 s}}, off: 8 s, rate: 5 /s}}", &s);
+  close_to(a.on_rate_per_s + dist_mean(a.on_s) + dist_mean(a.off_s), 15);
+  scenario_free(s);
+  a = arrivals("{piecewise: {period: 1 d, pieces: [{from: 0 s, rate: 1 /s}, {from: 8 h, rate: 600 /min}]}}", &s);
+  assert_int_equal(a.n_pieces, 2);
+  close_to(a.piece_from_s[1] + a.piece_rate_per_s[1] + a.piece_period_s, 28800 + 10 + 86400);
+  scenario_free(s);
+  a = arrivals("{closed: {users: 40, think: {exponential: {mean: 7 s}}}}", &s);
+  assert_int_equal(a.users, 40);
+  close_to(dist_mean(a.think_s), 7);
+  scenario_free(s);
+}
+
+/* A trace with every option; its columns become attributes. */
+static void traces(void **state)
+{
+  (void)state;
+  char path[] = "/tmp/scenario_trace_XXXXXX.tsv", value[1024];
+  int fd = mkstemps(path, 4);
+  static const char rows[] = "at\tkB\tkind\n100\t1\ta\n200\t2\tb\n5300\t\ta\n9300\t4\ta\n";
+  assert_int_equal(write(fd, rows, sizeof rows - 1), sizeof rows - 1);
+  close(fd);
+  snprintf(value, sizeof value, "{trace: {file: %s, time: {column: at, as: ms, origin: zero}, columns: {size: {column: kB, unit: kB, "
+           "missing: skip, known: completion}}, where: {column: kind, value: a}, rate: 2, slice: {from: 50 ms, to: 10 s}, "
+           "gaps: 1 min, spread_ties: 10 ms, at_end: repeat, replicate: thin, keep: 0.5}}", path);
+  struct scenario *s;
+  struct arrivals_def a = arrivals(value, &s);
+  const struct trace_def *t = a.trace;
+  assert_string_equal(t->file, path);
+  assert_int_equal(t->format, TRACE_TSV);
+  assert_int_equal(t->replicate, REPLICATE_THIN);
+  assert_int_equal(t->at_end, AT_END_REPEAT);
+  close_to(t->time_scale_s, 1e-3);
+  close_to(t->column[0].scale, 1000);
+  assert_int_equal(t->column[0].missing, MISSING_SKIP);
+  assert_string_equal(t->keep[0].op, "==");
+  close_to(t->slice_from_s + t->slice_to_s + t->max_gap_s + t->rate, 0.05 + 10 + 60 + 2);
+  assert_false(t->origin_first);
+  assert_string_equal(s->world.klass[0].attribute[1].name, "size");
+  assert_int_equal(s->world.klass[0].attribute[1].known, KNOWN_COMPLETION);
+  assert_null(s->world.klass[0].attribute[1].dist);
+  assert_int_equal(s->n_files, 1);
+  scenario_free(s);
+  unlink(path);
+}
+
 /* Texts that libyaml must never see, or that would need too much. */
 static void limits(void **state)
 {
@@ -271,6 +335,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(places_and_hardware), cmocka_unit_test(links), cmocka_unit_test(pipeline), cmocka_unit_test(overrides),
     cmocka_unit_test(wrong_overrides), cmocka_unit_test(identities), cmocka_unit_test(added_policy), cmocka_unit_test(limits),
+    cmocka_unit_test(kinds_of_arrivals), cmocka_unit_test(traces),
     cmocka_unit_test(positions)};
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   err_release(&problems);
