@@ -128,6 +128,7 @@ static void build_policies(struct build *b)
   const struct node *const *entry;
   struct scenario *s = b->scenario;
   size_t n = elements(list, &entry, b->arena);
+  n = n > YAML_KEYS ? YAML_KEYS : n;                    /* more was refused by the schema */
   struct policy_def *policy = arena_array(b->arena, struct policy_def, n + 1);
   const json **effective = arena_array(b->arena, const json *, n + 1);
   for (size_t i = 0; i < n; i++) {

@@ -286,7 +286,9 @@ static void check_element(const struct node *list, size_t i, const struct key *k
 
 static void check_list(const struct node *node, const struct key *key, const char *path, struct err *err)
 {
-  if (node_is(node, NODE_LIST)) {
+  if (node_is(node, NODE_LIST) && key->shape == NAMED_LIST && node->n > YAML_KEYS) {
+    err_add(err, node->at, "'%s' has %zu elements; at most %d are possible", key->name, node->n, YAML_KEYS);
+  } else if (node_is(node, NODE_LIST)) {
     for (size_t i = 0; i < node->n; i++)
       check_element(node, i, key, path, err);
     if (!node->n && key->flags & REQUIRED)

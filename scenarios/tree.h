@@ -24,7 +24,7 @@ struct node {
 };
 
 /* Limits: libyaml needs time quadratic in the nesting; the rest keeps a mistake from eating memory. */
-enum { YAML_BYTES = 1 << 20, YAML_DEPTH = 32, YAML_NODES = 200000, YAML_KEY = 128 };
+enum { YAML_BYTES = 1 << 20, YAML_DEPTH = 32, YAML_NODES = 200000, YAML_KEY = 128, YAML_KEYS = 4096 };
 
 /* Text to tree; NULL after adding the first problem. `file` names it in messages; both strings must outlive it. */
 struct node *yaml_parse(struct arena *, const char *file, const char *text, size_t n, struct err *);

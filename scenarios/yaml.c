@@ -19,10 +19,24 @@ struct reading {
   struct err *err;
   const char *file, *text;
   size_t length, nodes;
+  const char *line_text;                                /* of the line asked for last */
+  size_t line, line_length;
   yaml_parser_t parser;
 };
 
 /* ---- positions ------------------------------------------------------------------------------------------------- */
+
+/* Every problem keeps a copy of its line; a machine-made line of a megabyte is not shown. */
+enum { LINE_SHOWN = 2000 };
+
+static struct where shorten(struct where at)
+{
+  if (at.text_len > LINE_SHOWN) {
+    at.text = NULL;
+    at.text_len = 0;
+  }
+  return at;
+}
 
 static struct where line_at(const struct reading *r, size_t byte)
 {
@@ -37,22 +51,39 @@ static struct where line_at(const struct reading *r, size_t byte)
   }
   const char *end = memchr(at.text, '\n', (size_t)(r->text + r->length - at.text));
   at.text_len = (size_t)((end ? end : r->text + r->length) - at.text);
-  return at;
+  return shorten(at);
 }
 
-/* libyaml counts bytes from the start, lines and columns (characters) from 0. */
-static struct where at_marks(const struct reading *r, yaml_mark_t from, yaml_mark_t to)
+/* Move the kept line to number `line`. Events come in order, so this walks through the text about once. */
+static void seek_line(struct reading *r, size_t line)
 {
-  struct where at = {.file = r->file, .line = (int)from.line + 1, .column = (int)from.column + 1, .length = 1};
-  size_t start = from.index < r->length ? from.index : r->length;
-  while (start > 0 && r->text[start - 1] != '\n')
-    start--;
-  const char *end = memchr(r->text + start, '\n', r->length - start);
-  at.text = r->text + start;
-  at.text_len = (size_t)((end ? end : r->text + r->length) - at.text);
+  const char *end = r->text + r->length;
+  if (!r->line_text || line < r->line) {
+    r->line = 0;
+    r->line_text = r->text;
+    r->line_length = 0;
+  } else if (r->line == line && r->line_length) {
+    return;
+  }
+  for (;;) {
+    const char *stop = memchr(r->line_text, '\n', (size_t)(end - r->line_text));
+    r->line_length = (size_t)((stop ? stop : end) - r->line_text);
+    if (r->line == line || !stop)
+      return;
+    r->line_text = stop + 1;
+    r->line++;
+  }
+}
+
+/* libyaml counts characters, lines and columns from 0. */
+static struct where at_marks(struct reading *r, yaml_mark_t from, yaml_mark_t to)
+{
+  seek_line(r, from.line);
+  struct where at = {.file = r->file, .line = (int)from.line + 1, .column = (int)from.column + 1, .length = 1,
+                     .text = r->line_text, .text_len = r->line_length};
   if (to.line == from.line && to.column > from.column)
     at.length = (int)(to.column - from.column);
-  return at;
+  return shorten(at);
 }
 
 /* ---- before libyaml -------------------------------------------------------------------------------------------- */
@@ -167,6 +198,8 @@ static bool read_key(struct reading *r, const struct node *map, const char **key
   } else if (e.data.scalar.length == 0 || e.data.scalar.length > YAML_KEY ||
              strlen((const char *)e.data.scalar.value) != e.data.scalar.length) {
     err_add(r->err, *at, "a key has 1 to %d letters", YAML_KEY);
+  } else if (map->n == YAML_KEYS) {                     /* looking for a name costs time in their number */
+    err_add(r->err, *at, "a map has at most %d keys", YAML_KEYS);
   } else if (node_get(map, (const char *)e.data.scalar.value)) {
     err_add(r->err, *at, "the key '%s' stands here twice; first in line %d", e.data.scalar.value,
             node_get(map, (const char *)e.data.scalar.value)->key_at.line);

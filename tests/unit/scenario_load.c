@@ -13,42 +13,44 @@
 #include <unistd.h>
 
 static const char text[] =
-  "horizon: {duration: 2 min}\n"
-  "objective: {latency: -1 /s, money: -2000 /USD, energy: -0.1 /J, quality: 2, failure: -10}\n"
-  "places:\n"
-  "  - {name: phone, tier: device, zone: user, count: 20, hardware: {mix: {small: 0.7, large: 0.3}}}\n"
-  "  - {name: metro, tier: edge, zone: telco, count: 3, servers: 2, slots: 4, hardware: card, variants: big}\n"
-  "  - {name: api, tier: cloud, zone: public, kind: api, ttft: 500 ms, tpot: 12 ms, limits: {tokens: 60 k/min},\n"
-  "     tariff: {input: 0.15 USD/Mtok, time: 3.6 USD/h, billing: on_demand}}\n"
-  "hardware:\n"
-  "  small: {flops: 1 TFLOP/s, flops_share: 0.5, bandwidth: 50 GB/s, bandwidth_share: 0.5}\n"
-  "  large: {flops: 2 TFLOP/s, bandwidth: 80 GB/s}\n"
-  "  card: {bandwidth: 300 GB/s, flops: 100 TFLOP/s, tokens: {big: {step: {a: 20 ms, c: 1 ms}, kv_cap: 1000 tok}}}\n"
-  "variants:\n"
-  "  tiny: {parameters: 1e9, weights: 1 GB, mbu: 0.5, skill: 0.5}\n"
-  "  big: {parameters: 8e9, weights: 16 GB, mbu: 0.7, skill: 0.8, width: 0.1}\n"
-  "links:\n"
-  "  - {name: access, between: [phone, metro], rtt: {shifted: {by: 10 ms, dist: {exponential: {mean: 4 ms}}}},\n"
-  "     rate: {up: 8 Mbit/s, down: 80 Mbit/s}, rate_scale: 2, shared_by: cell, price: 1 USD/GB}\n"
-  "  - {name: peering, between: [metro, api], latency: 5 ms}\n"
-  "classes:\n"
-  "  - name: chat\n"
-  "    from: phone\n"
-  "    arrivals: {poisson: {rate: 30 /min}}\n"
-  "    zones: [user, telco]\n"
-  "    attributes:\n"
-  "      prompt_tokens: {dist: {constant: {value: 100}}}\n"
-  "      output_tokens: {dist: {uniform: {low: 10, high: 30}}, known: completion}\n"
-  "      page: {dist: {constant: {value: 3}}, unit: kB, known: find}\n"
-  "    estimator: {output_tokens: {class_mean: 20}}\n"
-  "    input: 4 B * prompt_tokens + max(1 kB, page) / 2\n"
-  "    pipeline:\n"
-  "      - {task: write, after: [find], variants: [tiny, big], places: [origin, nearest, \"metro[*]\", api], stream: true,\n"
-  "         output: 4 B * output_tokens, timeout: {ttft: 2 s}, fallback: [{place: origin, variant: tiny}, {answer: pages, quality: 0.4}]}\n"
-  "      - {task: find, after: [], work: {flop: 2 FLOP * prompt_tokens, bytes: 1 MB}, places: [origin]}\n"
-  "      - {task: tag, after: find, work: {time: {gamma: {mean: 10 ms, shape: 2}}}, places: [metro], repeat: 0.25}\n"
-  "telemetry: {refresh: 50 ms, noise: 5 %}\n"
-  "policies: [always_local, {policy: threshold, name: long-to-cloud, feature: prompt_tokens, above: 50}]\n";
+    "horizon: {duration: 2 min}\n"
+    "objective: {latency: -1 /s, money: -2000 /USD, energy: -0.1 /J, quality: 2, failure: -10}\n"
+    "places:\n"
+    "  - {name: phone, tier: device, zone: user, count: 20, hardware: {mix: {small: 0.7, large: 0.3}}}\n"
+    "  - {name: metro, tier: edge, zone: telco, count: 3, servers: 2, slots: 4, hardware: card, variants: big}\n"
+    "  - {name: api, tier: cloud, zone: public, kind: api, ttft: 500 ms, tpot: 12 ms, limits: {tokens: 60 k/min},\n"
+    "     tariff: {input: 0.15 USD/Mtok, time: 3.6 USD/h, billing: on_demand}}\n"
+    "hardware:\n"
+    "  small: {flops: 1 TFLOP/s, flops_share: 0.5, bandwidth: 50 GB/s, bandwidth_share: 0.5}\n"
+    "  large: {flops: 2 TFLOP/s, bandwidth: 80 GB/s}\n"
+    "  card: {bandwidth: 300 GB/s, flops: 100 TFLOP/s, tokens: {big: {step: {a: 20 ms, c: 1 ms}, kv_cap: 1000 tok}}}\n"
+    "variants:\n"
+    "  tiny: {parameters: 1e9, weights: 1 GB, mbu: 0.5, skill: 0.5}\n"
+    "  big: {parameters: 8e9, weights: 16 GB, mbu: 0.7, skill: 0.8, width: 0.1}\n"
+    "links:\n"
+    "  - {name: access, between: [phone, metro], rtt: {shifted: {by: 10 ms, dist: {exponential: {mean: 4 ms}}}},\n"
+    "     rate: {up: 8 Mbit/s, down: 80 Mbit/s}, rate_scale: 2, shared_by: cell, price: 1 USD/GB}\n"
+    "  - {name: peering, between: [metro, api], latency: 5 ms}\n"
+    "classes:\n"
+    "  - name: chat\n"
+    "    from: phone\n"
+    "    arrivals: {poisson: {rate: 30 /min}}\n"
+    "    zones: [user, telco]\n"
+    "    attributes:\n"
+    "      prompt_tokens: {dist: {constant: {value: 100}}}\n"
+    "      output_tokens: {dist: {uniform: {low: 10, high: 30}}, known: completion}\n"
+    "      page: {dist: {constant: {value: 3}}, unit: kB, known: find}\n"
+    "    estimator: {output_tokens: {class_mean: 20}}\n"
+    "    input: 4 B * prompt_tokens + max(1 kB, page) / 2\n"
+    "    pipeline:\n"
+    "      - {task: write, after: [find], variants: [tiny, big], places: [origin, nearest, \"metro[*]\", api], stream: "
+    "true,\n"
+    "         output: 4 B * output_tokens, timeout: {ttft: 2 s}, fallback: [{place: origin, variant: tiny}, {answer: "
+    "pages, quality: 0.4}]}\n"
+    "      - {task: find, after: [], work: {flop: 2 FLOP * prompt_tokens, bytes: 1 MB}, places: [origin]}\n"
+    "      - {task: tag, after: find, work: {time: {gamma: {mean: 10 ms, shape: 2}}}, places: [metro], repeat: 0.25}\n"
+    "telemetry: {refresh: 50 ms, noise: 5 %}\n"
+    "policies: [always_local, {policy: threshold, name: long-to-cloud, feature: prompt_tokens, above: 50}]\n";
 
 static struct err problems;
 
@@ -156,11 +158,16 @@ static void pipeline(void **state)
 static void overrides(void **state)
 {
   (void)state;
-  const struct override o[] = {
-    {"links.access.rate", "80 Mbit/s"}, {"policies.long-to-cloud.above", "512"}, {"classes.chat.arrivals.poisson.rate", "2 /s"},
-    {"classes.chat.pipeline.write.timeout.ttft", "1 s"}, {"classes.chat.pipeline.tag.work.time.gamma.mean", "30 ms"},
-    {"places.metro.capacity", "9"}, {"objective.quality", "3"}, {"policies.always_local.scope", "device"},
-    {"hardware.card.memory", "24 GB"}, {"links.peering.latency", "{exponential: {mean: 2 ms}}"}};
+  const struct override o[] = {{"links.access.rate", "80 Mbit/s"},
+                               {"policies.long-to-cloud.above", "512"},
+                               {"classes.chat.arrivals.poisson.rate", "2 /s"},
+                               {"classes.chat.pipeline.write.timeout.ttft", "1 s"},
+                               {"classes.chat.pipeline.tag.work.time.gamma.mean", "30 ms"},
+                               {"places.metro.capacity", "9"},
+                               {"objective.quality", "3"},
+                               {"policies.always_local.scope", "device"},
+                               {"hardware.card.memory", "24 GB"},
+                               {"links.peering.latency", "{exponential: {mean: 2 ms}}"}};
   struct scenario *s = sound(o, sizeof o / sizeof *o);
   close_to(s->world.link[0].up_byte_per_s, 20e6);
   close_to(s->policy[1].parameter[1].value, 512);
@@ -268,9 +275,12 @@ static void traces(void **state)
   static const char rows[] = "at\tkB\tkind\n100\t1\ta\n200\t2\tb\n5300\t\ta\n9300\t4\ta\n";
   assert_int_equal(write(fd, rows, sizeof rows - 1), sizeof rows - 1);
   close(fd);
-  snprintf(value, sizeof value, "{trace: {file: %s, time: {column: at, as: ms, origin: zero}, columns: {size: {column: kB, unit: kB, "
-           "missing: skip, known: completion}}, where: {column: kind, value: a}, rate: 2, slice: {from: 50 ms, to: 10 s}, "
-           "gaps: 1 min, spread_ties: 10 ms, at_end: repeat, replicate: thin, keep: 0.5}}", path);
+  snprintf(
+      value, sizeof value,
+      "{trace: {file: %s, time: {column: at, as: ms, origin: zero}, columns: {size: {column: kB, unit: kB, "
+      "missing: skip, known: completion}}, where: {column: kind, value: a}, rate: 2, slice: {from: 50 ms, to: 10 s}, "
+      "gaps: 1 min, spread_ties: 10 ms, at_end: repeat, replicate: thin, keep: 0.5}}",
+      path);
   struct scenario *s;
   struct arrivals_def a = arrivals(value, &s);
   const struct trace_def *t = a.trace;
@@ -319,24 +329,31 @@ static void positions(void **state)
   struct arena *a = arena_new();
   struct err err;
   err_init(&err);
-  const char body[] = "a: 1\nb: {\xc3\xa4: x, c: yes}\n";
+  const char body[] = "a: \xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\nb: {\xc3\xa4: x, c: yes}\n";
   struct node *root = yaml_parse(a, "x", body, sizeof body - 1, &err);
   struct node *c = node_get(node_get(root, "b"), "c");
   assert_int_equal(c->at.line, 2);
   assert_int_equal(c->at.column, 14);                   /* characters, not bytes */
   assert_int_equal(c->at.length, 3);
   assert_int_equal(c->key_at.column, 11);
+  assert_memory_equal(c->at.text, "b: {", 4);
   err_release(&err);
   arena_free(a);
 }
 
 int main(void)
 {
-  const struct CMUnitTest tests[] = {
-    cmocka_unit_test(places_and_hardware), cmocka_unit_test(links), cmocka_unit_test(pipeline), cmocka_unit_test(overrides),
-    cmocka_unit_test(wrong_overrides), cmocka_unit_test(identities), cmocka_unit_test(added_policy), cmocka_unit_test(limits),
-    cmocka_unit_test(kinds_of_arrivals), cmocka_unit_test(traces),
-    cmocka_unit_test(positions)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(places_and_hardware),
+                                     cmocka_unit_test(links),
+                                     cmocka_unit_test(pipeline),
+                                     cmocka_unit_test(overrides),
+                                     cmocka_unit_test(wrong_overrides),
+                                     cmocka_unit_test(identities),
+                                     cmocka_unit_test(added_policy),
+                                     cmocka_unit_test(limits),
+                                     cmocka_unit_test(kinds_of_arrivals),
+                                     cmocka_unit_test(traces),
+                                     cmocka_unit_test(positions)};
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   err_release(&problems);
   return failed;

@@ -88,6 +88,7 @@ static void counts(void **state)
 
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(definitions), cmocka_unit_test(refusals), cmocka_unit_test(counts)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(definitions), cmocka_unit_test(refusals),
+                                     cmocka_unit_test(counts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
