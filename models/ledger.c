@@ -28,7 +28,8 @@ void ledger_flow(struct world *w, struct attempt *a, sim_time last_at)
   ledger_transfer(w, a, &cost);
   network_flow(w->network, end_of(a), origin_of(r),
                (struct transfer_record){ .request = r->id, .started_ns = a->first_output, .ended_ns = last_at,
-                                         .bytes = bytes, .task = a->task, .attempt = attempt_number(a), .kind = TRANSFER_DATA });
+                                         .bytes = bytes, .task = a->task, .attempt = attempt_number(a),
+                                         .kind = TRANSFER_DATA });
 }
 
 /* Tokens that an API had made when it was left. */
