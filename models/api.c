@@ -60,7 +60,7 @@ enum entry api_enter(struct world *w, struct attempt *a, const struct demand *d)
   struct place *p = &w->place[a->place];
   double first_s = 0;
   p->api_arrived++;
-  if (!admit(p, sim_now(w->sim), d->tok_in + d->tok_out)) {
+  if (!admit(p, now_of(w), d->tok_in + d->tok_out)) {
     p->api_blocked++;
     return BLOCKED;
   }
@@ -69,7 +69,7 @@ enum entry api_enter(struct world *w, struct attempt *a, const struct demand *d)
     first_s = dist_draw(p->def->ttft_s, &rng);
   }
   a->job.work = d->time_s + stream_s(p, d);             /* seconds from the first token to the last */
-  level_set(&p->in_flight, sim_now(w->sim), p->in_flight.value + 1);
+  level_set(&p->in_flight, now_of(w), p->in_flight.value + 1);
   a->wait.event = sim_after(w->sim, ns_from_s(first_s), PRIORITY_COMPLETE, on_first, a);
   return ENTERED;
 }
@@ -77,5 +77,5 @@ enum entry api_enter(struct world *w, struct attempt *a, const struct demand *d)
 void api_leave(struct world *w, struct attempt *a)
 {
   struct place *p = &w->place[a->place];
-  level_set(&p->in_flight, sim_now(w->sim), p->in_flight.value - 1);
+  level_set(&p->in_flight, now_of(w), p->in_flight.value - 1);
 }

@@ -12,7 +12,7 @@
 /* A device that is attached to nothing has no nearest place: an end that does not exist. */
 static struct endpoint nearest_to(const struct world *w, const struct request *r)
 {
-  struct endpoint at = attachment(w->topology, origin_of(r), sim_now(w->sim));
+  struct endpoint at = attachment(w->topology, origin_of(r), now_of(w));
   return same_end(at, origin_of(r)) ? (struct endpoint){ UINT16_MAX, 0 } : at;
 }
 
@@ -30,7 +30,7 @@ struct endpoint plan_end(struct world *w, const struct request *r, const struct 
 static uint32_t way_mask(const struct world *w, struct endpoint from, struct endpoint to, uint64_t allowed)
 {
   if (same_end(from, to)) return 0;
-  const struct route *way = route(w->topology, from, to, sim_now(w->sim));
+  const struct route *way = route(w->topology, from, to, now_of(w));
   if (!way || !way->reachable) return OFFSIM_MASK_UNREACHABLE;
   return way->zones & ~allowed ? OFFSIM_MASK_PRIVACY : 0;
 }
@@ -153,7 +153,7 @@ void decide_commit(struct world *w, struct attempt *a, const struct plan_def *pl
 struct endpoint decide_where(struct world *w, const struct request *r)
 {
   int place = w->setup.policy->at_place;
-  struct endpoint near = attachment(w->topology, origin_of(r), sim_now(w->sim));
+  struct endpoint near = attachment(w->topology, origin_of(r), now_of(w));
   if (place == r->origin) return origin_of(r);
   if (place == near.place) return near;
   return (struct endpoint){ (uint16_t)place, (uint32_t)(r->device % w->def->place[place].count) };
@@ -161,7 +161,7 @@ struct endpoint decide_where(struct world *w, const struct request *r)
 
 static uint64_t site_of(const struct world *w, const struct request *r)
 {
-  struct endpoint at = attachment(w->topology, origin_of(r), sim_now(w->sim));
+  struct endpoint at = attachment(w->topology, origin_of(r), now_of(w));
   return at.place < w->def->n_places ? w->place[at.place].first_member + at.member : 0;
 }
 
@@ -198,7 +198,7 @@ static struct decision_facts *write_facts(struct world *w, const struct request 
   f->decision = nth;
   f->device = device_of(w, r);
   f->site = 0;
-  f->now = sim_now(w->sim);
+  f->now = now_of(w);
   f->deadline_s = k->def->slo_e2e_s > 0 ? k->def->slo_e2e_s : NAN;
   f->elapsed_s = s_from_ns(f->now - r->arrived);
   f->attribute = r->attribute;
@@ -268,7 +268,7 @@ static void write_outcome(const struct world *w, const struct decision *d, enum 
   bool good = status == STATUS_COMPLETED || status == STATUS_ANSWERED;
   bool failed = !good && status != STATUS_CENSORED && status != STATUS_CANCELLED;
   out->decision_number = d->number;
-  out->now = sim_now(w->sim);
+  out->now = now_of(w);
   out->action = d->action;
   out->status = status;
   out->latency_s = s_from_ns(out->now - d->began);
@@ -310,7 +310,7 @@ static void deliver(struct world *w, const struct decision_facts *who, void *mem
 
 static void deliver_late(struct world *w, struct late_outcome *late)
 {
-  late->outcome.now = sim_now(w->sim);
+  late->outcome.now = now_of(w);
   deliver(w, &late->who, late->memo, &late->outcome);
   pool_give(w->late, late);
 }

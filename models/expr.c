@@ -20,10 +20,8 @@ static double combine(enum expr_kind kind, double a, double b)
   }
 }
 
-double expr_value(const struct expr *e, const double *attribute)
+double expr_compute(const struct expr *e, const double *attribute)
 {
-  if (e->n == 0) return 0;
-  if (e->n == 1 && e->op->kind == EXPR_NUMBER) return e->op->number;
   double stack[EXPR_STACK];
   int depth = 0;
   for (const struct expr_op *o = e->op; o < e->op + e->n; o++) {

@@ -15,7 +15,12 @@ struct expr_op { enum expr_kind kind; uint16_t attribute; double number; };
 struct expr { uint16_t n; uint64_t reads; const struct expr_op *op; };
 enum { EXPR_STACK = 16 };      /* the compiler refuses deeper expressions */
 
-double expr_value(const struct expr *, const double *attribute);
+double expr_compute(const struct expr *, const double *attribute);
+static inline double expr_value(const struct expr *e, const double *attribute)
+{
+  if (e->n == 0) return 0;
+  return e->n == 1 && e->op->kind == EXPR_NUMBER ? e->op->number : expr_compute(e, attribute);
+}
 struct expr expr_number(const struct expr_op *storage_of_one);          /* wraps a constant op */
 
 #endif

@@ -150,7 +150,7 @@ static struct attempt *attempt_new(struct world *w, struct request *r, int task,
   a->fallback = (uint8_t)fallback;
   a->place = r->origin;
   a->member = r->device;
-  a->started = sim_now(w->sim);
+  a->started = now_of(w);
   a->decided = a->served = a->first_output = -1;
   return a;
 }
@@ -236,7 +236,7 @@ static void flow_take_decided(struct world *w, struct attempt *a)
 
 static void flow_take(struct world *w, struct attempt *a, const struct plan_def *plan, struct endpoint at)
 {
-  a->decided = sim_now(w->sim);
+  a->decided = now_of(w);
   decide_commit(w, a, plan, at);
   if (a->place != a->request->origin || a->member != a->request->device) a->request->offloaded = true;
   flow_uplink(w, a);
@@ -305,7 +305,7 @@ static void flow_enter(struct world *w, struct attempt *a)
 {
   const struct place *p = &w->place[a->place];
   a->entered = true;
-  a->job.entered = sim_now(w->sim);
+  a->job.entered = now_of(w);
   struct demand d;
   demand_draw(w, a->request, a->task, a->variant, a->ordinal, end_of(a), &d);
   if (p->def->kind == PLACE_API) {
@@ -336,7 +336,7 @@ static void flow_first(struct world *w, struct attempt *a)
   struct request *r = a->request;
   const struct task_def *t = task_at(w, a);
   if (a->first_output >= 0) return;
-  a->first_output = sim_now(w->sim);
+  a->first_output = now_of(w);
   if (is_final(t) && r->server_first < 0) r->server_first = a->first_output;
   if (!t->stream) return;
   if (!is_final(t)) {
@@ -362,9 +362,9 @@ static bool input_still_flows(const struct world *w, const struct attempt *a)
 static void flow_served(struct world *w, struct attempt *a)
 {
   struct place *p = &w->place[a->place];
-  p->served_s += s_from_ns(sim_now(w->sim) - a->job.entered - a->job.wait_ns);
+  p->served_s += s_from_ns(now_of(w) - a->job.entered - a->job.wait_ns);
   p->served++;
-  a->served = sim_now(w->sim);
+  a->served = now_of(w);
   a->stage = STAGE_HELD;
   if (is_final(task_at(w, a))) flow_first(w, a);
   else if (a->first_output < 0) a->first_output = a->served;      /* successors start at the end, which is now */
@@ -382,9 +382,10 @@ static void flow_leave(struct world *w, struct attempt *a)
 {
   struct request *r = a->request;
   const struct task_def *t = task_at(w, a);
-  a->served = sim_now(w->sim);
+  a->served = now_of(w);
   if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[a->task] = end_of(a);
-  if (!is_final(t) || request_repeats(w, r, a->task, a->ordinal)) attempt_end(w, a, STATUS_COMPLETED);
+  if (!is_final(t) || (t->repeat_probability > 0 && request_repeats(w, r, a->task, a->ordinal)))
+    attempt_end(w, a, STATUS_COMPLETED);
   else flow_downlink(w, a);
 }
 
@@ -422,10 +423,10 @@ static void flow_tail(struct world *w, struct attempt *a)
   struct request *r = a->request;
   double way_s = network_latency_s(w->network, end_of(a), origin_of(r),
                                    latency_key(r->id, a->task, a->ordinal, WAY_DOWN));
-  sim_time at = time_add(sim_now(w->sim), ns_from_s(way_s));
+  sim_time at = time_add(now_of(w), ns_from_s(way_s));
   ledger_flow(w, a, at);
   a->stage = STAGE_TAIL;
-  if (at == sim_now(w->sim)) flow_delivered(w, a);
+  if (at == now_of(w)) flow_delivered(w, a);
   else a->wait.event = sim_at(w->sim, at, PRIORITY_NORMAL, on_tail, a);
 }
 
@@ -544,7 +545,7 @@ static void attempt_settle(struct world *w, struct attempt *a, enum status statu
   struct request *r = a->request;
   struct attempt_record *record = &w->attempt_record;
   disarm_timer(w, a);
-  write_phases(a, sim_now(w->sim), record);
+  write_phases(a, now_of(w), record);
   write_identity(w, a, status, record);
   write_bytes(w, a, record);
   ledger_attempt(w, a, record);

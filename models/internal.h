@@ -139,6 +139,7 @@ struct klass {
 
 struct world {
   struct sim *sim;
+  const sim_time *clock;                                /* of sim */
   struct arena *arena;
   const struct world_def *def;
   struct run_setup setup;
@@ -254,6 +255,7 @@ double quality_mean(const struct variant_def *);                       /* over d
 
 /* ---- small things that many need ------------------------------------------------------------------------------- */
 static inline struct world *world_of(struct sim *s) { return sim_world(s); }
+static inline sim_time now_of(const struct world *w) { return *w->clock; }
 static inline const struct task_def *task_of(const struct world *w, const struct request *r, int task)
 {
   return w->klass[r->klass].task[task].def;

@@ -78,7 +78,7 @@ static bool close_to(double a, double b, double scale) { return fabs(a - b) <= 1
 static void close_place(struct world *w, struct place *p, const double *busy_slot_s, struct place_summary *out)
 {
   const struct place_def *def = p->def;
-  double run_s = s_from_ns(sim_now(w->sim)), idle_j = 0, direct_s = 0, rounding_j = 0;
+  double run_s = s_from_ns(now_of(w)), idle_j = 0, direct_s = 0, rounding_j = 0;
   double sides = def->discipline == PROCESSOR_SHARING && p->cost ? 2 : 1;       /* shared time beside token service */
   double rounding_s = 4e-9 * def->slots * (double)(p->entered + 1);
   for (int k = 0; k < p->n_kinds; k++) {

@@ -45,7 +45,7 @@ static struct request *request_new(struct world *w, struct klass *k, uint64_t id
   struct request *r = pool_take(k->requests);
   r->id = id;
   r->klass = (uint16_t)(k - w->klass);
-  r->arrived = sim_now(w->sim);
+  r->arrived = now_of(w);
   r->first_token = r->server_first = -1;
   r->quality = 1;
   r->measured = in_cohort(w, r->arrived);
@@ -303,7 +303,7 @@ static double reward(const struct world *w, const struct request *r, const struc
 static void write_record(const struct world *w, const struct request *r, enum status status,
                          struct request_record *record)
 {
-  sim_time now = sim_now(w->sim);
+  sim_time now = now_of(w);
   *record = (struct request_record){
     .request = r->id, .arrived_ns = r->arrived, .completed_ns = status == STATUS_CENSORED ? -1 : now,
     .first_token_ns = r->first_token, .server_first_token_ns = r->server_first,
@@ -324,8 +324,8 @@ static void count(struct world *w, const struct request *r, enum status status)
   (*all)++;
   *cohort += r->measured;
   w->cohort_open -= r->measured;
-  w->sojourn_ns += sim_now(w->sim) - r->arrived;
-  level_set(&w->in_system, sim_now(w->sim), w->in_system.value - 1);
+  w->sojourn_ns += now_of(w) - r->arrived;
+  level_set(&w->in_system, now_of(w), w->in_system.value - 1);
 }
 
 static void request_settle(struct world *w, struct request *r, enum status status)

@@ -44,7 +44,7 @@ static void take_report(struct world *w, struct place *p)
   struct rng rng = rng_open(&w->root, STREAM_TELEMETRY, p->name, p->report_number++);
   p->newest = (p->newest + 1) % p->n_reports;
   struct report *report = &p->reports[p->newest];
-  report->taken = sim_now(w->sim);
+  report->taken = now_of(w);
   for (uint64_t i = 0; i < p->def->count; i++) {
     double factor = t->noise > 0 ? fmax(0, 1 + t->noise * rng_normal(&rng)) : 1;
     report->jobs[i] = (float)(jobs_now(p, i) * factor);
@@ -65,7 +65,7 @@ static void charge_reports(struct world *w, const struct place *p)
   double bytes = w->def->telemetry.bytes_per_report, members = (double)p->def->count;
   struct endpoint from = { (uint16_t)p->index, 0 }, to = reader_of(w, from);
   struct transfer_cost cost = network_cost(w->network, from, to, bytes);
-  sim_time now = sim_now(w->sim);
+  sim_time now = now_of(w);
   struct transfer_record record = { .request = UINT64_MAX, .started_ns = now, .bytes = bytes,
                                     .kind = TRANSFER_TELEMETRY, .ended_ns = time_add(now, w->telemetry_delay) };
   w->summary.telemetry_bytes += bytes * members;
@@ -90,7 +90,7 @@ void telemetry_start(struct world *w)
 {
   for (struct place *p = w->place; p < w->place + w->def->n_places; p++) {
     if (!p->n_reports) continue;
-    sim_at(w->sim, sim_now(w->sim), PRIORITY_OBSERVE, on_refresh, w);
+    sim_at(w->sim, now_of(w), PRIORITY_OBSERVE, on_refresh, w);
     return;
   }
 }
@@ -98,7 +98,7 @@ void telemetry_start(struct world *w)
 /* The newest report that has had time to arrive. */
 static const struct report *seen(const struct world *w, const struct place *p)
 {
-  sim_time latest = sim_now(w->sim) - w->telemetry_delay;
+  sim_time latest = now_of(w) - w->telemetry_delay;
   for (int back = 0, i = p->newest; back < p->n_reports; back++, i = i == 0 ? p->n_reports - 1 : i - 1) {
     const struct report *report = &p->reports[i];
     if (report->taken < 0) return NULL;
@@ -129,7 +129,7 @@ double telemetry_jobs(struct world *w, const struct request *r, const struct pla
   *age_s = 0;
   if (!own && p->n_reports) {
     report = seen(w, p);
-    *age_s = report ? s_from_ns(sim_now(w->sim) - report->taken) : NAN;
+    *age_s = report ? s_from_ns(now_of(w) - report->taken) : NAN;
     if (!report) return NAN;
   } else if (!own && !w->def->telemetry.ideal && !w->oracle && w->def->telemetry.refresh_s > 0) {
     *age_s = NAN;

@@ -284,6 +284,7 @@ struct world *world_new(const struct run_setup *setup, struct err *err)
   w->arena = arena_new();
   w->root = rng_root_make(setup->seed, setup->replication);
   w->sim = sim_new();
+  w->clock = sim_clock(w->sim);
   sim_set_world(w->sim, w);
   if (setup->shuffle_ties) sim_shuffle_ties(w->sim, setup->shuffle_ties);
   level_start(&w->in_system, 0, 0);
