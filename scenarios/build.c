@@ -2,6 +2,7 @@
 #include "scenarios/build.h"
 
 #include "models/policy_host.h"
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,22 +72,32 @@ static void build_parameters(struct build *b, struct policy_def *p, const struct
   p->parameter = all;
 }
 
+/* A plug-in's bytes belong to the identity of its runs. */
+void note_plugin(struct scenario *s, struct policy_def *p, const char *path, struct err *err)
+{
+  struct hash hash;
+  p->resolved_path = arena_strdup(s->arena, path);
+  if (hash_file(path, &hash))
+    note_file(s, p->policy, path, "plug-in", hash);
+  else
+    err_system(err, "cannot read %s", path);
+}
+
+/* With a '/': a file, as others are found. Without: built in, or in the folders of policies. */
 static void find_policy(struct build *b, struct policy_def *p, const struct node *name)
 {
-  const char *const *names, *tried;
-  struct hash hash;
+  const char *tried, *found;
+  char path[PATH_MAX];
   if (!strchr(p->policy, '/')) {
-    size_t n = policy_builtin_names(&names);
-    (void)build_find(b, name, "policy", names, (int)n);
+    if (policy_locate(p, path, b->err) && *path)
+      note_plugin(b->scenario, p, path, b->err);
     return;
   }
-  p->resolved_path = scenario_find_file(b->arena, b->folder_of, p->policy, &tried);
-  if (!p->resolved_path)
-    err_add(b->err, name->at, "the policy '%.200s' was not found; looked for %s", p->policy, tried);
-  else if (!hash_file(p->resolved_path, &hash))
-    err_system(b->err, "cannot read %s", p->resolved_path);
+  found = scenario_find_file(b->arena, b->folder_of, p->policy, &tried);
+  if (found)
+    note_plugin(b->scenario, p, found, b->err);
   else
-    note_file(b->scenario, p->policy, p->resolved_path, "plug-in", hash);
+    err_add(b->err, name->at, "the policy '%.200s' was not found; looked for %s", p->policy, tried);
 }
 
 static void build_policy(struct build *b, struct policy_def *p, const struct node *node)

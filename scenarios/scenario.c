@@ -2,6 +2,7 @@
 #include "scenarios/build.h"
 
 #include "models/policy_host.h"
+#include <limits.h>
 #include <string.h>
 
 static bool read_tree(struct scenario *s, const char *path, const struct override *overrides, size_t n,
@@ -55,26 +56,23 @@ void scenario_free(struct scenario *s)
 
 bool scenario_add_policy(struct scenario *s, const char *name, struct err *err)
 {
-  const char *const *names;
-  size_t n = policy_builtin_names(&names);
-  if (!policy_builtin(name)) {
-    const char *near = nearest(name, names, n);
-    if (near)
-      return err_add(err, (struct where){.file = "--policy"}, "unknown policy '%.64s'; did you mean '%s'?", name, near);
-    return err_add(err, (struct where){.file = "--policy"}, "unknown policy '%.64s'; `offsim policy list` names them",
-                   name);
-  }
+  size_t errors = err->n_errors;
+  char path[PATH_MAX];
+  struct node entry = {.kind = NODE_TEXT, .text = arena_strdup(s->arena, name)};
+  struct policy_def p = {.name = entry.text, .policy = entry.text, .at_place = NONE, .at = {.file = "--policy"}};
+  if (!id_valid(name) || !policy_locate(&p, path, err))
+    return err->n_errors > errors ? false : err_add(err, p.at, "'%.64s' is no name of a policy", name);
+  if (*path)
+    note_plugin(s, &p, path, err);
   struct policy_def *all = arena_array(s->arena, struct policy_def, s->n_policies + 1);
   const json **effective = arena_array(s->arena, const json *, s->n_policies + 1);
   if (s->n_policies) {
     memcpy(all, s->policy, (size_t)s->n_policies * sizeof *all);
     memcpy(effective, s->policy_json, (size_t)s->n_policies * sizeof *effective);
   }
-  struct node entry = {.kind = NODE_TEXT, .text = arena_strdup(s->arena, name)};
-  all[s->n_policies] =
-      (struct policy_def){.name = entry.text, .policy = entry.text, .at_place = NONE, .at = {.file = "--policy"}};
+  all[s->n_policies] = p;
   effective[s->n_policies++] = resolve_node(&entry, "policy");
   s->policy = all;
   s->policy_json = effective;
-  return true;
+  return err->n_errors == errors;
 }
