@@ -97,7 +97,8 @@ static void on_arrival(struct sim *s, void *klass)
 
 /* ---- closed classes: a user thinks, asks, waits for the answer ------------------------------------------------- */
 
-enum { USER_BITS = 24, TURN_BITS = 32 };
+/* A user who is refused at once and never thinks would ask for ever in one instant: 1 ms passes at least. */
+enum { USER_BITS = 24, TURN_BITS = 32, REFUSED_THINKS_NS = 1000000 };
 
 static uint64_t user_request(const struct user *u)
 {
@@ -119,15 +120,17 @@ static void on_user_asks(struct sim *s, void *user)
   request_start(w, r);
 }
 
-static void user_thinks(struct world *w, struct klass *k, struct user *u)
+static void user_thinks(struct world *w, struct klass *k, struct user *u, sim_time at_least)
 {
-  sim_after(w->sim, source_think(k->source, u->index, u->k), PRIORITY_ARRIVE, on_user_asks, u);
+  sim_time think = source_think(k->source, u->index, u->k);
+  sim_after(w->sim, think > at_least ? think : at_least, PRIORITY_ARRIVE, on_user_asks, u);
 }
 
 static void user_returns(struct world *w, const struct klass *k, const struct request *r)
 {
   if (!k->users) return;
-  user_thinks(w, &w->klass[r->klass], &k->users[r->id >> TURN_BITS & ((1u << USER_BITS) - 1)]);
+  sim_time at_least = now_of(w) == r->arrived ? REFUSED_THINKS_NS : 0;
+  user_thinks(w, &w->klass[r->klass], &k->users[r->id >> TURN_BITS & ((1u << USER_BITS) - 1)], at_least);
 }
 
 void requests_start(struct world *w)
@@ -137,7 +140,7 @@ void requests_start(struct world *w)
     if (k->users) {
       closed = true;
       k->next_at = SIM_NEVER;
-      for (uint64_t u = 0; u < k->def->arrivals.users; u++) user_thinks(w, k, &k->users[u]);
+      for (uint64_t u = 0; u < k->def->arrivals.users; u++) user_thinks(w, k, &k->users[u], 0);
     } else {
       draw_next(k);
     }

@@ -527,6 +527,20 @@ static void test_closed(void **state)
   rig_free(r);
 }
 
+/* A user who does not think and is refused at once: time still passes. */
+static void test_refused_user(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_CLOSED, .users = 1, .think_s = always(0)};
+  r->klass[0].zones = 2;
+  r->def.horizon.duration_s = 0.1;
+  rig_run(r);
+  assert_int_equal(r->summary.requests, 101);           /* at 0, 1 ... 100 ms */
+  assert_int_equal(r->summary.failed, 101);
+  rig_free(r);
+}
+
 /* ---- common random numbers ------------------------------------------------------------------------------------- */
 
 static struct rig *random_rig(const char *policy)
@@ -778,7 +792,7 @@ int main(void)
     cmocka_unit_test(test_max_requests), cmocka_unit_test(test_repeat), cmocka_unit_test(test_closed),
     cmocka_unit_test(test_common_random_numbers), cmocka_unit_test(test_all_policies), cmocka_unit_test(test_mm1),
     cmocka_unit_test(test_stream_is_charged), cmocka_unit_test(test_learner_out_of_reach),
-    cmocka_unit_test(test_same_again),
+    cmocka_unit_test(test_same_again), cmocka_unit_test(test_refused_user),
     cmocka_unit_test(test_telemetry), cmocka_unit_test(test_telemetry_noise), cmocka_unit_test(test_estimates_cross),
     cmocka_unit_test(test_only_known_attributes_enter), cmocka_unit_test(test_reward),
   };
