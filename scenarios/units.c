@@ -191,6 +191,14 @@ static const char *parse_digits(const char *text, double *value)
   return isfinite(*value) ? end : NULL;
 }
 
+/* 0.09 ms is 0.09 / 1000, correctly rounded: 9e-5 and not 8.999999999999999e-05. */
+static double apply(double number, double factor)
+{
+  double inverse = round(1 / factor);
+  bool divides = factor < 1 && inverse < 1e15 && fabs(inverse * factor - 1) < 1e-14;
+  return divides ? number / inverse : number * factor;
+}
+
 bool number_parse(const char *text, enum quantity q, double *value, char why[UNITS_WHY])
 {
   const struct quantity_info *want = &quantities[q];
@@ -204,7 +212,7 @@ bool number_parse(const char *text, enum quantity q, double *value, char why[UNI
   rest = skip_blanks(rest);
   if (*rest && !parse_unit(rest, q, &factor, &d, why))
     return false;
-  *value = number * factor;
+  *value = apply(number, factor);
   if (q == Q_ANY || dimension_equal(d, want->dimension))
     return true;
   if (dimension_equal(d, (struct dimension){0}))

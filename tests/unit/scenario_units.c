@@ -53,6 +53,18 @@ static void definitions(void **state)
   is("1e-3 s", Q_TIME, 1e-3);
 }
 
+/* What a reader of the file would write in SI is the same number, to the last bit. */
+static void exact(void **state)
+{
+  (void)state;
+  char why[UNITS_WHY];
+  double value = 0;
+  assert_true(number_parse("0.09 ms", Q_TIME, &value, why) && value == 9e-5);
+  assert_true(number_parse("0.15 USD/Mtok", Q_MONEY_PER_TOK, &value, why) && value == 0.15e-6);
+  assert_true(number_parse("7 %", Q_PURE, &value, why) && value == 0.07);
+  assert_true(number_parse("18 ns", Q_TIME, &value, why) && value == 18e-9);
+}
+
 static void refusals(void **state)
 {
   (void)state;
@@ -88,7 +100,7 @@ static void counts(void **state)
 
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(definitions), cmocka_unit_test(refusals),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(definitions), cmocka_unit_test(exact), cmocka_unit_test(refusals),
                                      cmocka_unit_test(counts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
