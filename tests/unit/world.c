@@ -365,7 +365,7 @@ static void test_blocked(void **state)
   rig_free(r);
 }
 
-/* ledger.c's number: idle 10 W, busy 30 W, 2 slots, one job of 3 s in a run of 20 s: 230 in all, direct 30, rest 200. */
+/* ledger.c's number: idle 10 W, busy 30 W, 2 slots, one job of 3 s in 20 s: 230 in all, direct 30, rest 200. */
 static void test_energy_ledgers(void **state)
 {
   (void)state;
