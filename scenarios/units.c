@@ -191,12 +191,16 @@ static const char *parse_digits(const char *text, double *value)
   return isfinite(*value) ? end : NULL;
 }
 
-/* 0.09 ms is 0.09 / 1000, correctly rounded: 9e-5 and not 8.999999999999999e-05. */
-static double apply(double number, double factor)
+/* Powers of ten move the exponent of the text: 0.09 ms is read as 0.09e-3, so it is 9e-5 to the last bit. */
+static double apply(const char *text, size_t length, double number, double factor)
 {
-  double inverse = round(1 / factor);
-  bool divides = factor < 1 && inverse < 1e15 && fabs(inverse * factor - 1) < 1e-14;
-  return divides ? number / inverse : number * factor;
+  char moved[80];
+  size_t digits = strcspn(text, "eE");
+  int shift = (int)lround(log10(factor)), own = digits < length ? atoi(text + digits + 1) : 0;
+  if (length > 48 || fabs(pow(10, shift) / factor - 1) > 1e-14)
+    return number * factor;
+  snprintf(moved, sizeof moved, "%.*se%d", (int)(digits < length ? digits : length), text, own + shift);
+  return strtod(moved, NULL);
 }
 
 bool number_parse(const char *text, enum quantity q, double *value, char why[UNITS_WHY])
@@ -204,15 +208,16 @@ bool number_parse(const char *text, enum quantity q, double *value, char why[UNI
   const struct quantity_info *want = &quantities[q];
   struct dimension d = {0};
   double number, factor = 1;
-  const char *rest = parse_digits(skip_blanks(text), &number);
+  const char *start = skip_blanks(text), *rest = parse_digits(start, &number);
   if (!rest) {
     snprintf(why, UNITS_WHY, "'%.40s' is not a number", text);
     return false;
   }
+  size_t length = (size_t)(rest - start);
   rest = skip_blanks(rest);
   if (*rest && !parse_unit(rest, q, &factor, &d, why))
     return false;
-  *value = apply(number, factor);
+  *value = *rest ? apply(start, length, number, factor) : number;
   if (q == Q_ANY || dimension_equal(d, want->dimension))
     return true;
   if (dimension_equal(d, (struct dimension){0}))

@@ -62,6 +62,8 @@ static void exact(void **state)
   assert_true(number_parse("0.09 ms", Q_TIME, &value, why) && value == 9e-5);
   assert_true(number_parse("0.15 USD/Mtok", Q_MONEY_PER_TOK, &value, why) && value == 0.15e-6);
   assert_true(number_parse("7 %", Q_PURE, &value, why) && value == 0.07);
+  assert_true(number_parse("9e-2 ms", Q_TIME, &value, why) && value == 9e-5);
+  assert_true(number_parse("1.5e2 GB", Q_BYTES, &value, why) && value == 150e9);
   assert_true(number_parse("18 ns", Q_TIME, &value, why) && value == 18e-9);
 }
 
