@@ -27,6 +27,16 @@ struct endpoint plan_end(struct world *w, const struct request *r, const struct 
   sim_assert(!"a place word");
 }
 
+/* Dispatch may send what is asked of a whole place to any member: then even what lies in one of them has a way to go. */
+static struct endpoint farthest(const struct world *w, struct endpoint from, struct endpoint to,
+                                const struct plan_def *plan)
+{
+  const struct place_def *p = &w->def->place[to.place];
+  bool any = plan->word == WORD_PLACE && p->kind != PLACE_API && p->dispatch != DISPATCH_FIRST && p->count > 1;
+  if (any && same_end(from, to)) to.member++;
+  return to;
+}
+
 static uint32_t way_mask(const struct world *w, struct endpoint from, struct endpoint to, uint64_t allowed)
 {
   if (same_end(from, to)) return 0;
@@ -68,14 +78,17 @@ uint32_t plan_mask(struct world *w, const struct request *r, int task, struct en
   const struct place *p = &w->place[at.place];
   uint32_t mask = k->zones >> p->def->zone & 1 ? 0 : OFFSIM_MASK_PRIVACY;
   mask |= members_mask(w, p, at.member, t, plan);
-  if (t->after == 0 || is_final(t)) mask |= way_mask(w, origin_of(r), at, k->zones);
-  for (uint32_t left = t->after; left; left &= left - 1)
-    mask |= way_mask(w, request_outputs(w, (struct request *)r)[__builtin_ctz(left)], at, k->zones);
+  if (t->after == 0 || is_final(t)) mask |= way_mask(w, origin_of(r), farthest(w, origin_of(r), at, plan), k->zones);
+  for (uint32_t left = t->after; left; left &= left - 1) {
+    struct endpoint from = request_outputs(w, (struct request *)r)[__builtin_ctz(left)];
+    mask |= way_mask(w, from, farthest(w, from, at, plan), k->zones);
+  }
   return mask;
 }
 
 /* Masks of first tasks depend on the origin's place alone, where the members of the plan's place are alike: attachment
- * and links are static here. The others are computed each time. */
+ * and links are static here. The others are computed each time, and so is a plan for the origin's own place: the one
+ * device is there already, another has a way to go. */
 static uint8_t *known_masks(const struct klass *k, const struct request *r, int task)
 {
   const struct task *t = &k->task[task];
@@ -90,7 +103,9 @@ static uint32_t mask_of(struct world *w, const struct request *r, int task, int 
   const struct plan_def *p = &task_of(w, r, task)->plan[plan];
   if (known && known[plan] != MASK_UNKNOWN) return known[plan];
   uint32_t mask = plan_mask(w, r, task, w->action_end[plan], p);
-  bool alike = w->action_end[plan].place < w->def->n_places && w->place[w->action_end[plan].place].n_kinds == 1;
+  uint16_t place = w->action_end[plan].place;
+  bool alike = place < w->def->n_places && w->place[place].n_kinds == 1
+               && (place != r->origin || p->word == WORD_ORIGIN);
   if (known && alike) known[plan] = (uint8_t)mask;
   return mask;
 }

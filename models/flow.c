@@ -263,6 +263,12 @@ static struct endpoint input_end(const struct world *w, struct request *r, int f
   return from < 0 ? origin_of(r) : request_outputs(w, r)[from];
 }
 
+/* Data take this way: do they pass a zone that the class forbids? */
+static void see_way(struct world *w, struct attempt *a, struct endpoint from, struct endpoint to)
+{
+  a->strayed |= (route(w->topology, from, to, sim_now(w->sim))->zones & ~w->klass[a->request->klass].def->zones) != 0;
+}
+
 /* Call for each input that lies elsewhere: from -1 = the device, else the task that made it. */
 typedef void input_fn(struct world *, struct attempt *, int from, void *context);
 
@@ -282,6 +288,7 @@ static void fetch(struct world *w, struct attempt *a, int from, void *context)
   double bytes = input_bytes(w, a->request, from);
   (void)context;
   charge_egress(w, a, at, bytes);
+  see_way(w, a, at, end_of(a));
   send_leg(w, a, at, end_of(a), bytes, from < 0 ? WAY_UP + MAX_TASKS : WAY_UP + (unsigned)from, TRANSFER_DATA);
 }
 
@@ -400,6 +407,7 @@ static void flow_downlink(struct world *w, struct attempt *a)
   double bytes = expr_value(&t->output_bytes, r->attribute);
   a->returned = true;
   charge_egress(w, a, end_of(a), bytes);
+  see_way(w, a, end_of(a), origin_of(r));
   if (t->stream) {
     flow_tail(w, a);
     return;
@@ -530,7 +538,7 @@ static void write_bytes(struct world *w, struct attempt *a, struct attempt_recor
 /* The masks make this impossible; it is counted from what happened, not from what was allowed. */
 static bool outside_zones(const struct world *w, const struct attempt *a)
 {
-  return !(w->klass[a->request->klass].def->zones >> w->place[a->place].def->zone & 1);
+  return a->strayed || !(w->klass[a->request->klass].def->zones >> w->place[a->place].def->zone & 1);
 }
 
 static void unlink_attempt(struct request *r, struct attempt *a)

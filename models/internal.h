@@ -59,7 +59,8 @@ struct attempt {
   uint16_t place, ordinal;                              /* ordinal: nth attempt of this task, from 0 */
   uint8_t task, variant, fallback, stage;               /* variant: in the task's list */
   uint8_t pending;                                      /* transfers under way, and one while they are being started */
-  bool entered : 1, fetched : 1, returned : 1;          /* came to its place; inputs were sent for; output was sent */
+  /* came to its place; inputs were sent for; output was sent; a way led through a zone that is not allowed */
+  bool entered : 1, fetched : 1, returned : 1, strayed : 1;
 };
 
 /* One of several inputs on their way. A single one needs none. */

@@ -1,0 +1,90 @@
+/* Masks between the members of one place: the one device is there already, the others have a way to go. */
+#include "tests/unit/world_rig.h"
+
+enum { PHONES = 3 };
+
+/* A member of the phones' own place may be chosen; the way between two phones leads over the edge and its zone. */
+static struct rig *neighbours(enum place_word word, uint64_t zones)
+{
+  struct rig *r = rig_new();
+  r->place[0].count = PHONES;
+  rig_task(r, 0, 0, 0.1, plan_origin());
+  for (int i = 0; i < PHONES; i++) r->plan[0][i] = (struct plan_def){word, 0, (uint64_t)i, 0, "phone"};
+  r->task[0].n_plans = PHONES;
+  r->klass[0].input_bytes = amount(1000);
+  r->klass[0].zones = zones;
+  r->link[0].latency_s = always(0.01);
+  r->policy = (struct policy_def){.name = "random", .policy = "random", .at_place = NONE};
+  r->def.horizon.duration_s = 1005;
+  return r;
+}
+
+static void test_members_of_the_origins_place(void **state)
+{
+  (void)state;
+  struct rig *r = neighbours(WORD_MEMBER, 1);
+  for (r->seed = 1; r->seed <= 5; r->seed++) {          /* whichever phone asks first */
+    rig_run(r);
+    assert_int_equal(r->summary.completed, r->summary.requests);
+    for (int i = 0; i < r->kept->requests; i++) assert_int_equal(r->kept->request[i].offloaded, 0);
+    assert_int_equal(r->summary.zone_violations, 0);
+  }
+  rig_free(r);
+}
+
+static void test_no_way_between_phones(void **state)
+{
+  (void)state;
+  struct rig *r = neighbours(WORD_MEMBER, UINT64_MAX);
+  r->def.n_links = 0;
+  r->def.n_places = 1;
+  for (r->seed = 1; r->seed <= 5; r->seed++) {
+    rig_run(r);
+    assert_int_equal(r->summary.completed, r->summary.requests);
+  }
+  rig_free(r);
+}
+
+/* The whole place: dispatch may pick any phone, so the way between phones counts for each of them. */
+static void test_whole_place_of_the_origin(void **state)
+{
+  (void)state;
+  struct rig *r = neighbours(WORD_PLACE, 1);
+  r->place[0].dispatch = DISPATCH_RANDOM;
+  for (r->seed = 1; r->seed <= 5; r->seed++) {
+    rig_run(r);
+    for (int i = 0; i < r->kept->attempts; i++) assert_int_equal(r->kept->attempt[i].status, STATUS_MASKED);
+  }
+  r->klass[0].zones = UINT64_MAX;
+  rig_run(r);
+  assert_int_equal(r->summary.completed, r->summary.requests);
+  rig_free(r);
+}
+
+/* The output of the first task lies in one member of the edge; the second may be sent to another, over the cloud. */
+static void test_whole_place_of_an_input(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  r->place[1].count = 3;
+  r->place[1].dispatch = DISPATCH_ROUND_ROBIN;
+  r->klass[0].n_tasks = 2;
+  rig_task(r, 0, 0, 0.1, (struct plan_def){WORD_MEMBER, 1, 0, 0, "edge[0]"});
+  rig_task(r, 1, 1, 0.1, plan_at(1));
+  r->klass[0].zones = 3;                                /* user and telco, not the cloud's */
+  rig_run(r);
+  assert_int_equal(r->kept->request[0].status, STATUS_MASKED);
+  r->klass[0].zones = 7;
+  rig_run(r);
+  assert_int_equal(r->kept->request[0].status, STATUS_COMPLETED);
+  rig_free(r);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_members_of_the_origins_place), cmocka_unit_test(test_no_way_between_phones),
+    cmocka_unit_test(test_whole_place_of_the_origin), cmocka_unit_test(test_whole_place_of_an_input),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
