@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- trace rows: a request, an attempt and a decision each, as a three-tier scenario makes them ------------------- */
+/* ---- trace rows: a request, an attempt and a decision each, as a three-tier scenario makes them ------------------ */
 
 enum { POOL = 16384, REQUESTS = 8 * 65536, N_ATTRIBUTES = 3, N_FEATURES = 4 };
 struct sample_rows {
@@ -79,7 +79,8 @@ static void fill_request(struct request_record *r, const struct attempt_record *
   r->offloaded = a->place > 0;
 }
 
-static void fill_decision(struct decision_record *d, const struct attempt_record *a, const double *attribute, struct rng *g)
+static void fill_decision(struct decision_record *d, const struct attempt_record *a, const double *attribute,
+                          struct rng *g)
 {
   d->at_ns = a->started_ns;
   d->propensity = 1;
@@ -163,7 +164,7 @@ static double rows_per_s(void *unused) { return measure_trace().rows_per_s; }
 double bench_trace_rows_per_s(void) { return bench_median(3, rows_per_s, NULL); }
 double bench_trace_bytes_per_row(void) { return measure_trace().bytes_per_row; }
 
-/* ---- whole runs ------------------------------------------------------------------------------------------------------- */
+/* ---- whole runs -------------------------------------------------------------------------------------------------- */
 
 /* A scenario of bench/: in the working folder, or beside the shipped ones. */
 static struct scenario *load_bench(const char *name, const struct override *set, size_t n)
@@ -238,7 +239,7 @@ double bench_request_bytes(void)
   return one < 0 || two < 0 ? (double)NAN : (two - one) / 1e6;
 }
 
-/* ---- two workers against one --------------------------------------------------------------------------------------------- */
+/* ---- two workers against one ------------------------------------------------------------------------------------- */
 
 enum { SPEED_RUNS = 8 };
 

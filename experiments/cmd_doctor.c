@@ -59,7 +59,8 @@ static void look_at_machine(struct doctor *d)
     fclose(f);
 }
 
-static void look_at_limit(struct doctor *d, const char *what, int resource, rlim_t wanted, rlim_t unit, const char *unit_name)
+static void look_at_limit(struct doctor *d, const char *what, int resource, rlim_t wanted, rlim_t unit,
+                          const char *unit_name)
 {
   struct rlimit limit;
   if (getrlimit(resource, &limit) != 0)
@@ -67,7 +68,8 @@ static void look_at_limit(struct doctor *d, const char *what, int resource, rlim
   if (limit.rlim_cur == RLIM_INFINITY)
     say(d, GOOD, what, "no limit");
   else
-    say(d, limit.rlim_cur < wanted ? WARN : GOOD, what, "at most %llu%s", (unsigned long long)(limit.rlim_cur / unit), unit_name);
+    say(d, limit.rlim_cur < wanted ? WARN : GOOD, what, "at most %llu%s", (unsigned long long)(limit.rlim_cur / unit),
+        unit_name);
 }
 
 static const char *file_system_name(long type)

@@ -56,7 +56,8 @@ static void print_csv(const struct catalog_run *r, const struct catalog_metric *
     print_field(field[i]);
     putchar(',');
   }
-  printf("%llu,%llu,%llu,", (unsigned long long)r->point, (unsigned long long)r->replication, (unsigned long long)r->seed);
+  printf("%llu,%llu,%llu,", (unsigned long long)r->point, (unsigned long long)r->replication,
+         (unsigned long long)r->seed);
   print_field(m->metric), putchar(',');
   print_field(m->klass), putchar(',');
   print_field(m->place), putchar(',');
@@ -100,8 +101,8 @@ int cmd_export(int argc, char **argv)
   struct err err;
   err_init(&err);
   if (read_options(&o, argc, argv, &err) && o.help)
-    puts("usage: offsim export DIR [--csv|--jsonl]\n\nEvery metric of every run: one value a line, full precision. An empty"
-         " field, or null, is a value that\ndoes not exist. Records of single requests: traces/ID.h5.");
+    puts("usage: offsim export DIR [--csv|--jsonl]\n\nEvery metric of every run: one value a line, full precision."
+         " An empty field, or null, is a value that\ndoes not exist. Records of single requests: traces/ID.h5.");
   struct catalog *c = !o.help && !err_any(&err) ? catalog_open(o.dir, CATALOG_READ, &err) : NULL;
   if (c && !o.jsonl)
     puts("run,study,policy,kind,state,point,replication,seed,metric,class,place,value");

@@ -96,10 +96,11 @@ static bool load(struct rerun *r, struct err *err)
     s->warmup_s = -1;
   r->order = (struct run_order){.policy = s->chosen[0], .point = r->before.point, .replication = r->before.replication,
     .warmup_s = s->warmup_s, .trace = r->level && strcmp(r->level, "links") == 0 ? TRACE_LINKS : TRACE_FULL};
-  hash_hex(identity_run(identity_base(s->scenario, r->order.policy), s->scenario->seed, r->order.replication), r->order.id);
+  hash_hex(identity_run(identity_base(s->scenario, r->order.policy), s->scenario->seed, r->order.replication),
+           r->order.id);
   return strcmp(r->order.id, r->before.id) == 0
-         || err_system(err, "run %s cannot be repeated: the scenario %s or a file that it names has changed since", r->before.id,
-                       r->file);
+         || err_system(err, "run %s cannot be repeated: the scenario %s or a file that it names has changed since",
+                       r->before.id, r->file);
 }
 
 static bool execute(struct rerun *r, struct supervisor_report *report, bool *same, struct err *err)

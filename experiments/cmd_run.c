@@ -24,14 +24,15 @@ struct options {
   bool quiet, help;
 };
 
-/* ---- arguments ---------------------------------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
 
 static const char *const option_names[] = {"--policy", "--replications", "--seed", "--set", "-o", "-j", "--format",
                                            "--quiet", "--help"};
 
 static bool bad(struct err *err, const char *what, const char *value)
 {
-  return err_add(err, (struct where){0}, "%s%s%s%s", what, value ? ", not '" : "", value ? value : "", value ? "'" : "");
+  const char *quote = value ? "'" : "";
+  return err_add(err, (struct where){0}, "%s%s%s%s%s", what, value ? ", not " : "", quote, value ? value : "", quote);
 }
 
 static bool add_set(struct options *o, const char *text, struct arena *a, struct err *err)
@@ -72,7 +73,8 @@ static bool read_value(struct options *o, const char *name, const char *value, s
     return read_format(o, value, err);
   if (strcmp(name, "-j") == 0)
     return read_workers(o, value, err);
-  const char **to = strcmp(name, "--policy") == 0 ? &o->policies : strcmp(name, "--replications") == 0 ? &o->replications
+  const char **to = strcmp(name, "--policy") == 0 ? &o->policies
+                    : strcmp(name, "--replications") == 0 ? &o->replications
                     : strcmp(name, "--seed") == 0 ? &o->seed : &o->dir;
   if (!value || !*value)
     return err_add(err, (struct where){0}, "%s needs a value", name);
@@ -162,7 +164,7 @@ static void print_help(void)
        "4 a loaded plug-in misbehaved; 75 interrupted, the same command goes on");
 }
 
-/* ---- which runs are new --------------------------------------------------------------------------------------------------- */
+/* ---- which runs are new ------------------------------------------------------------------------------------------ */
 
 struct session {
   struct options options;
@@ -247,7 +249,8 @@ static void find_bases(struct session *x)
 static struct supervisor_options how(const struct session *x)
 {
   bool terminal = isatty(STDERR_FILENO);
-  return (struct supervisor_options){.progress = terminal && !x->options.quiet, .colour = terminal && !getenv("NO_COLOR")};
+  return (struct supervisor_options){.progress = terminal && !x->options.quiet,
+                                     .colour = terminal && !getenv("NO_COLOR")};
 }
 
 /* How each run was asked for, so that it can be asked for again. */
@@ -274,12 +277,13 @@ static bool run_new(struct session *x, struct err *err)
   size_t n;
   struct run_order *order = new_orders(x, &n);
   struct supervisor_options options = how(x);
-  bool ok = note_orders(x, order, n, err) && supervisor_run(x->supervisor, x->catalog, order, n, &options, &x->report, err);
+  bool ok = note_orders(x, order, n, err)
+            && supervisor_run(x->supervisor, x->catalog, order, n, &options, &x->report, err);
   free(order);
   return ok;
 }
 
-/* ---- warmup: auto ---------------------------------------------------------------------------------------------------------- */
+/* ---- warmup: auto ------------------------------------------------------------------------------------------------ */
 
 static void pilot_key(const struct session *x, int chosen, char out[64])
 {
@@ -351,7 +355,7 @@ static bool settle_warmup(struct session *x, struct err *err)
   return true;
 }
 
-/* ---- replications: {until: ...} ----------------------------------------------------------------------------------------------- */
+/* ---- replications: {until: ...} ---------------------------------------------------------------------------------- */
 
 /* Values of the metric by chosen policy, over the replications asked for. */
 struct collected { const struct session *x; double **value; size_t *n; };
@@ -407,7 +411,7 @@ static bool run_until(struct session *x, struct err *err)
   }
 }
 
-/* ---- the command ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the command ------------------------------------------------------------------------------------------------- */
 
 static bool load(struct session *x, struct arena *a, struct err *err)
 {

@@ -59,7 +59,8 @@ enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void print_help(FILE *out)
 {
-  fprintf(out, "offsim: a simulator of compute offloading\n\nusage: offsim COMMAND [arguments]; `offsim COMMAND --help`\n\n");
+  fputs("offsim: a simulator of compute offloading\n\n"
+        "usage: offsim COMMAND [arguments]; `offsim COMMAND --help`\n\n", out);
   for (int i = 0; i < N_COMMANDS; i++)
     if (commands[i].call)
       fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].doc);

@@ -78,8 +78,9 @@ void trace_setup_of(const struct world *world, const struct world_def *d, struct
 {
   *out = (struct trace_setup){.n_classes = d->n_classes, .n_places = d->n_places, .n_zones = d->n_zones,
     .n_links = d->n_links, .class_name = names(d, d->n_classes, class_of, a),
-    .place_name = names(d, d->n_places, place_of, a), .zone_name = d->zone, .link_name = names(d, d->n_links, link_of, a),
-    .n_variants = d->n_variants, .variant_name = names(d, d->n_variants, variant_of, a), .transfers = d->record_transfers};
+    .place_name = names(d, d->n_places, place_of, a), .zone_name = d->zone,
+    .link_name = names(d, d->n_links, link_of, a), .n_variants = d->n_variants,
+    .variant_name = names(d, d->n_variants, variant_of, a), .transfers = d->record_transfers};
   add_tasks(d, a, out);
   add_attributes(d, a, out);
   out->n_features = world_features(world, &out->feature_name, &out->feature_unit);

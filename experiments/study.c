@@ -13,7 +13,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* ---- policies --------------------------------------------------------------------------------------------------------- */
+/* ---- policies ---------------------------------------------------------------------------------------------------- */
 
 static void choose(struct study *s, int policy)
 {
@@ -93,7 +93,7 @@ bool study_choose(struct study *s, const char *policies, struct err *err)
   return ok && (s->n_chosen > 0 || err_add(err, (struct where){0}, "--policy needs at least one name"));
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------------ */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 int study_workers(const struct study *s, int wanted, struct err *err)
 {
@@ -119,7 +119,7 @@ void study_set_warmup(struct study *s, double warmup_s)
   json_put_path(sc->identity, "horizon.warmup", json_number_value(warmup_s));
 }
 
-/* ---- overrides ------------------------------------------------------------------------------------------------------------- */
+/* ---- overrides --------------------------------------------------------------------------------------------------- */
 
 char *study_overrides_write(const struct override *set, size_t n)
 {
@@ -149,7 +149,7 @@ size_t study_overrides_read(const char *text, struct arena *a, struct override *
   return n;
 }
 
-/* ---- provenance -------------------------------------------------------------------------------------------------------- */
+/* ---- provenance -------------------------------------------------------------------------------------------------- */
 
 static json *sources_json(const struct scenario *s)
 {
@@ -231,7 +231,8 @@ static bool describe_program(struct catalog *c, struct err *err)
   char model[16], libraries[256];
   snprintf(model, sizeof model, "%d", OFFSIM_MODEL_VERSION);
   study_libraries(libraries, sizeof libraries);
-  return catalog_put_provenance(c, "version", version_text(), err) && catalog_put_provenance(c, "git", version_git(), err)
+  return catalog_put_provenance(c, "version", version_text(), err)
+         && catalog_put_provenance(c, "git", version_git(), err)
          && catalog_put_provenance(c, "compiler", version_compiler(), err)
          && catalog_put_provenance(c, "flags", version_flags(), err)
          && catalog_put_provenance(c, "libraries", libraries, err)
@@ -244,7 +245,8 @@ static bool put_current(const struct study *s, struct catalog *c, struct err *er
   char hex[33], seed[24], key[128];
   hash_hex(identity_base(s->scenario, -1), hex);
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->scenario->seed);
-  bool ok = catalog_put_provenance(c, "current.world", hex, err) && catalog_put_provenance(c, "current.seed", seed, err);
+  bool ok = catalog_put_provenance(c, "current.world", hex, err)
+            && catalog_put_provenance(c, "current.seed", seed, err);
   for (int i = 0; i < s->n_chosen && ok; i++) {
     hash_hex(identity_base(s->scenario, s->chosen[i]), hex);
     snprintf(key, sizeof key, "current.base.%s", study_policy_name(s, s->chosen[i]));
@@ -257,10 +259,12 @@ bool study_describe(const struct study *s, struct catalog *c, struct err *err)
 {
   const struct scenario *sc = s->scenario;
   char *resolved = json_write(sc->resolved, false);
-  bool ok = catalog_begin(c, err) && catalog_put_study(c, sc->name, resolved, err) && catalog_put_point(c, 0, "{}", err);
+  bool ok = catalog_begin(c, err) && catalog_put_study(c, sc->name, resolved, err)
+            && catalog_put_point(c, 0, "{}", err);
   for (int i = 0; i < s->n_chosen && ok; i++)
     ok = catalog_put_policy(c, study_policy_name(s, s->chosen[i]), err);
-  ok = ok && put_current(s, c, err) && put_json(c, "sources", sources_json(sc), err) && put_json(c, "files", files_json(sc), err)
+  ok = ok && put_current(s, c, err) && put_json(c, "sources", sources_json(sc), err)
+       && put_json(c, "files", files_json(sc), err)
        && describe_program(c, err) && describe_machine(c, err) && catalog_commit(c, err);
   free(resolved);
   return ok;

@@ -34,7 +34,7 @@ struct work {
   double started_s, drawn_s;
 };
 
-/* ---- start and stop -------------------------------------------------------------------------------------------------- */
+/* ---- start and stop ---------------------------------------------------------------------------------------------- */
 
 static void close_others(const struct supervisor *s)
 {
@@ -124,7 +124,7 @@ void supervisor_stop(struct supervisor *s)
   free(s);
 }
 
-/* ---- journals of an earlier process ------------------------------------------------------------------------------------ */
+/* ---- journals of an earlier process ------------------------------------------------------------------------------ */
 
 static bool take_journal(const char *path, struct catalog *c, struct err *err)
 {
@@ -198,7 +198,7 @@ bool supervisor_recover(struct supervisor *s, struct catalog *c, struct err *err
   return ok;
 }
 
-/* ---- progress ------------------------------------------------------------------------------------------------------------ */
+/* ---- progress ---------------------------------------------------------------------------------------------------- */
 
 static double monotonic_s(void)
 {
@@ -226,7 +226,7 @@ static void draw_progress(struct work *w, bool last)
   fflush(stderr);
 }
 
-/* ---- one order ------------------------------------------------------------------------------------------------------------- */
+/* ---- one order --------------------------------------------------------------------------------------------------- */
 
 /* False: this worker is gone (its pipe is closed). */
 static bool give_order(struct work *w, struct worker *worker)
@@ -344,7 +344,7 @@ static bool take_answer(struct work *w, struct worker *worker, const struct run_
   return ok;
 }
 
-/* ---- all orders -------------------------------------------------------------------------------------------------------------- */
+/* ---- all orders -------------------------------------------------------------------------------------------------- */
 
 static bool busy(const struct work *w)
 {

@@ -24,7 +24,7 @@
 enum { HANG_CPU_S = 60, MAX_FILE_GIB = 256, EXIT_HANG = 124,
        EXACT_KEPT = 4096 /* latencies a run in the catalogue; more become a sketch */ };
 
-/* ---- where the records go ----------------------------------------------------------------------------------------------- */
+/* ---- where the records go ---------------------------------------------------------------------------------------- */
 
 /* Latencies of a pilot, for MSER-5. */
 struct arrivals { size_t n, room; struct arrived { int64_t at_ns; double latency_s; } *item; };
@@ -90,7 +90,7 @@ static struct sink sink_to(struct records *to)
   return (struct sink){to, on_request, on_attempt, on_decision, on_transfer, on_sample};
 }
 
-/* ---- the pilot of `warmup: auto` ------------------------------------------------------------------------------------------ */
+/* ---- the pilot of `warmup: auto` --------------------------------------------------------------------------------- */
 
 static int by_arrival(const void *a, const void *b)
 {
@@ -113,7 +113,7 @@ static double truncation_s(struct arrivals *a)
   return first < a->n ? (double)a->item[first].at_ns / NS_PER_S : 0;
 }
 
-/* ---- one run --------------------------------------------------------------------------------------------------------------- */
+/* ---- one run ----------------------------------------------------------------------------------------------------- */
 
 struct run {
   const struct scenario *scenario; const struct run_order *order;
@@ -238,7 +238,8 @@ static void run_free(struct run *r)
 int run_here(const struct scenario *s, const struct run_order *order, const char *trace_file, struct run_totals *totals,
              struct err *err)
 {
-  struct run r = {.scenario = s, .order = order, .arena = arena_new(), .trace_file = trace_file ? strdup(trace_file) : NULL};
+  struct run r = {.scenario = s, .order = order, .arena = arena_new(),
+                  .trace_file = trace_file ? strdup(trace_file) : NULL};
   bool ok = simulate(&r, err);
   *totals = (struct run_totals){.events = r.summary.events, .requests = r.summary.requests,
                                 .trace_bytes = r.trace_bytes, .elapsed_s = r.result.elapsed_s};
@@ -247,7 +248,7 @@ int run_here(const struct scenario *s, const struct run_order *order, const char
   return ok ? EXIT_OK : err->code;
 }
 
-/* ---- the child -------------------------------------------------------------------------------------------------------------- */
+/* ---- the child --------------------------------------------------------------------------------------------------- */
 
 char *journal_path(const char *dir, int worker)
 {

@@ -30,6 +30,7 @@ char *trace_path(const char *dir, const char *id);
 _Noreturn void worker_main(const struct worker_setup *, int in, int out);
 /* One run in this process: for bench and tests. Returns an exit code; texts of errors in err. */
 struct run_totals { char trace_hash[33]; uint64_t events, requests, trace_bytes; double elapsed_s; };
-int run_here(const struct scenario *, const struct run_order *, const char *trace_file, struct run_totals *, struct err *);
+int run_here(const struct scenario *, const struct run_order *, const char *trace_file, struct run_totals *,
+             struct err *);
 
 #endif

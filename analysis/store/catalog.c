@@ -26,8 +26,9 @@ static const char schema[] =
   "CREATE TABLE IF NOT EXISTS study(study TEXT PRIMARY KEY, written INTEGER NOT NULL, resolved TEXT NOT NULL) STRICT;"
   "CREATE TABLE IF NOT EXISTS point(point INTEGER PRIMARY KEY, factors TEXT NOT NULL) STRICT;"
   "CREATE TABLE IF NOT EXISTS policy(policy TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT;"
-  "CREATE TABLE IF NOT EXISTS run(id TEXT PRIMARY KEY, study TEXT NOT NULL, point INTEGER NOT NULL, policy TEXT NOT NULL,"
-  " kind TEXT NOT NULL, replication INTEGER NOT NULL, seed INTEGER NOT NULL, state TEXT NOT NULL, message TEXT NOT NULL,"
+  "CREATE TABLE IF NOT EXISTS run(id TEXT PRIMARY KEY, study TEXT NOT NULL, point INTEGER NOT NULL,"
+  " policy TEXT NOT NULL, kind TEXT NOT NULL, replication INTEGER NOT NULL, seed INTEGER NOT NULL,"
+  " state TEXT NOT NULL, message TEXT NOT NULL,"
   " trace_hash TEXT NOT NULL, trace_file TEXT NOT NULL, trace_file_hash TEXT NOT NULL, events INTEGER NOT NULL) STRICT;"
   "CREATE TABLE IF NOT EXISTS metric(run TEXT NOT NULL, name TEXT NOT NULL, class TEXT NOT NULL, place TEXT NOT NULL,"
   " policy TEXT NOT NULL, value REAL, PRIMARY KEY(run, name, class, place)) STRICT, WITHOUT ROWID;"
@@ -42,8 +43,9 @@ enum statement {
   GET_STUDY, GET_POINT, GET_PROVENANCE, LIST_RUNS, GET_METRICS, GET_SKETCH, N_STATEMENTS
 };
 
-#define RUN_COLUMNS "r.id, r.study, r.point, r.policy, r.kind, r.replication, r.seed, r.state, r.message, r.trace_hash," \
-  " r.trace_file, r.trace_file_hash, r.events, e.value FROM run r LEFT JOIN provenance e ON e.run = r.id AND e.key = 'elapsed_s'"
+#define RUN_COLUMNS "r.id, r.study, r.point, r.policy, r.kind, r.replication, r.seed, r.state, r.message," \
+  " r.trace_hash, r.trace_file, r.trace_file_hash, r.events, e.value" \
+  " FROM run r LEFT JOIN provenance e ON e.run = r.id AND e.key = 'elapsed_s'"
 
 static const char *const sql[N_STATEMENTS] = {
   [PUT_STUDY] = "INSERT OR REPLACE INTO study VALUES(?1, (SELECT coalesce(max(written), 0) + 1 FROM study), ?2)",
@@ -76,7 +78,7 @@ struct catalog {
   char **word; size_t n_words, word_slots;              /* open addressing; names that return again and again */
 };
 
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static void *keep_bytes(struct catalog *c, size_t n)
 {
@@ -129,7 +131,7 @@ static const char *keep_word(struct catalog *c, const void *text)
   return c->word[at];
 }
 
-/* ---- SQLite -------------------------------------------------------------------------------------------------------- */
+/* ---- SQLite ------------------------------------------------------------------------------------------------------ */
 
 static bool failed(struct catalog *c, struct err *err)
 {
@@ -166,7 +168,7 @@ static void bind_text(sqlite3_stmt *s, int at, const char *text)
   sqlite3_bind_text(s, at, text ? text : "", -1, SQLITE_STATIC);
 }
 
-/* ---- the folder ---------------------------------------------------------------------------------------------------- */
+/* ---- the folder -------------------------------------------------------------------------------------------------- */
 
 static bool make_folder(const char *dir, struct err *err)
 {
@@ -196,7 +198,8 @@ static bool check_folder(const char *dir, const char *path, struct err *err)
   closedir(d);
   if (empty || access(path, F_OK) == 0)
     return true;
-  return err_system(err, "%s holds something else (it is not empty and has no catalog.sqlite); choose another folder", dir);
+  return err_system(err, "%s holds something else (it is not empty and has no catalog.sqlite); choose another folder",
+                    dir);
 }
 
 static bool lock_folder(struct catalog *c, const char *dir, struct err *err)
@@ -211,7 +214,7 @@ static bool lock_folder(struct catalog *c, const char *dir, struct err *err)
   return err_system(err, "cannot lock the folder %s: %s", dir, strerror(errno));
 }
 
-/* ---- open and close ------------------------------------------------------------------------------------------------- */
+/* ---- open and close ---------------------------------------------------------------------------------------------- */
 
 static int64_t one_integer(struct catalog *c, const char *text, int64_t otherwise)
 {
@@ -313,10 +316,11 @@ bool catalog_commit(struct catalog *c, struct err *err)
   return false;
 }
 
-/* ---- v_runs: one wide row a run -------------------------------------------------------------------------------------- */
+/* ---- v_runs: one wide row a run ---------------------------------------------------------------------------------- */
 
 /* One column of the view per row of `query`, through `format` (an SQL expression with the name as %Q and %w). */
-static bool add_view_columns(struct catalog *c, sqlite3_str *text, const char *query, const char *format, struct err *err)
+static bool add_view_columns(struct catalog *c, sqlite3_str *text, const char *query, const char *format,
+                             struct err *err)
 {
   sqlite3_stmt *s = NULL;
   if (sqlite3_prepare_v2(c->db, query, -1, &s, NULL) != SQLITE_OK)
@@ -332,7 +336,8 @@ static bool make_view(struct catalog *c, struct err *err)
 {
   sqlite3_str *text = sqlite3_str_new(c->db);
   sqlite3_str_appendall(text, "DROP VIEW IF EXISTS v_runs; CREATE VIEW v_runs AS SELECT r.id AS run, r.study, r.point,"
-                              " r.policy, r.kind, r.replication, r.seed, r.state, r.message, r.trace_hash, r.trace_file,"
+                              " r.policy, r.kind, r.replication, r.seed, r.state, r.message, r.trace_hash,"
+                              " r.trace_file,"
                               " r.events");
   bool ok = add_view_columns(c, text, "SELECT DISTINCT f.key FROM point, json_each(point.factors) f ORDER BY 1",
                              ", (SELECT f.value FROM point p, json_each(p.factors) f WHERE p.point = r.point"
@@ -353,9 +358,10 @@ static bool make_view(struct catalog *c, struct err *err)
   return ok;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-static bool put_texts(struct catalog *c, enum statement which, const char *a, const char *b, const char *third, struct err *err)
+static bool put_texts(struct catalog *c, enum statement which, const char *a, const char *b, const char *third,
+                      struct err *err)
 {
   sqlite3_stmt *s = ready(c, which);
   if (!s)
@@ -463,7 +469,7 @@ bool catalog_put(struct catalog *c, const struct catalog_run *r, struct err *err
   return execute(c, "RELEASE one_run", err) && ok;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static void copy_hex(char out[33], const unsigned char *text)
 {
@@ -543,7 +549,8 @@ static bool read_metrics(struct catalog *c, struct catalog_run *r, struct err *e
         check_out_of_memory(room * sizeof *found);
     }
     bool none = sqlite3_column_type(s, 3) == SQLITE_NULL;
-    found[n++] = (struct catalog_metric){keep_word(c, sqlite3_column_text(s, 0)), keep_word(c, sqlite3_column_text(s, 1)),
+    found[n++] = (struct catalog_metric){
+      keep_word(c, sqlite3_column_text(s, 0)), keep_word(c, sqlite3_column_text(s, 1)),
       keep_word(c, sqlite3_column_text(s, 2)), none ? (double)NAN : sqlite3_column_double(s, 3)};
   }
   sqlite3_reset(s);

@@ -41,8 +41,8 @@ static inline bytes16 row_pair(const uint8_t *src, size_t stride, size_t i)
 
 static inline void store16(uint8_t *plane, size_t b, bytes16 x) { memcpy(plane + b * PLANE_STRIDE, &x, 16); }
 
-/* 16 rows of 8 bytes -> 8 rows of 16: four rounds of interleaving, each of which halves the distance of rows that belong
- * together (rows i and i + 8, then i + 4, i + 2, i + 1). */
+/* 16 rows of 8 bytes -> 8 rows of 16: four rounds of interleaving, each of which halves the distance of rows that
+ * belong together (rows i and i + 8, then i + 4, i + 2, i + 1). */
 static inline void transpose16(uint8_t *plane, const uint8_t *src, size_t stride)
 {
   bytes16 r0 = row_pair(src, stride, 0), r1 = row_pair(src, stride, 1), r2 = row_pair(src, stride, 2),
@@ -90,9 +90,10 @@ static unsigned changes(const uint8_t *p, size_t n)
   return found;
 }
 
-/* 8 windows of 64 bytes hold 16 128 pairs. Of random bytes 1 in 256 is equal. Deflate takes some 4 ns a byte and writing
- * one takes 1 to 2, so it pays only where nearly everything goes: from 2 equal pairs in 5 on (two or three different
- * values; a column that is zero in half of its rows has 1 in 4). Runs are worth it from a mean length of 10. */
+/* 8 windows of 64 bytes hold 16 128 pairs. Of random bytes 1 in 256 is equal. Deflate takes some 4 ns a byte and
+ * writing one takes 1 to 2, so it pays only where nearly everything goes: from 2 equal pairs in 5 on (two or three
+ * different values; a column that is zero in half of its rows has 1 in 4). Runs are worth it from a mean length of
+ * 10. */
 enum plane_kind plane_probe(const uint8_t *plane, size_t rows)
 {
   enum { WINDOWS = 8, WINDOW = 64, PAIRS = WINDOWS * (WINDOW * (WINDOW - 1) / 2) };
@@ -109,7 +110,7 @@ enum plane_kind plane_probe(const uint8_t *plane, size_t rows)
   return 5 * pairs > 2 * PAIRS ? PLANE_LOW : PLANE_NOISE;
 }
 
-/* ---- runs ---------------------------------------------------------------------------------------------------------- */
+/* ---- runs -------------------------------------------------------------------------------------------------------- */
 
 struct bits { uint8_t *out; uint64_t held; unsigned n; };
 

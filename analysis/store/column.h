@@ -15,8 +15,8 @@ enum { CHUNK_ROWS = 65536, BLOCK_ROWS = 256, PLANE_STRIDE = CHUNK_ROWS + 320 };
 
 enum column_type { COLUMN_U8, COLUMN_U16, COLUMN_U32, COLUMN_U64, COLUMN_I64, COLUMN_F64 };
 /* Whose names the codes of a column are. */
-enum column_names { NAMES_NONE, NAMES_CLASS, NAMES_PLACE, NAMES_ZONE, NAMES_LINK, NAMES_TASK, NAMES_VARIANT, NAMES_STATUS,
-                    NAMES_KIND, N_NAMES };
+enum column_names { NAMES_NONE, NAMES_CLASS, NAMES_PLACE, NAMES_ZONE, NAMES_LINK, NAMES_TASK, NAMES_VARIANT,
+                    NAMES_STATUS, NAMES_KIND, N_NAMES };
 
 /* One column as a table of constants describes it: where its value lies in a row of the table. */
 struct column_def {
@@ -35,8 +35,8 @@ enum plane_kind { PLANE_RUNS, PLANE_LOW, PLANE_NOISE };
 enum plane_kind plane_probe(const uint8_t *plane, size_t rows);
 
 /* Two ways to write deflate blocks (RFC 1951) that cost next to nothing and end on a whole byte, so that they can be
- * strung together: runs with the fixed code, and bytes as they are. `last`: the final block of the stream. They return the
- * end of the output; it grows by an eighth and 16 bytes, or 5 bytes for every 65 535, at most. n > 0. */
+ * strung together: runs with the fixed code, and bytes as they are. `last`: the final block of the stream. They
+ * return the end of the output; it grows by an eighth and 16 bytes, or 5 bytes for every 65 535, at most. n > 0. */
 uint8_t *put_runs(uint8_t *out, const uint8_t *, size_t n, bool last);
 uint8_t *put_stored(uint8_t *out, const uint8_t *, size_t n, bool last);
 

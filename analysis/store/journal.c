@@ -8,7 +8,7 @@
 struct entry_head { uint64_t bytes; struct hash hash; };
 struct buffer { char *at; size_t n, room; };            /* writing: grows; reading: `room` bytes, n of them read */
 
-/* ---- writing --------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void put(struct buffer *b, const void *bytes, size_t n)
 {
@@ -35,7 +35,8 @@ static void put_run(struct buffer *b, const struct catalog_run *r)
   for (size_t i = 0; i < sizeof number / sizeof number[0]; i++)
     put_number(b, number[i]);
   put(b, &r->elapsed_s, sizeof r->elapsed_s);
-  put_text(b, r->policy), put_text(b, r->kind), put_text(b, r->study), put_text(b, r->message), put_text(b, r->trace_file);
+  put_text(b, r->policy), put_text(b, r->kind), put_text(b, r->study), put_text(b, r->message);
+  put_text(b, r->trace_file);
   for (size_t i = 0; i < r->n_metrics; i++) {
     const struct catalog_metric *m = &r->metric[i];
     put_text(b, m->metric), put_text(b, m->klass), put_text(b, m->place);
@@ -70,7 +71,7 @@ bool journal_add(int fd, const char *path, const struct catalog_run *r, struct e
   return ok || err_system(err, "cannot write %s: %s", path, strerror(errno));
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /* The entry's hash was right, so that its inner lengths are, too. */
 static void take(struct buffer *b, void *out, size_t n)

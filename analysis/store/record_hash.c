@@ -43,7 +43,8 @@ struct hash hash_attempt(const struct attempt_record *a)
 struct hash hash_decision(const struct decision_record *d)
 {
   struct decision_record copy;
-  size_t n = d->n_features < MAX_FEATURES ? d->n_features : MAX_FEATURES, head = offsetof(struct decision_record, feature);
+  size_t n = d->n_features < MAX_FEATURES ? d->n_features : MAX_FEATURES;
+  size_t head = offsetof(struct decision_record, feature);
   memcpy(&copy, d, DECISION_BYTES);
   memset((char *)&copy + DECISION_BYTES, 0, head - DECISION_BYTES);
   memcpy(copy.feature, d->feature, n * sizeof *d->feature);

@@ -1,10 +1,11 @@
 /* trace.c: traces in HDF5.
  *
- * Writing is measured in nanoseconds a row, so the usual way (H5Dwrite through zlib) is not taken. Rows are collected
- * in small blocks, turned into byte planes (column.h), and a full chunk is handed to H5Dwrite_chunk as the finished
- * product of the filters shuffle and deflate. Deflate is asked only where it gains: planes that are noise (the low bytes
- * of times and real numbers) become stored blocks, planes of long runs are written with the fixed code, both in column.c,
- * and only the rest is compressed by libdeflate. Together they are one zlib stream, which any HDF5 reads.
+ * Writing is measured in nanoseconds a row, so the usual way (H5Dwrite through zlib) is not taken. Rows are
+ * collected in small blocks, turned into byte planes (column.h), and a full chunk is handed to H5Dwrite_chunk as the
+ * finished product of the filters shuffle and deflate. Deflate is asked only where it gains: planes that are noise
+ * (the low bytes of times and real numbers) become stored blocks, planes of long runs are written with the fixed
+ * code, both in column.c, and only the rest is compressed by libdeflate. Together they are one zlib stream, which
+ * any HDF5 reads.
  */
 #include "analysis/store/trace.h"
 #include "analysis/store/layout.h"
@@ -121,19 +122,21 @@ static const uint8_t *gather(struct trace_writer *w, const uint8_t *plane, size_
 static uint8_t *put_deflated(struct trace_writer *w, uint8_t *out, const uint8_t *plane, size_t n_planes, size_t rows)
 {
   const uint8_t *bytes = gather(w, plane, n_planes, rows);
-  return out + libdeflate_deflate_compress(w->deflate, bytes, n_planes * rows, out, w->out_size - (size_t)(out - w->out) - 4);
+  return out + libdeflate_deflate_compress(w->deflate, bytes, n_planes * rows, out,
+                                           w->out_size - (size_t)(out - w->out) - 4);
 }
 
 /* One plane by itself; behind its `rows` bytes it is filled up to `chunk_rows`. */
-static uint8_t *put_plane(uint8_t *out, const uint8_t *plane, enum plane_kind kind, size_t rows, size_t chunk_rows, bool last)
+static uint8_t *put_plane(uint8_t *out, const uint8_t *plane, enum plane_kind kind, size_t rows, size_t chunk_rows,
+                          bool last)
 {
   bool filled = rows < chunk_rows;
   out = (kind == PLANE_RUNS ? put_runs : put_stored)(out, plane, rows, last && !filled);
   return filled ? put_runs(out, plane + rows, chunk_rows - rows, last) : out;
 }
 
-/* The finished bytes of a chunk; *mask tells which filters were left out. The planes above the last noise go to libdeflate
- * when one of them is more than runs; each of the others is coded by itself. */
+/* The finished bytes of a chunk; *mask tells which filters were left out. The planes above the last noise go to
+ * libdeflate when one of them is more than runs; each of the others is coded by itself. */
 static const uint8_t *encode(struct trace_writer *w, const uint8_t *plane, size_t width, size_t rows, size_t chunk_rows,
                              size_t *size, uint32_t *mask)
 {

@@ -15,7 +15,8 @@ struct trace_setup {
   const char *const *class_name, *const *place_name, *const *zone_name, *const *link_name;
   const char *const *const *task_name; const int *n_tasks;              /* [class][task] */
   int n_variants; const char *const *variant_name;                      /* of the world; records without one: 255 */
-  int n_attributes; const char *const *attribute_name, *const *attribute_unit;  /* union over classes, columns of /requests */
+  /* union over classes; columns of /requests */
+  int n_attributes; const char *const *attribute_name, *const *attribute_unit;
   const int *const *attribute_column;                                   /* [class][attribute] -> column */
   int n_features; const char *const *feature_name, *const *feature_unit;
   bool transfers;

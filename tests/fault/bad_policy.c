@@ -1,5 +1,5 @@
-/* Planted: a plug-in that takes the first action, but in some replications, at its 21st decision, crashes, hangs, leaves or
- * answers nonsense. */
+/* Planted: a plug-in that takes the first action, but in some replications, at its 21st decision, crashes, hangs,
+ * leaves or answers nonsense. */
 #include "policies/offsim_policy.h"
 #include <math.h>
 #include <stdlib.h>
@@ -28,6 +28,8 @@ static void decide(void *state, const struct offsim_context *c, struct offsim_de
 
 static const struct offsim_parameter habit = {.name = "habit", .type = OFFSIM_CHOICE, .text = "abort",
   .choices = "abort|hang|nan|exit"};
-static const struct offsim_policy policy = {OFFSIM_POLICY_HEADER, .name = "bad", .description = "misbehaves in some runs",
-  .citation = "", .capabilities = OFFSIM_STOCHASTIC, .n_parameters = 1, .parameter = &habit, .state_size = state_size, .init = init, .decide = decide};
+static const struct offsim_policy policy = {OFFSIM_POLICY_HEADER, .name = "bad",
+  .description = "misbehaves in some runs",
+  .citation = "", .capabilities = OFFSIM_STOCHASTIC, .n_parameters = 1, .parameter = &habit, .state_size = state_size,
+  .init = init, .decide = decide};
 const struct offsim_policy *offsim_policy_entry(void) { return &policy; }

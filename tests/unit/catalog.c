@@ -1,4 +1,5 @@
-/* Catalogue: what is put is read again; one writer; somebody else's folder is refused; journals survive half an entry. */
+/* Catalogue: what is put is read again; one writer; somebody else's folder is refused; journals survive half an
+ * entry. */
 #include "analysis/store/catalog.h"
 #include "analysis/store/journal.h"
 #include <fcntl.h>
@@ -12,7 +13,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static struct catalog_run run_of(const char *policy, uint64_t replication, const struct catalog_metric *metric, size_t n)
+static struct catalog_run run_of(const char *policy, uint64_t replication, const struct catalog_metric *metric,
+                                 size_t n)
 {
   struct catalog_run r = {.replication = replication, .seed = UINT64_MAX, .policy = policy, .kind = "policy",
     .study = "it's", .message = "", .trace_file = "traces/x.h5", .events = 7, .elapsed_s = 0.25, .n_metrics = n,

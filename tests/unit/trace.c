@@ -14,7 +14,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static const char *const classes[] = {"chat", "batch"}, *const places[] = {"phone", "metro"}, *const zones[] = {"user", "telco"},
+static const char *const classes[] = {"chat", "batch"}, *const places[] = {"phone", "metro"},
+  *const zones[] = {"user", "telco"},
   *const links[] = {"access"}, *const chat_tasks[] = {"retrieve", "generate"}, *const batch_tasks[] = {"generate"},
   *const variants[] = {"small", "large"}, *const attributes[] = {"difficulty", "status"}, *const features[] = {"a/b"},
   *const units[] = {"", "tok"};
@@ -33,12 +34,14 @@ static struct request_record request_of(uint64_t k)
 {
   return (struct request_record){.request = k * 3, .arrived_ns = (int64_t)(k * k * 1000003u), .completed_ns = -1,
     .first_token_ns = -(int64_t)k, .quality = sin((double)k), .cost_usd = 1e-300 * (double)k, .reward = -INFINITY,
-    .device = (uint32_t)(k * 2654435761u), .tokens = 7, .klass = k % 2, .origin = 0, .status = (uint8_t)(k % N_STATUS), .measured = 1};
+    .device = (uint32_t)(k * 2654435761u), .tokens = 7, .klass = k % 2, .origin = 0,
+      .status = (uint8_t)(k % N_STATUS), .measured = 1};
 }
 
 static struct attempt_record attempt_of(uint64_t k)
 {
-  struct attempt_record a = {.request = k, .klass = k % 2, .task = k % 2 ? 0 : k / 2 % 2, .place = k % 2, .attempt = (uint8_t)k,
+  struct attempt_record a = {.request = k, .klass = k % 2, .task = k % 2 ? 0 : k / 2 % 2, .place = k % 2,
+                             .attempt = (uint8_t)k,
     .started_ns = INT64_MAX - (int64_t)k, .bytes_up = (double)(k % 1000) * 4, .status = STATUS_COMPLETED};
   a.phase_ns[PHASE_DOWNLINK] = (int64_t)(k << 20);
   a.variant = a.task == 1 ? (uint8_t)(k / 4 % 2) : 255;
@@ -257,7 +260,8 @@ int main(void)
   if (!mkdtemp(folder) || chdir(folder) != 0)
     return 1;
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_round_trip), cmocka_unit_test(test_same_rows_same_bytes), cmocka_unit_test(test_damage_is_found),
+    cmocka_unit_test(test_round_trip), cmocka_unit_test(test_same_rows_same_bytes),
+      cmocka_unit_test(test_damage_is_found),
     cmocka_unit_test(test_no_folder), cmocka_unit_test(test_no_room),
   };
   int failed = cmocka_run_group_tests_name("trace", tests, NULL, NULL);
