@@ -75,7 +75,7 @@ BUILTINS := $(BUILD)/policies/builtins.o
 $(BUILD)/liboffsim.a: $(OBJECTS) $(BUILTIN) $(BUILTINS)
 	@rm -f $@ && ar rcs $@ $^
 $(BUILD)/offsim: $(BUILD)/experiments/main.o $(BUILD)/liboffsim.a
-	$(CC) $(LDFLAGS) $(COUNT_MALLOCS) -Wl,--warn-unresolved-symbols -o $@ $(BUILD)/experiments/main.o -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
+	$(CC) $(LDFLAGS) $(COUNT_MALLOCS) -o $@ $(BUILD)/experiments/main.o -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/liboffsim.a
