@@ -3,8 +3,8 @@
  *   struct scenario *s = scenario_load(path, overrides, n, &err);
  *   if (!s) { err_print(&err, stderr, colour); return err.code; }
  *
- * Everything in it lives until scenario_free. The text passes through scenarios/yaml.c (tree with positions), the schema
- * (names, units, ranges: all problems in one pass), includes and presets, overrides, and scenarios/build.c.
+ * Everything in it lives until scenario_free. The text passes through scenarios/yaml.c (tree with positions), the
+ * schema (names, units, ranges: all problems in one pass), includes and presets, overrides, and scenarios/build.c.
  */
 #ifndef OFFSIM_SCENARIOS_SCENARIO_H
 #define OFFSIM_SCENARIOS_SCENARIO_H
@@ -47,10 +47,10 @@ struct scenario *scenario_load(const char *path, const struct override *, size_t
 void scenario_free(struct scenario *);
 /* A policy entry that the file lacks: built-in `name` with its defaults. False when there is no such built-in. */
 bool scenario_add_policy(struct scenario *, const char *name, struct err *) MUST_USE;
-/* beside `base`'s folder, then $OFFSIM_DATA, then the installed share folder. NULL: not found; `tried` (arena text) lists
- * the places looked at. */
+/* beside `base`'s folder, then $OFFSIM_DATA, then the installed share folder. NULL: not found; `tried` (arena text)
+ * lists the places looked at. */
 const char *scenario_find_file(struct arena *, const char *base, const char *asked, const char **tried);
-/* The folder with presets/ and shipped scenarios: $OFFSIM_SHARE, the source tree of this build, or the installed one. */
+/* The folder with presets/ and shipped scenarios: $OFFSIM_SHARE, the source tree of this build, or the installed. */
 const char *share_folder(struct arena *);
 
 #endif

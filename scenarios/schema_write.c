@@ -141,11 +141,11 @@ void schema_write_markdown(FILE *out)
         "Expressions are arithmetic (+ - * / min max) over numbers with units and attributes of the request: `4 B * "
         "output_tokens + 200 B`.\n"
         "In lists in brackets, `\"metro[*]\"` needs quotes.\n\n"
-        "`include:` takes other files first; what stands in this file overrides them. Lists of maps with names are joined by\n"
-        "name, other lists are replaced. Names of hardware, variants, tariffs, kernels and workloads that the file does not\n"
-        "define itself are presets (`offsim presets`): files under `presets/` beside the scenario, in `$OFFSIM_DATA` or in the\n"
-        "shipped folder. `{preset: NAME, KEY: VALUE}` changes some of a preset's numbers. Traces and included files are\n"
-        "looked for beside the scenario, then in `$OFFSIM_DATA`, then in the shipped folder.\n",
+        "`include:` takes other files first; what stands in this file overrides them. Lists of maps with names are\n"
+        "joined by name, other lists are replaced. Names of hardware, variants, tariffs, kernels and workloads that the\n"
+        "file does not define itself are presets (`offsim presets`): files under `presets/` beside the scenario, in\n"
+        "`$OFFSIM_DATA` or in the shipped folder. `{preset: NAME, KEY: VALUE}` changes some of a preset's numbers.\n"
+        "Traces and included files are looked for beside the scenario, then in `$OFFSIM_DATA`, then in the shipped folder.\n",
         out);
   for (size_t i = 0; i < n_sections; i++)
     print_section(&sections[i], out);
