@@ -11,7 +11,7 @@ struct suite_options {
   bool quick;                                           /* reduced size, wider margin (make check) */
   double margin;                                        /* of equivalence, relative; 0 = the suite's */
   double requests;                                      /* per replication; 0 = the suite's */
-  double confidence;                                    /* of one row at one stage; set by the suite */
+  double confidence, accusing_confidence;               /* of one row at one stage: to pass, to fail; set by the suite */
   const char *only;                                     /* one case; NULL = all */
   const char *plant;                                    /* a planted fault (load, discipline, residual); NULL = none */
   const struct override *overrides; size_t n_overrides;
