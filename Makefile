@@ -19,6 +19,16 @@ LDFLAGS = $(SANITIZE)
 # `offsim bench` counts the memory blocks that the program's own code asks for.
 COUNT_MALLOCS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 
+# `make V=1` shows the commands.
+ifeq ($(V),1)
+say =
+else
+say = @printf '  %s\n' $@;
+endif
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(JOBS)
+endif
+
 # ---- one call on a bare machine: the configuration installs what is missing, then make starts again ------------------
 NEEDS_NOTHING := help clean deps deps-check uninstall check check-long
 ifneq ($(filter-out $(NEEDS_NOTHING),$(or $(MAKECMDGOALS),all)),)
@@ -47,7 +57,7 @@ all: $(BUILD)/offsim $(PLUGINS) ## build the program and the policies as plug-in
 
 $(BUILD)/%.o: %.c | $(BUILD)/config.mk
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/experiments/version.o: CFLAGS += -DOFFSIM_VERSION='"$(VERSION)"' -DOFFSIM_GIT='"$(GIT_ID)"' -DOFFSIM_FLAGS='"$(OPT)"' -DOFFSIM_PREFIX='"$(PREFIX)"'
 
 $(BUILD)/models/policy_host.o: CFLAGS += -DOFFSIM_PREFIX='"$(PREFIX)"'
@@ -55,10 +65,10 @@ $(BUILD)/models/policy_host.o: CFLAGS += -DOFFSIM_PREFIX='"$(PREFIX)"'
 # A policy is one file with one entry point: built in under its own name, and as a plug-in under the common one.
 $(BUILD)/policies/%.o: policies/%.c | $(BUILD)/config.mk
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Doffsim_policy_entry=offsim_builtin_$* -MMD -MP -c -o $@ $<
+	$(say)$(CC) $(CFLAGS) -Doffsim_policy_entry=offsim_builtin_$* -MMD -MP -c -o $@ $<
 $(BUILD)/policies/%.so: policies/%.c | $(BUILD)/config.mk
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fPIC -shared -MMD -MP -MF $(@:.so=.so.d) -o $@ $< -lm
+	$(say)$(CC) $(CFLAGS) -fPIC -shared -MMD -MP -MF $(@:.so=.so.d) -o $@ $< -lm
 # The table of built-in policies is made from the list of files.
 $(BUILD)/policies/builtins.c: $(POLICIES) Makefile | $(BUILD)/config.mk
 	@mkdir -p $(@D)
@@ -69,22 +79,22 @@ $(BUILD)/policies/builtins.c: $(POLICIES) Makefile | $(BUILD)/config.mk
 	   echo 'const char *const offsim_builtin_names[] = {'; \
 	   for p in $(basename $(notdir $(POLICIES))); do echo "  \"$$p\","; done; echo '  0};'; } > $@
 $(BUILD)/policies/builtins.o: $(BUILD)/policies/builtins.c
-	$(CC) $(CFLAGS) -c -o $@ $<
+	$(say)$(CC) $(CFLAGS) -c -o $@ $<
 
 BUILTINS := $(BUILD)/policies/builtins.o
 $(BUILD)/liboffsim.a: $(OBJECTS) $(BUILTIN) $(BUILTINS)
 	@rm -f $@ && ar rcs $@ $^
 $(BUILD)/offsim: $(BUILD)/experiments/main.o $(BUILD)/liboffsim.a
-	$(CC) $(LDFLAGS) $(COUNT_MALLOCS) -o $@ $(BUILD)/experiments/main.o -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
+	$(say)$(CC) $(LDFLAGS) $(COUNT_MALLOCS) -o $@ $(BUILD)/experiments/main.o -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/liboffsim.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/liboffsim.a -lcmocka $(LDLIBS)
+	$(say)$(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/liboffsim.a -lcmocka $(LDLIBS)
 # Plug-ins with planted mistakes, which the policy host must find.
 $(BUILD)/planted/%.so: tests/abi/%.c policies/offsim_policy.h | $(BUILD)/config.mk
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fPIC -shared -o $@ $< -lm
+	$(say)$(CC) $(CFLAGS) -fPIC -shared -o $@ $< -lm
 $(BUILD)/planted/fast_math.so: CFLAGS += -ffast-math
 $(filter $(BUILD)/tests/policy_%,$(UNITS)): | $(PLANTED) $(PLUGINS)
 units: $(UNITS) ## build and run the unit tests, as built
