@@ -337,16 +337,18 @@ void flow_events(struct station_events *events)
   *events = (struct station_events){ .first = on_job_first, .done = on_job_done };
 }
 
-/* The first token leaves the place. Streamed, it reaches the user one latency later, or lets successors start. */
+/* The first token leaves the place. Streamed, it reaches the user one latency later, or lets successors start. What
+ * will be done again is not sent to the user. */
 static void flow_first(struct world *w, struct attempt *a)
 {
   struct request *r = a->request;
   const struct task_def *t = task_at(w, a);
   if (a->first_output >= 0) return;
+  bool for_user = is_final(t) && !request_repeats(w, r, a->task, a->ordinal);
   a->first_output = now_of(w);
-  if (is_final(t) && r->server_first < 0) r->server_first = a->first_output;
+  if (for_user && r->server_first < 0) r->server_first = a->first_output;
   if (!t->stream) return;
-  if (!is_final(t)) {
+  if (!for_user) {
     if (t->timeout_first_s > 0) first_is_sure(w, a);
     if (!t->successor_starts_on_first || t->repeat_probability > 0) return;
     request_outputs(w, r)[a->task] = end_of(a);
@@ -449,11 +451,22 @@ static void flow_delivered(struct world *w, struct attempt *a)
 
 /* ---- end ------------------------------------------------------------------------------------------------------- */
 
+/* What was charged when it was sent and did not go any more is given back: the attempt pays for what moved. */
+static void cut(struct world *w, struct attempt *a, struct transfer *t)
+{
+  struct transfer_rest rest = network_cancel(w->network, t);
+  struct transfer_cost back = { -rest.cost.device_j, -rest.cost.network_j, -rest.cost.usd };
+  ledger_transfer(w, a, &back);
+  if (a->stage != STAGE_UPLINK && a->stage != STAGE_DOWNLINK) return;
+  charge_egress(w, a, rest.from, -rest.bytes);
+  a->unsent_bytes += rest.bytes;
+}
+
 static void stop_legs(struct world *w, struct attempt *a)
 {
   for (struct leg *leg = a->wait.legs, *next; leg; leg = next) {
     next = leg->next;
-    network_cancel(w->network, leg->transfer);
+    cut(w, a, leg->transfer);
     pool_give(w->legs, leg);
   }
   a->wait.legs = NULL;
@@ -464,7 +477,7 @@ static void attempt_stop(struct world *w, struct attempt *a)
   switch ((enum stage)a->stage) {
   case STAGE_ASK_TRIP: case STAGE_ANSWER_TRIP: case STAGE_UPLINK: case STAGE_DOWNLINK:
     if (many_legs(w, a)) stop_legs(w, a);
-    else if (a->wait.transfer) network_cancel(w->network, a->wait.transfer);
+    else if (a->wait.transfer) cut(w, a, a->wait.transfer);
     break;
   case STAGE_STATION:
     station_leave(station_nth(w->place[a->place].stations, a->member), w->sim, &a->job);
@@ -533,6 +546,7 @@ static void write_bytes(struct world *w, struct attempt *a, struct attempt_recor
   record->bytes_up = 0;
   if (a->fetched) each_input(w, a, add_bytes, &record->bytes_up);
   record->bytes_down = a->returned ? expr_value(&task_at(w, a)->output_bytes, a->request->attribute) : 0;
+  *(a->stage == STAGE_DOWNLINK ? &record->bytes_down : &record->bytes_up) -= a->unsent_bytes;
 }
 
 /* The masks make this impossible; it is counted from what happened, not from what was allowed. */

@@ -54,7 +54,7 @@ struct attempt {
   union { event_id event; struct transfer *transfer; struct leg *legs; } wait;
   event_id timer;                                       /* its timeout */
   sim_time started, decided, served, first_output;      /* -1: not yet; job.entered is when it came to its place */
-  double radio_j, network_j, usd;
+  double radio_j, network_j, usd, unsent_bytes;         /* unsent: of a transfer that was cut */
   uint32_t member;
   uint16_t place, ordinal;                              /* ordinal: nth attempt of this task, from 0 */
   uint8_t task, variant, fallback, stage;               /* variant: in the task's list */

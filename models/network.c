@@ -405,7 +405,22 @@ struct transfer *network_send(struct network *n, struct endpoint from, struct en
   return NULL;
 }
 
-void network_cancel(struct network *n, struct transfer *t)
+/* On this hop what has not moved, on the hops behind it all. */
+static struct transfer_rest rest_of(const struct network *n, const struct transfer *t, double moved)
+{
+  struct transfer_rest rest = {.from = t->from, .bytes = t->at == 0 ? t->bytes - moved : 0};
+  for (int i = t->at; i < t->route->n; i++) {
+    struct way hop = {0};
+    double bytes = i == t->at ? t->bytes - moved : t->bytes;
+    add_hop(n, t->route->hop[i], &hop);
+    rest.cost.device_j += hop.device_j_per_byte * bytes;
+    rest.cost.network_j += hop.network_j_per_byte * bytes;
+    rest.cost.usd += hop.usd_per_byte * bytes;
+  }
+  return rest;
+}
+
+struct transfer_rest network_cancel(struct network *n, struct transfer *t)
 {
   double moved = t->bytes;
   if (t->channel) {
@@ -416,8 +431,10 @@ void network_cancel(struct network *n, struct transfer *t)
     if (gone < t->transmit_ns) moved *= (double)gone / (double)t->transmit_ns;
     sim_cancel(n->sim, t->event);
   }
+  struct transfer_rest rest = rest_of(n, t, moved);
   hop_end(t, moved);
   pool_give(n->transfers, t);
+  return rest;
 }
 
 void network_flow(struct network *n, struct endpoint from, struct endpoint to, struct transfer_record record)

@@ -44,7 +44,9 @@ void network_free(struct network *);
 struct transfer *network_send(struct network *, struct endpoint from, struct endpoint to, double bytes, uint64_t key,
                               struct transfer_record template_, transfer_done_fn *, void *subject,
                               struct transfer_cost *cost);
-void network_cancel(struct network *, struct transfer *);
+/* What a transfer that is cut did not cost any more, and the bytes that never left `from`. */
+struct transfer_rest { struct transfer_cost cost; struct endpoint from; double bytes; };
+struct transfer_rest network_cancel(struct network *, struct transfer *);
 /* True when the way between these (different) ends takes no time, energy or money and leaves no record: skip it. */
 bool network_is_nothing(const struct network *, struct endpoint from, struct endpoint to);
 /* Both at once: adds what it costs to *sum, returns network_idle_s. */

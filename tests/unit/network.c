@@ -230,7 +230,7 @@ static struct message *victim;
 static void cancel_now(struct sim *sim, void *subject)
 {
   (void)sim;
-  network_cancel(((struct town *)subject)->network, victim->transfer);
+  (void)network_cancel(((struct town *)subject)->network, victim->transfer);
 }
 
 static void cancel_at(double at_s, const char *log, double bytes)

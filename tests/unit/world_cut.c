@@ -1,0 +1,120 @@
+/* What is cut or done again: an attempt pays for what moved, and only what is sent to the user is his first token. */
+#include "tests/unit/world_rig.h"
+
+#define near(a, b) assert_true(fabs((double)(a) - (double)(b)) <= 1e-9 * (1 + fabs((double)(b))))
+
+static const struct fallback_def sorry = {.answers = true, .answer = "sorry", .quality = 0};
+
+/* 10 MB over 1 MB/s to the edge and 5 MB/s to the cloud, 2 W, 1 J/MB and 1 USD/MB a hop: cut after `timeout` s. */
+static struct rig *cut_after(double timeout_s)
+{
+  struct rig *r = rig_new();
+  rig_task(r, 0, 0, 100, plan_at(2));
+  r->klass[0].input_bytes = amount(10e6);
+  r->task[0].timeout_s = timeout_s;
+  r->task[0].n_fallbacks = 1;
+  r->task[0].fallback = &sorry;
+  for (int i = 0; i < 2; i++) {
+    r->link[i].up_byte_per_s = i ? 5e6 : 1e6;
+    r->link[i].device_tx_w = 2;
+    r->link[i].j_per_byte = 1e-6;
+    r->link[i].usd_per_byte_up = 1e-6;
+  }
+  r->place[0].tariff.usd_per_byte_out = 1e-6;
+  r->def.record_transfers = true;
+  r->klass[0].arrivals.interarrival_s = always(1000);
+  r->def.horizon.duration_s = 1500;
+  rig_run(r);
+  return r;
+}
+
+static void check_cut(double timeout_s, double first_hop, double second_hop)
+{
+  struct rig *r = cut_after(timeout_s);
+  const struct attempt_record *a = &r->kept->attempt[0];
+  double moved = 0;
+  for (int i = 0; i < r->kept->transfers; i++) moved += r->kept->transfer[i].bytes;
+  assert_int_equal(a->status, STATUS_TIMEOUT);
+  near(moved, first_hop + second_hop);
+  near(a->bytes_up, first_hop);
+  near(a->energy_device_j, 2 * first_hop / 1e6);
+  near(a->energy_network_j, 1e-6 * (first_hop + second_hop));
+  near(a->cost_usd, 1e-6 * (2 * first_hop + second_hop));
+  near(r->summary.energy_total_j, a->energy_device_j + a->energy_network_j);
+  near(r->summary.cost_total_usd, a->cost_usd);
+  rig_free(r);
+}
+
+static void test_cut_transfer_costs_what_moved(void **state)
+{
+  (void)state;
+  check_cut(1, 1e6, 0);
+  check_cut(10.5, 10e6, 2.5e6);
+  check_cut(50, 10e6, 10e6);                            /* in service: nothing is given back */
+}
+
+/* Two inputs of 10 MB at once, from the phone's tasks, each with the full 1 MB/s: both are cut after 1 s. */
+static void test_cut_inputs(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  r->klass[0].n_tasks = 3;
+  for (int i = 0; i < 2; i++) {
+    rig_task(r, i, 0, 0.5, plan_origin());
+    r->task[i].output_bytes = amount(10e6);
+  }
+  rig_task(r, 2, 3, 1, plan_at(1));
+  r->task[0].before = r->task[1].before = 4;
+  r->task[2].timeout_s = 1;
+  r->link[0].up_byte_per_s = 1e6;
+  r->link[0].device_tx_w = 2;
+  r->place[0].servers = 2;
+  rig_run(r);
+  assert_int_equal(r->kept->attempts, 3);
+  near(r->kept->attempt[2].bytes_up, 2e6);
+  near(r->kept->attempt[2].energy_device_j, 4);
+  rig_free(r);
+}
+
+/* 100 tokens read at 1000/s, then 10 of 20 ms: a visit lasts 0.3 s, the last one's first token comes 0.1 s into it. */
+static void test_first_token_of_the_last_visit(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  static const int own[] = {0}, hardware[] = {0};
+  r->variant[0] = (struct variant_def){.name = "m", .top = 1};
+  r->def.n_variants = 1;
+  r->cost[0][0] = (struct token_cost){true, 1000, 0.02, 0, 0, 1};
+  r->hardware[0] = (struct hardware_def){.name = "h", .tokens = r->cost[0]};
+  r->place[1].n_hardware = 1;
+  r->place[1].hardware = hardware;
+  rig_task(r, 0, 0, 0, plan_at(1));
+  r->task[0].n_variants = 1;
+  r->task[0].variant = own;
+  r->task[0].stream = true;
+  r->task[0].repeat_probability = 0.5;
+  r->task[0].timeout_first_s = 0.2;                     /* of each visit, at the place where it is not the last */
+  r->work[0][0] = (struct work_def){.kind = WORK_TOKENS, .tok_in = amount(100), .tok_out = amount(11)};
+  r->def.horizon.duration_s = 1005;
+  rig_run(r);
+  int again = 0;
+  for (int i = 0; i < r->kept->requests; i++) {
+    const struct request_record *q = &r->kept->request[i];
+    assert_int_equal(q->status, STATUS_COMPLETED);
+    assert_int_equal(q->first_token_ns - q->arrived_ns, ms(300.0 * (q->n_attempts - 1) + 100));
+    assert_int_equal(q->server_first_token_ns, q->first_token_ns);
+    assert_int_equal(q->tokens, 11);
+    again += q->n_attempts > 1;
+  }
+  assert_true(again > 20);
+  rig_free(r);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_cut_transfer_costs_what_moved), cmocka_unit_test(test_cut_inputs),
+    cmocka_unit_test(test_first_token_of_the_last_visit),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
