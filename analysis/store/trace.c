@@ -135,23 +135,37 @@ static uint8_t *put_plane(uint8_t *out, const uint8_t *plane, enum plane_kind ki
   return filled ? put_runs(out, plane + rows, chunk_rows - rows, last) : out;
 }
 
+/* Planes from this one on are deflated together; `width` = none. One plane out of eight, the exponents of real numbers, is
+ * not worth it: it becomes noise like the others. */
+static size_t first_deflated(enum plane_kind *kind, size_t width)
+{
+  size_t first = width, n_low = 0;
+  for (size_t b = 0; b < width; b++)
+    n_low += kind[b] == PLANE_LOW;
+  for (size_t b = 0; b < width; b++) {
+    if (kind[b] == PLANE_LOW && 8 * n_low <= width)
+      kind[b] = PLANE_NOISE;
+    if (kind[b] == PLANE_NOISE)
+      first = width;
+    else if (kind[b] == PLANE_LOW && first == width)
+      first = b;
+  }
+  return first;
+}
+
 /* The finished bytes of a chunk; *mask tells which filters were left out. The planes above the last noise go to
  * libdeflate when one of them is more than runs; each of the others is coded by itself. */
 static const uint8_t *encode(struct trace_writer *w, const uint8_t *plane, size_t width, size_t rows, size_t chunk_rows,
                              size_t *size, uint32_t *mask)
 {
   enum plane_kind kind[8];
-  size_t first = width;                                 /* planes from `first` on are deflated together */
   uint32_t sum = 1;
   for (size_t b = 0; b < width; b++) {
     const uint8_t *p = plane + b * PLANE_STRIDE;
     sum = libdeflate_adler32(sum, p, chunk_rows);
     kind[b] = plane_probe(p, rows);
-    if (kind[b] == PLANE_NOISE)
-      first = width;
-    else if (kind[b] == PLANE_LOW && first == width)
-      first = b;
   }
+  size_t first = first_deflated(kind, width);
   uint8_t *out = w->out;
   *out++ = 0x78, *out++ = 0x01;                         /* RFC 1950 */
   for (size_t b = 0; b < first; b++)
