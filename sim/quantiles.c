@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXACT_LIMIT = 10000000, MANTISSA_BITS = 9, PAGE = 1 << MANTISSA_BITS, PAGES = 1 << 12, FIRST_CAPACITY = 64 };
+enum { EXACT_LIMIT = 10000000, MANTISSA_BITS = 9, PAGE = 1 << MANTISSA_BITS, PAGES = 1 << 12, FIRST_CAPACITY = 64,
+       SELECT_FROM = 100000 /* unsorted values from which a single rank is found without sorting all */ };
 
 struct quantiles {
   uint64_t n;
@@ -191,8 +192,8 @@ static void sort_by_byte(const uint64_t *from, uint64_t *to, size_t n, unsigned 
     to[count[from[i] >> 8 * byte & 255]++] = from[i];
 }
 
-/* Eight passes over integers in the order of the doubles: ten times as fast as comparing when there are many. A byte that
- * all have in common is left out. */
+/* Eight passes over integers in the order of the doubles: ten times as fast as comparing when there are many. A byte
+ * that all have in common is left out. */
 static void sort_doubles(double *x, size_t n)
 {
   size_t count[8][256];
@@ -222,6 +223,32 @@ static void sort_values(struct quantiles *q)
   q->sorted = true;
 }
 
+/* The value of a rank among many unsorted ones: find the bucket by its first 16 bits, sort that bucket alone. */
+static double select_rank(const struct quantiles *q, uint64_t rank)
+{
+  enum { SHIFT = 48 };
+  uint64_t *times = calloc((size_t)1 << 16, sizeof *times), before = 0;
+  if (!times)
+    check_out_of_memory(sizeof *times << 16);
+  for (uint64_t i = 0; i < q->n; i++)
+    times[ordered_bits(q->values[i]) >> SHIFT]++;
+  uint64_t bucket = 0;
+  while (before + times[bucket] < rank)
+    before += times[bucket++];
+  double *inside = malloc(times[bucket] * sizeof *inside);
+  if (!inside)
+    check_out_of_memory(times[bucket] * sizeof *inside);
+  size_t n = 0;
+  for (uint64_t i = 0; i < q->n; i++)
+    if (ordered_bits(q->values[i]) >> SHIFT == bucket)
+      inside[n++] = q->values[i];
+  sort_doubles(inside, n);
+  double x = inside[rank - before - 1];
+  free(inside);
+  free(times);
+  return x;
+}
+
 static double value_of_rank(const struct quantiles *q, uint64_t rank)
 {
   uint64_t seen = 0;
@@ -243,6 +270,8 @@ double quantile_of(struct quantiles *q, double fraction)
   rank = rank < 1 ? 1 : rank > q->n ? q->n : rank;
   if (q->pages)
     return value_of_rank(q, rank);
+  if (!q->sorted && q->n > SELECT_FROM)
+    return select_rank(q, rank);
   sort_values(q);
   return q->values[rank - 1];
 }

@@ -93,6 +93,27 @@ static double wide_value(struct rng *r)
   return u < 0.001 ? 0 : u < 0.002 ? INFINITY : (u < 0.1 ? -1 : 1) * exp(32 * rng_uniform(r) - 16);
 }
 
+/* 0 .. n - 1 and their negatives in a jumbled order: a rank alone, before and after all are sorted. */
+static void test_quantiles_many(void **state)
+{
+  enum { N = 300007 };                                  /* prime: steps of 7919 meet every number once */
+  struct quantiles *q = quantiles_new();
+  for (uint64_t i = 0; i < N; i++)
+    quantiles_add(q, (i & 1 ? 1 : -1) * (double)(i * 7919 % N));
+  double *x = malloc(N * sizeof *x);
+  for (uint64_t i = 0; i < N; i++)
+    x[i] = (i & 1 ? 1 : -1) * (double)(i * 7919 % N);
+  qsort(x, N, sizeof *x, unit_compare_doubles);
+  for (int k = 0; k < 2; k++) {
+    for (int p = 1; p <= 100; p += 9)
+      assert_true(quantile_of(q, p / 100.0) == x[(p * (uint64_t)N + 99) / 100 - 1]);
+    size_t size;
+    free(quantiles_save(q, &size));                     /* sorts */
+  }
+  free(x);
+  quantiles_free(q);
+}
+
 static void test_quantiles_sketch(void **state)
 {
   (void)state;
@@ -395,7 +416,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_moments), cmocka_unit_test(test_moments_keep_small_variance), cmocka_unit_test(test_level),
-    cmocka_unit_test(test_quantiles_exact), cmocka_unit_test(test_quantiles_sketch),
+    cmocka_unit_test(test_quantiles_exact), cmocka_unit_test(test_quantiles_many),
+    cmocka_unit_test(test_quantiles_sketch),
     cmocka_unit_test(test_quantiles_merge), cmocka_unit_test(test_quantiles_bytes), cmocka_unit_test(test_student),
     cmocka_unit_test(test_interval_t), cmocka_unit_test(test_interval_paired), cmocka_unit_test(test_interval_wilson),
     cmocka_unit_test(test_interval_batch_means), cmocka_unit_test(test_interval_overlapping),
