@@ -321,6 +321,7 @@ static bool give_up(struct work *w, const struct run_answer *a, const struct cat
   return false;
 }
 
+/* The worker gets its next order before the result is put away: putting waits for the disk. */
 static bool take_answer(struct work *w, struct worker *worker, const struct run_answer *a)
 {
   const struct run_order *o = worker->order;
@@ -329,14 +330,16 @@ static bool take_answer(struct work *w, struct worker *worker, const struct run_
   struct catalog_run *r = read_result(w, worker);
   char text[160];
   w->ended++;
-  if (!r) {
+  if (r && (a->code == EXIT_USER || a->code == EXIT_SYSTEM)) {
+    ok = give_up(w, a, r);
+  } else if (!give_order(w, worker)) {
+    ok = err_system(w->err, "a worker is gone: %s", strerror(errno));
+  } else if (!r) {
     remove_part(w, o);
     describe_end(a, text, sizeof text);
     ok = record_failure(w, o, text, loaded);
   } else if (r->state == RUN_DONE && a->code == EXIT_OK) {
     ok = record_success(w, o, r);
-  } else if (a->code == EXIT_USER || a->code == EXIT_SYSTEM) {
-    ok = give_up(w, a, r);
   } else {
     ok = record_failure(w, o, r->message, a->code == EXIT_PLUGIN || loaded);
   }
@@ -362,9 +365,7 @@ static bool serve_worker(struct work *w, struct worker *worker)
     return true;
   if (n != (ssize_t)sizeof answer)
     return err_system(w->err, "a worker is gone (killed?)");
-  if (!take_answer(w, worker, &answer))
-    return false;
-  return give_order(w, worker) || err_system(w->err, "a worker is gone: %s", strerror(errno));
+  return take_answer(w, worker, &answer);
 }
 
 /* The signal is taken, so that it does not strike when signals are let through again. */
