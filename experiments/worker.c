@@ -125,7 +125,7 @@ struct run {
   struct run_summary summary;
   struct catalog_run result;
   struct hash file_hash; uint64_t trace_bytes;
-  char *trace_file;
+  char *trace_file, *replay;                            /* replay: the command that repeats the run */
 };
 
 static double monotonic_s(void)
@@ -163,6 +163,7 @@ static bool build(struct run *r, struct err *err)
                                            .replication = r->order->replication, .sink = sink_to(&r->to)}, err);
   if (!r->world)
     return false;
+  check_set_context((struct check_context){sim_clock(world_sim(r->world)), r->replay});
   if (!r->trace_file)
     return true;
   struct trace_setup trace;
@@ -225,6 +226,7 @@ static bool simulate(struct run *r, struct err *err)
 
 static void run_free(struct run *r)
 {
+  check_set_context((struct check_context){NULL, NULL});
   trace_abandon(r->to.trace);
   if (r->world)
     world_free(r->world);
@@ -341,6 +343,8 @@ static int run_in_child(const struct worker_setup *setup, const struct run_order
   struct run r = {.scenario = setup->scenario, .order = order, .arena = arena_new()};
   if (order->trace != TRACE_NONE && !order->pilot)
     r.trace_file = trace_path(setup->dir, order->id);
+  r.replay = arena_printf(r.arena, "offsim rerun %s --run %s --trace full", setup->dir, order->id);
+  check_set_context((struct check_context){NULL, r.replay});
   struct watch watch = {.run = &r};
   set_limits();
   start_watch(&watch);
