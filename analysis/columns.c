@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-bool columns_load(struct columns *c, struct trace_reader *t, const char *const *names, size_t n, struct err *err) {
+bool columns_load(struct columns *c, struct trace_reader *t, const char *const *names, size_t n, struct err *err)
+{
   *c = (struct columns){0};
   for (size_t i = 0; i < n; i++) {
     size_t rows = 0;
@@ -17,12 +18,14 @@ bool columns_load(struct columns *c, struct trace_reader *t, const char *const *
   return true;
 }
 
-void columns_free(struct columns *c) {
+void columns_free(struct columns *c)
+{
   for (size_t i = 0; i < c->n; i++) free(c->at[i]);
   *c = (struct columns){0};
 }
 
-size_t column_names(struct trace_reader *t, const char *column, const char ***names) {
+size_t column_names(struct trace_reader *t, const char *column, const char ***names)
+{
   size_t n = 0;
   const char *name;
   *names = NULL;

@@ -26,20 +26,23 @@ struct comparison_store {
   char **text;
 };
 
-static const char *keep(struct comparison *c, char *text) {
+static const char *keep(struct comparison *c, char *text)
+{
   struct comparison_store *s = c->store;
   s->text = grab_more(s->text, s->n_texts + 1, sizeof *s->text);
   return s->text[s->n_texts++] = text;
 }
 
-static bool ends_with(const char *s, const char *end) {
+static bool ends_with(const char *s, const char *end)
+{
   size_t n = strlen(s), m = strlen(end);
   return n >= m && !strcmp(s + n - m, end);
 }
 
 static bool starts_with(const char *s, const char *start) { return !strncmp(s, start, strlen(start)); }
 
-static bool is_listed(const char *word, const char *const *list, size_t n) {
+static bool is_listed(const char *word, const char *const *list, size_t n)
+{
   for (size_t i = 0; i < n; i++)
     if (!strcmp(word, list[i])) return true;
   return false;
@@ -49,7 +52,8 @@ static bool is_listed(const char *word, const char *const *list, size_t n) {
  */
 
 /* Of the values that are numbers. An infinite one makes the mean infinite and leaves no interval. */
-static struct interval interval_of(const double *x, size_t n, double confidence) {
+static struct interval interval_of(const double *x, size_t n, double confidence)
+{
   double *y = grab(n, sizeof *y), infinite = 0;
   size_t m = 0;
   for (size_t i = 0; i < n; i++) {
@@ -70,7 +74,8 @@ static struct interval interval_of(const double *x, size_t n, double confidence)
 
 /* Values of a and b over their common replications; the number of them. */
 static size_t join(const double *a, const uint64_t *ra, size_t na, const double *b, const uint64_t *rb, size_t nb,
-                   double *xa, double *xb) {
+                   double *xa, double *xb)
+{
   size_t n = 0;
   for (size_t i = 0; i < na; i++)
     for (size_t j = 0; j < nb; j++)
@@ -81,14 +86,16 @@ static size_t join(const double *a, const uint64_t *ra, size_t na, const double 
   return n;
 }
 
-static double sample_variance(const double *x, size_t n) {
+static double sample_variance(const double *x, size_t n)
+{
   struct moments m = {0};
   for (size_t i = 0; i < n; i++) moments_add(&m, x[i]);
   return moments_variance(&m);
 }
 
 struct interval compare_paired(const double *a, const uint64_t *ra, size_t na, const double *b, const uint64_t *rb,
-                               size_t nb, double confidence, double *variance_ratio) {
+                               size_t nb, double confidence, double *variance_ratio)
+{
   double *xa = grab(na + nb, sizeof *xa), *xb = grab(na + nb, sizeof *xb), *d = grab(na + nb, sizeof *d);
   size_t n = join(a, ra, na, b, rb, nb, xa, xb);
   for (size_t i = 0; i < n; i++) d[i] = xa[i] - xb[i];
@@ -102,7 +109,8 @@ struct interval compare_paired(const double *a, const uint64_t *ra, size_t na, c
   return out;
 }
 
-enum verdict compare_verdict(struct interval d, double margin, int better) {
+enum verdict compare_verdict(struct interval d, double margin, int better)
+{
   double lo = better < 0 ? -d.hi : d.lo, hi = better < 0 ? -d.lo : d.hi;        /* larger is better from here on */
   if (isnan(lo) || isnan(hi) || isnan(margin)) return VERDICT_UNDECIDED;
   if (lo > -margin && hi < margin) return VERDICT_EQUIVALENT;
@@ -122,20 +130,23 @@ struct loading {
   bool point_known; uint64_t point;
 };
 
-static struct compared_policy *find_policy(struct comparison *c, const char *name) {
+static struct compared_policy *find_policy(struct comparison *c, const char *name)
+{
   for (size_t i = 0; i < c->n_policies; i++)
     if (!strcmp(c->policy[i].name, name)) return &c->policy[i];
   return NULL;
 }
 
-static struct compared_policy *add_policy(struct comparison *c, const char *name, const char *kind, const char *dir) {
+static struct compared_policy *add_policy(struct comparison *c, const char *name, const char *kind, const char *dir)
+{
   c->policy = grab_more(c->policy, c->n_policies + 1, sizeof *c->policy);
   struct compared_policy *p = &c->policy[c->n_policies++];
   *p = (struct compared_policy){.name = name, .kind = kind && *kind ? kind : "policy", .type = name, .dir = dir};
   return p;
 }
 
-static struct compared_policy *policy_of_run(struct loading *l, const struct catalog_run *r) {
+static struct compared_policy *policy_of_run(struct loading *l, const struct catalog_run *r)
+{
   struct compared_policy *p = find_policy(l->c, r->policy);
   if (p && p->dir == l->dir) return p;
   const char *name = r->policy;
@@ -153,7 +164,8 @@ static struct compared_policy *policy_of_run(struct loading *l, const struct cat
 }
 
 /* Where a metric's values stand; runs list their metrics in one order, so `hint` is nearly always right. */
-static struct compared_metric *metric_slot(struct compared_policy *p, const struct catalog_metric *m, size_t hint) {
+static struct compared_metric *metric_slot(struct compared_policy *p, const struct catalog_metric *m, size_t hint)
+{
   for (size_t k = 0; k < p->n_metrics; k++) {
     struct compared_metric *have = &p->metric[(hint + k) % p->n_metrics];
     if (!strcmp(have->metric, m->metric) && !strcmp(have->klass, m->klass) && !strcmp(have->place, m->place))
@@ -168,7 +180,8 @@ static struct compared_metric *metric_slot(struct compared_policy *p, const stru
 }
 
 /* Room for one more run. */
-static size_t add_run_slot(struct compared_policy *p) {
+static size_t add_run_slot(struct compared_policy *p)
+{
   size_t i = p->n++;
   p->replication = grab_more(p->replication, p->n, sizeof *p->replication);
   p->run_id = grab_more(p->run_id, p->n, sizeof *p->run_id);
@@ -182,14 +195,16 @@ static size_t add_run_slot(struct compared_policy *p) {
   return i;
 }
 
-static const char *trace_path(struct loading *l, const struct catalog_run *r) {
+static const char *trace_path(struct loading *l, const struct catalog_run *r)
+{
   if (!r->trace_file || !*r->trace_file) return "";
   struct text t = {0};
   text_add(&t, "%s/%s", l->dir, r->trace_file);
   return keep(l->c, t.s);
 }
 
-static void add_run(struct loading *l, struct compared_policy *p, const struct catalog_run *r) {
+static void add_run(struct loading *l, struct compared_policy *p, const struct catalog_run *r)
+{
   size_t i = 0;
   while (i < p->n && p->replication[i] != r->replication) i++;
   if (i == p->n) i = add_run_slot(p);                   /* else: a later run of the same replication takes its place */
@@ -207,7 +222,8 @@ static void add_run(struct loading *l, struct compared_policy *p, const struct c
 }
 
 /* A folder may hold runs of other settings, seeds or bytes of files than the last call's; they are not mixed. */
-static bool is_current(const struct loading *l, const struct catalog_run *r) {
+static bool is_current(const struct loading *l, const struct catalog_run *r)
+{
   const char *seed = catalog_provenance(l->catalog, "current.seed"), *world, *base, *current;
   if (seed && strtoull(seed, NULL, 10) != r->seed) return false;
   if (!(world = catalog_note(l->catalog, r->id, "world")) || !(base = catalog_note(l->catalog, r->id, "base")))
@@ -221,7 +237,8 @@ static bool is_current(const struct loading *l, const struct catalog_run *r) {
   return !current || !strcmp(base, current);
 }
 
-static bool wanted(struct loading *l, const struct catalog_run *r) {
+static bool wanted(struct loading *l, const struct catalog_run *r)
+{
   const struct comparison_options *o = l->options;
   if (!is_current(l, r)) return false;
   if (!l->point_known) l->point = o->point_given ? o->point : r->point, l->point_known = true;
@@ -230,7 +247,8 @@ static bool wanted(struct loading *l, const struct catalog_run *r) {
   return !o->n_policies || is_listed(r->policy, o->policy, o->n_policies);
 }
 
-static bool on_run(void *context, const struct catalog_run *r) {
+static bool on_run(void *context, const struct catalog_run *r)
+{
   struct loading *l = context;
   if (!wanted(l, r)) return true;
   struct compared_policy *p = policy_of_run(l, r);
@@ -241,12 +259,14 @@ static bool on_run(void *context, const struct catalog_run *r) {
   return true;
 }
 
-static const char *last_part(const char *path) {
+static const char *last_part(const char *path)
+{
   const char *slash = strrchr(path, '/');
   return slash && slash[1] ? slash + 1 : path;
 }
 
-static bool load_dir(struct comparison *c, const char *dir, const struct comparison_options *o, struct err *err) {
+static bool load_dir(struct comparison *c, const char *dir, const struct comparison_options *o, struct err *err)
+{
   struct comparison_store *s = c->store;
   struct catalog *catalog = catalog_open(dir, CATALOG_READ, err);
   if (!catalog) return false;
@@ -264,7 +284,8 @@ static bool load_dir(struct comparison *c, const char *dir, const struct compari
 static const char *text_or(const char *s, const char *otherwise) { return s && *s ? s : otherwise; }
 
 /* "2 %" or 0.02. */
-static double margin_of(const json *j) {
+static double margin_of(const json *j)
+{
   const char *s = json_text(j);
   if (!s) return json_real(j, DEFAULT_MARGIN);
   char *end;
@@ -272,14 +293,16 @@ static double margin_of(const json *j) {
   return end == s ? DEFAULT_MARGIN : strchr(end, '%') ? x / 100 : x;
 }
 
-static void type_of_entry(struct comparison *c, const json *entry) {
+static void type_of_entry(struct comparison *c, const json *entry)
+{
   const char *type = text_or(json_text(json_at(entry, "policy")), json_text(entry));
   const char *name = text_or(json_text(json_at(entry, "name")), type);
   struct compared_policy *p = name ? find_policy(c, name) : NULL;
   if (p) p->type = last_part(type);
 }
 
-static void read_scenario(struct comparison *c, const struct comparison_options *o, struct err *err) {
+static void read_scenario(struct comparison *c, const struct comparison_options *o, struct err *err)
+{
   const char *resolved = catalog_study_json(c->store->catalog[0]);
   struct err ignored;
   err_init(&ignored);
@@ -311,7 +334,8 @@ static void read_scenario(struct comparison *c, const struct comparison_options 
  */
 
 const struct compared_metric *comparison_metric(const struct compared_policy *p, const char *metric, const char *klass,
-                                                const char *place) {
+                                                const char *place)
+{
   for (size_t i = 0; i < p->n_metrics; i++) {
     const struct compared_metric *m = &p->metric[i];
     if (!strcmp(m->metric, metric) && !strcmp(m->klass, klass) && !strcmp(m->place, place)) return m;
@@ -320,7 +344,8 @@ const struct compared_metric *comparison_metric(const struct compared_policy *p,
 }
 
 /* Value of one replication; NaN when it has none. */
-static double value_at(const struct compared_policy *p, const char *metric, uint64_t replication) {
+static double value_at(const struct compared_policy *p, const char *metric, uint64_t replication)
+{
   const struct compared_metric *m = comparison_metric(p, metric, "", "");
   for (size_t i = 0; m && i < p->n; i++)
     if (p->replication[i] == replication) return m->x[i];
@@ -330,7 +355,8 @@ static double value_at(const struct compared_policy *p, const char *metric, uint
 static bool is_fixed(const struct compared_policy *p) { return starts_with(p->type, "always_") && p->n; }
 
 /* The cheapest always_* policy of a replication, or NULL when one of them has not run it. */
-static const struct compared_policy *cheapest_fixed(const struct comparison *c, uint64_t replication) {
+static const struct compared_policy *cheapest_fixed(const struct comparison *c, uint64_t replication)
+{
   const struct compared_policy *best = NULL;
   double least = INFINITY;
   for (size_t i = 0; i < c->n_policies; i++) {
@@ -342,7 +368,8 @@ static const struct compared_policy *cheapest_fixed(const struct comparison *c, 
   return best;
 }
 
-static void copy_run(struct compared_policy *to, const struct compared_policy *from, uint64_t replication) {
+static void copy_run(struct compared_policy *to, const struct compared_policy *from, uint64_t replication)
+{
   size_t j = 0;
   while (from->replication[j] != replication) j++;
   size_t i = add_run_slot(to);
@@ -358,7 +385,8 @@ static void copy_run(struct compared_policy *to, const struct compared_policy *f
   }
 }
 
-static void add_best_fixed(struct comparison *c) {
+static void add_best_fixed(struct comparison *c)
+{
   size_t n_fixed = 0, first = 0;
   for (size_t i = c->n_policies; i-- > 0;)
     if (is_fixed(&c->policy[i])) first = i, n_fixed++;
@@ -377,7 +405,8 @@ static void add_best_fixed(struct comparison *c) {
  */
 
 /* Against the clairvoyant reference where there is one, else the best fixed one: requests x difference of mean cost. */
-static void add_regret(struct comparison *c) {
+static void add_regret(struct comparison *c)
+{
   const struct compared_policy *to = NULL;
   for (size_t i = 0; i < c->n_policies; i++)
     if (!strcmp(c->policy[i].type, "clairvoyant") || (!to && !strcmp(c->policy[i].type, "best_fixed")))
@@ -397,16 +426,19 @@ static void add_regret(struct comparison *c) {
 /* ---- values, pairs, verdicts --------------------------------------------------------------------------------------
  */
 
-static double tail_share(const char *metric) {
+static double tail_share(const char *metric)
+{
   return ends_with(metric, "_p99_s") ? .01 : ends_with(metric, "_p95_s") ? .05 : ends_with(metric, "_p50_s") ? .5 : 1;
 }
 
-static double mean_value(const struct compared_policy *p, const char *metric, const char *klass) {
+static double mean_value(const struct compared_policy *p, const char *metric, const char *klass)
+{
   const struct compared_metric *m = comparison_metric(p, metric, klass, "");
   return m ? interval_of(m->x, p->n, CONFIDENCE).value : NAN;
 }
 
-static void summarise(struct compared_policy *p) {
+static void summarise(struct compared_policy *p)
+{
   for (size_t i = 0; i < p->n_metrics; i++) {
     struct compared_metric *m = &p->metric[i];
     m->interval = interval_of(m->x, p->n, CONFIDENCE);
@@ -415,20 +447,23 @@ static void summarise(struct compared_policy *p) {
   }
 }
 
-static bool can_compare(const struct comparison *c, const struct compared_policy *p) {
+static bool can_compare(const struct comparison *c, const struct compared_policy *p)
+{
   const struct compared_metric *m = comparison_metric(p, c->primary->name, "", "");
   return m && !isnan(m->interval.value);
 }
 
 /* Negative when a's mean is better than b's. */
-static double order_on_primary(const struct comparison *c, size_t a, size_t b) {
+static double order_on_primary(const struct comparison *c, size_t a, size_t b)
+{
   double x = comparison_metric(&c->policy[a], c->primary->name, "", "")->interval.value;
   double y = comparison_metric(&c->policy[b], c->primary->name, "", "")->interval.value;
   return x == y ? 0 : c->primary->better > 0 ? y - x : x - y;
 }
 
 /* The best real policy, leaving one out; SIZE_MAX when there is none. References know more than a policy may. */
-static size_t best_policy(const struct comparison *c, size_t except) {
+static size_t best_policy(const struct comparison *c, size_t except)
+{
   size_t best = SIZE_MAX;
   for (size_t i = 0; i < c->n_policies; i++) {
     if (i == except || strcmp(c->policy[i].kind, "policy") || !can_compare(c, &c->policy[i])) continue;
@@ -437,7 +472,8 @@ static size_t best_policy(const struct comparison *c, size_t except) {
   return best;
 }
 
-static bool choose_baseline(struct comparison *c, const char *name, struct err *err) {
+static bool choose_baseline(struct comparison *c, const char *name, struct err *err)
+{
   c->baseline_given = name != NULL;
   c->baseline = SIZE_MAX;
   if (!name) {
@@ -458,7 +494,8 @@ static bool choose_baseline(struct comparison *c, const char *name, struct err *
   return c->baseline != SIZE_MAX;
 }
 
-static void add_pair(struct comparison *c, size_t policy, const struct metric_info *info, size_t of) {
+static void add_pair(struct comparison *c, size_t policy, const struct metric_info *info, size_t of)
+{
   const struct compared_policy *p = &c->policy[policy], *b = &c->policy[c->baseline];
   const struct compared_metric *x = comparison_metric(p, info->name, "", ""),
                                *y = comparison_metric(b, info->name, "", "");
@@ -474,7 +511,8 @@ static void add_pair(struct comparison *c, size_t policy, const struct metric_in
   c->pair[c->n_pairs++] = pair;
 }
 
-static void add_pairs(struct comparison *c) {
+static void add_pairs(struct comparison *c)
+{
   if (c->baseline == SIZE_MAX || c->n_policies < 2) return;
   size_t k = c->n_policies, family = c->baseline_given ? k - 1 : k * (k - 1) / 2;
   for (size_t i = 0; i < k; i++)
@@ -486,7 +524,8 @@ static void add_pairs(struct comparison *c) {
       if (i != c->baseline && metric_find(names[m]) != c->primary) add_pair(c, i, metric_find(names[m]), 1);
 }
 
-const struct paired *comparison_pair(const struct comparison *c, size_t policy, const char *metric) {
+const struct paired *comparison_pair(const struct comparison *c, size_t policy, const char *metric)
+{
   for (size_t i = 0; i < c->n_pairs; i++)
     if (c->pair[i].policy == policy && !strcmp(c->pair[i].info->name, metric)) return &c->pair[i];
   return NULL;
@@ -495,13 +534,15 @@ const struct paired *comparison_pair(const struct comparison *c, size_t policy, 
 /* ---- what is missing, what to beware of ---------------------------------------------------------------------------
  */
 
-static bool has_type(const struct comparison *c, const char *type) {
+static bool has_type(const struct comparison *c, const char *type)
+{
   for (size_t i = 0; i < c->n_policies; i++)
     if (!strcmp(c->policy[i].type, type) && c->policy[i].n) return true;
   return false;
 }
 
-static void find_missing(struct comparison *c) {
+static void find_missing(struct comparison *c)
+{
   static const struct { const char *type, *label; } references[] = {
     {"tuned_threshold", "tuned threshold"}, {"model_greedy", "model-greedy"},
     {"clairvoyant", "clairvoyant greedy"}, {"best_fixed", "best fixed in hindsight"}};
@@ -514,7 +555,8 @@ static void find_missing(struct comparison *c) {
 }
 
 static void warn(struct compared_policy *p, const char *format, ...) PRINTF_LIKE(2, 3);
-static void warn(struct compared_policy *p, const char *format, ...) {
+static void warn(struct compared_policy *p, const char *format, ...)
+{
   va_list list;
   char line[512];
   va_start(list, format);
@@ -524,7 +566,8 @@ static void warn(struct compared_policy *p, const char *format, ...) {
   p->warning[p->n_warnings++] = grab_text(line);
 }
 
-static void warn_runs(struct compared_policy *p) {
+static void warn_runs(struct compared_policy *p)
+{
   if (p->failed) warn(p, "%zu of %zu runs failed: %s", p->failed, p->n + p->failed, text_or(p->failure, "no message"));
   if (p->n == 1) warn(p, "one replication: no interval");
   double requests = mean_value(p, "requests", ""), censored = mean_value(p, "censored_ratio", "");
@@ -534,7 +577,8 @@ static void warn_runs(struct compared_policy *p) {
          100 * censored);
 }
 
-static void warn_places(struct compared_policy *p) {
+static void warn_places(struct compared_policy *p)
+{
   for (size_t i = 0; i < p->n_metrics; i++) {
     const struct compared_metric *m = &p->metric[i];
     if (!strcmp(m->metric, "utilization") && m->interval.value >= SATURATED)
@@ -543,7 +587,8 @@ static void warn_places(struct compared_policy *p) {
   }
 }
 
-static void warn_inputs(struct comparison *c, struct compared_policy *p, const json *sources) {
+static void warn_inputs(struct comparison *c, struct compared_policy *p, const json *sources)
+{
   if (mean_value(p, "workload_is_fit", "") > 0) warn(p, "the workload is drawn from a fit, not the original trace");
   const json *telemetry = json_at(c->resolved, "telemetry");
   const char *word = json_text(telemetry);
@@ -568,7 +613,8 @@ static void warn_inputs(struct comparison *c, struct compared_policy *p, const j
 static bool same_text(const char *a, const char *b) { return !a || !b || !strcmp(a, b); }
 
 /* Policies of another folder, when it is about another world or seed. */
-static void warn_strangers(struct comparison *c) {
+static void warn_strangers(struct comparison *c)
+{
   for (size_t k = 1; k < c->store->n_catalogs; k++) {
     struct catalog *first = c->store->catalog[0], *other = c->store->catalog[k];
     if (same_text(catalog_provenance(first, "current.world"),
@@ -581,7 +627,8 @@ static void warn_strangers(struct comparison *c) {
   }
 }
 
-static void add_warnings(struct comparison *c) {
+static void add_warnings(struct comparison *c)
+{
   const char *text = catalog_provenance(c->store->catalog[0], "sources");
   struct err ignored;
   err_init(&ignored);
@@ -596,28 +643,32 @@ static void add_warnings(struct comparison *c) {
   warn_strangers(c);
 }
 
-bool comparison_said_before(const struct comparison *c, size_t policy, const char *warning) {
+bool comparison_said_before(const struct comparison *c, size_t policy, const char *warning)
+{
   for (size_t i = 0; i < policy; i++)
     for (size_t k = 0; k < c->policy[i].n_warnings; k++)
       if (!strcmp(c->policy[i].warning[k], warning)) return true;
   return false;
 }
 
-size_t comparison_with_warning(const struct comparison *c, const char *warning) {
+size_t comparison_with_warning(const struct comparison *c, const char *warning)
+{
   size_t n = 0;
   for (size_t i = 0; i < c->n_policies; i++)
     for (size_t k = 0; k < c->policy[i].n_warnings; k++) n += !strcmp(c->policy[i].warning[k], warning);
   return n;
 }
 
-const char *comparison_provenance(const struct comparison *c, const char *key) {
+const char *comparison_provenance(const struct comparison *c, const char *key)
+{
   return catalog_provenance(c->store->catalog[0], key);
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------------------
  */
 
-static void add_totals(struct comparison *c) {
+static void add_totals(struct comparison *c)
+{
   struct hash sum = {0}, one;
   for (size_t i = 0; i < c->n_policies; i++) {
     const struct compared_policy *p = &c->policy[i];
@@ -629,7 +680,8 @@ static void add_totals(struct comparison *c) {
   hash_hex(sum, c->trace_hash);
 }
 
-static bool check_policies(struct comparison *c, const struct comparison_options *o, const char *dir, struct err *err) {
+static bool check_policies(struct comparison *c, const struct comparison_options *o, const char *dir, struct err *err)
+{
   for (size_t i = 0; i < o->n_policies; i++)
     if (!find_policy(c, o->policy[i]))
       err_add(err, (struct where){0}, "%s has no runs of policy '%s'", dir, o->policy[i]);
@@ -639,7 +691,8 @@ static bool check_policies(struct comparison *c, const struct comparison_options
 }
 
 struct comparison *comparison_load(const char *const *dir, size_t n_dirs, const struct comparison_options *o,
-                                   struct err *err) {
+                                   struct err *err)
+{
   struct comparison *c = grab(1, sizeof *c);
   c->store = grab(1, sizeof *c->store);
   for (size_t i = 0; i < n_dirs; i++)
@@ -661,7 +714,8 @@ failed:
   return NULL;
 }
 
-static void policy_release(struct compared_policy *p) {
+static void policy_release(struct compared_policy *p)
+{
   for (size_t i = 0; i < p->n_metrics; i++) free(p->metric[i].x);
   for (size_t i = 0; i < p->n_warnings; i++) free(p->warning[i]);
   free(p->metric);
@@ -673,7 +727,8 @@ static void policy_release(struct compared_policy *p) {
   free(p->sketch_bytes);
 }
 
-void comparison_free(struct comparison *c) {
+void comparison_free(struct comparison *c)
+{
   if (!c) return;
   for (size_t i = 0; i < c->n_policies; i++) policy_release(&c->policy[i]);
   for (size_t i = 0; i < c->store->n_texts; i++) free(c->store->text[i]);
@@ -695,7 +750,8 @@ void comparison_free(struct comparison *c) {
  */
 
 /* The pair of winner and rival, seen from the winner: negative = smaller than the rival. */
-static struct interval lead_of(const struct comparison *c, size_t winner, size_t rival, const struct paired **pair) {
+static struct interval lead_of(const struct comparison *c, size_t winner, size_t rival, const struct paired **pair)
+{
   bool turned = winner == c->baseline;
   *pair = comparison_pair(c, turned ? rival : winner, c->primary->name);
   if (!*pair) return (struct interval){NAN, NAN, NAN, 0, "paired-t"};
@@ -704,7 +760,8 @@ static struct interval lead_of(const struct comparison *c, size_t winner, size_t
 }
 
 static void put_lead(struct text *t, const struct comparison *c, struct interval d, const struct paired *pair,
-                     double rival) {
+                     double rival)
+{
   text_add(t, "difference %s %s", number_text(d.value).s, c->primary->unit);
   if (isfinite(d.lo) && isfinite(d.hi)) {
     text_add(t, " [%s, %s]", number_text(d.lo).s, number_text(d.hi).s);
@@ -715,7 +772,8 @@ static void put_lead(struct text *t, const struct comparison *c, struct interval
   (void)pair;
 }
 
-char *comparison_sentence(const struct comparison *c) {
+char *comparison_sentence(const struct comparison *c)
+{
   struct text t = {0};
   size_t winner = best_policy(c, SIZE_MAX), rival = best_policy(c, winner);
   if (c->baseline_given && c->baseline != winner) rival = c->baseline;

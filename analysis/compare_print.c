@@ -21,19 +21,22 @@ static const char *const summary_heads[][2] = {
 enum { N_SUMMARY = sizeof summary_metrics / sizeof *summary_metrics };
 
 static struct interval interval_at(const struct compared_policy *p, const char *metric, const char *klass,
-                                   const char *place) {
+                                   const char *place)
+{
   const struct compared_metric *m = comparison_metric(p, metric, klass, place);
   return m ? m->interval : (struct interval){NAN, NAN, NAN, 0, "t"};
 }
 
 static void put_interval(struct table *t, const struct compared_policy *p, const char *metric, const char *klass,
-                         const char *place) {
+                         const char *place)
+{
   const struct compared_metric *m = comparison_metric(p, metric, klass, place);
   if (!m) table_cell(t, "-");
   else table_cell(t, "%s%s", interval_text(m->interval, PLUS_MINUS).s, m->unsupported && m->interval.n ? "!" : "");
 }
 
-static bool any_unsupported(const struct comparison *c, const char *metric) {
+static bool any_unsupported(const struct comparison *c, const char *metric)
+{
   for (size_t i = 0; i < c->n_policies; i++) {
     const struct compared_metric *m = comparison_metric(&c->policy[i], metric, "", "");
     if (m && m->unsupported && m->interval.n) return true;
@@ -41,7 +44,8 @@ static bool any_unsupported(const struct comparison *c, const char *metric) {
   return false;
 }
 
-static void put_difference(struct table *t, const struct comparison *c, size_t i) {
+static void put_difference(struct table *t, const struct comparison *c, size_t i)
+{
   const struct paired *pair = comparison_pair(c, i, c->primary->name);
   if (i == c->baseline) {
     table_cell(t, "baseline");
@@ -59,7 +63,8 @@ static void put_difference(struct table *t, const struct comparison *c, size_t i
   }
 }
 
-static void print_summary(const struct comparison *c, FILE *f) {
+static void print_summary(const struct comparison *c, FILE *f)
+{
   struct table *t = table_new(5 + N_SUMMARY);
   table_cell(t, "policy");
   table_cell(t, "kind");
@@ -82,11 +87,13 @@ static void print_summary(const struct comparison *c, FILE *f) {
   table_print(t, f, 2);
 }
 
-static const char *base_method(const struct comparison *c) {
+static const char *base_method(const struct comparison *c)
+{
   return c->baseline_given ? "given" : "the best policy, so intervals are simultaneous over all pairs";
 }
 
-static void print_notes(const struct comparison *c, FILE *f, bool colour) {
+static void print_notes(const struct comparison *c, FILE *f, bool colour)
+{
   if (c->baseline != SIZE_MAX && c->n_policies > 1)
     fprintf(f, "baseline %s (%s); paired by replication, 95 %%; margin %g %%; other metrics are exploratory\n",
             c->policy[c->baseline].name, base_method(c), 100 * c->margin);
@@ -96,7 +103,8 @@ static void print_notes(const struct comparison *c, FILE *f, bool colour) {
     fprintf(f, "%sINCOMPLETE: missing %s%s\n", colour ? "\033[33m" : "", c->incomplete, colour ? "\033[0m" : "");
 }
 
-static void print_warnings(const struct comparison *c, FILE *f, bool colour) {
+static void print_warnings(const struct comparison *c, FILE *f, bool colour)
+{
   for (size_t i = 0; i < c->n_policies; i++)
     for (size_t k = 0; k < c->policy[i].n_warnings; k++) {
       const char *w = c->policy[i].warning[k];
@@ -113,7 +121,8 @@ static void print_warnings(const struct comparison *c, FILE *f, bool colour) {
 /* ---- other views --------------------------------------------------------------------------------------------------
  */
 
-static void print_metric(const struct comparison *c, FILE *f, const char *metric) {
+static void print_metric(const struct comparison *c, FILE *f, const char *metric)
+{
   const struct metric_info *info = metric_find(metric);
   fprintf(f, "%s (%s): %s\n", info->name, info->unit, info->doc);
   if (!strcmp(metric, "regret")) fprintf(f, "comparator: %s\n", c->regret_against ? c->regret_against : "none");
@@ -150,7 +159,8 @@ static const char *const place_metrics[] = {
   "blocked_ratio", "energy_j", "cost_usd"};
 
 /* One row for each policy and each class (or place) that has the first of the metrics. */
-static void print_by(const struct comparison *c, FILE *f, const char *const *metric, size_t n, bool by_class) {
+static void print_by(const struct comparison *c, FILE *f, const char *const *metric, size_t n, bool by_class)
+{
   struct table *t = table_new(2 + n);
   table_cell(t, "%s", by_class ? "class" : "place");
   table_cell(t, "policy");
@@ -175,7 +185,8 @@ static const char *const pareto_metrics[] = {"latency_mean_s", "cost_total_usd_p
                                              "energy_total_j_per_request"};
 
 /* a dominates b: no worse in latency, money and energy, and better in one. */
-static bool dominates(const struct compared_policy *a, const struct compared_policy *b) {
+static bool dominates(const struct compared_policy *a, const struct compared_policy *b)
+{
   bool better = false;
   for (int k = 0; k < 3; k++) {
     double x = interval_at(a, pareto_metrics[k], "", "").value, y = interval_at(b, pareto_metrics[k], "", "").value;
@@ -185,7 +196,8 @@ static bool dominates(const struct compared_policy *a, const struct compared_pol
   return better;
 }
 
-static void print_pareto(const struct comparison *c, FILE *f) {
+static void print_pareto(const struct comparison *c, FILE *f)
+{
   fprintf(f, "latency (completed requests), money and energy (total ledgers); front by means\n\n");
   struct table *t = table_new(6);
   const char *const head[] = {"policy", "front", "latency_mean_s", "failed_ratio", "cost_total_usd_per_1k_requests",
@@ -207,7 +219,8 @@ static void print_pareto(const struct comparison *c, FILE *f) {
   table_print(t, f, 2);
 }
 
-void comparison_print_table(const struct comparison *c, FILE *f, const struct comparison_view *v) {
+void comparison_print_table(const struct comparison *c, FILE *f, const struct comparison_view *v)
+{
   fprintf(f, "%s: seed %llu, %zu replication%s, primary %s\n\n", c->scenario, (unsigned long long)c->seed,
           c->replications, c->replications == 1 ? "" : "s", c->primary->name);
   if (v->pareto) print_pareto(c, f);
@@ -229,7 +242,8 @@ void comparison_print_table(const struct comparison *c, FILE *f, const struct co
  */
 
 /* RFC 4180: quoted when needed, quotes doubled. */
-static void csv_text(FILE *f, const char *s) {
+static void csv_text(FILE *f, const char *s)
+{
   if (!s[strcspn(s, ",\"\r\n")]) {
     fputs(s, f);
     return;
@@ -242,17 +256,20 @@ static void csv_text(FILE *f, const char *s) {
   fputc('"', f);
 }
 
-static void csv_number(FILE *f, double x) {
+static void csv_number(FILE *f, double x)
+{
   fputc(',', f);
   if (!isnan(x)) fprintf(f, "%.17g", x);
 }
 
-static bool in_view(const struct compared_metric *m, const struct comparison_view *v) {
+static bool in_view(const struct compared_metric *m, const struct comparison_view *v)
+{
   if (v->metric && strcmp(m->metric, v->metric)) return false;
   return v->by == BY_NOTHING || (v->by == BY_CLASS ? *m->klass : *m->place);
 }
 
-static void csv_row(const struct comparison *c, FILE *f, size_t i, const struct compared_metric *m) {
+static void csv_row(const struct comparison *c, FILE *f, size_t i, const struct compared_metric *m)
+{
   const struct compared_policy *p = &c->policy[i];
   const struct paired *pair = *m->klass || *m->place ? NULL : comparison_pair(c, i, m->metric);
   csv_text(f, p->name);
@@ -270,7 +287,8 @@ static void csv_row(const struct comparison *c, FILE *f, size_t i, const struct 
   fprintf(f, ",%s\n", pair && pair->verdict ? verdict_name[pair->verdict] : "");
 }
 
-void comparison_print_csv(const struct comparison *c, FILE *f, const struct comparison_view *v) {
+void comparison_print_csv(const struct comparison *c, FILE *f, const struct comparison_view *v)
+{
   fputs("policy,kind,metric,class,place,value,lo_95,hi_95,n,method,difference,difference_lo,difference_hi,verdict\n",
         f);
   for (size_t i = 0; i < c->n_policies; i++)
@@ -281,7 +299,8 @@ void comparison_print_csv(const struct comparison *c, FILE *f, const struct comp
 /* ---- JSON ---------------------------------------------------------------------------------------------------------
  */
 
-static json *interval_json(struct interval i) {
+static json *interval_json(struct interval i)
+{
   json *j = json_new_object();
   json_put_number(j, "value", i.value);
   json_put_number(j, "lo_95", i.lo);
@@ -291,13 +310,15 @@ static json *interval_json(struct interval i) {
 }
 
 /* The object under `key`, made when it is not there. */
-static json *json_child(json *object, const char *key) {
+static json *json_child(json *object, const char *key)
+{
   json *child = json_at(object, key);
   if (!child) json_put(object, key, child = json_new_object());
   return child;
 }
 
-static json *policy_json(const struct compared_policy *p) {
+static json *policy_json(const struct compared_policy *p)
+{
   json *j = json_new_object();
   json_put_string(j, "policy", p->name);
   json_put_string(j, "kind", p->kind);
@@ -316,7 +337,8 @@ static json *policy_json(const struct compared_policy *p) {
   return json_put(j, "warnings", warnings);
 }
 
-static json *pair_json(const struct comparison *c, const struct paired *pair) {
+static json *pair_json(const struct comparison *c, const struct paired *pair)
+{
   json *j = json_new_object();
   json_put_string(j, "policy", c->policy[pair->policy].name);
   json_put_string(j, "metric", pair->info->name);
@@ -332,7 +354,8 @@ static json *pair_json(const struct comparison *c, const struct paired *pair) {
   return json_put_string(j, "verdict", pair->verdict ? verdict_name[pair->verdict] : NULL);
 }
 
-static json *comparison_part(const struct comparison *c) {
+static json *comparison_part(const struct comparison *c)
+{
   json *j = json_new_object(), *pairs = json_new_array();
   json_put_string(j, "primary", c->primary->name);
   json_put_number(j, "margin", c->margin);
@@ -350,7 +373,8 @@ static json *comparison_part(const struct comparison *c) {
   return j;
 }
 
-json *comparison_json(const struct comparison *c) {
+json *comparison_json(const struct comparison *c)
+{
   json *j = json_new_object(), *policies = json_new_array();
   json_put_string(j, "offsim", c->version);
   json_put_string(j, "scenario", c->scenario);

@@ -12,7 +12,8 @@
 
 enum { MAX_CHARACTERS = 200, MAX_NAME = 64, MESSAGE_BYTES = 600 };
 
-static void quote(struct text *t, const char *s, bool tick) {
+static void quote(struct text *t, const char *s, bool tick)
+{
   text_put(t, "'");
   for (int k = 0; *s && k < MAX_CHARACTERS; k++) {
     const unsigned char *u = (const unsigned char *)s;
@@ -30,14 +31,16 @@ static void quote(struct text *t, const char *s, bool tick) {
 void gp_text(struct text *t, const char *s) { quote(t, s, false); }
 void gp_tick(struct text *t, const char *s) { quote(t, s, true); }
 
-bool is_plain_name(const char *s) {
+bool is_plain_name(const char *s)
+{
   static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
   size_t n = strlen(s);
   return n && n <= MAX_NAME && *s != '.' && *s != '-' && strspn(s, allowed) == n;
 }
 
 /* What gnuplot said, cut to one paragraph. */
-static void report_failure(int messages, const char *script, struct err *err) {
+static void report_failure(int messages, const char *script, struct err *err)
+{
   char said[MESSAGE_BYTES + 1] = "";
   ssize_t n = pread(messages, said, MESSAGE_BYTES, 0);
   said[n > 0 ? n : 0] = 0;
@@ -46,7 +49,8 @@ static void report_failure(int messages, const char *script, struct err *err) {
   err_system(err, "gnuplot failed on %s: %s", script, said);
 }
 
-static int spawn_gnuplot(pid_t *child, const char *folder, const char *script, const char *image, int messages) {
+static int spawn_gnuplot(pid_t *child, const char *folder, const char *script, const char *image, int messages)
+{
   struct text assignment = {0};
   text_add(&assignment, "image = '%s'", image);
   char *const argv[] = {"gnuplot", "-d", "-e", assignment.s, (char *)script, NULL};
@@ -67,7 +71,8 @@ static int spawn_gnuplot(pid_t *child, const char *folder, const char *script, c
   return failed;
 }
 
-bool gp_run(const char *folder, const char *script, const char *image, struct err *err) {
+bool gp_run(const char *folder, const char *script, const char *image, struct err *err)
+{
   if (!is_plain_name(script) || !is_plain_name(image))
     return err_add(err, (struct where){0}, "'%s' cannot name a figure", script);
   int messages = memfd_create("gnuplot", MFD_CLOEXEC), status = 0;

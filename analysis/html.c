@@ -4,7 +4,8 @@
 #include <string.h>
 
 /* Shortest form and surrogates are not checked: the result is shown, never decoded to code points here. */
-size_t utf8_length(const char *text) {
+size_t utf8_length(const char *text)
+{
   const unsigned char *s = (const unsigned char *)text;
   size_t n = s[0] < 0x80 ? 1 : s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : s[0] < 0xF5 ? 4 : 0;
   for (size_t i = 1; i < n; i++)
@@ -12,7 +13,8 @@ size_t utf8_length(const char *text) {
   return n;
 }
 
-void html_text(struct text *t, const char *s) {
+void html_text(struct text *t, const char *s)
+{
   while (*s) {
     size_t n = utf8_length(s);
     unsigned char c = (unsigned char)*s;
@@ -28,7 +30,8 @@ void html_text(struct text *t, const char *s) {
 }
 
 /* Where ids are made and used in gnuplot's drawings; the prefix goes behind the match. */
-static size_t id_match(const char *s) {
+static size_t id_match(const char *s)
+{
   static const char *const marks[] = {" id='", " id=\"", "href='#", "href=\"#", "url(#"};
   for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
     size_t n = strlen(marks[i]);
@@ -37,7 +40,8 @@ static size_t id_match(const char *s) {
   return 0;
 }
 
-bool html_svg(struct text *t, const char *svg, const char *prefix, const char *label) {
+bool html_svg(struct text *t, const char *svg, const char *prefix, const char *label)
+{
   const char *s = strstr(svg, "<svg");
   if (!s || strstr(svg, "<script") || strstr(svg, "javascript:")) return false;
   text_put(t, "<svg role=\"img\" aria-label=\"");

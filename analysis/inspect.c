@@ -32,14 +32,16 @@ static const char *const decision_names[N_D] = {
 
 struct trace { struct trace_reader *reader; struct columns requests, attempts, decisions; };
 
-static bool trace_load(struct trace *t, const char *path, bool decisions, struct err *err) {
+static bool trace_load(struct trace *t, const char *path, bool decisions, struct err *err)
+{
   *t = (struct trace){.reader = trace_open(path, err)};
   return t->reader && columns_load(&t->requests, t->reader, request_names, N_R, err) &&
          columns_load(&t->attempts, t->reader, attempt_names, N_A, err) &&
          (!decisions || columns_load(&t->decisions, t->reader, decision_names, N_D, err));
 }
 
-static void trace_release(struct trace *t) {
+static void trace_release(struct trace *t)
+{
   columns_free(&t->requests);
   columns_free(&t->attempts);
   columns_free(&t->decisions);
@@ -47,12 +49,14 @@ static void trace_release(struct trace *t) {
 }
 
 /* The name of a code, or "-" when it has none. */
-static const char *word(const struct trace *t, const char *column, int64_t code) {
+static const char *word(const struct trace *t, const char *column, int64_t code)
+{
   const char *s = trace_enum_name(t->reader, column, code);
   return s && *s ? s : "-";
 }
 
-static const struct compared_policy *find_policy(const struct comparison *c, const char *name, struct err *err) {
+static const struct compared_policy *find_policy(const struct comparison *c, const char *name, struct err *err)
+{
   size_t i = c->baseline == SIZE_MAX ? 0 : c->baseline;
   const char **names = grab(c->n_policies, sizeof *names);
   bool found = !name;
@@ -86,7 +90,8 @@ static const char *find_trace(const struct compared_policy *p, const struct insp
  */
 
 /* Bars of one attempt: a letter a phase, on a line of GANTT columns from `from` to `to`. */
-static void draw(char line[GANTT + 1], const struct columns *a, size_t row, int64_t from_ns, int64_t to_ns) {
+static void draw(char line[GANTT + 1], const struct columns *a, size_t row, int64_t from_ns, int64_t to_ns)
+{
   double scale = to_ns > from_ns ? GANTT / (double)(to_ns - from_ns) : 0;
   int64_t at_ns = a->at[A_STARTED][row];
   memset(line, ' ', GANTT);
@@ -100,7 +105,8 @@ static void draw(char line[GANTT + 1], const struct columns *a, size_t row, int6
   }
 }
 
-static void print_request(const struct trace *t, size_t r, FILE *f) {
+static void print_request(const struct trace *t, size_t r, FILE *f)
+{
   const struct columns *q = &t->requests;
   int64_t arrived_ns = q->at[R_ARRIVED][r], completed_ns = q->at[R_COMPLETED][r], first_ns = q->at[R_FIRST][r];
   fprintf(f, "request %llu  class %s  device %lld  arrived %.6f s  %s", (unsigned long long)q->at[R_REQUEST][r],
@@ -113,7 +119,8 @@ static void print_request(const struct trace *t, size_t r, FILE *f) {
   fprintf(f, "%s%s\n\n", q->at[R_SLO][r] ? "" : "  SLO missed", q->at[R_MEASURED][r] ? "" : "  (outside the window)");
 }
 
-static void print_decisions(const struct trace *t, uint64_t request, int64_t arrived_ns, FILE *f) {
+static void print_decisions(const struct trace *t, uint64_t request, int64_t arrived_ns, FILE *f)
+{
   const struct columns *d = &t->decisions;
   for (size_t i = 0; i < d->rows; i++) {
     if ((uint64_t)d->at[D_REQUEST][i] != request) continue;
@@ -126,7 +133,8 @@ static void print_decisions(const struct trace *t, uint64_t request, int64_t arr
   }
 }
 
-static void put_attempt(struct table *table, const struct trace *t, size_t i, int64_t arrived_ns, int64_t end_ns) {
+static void put_attempt(struct table *table, const struct trace *t, size_t i, int64_t arrived_ns, int64_t end_ns)
+{
   const struct columns *a = &t->attempts;
   char line[GANTT + 1];
   draw(line, a, i, arrived_ns, end_ns);
@@ -141,14 +149,16 @@ static void put_attempt(struct table *table, const struct trace *t, size_t i, in
   table_cell(table, "%s", number_text((double)(a->at[A_ENDED][i] - arrived_ns) * NS).s);
 }
 
-static int64_t end_of_request(const struct trace *t, uint64_t request, int64_t end_ns) {
+static int64_t end_of_request(const struct trace *t, uint64_t request, int64_t end_ns)
+{
   for (size_t i = 0; i < t->attempts.rows; i++)
     if ((uint64_t)t->attempts.at[A_REQUEST][i] == request && t->attempts.at[A_ENDED][i] > end_ns)
       end_ns = t->attempts.at[A_ENDED][i];
   return end_ns;
 }
 
-static void print_attempts(const struct trace *t, uint64_t request, int64_t arrived_ns, int64_t end_ns, FILE *f) {
+static void print_attempts(const struct trace *t, uint64_t request, int64_t arrived_ns, int64_t end_ns, FILE *f)
+{
   struct table *table = table_new(7 + N_PHASES);
   const char *const head[] = {"attempt", "place", "variant", "status", "", "start s"};
   for (int i = 0; i < 6; i++) {
@@ -163,7 +173,8 @@ static void print_attempts(const struct trace *t, uint64_t request, int64_t arri
   table_print(table, f, 5);
 }
 
-static bool show_request(const struct compared_policy *p, const struct inspect_options *o, FILE *f, struct err *err) {
+static bool show_request(const struct compared_policy *p, const struct inspect_options *o, FILE *f, struct err *err)
+{
   uint64_t replication;
   const char *path = find_trace(p, o, &replication, err);
   struct trace t = {0};
@@ -185,7 +196,8 @@ static bool show_request(const struct compared_policy *p, const struct inspect_o
   return ok;
 }
 
-bool inspect_request(const struct comparison *c, const struct inspect_options *o, FILE *f, struct err *err) {
+bool inspect_request(const struct comparison *c, const struct inspect_options *o, FILE *f, struct err *err)
+{
   const struct compared_policy *p = find_policy(c, o->policy, err), *against = NULL;
   if (p && o->against) against = find_policy(c, o->against, err);
   if (err_any(err) || !show_request(p, o, f, err)) return false;
@@ -205,18 +217,21 @@ struct tail_table {
   size_t *count;
 }; /* [class][band][place][phase] */
 
-static int by_latency(const void *a, const void *b) {
+static int by_latency(const void *a, const void *b)
+{
   double x = ((const struct timed *)a)->latency_s, y = ((const struct timed *)b)->latency_s;
   return (x > y) - (x < y);
 }
 
-static int by_number(const void *a, const void *b) {
+static int by_number(const void *a, const void *b)
+{
   int64_t x = ((const struct timed *)a)->request, y = ((const struct timed *)b)->request;
   return (x > y) - (x < y);
 }
 
 /* Completed measured requests of a class, slowest last, with their bands; the number of them. */
-static size_t band_class(const struct trace *t, int64_t klass, double tail, struct timed *out) {
+static size_t band_class(const struct trace *t, int64_t klass, double tail, struct timed *out)
+{
   const struct columns *q = &t->requests;
   size_t n = 0;
   for (size_t i = 0; i < q->rows; i++)
@@ -231,11 +246,13 @@ static size_t band_class(const struct trace *t, int64_t klass, double tail, stru
   return n;
 }
 
-static double *cell(const struct tail_table *s, size_t klass, int band, size_t place, int phase) {
+static double *cell(const struct tail_table *s, size_t klass, int band, size_t place, int phase)
+{
   return &s->sum_s[((klass * 2 + (size_t)band - 1) * s->n_places + place) * N_PHASES + (size_t)phase];
 }
 
-static void add_attempts(struct tail_table *s, const struct trace *t, struct timed *row, size_t n) {
+static void add_attempts(struct tail_table *s, const struct trace *t, struct timed *row, size_t n)
+{
   qsort(row, n, sizeof *row, by_number);
   const struct columns *a = &t->attempts;
   for (size_t i = 0; i < a->rows; i++) {
@@ -247,7 +264,8 @@ static void add_attempts(struct tail_table *s, const struct trace *t, struct tim
   }
 }
 
-static void add_trace(struct tail_table *s, const struct trace *t, double tail) {
+static void add_trace(struct tail_table *s, const struct trace *t, double tail)
+{
   struct timed *row = grab(t->requests.rows, sizeof *row);
   size_t n = 0;
   for (size_t k = 0; k < s->n_classes; k++) {
@@ -261,14 +279,16 @@ static void add_trace(struct tail_table *s, const struct trace *t, double tail) 
 }
 
 struct line { size_t place; int phase; double slow_s, usual_s; };
-static int by_excess(const void *a, const void *b) {
+static int by_excess(const void *a, const void *b)
+{
   const struct line *p = a, *q = b;
   double x = p->slow_s - p->usual_s, y = q->slow_s - q->usual_s;
   return (x < y) - (x > y);
 }
 
 static void print_tail(const struct tail_table *s, size_t k, const char *klass, const char *const *place, double tail,
-                       FILE *f) {
+                       FILE *f)
+{
   size_t n = 0, slow = s->count[2 * k], usual = s->count[2 * k + 1];
   if (!slow || !usual) {
     fprintf(f, "class %s: too few completed requests for this tail\n\n", klass);
@@ -301,7 +321,8 @@ static void print_tail(const struct tail_table *s, size_t k, const char *klass, 
 }
 
 static bool print_classes(const struct tail_table *s, const char *const *klass, const char *const *place,
-                          const struct inspect_options *o, FILE *f, struct err *err) {
+                          const struct inspect_options *o, FILE *f, struct err *err)
+{
   bool any = false;
   for (size_t k = 0; k < s->n_classes; k++)
     if (!o->klass || !strcmp(o->klass, klass[k])) print_tail(s, k, klass[k], place, o->tail, f), any = true;
@@ -311,7 +332,8 @@ static bool print_classes(const struct tail_table *s, const char *const *klass, 
                  near ? near : "", near ? "'?" : "");
 }
 
-bool inspect_tail(const struct comparison *c, const struct inspect_options *o, FILE *f, struct err *err) {
+bool inspect_tail(const struct comparison *c, const struct inspect_options *o, FILE *f, struct err *err)
+{
   const struct compared_policy *p = find_policy(c, o->policy, err);
   uint64_t replication;
   const char *first = p ? find_trace(p, o, &replication, err) : NULL;

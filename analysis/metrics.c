@@ -48,13 +48,15 @@ struct metrics {
 
 static uint64_t slot_of(uint64_t key, uint64_t mask) { return (key * 0x9E3779B97F4A7C15u >> 32) & mask; }
 
-static struct waiting *table_find(struct waiting_table *t, uint64_t key) {
+static struct waiting *table_find(struct waiting_table *t, uint64_t key)
+{
   uint64_t i = slot_of(key, t->mask);
   while (t->slot[i].key && t->slot[i].key != key) i = (i + 1) & t->mask;
   return &t->slot[i];
 }
 
-static void table_grow(struct waiting_table *t) {
+static void table_grow(struct waiting_table *t)
+{
   struct waiting_table bigger = {grab(2 * (t->mask + 1), sizeof *t->slot), 2 * t->mask + 1, t->used};
   for (uint64_t i = 0; i <= t->mask; i++)
     if (t->slot[i].key) *table_find(&bigger, t->slot[i].key) = t->slot[i];
@@ -62,7 +64,8 @@ static void table_grow(struct waiting_table *t) {
   *t = bigger;
 }
 
-static struct waiting *table_get(struct waiting_table *t, uint64_t request) {
+static struct waiting *table_get(struct waiting_table *t, uint64_t request)
+{
   struct waiting *w = table_find(t, request + 1);
   if (w->key) return w;
   if (2 * ++t->used > t->mask) {
@@ -74,7 +77,8 @@ static struct waiting *table_get(struct waiting_table *t, uint64_t request) {
 }
 
 /* Remove by moving later members of the same run back (Knuth 6.4, algorithm R). */
-static void table_remove(struct waiting_table *t, struct waiting *w) {
+static void table_remove(struct waiting_table *t, struct waiting *w)
+{
   uint64_t hole = (uint64_t)(w - t->slot), i = hole;
   for (;;) {
     i = (i + 1) & t->mask;
@@ -88,7 +92,8 @@ static void table_remove(struct waiting_table *t, struct waiting *w) {
   t->used--;
 }
 
-void metrics_attempt(struct metrics *m, const struct attempt_record *a) {
+void metrics_attempt(struct metrics *m, const struct attempt_record *a)
+{
   if (!a->measured) return;
   struct waiting *w = table_get(&m->table, a->request);
   for (int p = 0; p < N_PHASES; p++) w->phase_ns[p] += a->phase_ns[p];
@@ -96,7 +101,8 @@ void metrics_attempt(struct metrics *m, const struct attempt_record *a) {
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
-static void add_device(struct metrics *m, const struct request_record *r, double latency_s) {
+static void add_device(struct metrics *m, const struct request_record *r, double latency_s)
+{
   struct devices *d = &m->origin[r->origin];
   if (r->device >= d->n) {
     size_t n = d->n ? d->n : 16;
@@ -109,7 +115,8 @@ static void add_device(struct metrics *m, const struct request_record *r, double
   d->device[r->device].n++;
 }
 
-static void add_tokens(struct tally *t, const struct request_record *r, bool completed) {
+static void add_tokens(struct tally *t, const struct request_record *r, bool completed)
+{
   if (r->first_token_ns < 0) {
     t->first_token_lost += !completed;
     return;
@@ -124,7 +131,8 @@ static void add_tokens(struct tally *t, const struct request_record *r, bool com
   }
 }
 
-static void add_completed(struct metrics *m, struct tally *t, const struct request_record *r, bool has_slo) {
+static void add_completed(struct metrics *m, struct tally *t, const struct request_record *r, bool has_slo)
+{
   int64_t latency_ns = r->completed_ns - r->arrived_ns;
   double latency_s = (double)latency_ns * NS;
   t->completed++;
@@ -135,7 +143,8 @@ static void add_completed(struct metrics *m, struct tally *t, const struct reque
 }
 
 /* Take the attempts' phases out of the table; they count when the request completed. */
-static void add_parts(struct metrics *m, struct tally *t, const struct request_record *r, bool completed) {
+static void add_parts(struct metrics *m, struct tally *t, const struct request_record *r, bool completed)
+{
   struct waiting *w = table_find(&m->table, r->request + 1);
   if (!w->key) return;
   if (completed)
@@ -143,7 +152,8 @@ static void add_parts(struct metrics *m, struct tally *t, const struct request_r
   table_remove(&m->table, w);
 }
 
-void metrics_request(struct metrics *m, const struct request_record *r) {
+void metrics_request(struct metrics *m, const struct request_record *r)
+{
   m->settled++;
   if (!r->measured) return;
   struct tally *t = &m->klass[r->klass];
@@ -212,7 +222,8 @@ OF_TALLY(energy_total, energy_direct(m, t) +
          ratio(m->summary->energy_total_j - m->summary->energy_direct_j, (double)m->settled))
 
 /* Mean latency of each device with a completed request; caller frees. */
-static double *device_means(const struct metrics *m, size_t *n) {
+static double *device_means(const struct metrics *m, size_t *n)
+{
   size_t most = 0;
   for (int o = 0; o < m->setup.n_places; o++) most += m->origin[o].n;
   double *mean = grab(most, sizeof *mean);
@@ -226,7 +237,8 @@ static double *device_means(const struct metrics *m, size_t *n) {
 }
 
 /* (sum x)^2 / (n sum x^2) over the devices' mean latencies (Jain, Chiu, Hawe 1984); 1 = all alike. */
-static double jain(const struct metrics *m, const struct tally *t) {
+static double jain(const struct metrics *m, const struct tally *t)
+{
   (void)t;
   size_t n;
   double *x = device_means(m, &n), sum = 0, squares = 0;
@@ -235,12 +247,14 @@ static double jain(const struct metrics *m, const struct tally *t) {
   return ratio(sum * sum, (double)n * squares);
 }
 
-static int descending(const void *a, const void *b) {
+static int descending(const void *a, const void *b)
+{
   double x = *(const double *)a, y = *(const double *)b;
   return (x < y) - (x > y);
 }
 
-static double worst_decile(const struct metrics *m, const struct tally *t) {
+static double worst_decile(const struct metrics *m, const struct tally *t)
+{
   (void)t;
   size_t n;
   double *x = device_means(m, &n), sum = 0;
@@ -342,20 +356,23 @@ static const struct row rows[] = {METRICS(INFO_ROW)};
 static const char *const names[] = {METRICS(NAME_ROW)};
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
-const struct metric_info *metric_find(const char *name) {
+const struct metric_info *metric_find(const char *name)
+{
   for (int i = 0; i < N_ROWS; i++)
     if (!strcmp(rows[i].info.name, name)) return &rows[i].info;
   return NULL;
 }
 
-size_t metric_names(const char *const **out) {
+size_t metric_names(const char *const **out)
+{
   *out = names;
   return N_ROWS;
 }
 
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
 
-struct metrics *metrics_new(const struct metrics_setup *setup) {
+struct metrics *metrics_new(const struct metrics_setup *setup)
+{
   struct metrics *m = grab(1, sizeof *m);
   m->setup = *setup;
   m->klass = grab((size_t)setup->n_classes, sizeof *m->klass);
@@ -370,7 +387,8 @@ struct metrics *metrics_new(const struct metrics_setup *setup) {
   return m;
 }
 
-void metrics_free(struct metrics *m) {
+void metrics_free(struct metrics *m)
+{
   if (!m) return;
   for (int c = 0; c < m->setup.n_classes; c++) {
     quantiles_free(m->klass[c].latency_s);
@@ -387,12 +405,14 @@ void metrics_free(struct metrics *m) {
 }
 
 /* A class that streams: its failed requests without a first token rank as infinite. */
-static void settle_first_tokens(struct tally *t) {
+static void settle_first_tokens(struct tally *t)
+{
   for (uint64_t i = 0; t->first_tokens && i < t->first_token_lost; i++) quantiles_add(t->ttft_s, INFINITY);
   t->first_token_lost = 0;
 }
 
-static void tally_add(struct tally *a, const struct tally *b) {
+static void tally_add(struct tally *a, const struct tally *b)
+{
   a->requests += b->requests, a->completed += b->completed, a->censored += b->censored;
   a->slo_asked += b->slo_asked, a->slo_met += b->slo_met, a->good += b->good;
   a->offloaded += b->offloaded, a->cold += b->cold;
@@ -405,7 +425,8 @@ static void tally_add(struct tally *a, const struct tally *b) {
   quantiles_merge(a->ttft_s, b->ttft_s);
 }
 
-static void put(struct metrics *m, const char *metric, const char *klass, const char *place, double value) {
+static void put(struct metrics *m, const char *metric, const char *klass, const char *place, double value)
+{
   if (m->n_values == m->capacity) {
     m->capacity = m->capacity ? 2 * m->capacity : 256;
     m->value = grab_more(m->value, m->capacity, sizeof *m->value);
@@ -413,7 +434,8 @@ static void put(struct metrics *m, const char *metric, const char *klass, const 
   m->value[m->n_values++] = (struct metric_value){metric, klass, place, value};
 }
 
-static void put_row(struct metrics *m, const struct row *row) {
+static void put_row(struct metrics *m, const struct row *row)
+{
   const struct metrics_setup *s = &m->setup;
   if (row->of_tally) put(m, row->info.name, "", "", row->of_tally(m, &m->whole));
   for (int c = 0; row->of_tally && row->info.per_class && c < s->n_classes; c++)
@@ -422,7 +444,8 @@ static void put_row(struct metrics *m, const struct row *row) {
     put(m, row->info.name, "", s->place_name[p], row->of_place(&m->summary->place[p]));
 }
 
-size_t metrics_finish(struct metrics *m, const struct run_summary *summary, const struct metric_value **values) {
+size_t metrics_finish(struct metrics *m, const struct run_summary *summary, const struct metric_value **values)
+{
   m->summary = summary;
   m->n_values = 0;
   if (!m->whole.requests)

@@ -12,18 +12,21 @@
 /* ---- scripts ------------------------------------------------------------------------------------------------------
  */
 
-void figure_number(struct figure *f, const char *variable, double x) {
+void figure_number(struct figure *f, const char *variable, double x)
+{
   if (isfinite(x)) text_add(&f->head, "%s = %.10g\n", variable, x);
   else text_add(&f->head, "%s = NaN\n", variable);
 }
 
-void figure_text(struct figure *f, const char *variable, const char *value) {
+void figure_text(struct figure *f, const char *variable, const char *value)
+{
   text_add(&f->head, "%s = ", variable);
   gp_text(&f->head, value);
   text_put(&f->head, "\n");
 }
 
-void figure_release(struct figure *f) {
+void figure_release(struct figure *f)
+{
   free(f->head.s);
   free(f->data.s);
 }
@@ -31,7 +34,8 @@ void figure_release(struct figure *f) {
 /* "a/b/latency.svg" -> folder "a/b", stem "latency", format "svg". */
 struct target { char *folder, *stem; const char *format; };
 
-static bool target_of(struct target *t, const char *out, struct err *err) {
+static bool target_of(struct target *t, const char *out, struct err *err)
+{
   const char *slash = strrchr(out, '/'), *base = slash ? slash + 1 : out, *dot = strrchr(base, '.');
   static const char *const formats[] = {"svg", "png", "pdf"};
   *t = (struct target){0};
@@ -46,7 +50,8 @@ static bool target_of(struct target *t, const char *out, struct err *err) {
   return true;
 }
 
-static bool add_file(struct text *t, const char *folder, const char *name, struct err *err) {
+static bool add_file(struct text *t, const char *folder, const char *name, struct err *err)
+{
   struct text path = {0};
   text_add(&path, "%s/%s.gp", folder, name);
   char *body = text_load(path.s, NULL, err);
@@ -57,7 +62,8 @@ static bool add_file(struct text *t, const char *folder, const char *name, struc
 }
 
 static bool script_of(struct text *t, const struct figure *f, const struct target *to, const char *scripts,
-                      struct err *err) {
+                      struct err *err)
+{
   struct figure names = {0};
   struct text file = {0};
   text_add(t, "# Draw again with: gnuplot -d %s.gp\n", to->stem);
@@ -76,7 +82,8 @@ static bool script_of(struct text *t, const struct figure *f, const struct targe
   return add_file(t, scripts, "theme", err) && add_file(t, scripts, f->kind, err);
 }
 
-static bool save_part(const struct text *t, const struct target *to, const char *extension, struct err *err) {
+static bool save_part(const struct text *t, const struct target *to, const char *extension, struct err *err)
+{
   struct text path = {0};
   text_add(&path, "%s/%s.%s", to->folder, to->stem, extension);
   bool ok = text_save(t, path.s, err);
@@ -85,7 +92,8 @@ static bool save_part(const struct text *t, const struct target *to, const char 
 }
 
 /* The image is drawn under a passing name and renamed when it is whole. */
-static bool draw_image(const struct target *to, const char *out, struct err *err) {
+static bool draw_image(const struct target *to, const char *out, struct err *err)
+{
   struct text script = {0}, image = {0}, part = {0};
   struct stat st;
   text_add(&script, "%s.gp", to->stem);
@@ -101,7 +109,8 @@ static bool draw_image(const struct target *to, const char *out, struct err *err
   return ok;
 }
 
-bool figure_write(const struct figure *f, const char *out, const char *scripts, struct err *err) {
+bool figure_write(const struct figure *f, const char *out, const char *scripts, struct err *err)
+{
   struct target to;
   struct text script = {0};
   bool ok = target_of(&to, out, err) && script_of(&script, f, &to, scripts, err) &&
@@ -128,12 +137,14 @@ static plot_data_fn *const makers[] = {data_latency, data_ccdf, data_phases, dat
                                        data_regret};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
-size_t plot_kinds(const struct plot_kind **out) {
+size_t plot_kinds(const struct plot_kind **out)
+{
   *out = kinds;
   return N_KINDS;
 }
 
-static int find_kind(const char *name, struct err *err) {
+static int find_kind(const char *name, struct err *err)
+{
   const char *names[N_KINDS];
   for (int i = 0; i < N_KINDS; i++) {
     names[i] = kinds[i].name;
@@ -145,7 +156,8 @@ static int find_kind(const char *name, struct err *err) {
   return -1;
 }
 
-static bool choose(struct plotting *p, struct err *err) {
+static bool choose(struct plotting *p, struct err *err)
+{
   const struct comparison *c = p->c;
   p->chosen = grab(c->n_policies + p->o->n_policies, sizeof *p->chosen);
   for (size_t k = 0; k < p->o->n_policies; k++) {
@@ -158,7 +170,8 @@ static bool choose(struct plotting *p, struct err *err) {
   return true;
 }
 
-bool plot_make(const struct comparison *c, const struct plot_options *o, struct err *err) {
+bool plot_make(const struct comparison *c, const struct plot_options *o, struct err *err)
+{
   int kind = find_kind(o->kind, err);
   if (kind < 0) return false;
   struct plotting p = {c, o, NULL, 0};

@@ -19,7 +19,8 @@ enum { BINS = 60, REGRET_POINTS = 200 };
 /* ---- heads --------------------------------------------------------------------------------------------------------
  */
 
-static void put_names(struct figure *f, const char *variable, const char *const *name, size_t n) {
+static void put_names(struct figure *f, const char *variable, const char *const *name, size_t n)
+{
   text_add(&f->head, "array %s[%zu] = [", variable, n);
   for (size_t k = 0; k < n; k++) {
     text_put(&f->head, k ? ", " : "");
@@ -29,7 +30,8 @@ static void put_names(struct figure *f, const char *variable, const char *const 
 }
 
 /* The chosen policies: n, name[], and slot[], their place in the folder, which fixes colour, dash and point. */
-static void put_policies(const struct plotting *p, struct figure *f) {
+static void put_policies(const struct plotting *p, struct figure *f)
+{
   const char **name = grab(p->n, sizeof *name);
   for (size_t k = 0; k < p->n; k++) name[k] = p->c->policy[p->chosen[k]].name;
   text_add(&f->head, "n = %zu\n", p->n);
@@ -42,7 +44,8 @@ static void put_policies(const struct plotting *p, struct figure *f) {
 
 static const struct compared_policy *chosen(const struct plotting *p, size_t k) { return &p->c->policy[p->chosen[k]]; }
 
-static struct interval interval_of(const struct compared_policy *p, const char *metric) {
+static struct interval interval_of(const struct compared_policy *p, const char *metric)
+{
   const struct compared_metric *m = comparison_metric(p, metric, "", "");
   return m ? m->interval : (struct interval){NAN, NAN, NAN, 0, "t"};
 }
@@ -54,12 +57,14 @@ static void end_block(struct figure *f) { text_put(&f->data, "\n\n"); }
 /* ---- latency, ccdf ------------------------------------------------------------------------------------------------
  */
 
-static int ascending(const void *a, const void *b) {
+static int ascending(const void *a, const void *b)
+{
   uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
   return (x > y) - (x < y);
 }
 
-size_t thin_ranks(uint64_t n, uint64_t rank[MAX_POINTS]) {
+size_t thin_ranks(uint64_t n, uint64_t rank[MAX_POINTS])
+{
   size_t m = 0, unique = 0;
   if (n <= MAX_POINTS) {
     for (; m < n; m++) rank[m] = m + 1;
@@ -80,7 +85,8 @@ size_t thin_ranks(uint64_t n, uint64_t rank[MAX_POINTS]) {
   return unique;
 }
 
-static struct quantiles *pooled_latency(const struct compared_policy *p, struct err *err) {
+static struct quantiles *pooled_latency(const struct compared_policy *p, struct err *err)
+{
   struct quantiles *all = quantiles_new();
   for (size_t i = 0; i < p->n; i++) {
     if (!p->sketch[i]) continue;
@@ -97,7 +103,8 @@ static struct quantiles *pooled_latency(const struct compared_policy *p, struct 
 }
 
 /* Lines "latency share": F of the value of rank r is r/n; the complement at it is P(X >= x) = (n - r + 1)/n. */
-static void put_curve(struct figure *f, struct quantiles *q, bool complement) {
+static void put_curve(struct figure *f, struct quantiles *q, bool complement)
+{
   uint64_t rank[MAX_POINTS], n = quantiles_n(q);
   size_t m = thin_ranks(n, rank);
   for (size_t k = 0; k < m; k++) {
@@ -109,7 +116,8 @@ static void put_curve(struct figure *f, struct quantiles *q, bool complement) {
   if (!m) text_put(&f->data, "NaN NaN\n");
 }
 
-static bool put_curves(const struct plotting *p, struct figure *f, bool complement, struct err *err) {
+static bool put_curves(const struct plotting *p, struct figure *f, bool complement, struct err *err)
+{
   uint64_t largest = 1;
   put_policies(p, f);
   for (size_t k = 0; k < p->n; k++) {
@@ -131,7 +139,8 @@ bool data_ccdf(const struct plotting *p, struct figure *f, struct err *err) { re
  */
 
 /* One block a phase: "row from to"; a last block: "row latency_mean lo hi". Rows count from the bottom. */
-bool data_phases(const struct plotting *p, struct figure *f, struct err *err) {
+bool data_phases(const struct plotting *p, struct figure *f, struct err *err)
+{
   static const char *const metric[] = {"decide_mean_s", "uplink_mean_s", "queue_wait_mean_s", "cold_start_mean_s",
                                        "batch_wait_mean_s", "service_mean_s", "downlink_mean_s"};
   static const char *const label[] = {"decide", "uplink", "queue", "cold start", "batch", "serve", "downlink"};
@@ -164,13 +173,15 @@ bool data_phases(const struct plotting *p, struct figure *f, struct err *err) {
 /* ---- pareto -------------------------------------------------------------------------------------------------------
  */
 
-static void put_interval(struct figure *f, struct interval i) {
+static void put_interval(struct figure *f, struct interval i)
+{
   bool half = isfinite(i.lo) && isfinite(i.hi);
   text_add(&f->data, " %.9g %.9g %.9g", i.value, half ? i.lo : i.value, half ? i.hi : i.value);
 }
 
 /* A logarithmic axis when positive values span more than a factor of 20. */
-static void put_axis(const struct plotting *p, struct figure *f, const char *variable, const char *metric) {
+static void put_axis(const struct plotting *p, struct figure *f, const char *variable, const char *metric)
+{
   double least = INFINITY, most = 0;
   for (size_t k = 0; k < p->n; k++) {
     double x = mean_of(chosen(p, k), metric);
@@ -182,7 +193,8 @@ static void put_axis(const struct plotting *p, struct figure *f, const char *var
 }
 
 /* One block a policy: latency, money, energy, each with its interval. */
-bool data_pareto(const struct plotting *p, struct figure *f, struct err *err) {
+bool data_pareto(const struct plotting *p, struct figure *f, struct err *err)
+{
   const struct metric_info *y = metric_find(p->o->metric ? p->o->metric : "latency_mean_s");
   if (!y) return err_add(err, (struct where){0}, "unknown metric '%s'", p->o->metric);
   const char *money = "cost_total_usd_per_1k_requests", *energy = "energy_total_j_per_request";
@@ -208,13 +220,15 @@ bool data_pareto(const struct plotting *p, struct figure *f, struct err *err) {
  */
 
 /* The first trace of a policy; NULL = none. */
-static const char *any_trace(const struct compared_policy *p) {
+static const char *any_trace(const struct compared_policy *p)
+{
   for (size_t i = 0; i < p->n; i++)
     if (*p->trace[i]) return p->trace[i];
   return NULL;
 }
 
-static bool need_traces(const struct plotting *p, const char *kind, struct err *err) {
+static bool need_traces(const struct plotting *p, const char *kind, struct err *err)
+{
   for (size_t k = 0; k < p->n; k++)
     if (any_trace(chosen(p, k))) return true;
   return err_add(err, (struct where){0},
@@ -227,14 +241,16 @@ static bool need_traces(const struct plotting *p, const char *kind, struct err *
 
 struct share { double *count; size_t n_places; double end_s; };         /* [bin][place] */
 
-static double last_time(const int64_t *at_ns, size_t n) {
+static double last_time(const int64_t *at_ns, size_t n)
+{
   int64_t last = 0;
   for (size_t i = 0; i < n; i++)
     if (at_ns[i] > last) last = at_ns[i];
   return (double)last * 1e-9;
 }
 
-static bool count_decisions(const char *path, struct share *s, struct err *err) {
+static bool count_decisions(const char *path, struct share *s, struct err *err)
+{
   struct trace_reader *t = trace_open(path, err);
   if (!t) return false;
   struct columns c;
@@ -249,7 +265,8 @@ static bool count_decisions(const char *path, struct share *s, struct err *err) 
 }
 
 /* Bins by the first trace: its places and its last decision. */
-static bool start_share(const char *path, struct share *s, struct figure *f, struct err *err) {
+static bool start_share(const char *path, struct share *s, struct figure *f, struct err *err)
+{
   struct trace_reader *t = trace_open(path, err);
   if (!t) return false;
   size_t n = 0;
@@ -268,7 +285,8 @@ static bool start_share(const char *path, struct share *s, struct figure *f, str
 }
 
 /* Lines "t share_1 share_1+2 ..." */
-static void put_shares(struct figure *f, const struct share *s) {
+static void put_shares(struct figure *f, const struct share *s)
+{
   for (size_t b = 0; b < BINS; b++) {
     double total = 0, so_far = 0;
     const double *count = s->count + b * s->n_places;
@@ -281,7 +299,8 @@ static void put_shares(struct figure *f, const struct share *s) {
 }
 
 /* Fixed policies do the same all the time; they are drawn only when asked for. */
-static void drop_fixed(struct plotting *p) {
+static void drop_fixed(struct plotting *p)
+{
   size_t n = 0;
   for (size_t k = 0; k < p->n && !p->o->n_policies; k++) {
     const struct compared_policy *q = chosen(p, k);
@@ -290,7 +309,8 @@ static void drop_fixed(struct plotting *p) {
   if (n) p->n = n;
 }
 
-bool data_actions(const struct plotting *asked, struct figure *f, struct err *err) {
+bool data_actions(const struct plotting *asked, struct figure *f, struct err *err)
+{
   struct plotting p = *asked;
   drop_fixed(&p);
   if (!need_traces(&p, "actions", err)) return false;
@@ -319,7 +339,8 @@ bool data_actions(const struct plotting *asked, struct figure *f, struct err *er
  */
 
 static double *series(struct trace_reader *t, const char *place, const char *what, const char *part, size_t *n,
-                      struct err *err) {
+                      struct err *err)
+{
   struct text name = {0};
   text_add(&name, "timeseries/%s.%s/%s", place, what, part);
   double *x = trace_column(t, name.s, n, err);
@@ -328,7 +349,8 @@ static double *series(struct trace_reader *t, const char *place, const char *wha
 }
 
 /* Means over equal runs of samples, so that no line has more than MAX_POINTS / 2 points. */
-static bool put_place(struct figure *f, struct trace_reader *t, const char *place, struct err *err) {
+static bool put_place(struct figure *f, struct trace_reader *t, const char *place, struct err *err)
+{
   size_t n = 0, m = 0, k = 0, h = 0;
   double *at = series(t, place, "queue", "t", &n, err), *queue = series(t, place, "queue", "v", &m, err);
   double *busy = series(t, place, "busy", "v", &k, err), *slots = series(t, place, "slots", "v", &h, err);
@@ -349,7 +371,8 @@ static bool put_place(struct figure *f, struct trace_reader *t, const char *plac
 }
 
 /* One policy, its first run with a trace: a block a place "t queue busy_share". */
-bool data_queues(const struct plotting *p, struct figure *f, struct err *err) {
+bool data_queues(const struct plotting *p, struct figure *f, struct err *err)
+{
   if (!need_traces(p, "queues", err)) return false;
   size_t k = 0;
   for (size_t i = 0; i < p->n; i++)
@@ -378,19 +401,22 @@ bool data_queues(const struct plotting *p, struct figure *f, struct err *err) {
 struct outcome { uint64_t request; int64_t arrived_ns; double reward; };
 struct outcomes { struct outcome *row; size_t n; };
 
-static int by_request(const void *a, const void *b) {
+static int by_request(const void *a, const void *b)
+{
   const struct outcome *x = a, *y = b;
   return (x->request > y->request) - (x->request < y->request);
 }
 
-static int by_arrival(const void *a, const void *b) {
+static int by_arrival(const void *a, const void *b)
+{
   const struct outcome *x = a, *y = b;
   if (x->arrived_ns != y->arrived_ns) return x->arrived_ns < y->arrived_ns ? -1 : 1;
   return by_request(a, b);
 }
 
 /* Measured requests with a reward, sorted by request. */
-static bool read_outcomes(const char *path, struct outcomes *out, struct err *err) {
+static bool read_outcomes(const char *path, struct outcomes *out, struct err *err)
+{
   struct trace_reader *t = trace_open(path, err);
   if (!t) return false;
   size_t n = 0;
@@ -413,7 +439,8 @@ static bool read_outcomes(const char *path, struct outcomes *out, struct err *er
 
 /* Cumulative regret after the share (j+1)/REGRET_POINTS of the common requests, in order of arrival. */
 static size_t cumulative(const struct outcomes *policy, const struct outcomes *comparator,
-                         double regret[REGRET_POINTS]) {
+                         double regret[REGRET_POINTS])
+{
   struct outcome *joined = grab(policy->n, sizeof *joined);
   size_t n = 0, c = 0;
   for (size_t i = 0; i < policy->n; i++) {
@@ -433,7 +460,8 @@ static size_t cumulative(const struct outcomes *policy, const struct outcomes *c
   return n;
 }
 
-static size_t comparator_of(const struct plotting *p, struct err *err) {
+static size_t comparator_of(const struct plotting *p, struct err *err)
+{
   const struct comparison *c = p->c;
   const char *const wanted[] = {p->o->against, "clairvoyant", "best_fixed"};
   for (int k = p->o->against ? 0 : 1; k < (p->o->against ? 1 : 3); k++)
@@ -448,7 +476,8 @@ static size_t comparator_of(const struct plotting *p, struct err *err) {
 
 struct regrets { double (*at)[REGRET_POINTS]; size_t n, requests; };    /* one row a replication */
 
-static void put_regret(struct figure *f, const struct regrets *r) {
+static void put_regret(struct figure *f, const struct regrets *r)
+{
   double *x = grab(r->n, sizeof *x);
   for (size_t j = 0; j < REGRET_POINTS; j++) {
     for (size_t i = 0; i < r->n; i++) x[i] = r->at[i][j];
@@ -463,7 +492,8 @@ static void put_regret(struct figure *f, const struct regrets *r) {
 
 /* All common replications of one policy and the comparator. */
 static bool add_regrets(const struct compared_policy *p, const struct compared_policy *comparator, struct regrets *r,
-                        struct err *err) {
+                        struct err *err)
+{
   bool ok = true;
   r->at = grab(p->n, sizeof *r->at);
   for (size_t i = 0; ok && i < p->n; i++)
@@ -479,7 +509,8 @@ static bool add_regrets(const struct compared_policy *p, const struct compared_p
   return ok;
 }
 
-bool data_regret(const struct plotting *asked, struct figure *f, struct err *err) {
+bool data_regret(const struct plotting *asked, struct figure *f, struct err *err)
+{
   size_t against = comparator_of(asked, err), n = 0;
   if (against == SIZE_MAX) return false;
   struct plotting p = *asked;

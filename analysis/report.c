@@ -46,7 +46,8 @@ static const char style[] =
 /* ---- tables -------------------------------------------------------------------------------------------------------
  */
 
-static void open_table(struct text *t, const char *caption) {
+static void open_table(struct text *t, const char *caption)
+{
   text_put(t, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"");
   html_text(t, caption);
   text_put(t, "\"><table><caption><span>");
@@ -56,7 +57,8 @@ static void open_table(struct text *t, const char *caption) {
 
 static void close_table(struct text *t) { text_put(t, "</tbody></table></div>\n"); }
 
-static void put_head(struct text *t, const char *name, const char *unit, bool left) {
+static void put_head(struct text *t, const char *name, const char *unit, bool left)
+{
   text_add(t, "<th scope=\"col\"%s>", left ? " class=\"l\"" : "");
   html_text(t, name);
   if (unit && *unit && strcmp(unit, "1")) {
@@ -67,13 +69,15 @@ static void put_head(struct text *t, const char *name, const char *unit, bool le
   text_put(t, "</th>");
 }
 
-static void put_cell(struct text *t, const char *s) {
+static void put_cell(struct text *t, const char *s)
+{
   text_put(t, "<td>");
   html_text(t, s);
   text_put(t, "</td>");
 }
 
-static void open_row(struct text *t, const struct compared_policy *p) {
+static void open_row(struct text *t, const struct compared_policy *p)
+{
   text_add(t, "<tr%s><th scope=\"row\">", strcmp(p->kind, "policy") ? " class=\"ref\"" : "");
   html_text(t, p->name);
   if (strcmp(p->kind, "policy")) {
@@ -85,7 +89,8 @@ static void open_row(struct text *t, const struct compared_policy *p) {
 }
 
 static void put_metric(struct text *t, const struct compared_policy *p, const char *metric, const char *klass,
-                       const char *place) {
+                       const char *place)
+{
   const struct compared_metric *m = comparison_metric(p, metric, klass, place);
   struct text s = {0};
   if (!m) text_put(&s, "-");
@@ -94,7 +99,8 @@ static void put_metric(struct text *t, const struct compared_policy *p, const ch
   free(s.s);
 }
 
-static void put_metric_heads(struct text *t, const char *const *metric, size_t n) {
+static void put_metric_heads(struct text *t, const char *const *metric, size_t n)
+{
   for (size_t k = 0; k < n; k++) put_head(t, metric[k], metric_find(metric[k])->unit, false);
   text_put(t, "</tr></thead><tbody>");
 }
@@ -102,7 +108,8 @@ static void put_metric_heads(struct text *t, const char *const *metric, size_t n
 /* ---- parts --------------------------------------------------------------------------------------------------------
  */
 
-static void put_verdict_cells(struct text *t, const struct comparison *c, size_t i) {
+static void put_verdict_cells(struct text *t, const struct comparison *c, size_t i)
+{
   static const char *const sign[] = {"", "\xE2\x96\xB2 ", "= ", "\xE2\x96\xBC ", "? "};
   const struct paired *pair = comparison_pair(c, i, c->primary->name);
   if (i == c->baseline || !pair) {
@@ -120,7 +127,8 @@ static void put_verdict_cells(struct text *t, const struct comparison *c, size_t
   put_cell(t, number_text(pair->variance_ratio).s);
 }
 
-static void put_primary(struct text *t, const struct comparison *c) {
+static void put_primary(struct text *t, const struct comparison *c)
+{
   struct text caption = {0};
   text_add(&caption,
            "%s (%s): mean \xC2\xB1 95 %% half width over replications; difference from the baseline paired by "
@@ -171,7 +179,8 @@ static const char *const of_place[] = {
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static void put_group(struct text *t, const struct comparison *c, const char *caption, const char *const *metric,
-                      size_t n, const char *klass, const char *place) {
+                      size_t n, const char *klass, const char *place)
+{
   open_table(t, caption);
   put_head(t, "policy", "", true);
   put_metric_heads(t, metric, n);
@@ -184,7 +193,8 @@ static void put_group(struct text *t, const struct comparison *c, const char *ca
 }
 
 /* One table for each class (or place) that has the first of the metrics. */
-static void put_groups(struct text *t, const struct comparison *c, const char *const *metric, size_t n, bool classes) {
+static void put_groups(struct text *t, const struct comparison *c, const char *const *metric, size_t n, bool classes)
+{
   for (size_t k = 0; c->n_policies && k < c->policy[0].n_metrics; k++) {
     const struct compared_metric *m = &c->policy[0].metric[k];
     const char *name = classes ? m->klass : m->place;
@@ -196,7 +206,8 @@ static void put_groups(struct text *t, const struct comparison *c, const char *c
   }
 }
 
-static void put_warnings(struct text *t, const struct comparison *c) {
+static void put_warnings(struct text *t, const struct comparison *c)
+{
   text_put(t, "<h2 id=\"warnings\">Warnings</h2>\n<ul>\n");
   size_t n = 0;
   for (size_t i = 0; i < c->n_policies; i++)
@@ -219,7 +230,8 @@ static void put_warnings(struct text *t, const struct comparison *c) {
 /* ---- figures ------------------------------------------------------------------------------------------------------
  */
 
-static bool put_drawing(struct text *t, const char *path, const char *kind, const char *doc) {
+static bool put_drawing(struct text *t, const char *path, const char *kind, const char *doc)
+{
   struct err ignored;
   struct text prefix = {0};
   err_init(&ignored);
@@ -233,7 +245,8 @@ static bool put_drawing(struct text *t, const char *path, const char *kind, cons
 }
 
 static void put_figure(struct text *t, const struct comparison *c, const struct report_options *o,
-                       const struct plot_kind *kind) {
+                       const struct plot_kind *kind)
+{
   struct text path = {0};
   struct err err;
   err_init(&err);
@@ -264,7 +277,8 @@ static void put_figure(struct text *t, const struct comparison *c, const struct 
 }
 
 /* Break-even is drawn from a scenario, not from results; it is shown when it lies beside the other figures. */
-static void put_breakeven(struct text *t, const char *dir) {
+static void put_breakeven(struct text *t, const char *dir)
+{
   struct text path = {0}, drawing = {0};
   text_add(&path, "%s/figures/breakeven.svg", dir);
   if (put_drawing(&drawing, path.s, "breakeven", "where offloading starts to pay, over bandwidth and size")) {
@@ -277,7 +291,8 @@ static void put_breakeven(struct text *t, const char *dir) {
   free(drawing.s);
 }
 
-static bool put_figures(struct text *t, const struct comparison *c, const struct report_options *o, struct err *err) {
+static bool put_figures(struct text *t, const struct comparison *c, const struct report_options *o, struct err *err)
+{
   struct text folder = {0};
   text_add(&folder, "%s/figures", o->dir);
   bool ok = !mkdir(folder.s, 0777) || errno == EEXIST ||
@@ -294,7 +309,8 @@ static bool put_figures(struct text *t, const struct comparison *c, const struct
 /* ---- provenance ---------------------------------------------------------------------------------------------------
  */
 
-static void put_provenance(struct text *t, const struct comparison *c) {
+static void put_provenance(struct text *t, const struct comparison *c)
+{
   text_put(t, "<h2 id=\"provenance\">Provenance</h2>\n<dl>\n");
   static const char *const keys[] = {"version", "git", "compiler", "flags", "libraries", "model_version", "abi", "host",
                                      "cpu", "command", "path", "workload", "files"};
@@ -320,7 +336,8 @@ static void put_provenance(struct text *t, const struct comparison *c) {
 }
 
 /* Numbers that came from presets, by grade. */
-static void put_sources(struct text *t, const struct comparison *c) {
+static void put_sources(struct text *t, const struct comparison *c)
+{
   const char *list = comparison_provenance(c, "sources");
   struct err ignored;
   err_init(&ignored);
@@ -351,7 +368,8 @@ static void put_sources(struct text *t, const struct comparison *c) {
 }
 
 /* A word of a shell command, single-quoted when it needs it. */
-static void put_shell_word(struct text *t, const char *s) {
+static void put_shell_word(struct text *t, const char *s)
+{
   static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/=+,:@";
   if (*s && strspn(s, plain) == strlen(s)) {
     text_put(t, s);
@@ -365,7 +383,8 @@ static void put_shell_word(struct text *t, const char *s) {
   text_put(t, "'");
 }
 
-static void put_commands(struct text *t, const struct comparison *c, const char *dir) {
+static void put_commands(struct text *t, const struct comparison *c, const char *dir)
+{
   struct text s = {0};
   const char *path = comparison_provenance(c, "path");
   struct text file = {0};
@@ -392,7 +411,8 @@ static void put_commands(struct text *t, const struct comparison *c, const char 
 /* ---- the page -----------------------------------------------------------------------------------------------------
  */
 
-static void put_top(struct text *t, const struct comparison *c) {
+static void put_top(struct text *t, const struct comparison *c)
+{
   text_put(t, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
            "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>");
   html_text(t, c->scenario);
@@ -416,7 +436,8 @@ static void put_top(struct text *t, const struct comparison *c) {
   }
 }
 
-bool report_write(const struct comparison *c, const struct report_options *o, struct err *err) {
+bool report_write(const struct comparison *c, const struct report_options *o, struct err *err)
+{
   struct text t = {0}, path = {0};
   put_top(&t, c);
   put_primary(&t, c);

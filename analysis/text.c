@@ -10,19 +10,22 @@
 
 enum { MAX_FILE_BYTES = 64 << 20 };
 
-void *grab(size_t n, size_t size) {
+void *grab(size_t n, size_t size)
+{
   void *p = calloc(n ? n : 1, size);
   if (!p) abort();
   return p;
 }
 
-void *grab_more(void *old, size_t n, size_t size) {
+void *grab_more(void *old, size_t n, size_t size)
+{
   void *p = reallocarray(old, n ? n : 1, size);
   if (!p) abort();
   return p;
 }
 
-char *grab_text(const char *s) {
+char *grab_text(const char *s)
+{
   size_t n = s ? strlen(s) : 0;
   char *copy = grab(n + 1, 1);
   if (n) memcpy(copy, s, n);
@@ -32,13 +35,15 @@ char *grab_text(const char *s) {
 /* ---- strings ------------------------------------------------------------------------------------------------------
  */
 
-static void text_reserve(struct text *t, size_t more) {
+static void text_reserve(struct text *t, size_t more)
+{
   if (t->n + more + 1 <= t->capacity) return;
   t->capacity = 2 * t->capacity + more + 64;
   t->s = grab_more(t->s, t->capacity, 1);
 }
 
-void text_put_n(struct text *t, const char *s, size_t n) {
+void text_put_n(struct text *t, const char *s, size_t n)
+{
   text_reserve(t, n);
   memcpy(t->s + t->n, s, n);
   t->n += n;
@@ -47,7 +52,8 @@ void text_put_n(struct text *t, const char *s, size_t n) {
 
 void text_put(struct text *t, const char *s) { text_put_n(t, s, strlen(s)); }
 
-static void text_add_list(struct text *t, const char *format, va_list list) {
+static void text_add_list(struct text *t, const char *format, va_list list)
+{
   va_list again;
   va_copy(again, list);
   int n = vsnprintf(NULL, 0, format, list);
@@ -58,14 +64,16 @@ static void text_add_list(struct text *t, const char *format, va_list list) {
   va_end(again);
 }
 
-void text_add(struct text *t, const char *format, ...) {
+void text_add(struct text *t, const char *format, ...)
+{
   va_list list;
   va_start(list, format);
   text_add_list(t, format, list);
   va_end(list);
 }
 
-bool text_save(const struct text *t, const char *path, struct err *err) {
+bool text_save(const struct text *t, const char *path, struct err *err)
+{
   struct text part = {0};
   text_add(&part, "%s.part", path);
   FILE *f = fopen(part.s, "w");
@@ -80,7 +88,8 @@ bool text_save(const struct text *t, const char *path, struct err *err) {
   return ok;
 }
 
-char *text_load(const char *path, size_t *n, struct err *err) {
+char *text_load(const char *path, size_t *n, struct err *err)
+{
   FILE *f = fopen(path, "r");
   if (!f) {
     err_system(err, "cannot read %s: %s", path, strerror(errno));
@@ -105,7 +114,8 @@ char *text_load(const char *path, size_t *n, struct err *err) {
 /* ---- numbers ------------------------------------------------------------------------------------------------------
  */
 
-struct number number_text(double x) {
+struct number number_text(double x)
+{
   struct number out;
   double size = fabs(x);
   if (isnan(x)) snprintf(out.s, sizeof out.s, "-");
@@ -118,7 +128,8 @@ struct number number_text(double x) {
 }
 
 /* Two digits of the half width, at most five of the value. */
-struct number interval_text(struct interval i, const char *plus_minus) {
+struct number interval_text(struct interval i, const char *plus_minus)
+{
   struct number out = number_text(i.value);
   double half = (i.hi - i.lo) / 2;
   if (!isfinite(half) || half <= 0) return out;
@@ -130,7 +141,8 @@ struct number interval_text(struct interval i, const char *plus_minus) {
   return out;
 }
 
-struct number percent_text(double part, double whole) {
+struct number percent_text(double part, double whole)
+{
   struct number out;
   double x = 100 * part / whole;
   if (isfinite(x)) snprintf(out.s, sizeof out.s, "%+.*f %%", fabs(x) < 10 ? 2 : fabs(x) < 1000 ? 1 : 0, x);
@@ -143,13 +155,15 @@ struct number percent_text(double part, double whole) {
 
 struct table { size_t columns, n, capacity, rule; char **cell; };
 
-struct table *table_new(size_t columns) {
+struct table *table_new(size_t columns)
+{
   struct table *t = grab(1, sizeof *t);
   t->columns = columns;
   return t;
 }
 
-void table_cell(struct table *t, const char *format, ...) {
+void table_cell(struct table *t, const char *format, ...)
+{
   struct text text = {0};
   va_list list;
   va_start(list, format);
@@ -162,13 +176,15 @@ void table_cell(struct table *t, const char *format, ...) {
 void table_rule(struct table *t) { t->rule = t->n; }
 
 /* Columns on the screen: UTF-8 sequences count once. */
-static size_t text_width(const char *s) {
+static size_t text_width(const char *s)
+{
   size_t n = 0;
   for (; *s; s++) n += ((unsigned char)*s & 0xC0) != 0x80;
   return n;
 }
 
-static void print_cell(FILE *f, const char *s, size_t width, bool left, bool last) {
+static void print_cell(FILE *f, const char *s, size_t width, bool left, bool last)
+{
   int pad = (int)(width - text_width(s));
   if (!left) fprintf(f, "%*s", pad, "");
   fputs(s, f);
@@ -176,14 +192,16 @@ static void print_cell(FILE *f, const char *s, size_t width, bool left, bool las
   fputs(last ? "\n" : "  ", f);
 }
 
-static void print_rule(FILE *f, const size_t *width, size_t columns) {
+static void print_rule(FILE *f, const size_t *width, size_t columns)
+{
   for (size_t c = 0; c < columns; c++) {
     for (size_t i = 0; i < width[c]; i++) fputc('-', f);
     fputs(c + 1 == columns ? "\n" : "  ", f);
   }
 }
 
-void table_print(struct table *t, FILE *f, size_t left) {
+void table_print(struct table *t, FILE *f, size_t left)
+{
   size_t *width = grab(t->columns, sizeof *width);
   for (size_t i = 0; i < t->n; i++) {
     size_t w = text_width(t->cell[i]);

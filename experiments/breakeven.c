@@ -40,17 +40,20 @@ struct question {
 static const struct class_def *klass_of(const struct question *q) { return &q->s->world.klass[q->klass]; }
 static const struct task_def *task_of(const struct question *q) { return &klass_of(q)->task[q->task]; }
 
-static bool unknown(struct err *err, const char *what, const char *name) {
+static bool unknown(struct err *err, const char *what, const char *name)
+{
   return err_add(err, (struct where){0}, "the scenario has no %s '%s'", what, name);
 }
 
-static int find_class(const struct world_def *w, const char *name) {
+static int find_class(const struct world_def *w, const char *name)
+{
   for (int i = 0; i < w->n_classes; i++)
     if (!name || !strcmp(w->klass[i].name, name)) return i;
   return NONE;
 }
 
-static int place_of_plan(const struct question *q, const struct plan_def *plan) {
+static int place_of_plan(const struct question *q, const struct plan_def *plan)
+{
   const struct world_def *w = &q->s->world;
   if (plan->word == WORD_ORIGIN) return q->device;
   if (plan->word != WORD_NEAREST) return plan->place;
@@ -60,7 +63,8 @@ static int place_of_plan(const struct question *q, const struct plan_def *plan) 
 }
 
 /* The first plan at the origin and the first elsewhere (or at `wanted`), as the always_* policies take them. */
-static bool find_plans(struct question *q, int task, const char *wanted) {
+static bool find_plans(struct question *q, int task, const char *wanted)
+{
   const struct world_def *w = &q->s->world;
   const struct task_def *t = &klass_of(q)->task[task];
   q->local = q->remote = NULL;
@@ -75,13 +79,15 @@ static bool find_plans(struct question *q, int task, const char *wanted) {
   return q->local && q->remote;
 }
 
-static bool find_task(struct question *q, const char *wanted) {
+static bool find_task(struct question *q, const char *wanted)
+{
   for (int t = 0; t < klass_of(q)->n_tasks; t++)
     if (find_plans(q, t, wanted)) return true;
   return false;
 }
 
-static bool find_link(struct question *q, const char *name, struct err *err) {
+static bool find_link(struct question *q, const char *name, struct err *err)
+{
   const struct world_def *w = &q->s->world;
   q->link = NONE;
   for (int i = q->up->n; i-- > 0;)
@@ -91,7 +97,8 @@ static bool find_link(struct question *q, const char *name, struct err *err) {
          err_add(err, (struct where){0}, "link %s has no rate to vary", w->link[q->link].name);
 }
 
-static bool find_policies(struct question *q, struct err *err) {
+static bool find_policies(struct question *q, struct err *err)
+{
   enum tier tier = q->s->world.place[q->place].tier;
   q->policy[0] = (struct policy_def){.name = "always_local", .policy = "always_local", .at_place = NONE};
   q->policy[1] = (struct policy_def){.name = tier == TIER_EDGE ? "always_edge" : "always_cloud", .at_place = NONE};
@@ -101,7 +108,8 @@ static bool find_policies(struct question *q, struct err *err) {
 }
 
 static bool question_make(struct question *q, const struct breakeven_options *o, const struct topology *t,
-                          struct err *err) {
+                          struct err *err)
+{
   q->klass = find_class(&q->s->world, o->klass);
   if (q->klass == NONE) return unknown(err, "class", o->klass);
   q->device = klass_of(q)->from[0];
@@ -120,14 +128,16 @@ static bool question_make(struct question *q, const struct breakeven_options *o,
  */
 
 /* Weight of a stratum in the whole: the mean over the mixes. */
-static double stratum_weight(const struct workload_fit *fit, int stratum) {
+static double stratum_weight(const struct workload_fit *fit, int stratum)
+{
   double sum = 0;
   for (int m = 0; m < fit->n_mixes; m++) sum += fit->mix[m * fit->n_strata + stratum];
   return sum / fit->n_mixes;
 }
 
 /* Mean of a column: the area under its quantile function. */
-static double mean_of_fit(const struct workload_fit *fit, const char *name) {
+static double mean_of_fit(const struct workload_fit *fit, const char *name)
+{
   int c = 0;
   while (fit && c < fit->n_columns && strcmp(fit->column[c], name)) c++;
   if (!fit || c == fit->n_columns) return NAN;
@@ -140,7 +150,8 @@ static double mean_of_fit(const struct workload_fit *fit, const char *name) {
   return sum;
 }
 
-static bool mean_attributes(const struct question *q, double mean[MAX_ATTRIBUTES], struct err *err) {
+static bool mean_attributes(const struct question *q, double mean[MAX_ATTRIBUTES], struct err *err)
+{
   const struct class_def *c = klass_of(q);
   for (int a = 0; a < c->n_attributes; a++) {
     const struct attribute_def *d = &c->attribute[a];
@@ -151,7 +162,8 @@ static bool mean_attributes(const struct question *q, double mean[MAX_ATTRIBUTES
   return true;
 }
 
-static double service_on(const struct hardware_def *h, const struct work_def *w, int variant, const double *mean) {
+static double service_on(const struct hardware_def *h, const struct work_def *w, int variant, const double *mean)
+{
   if (w->kind == WORK_TIME) return dist_mean(w->time_s);
   if (w->kind == WORK_NONE) return 0;
   if (!h) return NAN;
@@ -165,7 +177,8 @@ static double service_on(const struct hardware_def *h, const struct work_def *w,
 }
 
 /* Mean over the hardware mix of a place. */
-static double service_mean(const struct question *q, const struct plan_def *plan, int place, const double *mean) {
+static double service_mean(const struct question *q, const struct plan_def *plan, int place, const double *mean)
+{
   const struct world_def *w = &q->s->world;
   const struct place_def *p = &w->place[place];
   const struct task_def *t = task_of(q);
@@ -182,7 +195,8 @@ static double service_mean(const struct question *q, const struct plan_def *plan
 }
 
 /* Seconds a byte takes over a route; the varied link's rates are multiplied by `scale`. */
-static double s_per_byte(const struct question *q, const struct route *r, double scale) {
+static double s_per_byte(const struct question *q, const struct route *r, double scale)
+{
   double sum = 0;
   for (int i = 0; i < r->n; i++) {
     const struct link_def *l = &q->s->world.link[r->hop[i].link];
@@ -194,7 +208,8 @@ static double s_per_byte(const struct question *q, const struct route *r, double
 }
 
 /* s* in bytes at this scale of the link's rate; at most 0: offloading never pays. NaN: a service time is not known. */
-static double crossing(const struct question *q, const double *mean, double scale) {
+static double crossing(const struct question *q, const double *mean, double scale)
+{
   const struct task_def *t = task_of(q);
   double gain_s = service_mean(q, q->local, q->device, mean) - service_mean(q, q->remote, q->place, mean);
   double back_s = q->down->latency_mean_s;
@@ -207,7 +222,8 @@ static double crossing(const struct question *q, const double *mean, double scal
 
 struct latency { struct moments s; uint16_t klass; };
 
-static void on_request(void *context, const struct request_record *r, const double *attribute, int n) {
+static void on_request(void *context, const struct request_record *r, const double *attribute, int n)
+{
   struct latency *l = context;
   (void)attribute, (void)n;
   if (r->measured && r->klass == l->klass && r->completed_ns >= 0 && r->status == STATUS_COMPLETED)
@@ -215,7 +231,8 @@ static void on_request(void *context, const struct request_record *r, const doub
 }
 
 /* The definition with the link's rates scaled and the deciding task's input fixed at size_bytes. */
-static struct world_def *variation(const struct question *q, struct arena *a, double scale, double size_bytes) {
+static struct world_def *variation(const struct question *q, struct arena *a, double scale, double size_bytes)
+{
   const struct world_def *base = &q->s->world;
   struct world_def *w = arena_alloc(a, sizeof *w);
   *w = *base;
@@ -246,7 +263,8 @@ static struct world_def *variation(const struct question *q, struct arena *a, do
 
 /* Mean latency of the class in one run. */
 static bool mean_latency(const struct question *q, int policy, double scale, double size_bytes, uint64_t replication,
-                         double *out, struct err *err) {
+                         double *out, struct err *err)
+{
   struct arena *a = arena_new();
   struct latency l = {.klass = (uint16_t)q->klass};
   struct run_setup setup = {.def = variation(q, a, scale, size_bytes), .policy = &q->policy[policy], .seed = q->s->seed,
@@ -262,7 +280,8 @@ static bool mean_latency(const struct question *q, int policy, double scale, dou
 
 /* Log of the size at which both means are equal in this replication; NaN when it lies outside the bracket. */
 static bool equal_size(const struct question *q, double scale, double guess, uint64_t replication, double *log_size,
-                       struct err *err) {
+                       struct err *err)
+{
   double lo = log(guess / SIZE_BELOW), hi = log(guess * SIZE_ABOVE), local, at_lo, at_hi;
   *log_size = NAN;
   if (!mean_latency(q, 0, scale, guess, replication, &local, err) ||
@@ -281,7 +300,8 @@ static bool equal_size(const struct question *q, double scale, double guess, uin
 }
 
 /* Over replications: s* and its interval, of the logarithm. */
-static bool equal_sizes(const struct question *q, double scale, double guess, struct interval *out, struct err *err) {
+static bool equal_sizes(const struct question *q, double scale, double guess, struct interval *out, struct err *err)
+{
   double x[MAX_REPLICATIONS];
   size_t n = 0;
   uint64_t most = q->s->replications < MAX_REPLICATIONS ? q->s->replications : MAX_REPLICATIONS;
@@ -300,11 +320,13 @@ static bool equal_sizes(const struct question *q, double scale, double guess, st
 
 static double scale_at(int i, int n) { return pow(RATE_SPAN, 2.0 * i / (n - 1) - 1); }
 
-static double mbit_per_s(const struct question *q, double scale) {
+static double mbit_per_s(const struct question *q, double scale)
+{
   return q->s->world.link[q->link].up_byte_per_s * scale * 8 / 1e6;
 }
 
-static void put_curve(struct figure *f, const struct question *q, const double *mean) {
+static void put_curve(struct figure *f, const struct question *q, const double *mean)
+{
   for (int i = 0; i < CURVE_POINTS; i++) {
     double scale = scale_at(i, CURVE_POINTS), size = crossing(q, mean, scale);
     if (size > 0) text_add(&f->data, "%.9g %.9g\n", mbit_per_s(q, scale), size / 1e6);
@@ -313,7 +335,8 @@ static void put_curve(struct figure *f, const struct question *q, const double *
   text_put(&f->data, "\n\n");
 }
 
-static bool put_runs(struct figure *f, const struct question *q, const double *mean, int points, struct err *err) {
+static bool put_runs(struct figure *f, const struct question *q, const double *mean, int points, struct err *err)
+{
   size_t found = 0;
   for (int i = 0; i < points; i++) {
     double scale = scale_at(i, points), guess = crossing(q, mean, scale);
@@ -330,7 +353,8 @@ static bool put_runs(struct figure *f, const struct question *q, const double *m
   return true;
 }
 
-static bool draw(const struct question *q, const struct breakeven_options *o, struct err *err) {
+static bool draw(const struct question *q, const struct breakeven_options *o, struct err *err)
+{
   double mean[MAX_ATTRIBUTES], size;
   if (!mean_attributes(q, mean, err)) return false;
   size = crossing(q, mean, RATE_SPAN);
@@ -350,7 +374,8 @@ static bool draw(const struct question *q, const struct breakeven_options *o, st
 }
 
 /* "PATH=VALUE" to an override; false when there is no '='. */
-static bool split_setting(struct arena *a, const char *setting, struct override *out, struct err *err) {
+static bool split_setting(struct arena *a, const char *setting, struct override *out, struct err *err)
+{
   char *path = arena_strdup(a, setting), *equals = strchr(path, '=');
   if (!equals) return err_add(err, (struct where){0}, "--set takes PATH=VALUE, not '%s'", setting);
   *equals = 0;
@@ -358,7 +383,8 @@ static bool split_setting(struct arena *a, const char *setting, struct override 
   return true;
 }
 
-bool breakeven_plot(const struct breakeven_options *o, struct err *err) {
+bool breakeven_plot(const struct breakeven_options *o, struct err *err)
+{
   struct arena *a = arena_new();
   struct override set[MAX_SETTINGS];
   bool ok = true;

@@ -23,18 +23,21 @@ struct arguments {
   struct comparison_view view;
 };
 
-static bool wrong(struct err *err, const char *what, const char *word) {
+static bool wrong(struct err *err, const char *what, const char *word)
+{
   return err_add(err, (struct where){0}, "compare: %s '%s'", what, word);
 }
 
-static bool take_by(struct arguments *a, const char *word, struct err *err) {
+static bool take_by(struct arguments *a, const char *word, struct err *err)
+{
   a->view.by = !strcmp(word, "class") ? BY_CLASS : !strcmp(word, "place") ? BY_PLACE : BY_NOTHING;
   if (a->view.by) return true;
   if (!strcmp(word, "variant")) return wrong(err, "not yet available: --by", word);
   return wrong(err, "--by takes class or place, not", word);
 }
 
-static bool take_metric(struct arguments *a, const char *word, struct err *err) {
+static bool take_metric(struct arguments *a, const char *word, struct err *err)
+{
   a->view.metric = word;
   if (metric_find(word)) return true;
   const char *const *names;
@@ -44,13 +47,15 @@ static bool take_metric(struct arguments *a, const char *word, struct err *err) 
   return wrong(err, "unknown metric", word);
 }
 
-static bool take_format(struct arguments *a, const char *word, struct err *err) {
+static bool take_format(struct arguments *a, const char *word, struct err *err)
+{
   a->format = word;
   return !strcmp(word, "table") || !strcmp(word, "json") || !strcmp(word, "csv") ||
          wrong(err, "--format takes table, json or csv, not", word);
 }
 
-static bool take_point(struct arguments *a, const char *word, struct err *err) {
+static bool take_point(struct arguments *a, const char *word, struct err *err)
+{
   char *end;
   a->options.point = strtoull(word, &end, 10);
   a->options.point_given = true;
@@ -58,7 +63,8 @@ static bool take_point(struct arguments *a, const char *word, struct err *err) {
 }
 
 /* An option with a value; false when it is unknown or wrong. */
-static bool take_option(struct arguments *a, const char *option, const char *value, struct err *err) {
+static bool take_option(struct arguments *a, const char *option, const char *value, struct err *err)
+{
   if (!value) return wrong(err, "no value after", option);
   if (!strcmp(option, "--baseline")) return (a->options.baseline = value);
   if (!strcmp(option, "--by")) return take_by(a, value, err);
@@ -67,7 +73,8 @@ static bool take_option(struct arguments *a, const char *option, const char *val
   return take_point(a, value, err);
 }
 
-static bool parse(struct arguments *a, int argc, char **argv, struct err *err) {
+static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
+{
   static const char *const known[] = {"--baseline", "--by", "--metric", "--format", "--point", "--pareto", "--help"};
   for (int i = 1; i < argc; i++) {
     bool found = false;
@@ -85,7 +92,8 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err) {
   return a->n_dirs || err_add(err, (struct where){0}, "compare: no results folder given");
 }
 
-static void print_json(const struct comparison *c) {
+static void print_json(const struct comparison *c)
+{
   json *j = comparison_json(c);
   char *text = json_write(j, true);
   puts(text);
@@ -93,7 +101,8 @@ static void print_json(const struct comparison *c) {
   json_release(j);
 }
 
-int cmd_compare(int argc, char **argv) {
+int cmd_compare(int argc, char **argv)
+{
   for (int i = 1; i < argc; i++)
     if (!strcmp(argv[i], "--help")) return fputs(usage, stdout), EXIT_OK;
   struct arguments a = {.dir = calloc((size_t)argc, sizeof *a.dir), .format = "table"};

@@ -15,25 +15,29 @@ static const char usage[] =
 
 struct arguments { const char *dir; bool one_request; struct inspect_options options; };
 
-static bool wrong(struct err *err, const char *what, const char *word) {
+static bool wrong(struct err *err, const char *what, const char *word)
+{
   return err_add(err, (struct where){0}, "inspect: %s '%s'", what, word);
 }
 
-static bool whole_number(const char *word, uint64_t *x) {
+static bool whole_number(const char *word, uint64_t *x)
+{
   char *end;
   *x = strtoull(word, &end, 10);
   return *word >= '0' && *word <= '9' && !*end;
 }
 
 /* "p99" or "p99.9" */
-static bool take_tail(struct arguments *a, const char *word, struct err *err) {
+static bool take_tail(struct arguments *a, const char *word, struct err *err)
+{
   char *end = NULL;
   double x = word[0] == 'p' ? strtod(word + 1, &end) : 0;
   a->options.tail = x / 100;
   return (end && end != word + 1 && !*end && x >= 55 && x < 100) || wrong(err, "--tail takes p55 to p99.99, not", word);
 }
 
-static bool take_option(struct arguments *a, const char *option, const char *value, struct err *err) {
+static bool take_option(struct arguments *a, const char *option, const char *value, struct err *err)
+{
   if (!value) return wrong(err, "no value after", option);
   if (!strcmp(option, "--class")) return (a->options.klass = value);
   if (!strcmp(option, "--policy")) return (a->options.policy = value);
@@ -47,7 +51,8 @@ static bool take_option(struct arguments *a, const char *option, const char *val
   return whole_number(value, &a->options.replication) || wrong(err, "--replication takes a number, not", value);
 }
 
-static bool parse(struct arguments *a, int argc, char **argv, struct err *err) {
+static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
+{
   static const char *const known[] = {"--class", "--policy", "--against", "--tail", "--request", "--replication"};
   enum { N_KNOWN = sizeof known / sizeof *known };
   for (int i = 1; i < argc; i++) {
@@ -66,7 +71,8 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err) {
   return a->dir || err_add(err, (struct where){0}, "inspect: no results folder given");
 }
 
-int cmd_inspect(int argc, char **argv) {
+int cmd_inspect(int argc, char **argv)
+{
   for (int i = 1; i < argc; i++)
     if (!strcmp(argv[i], "--help")) return fputs(usage, stdout), EXIT_OK;
   struct arguments a = {.options = {.tail = .99}};

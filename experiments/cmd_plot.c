@@ -27,11 +27,13 @@ struct arguments {
   struct breakeven_options breakeven;
 };
 
-static bool wrong(struct err *err, const char *what, const char *word) {
+static bool wrong(struct err *err, const char *what, const char *word)
+{
   return err_add(err, (struct where){0}, "plot: %s '%s'", what, word);
 }
 
-static bool take_policies(struct arguments *a, const char *list, struct err *err) {
+static bool take_policies(struct arguments *a, const char *list, struct err *err)
+{
   free(a->policies);
   a->policies = strdup(list);
   a->options.n_policies = 0;
@@ -44,14 +46,16 @@ static bool take_policies(struct arguments *a, const char *list, struct err *err
   return a->options.n_policies || wrong(err, "no policy in", list);
 }
 
-static bool take_points(struct arguments *a, const char *word, struct err *err) {
+static bool take_points(struct arguments *a, const char *word, struct err *err)
+{
   char *end;
   long n = strtol(word, &end, 10);
   a->breakeven.points = (int)n;
   return (!*end && n >= 3 && n <= 40) || wrong(err, "--points takes 3 to 40, not", word);
 }
 
-static bool take_option(struct arguments *a, const char *option, const char *value, struct err *err) {
+static bool take_option(struct arguments *a, const char *option, const char *value, struct err *err)
+{
   if (!value) return wrong(err, "no value after", option);
   if (!strcmp(option, "--kind")) return (a->kind = value);
   if (!strcmp(option, "-o")) return (a->options.out = value);
@@ -68,7 +72,8 @@ static bool take_option(struct arguments *a, const char *option, const char *val
   return take_policies(a, value, err);
 }
 
-static bool parse(struct arguments *a, int argc, char **argv, struct err *err) {
+static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
+{
   static const char *const known[] = {"--kind",  "-o",     "--against", "--metric", "--policy",
                                       "--class", "--link", "--place",   "--points", "--set"};
   enum { N_KNOWN = sizeof known / sizeof *known };
@@ -89,7 +94,8 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err) {
   return a->subject || !strcmp(a->kind, "list") || err_add(err, (struct where){0}, "plot: no results folder given");
 }
 
-static void print_kinds(void) {
+static void print_kinds(void)
+{
   const struct plot_kind *kind;
   size_t n = plot_kinds(&kind);
   for (size_t i = 0; i < n; i++)
@@ -98,13 +104,15 @@ static void print_kinds(void) {
          "where offloading starts to pay, over bandwidth and size: plot SCENARIO --kind breakeven");
 }
 
-static bool is_folder(const char *path) {
+static bool is_folder(const char *path)
+{
   struct stat st;
   return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
 /* FOLDER/figures/KIND.svg; the figures folder is made. */
-static char *default_out(const char *folder, const char *kind, struct err *err) {
+static char *default_out(const char *folder, const char *kind, struct err *err)
+{
   struct text t = {0};
   text_add(&t, "%s/figures", folder);
   if (mkdir(t.s, 0777) && errno != EEXIST) err_system(err, "cannot make %s: %s", t.s, strerror(errno));
@@ -112,7 +120,8 @@ static char *default_out(const char *folder, const char *kind, struct err *err) 
   return t.s;
 }
 
-static bool plot_folder(struct arguments *a, struct err *err) {
+static bool plot_folder(struct arguments *a, struct err *err)
+{
   struct comparison *c = comparison_load(&a->subject, 1, &(struct comparison_options){0}, err);
   char *out = NULL;
   a->options.kind = a->kind;
@@ -125,7 +134,8 @@ static bool plot_folder(struct arguments *a, struct err *err) {
   return ok;
 }
 
-static bool plot_scenario(struct arguments *a, struct err *err) {
+static bool plot_scenario(struct arguments *a, struct err *err)
+{
   a->breakeven.scenario = a->subject;
   a->breakeven.scripts = a->options.scripts;
   a->breakeven.out = a->options.out ? a->options.out : "breakeven.svg";
@@ -134,7 +144,8 @@ static bool plot_scenario(struct arguments *a, struct err *err) {
   return true;
 }
 
-int cmd_plot(int argc, char **argv) {
+int cmd_plot(int argc, char **argv)
+{
   for (int i = 1; i < argc; i++)
     if (!strcmp(argv[i], "--help")) return fputs(usage, stdout), EXIT_OK;
   struct arguments a = {0};

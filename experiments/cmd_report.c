@@ -14,7 +14,8 @@ static const char usage[] =
 
 struct arguments { const char *dir, *baseline; };
 
-static bool parse(struct arguments *a, int argc, char **argv, struct err *err) {
+static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
+{
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--baseline") && argv[i + 1]) a->baseline = argv[++i];
     else if (argv[i][0] == '-') return err_add(err, (struct where){0}, "report: unknown option '%s'", argv[i]);
@@ -24,7 +25,8 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err) {
   return a->dir || err_add(err, (struct where){0}, "report: no results folder given");
 }
 
-int cmd_report(int argc, char **argv) {
+int cmd_report(int argc, char **argv)
+{
   for (int i = 1; i < argc; i++)
     if (!strcmp(argv[i], "--help")) return fputs(usage, stdout), EXIT_OK;
   struct arguments a = {0};

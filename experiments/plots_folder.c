@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-char *plots_folder(struct err *err) {
+char *plots_folder(struct err *err)
+{
   struct arena *a = arena_new();
   const char *share = share_folder(a);
   const char *const candidates[] = {arena_printf(a, "%s/plots", share), arena_printf(a, "%s/../analysis/plots", share)};

@@ -89,6 +89,13 @@ def function_sizes(root):
             yield f"{path}: {name} has {length} lines"
 
 
+def braces(root):
+    """The body of a function opens on a line of its own: function_sizes finds functions by that."""
+    for path, text in sources(root):
+        for line in re.findall(r"^(?:static |const |struct |enum )*[a-z]\w* \**\w+\([^;{}]*\) \{$", text, re.M):
+            yield f"{path}: {line}"
+
+
 def symbols(path, flags):
     out = subprocess.run(["nm", *flags, path], capture_output=True, text=True, check=True).stdout
     return [line.split() for line in out.splitlines() if line.strip()]
@@ -145,6 +152,7 @@ def main(root, build):
         ("one library per file", one_library_per_file(root), lambda: planted(one_library_per_file, {"models/x.c": "#include <sqlite3.h>\n"})),
         ("no shell, no longjmp", no_shell(root), lambda: planted(no_shell, {"sim/x.c": "void f(void) { system(0); }\n"})),
         ("function sizes", function_sizes(root), lambda: planted(function_sizes, {"sim/x.c": long_function})),
+        ("bodies open on their own line", braces(root), lambda: planted(braces, {"sim/x.c": "int f(void) {\n  return 1;\n}\n"})),
         ("no mutable globals", mutable_globals(build), lambda: planted_object(mutable_globals, "int counter = 3; int *f(void) { return &counter; }\n")),
         ("plug-ins export one symbol", (e for p in plugins for e in exported(p)), lambda: planted_object(exported, "int leak(void) { return 1; }\n", True)),
         ("the program exports offsim_ only", exported(os.path.join(build, "offsim")), lambda: planted_object(exported, "int leak2(void) { return 1; }\n", True)),

@@ -39,7 +39,8 @@ static const char scenario[] =
   "telemetry: {refresh: 100 ms, delay: 20 ms}\n"
   "policies: [always_local, always_edge]\n";
 
-static void save(const char *path, const char *text) {
+static void save(const char *path, const char *text)
+{
   FILE *f = fopen(path, "w");
   assert_non_null(f);
   fputs(text, f);
@@ -47,7 +48,8 @@ static void save(const char *path, const char *text) {
 }
 
 /* The row of a block whose rate is 8 Mbit/s: the size in MB. Blocks are parted by two empty lines. */
-static double size_at_8(const char *path, int block) {
+static double size_at_8(const char *path, int block)
+{
   FILE *f = fopen(path, "r");
   assert_non_null(f);
   char line[256];
@@ -62,7 +64,8 @@ static double size_at_8(const char *path, int block) {
   return found;
 }
 
-static void crossing(void **state) {
+static void crossing(void **state)
+{
   char folder[] = "/tmp/offsim-breakeven-XXXXXX", file[64], out[64], data[64], script[64];
   assert_non_null(mkdtemp(folder));
   snprintf(file, sizeof file, "%s/s.yaml", folder);
@@ -86,7 +89,8 @@ static void crossing(void **state) {
   assert_int_equal(rmdir(folder), 0);
 }
 
-int main(void) {
+int main(void)
+{
   const struct CMUnitTest tests[] = {cmocka_unit_test(crossing)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,8 @@
 #define assert_near(a, b, tolerance) assert_true(fabs((a) - (b)) <= (tolerance))
 
 /* d = {1, 2, 3}: mean 2, s = 1, t(2, .975) = 4.302653, half width 4.302653 / sqrt(3) = 2.484138. */
-static void paired_interval(void **state) {
+static void paired_interval(void **state)
+{
   const double a[] = {11, 22, 33}, b[] = {10, 20, 30};
   const uint64_t r[] = {0, 1, 2};
   double ratio;
@@ -32,7 +33,8 @@ static void paired_interval(void **state) {
 }
 
 /* Only replications that both have, in whatever order; here 7 and 9 with differences 1 and 3. */
-static void pairs_by_replication(void **state) {
+static void pairs_by_replication(void **state)
+{
   const double a[] = {5, 100, 8}, b[] = {5, 4, 50};
   const uint64_t ra[] = {7, 1, 9}, rb[] = {9, 7, 3};
   struct interval i = compare_paired(a, ra, 3, b, rb, 3, .95, NULL);
@@ -40,7 +42,8 @@ static void pairs_by_replication(void **state) {
   assert_near(i.value, 2, 1e-12);
 }
 
-static void infinite_values(void **state) {
+static void infinite_values(void **state)
+{
   const double a[] = {INFINITY, INFINITY}, b[] = {1, 2}, mixed[] = {INFINITY, 3};
   const uint64_t r[] = {0, 1};
   struct interval i = compare_paired(a, r, 2, b, r, 2, .95, NULL);
@@ -54,11 +57,13 @@ static void infinite_values(void **state) {
   assert_true(isnan(i.lo));
 }
 
-static enum verdict verdict(double lo, double hi, int better) {
+static enum verdict verdict(double lo, double hi, int better)
+{
   return compare_verdict((struct interval){(lo + hi) / 2, lo, hi, 10, "paired-t"}, 1, better);
 }
 
-static void verdicts(void **state) {
+static void verdicts(void **state)
+{
   assert_int_equal(verdict(-.5, .5, -1), VERDICT_EQUIVALENT);
   assert_int_equal(verdict(1.5, 3, -1), VERDICT_WORSE);
   assert_int_equal(verdict(1.5, 3, 1), VERDICT_BETTER);
@@ -79,7 +84,8 @@ static const char scenario_json[] =
   "{\"policy\": \"clairvoyant\"}]}";
 
 static void put_run(struct catalog *c, const char *policy, const char *kind, uint64_t replication, double latency_s,
-                    double cost, struct err *err) {
+                    double cost, struct err *err)
+{
   const struct catalog_metric metric[] = {
     {"latency_mean_s", "", "", latency_s}, {"latency_p99_s", "", "", 2 * latency_s}, {"cost_objective", "", "", cost},
     {"requests", "", "", 500}, {"failed_ratio", "", "", 0}, {"requests", "chat", "", 500},
@@ -93,7 +99,8 @@ static void put_run(struct catalog *c, const char *policy, const char *kind, uin
 }
 
 /* Local takes 2, 4, 6 s; edge 3, 3, 3; so the best fixed by cost is local, edge, edge: 2, 3, 3. */
-static char *make_folder(void) {
+static char *make_folder(void)
+{
   static char folder[64];
   snprintf(folder, sizeof folder, "/tmp/offsim-compare-XXXXXX");
   assert_non_null(mkdtemp(folder));
@@ -114,7 +121,8 @@ static char *make_folder(void) {
   return folder;
 }
 
-static void remove_folder(const char *folder) {
+static void remove_folder(const char *folder)
+{
   static const char *const files[] = {
     "catalog.sqlite", "catalog.sqlite-journal", "report.html", "figures/latency.svg", "figures/latency.gp",
     "figures/latency.dat", "figures/ccdf.svg", "figures/ccdf.gp", "figures/ccdf.dat", "figures/phases.svg",
@@ -129,14 +137,16 @@ static void remove_folder(const char *folder) {
   rmdir(folder);
 }
 
-static const struct compared_policy *policy_named(const struct comparison *c, const char *name) {
+static const struct compared_policy *policy_named(const struct comparison *c, const char *name)
+{
   for (size_t i = 0; i < c->n_policies; i++)
     if (!strcmp(c->policy[i].name, name)) return &c->policy[i];
   fail_msg("no policy %s", name);
   return NULL;
 }
 
-static void folder(void **state) {
+static void folder(void **state)
+{
   const char *dir = make_folder();
   struct err err;
   err_init(&err);
@@ -172,7 +182,8 @@ static void folder(void **state) {
   remove_folder(dir);
 }
 
-static void unknown_names(void **state) {
+static void unknown_names(void **state)
+{
   const char *dir = make_folder(), *nobody = "nobody";
   static const struct comparison_options wrong[] = {{.baseline = "sit"}, {.primary = "latency_mean"},
                                                     {.point_given = true, .point = 7}};
@@ -193,7 +204,8 @@ static void unknown_names(void **state) {
 }
 
 /* The scenario's name is a script: it must reach the page as text. */
-static void page(void **state) {
+static void page(void **state)
+{
   const char *dir = make_folder();
   struct err err;
   err_init(&err);
@@ -215,7 +227,8 @@ static void page(void **state) {
   remove_folder(dir);
 }
 
-int main(void) {
+int main(void)
+{
   const struct CMUnitTest tests[] = {cmocka_unit_test(paired_interval),
                                      cmocka_unit_test(pairs_by_replication),
                                      cmocka_unit_test(infinite_values),

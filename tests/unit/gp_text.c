@@ -13,14 +13,16 @@
 
 #include <cmocka.h>
 
-static void is_quoted(const char *s, const char *expected) {
+static void is_quoted(const char *s, const char *expected)
+{
   struct text t = {0};
   gp_text(&t, s);
   assert_string_equal(t.s, expected);
   free(t.s);
 }
 
-static void quotes(void **state) {
+static void quotes(void **state)
+{
   is_quoted("plain", "'plain'");
   is_quoted("it's", "'it\xE2\x80\x99s'");
   is_quoted("a\nsystem('x')", "'a?system(\xE2\x80\x99x\xE2\x80\x99)'");
@@ -35,7 +37,8 @@ static void quotes(void **state) {
   free(t.s);
 }
 
-static void long_text_is_cut(void **state) {
+static void long_text_is_cut(void **state)
+{
   char s[1001];
   memset(s, 'x', 1000);
   s[1000] = 0;
@@ -45,14 +48,16 @@ static void long_text_is_cut(void **state) {
   free(t.s);
 }
 
-static void names_of_files(void **state) {
+static void names_of_files(void **state)
+{
   assert_true(is_plain_name("latency.svg"));
   assert_true(is_plain_name("Fig_1-a.pdf"));
   static const char *const bad[] = {"", ".hidden", "-d", "|touch x", "<cat", "a b", "a/b", "a'b", "a\nb", "a`b`"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(is_plain_name(bad[i]));
 }
 
-static void save(const char *folder, const char *name, const char *body) {
+static void save(const char *folder, const char *name, const char *body)
+{
   char path[256];
   snprintf(path, sizeof path, "%s/%s", folder, name);
   FILE *f = fopen(path, "w");
@@ -61,20 +66,23 @@ static void save(const char *folder, const char *name, const char *body) {
   fclose(f);
 }
 
-static bool exists(const char *folder, const char *name) {
+static bool exists(const char *folder, const char *name)
+{
   char path[256];
   snprintf(path, sizeof path, "%s/%s", folder, name);
   return access(path, F_OK) == 0;
 }
 
-static void clean(const char *folder, const char *name) {
+static void clean(const char *folder, const char *name)
+{
   char path[256];
   snprintf(path, sizeof path, "%s/%s", folder, name);
   unlink(path);
 }
 
 /* gnuplot itself reads the hostile labels; none of them makes the file. The plant: in double quotes one does. */
-static void gnuplot_runs_no_label(void **state) {
+static void gnuplot_runs_no_label(void **state)
+{
   char folder[] = "/tmp/offsim-gp-XXXXXX";
   assert_non_null(mkdtemp(folder));
   static const char *const hostile[] = {"`touch owned`", "'.system('touch owned').'", "x'\nsystem 'touch owned'\n'",
@@ -114,7 +122,8 @@ static void gnuplot_runs_no_label(void **state) {
   free(script.s);
 }
 
-static void html(void **state) {
+static void html(void **state)
+{
   struct text t = {0};
   html_text(&t, "<script>alert('1')</script> & \"x\" \x01\xFF\n");
   assert_string_equal(t.s, "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt; &amp; &quot;x&quot; "
@@ -128,7 +137,8 @@ static void html(void **state) {
   free(t.s);
 }
 
-static void thinning(void **state) {
+static void thinning(void **state)
+{
   uint64_t rank[MAX_POINTS];
   assert_int_equal(thin_ranks(0, rank), 0);
   assert_int_equal(thin_ranks(1000, rank), 1000);
@@ -144,14 +154,16 @@ static void thinning(void **state) {
   }
 }
 
-static void numbers(void **state) {
+static void numbers(void **state)
+{
   assert_string_equal(number_text(1234.5).s, "1234");
   assert_string_equal(number_text(0.012345).s, "0.01235");
   assert_string_equal(percent_text(-1, 8).s, "-12.5 %");
   assert_string_equal(interval_text((struct interval){2, 1.5, 2.5, 3, "t"}, "+-").s, "2.00 +- 0.50");
 }
 
-int main(void) {
+int main(void)
+{
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(quotes), cmocka_unit_test(long_text_is_cut), cmocka_unit_test(names_of_files),
     cmocka_unit_test(gnuplot_runs_no_label), cmocka_unit_test(html), cmocka_unit_test(thinning),

@@ -18,19 +18,22 @@ static const char *const place_names[] = {"phone", "edge"};
 static const double no_slo[] = {0, 0}, slo_e2e_s[] = {1, 0};
 enum { S = 1000000000, MS = 1000000 };
 
-static struct metrics *new_metrics(void) {
+static struct metrics *new_metrics(void)
+{
   struct metrics_setup s = {2, 2, class_names, place_names, no_slo, slo_e2e_s};
   return metrics_new(&s);
 }
 
-static double value(const struct metric_value *v, size_t n, const char *metric, const char *klass, const char *place) {
+static double value(const struct metric_value *v, size_t n, const char *metric, const char *klass, const char *place)
+{
   for (size_t i = 0; i < n; i++)
     if (!strcmp(v[i].metric, metric) && !strcmp(v[i].klass, klass) && !strcmp(v[i].place, place)) return v[i].value;
   fail_msg("no value of %s", metric);
   return NAN;
 }
 
-static struct request_record request(uint64_t id, int64_t arrived_ns, int64_t latency_ns) {
+static struct request_record request(uint64_t id, int64_t arrived_ns, int64_t latency_ns)
+{
   return (struct request_record){.request = id, .arrived_ns = arrived_ns, .completed_ns = arrived_ns + latency_ns,
                                  .first_token_ns = -1, .server_first_token_ns = -1, .status = STATUS_COMPLETED,
                                  .measured = 1, .slo_met = latency_ns <= S};
@@ -39,7 +42,8 @@ static struct request_record request(uint64_t id, int64_t arrived_ns, int64_t la
 static const struct run_summary summary = {.window_s = 10};
 
 /* Latencies 1, 2, ..., 9 s and one failure: ceil(.5 x 10) = 5th value, p95 and p99 = the tenth = infinite. */
-static void quantiles_rank_failures_last(void **state) {
+static void quantiles_rank_failures_last(void **state)
+{
   struct metrics *m = new_metrics();
   for (int i = 1; i <= 10; i++) {
     struct request_record r = request((uint64_t)i, i, i * (int64_t)S);
@@ -66,7 +70,8 @@ static void quantiles_rank_failures_last(void **state) {
 }
 
 /* Two attempts of one completed request, one of a failed one: phases are of completed requests only. */
-static void phases_follow_their_request(void **state) {
+static void phases_follow_their_request(void **state)
+{
   struct metrics *m = new_metrics();
   for (uint64_t id = 0; id < 5000; id++) {
     for (int k = 0; k < 2; k++) {
@@ -94,7 +99,8 @@ static void phases_follow_their_request(void **state) {
 }
 
 /* 11 tokens, the first after 0.5 s, the last after 2.5 s: TTFT 0.5 s, TPOT 2/10 s. */
-static void tokens(void **state) {
+static void tokens(void **state)
+{
   struct metrics *m = new_metrics();
   struct request_record r = request(1, 4 * (int64_t)S, 2500 * (int64_t)MS);
   r.first_token_ns = 4500 * (int64_t)MS;
@@ -112,7 +118,8 @@ static void tokens(void **state) {
 }
 
 /* Cohort of two at 3 and 1 J, one request before it; residual 12 J over three requests. */
-static void ledgers(void **state) {
+static void ledgers(void **state)
+{
   struct metrics *m = new_metrics();
   for (uint64_t i = 0; i < 3; i++) {
     struct request_record r = request(i, 0, S);
@@ -145,7 +152,8 @@ static void ledgers(void **state) {
 }
 
 /* Devices with mean latencies 1, 1, 4 s: Jain = 36 / (3 x 18) = 2/3; the worst of them: 4 s. */
-static void fairness(void **state) {
+static void fairness(void **state)
+{
   struct metrics *m = new_metrics();
   const int64_t latency_s[] = {1, 1, 3, 5};
   const uint32_t device[] = {0, 17, 40, 40};
@@ -161,7 +169,8 @@ static void fairness(void **state) {
   metrics_free(m);
 }
 
-static void names_are_found(void **state) {
+static void names_are_found(void **state)
+{
   const char *const *names;
   size_t n = metric_names(&names);
   for (size_t i = 0; i < n; i++) assert_string_equal(metric_find(names[i])->name, names[i]);
@@ -171,7 +180,8 @@ static void names_are_found(void **state) {
 }
 
 /* Not a test of speed, but of its order: far below a microsecond for a request with its attempt. */
-static void cheap(void **state) {
+static void cheap(void **state)
+{
   struct metrics *m = new_metrics();
   enum { N = 1000000 };
   clock_t start = clock();
@@ -188,7 +198,8 @@ static void cheap(void **state) {
   metrics_free(m);
 }
 
-int main(void) {
+int main(void)
+{
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(quantiles_rank_failures_last), cmocka_unit_test(phases_follow_their_request),
     cmocka_unit_test(tokens), cmocka_unit_test(ledgers), cmocka_unit_test(fairness),
