@@ -27,7 +27,7 @@ struct endpoint plan_end(struct world *w, const struct request *r, const struct 
   sim_assert(!"a place word");
 }
 
-/* Dispatch may send what is asked of a whole place to any member: then even what lies in one of them has a way to go. */
+/* Dispatch may send what is asked of a whole place to any member: even what lies in one of them has a way to go. */
 static struct endpoint farthest(const struct world *w, struct endpoint from, struct endpoint to,
                                 const struct plan_def *plan)
 {
@@ -256,7 +256,7 @@ bool decide_ask(struct world *w, struct attempt *a, int *action)
   for (int i = 0; i < facts->n_actions; i++) fill_action(w, a, i);
   r->n_decisions = (uint8_t)count_up(r->n_decisions, 255);
   if (!policy_host_decide(w->host, facts, answer, w->err)) {
-    w->plugin_failed = true;
+    w->failed = true;
     sim_stop(w->sim);
     return false;
   }
@@ -318,8 +318,8 @@ static void send_decision(struct world *w, const struct request *r, const struct
 
 static void deliver(struct world *w, const struct decision_facts *who, void *memo, const struct outcome_facts *out)
 {
-  if (w->plugin_failed || policy_host_outcome(w->host, who, memo, out, w->err)) return;
-  w->plugin_failed = true;
+  if (w->failed || policy_host_outcome(w->host, who, memo, out, w->err)) return;
+  w->failed = true;
   sim_stop(w->sim);
 }
 

@@ -53,6 +53,47 @@ void demand_expected(const struct world *w, const struct klass *k, int task, int
   }
 }
 
+/* ---- amounts --------------------------------------------------------------------------------------------------- */
+
+static bool amount_possible(struct world *w, const struct request *r, const struct task_def *t, const char *what,
+                            const struct expr *e)
+{
+  double x = expr_value(e, r->attribute);
+  if (x >= 0 && isfinite(x)) return true;
+  w->failed = true;
+  sim_stop(w->sim);
+  return err_add(w->err, (struct where){ 0 }, "class '%s'%s%s: '%s' is %g for request %llu, which no request can have",
+                 w->klass[r->klass].def->name, t ? ", task " : "", t ? t->name : "", what, x,
+                 (unsigned long long)r->id);
+}
+
+static bool work_possible(struct world *w, const struct request *r, const struct task_def *t,
+                          const struct work_def *work)
+{
+  switch (work->kind) {
+  case WORK_ROOFLINE:
+    return amount_possible(w, r, t, "flop", &work->flop)
+           && amount_possible(w, r, t, "bytes", &work->bytes);
+  case WORK_TOKENS:
+    return amount_possible(w, r, t, "tokens.input", &work->tok_in)
+           && amount_possible(w, r, t, "tokens.output", &work->tok_out);
+  default: return true;
+  }
+}
+
+bool demand_possible(struct world *w, const struct request *r)
+{
+  const struct class_def *k = w->klass[r->klass].def;
+  bool ok = amount_possible(w, r, NULL, "input", &k->input_bytes);
+  for (const struct task_def *t = k->task; ok && t < k->task + k->n_tasks; t++) {
+    ok = amount_possible(w, r, t, "output", &t->output_bytes);
+    for (int v = 0; ok && v < (t->n_variants > 0 ? t->n_variants : 1); v++) ok = work_possible(w, r, t, &t->work[v]);
+  }
+  return ok;
+}
+
+/* ---- the draw -------------------------------------------------------------------------------------------------- */
+
 static void add_noise(struct demand *d, double sigma, struct rng *rng)
 {
   double factor = exp(sigma * rng_normal(rng) - sigma * sigma / 2);

@@ -156,7 +156,7 @@ struct world {
 
   uint64_t next_id, n_decisions;
   int n_features;
-  bool oracle, wants_queue, wants_estimates, plugin_failed, sources_dry, window_closed;
+  bool oracle, wants_queue, wants_estimates, failed, sources_dry, window_closed;
   double visible[MAX_ATTRIBUTES];                       /* what a policy may use for estimates */
   /* the same of the task decided on; inputs by task, last: the device's */
   double output_bytes, input_bytes[MAX_TASKS + 1];
@@ -226,7 +226,9 @@ void estimators_learn(struct klass *, const struct request *);
 /* What the attempt asks of its place: drawn by (request, task, variant, ordinal). */
 void demand_draw(struct world *, const struct request *, int task, int variant, unsigned ordinal, struct endpoint,
                  struct demand *);
-/* The same from the attributes given (NaN: not known) and without noise, as an expected value. */
+/* Amounts that no request can have (negative, infinite, NaN) are the scenario's mistake: false, and w->err says so. */
+bool demand_possible(struct world *, const struct request *);
+/* As demand_draw, from the attributes given (NaN: not known) and without noise, as an expected value. */
 void demand_expected(const struct world *, const struct klass *, int task, int variant, struct endpoint,
                      const double *attribute, struct demand *);
 double demand_service_s(const struct demand *, double running);        /* time in service beside `running` others */

@@ -275,7 +275,7 @@ static bool cross(struct network *n, struct transfer *t)
       return false;
     }
     if (takes_time) t->transmit_ns = ns_from_s(t->bytes / rate * factor);
-    if (t->transmit_ns + t->latency_ns > 0) {
+    if (t->transmit_ns > 0 || t->latency_ns > 0) {        /* the sum of two endless ones would wrap */
       t->event = sim_after(n->sim, time_add(t->transmit_ns, t->latency_ns), PRIORITY_COMPLETE, on_arrived, t);
       return false;
     }

@@ -60,7 +60,7 @@ static void request_start(struct world *w, struct request *r)
 {
   uint64_t most = w->def->horizon.max_requests;
   if (most > 0 && w->cohort >= most && !w->window_closed) world_close_window(w);
-  begin_ready(w, r);
+  if (demand_possible(w, r)) begin_ready(w, r);
 }
 
 /* ---- open classes: one pending arrival event for all ----------------------------------------------------------- */

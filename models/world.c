@@ -493,11 +493,11 @@ bool world_run(struct world *w, struct run_summary *summary, struct err *err)
   telemetry_start(w);
   requests_start(w);
   sim_run(w->sim, SIM_NEVER);
-  if (w->plugin_failed) return false;
+  if (w->failed) return false;
   world_close_window(w);
   requests_censor(w);
   outcomes_flush(w);
-  if (w->plugin_failed) return false;
+  if (w->failed) return false;
   sum_up(w);
   check_conservation(w);
   read_meters(w);

@@ -232,7 +232,7 @@ bool count_parse(const char *text, unsigned long long *value, char why[UNITS_WHY
 {
   double number;
   const char *rest = parse_digits(skip_blanks(text), &number);
-  if (!rest || *skip_blanks(rest) || number < 0 || number > 9007199254740992.0 || number != floor(number)) {
+  if (!rest || *skip_blanks(rest) || number < 0 || number >= 9007199254740992.0 || number != floor(number)) {
     snprintf(why, UNITS_WHY, "'%.40s' is not a whole number", text);
     return false;
   }
