@@ -219,6 +219,104 @@ static void print_pareto(const struct comparison *c, FILE *f)
   table_print(t, f, 2);
 }
 
+/* ---- two folders, column by column: is it the same ranking? -----------------------------------------------------------
+ */
+
+static size_t base_length(const char *name) { return strcspn(name, "@"); }
+
+/* The same entry in another folder than `dir`; NULL = none. */
+static const struct compared_policy *twin_of(const struct comparison *c, const struct compared_policy *p)
+{
+  for (size_t i = 0; i < c->n_policies; i++) {
+    const struct compared_policy *q = &c->policy[i];
+    size_t n = base_length(p->name);
+    if (q->dir && p->dir && strcmp(q->dir, p->dir) && base_length(q->name) == n && !strncmp(p->name, q->name, n)) return q;
+  }
+  return NULL;
+}
+
+/* Place among the policies of its folder that have a twin, 1 = best. */
+static size_t rank_of(const struct comparison *c, const struct compared_policy *p)
+{
+  size_t rank = 1;
+  double mine = interval_at(p, c->primary->name, "", "").value, sign = c->primary->better > 0 ? -1 : 1;
+  for (size_t i = 0; i < c->n_policies; i++) {
+    const struct compared_policy *q = &c->policy[i];
+    if (q->dir && p->dir && !strcmp(q->dir, p->dir) && twin_of(c, q))
+      rank += sign * interval_at(q, c->primary->name, "", "").value < sign * mine;
+  }
+  return rank;
+}
+
+static void put_side(struct table *t, const struct comparison *c, const struct compared_policy *p)
+{
+  put_interval(t, p, c->primary->name, "", "");
+  table_cell(t, "%zu", rank_of(c, p));
+}
+
+static void side_by_side_head(struct table *t, const struct comparison *c, const struct compared_policy *one,
+                              const struct compared_policy *two)
+{
+  const char *heads[] = {"policy", one->dir, "rank", two->dir, "rank", "difference", "intervals"};
+  for (int k = 0; k < 7; k++) table_cell(t, "%s", heads[k]);
+  for (int k = 0; k < 7; k++) table_cell(t, "%s", k == 1 || k == 3 ? c->primary->unit : " ");
+  table_rule(t);
+}
+
+static struct interval primary_of(const struct comparison *c, const struct compared_policy *p)
+{
+  return interval_at(p, c->primary->name, "", "");
+}
+
+static bool apart(struct interval a, struct interval b) { return a.lo > b.hi || b.lo > a.hi; }
+
+/* Pairs of policies that change places between the folders: all of them, and those that an interval tells apart. */
+static void count_swaps(const struct comparison *c, size_t *swaps, size_t *real)
+{
+  *swaps = *real = 0;
+  for (size_t i = 0; i < c->n_policies; i++)
+    for (size_t j = 0; j < i; j++) {
+      const struct compared_policy *p = &c->policy[i], *q = &c->policy[j];
+      const struct compared_policy *p2 = strchr(p->name, '@') ? NULL : twin_of(c, p);
+      const struct compared_policy *q2 = strchr(q->name, '@') ? NULL : twin_of(c, q);
+      if (!p2 || !q2) continue;
+      struct interval a = primary_of(c, p), b = primary_of(c, q), a2 = primary_of(c, p2), b2 = primary_of(c, q2);
+      if ((a.value < b.value) == (a2.value < b2.value)) continue;
+      ++*swaps;
+      *real += apart(a, b) || apart(a2, b2);
+    }
+}
+
+static void print_ranking(const struct comparison *c, FILE *f)
+{
+  size_t swaps, real;
+  count_swaps(c, &swaps, &real);
+  if (!swaps) fprintf(f, "\nranking: the same\n");
+  else if (!real) fprintf(f, "\nranking: the same, but for %zu pair%s whose intervals overlap\n", swaps, swaps == 1 ? "" : "s");
+  else fprintf(f, "\nranking: DIFFERS in %zu pair%s that the intervals tell apart\n", real, real == 1 ? "" : "s");
+}
+
+/* The primary metric of policies that stand in both folders, in the order of the first. */
+static void print_side_by_side(const struct comparison *c, FILE *f)
+{
+  struct table *t = NULL;
+  for (size_t i = 0; i < c->n_policies; i++) {
+    const struct compared_policy *p = &c->policy[i], *q = strchr(p->name, '@') ? NULL : twin_of(c, p);
+    if (!q) continue;
+    if (!t) side_by_side_head(t = table_new(7), c, p, q);
+    struct interval a = primary_of(c, p), b = primary_of(c, q);
+    table_cell(t, "%s", p->name);
+    put_side(t, c, p);
+    put_side(t, c, q);
+    table_cell(t, "%s", percent_text(b.value - a.value, a.value).s);
+    table_cell(t, "%s", apart(a, b) ? "APART" : "overlap");
+  }
+  if (!t) return;
+  fprintf(f, "\n%s side by side\n\n", c->primary->name);
+  table_print(t, f, 1);
+  print_ranking(c, f);
+}
+
 void comparison_print_table(const struct comparison *c, FILE *f, const struct comparison_view *v)
 {
   fprintf(f, "%s: seed %llu, %zu replication%s, primary %s\n\n", c->scenario, (unsigned long long)c->seed,
@@ -227,7 +325,10 @@ void comparison_print_table(const struct comparison *c, FILE *f, const struct co
   else if (v->metric) print_metric(c, f, v->metric);
   else if (v->by == BY_CLASS) print_by(c, f, class_metrics, sizeof class_metrics / sizeof *class_metrics, true);
   else if (v->by == BY_PLACE) print_by(c, f, place_metrics, sizeof place_metrics / sizeof *place_metrics, false);
-  else print_summary(c, f);
+  else {
+    print_summary(c, f);
+    print_side_by_side(c, f);
+  }
   fputc('\n', f);
   if (!v->brief && !v->metric && !v->pareto && v->by == BY_NOTHING) {
     char *sentence = comparison_sentence(c);

@@ -75,7 +75,8 @@ static const struct compared_policy *find_policy(const struct comparison *c, con
 
 /* The trace of a replication; NULL after adding to err. */
 static const char *find_trace(const struct compared_policy *p, const struct inspect_options *o, uint64_t *replication,
-                              struct err *err) {
+                              struct err *err)
+{
   for (size_t i = 0; i < p->n; i++)
     if (*p->trace[i] && (!o->replication_given || p->replication[i] == o->replication)) {
       *replication = p->replication[i];
