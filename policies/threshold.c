@@ -51,9 +51,9 @@ static void decide(void *state, const struct offsim_context *c, struct offsim_de
 }
 
 static const struct offsim_parameter parameters[] = {
-  {.name = "feature", .type = OFFSIM_FEATURE, .required = 1, .help = "what is compared", .text = ""},
-  {.name = "above", .type = OFFSIM_NUMBER, .required = 1, .help = "larger values leave the origin",
-   .min = -1e300, .max = 1e300},
+  {.name = "feature", .type = OFFSIM_FEATURE, .help = "what is compared; jobs at the device when not given",
+   .text = "device_queue"},
+  {.name = "above", .type = OFFSIM_NUMBER, .help = "larger values leave the origin", .min = -1e300, .max = 1e300},
   {.name = "hysteresis", .type = OFFSIM_NUMBER, .help = "how far below `above` the way back begins",
    .min = 0, .max = 1e300},
   {.name = "target", .type = OFFSIM_CHOICE, .help = "where larger values go", .text = "any",

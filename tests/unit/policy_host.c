@@ -123,7 +123,8 @@ static void parameters_are_checked_where_they_stand(void **state)
 {
   (void)state;
   assert_refused("threshold", "feature=prompt abov=3", 42, "did you mean 'above'");
-  assert_refused("threshold", "above=3", 40, "needs the parameter 'feature'");
+  char path[PATH_MAX];
+  assert_refused(built("planted", "strict", path), "", 40, "needs the parameter 'limit'");
   assert_refused("threshold", "feature=prompt above=many", 42, "must be a number");
   assert_refused("threshold", "feature=prompt above=3 hysteresis=-1", 43, "must lie between 0");
   assert_refused("threshold", "feature=prompt above=3 target=moon", 43, "any|edge|cloud|nearest");
