@@ -48,6 +48,7 @@ static uint32_t way_mask(const struct world *w, struct endpoint from, struct end
 static uint32_t hardware_mask(const struct world *w, const struct place *p, int h, const struct task_def *t,
                               int variant)
 {
+  if (p->def->offers && t->n_variants > 0 && !p->def->offers[t->variant[variant]]) return OFFSIM_MASK_CAPABILITY;
   if (p->def->kind == PLACE_API) return 0;
   enum work_kind kind = t->work[variant].kind;
   const struct variant_def *v = variant_of(w, t, variant);

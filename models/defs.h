@@ -69,6 +69,7 @@ struct place_def {
   enum dispatch dispatch;
   int n_hardware;                                       /* 0 = none: only service times given as distributions */
   const int *hardware; const double *hardware_weight;   /* members draw theirs by weight, by name */
+  const bool *offers;                                   /* [world.n_variants]; NULL: whatever its hardware can run */
   bool srpt_uses_estimate;                              /* else SRPT reads the true size: results are a reference */
   double memory_bytes;                                  /* overrides the hardware's; 0 = hardware's */
   double idle_w, busy_w;                                /* per server; negative = hardware's */

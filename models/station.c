@@ -269,7 +269,7 @@ void station_leave(struct station *s, struct sim *sim, struct job *job)
   switch ((enum job_state)job->state) {
   case JOB_QUEUED:
     queue_remove(s, job);
-    job->wait_ns += s->since - job->since;
+    station_waited(s, job);
     station_account(s, job, units_of(s, job));
     break;
   case JOB_SLOT:

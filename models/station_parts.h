@@ -58,17 +58,23 @@ static inline void station_settle(struct station *s, sim_time now)
   if (waiting(s)) s->queue_area += (unsigned __int128)dt * waiting(s);
 }
 
-/* The job stops waiting and holds `units`. */
-static inline void station_hold(struct station *s, struct job *job, int64_t units)
+/* The job stops waiting: it begins, goes on, or gives up. */
+static inline void station_waited(struct station *s, struct job *job)
 {
   sim_time waited = s->since - job->since;
   job->wait_ns += waited;
   job->since = s->since;
-  s->used += units;
-  s->running++;
   if (job->entered < s->window) return;
   s->wait_sum += (double)waited;
   if (!job->begun) s->waits++;
+}
+
+/* ... and holds `units`. */
+static inline void station_hold(struct station *s, struct job *job, int64_t units)
+{
+  s->used += units;
+  s->running++;
+  station_waited(s, job);
 }
 
 /* The opposite. */

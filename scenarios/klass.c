@@ -181,12 +181,7 @@ static bool parse_word(struct build *b, const struct node *node, struct word *ou
 static bool place_offers(const struct build *b, int place, const struct task_def *t, int v)
 {
   const struct place_def *p = &b->world->place[place];
-  const struct node *offered = node_get(node_get(b->root, "places")->child[place], "variants");
-  const struct node *const *name;
-  size_t n = elements(offered, &name, b->arena);
-  bool listed = !n;
-  for (size_t i = 0; i < n; i++)
-    listed |= node_text_is(name[i], b->world->variant[t->variant[v]].name);
+  bool listed = !p->offers || p->offers[t->variant[v]];
   if (!listed || t->work[v].kind != WORK_TOKENS || p->kind == PLACE_API)
     return listed;
   for (int h = 0; h < p->n_hardware; h++)

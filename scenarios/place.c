@@ -160,6 +160,17 @@ static void place_api(struct build *b, struct place_def *p, const struct node *n
       err_add(b->err, node_get(node, only[i])->key_at, "'%s' belongs to places of kind api", only[i]);
 }
 
+static const bool *offered(struct build *b, const struct node *list)
+{
+  const struct node *const *name;
+  size_t n = elements(list, &name, b->arena);
+  bool *offers = arena_array(b->arena, bool, b->world->n_variants + 1);
+  for (int v = 0; v < b->world->n_variants; v++)
+    for (size_t i = 0; i < n; i++)
+      offers[v] |= node_text_is(name[i], b->world->variant[v].name);
+  return n ? offers : NULL;
+}
+
 static void build_place(struct build *b, struct place_def *p, const struct node *node)
 {
   static const struct node nothing = {.kind = NODE_TEXT};
@@ -183,6 +194,7 @@ static void build_place(struct build *b, struct place_def *p, const struct node 
   p->idle_w = number_or(node, "place", "idle_power", -1);
   p->busy_w = number_or(node, "place", "busy_power", -1);
   p->tariff = tariff(b, node_get(node, "tariff"));
+  p->offers = offered(b, node_get(node, "variants"));
   if (node_get(node, "hardware"))
     place_hardware(b, p, node_get(node, "hardware"));
   place_api(b, p, node);

@@ -110,11 +110,28 @@ static void test_first_token_of_the_last_visit(void **state)
   rig_free(r);
 }
 
+/* LIFO, service 9 s, a request each 0.7 s, patience 3 s: who gives up in the queue has waited as well (Little). */
+static void test_waits_of_those_who_give_up(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  rig_task(r, 0, 0, 9, plan_at(1));
+  r->task[0].timeout_s = 3;
+  r->place[1].discipline = LIFO;
+  r->klass[0].arrivals.interarrival_s = always(0.7);
+  r->def.horizon.duration_s = 2001;
+  rig_run(r);
+  const struct place_summary *p = &r->summary.place[1];
+  assert_true(r->summary.failed > 2500);
+  assert_true(fabs(p->queue_length_mean - (double)p->arrived / r->summary.window_s * p->queue_wait_mean_s) < 0.02);
+  rig_free(r);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_cut_transfer_costs_what_moved), cmocka_unit_test(test_cut_inputs),
-    cmocka_unit_test(test_first_token_of_the_last_visit),
+    cmocka_unit_test(test_first_token_of_the_last_visit), cmocka_unit_test(test_waits_of_those_who_give_up),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,11 +80,44 @@ static void test_whole_place_of_an_input(void **state)
   rig_free(r);
 }
 
+/* Each place offers one of two variants: no plan for the other one is taken, wherever `nearest` or a mix leads. */
+static void test_variants_that_a_place_offers(void **state)
+{
+  (void)state;
+  static const int own[] = {0, 1};
+  static const bool offers[2][2] = {{true, false}, {false, true}};
+  struct rig *r = rig_new();
+  r->def.n_variants = 2;
+  r->variant[0] = (struct variant_def){.name = "small", .top = 1, .skill = 1};
+  r->variant[1] = (struct variant_def){.name = "large", .top = 1, .skill = 1};
+  r->task[0].n_variants = 2;
+  r->task[0].variant = own;
+  r->work[0][1] = r->work[0][0];
+  r->task[0].n_plans = 4;
+  for (int i = 0; i < 4; i++) {
+    r->plan[0][i] = i < 2 ? plan_origin() : plan_at(1);
+    r->plan[0][i].variant = i % 2;
+  }
+  r->place[0].offers = offers[0];
+  r->place[1].offers = offers[1];
+  r->policy = (struct policy_def){.name = "random", .policy = "random", .at_place = NONE};
+  r->def.horizon.duration_s = 1005;
+  rig_run(r);
+  int at[2] = {0};
+  for (int i = 0; i < r->kept->attempts; i++) {
+    assert_int_equal(r->kept->attempt[i].variant, r->kept->attempt[i].place);
+    at[r->kept->attempt[i].place]++;
+  }
+  assert_true(at[0] > 10 && at[1] > 10);
+  rig_free(r);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_members_of_the_origins_place), cmocka_unit_test(test_no_way_between_phones),
     cmocka_unit_test(test_whole_place_of_the_origin), cmocka_unit_test(test_whole_place_of_an_input),
+    cmocka_unit_test(test_variants_that_a_place_offers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
