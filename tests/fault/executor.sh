@@ -45,6 +45,16 @@ cp "$work/other.so" "$work/p.so"
 check "the plug-in's bytes changed" plug
 check "two runs" same "$(count "$work/p" done)" 2
 
+{ echo time,size; for i in $(seq 1 200); do echo "$i,3"; done; } >"$work/trace.csv"
+traced() { run -o "$work/t" --policy always_local --replications 1 --set "classes.photo.arrivals={trace: {file: $work/trace.csv,
+  time: {column: time, as: s}, columns: {images: size}}}" --set 'classes.photo.attributes={images: {}}' "$@"; }
+check "a trace of our own" traced
+check "the same trace again" traced
+check "one run of the trace" same "$(count "$work/t" done)" 1
+echo 201,8 >>"$work/trace.csv"
+check "the bytes of the trace changed" traced
+check "two runs of the trace" same "$(count "$work/t" done)" 2
+
 # ---- damage ---------------------------------------------------------------------------------------------------------------
 victim=$(ls "$work"/r/traces/*.h5 | head -1)
 printf 'x' | dd of="$victim" bs=1 seek=5000 conv=notrunc 2>/dev/null
