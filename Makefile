@@ -51,13 +51,18 @@ PLANTED  := $(patsubst tests/abi/%.c,$(BUILD)/planted/%.so,$(sort $(wildcard tes
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*.c)))
 
 .DEFAULT_GOAL := all
-.PHONY: all docs help demo check check-long bench asan ubsan install uninstall deps deps-check clean units test-programs
+.PHONY: FORCE all docs help demo check check-long bench asan ubsan install uninstall deps deps-check clean units test-programs
 .SECONDARY:
 all: $(BUILD)/offsim $(PLUGINS) ## build the program and the policies as plug-ins
 
 $(BUILD)/%.o: %.c | $(BUILD)/config.mk
 	@mkdir -p $(@D)
 	$(say)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+# What the program says of itself follows the tree, also where nothing else was compiled anew.
+$(BUILD)/git-id: FORCE
+	@mkdir -p $(@D); echo '$(VERSION) $(GIT_ID) $(OPT) $(PREFIX)' | cmp -s - $@ || echo '$(VERSION) $(GIT_ID) $(OPT) $(PREFIX)' > $@
+FORCE:
+$(BUILD)/experiments/version.o: $(BUILD)/git-id
 $(BUILD)/experiments/version.o: CFLAGS += -DOFFSIM_VERSION='"$(VERSION)"' -DOFFSIM_GIT='"$(GIT_ID)"' -DOFFSIM_FLAGS='"$(OPT)"' -DOFFSIM_PREFIX='"$(PREFIX)"'
 
 $(BUILD)/models/policy_host.o: CFLAGS += -DOFFSIM_PREFIX='"$(PREFIX)"'
