@@ -1,4 +1,5 @@
 #include "analysis/store/column.h"
+#include "analysis/store/bits.h"
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "traces are written little-endian, as the memory stands");
@@ -90,16 +91,13 @@ static unsigned changes(const uint8_t *p, size_t n)
   return found;
 }
 
-/* 8 windows of 64 bytes hold 16 128 pairs. Of random bytes 1 in 256 is equal. Deflate takes some 4 ns a byte and
- * writing one takes 1 to 2, so it pays only where nearly everything goes: from 2 equal pairs in 5 on (two or three
- * different values; a column that is zero in half of its rows has 1 in 4). Runs are worth it from a mean length of
- * 10. */
+/* 8 windows of 64 bytes hold 16 128 pairs. Of random bytes 1 in 256 is equal. Coding a byte takes some 2 ns and writing
+ * one 1 to 2, so it pays only where most of it goes: from 2 equal pairs in 5 on (two or three different values; a
+ * column that is zero in half of its rows has 1 in 4). Runs are worth it from a mean length of 10. */
 enum plane_kind plane_probe(const uint8_t *plane, size_t rows)
 {
-  enum { WINDOWS = 8, WINDOW = 64, PAIRS = WINDOWS * (WINDOW * (WINDOW - 1) / 2) };
+  enum { WINDOWS = 8, WINDOW = PROBE_ROWS / WINDOWS, PAIRS = WINDOWS * (WINDOW * (WINDOW - 1) / 2) };
   unsigned pairs = 0, changed = 0;
-  if (rows < WINDOWS * WINDOW)
-    return PLANE_LOW;
   for (size_t w = 0; w < WINDOWS; w++) {
     const uint8_t *window = plane + w * ((rows - WINDOW) / (WINDOWS - 1));
     changed += changes(window, WINDOW);
@@ -111,19 +109,6 @@ enum plane_kind plane_probe(const uint8_t *plane, size_t rows)
 }
 
 /* ---- runs -------------------------------------------------------------------------------------------------------- */
-
-struct bits { uint8_t *out; uint64_t held; unsigned n; };
-
-static inline void put_bits(struct bits *b, uint32_t value, unsigned n)
-{
-  b->held |= (uint64_t)value << b->n;
-  b->n += n;
-  while (b->n >= 8) {
-    *b->out++ = (uint8_t)b->held;
-    b->held >>= 8;
-    b->n -= 8;
-  }
-}
 
 /* A byte with its bits turned round: Huffman codes go in with their first bit first. */
 static inline uint32_t turned(uint32_t x)
@@ -188,12 +173,7 @@ uint8_t *put_runs(uint8_t *out, const uint8_t *p, size_t n, bool last)
     p += run;
   }
   put_bits(&b, 0, 7);
-  if (!last)
-    put_bits(&b, 0, 3);                                 /* an empty stored block ends on a whole byte */
-  put_bits(&b, 0, (8 - b.n) % 8);
-  if (!last)
-    put_bits(&b, 0x0000, 16), put_bits(&b, 0xFFFF, 16);
-  return b.out;
+  return put_whole_byte(&b, last);
 }
 
 uint8_t *put_stored(uint8_t *out, const uint8_t *src, size_t n, bool last)

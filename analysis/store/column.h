@@ -30,14 +30,18 @@ size_t column_width(enum column_type);
 /* Write `rows` values (a multiple of 16; of `width` bytes from src, `stride` bytes apart, to
  * the planes: byte b of row i goes to plane[b * PLANE_STRIDE + i]. */
 void column_planes(uint8_t *plane, size_t width, const uint8_t *src, size_t stride, size_t rows);
-/* What a plane looks like, from a sample at fixed positions: long runs of one byte, few different bytes, or noise. */
+/* What a plane looks like, from a sample at fixed positions: long runs of one byte, few different bytes, or noise.
+ * rows >= PROBE_ROWS. */
+enum { PROBE_ROWS = 512 };
 enum plane_kind { PLANE_RUNS, PLANE_LOW, PLANE_NOISE };
 enum plane_kind plane_probe(const uint8_t *plane, size_t rows);
 
-/* Two ways to write deflate blocks (RFC 1951) that cost next to nothing and end on a whole byte, so that they can be
- * strung together: runs with the fixed code, and bytes as they are. `last`: the final block of the stream. They
- * return the end of the output; it grows by an eighth and 16 bytes, or 5 bytes for every 65 535, at most. n > 0. */
+/* Three ways to write deflate blocks (RFC 1951) that cost little and end on a whole byte, so that they can be strung
+ * together: runs with the fixed code, bytes with a code of their own, and bytes as they are. `last`: the final block of
+ * the stream. They return the end of the output; it grows by an eighth and 16 bytes, by 1 in 256 and 168 bytes, or by
+ * 5 bytes for every 65 535, at most. n > 0. */
 uint8_t *put_runs(uint8_t *out, const uint8_t *, size_t n, bool last);
+uint8_t *put_coded(uint8_t *out, const uint8_t *, size_t n, bool last);
 uint8_t *put_stored(uint8_t *out, const uint8_t *, size_t n, bool last);
 
 #endif

@@ -2,10 +2,10 @@
  *
  * Writing is measured in nanoseconds a row, so the usual way (H5Dwrite through zlib) is not taken. Rows are
  * collected in small blocks, turned into byte planes (column.h), and a full chunk is handed to H5Dwrite_chunk as the
- * finished product of the filters shuffle and deflate. Deflate is asked only where it gains: planes that are noise
- * (the low bytes of times and real numbers) become stored blocks, planes of long runs are written with the fixed
- * code, both in column.c, and only the rest is compressed by libdeflate. Together they are one zlib stream, which
- * any HDF5 reads.
+ * finished product of the filters shuffle and deflate. Looking for repetitions is what makes deflate slow, and most
+ * planes have none: those that are noise (the low bytes of times and real numbers) become stored blocks, those of long
+ * runs are written with the fixed code (column.c), those of few different bytes with one of their own (huffman.c).
+ * Together they are one zlib stream, which any HDF5 reads. libdeflate has the tables of a few rows.
  */
 #include "analysis/store/trace.h"
 #include "analysis/store/layout.h"
@@ -127,51 +127,28 @@ static uint8_t *put_deflated(struct trace_writer *w, uint8_t *out, const uint8_t
 }
 
 /* One plane by itself; behind its `rows` bytes it is filled up to `chunk_rows`. */
-static uint8_t *put_plane(uint8_t *out, const uint8_t *plane, enum plane_kind kind, size_t rows, size_t chunk_rows,
-                          bool last)
+static uint8_t *put_plane(uint8_t *out, const uint8_t *plane, size_t rows, size_t chunk_rows, bool last)
 {
+  static uint8_t *(*const put[])(uint8_t *, const uint8_t *, size_t, bool) = {
+    [PLANE_RUNS] = put_runs, [PLANE_LOW] = put_coded, [PLANE_NOISE] = put_stored};
   bool filled = rows < chunk_rows;
-  out = (kind == PLANE_RUNS ? put_runs : put_stored)(out, plane, rows, last && !filled);
+  out = put[plane_probe(plane, rows)](out, plane, rows, last && !filled);
   return filled ? put_runs(out, plane + rows, chunk_rows - rows, last) : out;
 }
 
-/* Planes from this one on are deflated together; `width` = none. One plane out of eight, the exponents of real numbers, is
- * not worth it: it becomes noise like the others. */
-static size_t first_deflated(enum plane_kind *kind, size_t width)
-{
-  size_t first = width, n_low = 0;
-  for (size_t b = 0; b < width; b++)
-    n_low += kind[b] == PLANE_LOW;
-  for (size_t b = 0; b < width; b++) {
-    if (kind[b] == PLANE_LOW && 8 * n_low <= width)
-      kind[b] = PLANE_NOISE;
-    if (kind[b] == PLANE_NOISE)
-      first = width;
-    else if (kind[b] == PLANE_LOW && first == width)
-      first = b;
-  }
-  return first;
-}
-
-/* The finished bytes of a chunk; *mask tells which filters were left out. The planes above the last noise go to
- * libdeflate when one of them is more than runs; each of the others is coded by itself. */
+/* The finished bytes of a chunk; *mask tells which filters were left out. */
 static const uint8_t *encode(struct trace_writer *w, const uint8_t *plane, size_t width, size_t rows, size_t chunk_rows,
                              size_t *size, uint32_t *mask)
 {
-  enum plane_kind kind[8];
   uint32_t sum = 1;
-  for (size_t b = 0; b < width; b++) {
-    const uint8_t *p = plane + b * PLANE_STRIDE;
-    sum = libdeflate_adler32(sum, p, chunk_rows);
-    kind[b] = plane_probe(p, rows);
-  }
-  size_t first = first_deflated(kind, width);
   uint8_t *out = w->out;
+  for (size_t b = 0; b < width; b++)
+    sum = libdeflate_adler32(sum, plane + b * PLANE_STRIDE, chunk_rows);
   *out++ = 0x78, *out++ = 0x01;                         /* RFC 1950 */
-  for (size_t b = 0; b < first; b++)
-    out = put_plane(out, plane + b * PLANE_STRIDE, kind[b], rows, chunk_rows, b + 1 == width);
-  if (first < width)
-    out = put_deflated(w, out, plane + first * PLANE_STRIDE, width - first, chunk_rows);
+  if (rows < PROBE_ROWS)
+    out = put_deflated(w, out, plane, width, chunk_rows);
+  for (size_t b = 0; rows >= PROBE_ROWS && b < width; b++)
+    out = put_plane(out, plane + b * PLANE_STRIDE, rows, chunk_rows, b + 1 == width);
   *out++ = (uint8_t)(sum >> 24), *out++ = (uint8_t)(sum >> 16), *out++ = (uint8_t)(sum >> 8), *out++ = (uint8_t)sum;
   *size = (size_t)(out - w->out);
   *mask = 0;
