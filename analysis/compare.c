@@ -461,12 +461,22 @@ static double order_on_primary(const struct comparison *c, size_t a, size_t b)
   return x == y ? 0 : c->primary->better > 0 ? y - x : x - y;
 }
 
+/* Where the world itself makes all runs references (a scheduler that reads true sizes), its policies are still compared
+ * with one another; those that choose with hindsight never are. */
+static bool competes(const struct comparison *c, const struct compared_policy *p)
+{
+  if (!strcmp(p->kind, "policy")) return true;
+  for (size_t i = 0; i < c->n_policies; i++)
+    if (!strcmp(c->policy[i].kind, "policy")) return false;
+  return strcmp(p->type, "clairvoyant") && strcmp(p->type, "best_fixed");
+}
+
 /* The best real policy, leaving one out; SIZE_MAX when there is none. References know more than a policy may. */
 static size_t best_policy(const struct comparison *c, size_t except)
 {
   size_t best = SIZE_MAX;
   for (size_t i = 0; i < c->n_policies; i++) {
-    if (i == except || strcmp(c->policy[i].kind, "policy") || !can_compare(c, &c->policy[i])) continue;
+    if (i == except || !competes(c, &c->policy[i]) || !can_compare(c, &c->policy[i])) continue;
     if (best == SIZE_MAX || order_on_primary(c, i, best) < 0) best = i;
   }
   return best;

@@ -321,7 +321,18 @@ int world_features(const struct world *w, const char *const **names, const char 
   return w->host ? policy_host_features(w->host, names, units) : 0;
 }
 
-const char *world_policy_kind(const struct world *w) { return w->host ? policy_host_kind(w->host) : "policy"; }
+/* A scheduler that reads true sizes knows more than any may: what runs on it is a reference, whoever decides. */
+static bool reads_true_sizes(const struct place_def *p)
+{
+  return p->kind == PLACE_SERVERS && p->discipline == SRPT && !p->srpt_uses_estimate;
+}
+
+const char *world_policy_kind(const struct world *w)
+{
+  for (int i = 0; i < w->def->n_places; i++)
+    if (reads_true_sizes(&w->def->place[i])) return "reference";
+  return w->host ? policy_host_kind(w->host) : "policy";
+}
 
 /* ---- the window ------------------------------------------------------------------------------------------------ */
 

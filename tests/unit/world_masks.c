@@ -112,12 +112,27 @@ static void test_variants_that_a_place_offers(void **state)
   rig_free(r);
 }
 
+/* SRPT by true sizes makes any policy's run a reference; by estimates it does not. */
+static void test_true_sizes_make_a_reference(void **state)
+{
+  (void)state;
+  struct rig *r = neighbours(WORD_MEMBER, UINT64_MAX);
+  r->def.horizon.duration_s = 15;
+  r->place[1].discipline = SRPT;
+  rig_run(r);
+  assert_string_equal(r->kind, "reference");
+  r->place[1].srpt_uses_estimate = true;
+  rig_run(r);
+  assert_string_equal(r->kind, "policy");
+  rig_free(r);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_members_of_the_origins_place), cmocka_unit_test(test_no_way_between_phones),
     cmocka_unit_test(test_whole_place_of_the_origin), cmocka_unit_test(test_whole_place_of_an_input),
-    cmocka_unit_test(test_variants_that_a_place_offers),
+    cmocka_unit_test(test_variants_that_a_place_offers), cmocka_unit_test(test_true_sizes_make_a_reference),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
