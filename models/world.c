@@ -204,7 +204,20 @@ static int most_plans(const struct world_def *def)
   return most;
 }
 
-/* Where the learners live must be within reach of all who ask. */
+/* What a question tells is the request's data: it may go no further than they may. */
+static bool may_ask(const struct world *w, const struct class_def *k, struct endpoint from, struct endpoint to,
+                    struct err *err)
+{
+  uint64_t zones = route(w->topology, from, to, 0)->zones | UINT64_C(1) << w->def->place[to.place].zone;
+  bool choice = false;
+  for (int t = 0; t < k->n_tasks; t++) choice |= k->task[t].n_plans > 1;
+  if (!choice || !(zones & ~k->zones)) return true;
+  return err_add(err, w->setup.policy->at, "policy '%s' is to live at '%s': the question would take data of class '%s' "
+                 "into zone '%s', which the class does not allow", w->setup.policy->name,
+                 w->def->place[to.place].name, k->name, w->def->zone[__builtin_ctzll(zones & ~k->zones)]);
+}
+
+/* Where the learners live must be within reach of all who ask, and allowed to hear them. */
 static bool reaches_learner(const struct world *w, struct err *err)
 {
   const struct policy_def *policy = w->setup.policy;
@@ -212,7 +225,10 @@ static bool reaches_learner(const struct world *w, struct err *err)
   for (struct klass *k = w->klass; k < w->klass + w->def->n_classes; k++)
     for (int i = 0; i < k->def->n_from; i++) {
       struct endpoint from = { (uint16_t)k->def->from[i], 0 }, to = { (uint16_t)policy->at_place, 0 };
-      if (route(w->topology, from, to, 0)->reachable) continue;
+      if (route(w->topology, from, to, 0)->reachable) {
+        if (!may_ask(w, k->def, from, to, err)) return false;
+        continue;
+      }
       return err_add(err, policy->at, "policy '%s': no way from '%s' to '%s', where it is to live", policy->name,
                      w->def->place[from.place].name, w->def->place[to.place].name);
     }

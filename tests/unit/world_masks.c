@@ -127,12 +127,32 @@ static void test_true_sizes_make_a_reference(void **state)
   rig_free(r);
 }
 
+/* A learner in the cloud hears the features of each question: not those of a class that may not go there. */
+static void test_learner_in_a_forbidden_zone(void **state)
+{
+  (void)state;
+  struct rig *r = neighbours(WORD_MEMBER, 3);
+  struct err err;
+  r->policy.at_place = 1;
+  rig_run(r);
+  r->policy.at_place = 2;
+  err_init(&err);
+  assert_null(world_new(&(struct run_setup){.def = &r->def, .policy = &r->policy, .seed = 1}, &err));
+  assert_int_equal(err.code, EXIT_USER);
+  assert_non_null(strstr(err.problems[0].message, "class 'ask' into zone 'public'"));
+  err_release(&err);
+  r->task[0].n_plans = 1;                               /* nothing to ask */
+  rig_run(r);
+  rig_free(r);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_members_of_the_origins_place), cmocka_unit_test(test_no_way_between_phones),
     cmocka_unit_test(test_whole_place_of_the_origin), cmocka_unit_test(test_whole_place_of_an_input),
     cmocka_unit_test(test_variants_that_a_place_offers), cmocka_unit_test(test_true_sizes_make_a_reference),
+    cmocka_unit_test(test_learner_in_a_forbidden_zone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
