@@ -40,11 +40,15 @@ static inline bytes16 row_pair(const uint8_t *src, size_t stride, size_t i)
   return interleave_low((bytes16)(words2){a, 0}, (bytes16)(words2){b, 0});
 }
 
-static inline void store16(uint8_t *plane, size_t b, bytes16 x) { memcpy(plane + b * PLANE_STRIDE, &x, 16); }
+static inline void store16(uint8_t *plane, unsigned varies, size_t b, bytes16 x)
+{
+  if (varies >> b & 1)
+    memcpy(plane + b * PLANE_STRIDE, &x, 16);
+}
 
 /* 16 rows of 8 bytes -> 8 rows of 16: four rounds of interleaving, each of which halves the distance of rows that
  * belong together (rows i and i + 8, then i + 4, i + 2, i + 1). */
-static inline void transpose16(uint8_t *plane, const uint8_t *src, size_t stride)
+static inline void transpose16(uint8_t *plane, unsigned varies, const uint8_t *src, size_t stride)
 {
   bytes16 r0 = row_pair(src, stride, 0), r1 = row_pair(src, stride, 1), r2 = row_pair(src, stride, 2),
           r3 = row_pair(src, stride, 3), r4 = row_pair(src, stride, 4), r5 = row_pair(src, stride, 5),
@@ -52,25 +56,52 @@ static inline void transpose16(uint8_t *plane, const uint8_t *src, size_t stride
   interleave(&r0, &r4), interleave(&r1, &r5), interleave(&r2, &r6), interleave(&r3, &r7);
   interleave(&r0, &r2), interleave(&r1, &r3), interleave(&r4, &r6), interleave(&r5, &r7);
   interleave(&r0, &r1), interleave(&r2, &r3), interleave(&r4, &r5), interleave(&r6, &r7);
-  store16(plane, 0, r0), store16(plane, 1, r1), store16(plane, 2, r2), store16(plane, 3, r3);
-  store16(plane, 4, r4), store16(plane, 5, r5), store16(plane, 6, r6), store16(plane, 7, r7);
+  store16(plane, varies, 0, r0), store16(plane, varies, 1, r1), store16(plane, varies, 2, r2);
+  store16(plane, varies, 3, r3), store16(plane, varies, 4, r4), store16(plane, varies, 5, r5);
+  store16(plane, varies, 6, r6), store16(plane, varies, 7, r7);
 }
 
-void column_planes(uint8_t *plane, size_t width, const uint8_t *src, size_t stride, size_t rows)
+void column_planes(uint8_t *plane, size_t width, unsigned varies, const uint8_t *src, size_t stride, size_t rows)
 {
-  if (width == 8)
+  if (varies == 0)
+    return;
+  if (width == 8) {
     for (size_t i = 0; i < rows; i += 16)
-      transpose16(plane + i, src + i * stride, stride);
-  else if (width == 1)
-    for (size_t i = 0; i < rows; i++)
-      plane[i] = src[i * stride];
-  else if (width == 2)
-    for (size_t i = 0; i < rows; i++)
-      plane[i] = src[i * stride], plane[PLANE_STRIDE + i] = src[i * stride + 1];
-  else
-    for (size_t i = 0; i < rows; i++)
-      for (size_t b = 0; b < width; b++)
-        plane[b * PLANE_STRIDE + i] = src[i * stride + b];
+      transpose16(plane + i, varies, src + i * stride, stride);
+    return;
+  }
+  for (size_t b = 0; b < width; b++)
+    for (size_t i = 0; (varies >> b & 1) && i < rows; i++)
+      plane[b * PLANE_STRIDE + i] = src[i * stride + b];
+}
+
+uint64_t column_value(const uint8_t *src, size_t width)
+{
+  uint64_t x = 0;
+  memcpy(&x, src, width);
+  return x;
+}
+
+#define DIFFERENCES(type) \
+  for (size_t i = 0; i < rows; i++) { \
+    type x; \
+    memcpy(&x, src + i * stride, sizeof x); \
+    found |= x ^ (type)first; \
+  }
+
+unsigned column_varies(uint64_t first, size_t width, const uint8_t *src, size_t stride, size_t rows)
+{
+  uint64_t found = 0;
+  unsigned varies = 0;
+  switch (width) {
+    case 1: DIFFERENCES(uint8_t) break;
+    case 2: DIFFERENCES(uint16_t) break;
+    case 4: DIFFERENCES(uint32_t) break;
+    default: DIFFERENCES(uint64_t)
+  }
+  for (size_t b = 0; b < width; b++)
+    varies |= (found >> 8 * b & 255 ? 1u : 0u) << b;
+  return varies;
 }
 
 /* Pairs of equal bytes within `n` <= 64 neighbours. */
@@ -159,21 +190,45 @@ static size_t run_length(const uint8_t *p, const uint8_t *end)
   return (size_t)(q - p);
 }
 
-uint8_t *put_runs(uint8_t *out, const uint8_t *p, size_t n, bool last)
+static inline void put_run(struct bits *b, uint8_t value, size_t n)
+{
+  size_t left = n - 1;
+  put_literal(b, value);
+  for (; left >= 3; left -= left < 258 ? left : 258)
+    put_repeat(b, left < 258 ? (unsigned)left : 258);
+  for (; left > 0; left--)
+    put_literal(b, value);
+}
+
+static struct bits runs_begin(uint8_t *out, bool last)
 {
   struct bits b = {out, 0, 0};
   put_bits(&b, (last ? 1 : 0) | 1 << 1, 3);
+  return b;
+}
+
+static uint8_t *runs_end(struct bits *b, bool last)
+{
+  put_bits(b, 0, 7);
+  return put_whole_byte(b, last);
+}
+
+uint8_t *put_runs(uint8_t *out, const uint8_t *p, size_t n, bool last)
+{
+  struct bits b = runs_begin(out, last);
   for (const uint8_t *end = p + n; p < end;) {
-    size_t run = run_length(p, end), left = run - 1;
-    put_literal(&b, *p);
-    for (; left >= 3; left -= left < 258 ? left : 258)
-      put_repeat(&b, left < 258 ? (unsigned)left : 258);
-    for (; left > 0; left--)
-      put_literal(&b, *p);
+    size_t run = run_length(p, end);
+    put_run(&b, *p, run);
     p += run;
   }
-  put_bits(&b, 0, 7);
-  return put_whole_byte(&b, last);
+  return runs_end(&b, last);
+}
+
+uint8_t *put_one_run(uint8_t *out, uint8_t value, size_t n, bool last)
+{
+  struct bits b = runs_begin(out, last);
+  put_run(&b, value, n);
+  return runs_end(&b, last);
 }
 
 uint8_t *put_stored(uint8_t *out, const uint8_t *src, size_t n, bool last)

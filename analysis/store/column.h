@@ -27,9 +27,13 @@ struct column_def {
 };
 
 size_t column_width(enum column_type);
-/* Write `rows` values (a multiple of 16; of `width` bytes from src, `stride` bytes apart, to
- * the planes: byte b of row i goes to plane[b * PLANE_STRIDE + i]. */
-void column_planes(uint8_t *plane, size_t width, const uint8_t *src, size_t stride, size_t rows);
+/* Of most columns only some bytes ever change. `varies` has bit b where byte b of some row differs from `first`, the
+ * value of a row as an integer; planes of the others are not written. */
+uint64_t column_value(const uint8_t *src, size_t width);
+unsigned column_varies(uint64_t first, size_t width, const uint8_t *src, size_t stride, size_t rows);
+/* Write `rows` values (a multiple of 16; of `width` bytes from src, `stride` bytes apart, to the planes that vary: byte b
+ * of row i goes to plane[b * PLANE_STRIDE + i]. */
+void column_planes(uint8_t *plane, size_t width, unsigned varies, const uint8_t *src, size_t stride, size_t rows);
 /* What a plane looks like, from a sample at fixed positions: long runs of one byte, few different bytes, or noise.
  * rows >= PROBE_ROWS. */
 enum { PROBE_ROWS = 512 };
@@ -41,6 +45,7 @@ enum plane_kind plane_probe(const uint8_t *plane, size_t rows);
  * the stream. They return the end of the output; it grows by an eighth and 16 bytes, by 1 in 256 and 168 bytes, or by
  * 5 bytes for every 65 535, at most. n > 0. */
 uint8_t *put_runs(uint8_t *out, const uint8_t *, size_t n, bool last);
+uint8_t *put_one_run(uint8_t *out, uint8_t value, size_t n, bool last);
 uint8_t *put_coded(uint8_t *out, const uint8_t *, size_t n, bool last);
 uint8_t *put_stored(uint8_t *out, const uint8_t *, size_t n, bool last);
 

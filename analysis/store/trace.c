@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum { TRACE_FORMAT = 1, LEVEL = 1, MAX_NAMED_BYTES = 60000, TASKS_PER_CLASS = 32,
-       PLANES_BYTES = 8 * CHUNK_ROWS, SKIP_DEFLATE = 2,
+       PLANES_BYTES = 8 * CHUNK_ROWS, SKIP_DEFLATE = 2, ALL_VARY = 0xFF,
        NO_VARIANT_CODE = 255 /* of a record without one */ };
 
 static void *allocate(size_t n, size_t size)
@@ -29,6 +29,15 @@ static void *allocate(size_t n, size_t size)
   void *p = calloc(n ? n : 1, size);
   if (!p)
     check_out_of_memory(n * size);
+  return p;
+}
+
+/* For what is written before it is read: pages that stay untouched cost nothing. */
+static uint8_t *allocate_raw(size_t bytes)
+{
+  uint8_t *p = malloc(bytes);
+  if (!p)
+    check_out_of_memory(bytes);
   return p;
 }
 
@@ -80,7 +89,8 @@ static void listen_to_hdf5(char *reason)
 
 /* ---- the writer -------------------------------------------------------------------------------------------------- */
 
-struct column { struct column_def def; char *name; uint8_t *plane; hid_t dataset; };
+/* Of the current chunk: the value of its first row, and which bytes have differed from it since (column.h). */
+struct column { struct column_def def; char *name; uint8_t *plane; hid_t dataset; uint64_t first; unsigned varies; };
 struct table {
   const struct table_def *def;
   size_t n_columns; struct column *column;
@@ -111,52 +121,85 @@ static bool writer_fail(struct trace_writer *w)
 
 /* ---- one chunk as the filters would have made it ----------------------------------------------------------------- */
 
+/* `rows` values as planes, to be filled up with zeros to `chunk_rows`. */
+struct chunk { const uint8_t *plane; size_t width, rows, chunk_rows; uint64_t first; unsigned varies; };
+
+static bool plane_varies(const struct chunk *c, size_t b) { return c->varies >> b & 1; }
+static uint8_t first_byte(const struct chunk *c, size_t b) { return (uint8_t)(c->first >> 8 * b); }
+
 /* Planes side by side, as the shuffle filter has them. */
-static const uint8_t *gather(struct trace_writer *w, const uint8_t *plane, size_t n_planes, size_t rows)
+static const uint8_t *gather(struct trace_writer *w, const struct chunk *c)
 {
-  for (size_t b = 0; b < n_planes; b++)
-    memcpy(w->planes + b * rows, plane + b * PLANE_STRIDE, rows);
+  for (size_t b = 0; b < c->width; b++) {
+    uint8_t *to = w->planes + b * c->chunk_rows;
+    if (plane_varies(c, b))
+      memcpy(to, c->plane + b * PLANE_STRIDE, c->rows);
+    else
+      memset(to, first_byte(c, b), c->rows);
+    memset(to + c->rows, 0, c->chunk_rows - c->rows);
+  }
   return w->planes;
 }
 
-static uint8_t *put_deflated(struct trace_writer *w, uint8_t *out, const uint8_t *plane, size_t n_planes, size_t rows)
+static uint8_t *put_deflated(struct trace_writer *w, uint8_t *out, const struct chunk *c)
 {
-  const uint8_t *bytes = gather(w, plane, n_planes, rows);
-  return out + libdeflate_deflate_compress(w->deflate, bytes, n_planes * rows, out,
+  const uint8_t *bytes = gather(w, c);
+  return out + libdeflate_deflate_compress(w->deflate, bytes, c->width * c->chunk_rows, out,
                                            w->out_size - (size_t)(out - w->out) - 4);
 }
 
-/* One plane by itself; behind its `rows` bytes it is filled up to `chunk_rows`. */
-static uint8_t *put_plane(uint8_t *out, const uint8_t *plane, size_t rows, size_t chunk_rows, bool last)
+/* One plane by itself. */
+static uint8_t *put_plane(uint8_t *out, const struct chunk *c, size_t b)
 {
   static uint8_t *(*const put[])(uint8_t *, const uint8_t *, size_t, bool) = {
     [PLANE_RUNS] = put_runs, [PLANE_LOW] = put_coded, [PLANE_NOISE] = put_stored};
-  bool filled = rows < chunk_rows;
-  out = put[plane_probe(plane, rows)](out, plane, rows, last && !filled);
-  return filled ? put_runs(out, plane + rows, chunk_rows - rows, last) : out;
+  const uint8_t *plane = c->plane + b * PLANE_STRIDE;
+  bool last = b + 1 == c->width, filled = c->rows < c->chunk_rows;
+  if (plane_varies(c, b))
+    out = put[plane_probe(plane, c->rows)](out, plane, c->rows, last && !filled);
+  else
+    out = put_one_run(out, first_byte(c, b), c->rows, last && !filled);
+  return filled ? put_one_run(out, 0, c->chunk_rows - c->rows, last) : out;
+}
+
+/* Adler-32 (RFC 1950) over n <= 65 536 times the same byte: a = 1 + sum of bytes, b = sum of the a, both mod 65 521. */
+static uint32_t adler32_repeated(uint32_t sum, uint8_t value, size_t n)
+{
+  uint64_t a = sum & 0xFFFF, b = sum >> 16;
+  b = (b + n * a + value * ((uint64_t)n * (n + 1) / 2)) % 65521;
+  a = (a + n * value) % 65521;
+  return (uint32_t)(b << 16 | a);
+}
+
+static uint32_t checksum(const struct chunk *c)
+{
+  uint32_t sum = 1;
+  for (size_t b = 0; b < c->width; b++) {
+    sum = plane_varies(c, b) ? libdeflate_adler32(sum, c->plane + b * PLANE_STRIDE, c->rows)
+                             : adler32_repeated(sum, first_byte(c, b), c->rows);
+    sum = adler32_repeated(sum, 0, c->chunk_rows - c->rows);
+  }
+  return sum;
 }
 
 /* The finished bytes of a chunk; *mask tells which filters were left out. */
-static const uint8_t *encode(struct trace_writer *w, const uint8_t *plane, size_t width, size_t rows, size_t chunk_rows,
-                             size_t *size, uint32_t *mask)
+static const uint8_t *encode(struct trace_writer *w, const struct chunk *c, size_t *size, uint32_t *mask)
 {
-  uint32_t sum = 1;
+  uint32_t sum = checksum(c);
   uint8_t *out = w->out;
-  for (size_t b = 0; b < width; b++)
-    sum = libdeflate_adler32(sum, plane + b * PLANE_STRIDE, chunk_rows);
   *out++ = 0x78, *out++ = 0x01;                         /* RFC 1950 */
-  if (rows < PROBE_ROWS)
-    out = put_deflated(w, out, plane, width, chunk_rows);
-  for (size_t b = 0; rows >= PROBE_ROWS && b < width; b++)
-    out = put_plane(out, plane + b * PLANE_STRIDE, rows, chunk_rows, b + 1 == width);
+  if (c->rows < PROBE_ROWS)
+    out = put_deflated(w, out, c);
+  for (size_t b = 0; c->rows >= PROBE_ROWS && b < c->width; b++)
+    out = put_plane(out, c, b);
   *out++ = (uint8_t)(sum >> 24), *out++ = (uint8_t)(sum >> 16), *out++ = (uint8_t)(sum >> 8), *out++ = (uint8_t)sum;
   *size = (size_t)(out - w->out);
   *mask = 0;
-  if (*size < width * chunk_rows)
+  if (*size < c->width * c->chunk_rows)
     return w->out;
-  *size = width * chunk_rows;
+  *size = c->width * c->chunk_rows;
   *mask = SKIP_DEFLATE;
-  return gather(w, plane, width, chunk_rows);
+  return gather(w, c);
 }
 
 /* ---- types, names, datasets -------------------------------------------------------------------------------------- */
@@ -280,13 +323,12 @@ static hid_t make_group(hid_t parent, const char *name)
 
 /* ---- rows -> blocks -> chunks ------------------------------------------------------------------------------------ */
 
-static bool write_chunk(struct trace_writer *w, hid_t dataset, uint64_t at, const uint8_t *plane, size_t width,
-                        size_t chunk_rows, size_t rows)
+static bool write_chunk(struct trace_writer *w, hid_t dataset, uint64_t at, const struct chunk *c)
 {
-  hsize_t offset = at, extent = at + rows;
+  hsize_t offset = at, extent = at + c->rows;
   size_t size;
   uint32_t mask;
-  const uint8_t *bytes = encode(w, plane, width, rows, chunk_rows, &size, &mask);
+  const uint8_t *bytes = encode(w, c, &size, &mask);
   return H5Dset_extent(dataset, &extent) >= 0 && H5Dwrite_chunk(dataset, H5P_DEFAULT, mask, &offset, size, bytes) >= 0;
 }
 
@@ -296,16 +338,30 @@ static void flush_chunk(struct trace_writer *w, struct table *t)
   size_t rows = t->in_chunk, chunk_rows = t->written ? CHUNK_ROWS : rows;
   for (size_t i = 0; i < t->n_columns && !w->failed; i++) {
     struct column *c = &t->column[i];
-    size_t width = column_width(c->def.type);
+    struct chunk chunk = {c->plane, column_width(c->def.type), rows, chunk_rows, c->first, c->varies};
     if (!t->written && !make_column(w, t, c, chunk_rows))
       writer_fail(w);
-    for (size_t b = 0; rows < chunk_rows && b < width; b++)
-      memset(c->plane + b * PLANE_STRIDE + rows, 0, chunk_rows - rows);
-    if (!w->failed && rows && !write_chunk(w, c->dataset, t->written, c->plane, width, chunk_rows, rows))
+    if (!w->failed && rows && !write_chunk(w, c->dataset, t->written, &chunk))
       writer_fail(w);
   }
   t->written += rows;
   t->in_chunk = 0;
+}
+
+/* A block of the column behind `done` rows of the chunk. Planes that begin to vary get their rows so far. */
+static void column_add(struct column *c, size_t done, const uint8_t *src, size_t stride, size_t rows)
+{
+  size_t width = column_width(c->def.type);
+  if (done == 0) {
+    c->first = column_value(src, width);
+    c->varies = 0;
+  }
+  unsigned varies = c->varies | column_varies(c->first, width, src, stride, rows), begun = varies & ~c->varies;
+  for (size_t b = 0; b < width; b++)
+    if (begun >> b & 1)
+      memset(c->plane + b * PLANE_STRIDE, (uint8_t)(c->first >> 8 * b), done);
+  c->varies = varies;
+  column_planes(c->plane + done, width, varies, src, stride, (rows + 15) & ~(size_t)15);
 }
 
 static void flush_block(struct trace_writer *w, struct table *t)
@@ -317,7 +373,7 @@ static void flush_block(struct trace_writer *w, struct table *t)
     const double *own = extra ? t->extra + (i - first_extra) * BLOCK_ROWS : NULL;
     const uint8_t *src = extra ? (const uint8_t *)own : t->block + c->def.offset;
     size_t stride = extra ? sizeof *own : t->def->row_bytes;
-    column_planes(c->plane + t->in_chunk, column_width(c->def.type), src, stride, (rows + 15) & ~(size_t)15);
+    column_add(c, t->in_chunk, src, stride, rows);
   }
   t->in_chunk += rows;
   t->in_block = 0;
@@ -427,7 +483,7 @@ static void place_planes(struct table *t)
   size_t n = 0;
   for (size_t k = 0; k < t->n_columns; k++)
     n += column_width(t->column[k].def.type);
-  uint8_t *at = t->planes = allocate(n, PLANE_STRIDE);
+  uint8_t *at = t->planes = allocate_raw(n * PLANE_STRIDE);
   for (size_t k = 0; k < t->n_columns; k++) {
     t->column[k].plane = at;
     at += column_width(t->column[k].def.type) * PLANE_STRIDE;
@@ -510,8 +566,8 @@ struct trace_writer *trace_create(const char *path, const struct trace_setup *se
   w->setup = *setup;
   w->deflate = libdeflate_alloc_compressor(LEVEL);
   w->out_size = libdeflate_deflate_compress_bound(w->deflate, PLANES_BYTES) + PLANES_BYTES / 8 + 1024;
-  w->out = allocate(w->out_size, 1);
-  w->planes = allocate(PLANES_BYTES, 1);
+  w->out = allocate_raw(w->out_size);
+  w->planes = allocate_raw(PLANES_BYTES);
   make_all_names(w);
   make_tables(w);
   if (make_file(w))
@@ -537,7 +593,7 @@ static bool put_series(struct trace_writer *w, hid_t group, const char *name, co
     for (size_t i = 0; i < rows; i++)
       for (size_t b = 0; b < width; b++)
         plane[b * PLANE_STRIDE + i] = ((const uint8_t *)value)[(at + i) * stride + b];
-    ok = write_chunk(w, dataset, at, plane, width, chunk, rows);
+    ok = write_chunk(w, dataset, at, &(struct chunk){plane, width, rows, chunk, 0, ALL_VARY});
   }
   free(plane);
   return (dataset < 0 || H5Dclose(dataset) >= 0) && ok;
