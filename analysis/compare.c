@@ -803,14 +803,18 @@ char *comparison_sentence(const struct comparison *c)
   else if (v == VERDICT_EQUIVALENT)
     text_add(&t, "%s and %s are equivalent on %s within the margin of %g %%", name, second, c->primary->name,
              100 * c->margin);
+  else if (value == other) text_add(&t, "%s and %s do not differ on %s", name, second, c->primary->name);
   else if (apart)
     text_add(&t, "%s wins on %s, perhaps by less than the margin of %g %%", name, c->primary->name, 100 * c->margin);
   else
     text_add(&t, "%s leads on %s, but its lead is undecided against the margin of %g %%", name, c->primary->name,
              100 * c->margin);
-  text_add(&t, ": %s %s against %s %s of %s; ", number_text(value).s, c->primary->unit, number_text(other).s,
+  text_add(&t, ": %s %s against %s %s of %s", number_text(value).s, c->primary->unit, number_text(other).s,
            c->primary->unit, second);
-  put_lead(&t, c, d, pair, other);
+  if (d.n) {
+    text_put(&t, "; ");
+    put_lead(&t, c, d, pair, other);
+  }
   text_put(&t, ".");
   return t.s;
 }

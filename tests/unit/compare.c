@@ -182,6 +182,33 @@ static void folder(void **state)
   remove_folder(dir);
 }
 
+/* More than 5 % of both fail: infinite quantiles have no difference, and nobody leads. The world made both references,
+ * so that they are compared all the same. */
+static void nobody_leads(void **state)
+{
+  char folder[64] = "/tmp/offsim-compare-XXXXXX";
+  const char *dir = folder;
+  assert_non_null(mkdtemp(folder));
+  struct err err;
+  err_init(&err);
+  struct catalog *catalog = catalog_open(folder, CATALOG_WRITE, &err);
+  assert_non_null(catalog);
+  assert_true(catalog_put_study(catalog, "s", scenario_json, &err));
+  put_run(catalog, "always_local", "reference", 0, INFINITY, 2, &err);
+  put_run(catalog, "always_edge", "reference", 0, INFINITY, 3, &err);
+  catalog_close(catalog);
+  struct comparison *c = comparison_load(&dir, 1, &(struct comparison_options){0}, &err);
+  assert_non_null(c);
+  assert_string_equal(c->policy[c->baseline].name, "always_local");
+  char *sentence = comparison_sentence(c);
+  assert_string_equal(sentence, "always_local and always_edge do not differ on latency_mean_s: inf s against inf s of "
+                                "always_edge.");
+  free(sentence);
+  comparison_free(c);
+  err_release(&err);
+  remove_folder(dir);
+}
+
 static void unknown_names(void **state)
 {
   const char *dir = make_folder(), *nobody = "nobody";
@@ -234,6 +261,7 @@ int main(void)
                                      cmocka_unit_test(infinite_values),
                                      cmocka_unit_test(verdicts),
                                      cmocka_unit_test(folder),
+                                     cmocka_unit_test(nobody_leads),
                                      cmocka_unit_test(unknown_names),
                                      cmocka_unit_test(page)};
   return cmocka_run_group_tests(tests, NULL, NULL);
