@@ -315,7 +315,8 @@ const struct key keys[] = {
    .doc = "The pieces repeat after this; 0: the last goes on."},
   {"piece", "from", V_NUMBER, Q_TIME, .low = 0, .high = INF, .flags = REQUIRED, .doc = "Start."},
   {"piece", "rate", V_NUMBER, Q_PER_TIME, .low = 0, .high = INF, .flags = REQUIRED, .doc = "From then on."},
-  {"closed", "users", V_COUNT, .low = 1, .high = 1e9, .flags = REQUIRED,
+  /* A user's number has 24 bits in the ids of the requests. */
+  {"closed", "users", V_COUNT, .low = 1, .high = 16e6, .flags = REQUIRED,
    .doc = "Who ask, wait for the answer and think again."},
   {"closed", "think", V_DIST, Q_TIME, .low = 0, .high = INF, .flags = REQUIRED, .scope = "request",
    .doc = "Between an answer and the next request."},
