@@ -1,6 +1,7 @@
 /* demand.c: what a task asks of a place, from its work and the hardware there.
  *
- * Roofline: max(FLOP / flop_per_s, bytes / byte_per_s) + overhead (Williams et al. 2009). Tokens: prompt at the
+ * Roofline: max(FLOP / flop_per_s, bytes / byte_per_s) x slots + overhead (Williams et al. 2009): a slot is an equal part
+ * of its server, so that a server never exceeds its peak; under processor sharing a job has the server. Tokens: prompt at the
  * prefill rate, then one decode step of a + c*b seconds per output token with b running (parameter book 4.2); the first
  * token comes with the prompt. Noise is log-normal of mean 1: exp(sigma Z - sigma^2 / 2).
  * The draw is named by (request, task, variant, attempt): the same for every policy.
@@ -12,12 +13,14 @@ static const struct hardware_def *hardware_at(const struct world *w, const struc
   return p->def->n_hardware > 0 ? &w->def->hardware[p->def->hardware[kind_of(p, member)]] : NULL;
 }
 
-static double roofline_s(const struct hardware_def *h, const struct work_def *work, const double *attribute)
+static double roofline_s(const struct place_def *p, const struct hardware_def *h, const struct work_def *work,
+                         const double *attribute)
 {
   if (!h) return 0;
+  double parts = p->discipline == PROCESSOR_SHARING ? 1 : p->slots;
   double compute = h->flop_per_s > 0 ? expr_value(&work->flop, attribute) / h->flop_per_s : 0;
   double memory = h->byte_per_s > 0 ? expr_value(&work->bytes, attribute) / h->byte_per_s : 0;
-  return (isnan(compute) || compute > memory ? compute : memory) + h->overhead_s;
+  return (isnan(compute) || compute > memory ? compute : memory) * parts + h->overhead_s;
 }
 
 static const struct token_cost *cost_at(const struct world *w, const struct place *p, uint32_t member,
@@ -45,7 +48,7 @@ void demand_expected(const struct world *w, const struct klass *k, int task, int
   switch (work->kind) {
   case WORK_NONE: break;
   case WORK_TIME: d->time_s = k->task[task].expected_time_s[variant]; break;
-  case WORK_ROOFLINE: d->time_s = roofline_s(hardware_at(w, p, at.member), work, attribute); break;
+  case WORK_ROOFLINE: d->time_s = roofline_s(p->def, hardware_at(w, p, at.member), work, attribute); break;
   case WORK_TOKENS:
     d->tok_in = expr_value(&work->tok_in, attribute);
     d->tok_out = expr_value(&work->tok_out, attribute);

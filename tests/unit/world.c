@@ -722,6 +722,24 @@ static struct rig *crossing_rig(double latency_s)
   return r;
 }
 
+/* 1e8 FLOP on 2e9 FLOP/s: 50 ms; in one of four slots 200 ms, for four slots are one server; shared, 50 ms again. */
+static void test_a_slot_is_a_part_of_its_server(void **state)
+{
+  (void)state;
+  static const struct { int slots; enum discipline discipline; int64_t serve_ns; } cases[] = {
+    {1, FIFO, 50000000}, {4, FIFO, 200000000}, {4, PROCESSOR_SHARING, 50000000}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct rig *r = crossing_rig(0);
+    r->plan[0][0] = plan_at(1);
+    r->task[0].n_plans = 1;
+    r->place[1].slots = cases[i].slots;
+    r->place[1].discipline = cases[i].discipline;
+    rig_run(r);
+    assert_int_equal(r->kept->attempt[0].phase_ns[PHASE_SERVE], cases[i].serve_ns);
+    rig_free(r);
+  }
+}
+
 static void test_estimates_cross(void **state)
 {
   (void)state;
@@ -793,7 +811,7 @@ int main(void)
     cmocka_unit_test(test_common_random_numbers), cmocka_unit_test(test_all_policies), cmocka_unit_test(test_mm1),
     cmocka_unit_test(test_stream_is_charged), cmocka_unit_test(test_learner_out_of_reach),
     cmocka_unit_test(test_same_again), cmocka_unit_test(test_refused_user),
-    cmocka_unit_test(test_telemetry), cmocka_unit_test(test_telemetry_noise), cmocka_unit_test(test_estimates_cross),
+    cmocka_unit_test(test_telemetry), cmocka_unit_test(test_telemetry_noise), cmocka_unit_test(test_a_slot_is_a_part_of_its_server), cmocka_unit_test(test_estimates_cross),
     cmocka_unit_test(test_only_known_attributes_enter), cmocka_unit_test(test_reward),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
