@@ -178,7 +178,19 @@ struct session {
   struct supervisor_report report;
 };
 
-/* The file is whole, and has the transfers if they are wanted. */
+static bool has_columns(const char *path, const char *group)
+{
+  const char *const *names;
+  struct err unsaid;
+  err_init(&unsaid);
+  struct trace_reader *t = trace_open(path, &unsaid);
+  bool has = t && trace_columns(t, group, &names) > 0;
+  trace_close(t);
+  err_release(&unsaid);
+  return has;
+}
+
+/* The file is whole, and has the transfers and time series if they are wanted. */
 static bool trace_is_good(const struct session *x, const struct catalog_run *r)
 {
   struct err unsaid;
@@ -188,12 +200,10 @@ static bool trace_is_good(const struct session *x, const struct catalog_run *r)
   bool good = hash_parse(r->trace_file_hash, &expected) && trace_verify(path, expected, &unsaid);
   if (!good)
     fprintf(stderr, "offsim: run %s is done again: its trace is missing or damaged\n", r->id);
-  if (good && x->trace == TRACE_LINKS) {
-    const char *const *names;
-    struct trace_reader *t = trace_open(path, &unsaid);
-    good = t && trace_columns(t, "transfers", &names) > 0;
-    trace_close(t);
-  }
+  if (x->trace == TRACE_LINKS)
+    good = good && has_columns(path, "transfers");
+  if (x->trace != TRACE_NONE && x->study.scenario->world.sample_s > 0)
+    good = good && has_columns(path, "timeseries");
   err_release(&unsaid);
   free(path);
   return good;

@@ -55,6 +55,13 @@ echo 201,8 >>"$work/trace.csv"
 check "the bytes of the trace changed" traced
 check "two runs of the trace" same "$(count "$work/t" done)" 2
 
+# Output options are no part of a run's identity, but what is asked for later must be there.
+series() { run -o "$work/s" --policy always_local --replications 1 "$@"; }
+check "without a time series" series
+check "with a time series" series --set 'output={trace: full, timeseries: 1 s}'
+check "it is in the file" /usr/bin/python3 -c "import glob, h5py; h5py.File(glob.glob('$work/s/traces/*.h5')[0])['timeseries']"
+check "one run of the series" same "$(count "$work/s" done)" 1
+
 # ---- damage ---------------------------------------------------------------------------------------------------------------
 victim=$(ls "$work"/r/traces/*.h5 | head -1)
 printf 'x' | dd of="$victim" bs=1 seek=5000 conv=notrunc 2>/dev/null
