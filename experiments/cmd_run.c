@@ -3,7 +3,9 @@
 #include "analysis/store/trace.h"
 #include "experiments/commands.h"
 #include "experiments/identity.h"
+#include "experiments/scenario_check.h"
 #include "experiments/study.h"
+#include "scenarios/units.h"
 #include "sim/arena.h"
 #include "sim/check.h"
 #include <errno.h>
@@ -426,11 +428,16 @@ static bool run_until(struct session *x, struct err *err)
 static bool load(struct session *x, struct arena *a, struct err *err)
 {
   struct options *o = &x->options;
+  unsigned long long seed;
+  char why[UNITS_WHY];
+  if (o->seed && !count_parse(o->seed, &seed, why))
+    return err_add(err, (struct where){0}, "--seed: %s", why);
   if (o->seed)
     o->set[o->n_sets++] = (struct override){"seed", o->seed};
   struct study *s = &x->study;
   s->scenario = scenario_load(o->file, o->set, o->n_sets, err);
-  if (!s->scenario || !study_choose(s, o->policies, err) || !read_replications(o, s, err))
+  if (!s->scenario || !study_choose(s, o->policies, err) || !read_replications(o, s, err)
+      || !scenario_check_to_run(s->scenario, err))
     return false;
   o->workers = study_workers(s, o->workers, err);
   x->trace = s->scenario->trace_level_given ? s->scenario->trace_level : TRACE_FULL;

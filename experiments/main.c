@@ -32,28 +32,29 @@
 void openblas_set_num_threads(int);
 #pragma weak openblas_set_num_threads
 
-struct command { const char *name, *arguments, *doc; int (*call)(int, char **); };
+/* tells_more: the command has more to say to --help than its row. */
+struct command { const char *name, *arguments, *doc; int (*call)(int, char **); bool tells_more; };
 
 static const struct command commands[] = {
-  {"new", "[--from NAME] FILE", "start a scenario file from a shipped one", cmd_new},
-  {"check", "FILE [--resolved]", "read a scenario and report every problem in it", cmd_check},
-  {"describe", "[KEY | metric.NAME | preset.NAME]", "explain a scenario key, a metric or a preset", cmd_describe},
-  {"schema", "", "JSON Schema of scenario files, for editors", cmd_schema},
-  {"presets", "[--audit]", "numbers with source, year and grade", cmd_presets},
-  {"run", "FILE [options]", "run a scenario: every policy on the same random numbers", cmd_run},
+  {"new", "[--from NAME] FILE", "start a scenario file from a shipped one", cmd_new, false},
+  {"check", "FILE [--resolved] [--set PATH=VALUE]...", "read a scenario and report every problem in it", cmd_check, false},
+  {"describe", "[KEY | metrics | METRIC | PRESET]", "explain a scenario key, a metric or a preset", cmd_describe, false},
+  {"schema", "", "JSON Schema of scenario files, for editors", cmd_schema, false},
+  {"presets", "[--audit]", "numbers with source, year and grade", cmd_presets, false},
+  {"run", "FILE [options]", "run a scenario: every policy on the same random numbers", cmd_run, true},
   {"compare", "DIR... [--baseline P] [--by class|place|variant] [--metric M] [--pareto]",
-   "policies against each other, with paired intervals", cmd_compare},
+   "policies against each other, with paired intervals", cmd_compare, true},
   {"inspect", "DIR [--class C] [--policy P] [--tail p99] [--request ID]", "where one request or a tail spent its time",
-   cmd_inspect},
-  {"rerun", "DIR --run ID --trace full", "do one run of a folder again, with its trace", cmd_rerun},
-  {"export", "DIR [--csv|--jsonl]", "all metrics of all runs as text", cmd_export},
-  {"plot", "DIR --kind K", "one figure, with its script and data beside it", cmd_plot},
-  {"report", "DIR", "one self-contained page: DIR/report.html", cmd_report},
-  {"trace", "FILE [--fit -o PRESET.yaml]", "describe a workload trace, or fit a preset to it", cmd_trace},
-  {"policy", "list", "the policies that this build has", cmd_policy},
-  {"validate", "[SUITE] [--quick] [--seed S]", "check the models against closed forms", cmd_validate},
-  {"doctor", "[DIR]", "what this machine offers, and what is in the way", cmd_doctor},
-  {"bench", "[--format json]", "speed of the engine, in CPU time", cmd_bench},
+   cmd_inspect, true},
+  {"rerun", "DIR --run ID --trace full", "do one run of a folder again, with its trace", cmd_rerun, true},
+  {"export", "DIR [--csv|--jsonl]", "all metrics of all runs as text", cmd_export, true},
+  {"plot", "DIR --kind K", "one figure, with its script and data beside it", cmd_plot, true},
+  {"report", "DIR", "one self-contained page: DIR/report.html", cmd_report, true},
+  {"trace", "FILE [--fit -o PRESET.yaml]", "describe a workload trace, or fit a preset to it", cmd_trace, true},
+  {"policy", "list", "the policies that this build has", cmd_policy, true},
+  {"validate", "[SUITE] [--quick] [--seed S]", "check the models against closed forms", cmd_validate, true},
+  {"doctor", "[DIR]", "what this machine offers, and what is in the way", cmd_doctor, true},
+  {"bench", "[--format json]", "speed of the engine, in CPU time", cmd_bench, true},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -90,6 +91,25 @@ static int unknown_command(const char *name)
   return EXIT_USER;
 }
 
+static int print_usage(const struct command *c)
+{
+  printf("usage: offsim %s %s\n%s\n", c->name, c->arguments, c->doc);
+  return EXIT_OK;
+}
+
+static int call(const struct command *c, int argc, char **argv)
+{
+  static char option[] = "--help";
+  for (int i = 1; i < argc; i++) {
+    bool asked = strcmp(argv[i], option) == 0 || (argc == 2 && strcmp(argv[i], "-h") == 0);
+    if (asked && !c->tells_more)
+      return print_usage(c);
+    if (asked)
+      argv[i] = option;
+  }
+  return c->call(argc, argv);
+}
+
 static int help(int argc, char **argv)
 {
   if (argc < 3) {
@@ -99,8 +119,8 @@ static int help(int argc, char **argv)
   const struct command *c = find_command(argv[2]);
   if (!c)
     return unknown_command(argv[2]);
-  printf("usage: offsim %s %s\n%s\n", c->name, c->arguments, c->doc);
-  return EXIT_OK;
+  char asked[] = "--help", *arguments[] = {argv[2], asked, NULL};
+  return call(c, 2, arguments);
 }
 
 /* A full disk behind stdout must not look like success. */
@@ -122,7 +142,7 @@ static int dispatch(int argc, char **argv)
   if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
     return help(argc, argv);
   const struct command *c = find_command(name);
-  return c ? c->call(argc - 1, argv + 1) : unknown_command(name);
+  return c ? call(c, argc - 1, argv + 1) : unknown_command(name);
 }
 
 /* OpenBLAS starts its threads while it is loaded, before main, and asks only the environment how many: so the program

@@ -17,16 +17,29 @@ static void check_metric(const char *name, struct where at, struct err *err)
     err_add(err, at, "unknown metric '%.64s'; results and `offsim describe metric.NAME` name them", name);
 }
 
-bool scenario_check(const struct scenario *s, struct err *err)
+static bool check(const struct scenario *s, bool plugins, struct err *err)
 {
   size_t errors = err->n_errors;
   struct rng_root root = rng_root_make(s->seed, 0);
   check_metric(s->primary, s->primary_at, err);
-  check_metric(s->until.metric, s->until_at, err);
+  if (s->until.metric != s->primary)
+    check_metric(s->until.metric, s->until_at, err);
   for (int i = 0; i < s->n_policies; i++) {
+    if (s->policy[i].resolved_path && !plugins)
+      continue;
     struct policy_host *host = policy_host_new(&s->policy[i], &s->world, &root, err);
     if (host)
       policy_host_free(host);
   }
   return err->n_errors == errors;
+}
+
+bool scenario_check(const struct scenario *s, struct err *err)
+{
+  return check(s, true, err);
+}
+
+bool scenario_check_to_run(const struct scenario *s, struct err *err)
+{
+  return check(s, false, err);
 }

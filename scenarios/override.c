@@ -13,14 +13,23 @@ enum { WORDS = 256 };
 struct way {
   struct arena *arena;
   const struct override *override;
+  const char *file;                     /* stands where a file's name stands: which --set it was */
   struct node *value;
   struct err *err;
 };
 
+/* "--set links.access.rate=40 Mb/s", long values cut. */
+static const char *option_text(struct arena *a, const struct override *o)
+{
+  enum { SHOWN = 40 };
+  size_t line = strcspn(o->value, "\n"), n = line < SHOWN ? line : SHOWN;
+  return arena_printf(a, "--set %.200s=%.*s%s", o->path, (int)n, o->value, o->value[n] ? "..." : "");
+}
+
 static struct where path_at(const struct way *w, const char *rest)
 {
   const char *path = w->override->path;
-  return (struct where){.file = "--set", .line = 1, .column = (int)(rest - path) + 1, .length = (int)strcspn(rest, "."),
+  return (struct where){.file = w->file, .line = 1, .column = (int)(rest - path) + 1, .length = (int)strcspn(rest, "."),
                         .text = path, .text_len = strlen(path)};
 }
 
@@ -202,10 +211,10 @@ static bool set_key(const struct way *w, struct node *map, const char *section, 
 
 bool override_apply(struct arena *a, struct node *root, const struct override *o, struct err *err)
 {
-  struct way w = {.arena = a, .override = o, .err = err};
+  struct way w = {.arena = a, .override = o, .file = option_text(a, o), .err = err};
   if (!*o->path)
-    return err_add(err, (struct where){.file = "--set"}, "a path is missing: PATH=VALUE");
-  w.value = yaml_parse(a, "--set", o->value, strlen(o->value), err);
+    return err_add(err, (struct where){.file = w.file}, "a path is missing: PATH=VALUE");
+  w.value = yaml_parse(a, w.file, o->value, strlen(o->value), err);
   if (!w.value)
     return false;
   if (!node_is(root, NODE_MAP))

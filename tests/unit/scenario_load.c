@@ -188,7 +188,8 @@ static void wrong_override(const char *path, const char *value, const char *part
   assert_null(load(text, &o, 1));
   if (!strstr(problems.problems[0].message, part))
     fail_msg("%s: '%s' lacks '%s'", path, problems.problems[0].message, part);
-  assert_string_equal(problems.problems[0].at.file, "--set");
+  if (strncmp(problems.problems[0].at.file, "--set ", 6) || strncmp(problems.problems[0].at.file + 6, path, strlen(path)))
+    fail_msg("%s: named as %s", path, problems.problems[0].at.file);
 }
 
 static void wrong_overrides(void **state)
