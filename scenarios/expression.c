@@ -38,6 +38,14 @@ static struct dimension fail(struct compiling *c, const char *format, const char
   return (struct dimension){0};
 }
 
+/* The word, in quotes, with what was probably meant. */
+static const char *unit_meant(const struct compiling *c, const char *word)
+{
+  char meant[UNITS_WHY];
+  bool known = unit_suggest(word, Q_ANY, meant);
+  return arena_printf(c->b->arena, "'%s'%s%s", word, known ? "; " : "", known ? meant : "");
+}
+
 static void blanks(struct compiling *c)
 {
   while (*c->p == ' ' || *c->p == '\t')
@@ -82,7 +90,7 @@ static struct dimension number(struct compiling *c)
   size_t n = name_length(c->p) ? name_length(c->p) : *c->p == '%';
   if (n) {
     if (unit_token(c->p, &factor, &d) != n)
-      return fail(c, "unknown unit '%s' in the expression", arena_printf(c->b->arena, "%.*s", (int)n, c->p));
+      return fail(c, "unknown unit %s", unit_meant(c, arena_printf(c->b->arena, "%.*s", (int)n, c->p)));
     value *= factor;
     c->p += n;
   }
@@ -135,8 +143,12 @@ static struct dimension unknown_name(struct compiling *c, const char *word)
   for (size_t i = 0; c->parameters && i < c->parameters->n && n < MAX_ATTRIBUTES + 64; i++)
     names[n++] = c->parameters->child[i]->key;
   const char *near = nearest(word, names, n);
-  const char *text = near ? arena_printf(c->b->arena, "'%s'; did you mean '%s'?", word, near)
-                          : arena_printf(c->b->arena, "'%s'; the class has no such attribute", word);
+  const char *text = arena_printf(c->b->arena, "'%s'; the class has no such attribute", word);
+  char unit[UNITS_WHY];
+  if (near)
+    text = arena_printf(c->b->arena, "'%s'; did you mean '%s'?", word, near);
+  else if (unit_suggest(word, Q_ANY, unit))
+    text = unit_meant(c, word);
   return fail(c, "the expression reads %s", text);
 }
 

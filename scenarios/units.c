@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define D(...) {__VA_ARGS__}
 const struct quantity_info quantities[N_QUANTITIES] = {
@@ -124,24 +125,109 @@ size_t unit_token(const char *text, double *factor, struct dimension *d)
   return 0;
 }
 
-static bool unknown_unit(const char *text, enum quantity q, char why[UNITS_WHY])
+/* ---- what was meant -------------------------------------------------------------------------------------------- */
+
+static const struct unit *unit_find(const char *name, size_t n, bool any_case)
+{
+  for (size_t i = 0; i < N_UNITS; i++)
+    if (strlen(units[i].name) == n && !(any_case ? strncasecmp : strncmp)(units[i].name, name, n))
+      return &units[i];
+  return NULL;
+}
+
+/* m and M are far apart: milliwatts are not offered for MW, nor megaseconds meant by Ms. */
+static bool same_prefix(const char *word, const struct unit *u)
+{
+  bool small_to_large = word[0] == 'm' && u->name[0] == 'M', large_to_small = word[0] == 'M' && u->name[0] == 'm';
+  bool counts = u->d.byte || u->d.tok || u->d.flop, time = u->d.s == 1;
+  return (!small_to_large || counts) && (!large_to_small || time);
+}
+
+/* "kb", "MB", "Gib" ...: which letter ends it says bits or bytes, so that one is never offered for the other. */
+static const struct unit *data_unit(const char *word, size_t n)
+{
+  char name[8];
+  bool bits = word[n - 1] == 'b';
+  if (n > 2 || (n == 2 && !strchr("kKmMgGtT", word[0])))
+    return NULL;
+  char prefix = (char)(n == 1 ? 0 : toupper((unsigned char)word[0]));
+  const char first[2] = {prefix == 'K' ? 'k' : prefix, 0};
+  snprintf(name, sizeof name, "%s%s", first, bits ? "bit" : "B");
+  return unit_find(name, strlen(name), false);
+}
+
+static const struct unit *spelt_otherwise(const char *word, size_t n)
+{
+  static const char *const words[][2] = {
+    {"sec", "s"}, {"second", "s"}, {"msec", "ms"}, {"usec", "us"}, {"minute", "min"}, {"hour", "h"}, {"hr", "h"},
+    {"day", "d"}, {"byte", "B"}, {"token", "tok"}, {"dollar", "USD"}, {"watt", "W"}, {"joule", "J"}, {"percent", "%"}};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (strlen(words[i][0]) == n && !strncasecmp(words[i][0], word, n))
+      return unit_find(words[i][1], strlen(words[i][1]), false);
+  return NULL;
+}
+
+static const struct unit *one_typo(const char *word, size_t n)
 {
   const char *names[N_UNITS];
-  char word[32];
+  char text[32];
+  size_t kept = 0;
+  snprintf(text, sizeof text, "%.*s", (int)n, word);
+  for (size_t i = 0; i < N_UNITS; i++)
+    if (toupper((unsigned char)units[i].name[0]) == toupper((unsigned char)*word) && same_prefix(word, &units[i]))
+      names[kept++] = units[i].name;
+  const char *near = n < 3 || word[n - 1] == 'b' ? NULL : nearest(text, names, kept);
+  return near ? unit_find(near, strlen(near), false) : NULL;
+}
+
+static const struct unit *suggest(const char *word, size_t n)
+{
+  const struct unit *u = n && toupper((unsigned char)word[n - 1]) == 'B' ? data_unit(word, n) : NULL;
+  if (!u && n && word[n - 1] != 'b' && (u = unit_find(word, n, true)) && !same_prefix(word, u))
+    u = NULL;
+  return u || !n ? u : spelt_otherwise(word, n);
+}
+
+bool unit_suggest(const char *word, enum quantity q, char out[UNITS_WHY])
+{
+  size_t n = strlen(word);
+  const char *per = "", *bytes = "";
+  char other[8] = "";
+  const struct unit *u = unit_find(word, n, false);
+  if (!u)
+    u = suggest(word, n);
+  if (!u && n > 2 && !strcasecmp(word + n - 2, "ps") && (u = suggest(word, n - 2)))     /* Mbps */
+    per = "/s";
+  if (!u && n > 1 && tolower((unsigned char)word[n - 1]) == 's' && (u = suggest(word, n - 1)))  /* GFLOPS, tokens */
+    per = u->d.flop && q == Q_FLOP_RATE ? "/s" : "";
+  if (!u)
+    u = one_typo(word, n);
+  if (!u)
+    return false;
+  if (u->d.byte && strstr(u->name, "bit") && !strcasestr(word, "bit")) {
+    snprintf(other, sizeof other, "%.*sB", (int)(strlen(u->name) - 3), u->name);
+    bytes = " is an amount of bytes)";
+  }
+  snprintf(out, UNITS_WHY, "did you mean '%s%s'?%s%s%s", u->name, per, *bytes ? " (" : "", other, bytes);
+  return true;
+}
+
+static bool unknown_unit(const char *text, enum quantity q, char why[UNITS_WHY])
+{
+  char word[32], meant[UNITS_WHY];
   size_t n = letters(text);
   if (!n)
     n = strcspn(text, " \t");
   snprintf(word, sizeof word, "%.*s", (int)(n < 31 ? n : 31), text);
-  for (size_t i = 0; i < N_UNITS; i++)
-    names[i] = units[i].name;
-  const char *near = nearest(word, names, N_UNITS);
-  if (near)
-    snprintf(why, UNITS_WHY, "unknown unit '%s'; did you mean '%s'?", word, near);
+  if (unit_suggest(word, q, meant))
+    snprintf(why, UNITS_WHY, "unknown unit '%s'; %.120s", word, meant);
   else
     snprintf(why, UNITS_WHY, "unknown unit '%s'; expected %s%s%s", word, quantities[q].name,
              q == Q_PURE ? "" : ", e.g. ", q == Q_PURE ? "" : quantities[q].examples);
   return false;
 }
+
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
 static const char *skip_blanks(const char *p)
 {

@@ -29,6 +29,9 @@ bool count_parse(const char *text, unsigned long long *value, char why[UNITS_WHY
 
 /* For expressions: the unit at the start of text (letters and %), its length, factor and dimension. 0: none. */
 size_t unit_token(const char *text, double *factor, struct dimension *);
+/* "did you mean 'Mbit'?" for a word that is no unit: other case, usual spellings, one letter wrong; never another power
+ * of ten, never bytes for bits. False: nothing is near. */
+bool unit_suggest(const char *word, enum quantity, char out[UNITS_WHY]);
 struct dimension dimension_add(struct dimension, struct dimension, int sign);
 bool dimension_equal(struct dimension, struct dimension);
 /* "bytes", "seconds" ... of a dimension that has a quantity; else "another dimension". */

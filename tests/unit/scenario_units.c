@@ -1,4 +1,5 @@
 /* Numbers with units, against the definitions of the units. */
+#include <stdio.h>
 #include "scenarios/units.h"
 #include <math.h>
 #include <setjmp.h>
@@ -87,6 +88,31 @@ static void refusals(void **state)
   refused("0.15 USD", Q_MONEY_PER_TOK, "an amount of money");
 }
 
+/* Never another power of ten, never bytes for bits. */
+static void meant(const char *word, enum quantity q, const char *unit)
+{
+  char why[UNITS_WHY], wanted[UNITS_WHY];
+  bool any = unit_suggest(word, q, why);
+  if (any != (unit != NULL))
+    fail_msg("'%s': %s", word, any ? why : "no suggestion");
+  snprintf(wanted, sizeof wanted, "did you mean '%s'?", unit ? unit : "");
+  if (unit && strncmp(why, wanted, strlen(wanted)))
+    fail_msg("'%s': %s", word, why);
+}
+
+static void suggestions(void **state)
+{
+  (void)state;
+  static const char *const pairs[][2] = {
+    {"Mb", "Mbit"}, {"mbit", "Mbit"}, {"mb", "Mbit"}, {"Kb", "kbit"}, {"KB", "kB"}, {"mB", "MB"}, {"b", "bit"},
+    {"Gbits", "Gbit"}, {"Mbps", "Mbit/s"}, {"MBps", "MB/s"}, {"GFLOPS", "GFLOP"}, {"gflop", "GFLOP"}, {"kflops", "kFLOP"},
+    {"MS", "ms"}, {"Ms", "ms"}, {"sec", "s"}, {"seconds", "s"}, {"hrs", "h"}, {"usd", "USD"}, {"tokens", "tok"},
+    {"KWh", "kWh"}, {"mib", NULL}, {"MW", NULL}, {"MWh", NULL}, {"parsec", NULL}, {"uB", NULL}, {"PB", NULL}};
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+    meant(pairs[i][0], Q_ANY, pairs[i][1]);
+  meant("GFLOPS", Q_FLOP_RATE, "GFLOP/s");
+}
+
 static void counts(void **state)
 {
   (void)state;
@@ -103,6 +129,6 @@ static void counts(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(definitions), cmocka_unit_test(exact), cmocka_unit_test(refusals),
-                                     cmocka_unit_test(counts)};
+                                     cmocka_unit_test(suggestions), cmocka_unit_test(counts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
