@@ -31,8 +31,8 @@ size_t column_width(enum column_type);
  * value of a row as an integer; planes of the others are not written. */
 uint64_t column_value(const uint8_t *src, size_t width);
 unsigned column_varies(uint64_t first, size_t width, const uint8_t *src, size_t stride, size_t rows);
-/* Write `rows` values (a multiple of 16; of `width` bytes from src, `stride` bytes apart, to the planes that vary: byte b
- * of row i goes to plane[b * PLANE_STRIDE + i]. */
+/* Write `rows` values (a multiple of 16; of `width` bytes from src, `stride` bytes apart) to the planes that vary: byte
+ * b of row i goes to plane[b * PLANE_STRIDE + i]. */
 void column_planes(uint8_t *plane, size_t width, unsigned varies, const uint8_t *src, size_t stride, size_t rows);
 /* What a plane looks like, from a sample at fixed positions: long runs of one byte, few different bytes, or noise.
  * rows >= PROBE_ROWS. */

@@ -356,7 +356,10 @@ static void column_add(struct column *c, size_t done, const uint8_t *src, size_t
     c->first = column_value(src, width);
     c->varies = 0;
   }
-  unsigned varies = c->varies | column_varies(c->first, width, src, stride, rows), begun = varies & ~c->varies;
+  unsigned varies = c->varies, all = (1u << width) - 1;
+  if (varies != all)
+    varies |= column_varies(c->first, width, src, stride, rows);
+  unsigned begun = varies & ~c->varies;
   for (size_t b = 0; b < width; b++)
     if (begun >> b & 1)
       memset(c->plane + b * PLANE_STRIDE, (uint8_t)(c->first >> 8 * b), done);
