@@ -2,7 +2,7 @@
 
 # ---- settings -------------------------------------------------------------------------------------------------------
 CC       ?= gcc
-OPT      ?= -O2
+OPT      ?= -O3
 BUILD    ?= build
 PREFIX   ?= /usr/local
 JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
