@@ -43,7 +43,7 @@ enum plane_kind plane_probe(const uint8_t *plane, size_t rows);
 /* Three ways to write deflate blocks (RFC 1951) that cost little and end on a whole byte, so that they can be strung
  * together: runs with the fixed code, bytes with a code of their own, and bytes as they are. `last`: the final block of
  * the stream. They return the end of the output; it grows by an eighth and 16 bytes, by 1 in 256 and 168 bytes, or by
- * 5 bytes for every 65 535, at most. n > 0. */
+ * 5 bytes for every 65 535, at most. put_coded may touch 8 bytes beyond its end. n > 0. */
 uint8_t *put_runs(uint8_t *out, const uint8_t *, size_t n, bool last);
 uint8_t *put_one_run(uint8_t *out, uint8_t value, size_t n, bool last);
 uint8_t *put_coded(uint8_t *out, const uint8_t *, size_t n, bool last);

@@ -10,7 +10,7 @@ enum { N = 65536 };
 
 static size_t there_and_back(const uint8_t *p, size_t n)
 {
-  static uint8_t coded[2 * N], again[2 * N];
+  static uint8_t coded[3 * N], again[2 * N];
   size_t size = (size_t)(put_coded(coded, p, n, false) - coded), more = (size_t)(put_coded(coded + size, p, n, true)
                                                                                  - coded - size), got = 0;
   struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
