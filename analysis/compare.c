@@ -22,7 +22,7 @@ static const double CENSORED_SHARE = 0.01;
 
 struct comparison_store {
   size_t n_catalogs, n_texts;
-  struct catalog **catalog; const char **dir;           /* [n_catalogs] */
+  struct catalog **catalog; const char **dir; uint64_t *point;  /* [n_catalogs] */
   char **text;
 };
 
@@ -127,8 +127,18 @@ struct loading {
   const struct comparison_options *options;
   const char *dir, *suffix;                             /* suffix: told apart when two folders have the same policy */
   struct catalog *catalog;
-  bool point_known; uint64_t point;
+  uint64_t point;
 };
+
+/* Provenance of one point of a folder; NULL = none. */
+static const char *of_point(struct catalog *c, uint64_t point, const char *key)
+{
+  struct text name = {0};
+  text_add(&name, "point.%llu.%s", (unsigned long long)point, key);
+  const char *value = catalog_provenance(c, name.s);
+  free(name.s);
+  return value;
+}
 
 static struct compared_policy *find_policy(struct comparison *c, const char *name)
 {
@@ -221,28 +231,23 @@ static void add_run(struct loading *l, struct compared_policy *p, const struct c
   p->elapsed_s += r->elapsed_s;
 }
 
-/* A folder may hold runs of other settings, seeds or bytes of files than the last call's; they are not mixed. */
+/* A point may hold runs of another seed, or of a policy with other settings, than the last call's; not mixed. */
 static bool is_current(const struct loading *l, const struct catalog_run *r)
 {
-  const char *seed = catalog_provenance(l->catalog, "current.seed"), *world, *base, *current;
+  const char *seed = of_point(l->catalog, l->point, "seed"), *base, *current;
   if (seed && strtoull(seed, NULL, 10) != r->seed) return false;
-  if (!(world = catalog_note(l->catalog, r->id, "world")) || !(base = catalog_note(l->catalog, r->id, "base")))
-    return true;
-  current = catalog_provenance(l->catalog, "current.world");
-  if (current && strcmp(world, current)) return false;
+  if (!(base = catalog_note(l->catalog, r->id, "base"))) return true;
   struct text key = {0};
-  text_add(&key, "current.base.%s", r->policy);
-  current = catalog_provenance(l->catalog, key.s);
+  text_add(&key, "base.%s", r->policy);
+  current = of_point(l->catalog, l->point, key.s);
   free(key.s);
   return !current || !strcmp(base, current);
 }
 
-static bool wanted(struct loading *l, const struct catalog_run *r)
+static bool wanted(const struct loading *l, const struct catalog_run *r)
 {
   const struct comparison_options *o = l->options;
-  if (!is_current(l, r)) return false;
-  if (!l->point_known) l->point = o->point_given ? o->point : r->point, l->point_known = true;
-  if (r->point != l->point) return false;
+  if (r->point != l->point || !is_current(l, r)) return false;
   if (o->some_replications && (r->replication < o->from || r->replication > o->to)) return false;
   return !o->n_policies || is_listed(r->policy, o->policy, o->n_policies);
 }
@@ -265,16 +270,52 @@ static const char *last_part(const char *path)
   return slash && slash[1] ? slash + 1 : path;
 }
 
+/* "links.access.rate_scale=0.25, n=2" of {"links.access.rate_scale": 0.25, "n": 2}. */
+static void put_factors(struct text *t, const char *factors)
+{
+  struct err ignored;
+  err_init(&ignored);
+  json *j = factors ? json_parse(factors, strlen(factors), &ignored) : NULL;
+  for (size_t i = 0; i < json_count(j); i++) {
+    const char *key = json_key(j, i);
+    const json *value = json_at(j, key);
+    char *plain = json_text(value) ? grab_text(json_text(value)) : json_write(value, false);
+    text_add(t, "%s%s=%s", i ? ", " : "", key, plain);
+    free(plain);
+  }
+  if (!json_count(j)) text_put(t, "as in the file");
+  json_release(j);
+  err_release(&ignored);
+}
+
+/* Which point of a folder is shown, when it holds several. */
+static void note_point(struct comparison *c, struct catalog *catalog, const char *dir, uint64_t point)
+{
+  uint64_t n = 0;
+  while (catalog_point_json(catalog, n)) n++;
+  if (n < 2 || point >= n) return;
+  struct text t = {c->points, c->points ? strlen(c->points) : 0, c->points ? strlen(c->points) + 1 : 0};
+  text_add(&t, "%llu points in %s; showing point %llu (", (unsigned long long)n, dir, (unsigned long long)point);
+  put_factors(&t, catalog_point_json(catalog, point));
+  text_put(&t, "); --point N\n");
+  c->points = t.s;
+}
+
 static bool load_dir(struct comparison *c, const char *dir, const struct comparison_options *o, struct err *err)
 {
   struct comparison_store *s = c->store;
   struct catalog *catalog = catalog_open(dir, CATALOG_READ, err);
   if (!catalog) return false;
-  s->catalog = grab_more(s->catalog, s->n_catalogs + 1, sizeof *s->catalog);
-  s->dir = grab_more(s->dir, s->n_catalogs + 1, sizeof *s->dir);
-  s->dir[s->n_catalogs] = dir;
-  s->catalog[s->n_catalogs++] = catalog;
-  struct loading l = {c, o, dir, last_part(dir), catalog, false, 0};
+  size_t k = s->n_catalogs++;
+  s->catalog = grab_more(s->catalog, s->n_catalogs, sizeof *s->catalog);
+  s->dir = grab_more(s->dir, s->n_catalogs, sizeof *s->dir);
+  s->point = grab_more(s->point, s->n_catalogs, sizeof *s->point);
+  const char *last = catalog_provenance(catalog, "point.current");
+  s->dir[k] = dir;
+  s->catalog[k] = catalog;
+  s->point[k] = o->point_given ? o->point : last ? strtoull(last, NULL, 10) : 0;
+  note_point(c, catalog, dir, s->point[k]);
+  struct loading l = {c, o, dir, last_part(dir), catalog, s->point[k]};
   return catalog_runs(catalog, true, on_run, &l, err);
 }
 
@@ -301,13 +342,21 @@ static void type_of_entry(struct comparison *c, const json *entry)
   if (p) p->type = last_part(type);
 }
 
-static void read_scenario(struct comparison *c, const struct comparison_options *o, struct err *err)
+/* The scenario of a folder's point; NULL when it cannot be read. */
+static json *resolved_of(const struct comparison_store *s, size_t folder)
 {
-  const char *resolved = catalog_study_json(c->store->catalog[0]);
+  const char *text = of_point(s->catalog[folder], s->point[folder], "resolved");
   struct err ignored;
   err_init(&ignored);
-  c->resolved = resolved ? json_parse(resolved, strlen(resolved), &ignored) : NULL;
+  if (!text) text = catalog_study_json(s->catalog[folder]);
+  json *resolved = text ? json_parse(text, strlen(text), &ignored) : NULL;
   err_release(&ignored);
+  return resolved;
+}
+
+static void read_scenario(struct comparison *c, const struct comparison_options *o, struct err *err)
+{
+  c->resolved = resolved_of(c->store, 0);
   c->scenario =
       grab_text(text_or(json_text(json_at(c->resolved, "name")), last_part(c->policy ? c->policy[0].dir : "")));
   c->version = grab_text(catalog_provenance(c->store->catalog[0], "version"));
@@ -620,26 +669,51 @@ static void warn_inputs(struct comparison *c, struct compared_policy *p, const j
          text_or(first, "?"));
 }
 
-static bool same_text(const char *a, const char *b) { return !a || !b || !strcmp(a, b); }
+/* Names and arrivals of the classes, as text; caller frees. */
+static char *arrivals_of(const struct comparison_store *s, size_t folder)
+{
+  json *resolved = resolved_of(s, folder);
+  const json *classes = json_at(resolved, "classes");
+  json *arrivals = json_new_object();
+  for (size_t i = 0; i < json_count(classes); i++) {
+    const json *one = json_nth(classes, i), *how = json_at(one, "arrivals");
+    char *text = how ? json_write_canonical(how) : NULL;
+    json_put_string(arrivals, text_or(json_text(json_at(one, "name")), "?"), text);
+    free(text);
+  }
+  char *text = json_write_canonical(arrivals);
+  json_release(arrivals);
+  json_release(resolved);
+  return text;
+}
 
-/* Policies of another folder, when it is about another world or seed. */
+/* Equal seeds give equal requests to equal arrivals, whatever else the scenarios differ in. */
+static bool is_paired(const struct comparison_store *s, size_t folder)
+{
+  const char *a = of_point(s->catalog[0], s->point[0], "seed");
+  const char *b = of_point(s->catalog[folder], s->point[folder], "seed");
+  if (a && b && strcmp(a, b)) return false;
+  char *first = arrivals_of(s, 0), *other = arrivals_of(s, folder);
+  bool same = !strcmp(first, other);
+  free(first);
+  free(other);
+  return same;
+}
+
+/* Policies of another folder, when it has other requests. */
 static void warn_strangers(struct comparison *c)
 {
   for (size_t k = 1; k < c->store->n_catalogs; k++) {
-    struct catalog *first = c->store->catalog[0], *other = c->store->catalog[k];
-    if (same_text(catalog_provenance(first, "current.world"),
-                  catalog_provenance(other, "current.world")) &&
-        same_text(catalog_provenance(first, "current.seed"),
-                  catalog_provenance(other, "current.seed"))) continue;
+    if (is_paired(c->store, k)) continue;
     for (size_t i = 0; i < c->n_policies; i++)
       if (c->policy[i].dir == c->store->dir[k])
-        warn(&c->policy[i], "of another scenario or seed than the first folder: nothing is paired by random numbers");
+        warn(&c->policy[i], "of another seed or other arrivals than the first folder: not paired by random numbers");
   }
 }
 
 static void add_warnings(struct comparison *c)
 {
-  const char *text = catalog_provenance(c->store->catalog[0], "sources");
+  const char *text = comparison_provenance(c, "sources");
   struct err ignored;
   err_init(&ignored);
   json *sources = text ? json_parse(text, strlen(text), &ignored) : NULL;
@@ -671,7 +745,8 @@ size_t comparison_with_warning(const struct comparison *c, const char *warning)
 
 const char *comparison_provenance(const struct comparison *c, const char *key)
 {
-  return catalog_provenance(c->store->catalog[0], key);
+  const char *own = of_point(c->store->catalog[0], c->store->point[0], key);
+  return own ? own : catalog_provenance(c->store->catalog[0], key);
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------------------
@@ -696,7 +771,7 @@ static bool check_policies(struct comparison *c, const struct comparison_options
     if (!find_policy(c, o->policy[i]))
       err_add(err, (struct where){0}, "%s has no runs of policy '%s'", dir, o->policy[i]);
   if (!err_any(err) && !c->n_policies)
-    err_add(err, (struct where){0}, "%s has no runs%s", dir, o->point_given ? " of this point" : "");
+    err_add(err, (struct where){0}, "%s has no runs%s", dir, o->point_given ? " of the point of --point" : "");
   return !err_any(err);
 }
 
@@ -746,12 +821,14 @@ void comparison_free(struct comparison *c)
   free(c->store->text);
   free(c->store->catalog);
   free(c->store->dir);
+  free(c->store->point);
   free(c->store);
   free(c->policy);
   free(c->pair);
   free(c->scenario);
   free(c->version);
   free(c->incomplete);
+  free(c->points);
   json_release(c->resolved);
   free(c);
 }

@@ -11,8 +11,9 @@
  * or worse, else undecided. Other metrics are exploratory: plain 95 % intervals, no verdict.
  *
  * Read from the catalogue: the resolved scenario (name, seed, primary, margin, policies, telemetry) and the provenance
- * keys `version`, `sources` (JSON list of {preset, key, source, grade, year}) and `current.*`: which runs of the folder
- * belong to its last call (`current.seed`, `current.world`, `current.base.POLICY`, against the notes of each run).
+ * keys `version`, `sources` (JSON list of {preset, key, source, grade, year}) and `point.*`: the point of the last call
+ * (`point.current`), and which runs of a point belong to the last call there (`point.N.seed`, `point.N.base.POLICY`,
+ * against the notes of each run).
  */
 #ifndef OFFSIM_ANALYSIS_COMPARE_H
 #define OFFSIM_ANALYSIS_COMPARE_H
@@ -28,7 +29,7 @@ struct comparison_options {
   const char *primary; double margin;                   /* NULL, 0 = the scenario's, else latency_p95_s and 0.02 */
   const char *const *policy; size_t n_policies;         /* only these, in this order; 0 = all */
   bool some_replications; uint64_t from, to;            /* only these, both included */
-  bool point_given; uint64_t point;                     /* default: the first point of the catalogue */
+  bool point_given; uint64_t point;                     /* default: the point of the last call */
 };
 
 struct compared_metric {
@@ -72,6 +73,7 @@ struct comparison {
   const char *regret_against;                           /* policy that `regret` is measured against; NULL = none */
   char trace_hash[33]; uint64_t events; double elapsed_s;
   char *incomplete;                                     /* "tuned threshold, model-greedy"; NULL = nothing is missing */
+  char *points;                                         /* which points are shown, of folders that hold several; or NULL */
   json *resolved;                                       /* scenario; NULL when unreadable */
   struct comparison_store *store;                       /* strings and catalogues */
 };
@@ -88,13 +90,15 @@ const struct paired *comparison_pair(const struct comparison *, size_t policy, c
 struct interval compare_paired(const double *a, const uint64_t *a_replication, size_t n_a, const double *b,
                                const uint64_t *b_replication, size_t n_b, double confidence, double *variance_ratio);
 enum verdict compare_verdict(struct interval difference, double margin, int better);
+/* Says which points are shown, where a folder holds several. NULL is allowed. */
+void comparison_say_point(const struct comparison *, FILE *);
 /* One sentence: which policy wins on the primary metric and by how much. Caller frees. */
 char *comparison_sentence(const struct comparison *);
 
 /* A warning that several policies share is said once: did one before `policy` have it, and how many have it? */
 bool comparison_said_before(const struct comparison *, size_t policy, const char *warning);
 size_t comparison_with_warning(const struct comparison *, const char *warning);
-const char *comparison_provenance(const struct comparison *, const char *key); /* of the first folder; NULL = none */
+const char *comparison_provenance(const struct comparison *, const char *key); /* of the first folder's point, or of the folder */
 
 enum compare_by { BY_NOTHING, BY_CLASS, BY_PLACE };
 struct comparison_view { const char *metric; enum compare_by by; bool pareto, colour, brief; };  /* brief: for `run` */

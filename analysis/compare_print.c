@@ -87,6 +87,15 @@ static void print_summary(const struct comparison *c, FILE *f)
   table_print(t, f, 2);
 }
 
+void comparison_say_point(const struct comparison *c, FILE *f)
+{
+  for (const char *line = c ? c->points : NULL; line && *line;) {
+    size_t n = strcspn(line, "\n") + 1;
+    fprintf(f, "offsim: %.*s", (int)n, line);
+    line += n;
+  }
+}
+
 static const char *base_method(const struct comparison *c)
 {
   return c->baseline_given ? "given" : "the best policy, so intervals are simultaneous over all pairs";

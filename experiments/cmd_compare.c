@@ -14,6 +14,7 @@ static const char usage[] =
   "  --baseline POLICY  compare with this one; default: the best policy on the primary metric\n"
   "  --by class|place   one row for each policy and class, or policy and place\n"
   "  --metric NAME      this metric only, for the whole run, each class and each place\n"
+  "  --point N          of a folder that holds several worlds: not the last call's, but this one\n"
   "  --pareto           who is on the front of latency, money and energy\n";
 
 struct arguments {
@@ -112,6 +113,7 @@ int cmd_compare(int argc, char **argv)
   if (!a.dir || !parse(&a, argc, argv, &err)) goto out;
   c = comparison_load(a.dir, a.n_dirs, &a.options, &err);
   if (!c) goto out;
+  comparison_say_point(c, stderr);
   a.view.colour = isatty(1) && !getenv("NO_COLOR");
   if (!strcmp(a.format, "json")) print_json(c);
   else if (!strcmp(a.format, "csv")) comparison_print_csv(c, stdout, &a.view);

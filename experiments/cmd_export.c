@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct options { const char *dir; bool jsonl, help; };
+struct options { const char *dir; bool jsonl, help; struct catalog *catalog; };
 
 static bool read_options(struct options *o, int argc, char **argv, struct err *err)
 {
@@ -49,7 +49,7 @@ static void print_field(const char *text)
 
 static const char *state_name(const struct catalog_run *r) { return r->state == RUN_DONE ? "done" : "failed"; }
 
-static void print_csv(const struct catalog_run *r, const struct catalog_metric *m)
+static void print_csv(const struct catalog_run *r, const struct catalog_metric *m, const char *factors)
 {
   const char *const field[] = {r->id, r->study, r->policy, r->kind, state_name(r)};
   for (int i = 0; i < 5; i++) {
@@ -63,10 +63,12 @@ static void print_csv(const struct catalog_run *r, const struct catalog_metric *
   print_field(m->place), putchar(',');
   if (!isnan(m->value))
     printf("%.17g", m->value);
+  putchar(',');
+  print_field(factors);
   putchar('\n');
 }
 
-static void print_json(const struct catalog_run *r, const struct catalog_metric *m)
+static void print_json(const struct catalog_run *r, const struct catalog_metric *m, const char *factors)
 {
   json *j = json_new_object();
   json_put_string(j, "run", r->id);
@@ -81,6 +83,11 @@ static void print_json(const struct catalog_run *r, const struct catalog_metric 
   json_put_string(j, "class", m->klass);
   json_put_string(j, "place", m->place);
   json_put_number(j, "value", m->value);
+  struct err unsaid;
+  err_init(&unsaid);
+  json *parsed = json_parse(factors, strlen(factors), &unsaid);
+  json_put(j, "factors", parsed ? parsed : json_new_object());
+  err_release(&unsaid);
   char *text = json_write(j, false);
   puts(text);
   free(text);
@@ -90,8 +97,9 @@ static void print_json(const struct catalog_run *r, const struct catalog_metric 
 static bool print_run(void *context, const struct catalog_run *r)
 {
   const struct options *o = context;
+  const char *factors = catalog_point_json(o->catalog, r->point);
   for (size_t i = 0; i < r->n_metrics; i++)
-    (o->jsonl ? print_json : print_csv)(r, &r->metric[i]);
+    (o->jsonl ? print_json : print_csv)(r, &r->metric[i], factors ? factors : "{}");
   return !ferror(stdout);
 }
 
@@ -103,9 +111,9 @@ int cmd_export(int argc, char **argv)
   if (read_options(&o, argc, argv, &err) && o.help)
     puts("usage: offsim export DIR [--csv|--jsonl]\n\nEvery metric of every run: one value a line, full precision."
          " An empty field, or null, is a value that\ndoes not exist. Records of single requests: traces/ID.h5.");
-  struct catalog *c = !o.help && !err_any(&err) ? catalog_open(o.dir, CATALOG_READ, &err) : NULL;
+  struct catalog *c = o.catalog = !o.help && !err_any(&err) ? catalog_open(o.dir, CATALOG_READ, &err) : NULL;
   if (c && !o.jsonl)
-    puts("run,study,policy,kind,state,point,replication,seed,metric,class,place,value");
+    puts("run,study,policy,kind,state,point,replication,seed,metric,class,place,value,factors");
   if (c && !catalog_runs(c, true, print_run, &o, &err))
     err_system(&err, "export of %s is not complete", o.dir);
   catalog_close(c);

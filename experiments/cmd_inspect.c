@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 static const char usage[] =
-  "usage: offsim inspect DIR [--policy P] [--class C] [--tail p99] [--replication N]\n"
-  "       offsim inspect DIR --request ID [--policy P] [--against P] [--replication N]\n"
+  "usage: offsim inspect DIR [--policy P] [--class C] [--tail p99] [--replication N] [--point N]\n"
+  "       offsim inspect DIR --request ID [--policy P] [--against P] [--replication N] [--point N]\n"
   "\n"
   "Without --request: where the slowest requests of each class spent more time than the usual ones, by place and\n"
   "phase. With it: the time line of that request, its decisions and its attempts. Needs traces.\n";
 
-struct arguments { const char *dir; bool one_request; struct inspect_options options; };
+struct arguments { const char *dir; bool one_request; struct inspect_options options; struct comparison_options of; };
 
 static bool wrong(struct err *err, const char *what, const char *word)
 {
@@ -47,13 +47,18 @@ static bool take_option(struct arguments *a, const char *option, const char *val
     a->one_request = true;
     return whole_number(value, &a->options.request) || wrong(err, "--request takes a number, not", value);
   }
+  if (!strcmp(option, "--point")) {
+    a->of.point_given = true;
+    return whole_number(value, &a->of.point) || wrong(err, "--point takes a number, not", value);
+  }
   a->options.replication_given = true;
   return whole_number(value, &a->options.replication) || wrong(err, "--replication takes a number, not", value);
 }
 
 static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
 {
-  static const char *const known[] = {"--class", "--policy", "--against", "--tail", "--request", "--replication"};
+  static const char *const known[] = {"--class", "--policy", "--against", "--tail", "--request", "--replication",
+                                      "--point"};
   enum { N_KNOWN = sizeof known / sizeof *known };
   for (int i = 1; i < argc; i++) {
     bool found = false;
@@ -79,9 +84,10 @@ int cmd_inspect(int argc, char **argv)
   struct err err;
   err_init(&err);
   struct comparison *c = NULL;
-  bool ok = parse(&a, argc, argv, &err) &&
-            (c = comparison_load(&a.dir, 1, &(struct comparison_options){0}, &err)) &&
-            (a.one_request ? inspect_request(c, &a.options, stdout, &err) : inspect_tail(c, &a.options, stdout, &err));
+  bool ok = parse(&a, argc, argv, &err) && (c = comparison_load(&a.dir, 1, &a.of, &err));
+  comparison_say_point(c, stderr);
+  ok = ok && (a.one_request ? inspect_request(c, &a.options, stdout, &err)
+                            : inspect_tail(c, &a.options, stdout, &err));
   err_print(&err, stderr, isatty(2) && !getenv("NO_COLOR"));
   int code = ok ? EXIT_OK : err.code;
   comparison_free(c);

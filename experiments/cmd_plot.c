@@ -13,6 +13,7 @@
 
 static const char usage[] =
   "usage: offsim plot DIR --kind KIND [-o FILE.svg|.png|.pdf] [--policy A,B] [--against POLICY] [--metric NAME]\n"
+  "                   [--point N]\n"
   "       offsim plot SCENARIO --kind breakeven [--class C] [--link L] [--place P] [--points N] [--set PATH=VALUE]...\n"
   "       offsim plot --kind list\n"
   "\n"
@@ -25,6 +26,7 @@ struct arguments {
   const char *policy[MAX_POLICIES];
   char *policies;
   struct breakeven_options breakeven;
+  struct comparison_options of;
 };
 
 static bool wrong(struct err *err, const char *what, const char *word)
@@ -54,6 +56,14 @@ static bool take_points(struct arguments *a, const char *word, struct err *err)
   return (!*end && n >= 3 && n <= 40) || wrong(err, "--points takes 3 to 40, not", word);
 }
 
+static bool take_point(struct arguments *a, const char *word, struct err *err)
+{
+  char *end;
+  a->of.point = strtoull(word, &end, 10);
+  a->of.point_given = true;
+  return (*word >= '0' && *word <= '9' && !*end) || wrong(err, "--point takes a number, not", word);
+}
+
 static bool take_option(struct arguments *a, const char *option, const char *value, struct err *err)
 {
   if (!value) return wrong(err, "no value after", option);
@@ -64,6 +74,7 @@ static bool take_option(struct arguments *a, const char *option, const char *val
   if (!strcmp(option, "--class")) return (a->breakeven.klass = value);
   if (!strcmp(option, "--link")) return (a->breakeven.link = value);
   if (!strcmp(option, "--place")) return (a->breakeven.place = value);
+  if (!strcmp(option, "--point")) return take_point(a, value, err);
   if (!strcmp(option, "--points")) return take_points(a, value, err);
   if (!strcmp(option, "--set")) {
     if (a->breakeven.n_set == MAX_SETTINGS) return wrong(err, "too many --set before", value);
@@ -75,7 +86,7 @@ static bool take_option(struct arguments *a, const char *option, const char *val
 static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
 {
   static const char *const known[] = {"--kind",  "-o",     "--against", "--metric", "--policy",
-                                      "--class", "--link", "--place",   "--points", "--set"};
+                                      "--class", "--link", "--place",   "--points", "--set", "--point"};
   enum { N_KNOWN = sizeof known / sizeof *known };
   for (int i = 1; i < argc; i++) {
     bool found = false;
@@ -122,10 +133,11 @@ static char *default_out(const char *folder, const char *kind, struct err *err)
 
 static bool plot_folder(struct arguments *a, struct err *err)
 {
-  struct comparison *c = comparison_load(&a->subject, 1, &(struct comparison_options){0}, err);
+  struct comparison *c = comparison_load(&a->subject, 1, &a->of, err);
   char *out = NULL;
   a->options.kind = a->kind;
   bool ok = c != NULL;
+  comparison_say_point(c, stderr);
   if (ok && !a->options.out) a->options.out = out = default_out(a->subject, a->kind, err);
   ok = ok && !err_any(err) && plot_make(c, &a->options, err);
   if (ok) printf("%s\n", a->options.out);

@@ -71,7 +71,10 @@ static bool find_run(struct rerun *r, struct catalog *c, struct arena *a, struct
                    s.found ? "more than one" : "no", r->id);
   r->before = s.run;
   r->before.policy = arena_strdup(a, s.run.policy);
-  const char *file = catalog_note(c, s.run.id, "scenario_file"), *resolved = catalog_study_json(c);
+  const char *file = catalog_note(c, s.run.id, "scenario_file"), *resolved;
+  char key[64];
+  snprintf(key, sizeof key, "point.%llu.resolved", (unsigned long long)s.run.point);
+  resolved = catalog_provenance(c, key);
   r->n_sets = study_overrides_read(catalog_note(c, s.run.id, "overrides"), a, &r->set, err);
   r->file = arena_strdup(a, file ? file : "");
   json *scenario = resolved ? json_parse(resolved, strlen(resolved), err) : NULL;

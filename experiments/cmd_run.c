@@ -221,8 +221,8 @@ static bool is_done(const struct session *x, const char *id)
 
 static struct run_order make_order(const struct session *x, int chosen, uint64_t replication)
 {
-  struct run_order o = {.policy = x->study.chosen[chosen], .replication = replication, .warmup_s = x->study.warmup_s,
-                        .trace = x->trace};
+  struct run_order o = {.policy = x->study.chosen[chosen], .point = x->study.point, .replication = replication,
+                        .warmup_s = x->study.warmup_s, .trace = x->trace};
   hash_hex(identity_run(x->base[chosen], x->study.scenario->seed, replication), o.id);
   return o;
 }
@@ -445,18 +445,26 @@ static bool load(struct session *x, struct arena *a, struct err *err)
   return o->workers > 0;
 }
 
+static struct run_call call_of(const struct options *o)
+{
+  return (struct run_call){.file = o->file, .set = o->set, .n_sets = o->n_sets - (o->seed != NULL),      /* see load */
+                           .policies = o->policies, .replications = o->replications, .seed = o->seed};
+}
+
 static bool execute(struct session *x, struct err *err)
 {
-  const struct study *s = &x->study;
+  struct study *s = &x->study;
+  struct run_call call = call_of(&x->options);
   x->supervisor = supervisor_start(s->scenario, x->dir, x->options.workers, err);
   if (!x->supervisor)
     return false;
   x->catalog = catalog_open(x->dir, CATALOG_WRITE, err);
-  if (!x->catalog || !supervisor_recover(x->supervisor, x->catalog, err) || !settle_warmup(x, err))
+  if (!x->catalog || !point_check_folder(s->scenario, x->catalog, x->dir, err)
+      || !supervisor_recover(x->supervisor, x->catalog, err) || !settle_warmup(x, err))
     return false;
   if (x->report.failed)
     return true;                                        /* a pilot failed: there is nothing to measure */
-  if (!study_describe(s, x->catalog, err))
+  if (!study_describe(s, &call, x->catalog, err))
     return false;
   return s->scenario->until.metric && !x->options.replications ? run_until(x, err) : run_new(x, err);
 }
@@ -474,6 +482,7 @@ static bool show(const struct session *x, struct err *err)
                                        .from = s->from, .to = s->to};
   struct comparison *c = comparison_load(&dir, 1, &options, err);
   struct comparison_view view = {.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"), .brief = true};
+  comparison_say_point(c, stderr);
   if (c && x->options.format == FORMAT_JSON) {
     json *j = comparison_json(c);
     char *text = json_write(j, true);

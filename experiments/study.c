@@ -183,13 +183,36 @@ static json *files_json(const struct scenario *s)
   return list;
 }
 
-static bool put_json(struct catalog *c, const char *key, json *value, struct err *err)
+static bool put_json(const struct study *s, struct catalog *c, const char *key, json *value, struct err *err)
 {
   char *text = json_write(value, false);
-  bool ok = catalog_put_provenance(c, key, text, err);
+  bool ok = point_put(c, s->point, key, text, err);
   free(text);
   json_release(value);
   return ok;
+}
+
+/* The words after `offsim run`, without those that change no result. */
+static json *call_json(const struct run_call *call)
+{
+  json *words = json_new_array();
+  json_push(words, json_string_value_new(call->file));
+  for (size_t i = 0; i < call->n_sets; i++) {
+    char *word = NULL;
+    if (asprintf(&word, "%s=%s", call->set[i].path, call->set[i].value) < 0)
+      check_out_of_memory(1);
+    json_push(words, json_string_value_new("--set"));
+    json_push(words, json_string_value_new(word));
+    free(word);
+  }
+  const char *const option[][2] = {
+    {"--policy", call->policies}, {"--replications", call->replications}, {"--seed", call->seed}};
+  for (int i = 0; i < 3; i++)
+    if (option[i][1]) {
+      json_push(words, json_string_value_new(option[i][0]));
+      json_push(words, json_string_value_new(option[i][1]));
+    }
+  return words;
 }
 
 static void cpu_name(char *out, size_t size)
@@ -239,32 +262,32 @@ static bool describe_program(struct catalog *c, struct err *err)
          && catalog_put_provenance(c, "model_version", model, err);
 }
 
-/* Which runs are of this call: a folder may hold runs of other settings, seeds or bytes of files. */
+/* Which runs are of this call: a point may hold runs of other seeds and of policies with other settings. */
 static bool put_current(const struct study *s, struct catalog *c, struct err *err)
 {
-  char hex[33], seed[24], key[128];
-  hash_hex(identity_base(s->scenario, -1), hex);
-  snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->scenario->seed);
-  bool ok = catalog_put_provenance(c, "current.world", hex, err)
-            && catalog_put_provenance(c, "current.seed", seed, err);
+  char hex[33], number[24], key[128];
+  snprintf(number, sizeof number, "%llu", (unsigned long long)s->point);
+  bool ok = catalog_put_provenance(c, "point.current", number, err);
+  snprintf(number, sizeof number, "%llu", (unsigned long long)s->scenario->seed);
+  ok = ok && point_put(c, s->point, "seed", number, err);
   for (int i = 0; i < s->n_chosen && ok; i++) {
     hash_hex(identity_base(s->scenario, s->chosen[i]), hex);
-    snprintf(key, sizeof key, "current.base.%s", study_policy_name(s, s->chosen[i]));
-    ok = catalog_put_provenance(c, key, hex, err);
+    snprintf(key, sizeof key, "base.%s", study_policy_name(s, s->chosen[i]));
+    ok = point_put(c, s->point, key, hex, err);
   }
   return ok;
 }
 
-bool study_describe(const struct study *s, struct catalog *c, struct err *err)
+bool study_describe(struct study *s, const struct run_call *call, struct catalog *c, struct err *err)
 {
   const struct scenario *sc = s->scenario;
   char *resolved = json_write(sc->resolved, false);
   bool ok = catalog_begin(c, err) && catalog_put_study(c, sc->name, resolved, err)
-            && catalog_put_point(c, 0, "{}", err);
+            && point_settle(sc, call, c, &s->point, err) && point_put(c, s->point, "resolved", resolved, err);
   for (int i = 0; i < s->n_chosen && ok; i++)
     ok = catalog_put_policy(c, study_policy_name(s, s->chosen[i]), err);
-  ok = ok && put_current(s, c, err) && put_json(c, "sources", sources_json(sc), err)
-       && put_json(c, "files", files_json(sc), err)
+  ok = ok && put_current(s, c, err) && put_json(s, c, "call", call_json(call), err)
+       && put_json(s, c, "sources", sources_json(sc), err) && put_json(s, c, "files", files_json(sc), err)
        && describe_program(c, err) && describe_machine(c, err) && catalog_commit(c, err);
   free(resolved);
   return ok;

@@ -3,6 +3,7 @@
 #define OFFSIM_EXPERIMENTS_STUDY_H
 
 #include "analysis/store/catalog.h"
+#include "experiments/point.h"
 #include "experiments/supervisor.h"
 #include "scenarios/scenario.h"
 
@@ -11,6 +12,7 @@ struct study {
   int n_chosen, *chosen;                                /* policies to run, indices of scenario->policy; or one -1 */
   uint64_t from, to;                                    /* replications, both included */
   double warmup_s;                                      /* negative: as the scenario says */
+  uint64_t point;                                       /* of the results folder; set by study_describe */
 };
 
 /* Choose policies: names of entries or of built-in policies, separated by commas; NULL = all entries. */
@@ -23,8 +25,8 @@ char *study_overrides_write(const struct override *, size_t n);
 size_t study_overrides_read(const char *text, struct arena *, struct override **, struct err *);
 /* Put the warm-up into the scenario that identities are made of. */
 void study_set_warmup(struct study *, double warmup_s);
-/* Scenario, policies and provenance into the catalogue. */
-bool study_describe(const struct study *, struct catalog *, struct err *) MUST_USE;
+/* Scenario, policies and provenance into the catalogue, at the point that belongs to the scenario. */
+bool study_describe(struct study *, const struct run_call *, struct catalog *, struct err *) MUST_USE;
 /* Versions of the libraries that results are written with, as one line. */
 void study_libraries(char *out, size_t size);
 void study_free(struct study *);

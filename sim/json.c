@@ -124,6 +124,14 @@ json *json_push(json *array, json *value)
   return array;
 }
 
+const char *json_key(const json *object, size_t i)
+{
+  void *at = json_object_iter((json *)object);
+  while (at && i-- > 0)
+    at = json_object_iter_next((json *)object, at);
+  return at ? json_object_iter_key(at) : NULL;
+}
+
 json *json_at(const json *object, const char *key)
 {
   return json_object_get(object, key);

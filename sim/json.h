@@ -29,6 +29,7 @@ json *json_string_value_new(const char *);
 json *json_at(const json *object, const char *key);
 json *json_nth(const json *array, size_t i);
 size_t json_count(const json *array_or_object);
+const char *json_key(const json *object, size_t i);     /* in order of insertion */
 const char *json_text(const json *);
 double json_real(const json *, double otherwise);
 int64_t json_int(const json *, int64_t otherwise);

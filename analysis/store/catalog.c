@@ -338,7 +338,8 @@ static bool make_view(struct catalog *c, struct err *err)
   sqlite3_str_appendall(text, "DROP VIEW IF EXISTS v_runs; CREATE VIEW v_runs AS SELECT r.id AS run, r.study, r.point,"
                               " r.policy, r.kind, r.replication, r.seed, r.state, r.message, r.trace_hash,"
                               " r.trace_file,"
-                              " r.events");
+                              " r.events, (SELECT substr(n.value, 1, 8) FROM provenance n WHERE n.run = r.id"
+                              " AND n.key = 'base') AS settings");
   bool ok = add_view_columns(c, text, "SELECT DISTINCT f.key FROM point, json_each(point.factors) f ORDER BY 1",
                              ", (SELECT f.value FROM point p, json_each(p.factors) f WHERE p.point = r.point"
                              " AND f.key = %Q) AS \"%w\"", err)
