@@ -99,7 +99,7 @@ static int print_usage(const struct command *c)
 
 static int call(const struct command *c, int argc, char **argv)
 {
-  static char option[] = "--help";
+  char option[] = "--help";                             /* outlives the call below */
   for (int i = 1; i < argc; i++) {
     bool asked = strcmp(argv[i], option) == 0 || (argc == 2 && strcmp(argv[i], "-h") == 0);
     if (asked && !c->tells_more)
