@@ -148,6 +148,7 @@ static struct attribute_def *add_attribute(struct build *b, const char *name, st
     err_add(b->err, at, "more than %d attributes", MAX_ATTRIBUTES);
     return &b->attribute[MAX_ATTRIBUTES - 1];
   }
+  b->attribute_at[b->n_attributes] = at;
   struct attribute_def *a = &b->attribute[b->n_attributes++];
   *a = (struct attribute_def){.name = name, .known = KNOWN_ARRIVAL, .after_task = NONE};
   return a;
@@ -239,6 +240,8 @@ void build_attributes(struct build *b, struct class_def *c)
   struct dist *uniform = arena_alloc(b->arena, sizeof *uniform);
   char why[160];
   b->n_attributes = 0;
+  b->negative = 0;
+  b->arrivals = &c->arrivals;
   struct attribute_def *difficulty = add_attribute(b, "difficulty", (struct where){0});
   difficulty->known = KNOWN_ORACLE;
   if (dist_make(uniform, "uniform", (double[]){0, 1}, 2, why))

@@ -26,9 +26,23 @@ static struct horizon_def build_horizon(struct build *b)
   return h;
 }
 
-static struct objective_def build_objective(const struct build *b)
+/* A weight with the sign that asks for more of what nobody wants: possible, and probably a slip. */
+static void warn_of_sign(struct build *b, const struct node *node, const char *name, double bad_sign, const char *means)
+{
+  const struct node *weight = node_get(node, name);
+  double value = get_number(node, "objective", name);
+  if (weight && value * bad_sign > 0)
+    err_warn(b->err, weight->at, "'%s: %.40s' rewards %s; the objective is maximised", name, weight->text, means);
+}
+
+static struct objective_def build_objective(struct build *b)
 {
   const struct node *node = node_get(b->root, "objective");
+  warn_of_sign(b, node, "latency", 1, "longer latency");
+  warn_of_sign(b, node, "money", 1, "spending more");
+  warn_of_sign(b, node, "energy", 1, "using more energy");
+  warn_of_sign(b, node, "failure", 1, "failures");
+  warn_of_sign(b, node, "quality", -1, "worse quality");
   return (struct objective_def){get_number(node, "objective", "latency"), get_number(node, "objective", "money"),
                                 get_number(node, "objective", "energy"), get_number(node, "objective", "quality"),
                                 get_number(node, "objective", "failure")};

@@ -19,7 +19,10 @@ struct build {
   const char *zone[MAX_ZONES];
   const struct node *klass;                             /* the class being built, and its attributes */
   struct attribute_def attribute[MAX_ATTRIBUTES];
+  struct where attribute_at[MAX_ATTRIBUTES];
   int n_attributes;
+  const struct arrivals_def *arrivals;                  /* of the class */
+  uint64_t negative;                                    /* attributes of the class already told to be negative */
 };
 
 /* ---- files.c --------------------------------------------------------------------------------------------------- */
@@ -56,6 +59,8 @@ const struct dist *build_dist(struct build *, const struct node *, enum quantity
 struct expr build_expr(struct build *, const struct node *, enum quantity q, const struct node *parameters);
 struct expr build_expr_text(struct build *, const char *text, struct where at, enum quantity q,
                             const struct node *parameters);
+/* amount.c: adds a problem where the expression, of bytes, FLOP or tokens, can be negative. */
+void amount_check(struct build *, const struct expr *, const char *text, struct where at);
 /* Index of a name, or NONE after adding "unknown WHAT" with the nearest. */
 int build_find(struct build *, const struct node *name, const char *what, const char *const *names, int n);
 /* Elements of a list, or of a single value that stands for one. */

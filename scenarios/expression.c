@@ -261,7 +261,9 @@ struct expr build_expr_text(struct build *b, const char *text, struct where at, 
     err_add(b->err, at, "'%.60s' is %s; expected %s", text, dimension_name(d), quantities[q].name);
   struct expr_op *op = arena_array(b->arena, struct expr_op, c.n + 1);
   memcpy(op, c.op, c.n * sizeof *op);
-  return (struct expr){.n = c.failed ? 0 : c.n, .reads = c.reads, .op = op};
+  struct expr e = {.n = c.failed ? 0 : c.n, .reads = c.reads, .op = op};
+  amount_check(b, &e, text, at);
+  return e;
 }
 
 struct expr build_expr(struct build *b, const struct node *node, enum quantity q, const struct node *parameters)
