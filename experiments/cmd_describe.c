@@ -1,4 +1,4 @@
-/* cmd_describe.c: `offsim describe [KEY | metric.NAME | preset.NAME]`: what a word of the scenario language means. */
+/* cmd_describe.c: `offsim describe [KEY | metrics | METRIC | PRESET]`: what a word of scenarios and results means. */
 #include "analysis/metrics.h"
 #include "experiments/commands.h"
 #include "scenarios/presets.h"
@@ -39,6 +39,9 @@ static int describe_all(void)
   printf("Sections of a scenario; `offsim describe NAME` shows one, `offsim describe NAME.KEY` a key.\n\n");
   for (size_t i = 0; i < n_sections; i++)
     printf("  %-14s %s\n", sections[i].name, sections[i].doc);
+  printf("\n`offsim describe metrics` lists the metrics, `offsim describe latency_p95_s` shows one;\n"
+         "`offsim presets` lists the presets, `offsim describe h100` shows one with its sources.\n"
+         "metric.NAME and preset.NAME say which is meant where a key has the same name.\n");
   return EXIT_OK;
 }
 
@@ -89,60 +92,133 @@ static size_t describe_matches(const char *word)
   return found;
 }
 
-static int unknown(const char *what, const char *word, const char *const *names, size_t n)
-{
-  const char *near = nearest(word, names, n);
-  fprintf(stderr, near ? "describe: unknown %s '%.80s'; did you mean '%s'?\n" : "describe: unknown %s '%.80s'\n", what,
-          word, near);
-  return EXIT_USER;
-}
+/* ---- metrics --------------------------------------------------------------------------------------------------- */
 
-static int describe_word(const char *word)
+static void describe_metric(const struct metric_info *m)
 {
-  const char *names[512];
-  size_t n = 0;
-  if (describe_matches(word))
-    return EXIT_OK;
-  for (size_t i = 0; i < n_keys && n < 512; i++)
-    names[n++] = keys[i].name;
-  return unknown("key", strrchr(word, '.') ? strrchr(word, '.') + 1 : word, names, n);
-}
-
-static int describe_metric(const char *name)
-{
-  const struct metric_info *m = metric_find(name);
-  const char *const *names;
-  size_t n = metric_names(&names);
-  if (!m)
-    return unknown("metric", name, names, n);
   printf("%s\n  unit: %s\n  %s\n  better: %s\n  by class: %s, by place: %s\n", m->name, *m->unit ? m->unit : "none",
          m->doc,
          m->better < 0   ? "smaller"
          : m->better > 0 ? "larger"
                          : "neither",
          m->per_class ? "yes" : "no", m->per_place ? "yes" : "no");
+}
+
+static int describe_metrics(void)
+{
+  const char *const *names;
+  size_t n = metric_names(&names);
+  for (size_t i = 0; i < n; i++) {
+    const struct metric_info *m = metric_find(names[i]);
+    printf("%-34s %-18s %s\n", m->name, *m->unit ? m->unit : "-", m->doc);
+  }
   return EXIT_OK;
 }
 
-static int describe_preset(struct arena *a, const char *name, struct err *err)
+/* "slo" is a part of slo_attainment, "cost_total" of cost_total_usd_per_1k_requests: tables shorten the names so. */
+static bool is_part(const char *word, const char *name)
+{
+  size_t n = strlen(word);
+  for (const char *at = strstr(name, word); n > 2 && at; at = strstr(at + 1, word))
+    if (at == name || at[-1] == '_')
+      return true;
+  return false;
+}
+
+static size_t print_metrics_with(const char *word, FILE *out)
+{
+  const char *const *names;
+  size_t n = metric_names(&names), found = 0;
+  for (size_t i = 0; i < n; i++)
+    if (is_part(word, names[i]))
+      fprintf(out, "%s%s", found++ ? ", " : "metrics with this in their name: ", names[i]);
+  if (found)
+    fputc('\n', out);
+  return found;
+}
+
+/* ---- presets --------------------------------------------------------------------------------------------------- */
+
+/* Of a list of numbers, the first. */
+static void print_values(struct arena *a, const struct preset_entry *entry, struct err *err)
+{
+  const struct preset_number *value;
+  size_t n = presets_values(a, entry, &value, err);
+  for (size_t k = 0; k < n; k++) {
+    const struct preset_number *v = &value[k];
+    if (v->word)
+      printf("  %-28s %s\n", v->key, v->value);
+    else if (!k || strcmp(v->key, v[-1].key))
+      printf("  %-28s %-18s %s %d  %s\n", v->key, v->value, v->grade ? v->grade : "?", v->year,
+             v->source ? v->source : "NO SOURCE");
+  }
+}
+
+static size_t describe_presets(struct arena *a, const char *name, struct err *err)
 {
   const struct preset_entry *entry;
-  const struct preset_number *number;
   size_t n = presets_list(a, &entry, err), found = 0;
-  const char **names = arena_array(a, const char *, n + 1);
-  for (size_t i = 0; i < n; i++) {
-    names[i] = entry[i].name;
-    if (strcmp(entry[i].name, name))
-      continue;
-    found++;
-    printf("%s %s\n  %s\n  %s\n", entry[i].kind, entry[i].name, entry[i].doc ? entry[i].doc : "", entry[i].path);
-    size_t count = presets_numbers(a, &entry[i], &number, err);
-    for (size_t k = 0; k < count; k++)
-      if (!k || strcmp(number[k].key, number[k - 1].key))
-        printf("  %-28s %-18s %s %d  %s\n", number[k].key, number[k].value, number[k].grade ? number[k].grade : "?",
-               number[k].year, number[k].source ? number[k].source : "NO SOURCE");
-  }
-  return found ? EXIT_OK : unknown("preset", name, names, n);
+  for (size_t i = 0; i < n; i++)
+    if (!strcmp(entry[i].name, name)) {
+      printf("%s %s\n  %s\n  %s\n", entry[i].kind, entry[i].name, entry[i].doc ? entry[i].doc : "", entry[i].path);
+      print_values(a, &entry[i], err);
+      found++;
+    }
+  return found;
+}
+
+/* ---- words ----------------------------------------------------------------------------------------------------- */
+
+enum among { KEYS = 1, METRICS = 2, PRESETS = 4 };
+
+static int unknown(struct arena *a, const char *what, const char *word, enum among among, struct err *err)
+{
+  const char *const *metrics;
+  const struct preset_entry *preset;
+  size_t n_metrics = metric_names(&metrics), n_presets = presets_list(a, &preset, err), n = 0;
+  const char **names = arena_array(a, const char *, n_keys + n_metrics + n_presets + 1);
+  for (size_t i = 0; i < n_keys && among & KEYS; i++)
+    names[n++] = keys[i].name;
+  for (size_t i = 0; i < n_metrics && among & METRICS; i++)
+    names[n++] = metrics[i];
+  for (size_t i = 0; i < n_presets && among & PRESETS; i++)
+    names[n++] = preset[i].name;
+  const char *dot = strrchr(word, '.'), *near = nearest(dot && among & KEYS ? dot + 1 : word, names, n);
+  fprintf(stderr, near ? "describe: unknown %s '%.80s'; did you mean '%s'?\n" : "describe: unknown %s '%.80s'\n", what,
+          word, near);
+  if (among & METRICS)
+    print_metrics_with(word, stderr);
+  return EXIT_USER;
+}
+
+/* A word may be several things: all are shown. */
+static int describe_word(struct arena *a, const char *word, struct err *err)
+{
+  size_t found = describe_matches(word);
+  const struct metric_info *metric = metric_find(word);
+  if (metric)
+    describe_metric(metric);
+  found += (metric != NULL) + describe_presets(a, word, err);
+  if (!found)
+    return unknown(a, "key, metric or preset", word, KEYS | METRICS | PRESETS, err);
+  if (!metric)
+    print_metrics_with(word, stdout);
+  return EXIT_OK;
+}
+
+static int describe(struct arena *a, const char *word, struct err *err)
+{
+  if (!strcmp(word, "metrics") || !strcmp(word, "metric"))
+    return describe_metrics();
+  if (!strncmp(word, "preset.", 7))
+    return describe_presets(a, word + 7, err) ? EXIT_OK : unknown(a, "preset", word + 7, PRESETS, err);
+  if (strncmp(word, "metric.", 7))
+    return describe_word(a, word, err);
+  const struct metric_info *metric = metric_find(word + 7);
+  if (!metric)
+    return unknown(a, "metric", word + 7, METRICS, err);
+  describe_metric(metric);
+  return EXIT_OK;
 }
 
 int cmd_describe(int argc, char **argv)
@@ -152,18 +228,14 @@ int cmd_describe(int argc, char **argv)
   int code = EXIT_OK;
   err_init(&err);
   if (argc > 2) {
-    fprintf(stderr, "usage: offsim describe [KEY | metric.NAME | preset.NAME]\n");
+    fprintf(stderr, "usage: offsim describe [KEY | metrics | METRIC | PRESET]\n");
     code = EXIT_USER;
   } else if (argc < 2) {
     code = describe_all();
   } else if (!strcmp(argv[1], "--markdown")) {
     schema_write_markdown(stdout);
-  } else if (!strncmp(argv[1], "metric.", 7)) {
-    code = describe_metric(argv[1] + 7);
-  } else if (!strncmp(argv[1], "preset.", 7)) {
-    code = describe_preset(a, argv[1] + 7, &err);
   } else {
-    code = describe_word(argv[1]);
+    code = describe(a, argv[1], &err);
   }
   err_print(&err, stderr, isatty(2) && !getenv("NO_COLOR"));
   if (err_any(&err))

@@ -105,7 +105,7 @@ static int call(const struct command *c, int argc, char **argv)
     if (asked && !c->tells_more)
       return print_usage(c);
     if (asked)
-      argv[i] = option;
+      argv[i] = (char *)option;
   }
   return c->call(argc, argv);
 }

@@ -14,7 +14,7 @@ static void check_metric(const char *name, struct where at, struct err *err)
   if (near)
     err_add(err, at, "unknown metric '%.64s'; did you mean '%s'?", name, near);
   else
-    err_add(err, at, "unknown metric '%.64s'; results and `offsim describe metric.NAME` name them", name);
+    err_add(err, at, "unknown metric '%.64s'; results and `offsim describe metrics` name them", name);
 }
 
 static bool check(const struct scenario *s, bool plugins, struct err *err)

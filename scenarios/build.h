@@ -48,9 +48,10 @@ const struct preset_source *preset_source(const struct preset *, const char *key
 bool include_all(struct arena *, struct node *root, const char *path, struct scenario *, struct err *) MUST_USE;
 /* Fill presets in: afterwards hardware, variants, tariffs hold all that is named, links what their presets say. */
 void presets_fill(struct arena *, struct node *root, struct scenario *, struct err *);
-/* Each number of a tree that came from a preset. */
-typedef void number_fn(void *context, const struct preset *, const char *key, const struct node *number);
-void preset_numbers(const struct node *, number_fn *, void *context);
+/* Each value, number or word, of a tree that came from a preset. */
+typedef void leaf_fn(void *context, const struct preset *, const char *key, const struct node *value);
+void preset_leaves(const struct node *, leaf_fn *, void *context);
+bool preset_is_number(const struct node *);
 
 /* ---- values.c -------------------------------------------------------------------------------------------------- */
 /* scale multiplies dimensioned parameters (an rtt is halved). NULL node: NULL. */

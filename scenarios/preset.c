@@ -135,7 +135,7 @@ const struct preset_source *preset_source(const struct preset *p, const char *ke
 }
 
 /* In a kernel the numbers stand in formulas. */
-static bool is_number(const struct node *node)
+bool preset_is_number(const struct node *node)
 {
   char why[UNITS_WHY];
   double value;
@@ -145,12 +145,12 @@ static bool is_number(const struct node *node)
          (!strcmp(node->preset->kind, "kernel") && strpbrk(node->text, "0123456789"));
 }
 
-void preset_numbers(const struct node *node, number_fn *fn, void *context)
+void preset_leaves(const struct node *node, leaf_fn *fn, void *context)
 {
-  if (node->preset && is_number(node))
+  if (node->preset && node_is(node, NODE_TEXT))
     fn(context, node->preset, node->preset_key, node);
   for (size_t i = 0; i < node->n; i++)
-    preset_numbers(node->child[i], fn, context);
+    preset_leaves(node->child[i], fn, context);
 }
 
 /* ---- includes -------------------------------------------------------------------------------------------------- */
@@ -288,8 +288,7 @@ static void note_source(void *context, const struct preset *p, const char *key, 
 {
   struct scenario *s = context;
   const struct preset_source *from = preset_source(p, key);
-  (void)number;
-  if (!from)
+  if (!from || !preset_is_number(number))
     return;
   if ((s->n_sources & (s->n_sources - 1)) == 0) {       /* full at powers of two */
     struct source_note *grown = arena_array(s->arena, struct source_note, s->n_sources ? 2 * s->n_sources : 1);
@@ -315,5 +314,5 @@ void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct
     fill_map(&f, links->child[i], "link");
   fill_places(&f, node_get(root, "places"));
   fill_classes(&f, node_get(root, "classes"));
-  preset_numbers(root, note_source, s);
+  preset_leaves(root, note_source, s);
 }

@@ -23,11 +23,14 @@ size_t presets_list(struct arena *a, const struct preset_entry **out, struct err
   return n;
 }
 
-struct listing { struct arena *arena; struct preset_number *all; size_t n, capacity; };
+struct listing { struct arena *arena; bool words; struct preset_number *all; size_t n, capacity; };
 
-static void add_number(void *context, const struct preset *p, const char *key, const struct node *number)
+static void add_value(void *context, const struct preset *p, const char *key, const struct node *value)
 {
   struct listing *l = context;
+  bool number = preset_is_number(value);
+  if (!number && !l->words)
+    return;
   const struct preset_source *from = preset_source(p, key);
   if (l->n == l->capacity) {
     size_t capacity = l->capacity ? 2 * l->capacity : 64;
@@ -40,19 +43,32 @@ static void add_number(void *context, const struct preset *p, const char *key, c
   l->all[l->n++] = (struct preset_number){p->kind,
                                           p->name,
                                           key,
-                                          number->text,
-                                          from ? from->source : NULL,
-                                          from ? from->grade : NULL,
-                                          from ? from->year : 0};
+                                          value->text,
+                                          number && from ? from->source : NULL,
+                                          number && from ? from->grade : NULL,
+                                          number && from ? from->year : 0,
+                                          !number};
+}
+
+static size_t values(struct arena *a, const struct preset_entry *entry, bool words, const struct preset_number **out,
+                     struct err *err)
+{
+  struct listing l = {.arena = a, .words = words};
+  const struct preset *p = preset_read(a, entry->kind, entry->name, (struct where){0}, NULL, err);
+  if (p)
+    preset_leaves(p->value, add_value, &l);
+  *out = l.all;
+  return l.n;
 }
 
 size_t presets_numbers(struct arena *a, const struct preset_entry *entry, const struct preset_number **out,
                        struct err *err)
 {
-  struct listing l = {.arena = a};
-  const struct preset *p = preset_read(a, entry->kind, entry->name, (struct where){0}, NULL, err);
-  if (p)
-    preset_numbers(p->value, add_number, &l);
-  *out = l.all;
-  return l.n;
+  return values(a, entry, false, out, err);
+}
+
+size_t presets_values(struct arena *a, const struct preset_entry *entry, const struct preset_number **out,
+                      struct err *err)
+{
+  return values(a, entry, true, out, err);
 }

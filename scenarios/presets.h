@@ -5,13 +5,15 @@
 #include "sim/arena.h"
 #include "sim/err.h"
 
-/* One number of a preset; source NULL: it has none (the audit fails). */
-struct preset_number { const char *kind, *preset, *key, *value, *source, *grade; int year; };
+/* One number of a preset; source NULL: it has none (the audit fails). A word (on_demand) needs none. */
+struct preset_number { const char *kind, *preset, *key, *value, *source, *grade; int year; bool word; };
 struct preset_entry { const char *kind, *name, *doc, *path; };
 
 /* All presets in order of kind and name; problems of broken files are added. */
 size_t presets_list(struct arena *, const struct preset_entry **, struct err *);
 /* The numbers of one. */
 size_t presets_numbers(struct arena *, const struct preset_entry *, const struct preset_number **, struct err *);
+/* Its words as well, in order of the file. */
+size_t presets_values(struct arena *, const struct preset_entry *, const struct preset_number **, struct err *);
 
 #endif

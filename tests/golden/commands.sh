@@ -22,4 +22,23 @@ says "an unknown metric is refused before the runs" 2 "unknown metric 'latency_p
   run $scenario --set primary=latency_p95 -o "$work/r"
 check "and leaves no folder" test ! -e "$work/r"
 
+# ---- describe ----------------------------------------------------------------------------------------------------------
+says "a metric by its name" 0 "unit: s" describe latency_p95_s
+says "a metric with prefix" 0 "unit: s" describe metric.latency_p95_s
+says "a preset by its name" 0 "hardware h100" describe h100
+says "words of a preset" 0 "on_demand" describe l4_on_demand
+says "words of a preset: links" 0 "shared_by                    cell" describe preset.5g_public_n78_urban
+for form in metrics metric; do
+  says "describe $form" 0 "cost_total_usd_per_1k_requests" describe $form
+done
+check "each metric has its unit and meaning" bash -c "[ \$('$OFFSIM' describe metrics | awk 'NF < 4' | wc -l) = 0 ]"
+says "describe alone names the forms" 0 "offsim describe metrics" describe
+says "a heading of a table" 2 "slo_attainment" describe slo_attain
+for heading in slo failed cost_total device total offload quality latency_mean; do
+  check "heading $heading leads to its metric" bash -c "'$OFFSIM' describe $heading 2>&1 | grep -q '^metrics with this in their name: .*$heading'"
+done
+says "an unknown word" 2 "unknown key, metric or preset 'latency_p95s'; did you mean 'latency_p95_s'?" describe latency_p95s
+says "the key of a typo" 2 "did you mean 'latency'" describe links.access.lattency
+says "a preset that is not there" 2 "did you mean 'h100'" describe preset.h1000
+
 finish
