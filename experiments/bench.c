@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-enum better { LOWER, HIGHER };
 #define NO_BAR NAN
 
 /* A dotted name is a nested object in JSON. */
@@ -58,6 +57,11 @@ double bench_median(int repetitions, double (*once)(void *), void *subject)
     values[i] = once(subject);
   qsort(values, (size_t)repetitions, sizeof *values, compare_doubles);
   return values[repetitions / 2];
+}
+
+bool bench_missed(double value, double bar, enum better better)
+{
+  return better == LOWER ? value > bar : value < bar;
 }
 
 /* ---- command --------------------------------------------------------------------------------------------------- */
@@ -120,7 +124,8 @@ static bool read_options(struct options *o, int argc, char **argv, struct err *e
 static void print_help(void)
 {
   puts("usage: offsim bench [--format table|json] [--only NAME]\n\n"
-       "Measures the speed of the engine in CPU time on one core and compares it with the bars.\n\nmeasurements:");
+       "Measures the speed of the engine in CPU time on one core and compares it with the bars.\n"
+       "Exit code 1 when a bar is missed.\n\nmeasurements:");
   for (int i = 0; i < N_ROWS; i++)
     printf("  %-22s %s\n", rows[i].name, rows[i].unit);
 }
@@ -132,12 +137,12 @@ static void print_row(const struct row *r, double value)
     printf("%8s %8s  %-5s", "-", "-", "");
   else
     printf("%8g %8g  %-5s", r->bar, r->stretch,
-           isnan(value) ? "n/a" : (r->better == LOWER ? value <= r->bar : value >= r->bar) ? "ok" : "MISS");
+           isnan(value) ? "n/a" : bench_missed(value, r->bar, r->better) ? "MISS" : "ok");
   printf("  %s\n", r->unit);
   fflush(stdout);
 }
 
-static json *measure_selected(const struct options *o)
+static json *measure_selected(const struct options *o, bool *missed)
 {
   json *result = json_new_object();
   if (!o->json)
@@ -146,6 +151,7 @@ static json *measure_selected(const struct options *o)
     if (!selected(o, &rows[i]))
       continue;
     double value = rows[i].measure();
+    *missed |= bench_missed(value, rows[i].bar, rows[i].better);
     json_put_path(result, rows[i].name, json_number_value(value));
     if (!o->json)
       print_row(&rows[i], value);
@@ -157,20 +163,21 @@ int cmd_bench(int argc, char **argv)
 {
   struct err e;
   struct options o = {0};
+  bool missed = false;
   err_init(&e);
   if (!read_options(&o, argc, argv, &e)) {
     err_print(&e, stderr, false);
   } else if (o.help) {
     print_help();
   } else {
-    json *result = measure_selected(&o);
+    json *result = measure_selected(&o, &missed);
     char *text = json_write(result, true);
     if (o.json)
       puts(text);
     free(text);
     json_release(result);
   }
-  int code = (int)e.code;
+  int code = err_any(&e) ? (int)e.code : missed ? EXIT_NEGATIVE : EXIT_OK;
   err_release(&e);
   return code;
 }

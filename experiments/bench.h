@@ -2,6 +2,7 @@
 #ifndef OFFSIM_EXPERIMENTS_BENCH_H
 #define OFFSIM_EXPERIMENTS_BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,5 +20,9 @@ uint64_t bench_mallocs(void);
 bench_fn bench_lindley, bench_mm1, bench_mm1_wait_error, bench_hold_1e3, bench_hold_1e5, bench_hold_1e6,
   bench_draw_exponential, bench_draw_normal, bench_draw_lognormal, bench_draw_fresh, bench_mallocs_per_event,
   bench_request_ns, bench_request_bytes, bench_worker_speedup, bench_trace_rows_per_s, bench_trace_bytes_per_row;
+
+/* A bar is met by a value as good as it. NaN, as bar or value, misses nothing. */
+enum better { LOWER, HIGHER };
+bool bench_missed(double value, double bar, enum better);
 
 #endif
