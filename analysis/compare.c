@@ -151,7 +151,7 @@ static struct compared_policy *add_policy(struct comparison *c, const char *name
 {
   c->policy = grab_more(c->policy, c->n_policies + 1, sizeof *c->policy);
   struct compared_policy *p = &c->policy[c->n_policies++];
-  *p = (struct compared_policy){.name = name, .kind = kind && *kind ? kind : "policy", .type = name, .dir = dir};
+  *p = (struct compared_policy){.name = name, .kind = kind && *kind ? kind : "policy", .type = name, .entry = name, .dir = dir};
   return p;
 }
 
@@ -170,7 +170,9 @@ static struct compared_policy *policy_of_run(struct loading *l, const struct cat
     }
     name = keep(l->c, t.s);
   }
-  return add_policy(l->c, name, r->kind, l->dir);
+  p = add_policy(l->c, name, r->kind, l->dir);
+  p->type = p->entry = r->policy;
+  return p;
 }
 
 /* Where a metric's values stand; runs list their metrics in one order, so `hint` is nearly always right. */
@@ -314,6 +316,7 @@ static bool load_dir(struct comparison *c, const char *dir, const struct compari
   s->dir[k] = dir;
   s->catalog[k] = catalog;
   s->point[k] = o->point_given ? o->point : last ? strtoull(last, NULL, 10) : 0;
+  c->point = s->point[0];
   note_point(c, catalog, dir, s->point[k]);
   struct loading l = {c, o, dir, last_part(dir), catalog, s->point[k]};
   return catalog_runs(catalog, true, on_run, &l, err);
@@ -334,12 +337,13 @@ static double margin_of(const json *j)
   return end == s ? DEFAULT_MARGIN : strchr(end, '%') ? x / 100 : x;
 }
 
-static void type_of_entry(struct comparison *c, const json *entry)
+static void type_of_entry(struct comparison *c, const char *dir, const json *entry)
 {
   const char *type = text_or(json_text(json_at(entry, "policy")), json_text(entry));
   const char *name = text_or(json_text(json_at(entry, "name")), type);
-  struct compared_policy *p = name ? find_policy(c, name) : NULL;
-  if (p) p->type = last_part(type);
+  for (size_t i = 0; name && i < c->n_policies; i++)
+    if (c->policy[i].dir == dir && !strcmp(c->policy[i].entry, name))
+      c->policy[i].type = keep(c, grab_text(last_part(type)));
 }
 
 /* The scenario of a folder's point; NULL when it cannot be read. */
@@ -371,8 +375,12 @@ static void read_scenario(struct comparison *c, const struct comparison_options 
     err_add(err, (struct where){0}, "unknown metric '%s'%s%s%s", primary, near ? "; did you mean '" : "",
             near ? near : "", near ? "'?" : "");
   }
-  const json *entries = json_at(c->resolved, "policies");
-  for (size_t i = 0; i < json_count(entries); i++) type_of_entry(c, json_nth(entries, i));
+  for (size_t k = 0; k < c->store->n_catalogs; k++) {
+    json *resolved = resolved_of(c->store, k);
+    const json *entries = json_at(resolved, "policies");
+    for (size_t i = 0; i < json_count(entries); i++) type_of_entry(c, c->store->dir[k], json_nth(entries, i));
+    json_release(resolved);
+  }
   static const char *const learners[] = {"ucb1",   "ucb_half", "kl_ucb", "thompson",  "linucb",
                                          "sw_ucb", "d_linucb", "exp3",   "eps_greedy"};
   for (size_t i = 0; i < c->n_policies; i++)
@@ -403,13 +411,13 @@ static double value_at(const struct compared_policy *p, const char *metric, uint
 
 static bool is_fixed(const struct compared_policy *p) { return starts_with(p->type, "always_") && p->n; }
 
-/* The cheapest always_* policy of a replication, or NULL when one of them has not run it. */
-static const struct compared_policy *cheapest_fixed(const struct comparison *c, uint64_t replication)
+/* The cheapest always_* policy of a folder's replication, or NULL when one of them has not run it. */
+static const struct compared_policy *cheapest_fixed(const struct comparison *c, const char *dir, uint64_t replication)
 {
   const struct compared_policy *best = NULL;
   double least = INFINITY;
   for (size_t i = 0; i < c->n_policies; i++) {
-    if (!is_fixed(&c->policy[i])) continue;
+    if (!is_fixed(&c->policy[i]) || c->policy[i].dir != dir) continue;
     double cost = value_at(&c->policy[i], "cost_objective", replication);
     if (isnan(cost)) return NULL;
     if (!best || cost < least) best = &c->policy[i], least = cost;
@@ -434,36 +442,73 @@ static void copy_run(struct compared_policy *to, const struct compared_policy *f
   }
 }
 
-static void add_best_fixed(struct comparison *c)
+/* The share of the best fixed one's replications that each always_* policy gave: "always_local (3 of 5)". */
+static void describe_best_fixed(struct comparison *c, const char *name, const char *dir, const size_t *won)
+{
+  struct text t = {0};
+  size_t n = 0, kinds = 0;
+  for (size_t i = 0; i < c->n_policies; i++) n += won[i], kinds += won[i] > 0;
+  for (size_t i = 0, put = 0; i < c->n_policies; i++) {
+    if (!won[i]) continue;
+    text_add(&t, "%s%s", put++ ? ", " : "", c->policy[i].name);
+    if (kinds > 1) text_add(&t, " (%zu of %zu replications)", won[i], n);
+  }
+  struct text line = {c->notes, c->notes ? strlen(c->notes) : 0, c->notes ? strlen(c->notes) + 1 : 0};
+  text_add(&line, "%s: %s, the lowest cost_objective of the always_* runs%s%s\n", name, t.s,
+           c->store->n_catalogs > 1 ? " of " : "", c->store->n_catalogs > 1 ? dir : "");
+  c->notes = line.s;
+  free(t.s);
+}
+
+/* One of each folder: "best_fixed", and "best_fixed@FOLDER" of a further one. */
+static void add_best_fixed(struct comparison *c, const char *dir)
 {
   size_t n_fixed = 0, first = 0;
   for (size_t i = c->n_policies; i-- > 0;)
-    if (is_fixed(&c->policy[i])) first = i, n_fixed++;
-  if (n_fixed < 2 || find_policy(c, "best_fixed")) return;
-  add_policy(c, "best_fixed", "reference", c->policy[first].dir);
-  struct compared_policy *best = &c->policy[c->n_policies - 1];
+    if (is_fixed(&c->policy[i]) && c->policy[i].dir == dir) first = i, n_fixed++;
+  if (n_fixed < 2) return;
+  struct text name = {0};
+  text_add(&name, find_policy(c, "best_fixed") ? "best_fixed@%s" : "best_fixed", last_part(dir));
+  const char *kept = keep(c, name.s);
+  if (find_policy(c, kept)) return;
+  size_t *won = grab(c->n_policies + 1, sizeof *won);
+  struct compared_policy *best = add_policy(c, kept, "reference", dir);
+  best->type = best->entry = "best_fixed";
   for (size_t i = 0; i < c->policy[first].n; i++) {
     uint64_t replication = c->policy[first].replication[i];
-    const struct compared_policy *from = cheapest_fixed(c, replication);
-    if (from) copy_run(best, from, replication);
+    const struct compared_policy *from = cheapest_fixed(c, dir, replication);
+    if (!from) continue;
+    copy_run(best, from, replication);
+    won[from - c->policy]++;
   }
   if (!best->n) c->n_policies--;
+  else describe_best_fixed(c, kept, dir, won);
+  free(won);
 }
 
 /* ---- regret -------------------------------------------------------------------------------------------------------
  */
 
-/* Against the clairvoyant reference where there is one, else the best fixed one: requests x difference of mean cost. */
-static void add_regret(struct comparison *c)
+/* Whom the policies of a folder are measured against: its clairvoyant reference, else its best fixed one. */
+static const struct compared_policy *comparator_in(const struct comparison *c, const char *dir)
 {
   const struct compared_policy *to = NULL;
-  for (size_t i = 0; i < c->n_policies; i++)
-    if (!strcmp(c->policy[i].type, "clairvoyant") || (!to && !strcmp(c->policy[i].type, "best_fixed")))
-      to = &c->policy[i];
-  if (!to) return;
-  c->regret_against = to->name;
+  for (size_t i = 0; i < c->n_policies; i++) {
+    const struct compared_policy *p = &c->policy[i];
+    if (p->dir == dir && (!strcmp(p->type, "clairvoyant") || (!to && !strcmp(p->type, "best_fixed")))) to = p;
+  }
+  return to;
+}
+
+/* Requests x difference of mean cost. */
+static void add_regret(struct comparison *c)
+{
+  const struct compared_policy *first = comparator_in(c, c->store->dir[0]);
+  c->regret_against = first ? first->name : NULL;
   for (size_t i = 0; i < c->n_policies; i++) {
     struct compared_policy *p = &c->policy[i];
+    const struct compared_policy *to = comparator_in(c, p->dir);
+    if (!to) continue;
     double *x = metric_slot(p, &(struct catalog_metric){"regret", "", "", NAN}, 0)->x;
     for (size_t k = 0; k < p->n; k++) {
       uint64_t r = p->replication[k];
@@ -602,15 +647,20 @@ static bool has_type(const struct comparison *c, const char *type)
 
 static void find_missing(struct comparison *c)
 {
-  static const struct { const char *type, *label; } references[] = {
-    {"tuned_threshold", "tuned threshold"}, {"model_greedy", "model-greedy"},
-    {"clairvoyant", "clairvoyant greedy"}, {"best_fixed", "best fixed in hindsight"}};
+  static const struct { const char *type, *label, *add; } references[] = {
+    {"tuned_threshold", "tuned threshold", NULL}, {"model_greedy", "model-greedy", NULL},
+    {"clairvoyant", "clairvoyant greedy", "`clairvoyant`"},
+    {"best_fixed", "best fixed in hindsight", "the always_* policies"}};
   bool learner = false;
   for (size_t i = 0; i < c->n_policies; i++) learner |= c->policy[i].learner;
-  struct text t = {0};
-  for (size_t i = 0; learner && i < sizeof references / sizeof *references; i++)
-    if (!has_type(c, references[i].type)) text_add(&t, "%s%s", t.n ? ", " : "", references[i].label);
+  struct text t = {0}, add = {0};
+  for (size_t i = 0; learner && i < sizeof references / sizeof *references; i++) {
+    if (has_type(c, references[i].type)) continue;
+    text_add(&t, "%s%s", t.n ? ", " : "", references[i].label);
+    if (references[i].add) text_add(&add, "%s%s", add.n ? " and " : "add ", references[i].add);
+  }
   c->incomplete = t.s;
+  c->remedy = add.s;
 }
 
 static void warn(struct compared_policy *p, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -646,9 +696,23 @@ static void warn_places(struct compared_policy *p)
   }
 }
 
+/* A class whose trace is replayed whole in every replication; NULL = none. */
+static const char *one_trace(const json *resolved)
+{
+  const json *classes = json_at(resolved, "classes");
+  for (size_t i = 0; i < json_count(classes); i++) {
+    const char *how = json_text(json_at(json_at(json_at(json_nth(classes, i), "arrivals"), "trace"), "replicate"));
+    if (how && !strcmp(how, "whole")) return text_or(json_text(json_at(json_nth(classes, i), "name")), "?");
+  }
+  return NULL;
+}
+
 static void warn_inputs(struct comparison *c, struct compared_policy *p, const json *sources)
 {
   if (mean_value(p, "workload_is_fit", "") > 0) warn(p, "the workload is drawn from a fit, not the original trace");
+  if (one_trace(c->resolved))
+    warn(p, "class %s replays its whole trace in every replication (replicate: whole): intervals are conditional on this"
+         " one trace", one_trace(c->resolved));
   const json *telemetry = json_at(c->resolved, "telemetry");
   const char *word = json_text(telemetry);
   if ((word && !strcmp(word, "ideal")) || json_at(telemetry, "ideal"))
@@ -785,7 +849,7 @@ struct comparison *comparison_load(const char *const *dir, size_t n_dirs, const 
   if (!check_policies(c, o, dir[0], err)) goto failed;
   read_scenario(c, o, err);
   if (err_any(err)) goto failed;
-  add_best_fixed(c);
+  for (size_t i = 0; i < n_dirs; i++) add_best_fixed(c, dir[i]);
   add_regret(c);
   for (size_t i = 0; i < c->n_policies; i++) summarise(&c->policy[i]);
   if (!choose_baseline(c, o->baseline, err)) goto failed;
@@ -829,6 +893,8 @@ void comparison_free(struct comparison *c)
   free(c->version);
   free(c->incomplete);
   free(c->points);
+  free(c->notes);
+  free(c->remedy);
   json_release(c->resolved);
   free(c);
 }

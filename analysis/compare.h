@@ -40,6 +40,7 @@ struct compared_metric {
 };
 struct compared_policy {
   const char *name, *kind, *type;                       /* type: the policy's own name, e.g. threshold */
+  const char *entry;                                    /* its name in its own folder: without "@FOLDER" */
   bool learner;
   size_t n; uint64_t *replication;                      /* runs that are done */
   size_t failed; const char *failure;                   /* runs that failed; the first one's message */
@@ -73,6 +74,9 @@ struct comparison {
   const char *regret_against;                           /* policy that `regret` is measured against; NULL = none */
   char trace_hash[33]; uint64_t events; double elapsed_s;
   char *incomplete;                                     /* "tuned threshold, model-greedy"; NULL = nothing is missing */
+  char *remedy;                                         /* "add `clairvoyant`": of what is missing and exists; or NULL */
+  char *notes;                                          /* lines: which always_* policies the best fixed ones are */
+  uint64_t point;                                       /* of the first folder */
   char *points;                                         /* which points are shown, of folders that hold several; or NULL */
   json *resolved;                                       /* scenario; NULL when unreadable */
   struct comparison_store *store;                       /* strings and catalogues */

@@ -106,10 +106,12 @@ static void print_notes(const struct comparison *c, FILE *f, bool colour)
   if (c->baseline != SIZE_MAX && c->n_policies > 1)
     fprintf(f, "baseline %s (%s); paired by replication, 95 %%; margin %g %%; other metrics are exploratory\n",
             c->policy[c->baseline].name, base_method(c), 100 * c->margin);
+  if (c->notes) fputs(c->notes, f);
   if (any_unsupported(c, c->primary->name))
     fprintf(f, "! fewer than 10 requests a replication lie beyond this quantile: too few for it\n");
   if (c->incomplete)
-    fprintf(f, "%sINCOMPLETE: missing %s%s\n", colour ? "\033[33m" : "", c->incomplete, colour ? "\033[0m" : "");
+    fprintf(f, "%sINCOMPLETE: missing %s%s%s%s%s\n", colour ? "\033[33m" : "", c->incomplete, c->remedy ? " (" : "",
+            c->remedy ? c->remedy : "", c->remedy ? ")" : "", colour ? "\033[0m" : "");
 }
 
 static void print_warnings(const struct comparison *c, FILE *f, bool colour)
@@ -193,6 +195,14 @@ static void print_by(const struct comparison *c, FILE *f, const char *const *met
 static const char *const pareto_metrics[] = {"latency_mean_s", "cost_total_usd_per_1k_requests",
                                              "energy_total_j_per_request"};
 
+/* It has latency, money and energy; a run without measured requests has none. */
+static bool has_pareto(const struct compared_policy *p)
+{
+  for (int k = 0; k < 3; k++)
+    if (isnan(interval_at(p, pareto_metrics[k], "", "").value)) return false;
+  return true;
+}
+
 /* a dominates b: no worse in latency, money and energy, and better in one. */
 static bool dominates(const struct compared_policy *a, const struct compared_policy *b)
 {
@@ -218,7 +228,8 @@ static void print_pareto(const struct comparison *c, FILE *f)
     for (size_t j = 0; j < c->n_policies && !by; j++)
       if (dominates(&c->policy[j], p)) by = &c->policy[j];
     table_cell(t, "%s", p->name);
-    if (by) table_cell(t, "dominated by %s", by->name);
+    if (!has_pareto(p)) table_cell(t, "-");
+    else if (by) table_cell(t, "dominated by %s", by->name);
     else table_cell(t, "on the front");
     put_interval(t, p, pareto_metrics[0], "", "");
     put_interval(t, p, "failed_ratio", "", "");
@@ -239,6 +250,7 @@ static const struct compared_policy *twin_of(const struct comparison *c, const s
   for (size_t i = 0; i < c->n_policies; i++) {
     const struct compared_policy *q = &c->policy[i];
     size_t n = base_length(p->name);
+    if (!strcmp(q->type, "best_fixed")) continue;       /* it is one of the others once more */
     if (q->dir && p->dir && strcmp(q->dir, p->dir) && base_length(q->name) == n && !strncmp(p->name, q->name, n)) return q;
   }
   return NULL;

@@ -212,6 +212,7 @@ OF_TALLY(quality_mean, per_request(t, t->quality))
 OF_TALLY(offload_ratio, per_request(t, (double)t->offloaded))
 OF_TALLY(cold_start_ratio, per_request(t, (double)t->cold))
 OF_TALLY(cost_objective, per_request(t, -t->reward))
+OF_TALLY(requests_settled, (double)m->settled)
 OF_TALLY(replaced_choices, (double)m->summary->replaced)
 OF_TALLY(workload_is_fit, m->summary->workload_is_fit)
 OF_TALLY(zone_violations, (double)m->summary->zone_violations)
@@ -288,6 +289,8 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
 /* name, unit, meaning, better, per class and per place, function of a tally, function of a place */
 #define METRICS(ROW) \
   ROW("requests", "1", "requests of the cohort", 0, BOTH, requests, NULL) \
+  ROW("requests_settled", "1", "all requests of the run, measured or not (warm-up, drain): what places and residuals " \
+      "are divided by", 0, RUN, requests_settled, NULL) \
   ROW("completed", "1", "requests answered, fallback answers included", 1, BOTH, completed, NULL) \
   ROW("failed_ratio", "1", "share of requests that failed or were censored", -1, BOTH, failed_ratio, NULL) \
   ROW("censored_ratio", "1", "share of requests still open when the run ended", -1, BOTH, censored_ratio, NULL) \
@@ -321,12 +324,14 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
       -1, BOTH, tpot_mean, NULL) \
   ROW("cost_direct_usd_per_1k_requests", "USD/1k", "money caused by the requests' own attempts", \
       -1, BOTH, cost_direct, NULL) \
-  ROW("cost_total_usd_per_1k_requests", "USD/1k", "direct plus residual money (idle, keep-alive, reserved)", \
+  ROW("cost_total_usd_per_1k_requests", "USD/1k", "direct money of the cohort / requests, plus the whole " \
+      "run's residual money (idle, keep-alive, reserved) / requests_settled", \
       -1, RUN, cost_total, NULL) \
   ROW("energy_device_j_per_request", "J", "energy taken from the user's device", -1, BOTH, energy_device, NULL) \
   ROW("energy_direct_j_per_request", "J", "device, network and server energy caused by the request", \
       -1, BOTH, energy_direct, NULL) \
-  ROW("energy_total_j_per_request", "J", "direct plus residual energy (idle power)", -1, RUN, energy_total, NULL) \
+  ROW("energy_total_j_per_request", "J", "direct energy of the cohort / requests, plus the whole run's residual energy " \
+      "(idle power) / requests_settled; radio and network energy is in it and in no place", -1, RUN, energy_total, NULL) \
   ROW("quality_mean", "1", "quality of the answers; 0 for a failed request", 1, BOTH, quality_mean, NULL) \
   ROW("offload_ratio", "1", "share of requests with a task away from the device", 0, BOTH, offload_ratio, NULL) \
   ROW("cold_start_ratio", "1", "share of requests that waited for a cold start", -1, BOTH, cold_start_ratio, NULL) \
@@ -347,8 +352,10 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
   ROW("batch_size_mean", "1", "running requests seen by a decode step", 0, PLACE, NULL, place_batch_size) \
   ROW("blocked_ratio", "1", "share of arriving attempts that found the place full", -1, PLACE, NULL, place_blocked) \
   ROW("attempts", "1", "attempts that arrived at the place", 0, PLACE, NULL, place_arrived) \
-  ROW("energy_j", "J", "energy of the place, idle power included, whole run", -1, PLACE, NULL, place_energy) \
-  ROW("cost_usd", "USD", "cost of the place, residual included, whole run", -1, PLACE, NULL, place_cost)
+  ROW("energy_j", "J", "energy of the place, idle power included, of the whole run: requests_settled, not " \
+      "requests, are behind it; radio and network energy is of no place, so places add up to less than the total", -1, PLACE, NULL, place_energy) \
+  ROW("cost_usd", "USD", "cost of the place, residual included, of the whole run: requests_settled, not requests, " \
+      "are behind it; traffic between places may be of no place", -1, PLACE, NULL, place_cost)
 
 #define INFO_ROW(name, unit, doc, better, where, tally, place) {{name, unit, doc, better, where}, tally, place},
 #define NAME_ROW(name, ...) name,

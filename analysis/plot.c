@@ -145,6 +145,11 @@ size_t plot_kinds(const struct plot_kind **out)
 
 static int find_kind(const char *name, struct err *err)
 {
+  if (!strcmp(name, "breakeven")) {
+    err_add(err, (struct where){0}, "breakeven takes a scenario file, not a results folder: offsim plot FILE.yaml --kind"
+            " breakeven");
+    return -1;
+  }
   const char *names[N_KINDS];
   for (int i = 0; i < N_KINDS; i++) {
     names[i] = kinds[i].name;
@@ -170,6 +175,15 @@ static bool choose(struct plotting *p, struct err *err)
   return true;
 }
 
+static bool any_requests(const struct plotting *p, struct err *err)
+{
+  for (size_t k = 0; k < p->n; k++) {
+    const struct compared_metric *m = comparison_metric(&p->c->policy[p->chosen[k]], "requests", "", "");
+    if (!m || m->interval.value > 0) return true;
+  }
+  return err_add(err, (struct where){0}, "no requests: nothing was measured, so there is nothing to draw");
+}
+
 bool plot_make(const struct comparison *c, const struct plot_options *o, struct err *err)
 {
   int kind = find_kind(o->kind, err);
@@ -178,7 +192,7 @@ bool plot_make(const struct comparison *c, const struct plot_options *o, struct 
   struct figure f = {.kind = kinds[kind].name};
   figure_text(&f, "scenario", c->scenario);
   figure_number(&f, "incomplete", c->incomplete != NULL);
-  bool ok = choose(&p, err) && makers[kind](&p, &f, err) && figure_write(&f, o->out, o->scripts, err);
+  bool ok = choose(&p, err) && any_requests(&p, err) && makers[kind](&p, &f, err) && figure_write(&f, o->out, o->scripts, err);
   figure_release(&f);
   free(p.chosen);
   return ok;

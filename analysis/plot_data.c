@@ -232,8 +232,7 @@ static bool need_traces(const struct plotting *p, const char *kind, struct err *
   for (size_t k = 0; k < p->n; k++)
     if (any_trace(chosen(p, k))) return true;
   return err_add(err, (struct where){0},
-                 "a figure of kind %s needs traces, and no run of these policies has one (output: {trace: full})",
-                 kind);
+                 "%s needs traces, and no run of these policies has one (output: {trace: full})", kind);
 }
 
 /* ---- actions ------------------------------------------------------------------------------------------------------
@@ -370,6 +369,16 @@ static bool put_place(struct figure *f, struct trace_reader *t, const char *plac
   return ok;
 }
 
+static bool has_series(struct trace_reader *t, const char *place)
+{
+  const char *const *columns;
+  struct text group = {0};
+  text_add(&group, "timeseries/%s.queue", place);
+  size_t n = trace_columns(t, group.s, &columns);
+  free(group.s);
+  return n > 0;
+}
+
 /* One policy, its first run with a trace: a block a place "t queue busy_share". */
 bool data_queues(const struct plotting *p, struct figure *f, struct err *err)
 {
@@ -386,6 +395,7 @@ bool data_queues(const struct plotting *p, struct figure *f, struct err *err)
   text_add(&f->head, "n_places = %zu\n", n);
   put_names(f, "place", names, n);
   bool ok = n || err_system(err, "the trace names no places");
+  if (ok && !has_series(t, names[0])) ok = err_add(err, (struct where){0}, "needs output: {timeseries: 1 s}");
   for (size_t i = 0; ok && i < n; i++) {
     ok = put_place(f, t, names[i], err);
     end_block(f);
@@ -469,8 +479,9 @@ static size_t comparator_of(const struct plotting *p, struct err *err)
       bool match = !strcmp(c->policy[i].name, wanted[k]) || (k && !strcmp(c->policy[i].type, wanted[k]));
       if (match && any_trace(&c->policy[i])) return i;
     }
-  if (p->o->against) err_add(err, (struct where){0}, "no traced run of '%s' to compare with", p->o->against);
-  else err_add(err, (struct where){0}, "regret needs a comparator: clairvoyant, always_* policies, or --against NAME");
+  if (p->o->against && need_traces(p, "regret", err)) err_add(err, (struct where){0}, "no traced run of '%s' to compare with", p->o->against);
+  else if (!p->o->against && need_traces(p, "regret", err))
+    err_add(err, (struct where){0}, "regret needs a comparator: clairvoyant, always_* policies, or --against NAME");
   return SIZE_MAX;
 }
 

@@ -154,6 +154,11 @@ static void put_primary(struct text *t, const struct comparison *c)
     text_put(t, "</tr>\n");
   }
   close_table(t);
+  if (c->notes) {
+    text_put(t, "<p class=\"soft\">");
+    html_text(t, c->notes);
+    text_put(t, "</p>\n");
+  }
 }
 
 static const char *const summary[] = {"latency_mean_s",
@@ -313,7 +318,7 @@ static void put_provenance(struct text *t, const struct comparison *c)
 {
   text_put(t, "<h2 id=\"provenance\">Provenance</h2>\n<dl>\n");
   static const char *const keys[] = {"version", "git", "compiler", "flags", "libraries", "model_version", "abi", "host",
-                                     "cpu", "command", "path", "workload", "files"};
+                                     "cpu", "workload"};
   for (size_t i = 0; i < COUNT(keys); i++) {
     const char *value = comparison_provenance(c, keys[i]);
     if (!value || !*value) continue;
@@ -335,36 +340,45 @@ static void put_provenance(struct text *t, const struct comparison *c)
   free(resolved);
 }
 
-/* Numbers that came from presets, by grade. */
-static void put_sources(struct text *t, const struct comparison *c)
+/* The objects of a JSON list in the provenance as a folded table with these keys for columns. */
+static void put_list(struct text *t, const struct comparison *c, const char *key, const char *summary_text,
+                     const char *caption, const char *const *column, size_t n)
 {
-  const char *list = comparison_provenance(c, "sources");
+  const char *text = comparison_provenance(c, key);
   struct err ignored;
   err_init(&ignored);
-  json *sources = list ? json_parse(list, strlen(list), &ignored) : NULL;
+  json *list = text ? json_parse(text, strlen(text), &ignored) : NULL;
   err_release(&ignored);
-  if (json_count(sources)) {
-    static const char *const keys[] = {"preset", "key", "grade", "source"};
-    text_put(t, "<details><summary>Numbers from presets, with source and grade</summary>");
-    open_table(t, "grade A: measured and published with its method; E: assumed");
-    for (size_t k = 0; k < COUNT(keys); k++) put_head(t, keys[k], "", true);
-    put_head(t, "year", "", true);
+  if (json_count(list)) {
+    text_add(t, "<details><summary>%s</summary>", summary_text);
+    open_table(t, caption);
+    for (size_t k = 0; k < n; k++) put_head(t, column[k], "", true);
     text_put(t, "</tr></thead><tbody>");
-    for (size_t i = 0; i < json_count(sources); i++) {
-      const json *s = json_nth(sources, i);
+    for (size_t i = 0; i < json_count(list); i++) {
       text_put(t, "<tr>");
-      for (size_t k = 0; k < COUNT(keys); k++) {
-        const char *value = json_text(json_at(s, keys[k]));
+      for (size_t k = 0; k < n; k++) {
+        const json *value = json_at(json_nth(list, i), column[k]);
         text_put(t, "<td class=\"l\">");
-        html_text(t, value ? value : "-");
+        if (json_text(value)) html_text(t, json_text(value));
+        else if (json_int(value, -1) < 0) text_put(t, "-");
+        else text_add(t, "%lld", (long long)json_int(value, 0));
         text_put(t, "</td>");
       }
-      text_add(t, "<td>%lld</td></tr>\n", (long long)json_int(json_at(s, "year"), 0));
+      text_put(t, "</tr>\n");
     }
     close_table(t);
     text_put(t, "</details>\n");
   }
-  json_release(sources);
+  json_release(list);
+}
+
+static void put_lists(struct text *t, const struct comparison *c)
+{
+  static const char *const source[] = {"preset", "key", "grade", "source", "year"};
+  static const char *const file[] = {"asked", "kind", "path", "hash"};
+  put_list(t, c, "sources", "Numbers from presets, with source and grade",
+           "grade A: measured and published with its method; E: assumed", source, COUNT(source));
+  put_list(t, c, "files", "Files that the scenario names", "hash: XXH3-128 of the bytes", file, COUNT(file));
 }
 
 /* A word of a shell command, single-quoted when it needs it. */
@@ -383,29 +397,41 @@ static void put_shell_word(struct text *t, const char *s)
   text_put(t, "'");
 }
 
+/* "offsim run FILE --set PATH=VALUE ... -o DIR", as the last call at this point was. */
+static void put_run(struct text *t, const struct comparison *c, const char *dir)
+{
+  const char *call = comparison_provenance(c, "call");
+  struct err ignored;
+  err_init(&ignored);
+  json *words = call ? json_parse(call, strlen(call), &ignored) : NULL;
+  err_release(&ignored);
+  text_put(t, "offsim run");
+  for (size_t i = 0; i < json_count(words); i++) {
+    const char *word = json_text(json_nth(words, i));
+    text_put(t, " ");
+    put_shell_word(t, word ? word : "");
+  }
+  text_put(t, " -o ");
+  put_shell_word(t, dir);
+  json_release(words);
+}
+
 static void put_commands(struct text *t, const struct comparison *c, const char *dir)
 {
   struct text s = {0};
-  const char *path = comparison_provenance(c, "path");
-  struct text file = {0};
-  if (path && *path) text_put(&file, path);
-  else text_add(&file, "%s.yaml", c->scenario);
-  text_put(&s, "offsim run ");
-  put_shell_word(&s, file.s);
-  text_add(&s, " --seed %llu --replications %zu -o ", (unsigned long long)c->seed, c->replications);
-  put_shell_word(&s, dir);
+  if (comparison_provenance(c, "call")) put_run(&s, c, dir);
   static const char *const more[] = {"compare", "compare --by class", "inspect", "report"};
   for (size_t i = 0; i < COUNT(more); i++) {
     const char *space = strchr(more[i], ' ');
-    text_add(&s, "\noffsim %.*s ", space ? (int)(space - more[i]) : 99, more[i]);
+    text_add(&s, "%soffsim %.*s ", s.n ? "\n" : "", space ? (int)(space - more[i]) : 99, more[i]);
     put_shell_word(&s, dir);
+    if (c->points) text_add(&s, " --point %llu", (unsigned long long)c->point);
     if (space) text_put(&s, space);
   }
   text_put(t, "<h2 id=\"again\">Do it again</h2>\n<pre>");
   html_text(t, s.s);
   text_put(t, "</pre>\n");
   free(s.s);
-  free(file.s);
 }
 
 /* ---- the page -----------------------------------------------------------------------------------------------------
@@ -432,6 +458,11 @@ static void put_top(struct text *t, const struct comparison *c)
   if (c->incomplete) {
     text_put(t, "<p class=\"notice\">INCOMPLETE: missing ");
     html_text(t, c->incomplete);
+    if (c->remedy) {
+      text_put(t, " (");
+      html_text(t, c->remedy);
+      text_put(t, ")");
+    }
     text_put(t, "</p>\n");
   }
 }
@@ -454,7 +485,7 @@ bool report_write(const struct comparison *c, const struct report_options *o, st
   bool ok = put_figures(&t, c, o, err);
   put_warnings(&t, c);
   put_provenance(&t, c);
-  put_sources(&t, c);
+  put_lists(&t, c);
   put_commands(&t, c, o->dir);
   text_put(&t, "</main></body></html>\n");
   text_add(&path, "%s/report.html", o->dir);

@@ -121,27 +121,34 @@ static bool is_folder(const char *path)
   return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
-/* FOLDER/figures/KIND.svg; the figures folder is made. */
-static char *default_out(const char *folder, const char *kind, struct err *err)
+/* FOLDER/figures/KIND.svg; the figures folder is made, and taken away again when nothing came into it. */
+static bool plot_default(struct arguments *a, const struct comparison *c, struct err *err)
 {
-  struct text t = {0};
-  text_add(&t, "%s/figures", folder);
-  if (mkdir(t.s, 0777) && errno != EEXIST) err_system(err, "cannot make %s: %s", t.s, strerror(errno));
-  text_add(&t, "/%s.svg", kind);
-  return t.s;
+  struct text t = {0}, folder = {0};
+  text_add(&folder, "%s/figures", a->subject);
+  text_add(&t, "%s/%s.svg", folder.s, a->kind);
+  bool ok = !mkdir(folder.s, 0777) || errno == EEXIST || err_system(err, "cannot make %s: %s", folder.s, strerror(errno));
+  a->options.out = t.s;
+  ok = ok && plot_make(c, &a->options, err);
+  if (ok) printf("%s\n", t.s);
+  else rmdir(folder.s);                                 /* fails where there are other figures, as it should */
+  free(folder.s);
+  free(t.s);
+  return ok;
 }
 
 static bool plot_folder(struct arguments *a, struct err *err)
 {
-  struct comparison *c = comparison_load(&a->subject, 1, &a->of, err);
-  char *out = NULL;
+  struct stat st;
   a->options.kind = a->kind;
+  if (!stat(a->subject, &st) && !S_ISDIR(st.st_mode))
+    return err_add(err, (struct where){0}, "plot: --kind %s takes a results folder, and '%s' is a file (only breakeven"
+                   " takes a scenario file)", a->kind, a->subject);
+  struct comparison *c = comparison_load(&a->subject, 1, &a->of, err);
   bool ok = c != NULL;
   comparison_say_point(c, stderr);
-  if (ok && !a->options.out) a->options.out = out = default_out(a->subject, a->kind, err);
-  ok = ok && !err_any(err) && plot_make(c, &a->options, err);
-  if (ok) printf("%s\n", a->options.out);
-  free(out);
+  if (ok && !a->options.out) ok = plot_default(a, c, err);
+  else if (ok && (ok = plot_make(c, &a->options, err))) printf("%s\n", a->options.out);
   comparison_free(c);
   return ok;
 }

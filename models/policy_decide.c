@@ -181,7 +181,7 @@ static void fill_context(struct policy_host *h, const struct decision_facts *f, 
 static bool misbehaved(const struct policy_host *h, const struct decision_facts *f, const char *what, double value,
                        struct err *err)
 {
-  return err_plugin(err, "policy '%s' %s (%g of %d actions) at decision %llu, t = %.9g s", h->name, what, value,
+  return err_plugin(err, "policy '%s' %s: %g; %d actions at decision %llu, t = %.9g s", h->name, what, value,
                     f->n_actions, (unsigned long long)f->decision_number, s_from_ns(f->now));
 }
 

@@ -32,8 +32,43 @@ sed -i 's/rate: 4/rate: 5/' "$scenario"
 check "an edited file" run
 check "is a point of its own" same "$(query "SELECT count(*) FROM point WHERE factors LIKE '{\"scenario\":%'")" 1
 check "report of a point" "$OFFSIM" report "$work/d" --point 1
+check "its command is the one that made it" grep -qF "offsim run $scenario --set links.access.rate_scale=0.25 --policy always_local,always_edge -o $work/d" "$work/d/report.html"
+check "files are a table" grep -q '<td class="l">presets/hardware/l4.yaml</td>' "$work/d/report.html"
 check "inspect of a point" "$OFFSIM" inspect "$work/d" --point 1
 check "figure of a point" "$OFFSIM" plot "$work/d" --kind latency --point 1
+
+# ---- two folders -----------------------------------------------------------------------------------------------------
+other() { "$OFFSIM" run "$scenario" --quiet --policy always_local,always_edge,ucb1 -o "$work/$1" "${@:2}"; }
+absent() { local pattern=$1; shift; "$@" >"$work/said" 2>&1 && ! grep -q "$pattern" "$work/said"; }
+both() { "$OFFSIM" compare "$work/a" "$work/$1" 2>&1; }
+check "one folder" other a
+check "another: a slower link, the same requests" other b --set links.access.rate_scale=0.2
+check "a third: another seed" other c --seed 9
+check "equal seeds are paired without a warning" absent 'not paired' both b
+check "planted: another seed is warned of" grep -q 'not paired by random numbers' <(both c)
+check "one best_fixed a folder" grep -q '^best_fixed@b: .* of .*/b$' <(both b)
+check "best_fixed says what it is" grep -qF 'best_fixed: always_' <("$OFFSIM" compare "$work/a")
+check "missing references say what to do" grep -qF 'INCOMPLETE: missing tuned threshold, model-greedy, clairvoyant greedy (add `clairvoyant`)' \
+  <("$OFFSIM" compare "$work/a")
+
+# ---- what cannot be drawn ----------------------------------------------------------------------------------------------
+said() { local want=$1; shift; "$OFFSIM" "$@" >"$work/said" 2>&1; local rc=$?; [ $rc = 2 ] && grep -qF -- "$want" "$work/said" || { echo "exit $rc"; cat "$work/said"; return 1; }; }
+check "queues without samples" said 'needs output: {timeseries: 1 s}' plot "$work/a" --kind queues
+check "breakeven of a folder" said 'takes a scenario file' plot "$work/a" --kind breakeven
+check "latency of a scenario" said 'takes a results folder' plot "$scenario" --kind latency
+check "a run without traces" other n --set 'output={trace: none}'
+check "regret without traces" said 'needs traces' plot "$work/n" --kind regret
+check "a run without requests" other z --set 'classes.photo.arrivals={poisson: {rate: 1e-9 /s}}'
+check "no requests: no figure" said 'no requests' plot "$work/z" --kind latency
+check "and no folder for it" test ! -e "$work/z/figures"
+check "no requests: nobody on the front" absent 'on the front' "$OFFSIM" compare "$work/z" --pareto
+quiet_pipe() { "$OFFSIM" export "$work/a" 2>"$work/err" | head -1; same "${PIPESTATUS[0]} $(cat "$work/err")" "0 "; }
+check "a reader that leaves early" quiet_pipe
+check_exit "planted: a full disk is no success" 3 bash -c "'$OFFSIM' describe >/dev/full"
+/usr/bin/python3 -c 'for i in range(40): print(i, sep="")' | sed '1i time' >"$work/t.csv"
+check "a trace, replayed whole" other t --set "classes.photo.arrivals={trace: {file: $work/t.csv, time: {column: time, as: s}}}"
+check "is warned of" grep -q 'intervals are conditional on this one trace' <("$OFFSIM" compare "$work/t")
+
 sed -i 's/^name: .*/name: another/' "$scenario"
 check_exit "a scenario of another name" 2 run
 check "left no run behind" same "$(query 'SELECT DISTINCT study FROM run')" first
