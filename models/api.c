@@ -74,6 +74,17 @@ enum entry api_enter(struct world *w, struct attempt *a, const struct demand *d)
   return ENTERED;
 }
 
+/* Tokens come one by one; other outputs evenly from the first part to the last. */
+double api_made(const struct world *w, const struct attempt *a)
+{
+  double tpot_s = w->place[a->place].def->tpot_s, work_s = a->job.work;
+  if (a->first_output < 0) return 0;
+  double since_s = s_from_ns(now_of(w) - a->first_output);
+  if (work_s <= 0) return 1;
+  if (task_of(w, a->request, a->task)->work[a->variant].kind != WORK_TOKENS) return fmin(1, since_s / work_s);
+  return tokens_share(since_s / tpot_s, work_s / tpot_s);
+}
+
 void api_leave(struct world *w, struct attempt *a)
 {
   struct place *p = &w->place[a->place];

@@ -434,7 +434,7 @@ static void flow_tail(struct world *w, struct attempt *a)
   double way_s = network_latency_s(w->network, end_of(a), origin_of(r),
                                    latency_key(r->id, a->task, a->ordinal, WAY_DOWN));
   sim_time at = time_add(now_of(w), ns_from_s(way_s));
-  ledger_flow(w, a, at);
+  ledger_flow(w, a, expr_value(&task_at(w, a)->output_bytes, r->attribute), at);
   a->stage = STAGE_TAIL;
   if (at == now_of(w)) flow_delivered(w, a);
   else a->wait.event = sim_at(w->sim, at, PRIORITY_NORMAL, on_tail, a);
@@ -472,21 +472,42 @@ static void stop_legs(struct world *w, struct attempt *a)
   a->wait.legs = NULL;
 }
 
+/* What of a stream had left for the user when it was cut has gone: all that the place had made. */
+static void stop_flow(struct world *w, struct attempt *a)
+{
+  struct request *r = a->request;
+  const struct task_def *t = task_at(w, a);
+  if (share_made(a) <= 0 || !t->stream || !is_final(t) || same_end(origin_of(r), end_of(a))) return;
+  if (request_repeats(w, r, a->task, a->ordinal)) return;
+  double bytes = share_made(a) * expr_value(&t->output_bytes, r->attribute);
+  a->returned = true;
+  charge_egress(w, a, end_of(a), bytes);
+  see_way(w, a, end_of(a), origin_of(r));
+  ledger_flow(w, a, bytes, now_of(w));
+}
+
 static void attempt_stop(struct world *w, struct attempt *a)
 {
+  struct station *station;
   switch ((enum stage)a->stage) {
   case STAGE_ASK_TRIP: case STAGE_ANSWER_TRIP: case STAGE_UPLINK: case STAGE_DOWNLINK:
     if (many_legs(w, a)) stop_legs(w, a);
     else if (a->wait.transfer) cut(w, a, a->wait.transfer);
     break;
   case STAGE_STATION:
-    station_leave(station_nth(w->place[a->place].stations, a->member), w->sim, &a->job);
+    station = station_nth(w->place[a->place].stations, a->member);
+    a->made = station_made(station, w->sim, &a->job);
+    stop_flow(w, a);
+    station_leave(station, w->sim, &a->job);
     break;
-  case STAGE_API: api_leave(w, a);        /* fall through */
+  case STAGE_API:
+    a->made = api_made(w, a);
+    stop_flow(w, a);
+    api_leave(w, a);                      /* fall through */
   case STAGE_ASK: case STAGE_TAIL:
     if (a->wait.event.bits) sim_cancel(w->sim, a->wait.event);
     break;
-  case STAGE_HELD: break;
+  case STAGE_HELD: stop_flow(w, a);
   }
 }
 
@@ -545,7 +566,8 @@ static void write_bytes(struct world *w, struct attempt *a, struct attempt_recor
 {
   record->bytes_up = 0;
   if (a->fetched) each_input(w, a, add_bytes, &record->bytes_up);
-  record->bytes_down = a->returned ? expr_value(&task_at(w, a)->output_bytes, a->request->attribute) : 0;
+  const struct expr *output = &task_at(w, a)->output_bytes;
+  record->bytes_down = a->returned ? share_made(a) * expr_value(output, a->request->attribute) : 0;
   *(a->stage == STAGE_DOWNLINK ? &record->bytes_down : &record->bytes_up) -= a->unsent_bytes;
 }
 

@@ -55,6 +55,7 @@ struct attempt {
   event_id timer;                                       /* its timeout */
   sim_time started, decided, served, first_output;      /* -1: not yet; job.entered is when it came to its place */
   double radio_j, network_j, usd, unsent_bytes;         /* unsent: of a transfer that was cut */
+  double made;                                          /* share of the output that was there when it was stopped */
   uint32_t member;
   uint16_t place, ordinal;                              /* ordinal: nth attempt of this task, from 0 */
   uint8_t task, variant, fallback, stage;               /* variant: in the task's list */
@@ -243,13 +244,15 @@ double telemetry_jobs(struct world *, const struct request *, const struct place
 /* Joules and dollars of an attempt that ends now, written into its record and added to the world's ledgers. */
 void ledger_attempt(struct world *, const struct attempt *, struct attempt_record *);
 void ledger_transfer(struct world *, struct attempt *, const struct transfer_cost *);
-void ledger_flow(struct world *, struct attempt *, sim_time last_at);      /* a streamed output, charged, not queued */
+/* A streamed output, or the part of it that was sent: charged, not queued. */
+void ledger_flow(struct world *, struct attempt *, double bytes, sim_time last_at);
 /* Whole-run totals per place and in sum; asserts direct + residual = total. */
 void ledger_close(struct world *);
 
 /* ---- api.c ----------------------------------------------------------------------------------------------------- */
 enum entry api_enter(struct world *, struct attempt *, const struct demand *);
 void api_leave(struct world *, struct attempt *);
+double api_made(const struct world *, const struct attempt *);         /* share of the output so far */
 double api_expected_s(const struct place *, const struct demand *);
 
 /* ---- quality.c ------------------------------------------------------------------------------------------------- */
@@ -283,6 +286,8 @@ static inline uint64_t latency_key(uint64_t request, unsigned task, unsigned ord
   uint64_t x = stream_entity(task, ordinal, direction) * UINT64_C(0x9E3779B97F4A7C15);
   return request ^ x ^ x >> 29;
 }
+/* The share of its output that a place has made for it, by the time it has left. */
+static inline double share_made(const struct attempt *a) { return a->served >= 0 ? 1 : a->made; }
 static inline bool is_final(const struct task_def *t) { return t->before == 0; }
 /* All devices are numbered through. */
 static inline uint64_t device_of(const struct world *w, const struct request *r)

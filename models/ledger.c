@@ -19,11 +19,10 @@ void ledger_transfer(struct world *w, struct attempt *a, const struct transfer_c
   w->network_usd += cost->usd;
 }
 
-/* A streamed output: from the first token's start to the last one's arrival. */
-void ledger_flow(struct world *w, struct attempt *a, sim_time last_at)
+/* From the first token's start to the last one's arrival, or the moment at which it was cut. */
+void ledger_flow(struct world *w, struct attempt *a, double bytes, sim_time last_at)
 {
   const struct request *r = a->request;
-  double bytes = expr_value(&task_of(w, r, a->task)->output_bytes, r->attribute);
   struct transfer_cost cost = network_cost(w->network, end_of(a), origin_of(r), bytes);
   ledger_transfer(w, a, &cost);
   network_flow(w->network, end_of(a), origin_of(r),
@@ -32,25 +31,17 @@ void ledger_flow(struct world *w, struct attempt *a, sim_time last_at)
                                          .kind = TRANSFER_DATA });
 }
 
-/* Tokens that an API had made when it was left. */
-static double tokens_made(const struct place *p, const struct attempt *a, double tok_out, sim_time now)
-{
-  if (a->served >= 0) return tok_out;
-  if (a->first_output < 0 || p->def->kind != PLACE_API || p->def->tpot_s <= 0) return 0;
-  return fmin(tok_out, 1 + floor(s_from_ns(now - a->first_output) / p->def->tpot_s));
-}
-
-static double use_usd(const struct world *w, const struct place *p, const struct attempt *a, enum status status,
-                      sim_time now)
+/* A prompt is paid for once it is being read, output tokens as they are made. */
+static double use_usd(const struct world *w, const struct place *p, const struct attempt *a, enum status status)
 {
   const struct tariff_def *f = &p->def->tariff;
   const struct work_def *work = &task_of(w, a->request, a->task)->work[a->variant];
   if (!a->entered || status == STATUS_BLOCKED || status == STATUS_REJECTED) return 0;
   double usd = f->usd_per_request;
-  if (work->kind != WORK_TOKENS) return usd;
+  if (work->kind != WORK_TOKENS || (p->stations && a->served < 0 && a->job.served_ns == 0)) return usd;
   if (f->usd_per_tok_in > 0) usd += f->usd_per_tok_in * expr_value(&work->tok_in, a->request->attribute);
   if (f->usd_per_tok_out > 0)
-    usd += f->usd_per_tok_out * tokens_made(p, a, expr_value(&work->tok_out, a->request->attribute), now);
+    usd += f->usd_per_tok_out * share_made(a) * expr_value(&work->tok_out, a->request->attribute);
   return usd;
 }
 
@@ -59,7 +50,7 @@ void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_rec
   struct place *p = &w->place[a->place];
   int kind = kind_of(p, a->member);
   double slot_s = a->entered ? fmax(0, a->job.slot_s) : 0;      /* shares round */
-  double usd = use_usd(w, p, a, record->status, record->ended_ns), compute_j = p->dynamic_w[kind] * slot_s;
+  double usd = use_usd(w, p, a, record->status), compute_j = p->dynamic_w[kind] * slot_s;
   p->direct_slot_s[kind] += slot_s;
   p->entered += a->entered;
   p->use_usd += usd;

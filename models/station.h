@@ -61,9 +61,13 @@ size_t station_bytes(void);
  * an engine has no prompt at hand, room in its batch and KV blocks for prompt + output; its prompt is read alone, then
  * it takes tok_out - 1 steps together with all that decode there. A step lasts step_a_s + step_c_s * b; engines that
  * run several variants take turns, so their steps add up. Prefill does not hold up decoding. */
+/* Of an output of `steps` tokens after the first: the share that is there after `done` of them, whole tokens only. */
+double tokens_share(double done, double steps);
 enum entry { ENTERED, BLOCKED };
 enum entry station_enter(struct station *, struct sim *, struct job *, const struct demand *);
 void station_leave(struct station *, struct sim *, struct job *);
+/* Share of its output tokens that a job in token service has made by now: 0 before the first, whole tokens only. */
+double station_made(const struct station *, const struct sim *, const struct job *);
 
 uint32_t station_queue(const struct station *);         /* waiting */
 uint32_t station_busy(const struct station *);          /* slots in use; running requests for token service */

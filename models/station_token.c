@@ -219,6 +219,20 @@ void tokens_leave(struct station *s, struct sim *sim, struct job *job)
   give_back(s, e, job);
 }
 
+double tokens_share(double done, double steps)
+{
+  return fmin(1, (1 + floor(done + 1e-6)) / (1 + steps));
+}
+
+/* The first token came with the prompt; a rounding of the flow must not cost a token. */
+double station_made(const struct station *s, const struct sim *sim, const struct job *job)
+{
+  if (job->state != JOB_DECODE) return 0;
+  double steps = job->work > 0 ? job->work : 0;
+  double done = steps - share_left(s->extra->engine[job->engine].decode, sim, &job->at.user);
+  return tokens_share(done, steps);
+}
+
 void tokens_release(struct station_extra *extra, uint32_t servers)
 {
   if (!extra->engine) return;

@@ -76,6 +76,90 @@ static void test_cut_inputs(void **state)
   rig_free(r);
 }
 
+/* 200 tokens read at 1000/s or a first token after 0.2 s, then 100 more of 0.1 s each; 10 B, 0.1 USD a token. */
+static struct rig *stream_new(bool api, double timeout_s)
+{
+  struct rig *r = rig_new();
+  static const int own[] = {0}, hardware[] = {0};
+  r->variant[0] = (struct variant_def){.name = "m", .top = 1};
+  r->def.n_variants = 1;
+  r->cost[0][0] = (struct token_cost){true, 1000, 0.1, 0, 0, 1};
+  r->hardware[0] = (struct hardware_def){.name = "h", .tokens = r->cost[0]};
+  r->place[1].n_hardware = !api;
+  r->place[1].hardware = hardware;
+  r->place[1].kind = api ? PLACE_API : PLACE_SERVERS;
+  r->place[1].ttft_s = always(0.2);
+  r->place[1].tpot_s = 0.1;
+  r->place[1].tariff = (struct tariff_def){.usd_per_tok_in = 0.01, .usd_per_tok_out = 0.1, .usd_per_byte_out = 1e-3};
+  rig_task(r, 0, 0, 0, plan_at(1));
+  r->task[0].n_variants = 1;
+  r->task[0].variant = own;
+  r->task[0].stream = true;
+  r->task[0].timeout_s = timeout_s;
+  r->task[0].output_bytes = amount(1010);
+  r->work[0][0] = (struct work_def){.kind = WORK_TOKENS, .tok_in = amount(200), .tok_out = amount(101)};
+  r->link[0].down_byte_per_s = 1000;
+  r->link[0].device_rx_w = 2;
+  r->link[0].j_per_byte = 1e-3;
+  r->link[0].usd_per_byte_down = 1e-3;
+  r->def.record_transfers = true;
+  r->klass[0].arrivals.interarrival_s = always(100);
+  r->def.horizon.duration_s = 150;
+  return r;
+}
+
+/* What `tokens` sent and a prompt cost, in every ledger. */
+static void check_stream(struct rig *r, enum status status, double tokens)
+{
+  rig_run(r);
+  const struct attempt_record *a = &r->kept->attempt[0];
+  const struct request_record *q = &r->kept->request[0];
+  double bytes = 10 * tokens, usd = 2 + 0.1 * tokens + 2e-3 * bytes;
+  assert_int_equal(a->status, status);
+  assert_int_equal(r->kept->transfers, tokens > 0 ? 2 : 1);
+  if (tokens > 0) near(r->kept->transfer[1].bytes, bytes);
+  if (tokens > 0) assert_int_equal(r->kept->transfer[1].ended_ns, a->ended_ns);
+  near(a->bytes_down, bytes);
+  near(a->energy_device_j, 2 * bytes / 1000);
+  near(a->energy_network_j, 1e-3 * bytes);
+  near(a->cost_usd, usd);
+  near(q->cost_usd, usd);
+  near(q->energy_direct_j, 3e-3 * bytes);
+  near(r->summary.cost_direct_usd, usd);
+  near(r->summary.energy_direct_j, 3e-3 * bytes);
+  rig_free(r);
+}
+
+static void test_cut_stream_costs_what_was_sent(void **state)
+{
+  (void)state;
+  for (int api = 0; api < 2; api++) {
+    check_stream(stream_new(api, 0.1), STATUS_TIMEOUT, 0);      /* while the prompt is read */
+    check_stream(stream_new(api, 0.25), STATUS_TIMEOUT, 1);
+    check_stream(stream_new(api, 5.25), STATUS_TIMEOUT, 51);    /* 50.5 steps after the first */
+    check_stream(stream_new(api, 20), STATUS_COMPLETED, 101);
+    struct rig *r = stream_new(api, 0);
+    r->def.horizon.duration_s = 105;                            /* it came at 100 s */
+    r->def.horizon.drain_max_s = 0.25;
+    check_stream(r, STATUS_CENSORED, 51);
+  }
+}
+
+/* A request a second, one at a time: whoever still waits when the run ends has had no prompt read. */
+static void test_who_waits_pays_no_prompt(void **state)
+{
+  (void)state;
+  struct rig *r = stream_new(false, 0);
+  r->klass[0].arrivals.interarrival_s = always(1.1);
+  r->def.horizon.duration_s = 2.5;
+  r->def.horizon.drain_max_s = 0.75;                            /* the first made 20 tokens from 1.3 s to 3.25 s */
+  rig_run(r);
+  assert_int_equal(r->kept->attempts, 2);
+  near(r->kept->attempt[0].cost_usd, 2 + 2 + 0.4);
+  near(r->kept->attempt[1].cost_usd, 0);
+  rig_free(r);
+}
+
 /* 100 tokens read at 1000/s, then 10 of 20 ms: a visit lasts 0.3 s, the last one's first token comes 0.1 s into it. */
 static void test_first_token_of_the_last_visit(void **state)
 {
@@ -131,6 +215,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_cut_transfer_costs_what_moved), cmocka_unit_test(test_cut_inputs),
+    cmocka_unit_test(test_cut_stream_costs_what_was_sent), cmocka_unit_test(test_who_waits_pays_no_prompt),
     cmocka_unit_test(test_first_token_of_the_last_visit), cmocka_unit_test(test_waits_of_those_who_give_up),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
