@@ -916,15 +916,41 @@ static bool no_such_name(const struct trace_def *d, const struct sample *s, stru
                  d->time_column, near);
 }
 
+/* "'id', 'size'": a few, and of each its beginning, since the file may be anything. */
+static const char *some_names(const struct sample *s, struct arena *a)
+{
+  enum { SOME = 8, SHOWN = 24 };
+  const char *all = "";
+  for (int i = 0; i < s->n_names && i < SOME; i++) {
+    int n = (int)s->name[i].length, shown = n < SHOWN ? n : SHOWN;
+    all = arena_printf(a, "%s%s'%.*s%s'", all, i ? ", " : "", shown, s->name[i].text, shown < n ? "..." : "");
+  }
+  return s->n_names > SOME ? arena_printf(a, "%s and %d more", all, s->n_names - SOME) : all;
+}
+
+static bool no_time(const struct trace_def *d, const struct sample *s, struct arena *a, struct err *e)
+{
+  return err_add(e, (struct where){.file = d->file}, "no column looks like a time; columns by the first line: %s; "
+                 "--time COLUMN says which one it is", some_names(s, a));
+}
+
+/* One problem is enough to see that the file is no table. */
+static bool no_trace(const struct trace_def *d, const struct sample *s, struct arena *a, struct err *e)
+{
+  if (s->n_names > 0)
+    err_add(e, (struct where){.file = d->file}, "cannot be read as a trace; columns by the first line: %s",
+            some_names(s, a));
+  return false;
+}
+
 bool trace_guess(struct trace_def *d, struct arena *a, struct err *e)
 {
   struct sample *s = arena_alloc(a, sizeof *s);
   if (!sample_file(d, s, a, e))
-    return false;
+    return no_trace(d, s, a, e);
   int time = d->time_column ? name_index(s, d->time_column) : time_of(s);
   if (time == NONE)
-    return d->time_column ? no_such_name(d, s, e)
-                          : err_add(e, (struct where){.file = d->file}, "no column looks like a time");
+    return d->time_column ? no_such_name(d, s, e) : no_time(d, s, a, e);
   guess_time(d, s, time);
   if (d->n_columns == 0)
     guess_columns(d, s, time, a);

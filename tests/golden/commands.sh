@@ -41,4 +41,14 @@ says "an unknown word" 2 "unknown key, metric or preset 'latency_p95s'; did you 
 says "the key of a typo" 2 "did you mean 'latency'" describe links.access.lattency
 says "a preset that is not there" 2 "did you mean 'h100'" describe preset.h1000
 
+# ---- trace -------------------------------------------------------------------------------------------------------------
+printf 'id,size\n1,2\n2,3\n' >"$work/no-time.csv"; { head -c 3000 /dev/zero | tr '\0' x; echo; echo y; } >"$work/long.txt"
+printf 'some words\nand "quoted"\n"more" of them\n' >"$work/words.txt"
+says "no time: the columns are named" 2 "columns by the first line: 'id', 'size'; --time COLUMN" trace "$work/no-time.csv"
+says "no trace: short" 2 "columns by the first line: 'xxxxxxxxxxxxxxxxxxxxxxxx...'" trace "$work/long.txt"
+check "in one line" test "$(wc -l <"$work/said")" = 1 -a "$(wc -c <"$work/said")" -lt 300
+says "no table" 2 "cannot be read as a trace; columns by the first line: 'some words'" trace "$work/words.txt"
+says "--time says it" 0 "time in 'id'" trace "$work/no-time.csv" --time id
+says "--time: typo" 2 "did you mean 'size'" trace "$work/no-time.csv" --time siz
+
 finish

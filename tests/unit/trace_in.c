@@ -333,7 +333,8 @@ static void guesses_are_good(void **state)
   d = trace_def_default();
   d.file = f->path;
   assert_false(trace_guess(&d, f->arena, &f->err));
-  assert_string_equal(f->err.problems[0].message, "no column looks like a time");
+  assert_string_equal(f->err.problems[0].message, "no column looks like a time; columns by the first line: 'a', 'b'; "
+                      "--time COLUMN says which one it is");
 }
 
 /* 20 rows a minute in odd minutes, 40 in even ones, evenly: counts 40 and 20, variance 100, mean 30, IoD 10/3.
