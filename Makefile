@@ -1,7 +1,9 @@
 # offsim: build, test, demo. `make help` lists the targets.
 
 # ---- settings -------------------------------------------------------------------------------------------------------
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 OPT      ?= -O3
 BUILD    ?= build
 PREFIX   ?= /usr/local
@@ -11,11 +13,20 @@ GIT_ID   := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 WERROR   ?=
 SANITIZE ?=
 
+# Link-time optimisation where it is known to work: gcc, optimising, no sanitizer. Fat objects, so that nm and tests see
+# ordinary ones too. Worth 7 % of request_ns; LTO= turns it off.
+ifeq ($(SANITIZE)$(filter -O0 -O1,$(OPT)),)
+ifeq ($(findstring clang,$(CC)),)
+LTO ?= -flto=auto -ffat-lto-objects
+AR  := gcc-ar
+endif
+endif
+
 WARN   = -Wall -Wextra -Wconversion -Wshadow -Wno-sign-conversion -Wno-unused-parameter $(WERROR)
-CFLAGS = -std=c11 -g $(OPT) $(WARN) -ffp-contract=off -fvisibility=hidden -fno-math-errno -ffile-prefix-map=$(CURDIR)=. \
+CFLAGS = -std=c11 -g $(OPT) $(LTO) $(WARN) -ffp-contract=off -fvisibility=hidden -fno-math-errno -ffile-prefix-map=$(CURDIR)=. \
          -D_GNU_SOURCE -I. $(CONFIG_CFLAGS) $(SANITIZE)
 LDLIBS = $(CONFIG_LIBS) -lm -ldl
-LDFLAGS = $(SANITIZE)
+LDFLAGS = $(SANITIZE) $(LTO) $(if $(LTO),$(OPT))
 # `offsim bench` counts the memory blocks that the program's own code asks for.
 COUNT_MALLOCS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 
@@ -88,7 +99,7 @@ $(BUILD)/policies/builtins.o: $(BUILD)/policies/builtins.c
 
 BUILTINS := $(BUILD)/policies/builtins.o
 $(BUILD)/liboffsim.a: $(OBJECTS) $(BUILTIN) $(BUILTINS)
-	@rm -f $@ && ar rcs $@ $^
+	@rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/offsim: $(BUILD)/experiments/main.o $(BUILD)/liboffsim.a
 	$(say)$(CC) $(LDFLAGS) $(COUNT_MALLOCS) -o $@ $(BUILD)/experiments/main.o -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
 

@@ -622,7 +622,7 @@ static int64_t slice_length(const struct trace_def *d)
 
 static bool read_row(struct reading *r)
 {
-  int64_t at;
+  int64_t at = 0;                                       /* compilers do not see that the reader sets it */
   bool keep;
   double value[WANTED_MAX] = {0};
   if (!cut_line(r) || !read_time(r, &at))

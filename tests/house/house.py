@@ -117,7 +117,7 @@ def is_constant(path, symbol):
     out = subprocess.run(["objdump", "-t", path], capture_output=True, text=True, check=True).stdout
     for line in out.splitlines():
         if line.endswith(" " + symbol):
-            return ".data.rel.ro" in line or ".tbss" in line or ".tdata" in line
+            return ".rodata" in line or ".data.rel.ro" in line or ".tbss" in line or ".tdata" in line
     return False
 
 
