@@ -140,7 +140,8 @@ const struct key keys[] = {
   {"place", "count", V_COUNT, .low = 1, .high = 1e15, .otherwise = "1", .doc = "Like members: devices, sites."},
   {"place", "servers", V_COUNT, .low = 1, .high = 1e6, .otherwise = "1", .doc = "Servers of each member."},
   {"place", "slots", V_COUNT, .low = 1, .high = 1e6, .otherwise = "1",
-   .doc = "Requests that one server works on at once."},
+   .doc = "Requests that one server works on at once. `flop` and `bytes` of a job run at peak / slots, idle neighbours or "
+          "not: an equal part of the server; under processor_sharing a job alone has all of it."},
   {"place", "capacity", V_COUNT, .low = 0, .high = 1e9, .otherwise = "0",
    .doc = "Jobs in a member at most, waiting ones included; 0: no limit. One more is blocked."},
   {"place", "discipline", V_CHOICE, .choices = "fifo|lifo|priority|priority_preemptive|processor_sharing|edf|srpt",
@@ -183,9 +184,11 @@ const struct key keys[] = {
    .doc = "Requests a time; 0: no limit."},
   {"limits", "tokens", V_NUMBER, Q_PER_TIME, NONNEGATIVE, .otherwise = "0 /s",
    .doc = "Tokens a time, in and out; 0: no limit."},
-  {"tariff", "time", V_NUMBER, Q_MONEY_RATE, NONNEGATIVE, .otherwise = "0 USD/h", .doc = "Of one server."},
+  {"tariff", "time", V_NUMBER, Q_MONEY_RATE, NONNEGATIVE, .otherwise = "0 USD/h",
+   .doc = "Of one server with all its slots; a slot is 1 / slots of it."},
   {"tariff", "billing", V_CHOICE, .choices = "reserved|on_demand", .otherwise = "reserved",
-   .doc = "reserved: time is paid always; on_demand: only while a slot is busy."},
+   .doc = "reserved: servers are paid for the whole run. on_demand: a slot pays its share, `time` / slots, while "
+          "busy."},
   {"tariff", "request", V_NUMBER, Q_MONEY, NONNEGATIVE, .otherwise = "0 USD", .doc = "Each request."},
   {"tariff", "input", V_NUMBER, Q_MONEY_PER_TOK, NONNEGATIVE, .otherwise = "0 USD/Mtok", .doc = "Each token read."},
   {"tariff", "output", V_NUMBER, Q_MONEY_PER_TOK, NONNEGATIVE, .otherwise = "0 USD/Mtok", .doc = "Each token written."},

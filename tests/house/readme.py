@@ -1,17 +1,23 @@
 #!/usr/bin/python3
 """Runs every `sh` code block of a document in one temporary folder, top to bottom, as a reader would. Blocks marked
-`sh skip=REASON` are counted as skipped. `offsim` stands for the program under test. Prints TAP.
+`sh skip=REASON` are counted as skipped, blocks marked `file=NAME` are files of the folder. `offsim` stands for the
+program under test. Prints TAP.
 
 usage: readme.py FILE [short|long]
 """
 import os, re, subprocess, sys, tempfile
 
 BLOCK = re.compile(r"^```sh([^\n]*)\n(.*?)^```", re.M | re.S)
+FILE = re.compile(r"^```\w+ file=([\w.-]+)\n(.*?)^```", re.M | re.S)
 
 
 def main(path):
-    blocks = BLOCK.findall(open(path, encoding="utf-8").read())
+    document = open(path, encoding="utf-8").read()
+    blocks = BLOCK.findall(document)
     folder = tempfile.mkdtemp()
+    for name, text in FILE.findall(document):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
     root = os.path.dirname(os.path.abspath(path)) if os.path.basename(path) == "README.md" else os.getcwd()
     environment = dict(os.environ, PATH=os.path.dirname(os.environ["OFFSIM"]) + ":" + os.environ["PATH"], NO_COLOR="1")
     for name in ("scenarios", "bench", "policies"):
