@@ -179,17 +179,32 @@ static void put_interval(struct figure *f, struct interval i)
   text_add(&f->data, " %.9g %.9g %.9g", i.value, half ? i.lo : i.value, half ? i.hi : i.value);
 }
 
-/* A logarithmic axis when positive values span more than a factor of 20. */
-static void put_axis(const struct plotting *p, struct figure *f, const char *variable, const char *metric)
+/* The smallest of 1, 2, 2.5, 5 x 10^k that is not below x > 0. */
+static double round_step(double x)
 {
-  double least = INFINITY, most = 0;
+  double unit = pow(10, floor(log10(x)));
+  return unit * (x <= unit ? 1 : x <= 2 * unit ? 2 : x <= 2.5 * unit ? 2.5 : x <= 5 * unit ? 5 : 10);
+}
+
+/* One axis: AXIS_log (when positive values span more than a factor of 20), AXIS_lo and AXIS_hi (whole intervals with
+ * room around them), AXIS_step (three or four tics: panels are narrow). */
+static void put_axis(const struct plotting *p, struct figure *f, const char *axis, const char *metric)
+{
+  double least = INFINITY, most = -INFINITY, lo = INFINITY, hi = -INFINITY;
   for (size_t k = 0; k < p->n; k++) {
-    double x = mean_of(chosen(p, k), metric);
-    if (!isfinite(x)) continue;
-    least = fmin(least, x);
-    most = fmax(most, x);
+    struct interval i = interval_of(chosen(p, k), metric);
+    if (!isfinite(i.value)) continue;
+    bool half = isfinite(i.lo) && isfinite(i.hi);
+    least = fmin(least, i.value), most = fmax(most, i.value);
+    lo = fmin(lo, half ? i.lo : i.value), hi = fmax(hi, half ? i.hi : i.value);
   }
-  figure_number(f, variable, least > 0 && most / least > 20);
+  if (!isfinite(lo)) least = most = lo = hi = 0;
+  bool logarithmic = least > 0 && most / least > 20;
+  double room = hi > lo ? .06 * (hi - lo) : hi != 0 ? .1 * fabs(hi) : 1;
+  text_add(&f->head, "%s_log = %d\n", axis, logarithmic);
+  text_add(&f->head, "%s_lo = %.10g\n", axis, logarithmic ? least / 1.6 : lo - room);
+  text_add(&f->head, "%s_hi = %.10g\n", axis, logarithmic ? hi * 1.3 : hi + room);
+  text_add(&f->head, "%s_step = %.10g\n", axis, round_step((hi > lo ? hi - lo : 2 * room) / 4));
 }
 
 /* One block a policy: latency, money, energy, each with its interval. */
@@ -203,9 +218,9 @@ bool data_pareto(const struct plotting *p, struct figure *f, struct err *err)
   text_add(&label, "%s (%s)", y->name, y->unit);
   figure_text(f, "y_label", label.s);
   free(label.s);
-  put_axis(p, f, "log_y", y->name);
-  put_axis(p, f, "log_money", money);
-  put_axis(p, f, "log_energy", energy);
+  put_axis(p, f, "y", y->name);
+  put_axis(p, f, "money", money);
+  put_axis(p, f, "energy", energy);
   for (size_t k = 0; k < p->n; k++) {
     put_interval(f, interval_of(chosen(p, k), y->name));
     put_interval(f, interval_of(chosen(p, k), money));

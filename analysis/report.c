@@ -289,7 +289,9 @@ static void put_breakeven(struct text *t, const char *dir)
   if (put_drawing(&drawing, path.s, "breakeven", "where offloading starts to pay, over bandwidth and size")) {
     text_put(t, "<figure id=\"figure-breakeven\"><div class=\"scroll\">");
     text_put(t, drawing.s);
-    text_put(t, "</div><figcaption>where offloading starts to pay, over bandwidth and size. Script and data: "
+    text_put(t, "</div><figcaption>where offloading starts to pay, over bandwidth and size. The formula knows neither queues "
+             "nor time-outs: a request that would run into one is as good as any other to it; the runs have both. Script "
+             "and data: "
              "<code>figures/breakeven.gp</code>, <code>figures/breakeven.dat</code>.</figcaption></figure>\n");
   }
   free(path.s);

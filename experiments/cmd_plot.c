@@ -112,7 +112,8 @@ static void print_kinds(void)
   for (size_t i = 0; i < n; i++)
     printf("%-10s %s%s\n", kind[i].name, kind[i].doc, kind[i].needs_trace ? " [traces]" : "");
   printf("%-10s %s\n", "breakeven",
-         "where offloading starts to pay, over bandwidth and size: plot SCENARIO --kind breakeven");
+         "where offloading starts to pay, over bandwidth and size (formula: no queues, no time-outs; runs: both):"
+         " plot SCENARIO --kind breakeven");
 }
 
 static bool is_folder(const char *path)

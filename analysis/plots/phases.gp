@@ -5,7 +5,7 @@ set for [i=1:n] ytics add (name[i] n + 1 - i)
 set yrange [0.4:n + 0.6]
 set xrange [0:*]
 set grid noytics
-set key outside right top Left reverse invert
+set key outside right top Left reverse
 set style fill solid 1 border rgb '#ffffff'
 array shown[n_phases] = [phase_1, phase_2, phase_3, phase_4, phase_5, phase_6, phase_7]
 plot for [k=1:n_phases] data index (k - 1) using 2:1:2:3:($1 - 0.36):($1 + 0.36) with boxxyerror lc rgb fill(k) \

@@ -56,6 +56,22 @@ said() { local want=$1; shift; "$OFFSIM" "$@" >"$work/said" 2>&1; local rc=$?; [
 check "queues without samples" said 'needs output: {timeseries: 1 s}' plot "$work/a" --kind queues
 check "breakeven of a folder" said 'takes a scenario file' plot "$work/a" --kind breakeven
 check "latency of a scenario" said 'takes a results folder' plot "$scenario" --kind latency
+# Few tics, and every interval within the frame; planted: a frame that cuts one.
+frame() { /usr/bin/python3 - "$work/a/figures/pareto" "$1" <<'PY'
+import re, sys
+head = dict(re.findall(r"^(\w+_(?:lo|hi|step|log)) = (\S+)$", open(sys.argv[1] + ".gp").read(), re.M))
+head = {k: float(v) for k, v in head.items()}
+head["y_lo"] += float(sys.argv[2])
+rows = [[float(x) for x in line.split()] for line in open(sys.argv[1] + ".dat") if line.strip()]
+for k, axis in enumerate(["y", "money", "energy"]):
+    lo, hi = head[axis + "_lo"], head[axis + "_hi"]
+    assert rows and all(lo < r[3 * k + 1] and r[3 * k + 2] < hi for r in rows), axis
+    assert 2 <= (hi - lo) / head[axis + "_step"] <= 5 or head[axis + "_log"], (axis, head)
+PY
+}
+check "pareto" "$OFFSIM" plot "$work/a" --kind pareto
+check "intervals inside, few tics" frame 0
+check_exit "planted: an interval is cut" 1 frame 1000
 check "a run without traces" other n --set 'output={trace: none}'
 check "regret without traces" said 'needs traces' plot "$work/n" --kind regret
 check "a run without requests" other z --set 'classes.photo.arrivals={poisson: {rate: 1e-9 /s}}'
