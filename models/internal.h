@@ -35,7 +35,8 @@ struct request {
   uint8_t n_attempts, n_decisions, n_cold, hold;
   uint8_t status;
   bool measured : 1, offloaded : 1, answered : 1;
-  double attribute[];                                   /* then struct endpoint output[n_tasks] when n_tasks > 1 */
+  /* then, when n_tasks > 1: struct endpoint output[n_tasks]; uint16_t next_ordinal[n_tasks] */
+  double attribute[];
 };
 
 /* Where an attempt is. Each stage belongs to one phase of the record. */
@@ -272,6 +273,11 @@ static inline bool same_end(struct endpoint a, struct endpoint b) { return a.pla
 static inline struct endpoint *request_outputs(const struct world *w, struct request *r)
 {
   return (struct endpoint *)(void *)(r->attribute + w->klass[r->klass].def->n_attributes);
+}
+/* Of the next attempt of a task that begins anew. */
+static inline uint16_t *request_ordinals(const struct world *w, struct request *r)
+{
+  return (uint16_t *)(void *)(request_outputs(w, r) + w->klass[r->klass].def->n_tasks);
 }
 static inline int kind_of(const struct place *p, uint32_t member) { return p->hardware ? p->hardware[member] : 0; }
 static inline const struct variant_def *variant_of(const struct world *w, const struct task_def *t, int variant)

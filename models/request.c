@@ -172,7 +172,7 @@ static void begin_ready(struct world *w, struct request *r)
   for (int task = 0; task < k->def->n_tasks && r->status == STATUS_OPEN; task++) {
     if (!is_ready(r, &k->def->task[task], task)) continue;
     r->begun |= 1u << task;
-    attempt_begin(w, r, task, 0, 0, NULL);
+    attempt_begin(w, r, task, k->def->n_tasks > 1 ? request_ordinals(w, r)[task] : 0, 0, NULL);
   }
   release(w, r);
 }
@@ -240,7 +240,7 @@ static void on_completed(struct world *w, struct request *r, const struct task_e
   else task_done(w, r, e->task, quality);
 }
 
-/* Successors that had started on the flow of a task that now failed start again later. */
+/* Successors that had started on the flow of a task that now failed start again later, as attempts of their own. */
 static void take_back_successors(struct world *w, struct request *r, int task)
 {
   uint32_t before = task_of(w, r, task)->before;
@@ -249,6 +249,7 @@ static void take_back_successors(struct world *w, struct request *r, int task)
     next = a->next;
     if (!(before >> a->task & 1)) continue;
     int successor = a->task;
+    request_ordinals(w, r)[successor] = (uint16_t)count_up(a->ordinal, UINT16_MAX);
     attempt_cancel(w, a, STATUS_CANCELLED);
     r->begun &= ~(1u << successor);
     if (r->flowing >> successor & 1) {

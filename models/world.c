@@ -174,7 +174,7 @@ static bool class_init(struct world *w, int index, struct err *err)
   k->task = arena_array(w->arena, struct task, k->def->n_tasks);
   for (int t = 0; t < k->def->n_tasks; t++) task_init(w, &k->task[t], k->def, &k->def->task[t]);
   for (int i = 0; i < k->def->n_from; i++) k->n_devices += w->def->place[k->def->from[i]].count;
-  size_t outputs = k->def->n_tasks > 1 ? (size_t)k->def->n_tasks * sizeof(struct endpoint) : 0;
+  size_t outputs = k->def->n_tasks > 1 ? (size_t)k->def->n_tasks * (sizeof(struct endpoint) + sizeof(uint16_t)) : 0;
   k->requests = pool_new(sizeof(struct request) + (size_t)k->def->n_attributes * sizeof(double) + outputs);
   estimators_init(w, k);
   users_init(w, k);

@@ -160,6 +160,31 @@ static void test_who_waits_pays_no_prompt(void **state)
   rig_free(r);
 }
 
+/* The flow is cut twice: what had started on it starts again at each new first token, under a name of its own. */
+static void test_taken_back_goes_on_counting(void **state)
+{
+  (void)state;
+  struct rig *r = stream_new(false, 5.25);
+  r->klass[0].n_tasks = 2;
+  r->task[0].successor_starts_on_first = true;
+  r->task[0].n_fallbacks = 2;
+  r->fallback[0] = r->fallback[1] = (struct fallback_def){.plan = plan_at(1)};
+  r->task[0].fallback = r->fallback;
+  rig_task(r, 1, 1, 100, plan_at(1));
+  rig_run(r);
+  int seen = 0;
+  for (int i = 0; i < r->kept->attempts; i++) {
+    const struct attempt_record *a = &r->kept->attempt[i];
+    if (a->task == 0) continue;
+    assert_int_equal(a->attempt, seen);
+    assert_int_equal(a->started_ns, ms(100000 + 5250.0 * seen + 200));
+    assert_int_equal(a->status, STATUS_CANCELLED);
+    seen++;
+  }
+  assert_int_equal(seen, 3);
+  rig_free(r);
+}
+
 /* 100 tokens read at 1000/s, then 10 of 20 ms: a visit lasts 0.3 s, the last one's first token comes 0.1 s into it. */
 static void test_first_token_of_the_last_visit(void **state)
 {
@@ -216,6 +241,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_cut_transfer_costs_what_moved), cmocka_unit_test(test_cut_inputs),
     cmocka_unit_test(test_cut_stream_costs_what_was_sent), cmocka_unit_test(test_who_waits_pays_no_prompt),
+    cmocka_unit_test(test_taken_back_goes_on_counting),
     cmocka_unit_test(test_first_token_of_the_last_visit), cmocka_unit_test(test_waits_of_those_who_give_up),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

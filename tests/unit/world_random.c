@@ -177,6 +177,21 @@ static void audit(const struct rig *r)
   assert_true(r->summary.energy_total_j >= direct_j * (1 - 1e-9));
 }
 
+static int by_key(const void *left, const void *right)
+{
+  const struct attempt_record *a = left, *b = right;
+  if (a->request != b->request) return a->request < b->request ? -1 : 1;
+  return a->task != b->task ? a->task - b->task : a->attempt - b->attempt;
+}
+
+/* (request, task, attempt) names one attempt; sorts what was kept. */
+static void names_are_unique(struct kept *k)
+{
+  qsort(k->attempt, (size_t)k->attempts, sizeof *k->attempt, by_key);
+  for (int i = 1; i < k->attempts; i++)
+    if (k->attempt[i].attempt < 255) assert_true(by_key(&k->attempt[i - 1], &k->attempt[i]) < 0);
+}
+
 static void test_random_worlds(void **state)
 {
   (void)state;
@@ -192,6 +207,7 @@ static void test_random_worlds(void **state)
     r->replication = i;
     rig_run(r);
     audit(r);
+    names_are_unique(r->kept);
     for (int a = 0; a < r->kept->attempts; a++) seen[r->kept->attempt[a].status]++;
     rig_free(r);
   }
