@@ -230,12 +230,25 @@ static const struct place_def *far_end(const struct network *n, struct hop hop)
   return &n->world->place[hop.down ? l->a : l->b];
 }
 
-/* Latency in seconds, then for LINK_MM1 the factor of the transmission, from one stream of (link, key + hop). */
-static double draw_latency(const struct network *n, const struct link_state *l, uint64_t key, double *factor)
+/* The first hop over a link draws by (link, key + hop); one that takes the same link again, by a key far from those of
+ * other messages, whose numbers are neighbours. */
+static uint64_t hop_key(const struct route *r, int hop, uint64_t key)
 {
+  uint64_t times = 0;
+  for (int i = 0; i < hop; i++) times += r->hop[i].link == r->hop[hop].link;
+  if (times == 0) return key + (uint64_t)hop;
+  uint64_t x = (key ^ times << 56) * UINT64_C(0xD6E8FEB86659FD93);
+  x = (x ^ x >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+  return x ^ x >> 32;
+}
+
+/* Latency in seconds, then for LINK_MM1 the factor of the transmission, from one stream of (link, key of the hop). */
+static double draw_latency(const struct network *n, const struct route *r, int hop, uint64_t key, double *factor)
+{
+  const struct link_state *l = &n->link[r->hop[hop].link];
   bool mm1 = factor && l->def->kind == LINK_MM1;
   if (l->latency_is_constant && !mm1) return l->latency_s;
-  struct rng rng = rng_open(&n->root, STREAM_LATENCY, l->name, key);
+  struct rng rng = rng_open(&n->root, STREAM_LATENCY, l->name, hop_key(r, hop, key));
   double latency = l->latency_is_constant ? l->latency_s : dist_draw(l->def->latency_s, &rng);
   if (mm1) *factor = rng_exponential(&rng);
   return latency > 0 ? latency : 0;
@@ -263,7 +276,7 @@ static bool cross(struct network *n, struct transfer *t)
     struct hop hop = t->route->hop[t->at];
     struct link_state *l = &n->link[hop.link];
     double factor = 1, rate = l->byte_per_s[hop.down];
-    double latency_s = draw_latency(n, l, t->key + t->at, &factor);
+    double latency_s = draw_latency(n, t->route, t->at, t->key, &factor);
     bool takes_time = rate > 0 && t->bytes > 0;
     l->active++;
     t->record.started_ns = sim_now(n->sim);
@@ -454,7 +467,7 @@ double network_latency_s(struct network *n, struct endpoint from, struct endpoin
 {
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
   double sum = 0;
-  for (int i = 0; i < r->n; i++) sum += draw_latency(n, &n->link[r->hop[i].link], key + (uint64_t)i, NULL);
+  for (int i = 0; i < r->n; i++) sum += draw_latency(n, r, i, key, NULL);
   return sum;
 }
 

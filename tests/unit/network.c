@@ -348,6 +348,27 @@ static void crowd(void **state)
   free(m);
 }
 
+/* Between two cells the way leads over the wan and back: its second hop must not repeat the first of the next key. Over
+ * other links hop n draws by key + n, as ever. */
+static void same_link_twice(void **state)
+{
+  (void)state;
+  struct town t;
+  char why[200];
+  town_default(&t);
+  assert_true(dist_make(&t.latency[1], "exponential", (double[]){0.1}, 1, why));
+  town_open(&t);
+  struct endpoint phone = {PHONE, 0}, metro = {METRO, 0}, other = {METRO, 1}, cloud = {CLOUD, 0};
+  for (uint64_t key = 0; key < 50; key++) {
+    double first = network_latency_s(t.network, metro, cloud, key);
+    double next = network_latency_s(t.network, metro, cloud, key + 1);
+    double second = network_latency_s(t.network, metro, other, key) - first;
+    assert_true(second > 0 && fabs(second - next) > 1e-9 && fabs(second - first) > 1e-9);
+    assert_true(fabs(network_latency_s(t.network, phone, cloud, key) - 0.1 - next) < 1e-12);
+  }
+  town_close(&t);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -360,6 +381,7 @@ int main(void)
     cmocka_unit_test(cancelling),
     cmocka_unit_test(draws_by_key),
     cmocka_unit_test(mm1),
+    cmocka_unit_test(same_link_twice),
     cmocka_unit_test(crowd),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
