@@ -70,8 +70,24 @@ static bool factors_known(struct catalog *c, const char *factors)
   return false;
 }
 
+/* `warmup: auto` may be settled otherwise for other policies. */
+static void add_warmup(const struct scenario *s, struct catalog *c, json *factors)
+{
+  const char *text = get(c, 0, "resolved");
+  struct err unsaid;
+  err_init(&unsaid);
+  json *first = text ? json_parse(text, strlen(text), &unsaid) : NULL;
+  double before = json_real(json_at(json_at(first, "horizon"), "warmup"), -1);
+  double now = json_real(json_at(json_at(s->resolved, "horizon"), "warmup"), -1);
+  if (now >= 0 && now != before && !json_at(factors, "horizon.warmup"))
+    json_put_number(factors, "horizon.warmup", now);
+  json_release(first);
+  err_release(&unsaid);
+}
+
 /* Beyond the first point: a file that was edited since, or that names files with other bytes, is a factor too. */
-static char *factors_text(json *factors, struct catalog *c, uint64_t point, const char *file, const char *world)
+static char *factors_text(const struct scenario *s, json *factors, struct catalog *c, uint64_t point, const char *file,
+                          const char *world)
 {
   const char *first = get(c, 0, "file");
   char eight[9];
@@ -80,12 +96,16 @@ static char *factors_text(json *factors, struct catalog *c, uint64_t point, cons
     json_put_string(factors, "scenario", eight);
   }
   char *text = json_write_canonical(factors);
-  if (!factors_known(c, text))
-    return text;
-  free(text);
-  snprintf(eight, sizeof eight, "%.8s", world);
-  json_put_string(factors, "scenario", eight);
-  return json_write_canonical(factors);
+  for (int step = 0; step < 2 && factors_known(c, text); step++) {      /* what was asked for is not all the difference */
+    free(text);
+    snprintf(eight, sizeof eight, "%.8s", world);
+    if (step == 0)
+      add_warmup(s, c, factors);
+    else
+      json_put_string(factors, "scenario", eight);
+    text = json_write_canonical(factors);
+  }
+  return text;
 }
 
 /* ---- which point ------------------------------------------------------------------------------------------------- */
@@ -104,7 +124,7 @@ bool point_settle(const struct scenario *s, const struct run_call *call, struct 
     return err_system(err, "cannot read %s again: %s", s->path, strerror(errno));
   hash_hex(bytes, file);
   json *factors = factors_of(s, call);
-  char *text = factors_text(factors, c, *point, file, world);
+  char *text = factors_text(s, factors, c, *point, file, world);
   bool ok = catalog_put_point(c, *point, text, err) && point_put(c, *point, "world", world, err)
             && point_put(c, *point, "file", file, err);
   free(text);

@@ -37,8 +37,14 @@ check "files are a table" grep -q '<td class="l">presets/hardware/l4.yaml</td>' 
 check "inspect of a point" "$OFFSIM" inspect "$work/d" --point 1
 check "figure of a point" "$OFFSIM" plot "$work/d" --kind latency --point 1
 
-# ---- two folders -----------------------------------------------------------------------------------------------------
+# Other policies settle `warmup: auto` otherwise: those runs measure another window.
+steady() { other s --set 'horizon={kind: steady, warmup: auto, duration: 2 min}' --set 'classes.photo.arrivals={poisson: {rate: 9.5 /s}}' "$@"; }
 other() { "$OFFSIM" run "$scenario" --quiet --policy always_local,always_edge,ucb1 -o "$work/$1" "${@:2}"; }
+check "warm-up of one policy" steady --policy always_local
+check "warm-up of three" steady
+check "is a factor" grep -q '"horizon.warmup":[0-9]' <("$OFFSIM" export "$work/s" --jsonl)
+
+# ---- two folders -----------------------------------------------------------------------------------------------------
 absent() { local pattern=$1; shift; "$@" >"$work/said" 2>&1 && ! grep -q "$pattern" "$work/said"; }
 both() { "$OFFSIM" compare "$work/a" "$work/$1" 2>&1; }
 check "one folder" other a
