@@ -457,6 +457,11 @@ static void put_top(struct text *t, const struct comparison *c)
   html_text(t, sentence);
   free(sentence);
   text_put(t, "</p>\n");
+  if (c->points) {
+    text_put(t, "<p class=\"soft\">");
+    html_text(t, c->points);
+    text_put(t, "</p>\n");
+  }
   if (c->incomplete) {
     text_put(t, "<p class=\"notice\">INCOMPLETE: missing ");
     html_text(t, c->incomplete);

@@ -33,6 +33,7 @@ check "an edited file" run
 check "is a point of its own" same "$(query "SELECT count(*) FROM point WHERE factors LIKE '{\"scenario\":%'")" 1
 check "report of a point" "$OFFSIM" report "$work/d" --point 1
 check "its command is the one that made it" grep -qF "offsim run $scenario --set links.access.rate_scale=0.25 --policy always_local,always_edge -o $work/d" "$work/d/report.html"
+check "the page says which point it shows" grep -q 'showing point 1 (links.access.rate_scale=0.25)' "$work/d/report.html"
 check "files are a table" grep -q '<td class="l">presets/hardware/l4.yaml</td>' "$work/d/report.html"
 check "inspect of a point" "$OFFSIM" inspect "$work/d" --point 1
 check "figure of a point" "$OFFSIM" plot "$work/d" --kind latency --point 1

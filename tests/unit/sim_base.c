@@ -283,6 +283,9 @@ static void test_json_write(void **state)
                     "\"list\":[\"x\",null]}");
   json_release(o);
   json *two = json_put_int(json_put_int(json_new_object(), "b", 1), "a", 2);
+  assert_string_equal(json_key(two, 0), "b");
+  assert_string_equal(json_key(two, 1), "a");
+  assert_null(json_key(two, 2));
   char *text = json_write_canonical(two);
   assert_string_equal(text, "{\"a\":2,\"b\":1}");
   free(text);
