@@ -1,8 +1,9 @@
-/* scenario_check.c: metrics by name; each policy made once, without a run, for its own complaints. */
+/* scenario_check.c: metrics by name; each policy made once, without a run, for its own complaints; what no world does. */
 #include "experiments/scenario_check.h"
 
 #include "analysis/metrics.h"
 #include "models/policy_host.h"
+#include "models/world.h"
 
 static void check_metric(const char *name, struct where at, struct err *err)
 {
@@ -31,6 +32,8 @@ static bool check(const struct scenario *s, bool plugins, struct err *err)
     if (host)
       policy_host_free(host);
   }
+  if (err->n_errors == errors && !world_check(&s->world, s->policy, s->n_policies, err))
+    return false;
   return err->n_errors == errors;
 }
 

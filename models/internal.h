@@ -196,6 +196,12 @@ void world_close_window(struct world *);                /* the cohort is full, o
 void world_at_end(struct world *);                      /* schedules the end of the drain */
 void world_check_end(struct world *);                   /* stops the run when nothing of the cohort is left */
 
+double horizon_warmup_s(const struct horizon_def *);
+
+/* ---- size.c ---------------------------------------------------------------------------------------------------- */
+/* False, with the estimate in err, for a run without end. asks: there is a policy, and reports for it. */
+bool size_possible(const struct world_def *, bool asks, struct err *);
+
 /* ---- flow.c ---------------------------------------------------------------------------------------------------- */
 void attempt_begin(struct world *, struct request *, int task, unsigned ordinal, int fallback, struct decision *);
 void attempt_cancel(struct world *, struct attempt *, enum status);     /* settles it without telling the request */
@@ -236,6 +242,7 @@ void demand_expected(const struct world *, const struct klass *, int task, int v
 double demand_service_s(const struct demand *, double running);        /* time in service beside `running` others */
 
 /* ---- telemetry.c ----------------------------------------------------------------------------------------------- */
+bool telemetry_possible(const struct telemetry_def *, struct err *);
 bool telemetry_new(struct world *, struct err *);
 void telemetry_start(struct world *);
 /* Jobs at a place as a decision of this request may see them; *age_s of the report. NaN before the first report. */

@@ -19,16 +19,26 @@ static bool reported(const struct world *w, const struct place *p)
 }
 
 /* As many reports as may lie between the newest and the newest one seen. */
+static double reports_wanted(const struct telemetry_def *t)
+{
+  return t->refresh_s > 0 ? ceil(t->delay_s / t->refresh_s) + 2 : 0;
+}
+
+bool telemetry_possible(const struct telemetry_def *t, struct err *err)
+{
+  double wanted = reports_wanted(t);
+  if (wanted <= 1 << 16) return true;
+  return err_add(err, (struct where){ 0 }, "telemetry: a delay of %g refreshes is too long", wanted);
+}
+
 bool telemetry_new(struct world *w, struct err *err)
 {
   const struct telemetry_def *t = &w->def->telemetry;
-  double wanted = t->refresh_s > 0 ? ceil(t->delay_s / t->refresh_s) + 2 : 0;
   w->telemetry_delay = ns_from_s(t->delay_s);
-  if (wanted > 1 << 16)
-    return err_add(err, (struct where){ 0 }, "telemetry: a delay of %g refreshes is too long", wanted);
+  if (!telemetry_possible(t, err)) return false;
   for (struct place *p = w->place; p < w->place + w->def->n_places; p++) {
     if (!reported(w, p)) continue;
-    p->n_reports = (int)wanted;
+    p->n_reports = (int)reports_wanted(t);
     p->reports = arena_array(w->arena, struct report, p->n_reports);
     for (int i = 0; i < p->n_reports; i++) {
       p->reports[i].taken = -1;

@@ -205,47 +205,52 @@ static int most_plans(const struct world_def *def)
 }
 
 /* What a question tells is the request's data: it may go no further than they may. */
-static bool may_ask(const struct world *w, const struct class_def *k, struct endpoint from, struct endpoint to,
-                    struct err *err)
+static bool may_ask(const struct world_def *def, const struct route *way, const struct class_def *k,
+                    const struct policy_def *policy, struct err *err)
 {
-  uint64_t zones = route(w->topology, from, to, 0)->zones | UINT64_C(1) << w->def->place[to.place].zone;
+  const struct place_def *home = &def->place[policy->at_place];
+  uint64_t zones = way->zones | UINT64_C(1) << home->zone;
   bool choice = false;
   for (int t = 0; t < k->n_tasks; t++) choice |= k->task[t].n_plans > 1;
   if (!choice || !(zones & ~k->zones)) return true;
-  return err_add(err, w->setup.policy->at, "policy '%s' is to live at '%s': the question would take data of class '%s' "
-                 "into zone '%s', which the class does not allow", w->setup.policy->name,
-                 w->def->place[to.place].name, k->name, w->def->zone[__builtin_ctzll(zones & ~k->zones)]);
+  return err_add(err, policy->at, "policy '%s' is to live at '%s': the question would take data of class '%s' "
+                 "into zone '%s', which the class does not allow", policy->name, home->name, k->name,
+                 def->zone[__builtin_ctzll(zones & ~k->zones)]);
 }
 
 /* Where the learners live must be within reach of all who ask, and allowed to hear them. */
-static bool reaches_learner(const struct world *w, struct err *err)
+static bool reaches_learner(const struct world_def *def, const struct topology *topology,
+                            const struct policy_def *policy, struct err *err)
 {
-  const struct policy_def *policy = w->setup.policy;
   if (policy->at_place == NONE) return true;
-  for (struct klass *k = w->klass; k < w->klass + w->def->n_classes; k++)
-    for (int i = 0; i < k->def->n_from; i++) {
-      struct endpoint from = { (uint16_t)k->def->from[i], 0 }, to = { (uint16_t)policy->at_place, 0 };
-      if (route(w->topology, from, to, 0)->reachable) {
-        if (!may_ask(w, k->def, from, to, err)) return false;
+  for (const struct class_def *k = def->klass; k < def->klass + def->n_classes; k++)
+    for (int i = 0; i < k->n_from; i++) {
+      struct endpoint from = { (uint16_t)k->from[i], 0 }, to = { (uint16_t)policy->at_place, 0 };
+      const struct route *way = route(topology, from, to, 0);
+      if (way->reachable) {
+        if (!may_ask(def, way, k, policy, err)) return false;
         continue;
       }
       return err_add(err, policy->at, "policy '%s': no way from '%s' to '%s', where it is to live", policy->name,
-                     w->def->place[from.place].name, w->def->place[to.place].name);
+                     def->place[from.place].name, def->place[to.place].name);
     }
   return true;
 }
 
-static bool policy_init(struct world *w, struct err *err)
+static bool needs_policy(const struct world_def *def, struct err *err)
 {
   const char *where = NULL;
+  if (!has_choice(def, &where)) return true;
+  return err_add(err, (struct where){ 0 }, "task '%s' has several plans and there is no policy to choose", where);
+}
+
+static bool policy_init(struct world *w, struct err *err)
+{
   w->actions = arena_array(w->arena, struct action_facts, most_plans(w->def));
   w->action_end = arena_array(w->arena, struct endpoint, most_plans(w->def));
-  if (!w->setup.policy) {
-    if (!has_choice(w->def, &where)) return true;
-    return err_add(err, (struct where){ 0 }, "task '%s' has several plans and there is no policy to choose", where);
-  }
+  if (!w->setup.policy) return needs_policy(w->def, err);
   w->host = policy_host_new(w->setup.policy, w->def, &w->root, err);
-  if (!w->host || !reaches_learner(w, err)) return false;
+  if (!w->host || !reaches_learner(w->def, w->topology, w->setup.policy, err)) return false;
   const char *const *names, *const *units;
   w->n_features = policy_host_features(w->host, &names, &units);
   w->oracle = policy_host_needs_oracle(w->host);
@@ -260,12 +265,16 @@ static bool policy_init(struct world *w, struct err *err)
 
 /* ---- a world is made and freed --------------------------------------------------------------------------------- */
 
+double horizon_warmup_s(const struct horizon_def *h)
+{
+  if (h->kind != HORIZON_STEADY) return 0;
+  return h->warmup_s > 0 ? h->warmup_s : h->warmup_auto ? 0.1 * h->duration_s : 0;
+}
+
 static void window_init(struct world *w)
 {
   const struct horizon_def *h = &w->def->horizon;
-  bool steady = h->kind == HORIZON_STEADY;
-  double warmup_s = h->warmup_s > 0 ? h->warmup_s : h->warmup_auto ? 0.1 * h->duration_s : 0;
-  w->window_from = steady ? ns_from_s(warmup_s) : 0;
+  w->window_from = ns_from_s(horizon_warmup_s(h));
   w->window_to = h->duration_s > 0 ? time_add(w->window_from, ns_from_s(h->duration_s)) : SIM_NEVER;
   w->run_end = time_add(w->window_to, ns_from_s(h->drain_max_s));
 }
@@ -292,7 +301,7 @@ static bool world_build(struct world *w, struct err *err)
 
 struct world *world_new(const struct run_setup *setup, struct err *err)
 {
-  if (!fits_memory(setup->def, err)) return NULL;
+  if (!fits_memory(setup->def, err) || !size_possible(setup->def, setup->policy != NULL, err)) return NULL;
   struct world *w = calloc(1, sizeof *w);
   if (!w) check_out_of_memory(sizeof *w);
   w->def = setup->def;
@@ -327,6 +336,27 @@ void world_free(struct world *w)
   sim_free(w->sim);
   arena_free(w->arena);
   free(w);
+}
+
+static bool sources_possible(const struct world_def *def, struct err *err)
+{
+  struct rng_root root = rng_root_make(1, 0);
+  size_t errors = err->n_errors;
+  for (int i = 0; i < def->n_classes; i++) {
+    struct source *s = source_new(def, i, &root, err);
+    if (s) source_free(s);
+  }
+  return err->n_errors == errors;
+}
+
+bool world_check(const struct world_def *def, const struct policy_def *policy, int n_policies, struct err *err)
+{
+  if (!fits_memory(def, err) || !size_possible(def, n_policies > 0, err) || !sources_possible(def, err)) return false;
+  struct topology *topology = topology_new(def, err);
+  bool ok = topology && telemetry_possible(&def->telemetry, err) && (n_policies > 0 || needs_policy(def, err));
+  for (int i = 0; topology && i < n_policies; i++) ok = reaches_learner(def, topology, &policy[i], err) && ok;
+  topology_free(topology);
+  return ok;
 }
 
 struct sim *world_sim(const struct world *w) { return w->sim; }

@@ -21,6 +21,8 @@ struct run_setup {
 
 /* NULL after adding to err: a plug-in that does not load, a feature that is not known, memory beyond the limit. */
 struct world *world_new(const struct run_setup *, struct err *);
+/* What world_new would refuse with any of these policies, but for what the policies say themselves: without a run. */
+bool world_check(const struct world_def *, const struct policy_def *policy, int n_policies, struct err *) MUST_USE;
 void world_free(struct world *);
 /* Run to the horizon and settle what is left. False when a plug-in misbehaved. *summary is valid until world_free. */
 bool world_run(struct world *, struct run_summary *, struct err *) MUST_USE;
