@@ -31,9 +31,18 @@ static double stream_s(const struct place *p, const struct demand *d)
   return d->tok_out > 1 || isnan(d->tok_out) ? p->def->tpot_s * (d->tok_out - 1) : 0;
 }
 
-double api_expected_s(const struct place *p, const struct demand *d)
+/* Drawn by (request, task, attempt): whoever asks before it is sent gets what will come. */
+static double first_s(const struct world *w, const struct attempt *a, const struct place *p)
 {
-  return (p->def->ttft_s ? dist_mean(p->def->ttft_s) : 0) + d->time_s + stream_s(p, d);
+  if (!p->def->ttft_s) return 0;
+  struct rng rng = rng_open(&w->root, STREAM_API, p->name, latency_key(a->request->id, a->task, a->ordinal, 0));
+  return dist_draw(p->def->ttft_s, &rng);
+}
+
+double api_expected_s(const struct world *w, const struct attempt *a, const struct place *p, const struct demand *d)
+{
+  double mean_s = p->def->ttft_s ? dist_mean(p->def->ttft_s) : 0;
+  return (w->oracle ? first_s(w, a, p) : mean_s) + d->time_s + stream_s(p, d);
 }
 
 static void on_done(struct sim *s, void *attempt)
@@ -58,19 +67,14 @@ static void on_first(struct sim *s, void *attempt)
 enum entry api_enter(struct world *w, struct attempt *a, const struct demand *d)
 {
   struct place *p = &w->place[a->place];
-  double first_s = 0;
   p->api_arrived++;
   if (!admit(p, now_of(w), d->tok_in + d->tok_out)) {
     p->api_blocked++;
     return BLOCKED;
   }
-  if (p->def->ttft_s) {
-    struct rng rng = rng_open(&w->root, STREAM_API, p->name, latency_key(a->request->id, a->task, a->ordinal, 0));
-    first_s = dist_draw(p->def->ttft_s, &rng);
-  }
   a->job.work = d->time_s + stream_s(p, d);             /* seconds from the first token to the last */
   level_set(&p->in_flight, now_of(w), p->in_flight.value + 1);
-  a->wait.event = sim_after(w->sim, ns_from_s(first_s), PRIORITY_COMPLETE, on_first, a);
+  a->wait.event = sim_after(w->sim, ns_from_s(first_s(w, a, p)), PRIORITY_COMPLETE, on_first, a);
   return ENTERED;
 }
 

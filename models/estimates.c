@@ -1,7 +1,7 @@
 /* estimates.c: what each action is expected to bring, for policies that ask.
  *
  * latency = idle network up + wait + service + idle network down. Wait: jobs there by telemetry beyond the free slots,
- * times the place's mean service so far, over its slots. Only known attributes and declared estimators enter; what is
+ * times the place's mean service so far (by telemetry too), over its slots. Only known attributes and declared estimators enter; what is
  * not known makes the estimate NaN. An oracle reads true attributes, the true state and the demand that will be drawn.
  */
 #include "models/internal.h"
@@ -78,20 +78,24 @@ static double down_s(struct world *w, const struct attempt *a, struct endpoint a
   return t->stream ? network_idle_s(w->network, at, user, 0) : s;
 }
 
+/* An action: the plan's place as the asker sees it. member: NONE = the whole place. */
+struct option { const struct attempt *attempt; const struct place *place; int64_t member; double jobs; };
+
 /* Service and the wait for a slot, once all are taken. */
-static double waiting_s(const struct place *p, double jobs, double slots, double service_s)
+static double waiting_s(struct world *w, const struct option *o, double slots, double service_s)
 {
-  if (!(jobs >= slots)) return service_s;
-  double mean_s = p->served > 0 ? p->served_s / (double)p->served : service_s;
-  return service_s + (jobs - slots + 1) / slots * mean_s;
+  if (!(o->jobs >= slots)) return service_s;
+  double mean_s = telemetry_service_s(w, o->attempt->request, o->place, o->member);
+  return service_s + (o->jobs - slots + 1) / slots * (isnan(mean_s) ? service_s : mean_s);
 }
 
-/* Time in service and, returned, in all, beside `jobs` others. */
-static double tokens_s(const struct place *p, const struct demand *d, double jobs, double *service_s)
+/* Time in service and, returned, in all, beside the others. */
+static double tokens_s(struct world *w, const struct option *o, const struct demand *d, double *service_s)
 {
-  double batch = d->cost->max_batch > 0 ? d->cost->max_batch : p->def->slots, servers = p->def->servers;
-  *service_s = demand_service_s(d, isnan(jobs) ? 1 : fmin(jobs / servers + 1, batch));
-  return waiting_s(p, jobs, servers * batch, *service_s);
+  const struct place_def *p = o->place->def;
+  double batch = d->cost->max_batch > 0 ? d->cost->max_batch : p->slots, servers = p->servers;
+  *service_s = demand_service_s(d, isnan(o->jobs) ? 1 : fmin(o->jobs / servers + 1, batch));
+  return waiting_s(w, o, servers * batch, *service_s);
 }
 
 static double shared_s(const struct place *p, double jobs, double service_s)
@@ -99,13 +103,14 @@ static double shared_s(const struct place *p, double jobs, double service_s)
   return isnan(jobs) ? service_s : service_s * fmax(1, (jobs + 1) / p->def->servers);
 }
 
-static double inside_s(const struct place *p, const struct demand *d, double jobs, double *service_s)
+static double inside_s(struct world *w, const struct option *o, const struct demand *d, double *service_s)
 {
-  if (p->def->kind == PLACE_API) return *service_s = api_expected_s(p, d);
-  if (d->cost) return tokens_s(p, d, jobs, service_s);
+  const struct place_def *p = o->place->def;
+  if (p->kind == PLACE_API) return *service_s = api_expected_s(w, o->attempt, o->place, d);
+  if (d->cost) return tokens_s(w, o, d, service_s);
   *service_s = d->time_s;
-  if (p->def->discipline == PROCESSOR_SHARING) return shared_s(p, jobs, d->time_s);
-  return waiting_s(p, jobs, (double)p->def->servers * p->def->slots, d->time_s);
+  if (p->discipline == PROCESSOR_SHARING) return shared_s(o->place, o->jobs, d->time_s);
+  return waiting_s(w, o, (double)p->servers * p->slots, d->time_s);
 }
 
 static double use_usd(const struct place *p, const struct demand *d)
@@ -136,7 +141,8 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   else demand_expected(w, k, a->task, plan->variant, at, w->visible, &d);
   struct transfer_cost way = { 0 };
   double service_s = 0, network_s = up_s(w, a, at, &way) + down_s(w, a, at, &way);
-  f->est_latency_s = network_s + inside_s(p, &d, f->queue, &service_s);
+  struct option option = { a, p, plan->word == WORD_PLACE ? NONE : (int64_t)at.member, f->queue };
+  f->est_latency_s = network_s + inside_s(w, &option, &d, &service_s);
   f->est_cost_usd = way.usd + p->usd_per_slot_s * service_s + use_usd(p, &d);
   f->est_energy_j = way.device_j + way.network_j + p->dynamic_w[kind_of(p, at.member)] * service_s;
   f->est_quality = quality_of(w, r, t, plan->variant);

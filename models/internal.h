@@ -88,8 +88,8 @@ struct late_outcome { struct decision_facts who; void *memo; struct outcome_fact
 
 /* ---- what stays ------------------------------------------------------------------------------------------------ */
 
-/* One snapshot of a place by telemetry: jobs in each member. */
-struct report { sim_time taken; float *jobs; };
+/* One snapshot of a place by telemetry: jobs in each member, and its mean time in service so far. */
+struct report { sim_time taken; float *jobs; double service_s; };
 
 struct place {
   const struct place_def *def;
@@ -247,6 +247,8 @@ bool telemetry_new(struct world *, struct err *);
 void telemetry_start(struct world *);
 /* Jobs at a place as a decision of this request may see them; *age_s of the report. NaN before the first report. */
 double telemetry_jobs(struct world *, const struct request *, const struct place *, int64_t member, double *age_s);
+/* The mean time in service there so far, seen in the same way; NaN: nobody knows yet. */
+double telemetry_service_s(struct world *, const struct request *, const struct place *, int64_t member);
 
 /* ---- ledger.c -------------------------------------------------------------------------------------------------- */
 /* Joules and dollars of an attempt that ends now, written into its record and added to the world's ledgers. */
@@ -261,7 +263,8 @@ void ledger_close(struct world *);
 enum entry api_enter(struct world *, struct attempt *, const struct demand *);
 void api_leave(struct world *, struct attempt *);
 double api_made(const struct world *, const struct attempt *);         /* share of the output so far */
-double api_expected_s(const struct place *, const struct demand *);
+/* With its mean time to the first token, or for an oracle the one that will be drawn. */
+double api_expected_s(const struct world *, const struct attempt *, const struct place *, const struct demand *);
 
 /* ---- quality.c ------------------------------------------------------------------------------------------------- */
 double quality_at(const struct variant_def *, double difficulty);

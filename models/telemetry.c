@@ -1,6 +1,6 @@
 /* telemetry.c: what decisions may know of places: reports, taken every refresh_s, seen delay_s later.
  *
- * A report holds the jobs in each member, times max(0, 1 + noise * Z), Z standard normal, drawn by (place, number of
+ * A report holds the place's mean service so far and the jobs in each member, these times max(0, 1 + noise * Z), Z standard normal, drawn by (place, number of
  * the report). The requester's own device is always seen as it is; `ideal` telemetry and an oracle see all so. Reports
  * are charged: their bytes cross the way from their member to the first device place that can be reached.
  */
@@ -48,6 +48,8 @@ bool telemetry_new(struct world *w, struct err *err)
   return true;
 }
 
+static double mean_service_s(const struct place *p) { return p->served > 0 ? p->served_s / (double)p->served : NAN; }
+
 static void take_report(struct world *w, struct place *p)
 {
   const struct telemetry_def *t = &w->def->telemetry;
@@ -55,6 +57,7 @@ static void take_report(struct world *w, struct place *p)
   p->newest = (p->newest + 1) % p->n_reports;
   struct report *report = &p->reports[p->newest];
   report->taken = now_of(w);
+  report->service_s = mean_service_s(p);
   for (uint64_t i = 0; i < p->def->count; i++) {
     double factor = t->noise > 0 ? fmax(0, 1 + t->noise * rng_normal(&rng)) : 1;
     report->jobs[i] = (float)(jobs_now(p, i) * factor);
@@ -132,19 +135,32 @@ static double over_members(const struct place *p, const struct report *report)
   return least ? min : sum / (double)p->def->count;
 }
 
-double telemetry_jobs(struct world *w, const struct request *r, const struct place *p, int64_t member, double *age_s)
+/* What the request may know of a place: as it is, by the newest report that has come, or nothing. */
+enum view { SEEN_NOW, SEEN_BY_REPORT, NOT_SEEN };
+static enum view view_of(const struct world *w, const struct request *r, const struct place *p, int64_t member,
+                         const struct report **report)
 {
   bool own = p->index == r->origin && member == (int64_t)r->device;
-  const struct report *report = NULL;
-  *age_s = 0;
-  if (!own && p->n_reports) {
-    report = seen(w, p);
-    *age_s = report ? s_from_ns(now_of(w) - report->taken) : NAN;
-    if (!report) return NAN;
-  } else if (!own && !w->def->telemetry.ideal && !w->oracle && w->def->telemetry.refresh_s > 0) {
-    *age_s = NAN;
-    return NAN;                                         /* other people's devices do not report */
-  }
+  *report = NULL;
+  if (own) return SEEN_NOW;
+  if (p->n_reports) return (*report = seen(w, p)) ? SEEN_BY_REPORT : NOT_SEEN;
+  bool reports = !w->def->telemetry.ideal && !w->oracle && w->def->telemetry.refresh_s > 0;
+  return reports ? NOT_SEEN : SEEN_NOW;                 /* other people's devices do not report */
+}
+
+double telemetry_jobs(struct world *w, const struct request *r, const struct place *p, int64_t member, double *age_s)
+{
+  const struct report *report;
+  enum view view = view_of(w, r, p, member, &report);
+  *age_s = view == NOT_SEEN ? NAN : report ? s_from_ns(now_of(w) - report->taken) : 0;
+  if (view == NOT_SEEN) return NAN;
   if (member < 0) return over_members(p, report);
   return report ? (double)report->jobs[member] : jobs_now(p, (uint64_t)member);
+}
+
+double telemetry_service_s(struct world *w, const struct request *r, const struct place *p, int64_t member)
+{
+  const struct report *report;
+  enum view view = view_of(w, r, p, member, &report);
+  return view == NOT_SEEN ? NAN : report ? report->service_s : mean_service_s(p);
 }
