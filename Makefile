@@ -36,7 +36,7 @@ say =
 else
 say = @printf '  %s\n' $@;
 endif
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(JOBS)
 endif
 
@@ -117,18 +117,18 @@ units: $(UNITS) ## build and run the unit tests, as built
 	@for t in $(UNITS); do echo "== $$t"; $$t || exit 1; done
 asan ubsan: ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) BUILD=$(BUILD)/asan OPT=-O1 SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' \
-	  WERROR='$(WERROR)' -j$(JOBS) test-programs
+	  WERROR='$(WERROR)' test-programs
 test-programs: all $(UNITS)
 
 # Everything that a change must pass, in under 10 minutes on 2 cores; check-long: the sizes that the issues state.
 check: ## install what tests need, build with -Werror, run all tests
 	@tools/deps check
-	@$(MAKE) -j$(JOBS) WERROR=-Werror all
-	@$(MAKE) -j$(JOBS) WERROR=-Werror asan
+	@$(MAKE) WERROR=-Werror all
+	@$(MAKE) WERROR=-Werror asan
 	@tests/run $(BUILD)
 check-long: ## the same at full size; the result goes to tests/RESULTS.md
 	@tools/deps check
-	@$(MAKE) -j$(JOBS) all asan
+	@$(MAKE) all asan
 	@tests/run $(BUILD) long
 bench: all ## the performance bars
 	@$(BUILD)/offsim bench
