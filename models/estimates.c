@@ -1,8 +1,8 @@
 /* estimates.c: what each action is expected to bring, for policies that ask.
  *
  * latency = idle network up + wait + service + idle network down. Wait: jobs there by telemetry beyond the free slots,
- * times the place's mean service so far (by telemetry too), over its slots. Only known attributes and declared estimators enter; what is
- * not known makes the estimate NaN. An oracle reads true attributes, the true state and the demand that will be drawn.
+ * times the place's mean service so far (by telemetry too), over its slots. Only known attributes and declared
+ * estimators enter; what is not known makes the estimate NaN. An oracle reads true attributes, the true state and the demand that will be drawn.
  */
 #include "models/internal.h"
 

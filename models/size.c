@@ -63,8 +63,8 @@ static double class_rate(const struct class_def *k, double run_s)
 static bool ticks_possible(const char *key, double run_s, double period_s, struct err *err)
 {
   if (period_s <= 0 || (run_s / period_s <= MOST_TICKS && ns_from_s(period_s) > 0)) return true;
-  return err_add(err, (struct where){ 0 }, "%s: every %g s in a run of %.3g s is %.3g times; at most %g are possible, each "
-                 "1 ns or more apart", key, period_s, run_s, run_s / period_s, MOST_TICKS);
+  return err_add(err, (struct where){ 0 }, "%s: every %g s in a run of %.3g s is %.3g times; at most %g are possible, "
+                 "each 1 ns or more apart", key, period_s, run_s, run_s / period_s, MOST_TICKS);
 }
 
 bool size_possible(const struct world_def *def, bool asks, struct err *err)
@@ -80,8 +80,8 @@ bool size_possible(const struct world_def *def, bool asks, struct err *err)
   }
   double requests = rate > 0 ? fmin(rate * run_s, most) + rate * warmup_s : 0;
   if (requests > MOST_REQUESTS)
-    return err_add(err, (struct where){ 0 }, "horizon: about %.3g requests would come, %.3g a second for %.3g s; at most "
-                   "%g are possible: a shorter 'duration' or less 'max_requests'", requests, rate, requests / rate,
+    return err_add(err, (struct where){ 0 }, "horizon: about %.3g requests would come, %.3g a second for %.3g s; at "
+                   "most %g are possible: a shorter 'duration' or less 'max_requests'", requests, rate, requests / rate,
                    MOST_REQUESTS);
   if (isfinite(most) || isinf(run_s)) run_s = known && rate > 0 ? requests / rate : 0;
   else run_s += warmup_s;

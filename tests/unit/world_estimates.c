@@ -14,7 +14,7 @@ static struct rig *edge_or_cloud(const char *policy, double service_s, double wa
   return r;
 }
 
-/* First tokens of an API after 1 s in the mean: the oracle takes it exactly when less than the other way's 1 s comes. */
+/* First tokens of an API after 1 s in the mean: the oracle takes it when less than the other way's 1 s comes. */
 static void test_an_oracle_knows_the_api(void **state)
 {
   (void)state;
@@ -44,8 +44,8 @@ static void test_an_oracle_knows_the_api(void **state)
   rig_free(r);
 }
 
-/* Reports each 10 s. Jobs of 1 s at 8, 16, 24 s choose between the edge and 2.1 s of way; jobs of 5 s come to the edge at
- * 9, 18 s. At 16 s the report of 10 s counts: one job, mean 1 s, so 2 s against 3.1, though the mean is 3 s by now. At
+/* Reports each 10 s. Jobs of 1 s at 8, 16, 24 s choose between the edge and 2.1 s of way; jobs of 5 s come to the edge
+ * at 9, 18 s. At 16 s the report of 10 s counts: one job, mean 1 s, so 2 s against 3.1, though the mean is 3 s by now. At
  * 24 s that of 20 s: one job, mean 7/3 s, 3.33 s against 3.1. */
 static void test_mean_service_comes_with_reports(void **state)
 {
