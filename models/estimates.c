@@ -2,7 +2,8 @@
  *
  * latency = idle network up + wait + service + idle network down. Wait: jobs there by telemetry beyond the free slots,
  * times the place's mean service so far (by telemetry too), over its slots. Only known attributes and declared
- * estimators enter; what is not known makes the estimate NaN. An oracle reads true attributes, the true state and the demand that will be drawn.
+ * estimators enter; what is not known makes the estimate NaN. An oracle reads true attributes, the
+ * true state and the demand that will be drawn.
  */
 #include "models/internal.h"
 

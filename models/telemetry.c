@@ -1,8 +1,8 @@
 /* telemetry.c: what decisions may know of places: reports, taken every refresh_s, seen delay_s later.
  *
  * A report holds the place's mean service so far and the jobs in each member, these times max(0, 1 + noise * Z), Z
- * standard normal, drawn by (place, number of the report). The requester's own device is always seen as it is; `ideal` telemetry and an oracle see all so. Reports
- * are charged: their bytes cross the way from their member to the first device place that can be reached.
+ * standard normal, drawn by (place, number of the report). The requester's own device is
+ * always seen as it is; `ideal` telemetry and an oracle see all so. Reports are charged: their bytes cross the way from their member to the first device place that can be reached.
  */
 #include "models/internal.h"
 #include <stdlib.h>
