@@ -1,0 +1,39 @@
+/* steptime.h: how long one iteration of an LLM engine takes, as a function of what is in the batch.
+ *
+ * A model is a constant struct of functions plus its coefficients; pure, no state. Nanoseconds out.
+ */
+#ifndef OFFSIM_MODELS_STEPTIME_H
+#define OFFSIM_MODELS_STEPTIME_H
+
+#include "sim/arena.h"
+#include "sim/err.h"
+#include "sim/sim.h"
+
+/* One iteration. Sums over the batch, kept up to date by the engine (all counts before the step). */
+struct step_batch {
+  uint32_t sequences;                                   /* requests in the batch */
+  uint32_t prefills;                                    /* of them reading their prompt (chunk > 0 and not decoding) */
+  uint32_t decodes;
+  uint32_t prefill_tokens;                              /* P: chunk tokens, summed */
+  uint64_t prefill_kv;                                  /* KV tokens already there of the prefilling requests, summed */
+  uint64_t prefill_attention;                           /* A = sum n (2 q + n) over chunks */
+  double prefill_squares;                               /* sum n^2 over chunks */
+  uint64_t decode_kv;                                   /* K = sum q over decoding requests (with the last, not yet cached token) */
+  uint32_t decode_kv_max, decode_kv_min;
+};
+
+struct steptime;
+/* Section 2 of the scheduler semantics, integers: 6,500,000 + 70,000 P + 30,000 D + 260 K + 2 A. */
+const struct steptime *steptime_reference(void);
+/* step = a + c b seconds for decode, prompt tokens at prefill_tok_per_s (affine, parameter book 4.2). */
+const struct steptime *steptime_affine(struct arena *, double a_s, double c_s, double prefill_tok_per_s);
+/* DistServe form, ms: prefill a + b sum n + c sum n^2; decode a + b sum kv + c B, two sets switched at `large` requests. */
+const struct steptime *steptime_distserve(struct arena *, const double prefill_ms[3], const double small_ms[3], const double large_ms[3], uint32_t large);
+/* Per-operator tables PREFIX_dense.csv.gz, _attention, _per_sequence, _skew_fit (data/traces README section 3), linear
+ * interpolation per axis; model: layers, hidden size, and so on from the table of models. tensor_parallel > 1 adds two
+ * ring all-reduces a layer. NULL after adding to err. */
+struct steptime_parallel { int tensor_parallel; double interconnect_byte_per_s, collective_latency_s; };
+const struct steptime *steptime_tables(struct arena *, const char *prefix, const char *model, const struct steptime_parallel *, struct err *);
+sim_time steptime_ns(const struct steptime *, const struct step_batch *);
+
+#endif
