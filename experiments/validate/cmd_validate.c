@@ -11,6 +11,12 @@ struct suite { const char *name; int (*run)(struct suite_options *); const char 
 static const struct suite suites[] = {
   {"queues", validate_queues, "closed forms of queueing theory, through scenario files"},
 };
+/* Replays of a file that the user names: only on demand, with options of their own. */
+struct replay_suite { const char *name; int (*run)(int, char **); const char *doc; };
+static const struct replay_suite replays[] = {
+  {"scheduler", validate_scheduler, "a reference workload through the LLM engine, request by request (--help)"},
+};
+enum { N_REPLAYS = sizeof replays / sizeof *replays };
 enum { N_SUITES = sizeof suites / sizeof *suites, MAX_OVERRIDES = 32 };
 
 const char *share_scenarios(struct arena *a)
@@ -23,6 +29,7 @@ static int usage(FILE *out, int code)
   fprintf(out, "usage: offsim validate [SUITE] [--quick] [--seed S] [--case NAME] [--margin M] [--set PATH=VALUE]... [-j N]\n"
                "                       [--plant load|discipline|residual]\nsuites:\n");
   for (int i = 0; i < N_SUITES; i++) fprintf(out, "  %-10s %s\n", suites[i].name, suites[i].doc);
+  for (int i = 0; i < N_REPLAYS; i++) fprintf(out, "  %-10s %s\n", replays[i].name, replays[i].doc);
   return code;
 }
 
@@ -72,6 +79,8 @@ static void say_how_long(const struct suite_options *o)
 
 int cmd_validate(int argc, char **argv)
 {
+  for (int i = 0; i < N_REPLAYS && argc > 1; i++)
+    if (strcmp(argv[1], replays[i].name) == 0) return replays[i].run(argc - 1, argv + 1);
   struct override overrides[MAX_OVERRIDES];
   struct suite_options o = {.seed = 1, .workers = (int)sysconf(_SC_NPROCESSORS_ONLN), .overrides = overrides};
   int code = read_options(argc, argv, &o, overrides), worst = EXIT_OK;

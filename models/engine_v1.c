@@ -1,0 +1,76 @@
+/* engine_v1.c: vLLM's V1 scheduler: one token budget for all, no phases.
+ *
+ * A. The running in their order while budget is left: one that decodes gets one token, a prompt what is left of it, of
+ *    the threshold or of the budget. While blocks are missing the tail of the running list is pushed out; when that is
+ *    the request itself the pass ends.
+ * B. Only if nothing was pushed out: the queue in order while budget and places are left. Full blocks that the cache has
+ *    need not be read (at most all tokens but one); the chunk, or with reserve_full the whole sequence, must fit the
+ *    free blocks, else the pass ends.
+ */
+#include "models/engine_parts.h"
+
+static uint32_t chunk_of(const struct engine *e, uint32_t wanted, uint32_t budget)
+{
+  uint32_t n = least(wanted, budget), threshold = e->def.long_prefill_threshold;
+  return threshold ? least(n, threshold) : n;
+}
+
+/* Blocks for rest[i] to have `tokens` in KV; false when it was pushed out itself. */
+static bool make_room(struct engine *e, uint32_t i, uint32_t *j, uint32_t tokens)
+{
+  struct engine_request *r = e->rest[i], *victim = NULL;
+  uint32_t want = blocks_for(e, tokens), need = want > r->blocks ? want - r->blocks : 0;
+  while (need > e->total - e->used && victim != r) {
+    victim = e->rest[--*j];
+    engine_evict(e, victim);
+  }
+  if (victim == r)
+    return false;
+  if (need)
+    blocks_take(e, r, need);
+  return true;
+}
+
+static void serve_running(struct engine *e, uint32_t *budget)
+{
+  uint32_t i = 0, j = e->n_rest;
+  for (; i < j && *budget; i++) {
+    struct engine_request *r = e->rest[i];
+    uint32_t n = r->decoding ? 1 : chunk_of(e, r->target - r->processed, *budget);
+    uint32_t tokens = r->decoding ? r->processed : r->processed + n;
+    if (!make_room(e, i, &j, tokens))
+      break;
+    blocks_register(e, r, tokens);
+    engine_add(e, r, n);
+    *budget -= n;
+  }
+  engine_keep_rest(e, least(i, j), j);
+}
+
+static bool admit_head(struct engine *e, uint32_t *budget)
+{
+  struct engine_request *r = e->first;
+  uint32_t idle = 0, hits = blocks_hit(e, r, &idle), hit_tok = hits * e->def.block_tok;
+  uint32_t n = chunk_of(e, r->target - hit_tok, *budget), free_blocks = e->total - e->used;
+  uint32_t whole = blocks_for(e, r->target) - hits, need = blocks_for(e, hit_tok + n) - hits;
+  if ((e->def.reserve_full ? whole : need) + idle > free_blocks)
+    return false;
+  engine_admit(e);
+  blocks_attach(e, r, hits);
+  r->processed = r->hit_tok = hit_tok;
+  e->meters.hit_tok += hit_tok;
+  blocks_take(e, r, need);
+  blocks_register(e, r, hit_tok + n);
+  engine_add(e, r, n);
+  *budget -= n;
+  return true;
+}
+
+void form_v1(struct engine *e)
+{
+  uint32_t budget = e->def.max_num_batched_tokens;
+  serve_running(e, &budget);
+  while (!e->evicted && e->first && budget && e->holding < e->def.max_num_seqs)
+    if (!admit_head(e, &budget))
+      return;
+}
