@@ -30,6 +30,9 @@ rows[] = {
   {"request_bytes", bench_request_bytes, 400, 200, LOWER, "bytes a request in flight"},
   {"worker_speedup", bench_worker_speedup, 1.9, 1.9, HIGHER, "two workers against one"},
   {"trace_rows_per_s", bench_trace_rows_per_s, 2.5e6, 2.5e6, HIGHER, "rows a second, three tables"},
+  {"llm_iterations_per_s.batch4", bench_llm_batch4, 10e6, 10e6, HIGHER, "LLM engine iterations a second"},
+  {"llm_iterations_per_s.batch36", bench_llm_batch36, 2e6, 2e6, HIGHER, "LLM engine iterations a second"},
+  {"azure_conv_hour_s", bench_azure_conv_hour, 0.5, 0.5, LOWER, "CPU s, the hour on two LLM engines"},
   {"trace_bytes_per_row", bench_trace_bytes_per_row, NO_BAR, NO_BAR, LOWER, "bytes a row"},
 };
 enum { N_ROWS = sizeof rows / sizeof rows[0] };

@@ -167,7 +167,7 @@ double bench_trace_bytes_per_row(void) { return measure_trace().bytes_per_row; }
 /* ---- whole runs -------------------------------------------------------------------------------------------------- */
 
 /* A scenario of bench/: in the working folder, or beside the shipped ones. */
-static struct scenario *load_bench(const char *name, const struct override *set, size_t n)
+struct scenario *load_bench(const char *name, const struct override *set, size_t n)
 {
   struct arena *a = arena_new();
   struct err err;
