@@ -6,6 +6,17 @@ const char *const status_name[N_STATUS] = { "open", "completed", "answered", "ti
                                             "cancelled", "censored" };
 const char *const phase_name[N_PHASES] = { "decide", "uplink", "queue", "cold_start", "batch", "serve", "downlink" };
 
+/* Below the first point the first value; sizes beyond the last are refused by the builder. */
+double batch_curve_at(const struct batch_curve *c, double size)
+{
+  if (c->n == 0) return c->a + c->c * size;
+  int i = 0;
+  while (i < c->n && c->size[i] < size) i++;
+  if (i == 0 || i == c->n) return c->value[i == 0 ? 0 : c->n - 1];
+  double part = (size - c->size[i - 1]) / (c->size[i] - c->size[i - 1]);
+  return c->value[i - 1] + part * (c->value[i] - c->value[i - 1]);
+}
+
 struct place_def place_def_default(void)
 {
   return (struct place_def){ .kind = PLACE_SERVERS, .tier = TIER_EDGE, .count = 1, .servers = 1, .slots = 1,

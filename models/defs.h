@@ -54,6 +54,30 @@ enum place_kind { PLACE_SERVERS, PLACE_API };
 struct tariff_def { double usd_per_s, usd_per_request, usd_per_tok_in, usd_per_tok_out, usd_per_byte_out;
                    bool on_demand; };
 
+/* Batching by request (models/station_batch.c): each slot is an instance that serves one batch at a time; all instances
+ * of a member take from its one queue. FIXED: `size`, or what is there once the oldest has waited timeout_s (0: never).
+ * TAKE_ALL: all that wait. DYNAMIC: preferred sizes and a longest delay. DEADLINE: the largest batch that still meets
+ * the deadline of the head; what cannot make it alone is refused. AIMD: a cap that follows target_s. */
+enum batching_kind { BATCH_NONE, BATCH_FIXED, BATCH_TAKE_ALL, BATCH_DYNAMIC, BATCH_DEADLINE, BATCH_AIMD };
+enum batch_time { BATCH_LONGEST, BATCH_FIRST, BATCH_SUM, BATCH_CURVE };       /* of the members' own times; by size */
+/* Value for a batch of b: a + c * b (n == 0), or linear between points; sizes ascend and cover what is possible. */
+struct batch_curve { int n; const double *size, *value; double a, c; };
+struct batching_def {
+  enum batching_kind kind;
+  uint32_t size;                                        /* of a batch, at most; UINT32_MAX = no limit */
+  double timeout_s;                                     /* FIXED: see above; others: of one in the queue; 0 = none */
+  bool delays;                                          /* such a request goes behind all others; else it is refused */
+  double max_queue_delay_s;
+  int n_preferred; const uint32_t *preferred;           /* ascending */
+  uint64_t max_queue_size;                              /* waiting at most; 0 = no limit */
+  bool preserve_ordering;                               /* results leave in the order of entry */
+  enum batch_time time_of;
+  struct batch_curve time_s, energy_j;                  /* energy_j: above idle, in place of the dynamic power */
+  bool has_energy;
+  double target_s, increase, decrease;                  /* AIMD */
+};
+double batch_curve_at(const struct batch_curve *, double size);
+
 /* A place of `count` like members. Each member has `servers` servers with `slots` slots each: servers * slots jobs are
  * served at once under FIFO, LIFO, PRIORITY, EDF, SRPT; under PROCESSOR_SHARING the servers share all jobs, each job
  * at most at the rate of one server. capacity: jobs in a member at most, waiting ones included (0 = no limit). */
@@ -74,6 +98,7 @@ struct place_def {
   double memory_bytes;                                  /* overrides the hardware's; 0 = hardware's */
   double idle_w, busy_w;                                /* per server; negative = hardware's */
   struct tariff_def tariff;
+  const struct batching_def *batching;                  /* NULL: none */
   /* kind: api */
   const struct dist *ttft_s;
   double tpot_s;

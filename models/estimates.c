@@ -104,11 +104,26 @@ static double shared_s(const struct place *p, double jobs, double service_s)
   return isnan(jobs) ? service_s : service_s * fmax(1, (jobs + 1) / p->def->servers);
 }
 
+/* With what is there already as company; charged for its part of the batch. */
+static double batched_s(struct world *w, const struct option *o, const struct demand *d, double *service_s)
+{
+  const struct place_def *p = o->place->def;
+  const struct batching_def *b = p->batching;
+  double instances = (double)p->servers * p->slots, most = b->size;
+  double size = isnan(o->jobs) ? 1 : fmin(floor(o->jobs / instances) + 1, most);
+  *service_s = b->time_of == BATCH_CURVE ? batch_curve_at(&b->time_s, size)
+               : b->time_of == BATCH_SUM ? size * d->time_s : d->time_s;
+  double inside = waiting_s(w, o, instances * most, *service_s);
+  *service_s /= size;
+  return inside;
+}
+
 static double inside_s(struct world *w, const struct option *o, const struct demand *d, double *service_s)
 {
   const struct place_def *p = o->place->def;
   if (p->kind == PLACE_API) return *service_s = api_expected_s(w, o->attempt, o->place, d);
   if (d->cost) return tokens_s(w, o, d, service_s);
+  if (p->batching) return batched_s(w, o, d, service_s);
   *service_s = d->time_s;
   if (p->discipline == PROCESSOR_SHARING) return shared_s(o->place, o->jobs, d->time_s);
   return waiting_s(w, o, (double)p->servers * p->slots, d->time_s);

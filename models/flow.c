@@ -329,12 +329,18 @@ static void flow_enter(struct world *w, struct attempt *a)
 
 static void on_job_first(struct sim *s, struct job *job) { flow_first(world_of(s), (struct attempt *)job); }
 static void on_job_done(struct sim *s, struct job *job) { flow_served(world_of(s), (struct attempt *)job); }
+static void on_job_refused(struct sim *s, struct job *job)
+{
+  struct attempt *a = (struct attempt *)job;
+  a->stage = STAGE_UPLINK;
+  attempt_end(world_of(s), a, STATUS_REJECTED);
+}
 void flow_on_api_first(struct world *w, struct attempt *a) { flow_first(w, a); }
 void flow_on_api_done(struct world *w, struct attempt *a) { flow_served(w, a); }
 
 void flow_events(struct station_events *events)
 {
-  *events = (struct station_events){ .first = on_job_first, .done = on_job_done };
+  *events = (struct station_events){ .first = on_job_first, .done = on_job_done, .refused = on_job_refused };
 }
 
 /* The first token leaves the place. Streamed, it reaches the user one latency later, or lets successors start. What
@@ -535,11 +541,13 @@ static void write_phases(const struct attempt *a, sim_time now, struct attempt_r
   sim_time decided = a->decided < 0 ? now : a->decided, entered = a->entered ? a->job.entered : now;
   sim_time served = a->served < 0 ? now : a->served, inside = served - entered;
   sim_time queue = a->job.wait_ns < inside ? a->job.wait_ns : inside;
+  sim_time batch = a->job.batched && a->job.batch_ns < queue ? a->job.batch_ns : a->job.batched ? queue : 0;
   record->started_ns = a->started;
   record->ended_ns = now;
   record->phase_ns[PHASE_DECIDE] = decided - a->started;
   record->phase_ns[PHASE_UPLINK] = entered - decided;
-  record->phase_ns[PHASE_QUEUE] = queue;
+  record->phase_ns[PHASE_QUEUE] = queue - batch;
+  record->phase_ns[PHASE_BATCH] = batch;
   record->phase_ns[PHASE_SERVE] = inside - queue;
   record->phase_ns[PHASE_DOWNLINK] = now - served;
 }

@@ -104,6 +104,7 @@ struct place {
   double *idle_w, *memory_bytes;                        /* per kind: per server; 0 = unlimited */
   uint64_t *members;                                    /* per kind */
   double *direct_slot_s, *busy_slot_s;                  /* per kind, whole run: by attempts; by the meters at the end */
+  double batch_j, direct_batch_j;                       /* of batches with given energy, whole run: meters; attempts */
   double usd_per_slot_s, use_usd;                       /* use_usd: per request, token and byte, so far */
   uint64_t entered;                                     /* attempts that came to it */
   double served_s; uint64_t served;                     /* mean service so far, for estimates */

@@ -51,6 +51,9 @@ void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_rec
   int kind = kind_of(p, a->member);
   double slot_s = a->entered ? fmax(0, a->job.slot_s) : 0;      /* shares round */
   double usd = use_usd(w, p, a, record->status), compute_j = p->dynamic_w[kind] * slot_s;
+  double batch_j = a->entered && a->job.batched ? a->job.at.batch.joule : 0;
+  compute_j += batch_j;
+  p->direct_batch_j += batch_j;
   p->direct_slot_s[kind] += slot_s;
   p->entered += a->entered;
   p->use_usd += usd;
@@ -82,7 +85,10 @@ static void close_place(struct world *w, struct place *p, const double *busy_slo
     out->energy_direct_j += p->dynamic_w[k] * p->direct_slot_s[k];
     direct_s += p->direct_slot_s[k];
   }
-  out->energy_j += idle_j;
+  sim_assert(fabs(p->batch_j - p->direct_batch_j) <= 1e-6 * (1 + p->batch_j));
+  out->energy_j += idle_j + p->batch_j;
+  out->energy_direct_j += p->direct_batch_j;
+  rounding_j += 1e-6 * p->batch_j;
   sim_assert(fabs(out->energy_j - out->energy_direct_j - idle_j) <= rounding_j + 1e-9 * (1 + out->energy_j));
   double reserved = def->tariff.usd_per_s * def->servers * (double)def->count * run_s;
   out->cost_usd = p->use_usd + (def->tariff.on_demand ? p->usd_per_slot_s * direct_s : reserved);

@@ -25,8 +25,10 @@ struct station *stations_new(struct sim *sim, const struct place_def *place, con
   struct station_kind *kind = zeroed(1, sizeof *kind);
   kind->events = events;
   kind->discipline = place->discipline;
-  kind->lists = place->discipline == FIFO || place->discipline == LIFO || place->discipline == PROCESSOR_SHARING;
-  kind->preempts = place->discipline == PRIORITY_PREEMPTIVE || place->discipline == SRPT;
+  kind->batching = place->batching;
+  kind->lists = !place->batching
+                && (place->discipline == FIFO || place->discipline == LIFO || place->discipline == PROCESSOR_SHARING);
+  kind->preempts = !place->batching && (place->discipline == PRIORITY_PREEMPTIVE || place->discipline == SRPT);
   kind->servers = place->servers > 0 ? (uint32_t)place->servers : 1;
   kind->slots = place->slots > 0 ? (uint32_t)place->slots : 1;
   kind->n_variants = world && world->n_variants > 0 ? (uint32_t)world->n_variants : 1;
@@ -49,6 +51,7 @@ void stations_free(struct station *all, uint64_t count)
     heap_release(&extra->running);
     share_free(extra->ps);
     tokens_release(extra, all[i].kind->servers);
+    batch_release(extra);
     free(extra);
   }
   if (count) free(all->kind);
@@ -77,6 +80,7 @@ void station_open_window(struct station *s, sim_time now)
   s->wait_sum = 0;
   s->window = now;
   if (s->extra && s->extra->engine) tokens_open_window(s, now);
+  if (s->extra && s->extra->batcher) batch_open_window(s);
 }
 
 void station_meters(const struct station *station, sim_time now, struct station_meters *m)
@@ -91,11 +95,13 @@ void station_meters(const struct station *station, sim_time now, struct station_
   m->run_busy_slot_s = s.used_before + m->busy_slot_s;
   m->run_server_busy_s = m->run_busy_slot_s / s.kind->slots;
   if (s.extra && s.extra->engine) tokens_meters(&s, now, m);
+  if (s.extra && s.extra->batcher) batch_meters(&s, m);
 }
 
 uint32_t station_queue(const struct station *s) { return waiting(s); }
 uint32_t station_busy(const struct station *s)
 {
+  if (s->kind->batching) return (uint32_t)(s->used / SLOT_UNITS);
   if (s->kind->discipline != PROCESSOR_SHARING || !s->extra || !s->extra->ps) return s->running;
   uint32_t sharing = share_users(s->extra->ps), most = s->kind->servers;
   return s->running - sharing + (sharing < most ? sharing : most) * s->kind->slots;
@@ -166,6 +172,10 @@ static void start(struct station *s, struct sim *sim, struct job *job)
 /* Start whoever may start, in order; nobody overtakes the head of the queue. */
 void station_pump(struct station *s, struct sim *sim)
 {
+  if (s->kind->batching) {
+    batch_pump(s, sim);
+    return;
+  }
   for (struct job *head; (head = queue_head(s)) != NULL;) {
     if (!fits(s, head)) {
       struct job *victim = s->kind->preempts && !head->cost ? running_victim(s, head, s->since) : NULL;
@@ -244,14 +254,16 @@ enum entry station_enter(struct station *s, struct sim *sim, struct job *job, co
   sim_assert(job->state == JOB_OUT);
   station_settle(s, sim_now(sim));
   s->arrived++;
-  if (s->in_system >= s->kind->capacity || (d->cost && !tokens_possible(d))) {
+  if (s->in_system >= s->kind->capacity || (d->cost && !tokens_possible(d)) || (s->kind->batching && batch_full(s))) {
     s->blocked++;
     return BLOCKED;
   }
   job_prepare(s, job, d);
   bool alone = waiting(s) == 0;
   s->in_system++;
-  if (!d->cost && s->kind->discipline == PROCESSOR_SHARING) {
+  if (s->kind->batching) {
+    batch_enter(s, sim, job, d->deadline);
+  } else if (!d->cost && s->kind->discipline == PROCESSOR_SHARING) {
     ps_enter(s, sim, job);
   } else if (alone && fits(s, job)) {
     start(s, sim, job);
@@ -266,6 +278,10 @@ void station_leave(struct station *s, struct sim *sim, struct job *job)
 {
   sim_assert(job->state != JOB_OUT && job->station == s);
   station_settle(s, sim_now(sim));
+  if (s->kind->batching) {
+    batch_leave(s, sim, job);
+    return;
+  }
   switch ((enum job_state)job->state) {
   case JOB_QUEUED:
     queue_remove(s, job);

@@ -13,6 +13,7 @@
 #include "sim/stat.h"
 
 struct station;
+struct batch;
 
 /* What a job asks for. time_s: seconds of one server (roofline, distribution). Tokens: prompt and output, with cost. */
 struct demand {
@@ -24,20 +25,27 @@ struct demand {
 
 /* Embedded in an attempt; zeroed before entering. Private to the station but for what is read once the job is out:
  * wait_ns in the queue, served_ns in service (wall): together the time since it entered; slot_s slot-seconds used (its
- * share of energy and money), batch_seen running requests at its start, itself included (1 outside token service).
+ * share of energy and money), batch_seen running requests at its start, itself included (1 outside token service;
+ * where requests are batched: the number of its batch at the member, 0 if it never was in one).
  * In a million at once every word counts, hence the unions. */
 struct job {
   struct station *station;
-  union { struct { struct job *next, *previous; } line; struct share_user user; } at;   /* in a list; in a heap */
-  union { sim_time left_ns; double work; };             /* slots; PS in seconds, tokens in decode steps */
-  sim_time entered, wait_ns;
+  union {
+    struct { struct job *next, *previous; } line; struct share_user user;       /* in a list; in a heap */
+    struct { double joule; uint64_t turn; } batch;      /* from the batch's start on: its share of the energy */
+  } at;
+  union { sim_time left_ns; double work; sim_time batch_ns; };  /* slots; PS in seconds, tokens in decode steps; once
+                                                         * batched and out: of wait_ns, with an instance free */
+  sim_time entered;
+  union { sim_time wait_ns, deadline_ns; };             /* deadline_ns: queued where requests are batched */
   union { sim_time since, served_ns; };                 /* inside: of this waiting or service; once it is out */
-  union { double kv_tok, slot_s; };                     /* inside: of tokens; once it is out */
+  union { double kv_tok, slot_s; sim_time idle_ns; struct batch *batch; };      /* slot_s: once it is out */
   event_id event;
   const struct token_cost *cost;                        /* NULL: a slot or a share of the servers */
   uint32_t batch_seen;
   uint16_t engine;
-  uint8_t state, begun;                                 /* begun: has started before */
+  uint8_t state;
+  bool begun : 1, batched : 1;                          /* has started before; came to a place that batches requests */
 };
 
 /* Callbacks, one set per world: context is the world. */
@@ -45,6 +53,7 @@ struct station_events {
   void (*started)(struct sim *, struct job *);          /* also inside station_enter; a preempted job restarts silently */
   void (*first)(struct sim *, struct job *);            /* first token */
   void (*done)(struct sim *, struct job *);
+  void (*refused)(struct sim *, struct job *);          /* batching: waited too long, or cannot make its deadline */
 };
 
 /* Stations of one place come as an array and are cheap while idle; queues, shares and engines come with the first job
@@ -81,7 +90,8 @@ struct station_meters {
   double run_busy_slot_s, run_server_busy_s;            /* whole run; server_busy: busy slots / slots per server */
   uint64_t arrived, blocked, completed;                 /* window */
   double wait_s_sum; uint64_t waits;                    /* window: of jobs that entered in it and started */
-  double batch_sum; uint64_t batches;
+  double batch_sum; uint64_t batches;                   /* window */
+  double run_batch_j;                                   /* whole run: energy of batches where it is given */
 };
 void station_meters(const struct station *, sim_time now, struct station_meters *);
 

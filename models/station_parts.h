@@ -5,7 +5,8 @@
 #include "models/station.h"
 #include "sim/check.h"
 
-enum job_state { JOB_OUT, JOB_QUEUED, JOB_SLOT, JOB_SHARED, JOB_PREFILL, JOB_DECODE };
+enum job_state { JOB_OUT, JOB_QUEUED, JOB_SLOT, JOB_SHARED, JOB_PREFILL, JOB_DECODE,
+                 JOB_BATCH, JOB_HELD, JOB_REFUSED };    /* station_batch.c; held: served, waits for its turn to leave */
 
 /* Occupation is counted in units of 2^-20 slot, so that a token request may hold slots / max_batch of a slot and areas
  * stay integers. */
@@ -19,14 +20,17 @@ struct station_kind {
   uint32_t servers, slots, n_variants;                  /* slots per server */
   int64_t units;                                        /* all slots of a member */
   uint64_t capacity, entries;                           /* entries: jobs that ever queued in order, breaks ties */
+  const struct batching_def *batching;                  /* NULL: none */
 };
 
 struct engine;
+struct batcher;
 /* Comes with the first job that needs it. */
 struct station_extra {
   struct heap queue, running;                           /* running: worst first, preemptive disciplines only */
   struct share *ps;
   struct engine *engine;                                /* [servers] */
+  struct batcher *batcher;
 };
 
 struct station {
@@ -122,5 +126,15 @@ void tokens_leave(struct station *, struct sim *, struct job *);
 void tokens_release(struct station_extra *, uint32_t servers);
 void tokens_open_window(struct station *, sim_time now);
 void tokens_meters(const struct station *, sim_time now, struct station_meters *);
+
+/* ---- station_batch.c --------------------------------------------------------------------------------------------- */
+
+bool batch_full(const struct station *);                /* max_queue_size */
+void batch_enter(struct station *, struct sim *, struct job *, sim_time deadline);
+void batch_pump(struct station *, struct sim *);
+void batch_leave(struct station *, struct sim *, struct job *);       /* in whatever state */
+void batch_release(struct station_extra *);
+void batch_open_window(struct station *);
+void batch_meters(const struct station *, struct station_meters *);
 
 #endif

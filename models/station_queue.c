@@ -7,6 +7,7 @@ static struct job *job_of(struct heap_item *item) { return item ? holder_of(item
 double queue_key(const struct station_kind *kind, const struct demand *d)
 {
   switch (kind->discipline) {
+  case FIFO: case LIFO: return 0;                       /* in a heap where requests are batched */
   case EDF: return (double)d->deadline;
   case SRPT: return (double)ns_from_s(d->size_s);
   default: return d->priority;

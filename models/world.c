@@ -89,6 +89,7 @@ static void place_kinds(struct world *w, struct place *p)
     double busy = p->def->busy_w >= 0 ? p->def->busy_w : h ? h->busy_w : idle;
     p->idle_w[k] = p->def->kind == PLACE_API ? 0 : idle;
     p->dynamic_w[k] = p->def->kind == PLACE_API ? 0 : (busy - idle) / p->def->slots;
+    if (p->def->batching && p->def->batching->has_energy) p->dynamic_w[k] = 0;
     p->memory_bytes[k] = p->def->memory_bytes > 0 ? p->def->memory_bytes : h ? h->memory_bytes : 0;
     for (int v = 0; p->cost && v < def->n_variants; v++)
       p->cost[k * def->n_variants + v] = token_cost_of(&def->variant[v], h, v, p->memory_bytes[k]);
@@ -514,6 +515,7 @@ static void read_meters(struct world *w)
     for (uint64_t i = 0; p->stations && i < p->def->count; i++) {
       station_meters(station_nth(p->stations, i), sim_now(w->sim), &m);
       p->busy_slot_s[kind_of(p, (uint32_t)i)] += m.run_busy_slot_s;
+      p->batch_j += m.run_batch_j;
     }
 }
 

@@ -72,6 +72,9 @@ uint64_t build_zones(struct build *, const struct node *list, uint64_t otherwise
 void build_hardware(struct build *);
 void build_places(struct build *);
 void build_links(struct build *);
+/* batching.c: NULL when there is none. */
+const struct batching_def *build_batching(struct build *, const struct place_def *, const struct node *place);
+void check_batched_work(struct build *);                /* after the classes */
 void build_classes(struct build *);
 void build_arrivals(struct build *, struct class_def *);
 void build_attributes(struct build *, struct class_def *);

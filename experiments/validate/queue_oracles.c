@@ -2,7 +2,8 @@
  *
  * Sources: Kleinrock, Queueing Systems I (1975) and II (1976): M/M/c/K, P-K, Cobham, preemptive-resume, G/M/1;
  * Schrage & Miller, Oper. Res. 14 (1966): SRPT; Jackson, Oper. Res. 5 (1957); Reich, Ann. Math. Stat. 28 (1957): tandem
- * sojourns are independent; Reiser & Lavenberg, J. ACM 27 (1980): exact MVA.
+ * sojourns are independent; Bailey, J. R. Stat. Soc. B 16 (1954): bulk service; Reiser & Lavenberg, J. ACM 27 (1980):
+ * exact MVA.
  * Checkable: erlang_b(10, 5) = 0.018385, erlang_c(2, 1) = 1/3. */
 #include "experiments/validate/queue_oracles.h"
 #include "experiments/validate/inversion.h"
@@ -76,12 +77,21 @@ static void place_loads(const struct world_def *d, double *arrivals, double *wor
     }
 }
 
+/* The same when each batch is as large as can be: the first one's time serves `size`, a + c b at least c a member. */
+static double batched_load(const struct place_def *p, double arrivals, double work)
+{
+  const struct batching_def *b = p->batching;
+  if (!b || (b->time_of != BATCH_FIRST && b->time_of != BATCH_CURVE)) return work;
+  if (b->time_of == BATCH_FIRST) return work / b->size;
+  return arrivals * (b->size == UINT32_MAX ? b->time_s.c : batch_curve_at(&b->time_s, b->size) / b->size);
+}
+
 double offered_load(const struct world_def *d)
 {
   double arrivals[64] = {0}, work[64] = {0}, most = 0;
   place_loads(d, arrivals, work);
   for (int i = 0; i < d->n_places && i < 64; i++)
-    most = fmax(most, work[i] / d->place[i].servers / d->place[i].slots);
+    most = fmax(most, batched_load(&d->place[i], arrivals[i], work[i]) / d->place[i].servers / d->place[i].slots);
   return most;
 }
 
@@ -394,5 +404,103 @@ bool oracle_closed(const struct world_def *d, struct expectations *e, char why[1
     expect(e, WAIT, place, residence[i] - service);
   }
   e->no_quantile = "mean value analysis gives means";
+  return true;
+}
+
+/* ---- batches ----------------------------------------------------------------------------------------------------- */
+
+/* M/M^[1,b]/1: whenever the server is free it takes up to b of those that wait; a batch lasts Exp(mu) whatever its size
+ * and nobody joins it. With n waiting while busy p_n = C r^n, where mu r^(b+1) - (lambda + mu) r + lambda = 0 in (0, 1);
+ * idle p = mu C / lambda. Who finds n waiting waits for floor(n / b) + 1 ends: given busy the wait is Exp(mu (1 - r^b)).
+ * Checkable: b = 1 gives M/M/1; b -> infinity r = lambda / (lambda + mu). */
+struct bulk { double mu, end_rate, idle; };
+
+static double complex bulk_sojourn(const void *context, double complex s)
+{
+  const struct bulk *m = context;
+  return (m->idle + (1 - m->idle) * m->end_rate / (m->end_rate + s)) * m->mu / (m->mu + s);
+}
+
+static double bulk_root(double lambda, double mu, double b)
+{
+  double low = 0, high = 1 - 1e-12;                     /* 1 is a root too; the other lies left of the dip below 0 */
+  double dip = pow((lambda + mu) / (mu * (b + 1)), 1 / b);
+  for (high = dip < high ? dip : high; high - low > 1e-15;) {
+    double r = (low + high) / 2;
+    if (r == low || r == high) break;
+    if (mu * pow(r, b + 1) - (lambda + mu) * r + lambda > 0) low = r;
+    else high = r;
+  }
+  return (low + high) / 2;
+}
+
+bool oracle_bulk(const struct world_def *d, struct expectations *e, char why[160])
+{
+  const struct class_def *k = &d->klass[0];
+  const struct task_def *t = &k->task[0];
+  const struct batching_def *b = d->place[t->plan[0].place].batching;
+  int place = t->plan[0].place;
+  if (!b || (b->kind != BATCH_TAKE_ALL && b->kind != BATCH_DYNAMIC) || b->max_queue_delay_s > 0 || b->n_preferred)
+    return refuse(why, "needs batching that waits for nothing");
+  if (b->time_of != BATCH_FIRST || !is_kind(service_of(t), "exponential"))
+    return refuse(why, "needs exponential batch times of any size: 'time: first'");
+  double lambda = class_rate(k), mu = 1 / dist_mean(service_of(t)), size = b->size;
+  if (b->size == UINT32_MAX || lambda >= size * mu) return refuse(why, "needs a size that can carry the load");
+  double r = bulk_root(lambda, mu, size), c = 1 / (1 / (1 - r) + mu / lambda);
+  struct bulk m = {.mu = mu, .end_rate = mu * (1 - pow(r, size)), .idle = mu * c / lambda};
+  double queue = c * r / ((1 - r) * (1 - r));
+  expect(e, UTILIZATION, place, 1 - m.idle);
+  expect(e, IN_SYSTEM, place, queue + lambda / mu);
+  expect(e, WAIT, place, queue / lambda);
+  expect(e, SOJOURN, 0, queue / lambda + 1 / mu);
+  expect(e, BATCH_SIZE, place, lambda / (mu * (1 - m.idle)));
+  expect_quantiles(e, 0, bulk_sojourn, &m, 0);
+  return true;
+}
+
+enum { MOST_MEMBERS = 1024 };
+
+/* Stationary sizes of take-all batches: those who come during T_b = a + c b, Poisson; none: the next to come, alone. */
+static void take_all_sizes(double lambda, const struct batch_curve *time, double size[MOST_MEMBERS])
+{
+  double change = 1;
+  for (int b = 0; b < MOST_MEMBERS; b++) size[b] = b == 1;
+  for (int round = 0; round < 10000 && change > 1e-13; round++) {
+    double next[MOST_MEMBERS] = {0};
+    change = 0;
+    for (int b = 1; b < MOST_MEMBERS; b++) {
+      if (size[b] < 1e-16) continue;
+      double mean = lambda * batch_curve_at(time, b), p = size[b] * exp(-mean);
+      next[1] += p;
+      for (int n = 1; n < MOST_MEMBERS; n++) next[n] += p *= mean / n;
+    }
+    for (int b = 1; b < MOST_MEMBERS; b++) change += fabs(next[b] - size[b]), size[b] = next[b];
+  }
+}
+
+/* Take-all batching (Inoue 2019): from start to start of a batch of b the time T_b and, when nobody came, 1 / lambda; there
+ * are b jobs all the while and lambda T_b^2 / 2 job-seconds of those who come. Renewal reward.
+ * Checkable: T_b = 2 + b, lambda 0.1, 0.5, 0.7: sojourns 3.536, 7.504, 12.62. */
+bool oracle_take_all(const struct world_def *d, struct expectations *e, char why[160])
+{
+  const struct class_def *k = &d->klass[0];
+  int place = k->task[0].plan[0].place;
+  const struct batching_def *b = d->place[place].batching;
+  if (!b || b->kind != BATCH_TAKE_ALL || b->size != UINT32_MAX || b->time_of != BATCH_CURVE || b->time_s.n)
+    return refuse(why, "needs take_all without a size, and an affine time");
+  double lambda = class_rate(k), size[MOST_MEMBERS], cycle = 0, busy = 0, served = 0, waited = 0, members = 0;
+  if (lambda * b->time_s.c >= 0.95) return refuse(why, "needs a load below 0.95");
+  take_all_sizes(lambda, &b->time_s, size);
+  for (int i = 1; i < MOST_MEMBERS; i++) {
+    double t = batch_curve_at(&b->time_s, i);
+    busy += size[i] * t, served += size[i] * t * i, waited += size[i] * lambda * t * t / 2, members += size[i] * i;
+    cycle += size[i] * (t + exp(-lambda * t) / lambda);
+  }
+  expect(e, UTILIZATION, place, busy / cycle);
+  expect(e, IN_SYSTEM, place, (served + waited) / cycle);
+  expect(e, WAIT, place, waited / members);
+  expect(e, SOJOURN, 0, (served + waited) / members);
+  expect(e, BATCH_SIZE, place, members);
+  e->no_quantile = "take-all batching: means only";
   return true;
 }

@@ -9,7 +9,7 @@
 #include "models/defs.h"
 
 /* What is compared. For QUANTILE the density at the value turns a miss in probability into a miss in time. */
-enum quantity { UTILIZATION, IN_SYSTEM, WAIT, SOJOURN, QUANTILE, BLOCKING, THROUGHPUT, N_QUANTITIES };
+enum quantity { UTILIZATION, IN_SYSTEM, WAIT, SOJOURN, QUANTILE, BLOCKING, THROUGHPUT, BATCH_SIZE, N_QUANTITIES };
 struct expectation {
   enum quantity quantity;
   int index;                                            /* place, or class for SOJOURN and QUANTILE */
@@ -19,7 +19,8 @@ enum { MAX_EXPECTATIONS = 24 };
 struct expectations { int n; struct expectation at[MAX_EXPECTATIONS]; const char *no_quantile; /* why none, or NULL */ };
 
 typedef bool oracle_fn(const struct world_def *, struct expectations *, char why[160]);
-oracle_fn oracle_mmck, oracle_mg1, oracle_priority, oracle_ps, oracle_srpt, oracle_gm1, oracle_jackson, oracle_closed;
+oracle_fn oracle_mmck, oracle_mg1, oracle_priority, oracle_ps, oracle_srpt, oracle_gm1, oracle_jackson, oracle_closed,
+  oracle_bulk, oracle_take_all;
 
 /* Offered load per server of the busiest place, for setting rates: sum of rate x visits x mean service / servers. */
 double offered_load(const struct world_def *);

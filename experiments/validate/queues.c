@@ -35,11 +35,13 @@ static const struct queue_case cases[] = {
   {"preemptive", oracle_priority, false}, {"ps", oracle_ps, false},        {"srpt", oracle_srpt, false},
   {"erlang-b", oracle_mmck, false},  {"dm1", oracle_gm1, false},           {"tandem", oracle_jackson, false},
   {"jackson", oracle_jackson, false}, {"closed", oracle_closed, true},
+  {"bulk", oracle_bulk, false},      {"take-all", oracle_take_all, false},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 static const double loads[] = {0.5, 0.8, 0.9};
 static const char *const quantity_name[N_QUANTITIES] = {
-  "utilization", "in_system_mean", "queue_wait_mean_s", "latency_mean_s", "latency", "blocked_ratio", "goodput_per_s"};
+  "utilization", "in_system_mean", "queue_wait_mean_s", "latency_mean_s", "latency", "blocked_ratio", "goodput_per_s",
+  "batch_size_mean"};
 
 /* ---- one replication ------------------------------------------------------------------------------------------------ */
 
@@ -76,6 +78,7 @@ static double observed(const struct meter *m, const struct run_summary *s, int i
   case SOJOURN: return m->sum_s[e->index] / (double)m->n[e->index];
   case QUANTILE: return e->value + (e->p - (double)m->below[i] / (double)m->n[e->index]) / e->density;
   case THROUGHPUT: return (double)m->n[e->index] / s->window_s;
+  case BATCH_SIZE: return p->batch_size_mean;
   case N_QUANTITIES: break;
   }
   return NAN;

@@ -120,9 +120,66 @@ static void overload_is_refused(void **state)
   assert_string_equal(why, "the load is 1 or more: no steady state");
 }
 
+static struct batching_def batches(enum batching_kind kind, uint32_t size, enum batch_time time_of)
+{
+  return (struct batching_def){.kind = kind, .size = size, .time_of = time_of, .time_s = {.a = 2, .c = 1}};
+}
+
+/* Policy reference, section 4 (Inoue): alpha = 1, tau0 = 2. The last column is the upper bound min(phi0, phi1). */
+static void take_all_table(void **state)
+{
+  static const double rows[][3] = {{0.1, 3.536, 3.546}, {0.5, 7.504, 7.667}, {0.7, 12.62, 12.65}};
+  for (int i = 0; i < 3; i++) {
+    struct one o;
+    char why[160];
+    struct expectations e = {0};
+    double l = rows[i][0];
+    make(&o, l, "constant", 0, 0, 1, 0);
+    struct batching_def d = batches(BATCH_TAKE_ALL, UINT32_MAX, BATCH_CURVE);
+    o.place[1].batching = &d;
+    assert_true(oracle_take_all(&o.world, &e, why));
+    near(value(&e, SOJOURN, 0), rows[i][1], 0.005);
+    double phi0 = 3 / (2 * (1 - l)) * (1 + 4 * l + (1 - 2 * l) / (1 + l));
+    double phi1 = 3 * 2 / (2 * (1 - l)) + (l + 2) / (2 * (1 - l * l));
+    near(fmin(phi0, phi1), rows[i][2], 1e-3);
+    assert_true(value(&e, SOJOURN, 0) <= fmin(phi0, phi1));
+    near(value(&e, IN_SYSTEM, 0), l * value(&e, SOJOURN, 0), 1e-9);
+    near(offered_load(&o.world), l, 1e-12);
+    assert_false(oracle_bulk(&o.world, &e, why));
+  }
+}
+
+/* b = 1: M/M/1. b = 2, lambda = mu = 1: r^2 + r - 1 = 0, the golden ratio. By hand then: C = 1 / (1 / (1 - r) + 1). */
+static void bulk_service(void **state)
+{
+  struct one o;
+  char why[160];
+  struct expectations one = {0}, two = {0}, plain = {0};
+  make(&o, 0.8, "exponential", 1, 0, 1, 0);
+  assert_true(oracle_mmck(&o.world, &plain, why));
+  struct batching_def d = batches(BATCH_TAKE_ALL, 1, BATCH_FIRST);
+  o.place[1].batching = &d;
+  assert_true(oracle_bulk(&o.world, &one, why));
+  near(value(&one, SOJOURN, 0), 5, 1e-9);
+  near(value(&one, UTILIZATION, 0), 0.8, 1e-9);
+  near(value(&one, BATCH_SIZE, 0), 1, 1e-9);
+  near(value(&one, QUANTILE, 0.99), value(&plain, QUANTILE, 0.99), 1e-5);
+  make(&o, 1, "exponential", 1, 0, 1, 0);
+  d.size = 2;
+  o.place[1].batching = &d;
+  assert_true(oracle_bulk(&o.world, &two, why));
+  double r = (sqrt(5) - 1) / 2, c = 1 / (1 / (1 - r) + 1);
+  near(value(&two, UTILIZATION, 0), 1 - c, 1e-9);
+  near(value(&two, WAIT, 0), c * r / ((1 - r) * (1 - r)), 1e-9);
+  near(offered_load(&o.world), 0.5, 1e-12);
+  d.time_of = BATCH_LONGEST;
+  assert_false(oracle_bulk(&o.world, &two, why));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(take_all_table), cmocka_unit_test(bulk_service),
     cmocka_unit_test(erlang_tables), cmocka_unit_test(inversion_known), cmocka_unit_test(mm1_by_three_oracles),
     cmocka_unit_test(finite_and_loss), cmocka_unit_test(md1_and_srpt), cmocka_unit_test(overload_is_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
