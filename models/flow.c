@@ -465,7 +465,7 @@ static void cut(struct world *w, struct attempt *a, struct transfer *t)
   ledger_transfer(w, a, &back);
   if (a->stage != STAGE_UPLINK && a->stage != STAGE_DOWNLINK) return;
   charge_egress(w, a, rest.from, -rest.bytes);
-  a->unsent_bytes += rest.bytes;
+  a->cut.unsent_bytes += rest.bytes;
 }
 
 static void stop_legs(struct world *w, struct attempt *a)
@@ -502,12 +502,12 @@ static void attempt_stop(struct world *w, struct attempt *a)
     break;
   case STAGE_STATION:
     station = station_nth(w->place[a->place].stations, a->member);
-    a->made = station_made(station, w->sim, &a->job);
+    a->cut.made = station_made(station, w->sim, &a->job);
     stop_flow(w, a);
     station_leave(station, w->sim, &a->job);
     break;
   case STAGE_API:
-    a->made = api_made(w, a);
+    a->cut.made = api_made(w, a);
     stop_flow(w, a);
     api_leave(w, a);                      /* fall through */
   case STAGE_ASK: case STAGE_TAIL:
@@ -576,7 +576,7 @@ static void write_bytes(struct world *w, struct attempt *a, struct attempt_recor
   if (a->fetched) each_input(w, a, add_bytes, &record->bytes_up);
   const struct expr *output = &task_at(w, a)->output_bytes;
   record->bytes_down = a->returned ? share_made(a) * expr_value(output, a->request->attribute) : 0;
-  *(a->stage == STAGE_DOWNLINK ? &record->bytes_down : &record->bytes_up) -= a->unsent_bytes;
+  *(a->stage == STAGE_DOWNLINK ? &record->bytes_down : &record->bytes_up) -= bytes_unsent(a);
 }
 
 /* The masks make this impossible; it is counted from what happened, not from what was allowed. */

@@ -55,8 +55,10 @@ struct attempt {
   union { event_id event; struct transfer *transfer; struct leg *legs; } wait;
   event_id timer;                                       /* its timeout */
   sim_time started, decided, served, first_output;      /* -1: not yet; job.entered is when it came to its place */
-  double radio_j, network_j, usd, unsent_bytes;         /* unsent: of a transfer that was cut */
-  double made;                                          /* share of the output that was there when it was stopped */
+  double radio_j, network_j, usd;
+  /* when it was stopped: bytes of its transfers that did not go (uplink, downlink), or the share of its output that the
+   * place had made (station, API): by stage, never both */
+  union { double unsent_bytes, made; } cut;
   uint32_t member;
   uint16_t place, ordinal;                              /* ordinal: nth attempt of this task, from 0 */
   uint8_t task, variant, fallback, stage;               /* variant: in the task's list */
@@ -304,7 +306,14 @@ static inline uint64_t latency_key(uint64_t request, unsigned task, unsigned ord
   return request ^ x ^ x >> 29;
 }
 /* The share of its output that a place has made for it, by the time it has left. */
-static inline double share_made(const struct attempt *a) { return a->served >= 0 ? 1 : a->made; }
+static inline double share_made(const struct attempt *a)
+{
+  return a->served >= 0 ? 1 : a->stage == STAGE_STATION || a->stage == STAGE_API ? a->cut.made : 0;
+}
+static inline double bytes_unsent(const struct attempt *a)
+{
+  return a->stage == STAGE_UPLINK || a->stage == STAGE_DOWNLINK ? a->cut.unsent_bytes : 0;
+}
 static inline bool is_final(const struct task_def *t) { return t->before == 0; }
 /* All devices are numbered through. */
 static inline uint64_t device_of(const struct world *w, const struct request *r)
