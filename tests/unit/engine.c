@@ -1,0 +1,456 @@
+/* The LLM engine: hand schedules, a slow V1 scheduler for random workloads, blocks, cancellation, refusal, dispatch. */
+#include "tests/unit/unit.h"
+#include "models/engine.h"
+#include "sim/rng.h"
+
+/* T = 6.5 ms + 70 us P + 30 us D + 260 ns K + 2 ns A, by hand. */
+static sim_time step(uint64_t p, uint64_t d, uint64_t k, uint64_t a)
+{
+  return (sim_time)(6500000 + 70000 * p + 30000 * d + 260 * k + 2 * a);
+}
+
+struct told { struct engine_request r; sim_time at, done, leave_at; bool rejected; };
+enum { MOST = 400 };
+struct rig {
+  struct sim *sim; struct engine *engine; struct engine_events on;
+  struct told told[MOST]; int n;
+  sim_time start[1 << 16], last; int iterations;
+};
+
+static void on_done(struct sim *s, struct engine_request *r) { ((struct told *)(void *)r)->done = sim_now(s); }
+static void on_rejected(struct sim *s, struct engine_request *r, enum engine_refusal why)
+{
+  (void)s;
+  assert_int_equal(why, ENGINE_MEMORY_TOO_SMALL);
+  ((struct told *)(void *)r)->rejected = true;
+}
+static void on_iteration(void *log, const struct engine *e, const struct engine_iteration *it)
+{
+  struct rig *g = log;
+  (void)e;
+  assert_true(it->start >= g->last);                    /* one at a time */
+  g->last = it->start + it->duration;
+  g->start[g->iterations++ & 0xffff] = it->start;
+}
+static void on_enter(struct sim *s, void *subject)
+{
+  struct told *t = subject;
+  struct rig *g = sim_world(s);
+  t->rejected = engine_enter(g->engine, &t->r) != ENGINE_FITS;
+}
+static void on_leave(struct sim *s, void *subject)
+{
+  struct told *t = subject;
+  struct rig *g = sim_world(s);
+  if (engine_has(g->engine, &t->r))
+    engine_leave(g->engine, &t->r);
+}
+
+static struct rig *rig_new(struct engine_def def)
+{
+  struct rig *g = calloc(1, sizeof *g);
+  g->sim = sim_new();
+  sim_set_world(g->sim, g);
+  g->on = (struct engine_events){.done = on_done, .rejected = on_rejected, .iteration = on_iteration, .log = g};
+  g->engine = engine_new(g->sim, &def, steptime_reference(), &g->on);
+  return g;
+}
+static struct told *ask(struct rig *g, sim_time at, uint32_t prompt, uint32_t output)
+{
+  struct told *t = &g->told[g->n++];
+  *t = (struct told){.r = {.prompt = prompt, .output = output}, .at = at};
+  sim_at(g->sim, at, PRIORITY_ARRIVE, on_enter, t);
+  return t;
+}
+static void rig_free(struct rig *g)
+{
+  assert_int_equal(engine_running(g->engine) + engine_waiting(g->engine) + engine_blocks_used(g->engine), 0);
+  engine_free(g->engine);
+  sim_free(g->sim);
+  free(g);
+}
+
+/* ---- by hand ---------------------------------------------------------------------------------------------------------- */
+
+static void alone(void **state)
+{
+  (void)state;
+  for (int s = VLLM_V1; s <= SARATHI; s++) {
+    struct rig *g = rig_new(engine_def_default((enum engine_scheduler)s, 100));
+    struct told *t = ask(g, 5, 100, 3), *one = ask(g, 1000000000, 100, 1);
+    sim_run(g->sim, SIM_NEVER);
+    assert_int_equal(t->r.first_scheduled, 5);
+    assert_int_equal(t->r.first_token, 5 + step(100, 0, 0, 100 * 100));
+    assert_int_equal(t->done, t->r.first_token + step(0, 1, 101, 0) + step(0, 1, 102, 0));
+    assert_int_equal(one->done, one->r.first_token);    /* one token: complete with the prompt */
+    rig_free(g);
+  }
+}
+
+/* A prompt of 1000 beside a decode of K = 65: what is in each scheduler's second iteration. */
+static void second_iteration(void **state)
+{
+  (void)state;
+  const sim_time second[] = {
+    step(1000, 1, 65, 1000 * 1000),                     /* V1: both */
+    step(1000, 0, 0, 1000 * 1000),                      /* V0: the prompt only */
+    step(511, 1, 65, 511 * 511),                        /* Sarathi: the decode and a chunk of 512 - 1 */
+  };
+  for (int s = VLLM_V1; s <= SARATHI; s++) {
+    struct rig *g = rig_new(engine_def_default((enum engine_scheduler)s, 1000));
+    ask(g, 0, 64, 10);
+    ask(g, 1, 1000, 2);
+    sim_run(g->sim, SIM_NEVER);
+    assert_int_equal(g->start[1], step(64, 0, 0, 64 * 64));
+    assert_int_equal(g->start[2] - g->start[1], second[s]);
+    rig_free(g);
+  }
+}
+
+/* V0 counts the padded batch: 3000 + 2000 is over 4096, and 2 x 2100 as well, though 2100 + 100 is not. */
+static void padded(void **state)
+{
+  (void)state;
+  struct rig *g = rig_new(engine_def_default(VLLM_V0, 4000));
+  struct told *a = ask(g, 0, 2100, 1), *b = ask(g, 0, 100, 1), *c = ask(g, 0, 2000, 1);
+  sim_run(g->sim, SIM_NEVER);
+  assert_int_equal(a->done, step(2100, 0, 0, 2100 * 2100));
+  assert_int_equal(b->done, a->done + step(2100, 0, 0, 100 * 100 + 2000 * 2000));
+  assert_int_equal(c->done, b->done);
+  rig_free(g);
+}
+
+/* ---- V1, slowly --------------------------------------------------------------------------------------------------------- *
+ * Section by section from the rules, without running ahead, counters or lists: c computed, l known tokens. */
+
+struct slow { sim_time at, scheduled, first, done, leave; uint32_t p, d, c, l, held, restarts, n; int state; bool decodes; };
+enum { S_COMING, S_WAITING, S_RUNNING, S_OVER };
+
+struct slow_engine {
+  struct slow *all; int n;
+  int waiting[MOST], n_waiting, running[MOST], n_running;
+  uint32_t free_blocks, budget, cap, threshold; bool reserve;
+};
+
+static uint32_t ceil16(uint32_t tokens) { return (tokens + 15) / 16; }
+
+static void slow_drop(int *list, int *n, int i)
+{
+  memmove(list + i, list + i + 1, (size_t)(--*n - i) * sizeof *list);
+}
+
+static void slow_evict(struct slow_engine *e)
+{
+  int v = e->running[--e->n_running];
+  struct slow *s = &e->all[v];
+  e->free_blocks += s->held;
+  s->held = s->c = 0;
+  s->decodes = false;
+  s->restarts++;
+  s->state = S_WAITING;
+  memmove(e->waiting + 1, e->waiting, (size_t)e->n_waiting++ * sizeof *e->waiting);
+  e->waiting[0] = v;
+}
+
+static uint32_t slow_chunk(const struct slow_engine *e, uint32_t n, uint32_t budget)
+{
+  n = n < budget ? n : budget;
+  return e->threshold && n > e->threshold ? e->threshold : n;
+}
+
+static sim_time slow_cost(const struct slow_engine *e)
+{
+  uint64_t p = 0, d = 0, k = 0, a = 0;
+  for (int i = 0; i < e->n; i++) {
+    const struct slow *s = &e->all[i];
+    bool decode = s->decodes;                           /* a last chunk of one token still reads */
+    if (!s->n)
+      continue;
+    p += decode ? 0 : s->n;
+    a += decode ? 0 : (uint64_t)s->n * (2 * s->c + s->n);
+    d += decode;
+    k += decode ? s->l : 0;
+  }
+  return step(p, d, k, a);
+}
+
+/* Chunks in s->n; false when nothing could be scheduled. */
+static bool slow_form(struct slow_engine *e, sim_time now)
+{
+  uint32_t budget = e->budget;
+  bool evicted = false, any = false;
+  for (int i = 0; i < e->n_running && budget; i++) {
+    struct slow *s = &e->all[e->running[i]];
+    uint32_t n = slow_chunk(e, s->l - s->c, budget), need = ceil16(s->c + n) - s->held;
+    while (i < e->n_running && need > e->free_blocks) {
+      slow_evict(e);
+      evicted = true;
+    }
+    if (i >= e->n_running)
+      break;
+    e->free_blocks -= need;
+    s->held += need;
+    s->n = n;
+    budget -= n;
+    any = true;
+  }
+  while (!evicted && e->n_waiting && budget && e->n_running < (int)e->cap) {
+    struct slow *s = &e->all[e->waiting[0]];
+    uint32_t n = slow_chunk(e, s->l, budget), want = ceil16(e->reserve ? s->l : n);
+    if (want > e->free_blocks)
+      break;
+    e->running[e->n_running++] = e->waiting[0];
+    slow_drop(e->waiting, &e->n_waiting, 0);
+    s->state = S_RUNNING;
+    s->scheduled = s->scheduled < 0 ? now : s->scheduled;
+    s->held = ceil16(n);
+    e->free_blocks -= s->held;
+    s->n = n;
+    budget -= n;
+    any = true;
+  }
+  return any || (evicted && slow_form(e, now));
+}
+
+static void slow_end(struct slow_engine *e, sim_time now)
+{
+  for (int i = 0; i < e->n_running; i++) {
+    struct slow *s = &e->all[e->running[i]];
+    s->c += s->n;
+    if (s->n && s->c == s->l) {
+      s->l++;
+      s->decodes = true;
+      s->first = s->first < 0 ? now : s->first;
+    }
+    s->n = 0;
+    if (s->l == s->p + s->d) {
+      s->done = now;
+      s->state = S_OVER;
+      e->free_blocks += s->held;
+      slow_drop(e->running, &e->n_running, i--);
+    }
+  }
+}
+
+/* Arrivals up to `to`, at their time; cancellations strictly within an iteration. */
+static void slow_arrivals(struct slow_engine *e, int *next, sim_time to)
+{
+  for (; *next < e->n && e->all[*next].at <= to; ++*next) {
+    e->all[*next].state = S_WAITING;
+    e->waiting[e->n_waiting++] = *next;
+  }
+}
+
+static void slow_leave(struct slow_engine *e, sim_time from, sim_time to)
+{
+  for (int i = 0; i < e->n; i++) {
+    struct slow *s = &e->all[i];
+    if (s->leave < from || s->leave >= to || (s->state != S_WAITING && s->state != S_RUNNING))
+      continue;
+    for (int k = 0; k < e->n_waiting; k++)
+      if (e->waiting[k] == i)
+        slow_drop(e->waiting, &e->n_waiting, k--);
+    for (int k = 0; k < e->n_running; k++)
+      if (e->running[k] == i)
+        slow_drop(e->running, &e->n_running, k--);
+    e->free_blocks += s->held;
+    s->n = 0;
+    s->state = S_OVER;
+  }
+}
+
+static void slow_run(struct slow_engine *e)
+{
+  sim_time now = 0;
+  for (int next = 0;;) {
+    slow_arrivals(e, &next, now);
+    if (!slow_form(e, now)) {
+      if (next == e->n)
+        return;
+      now = e->all[next].at;
+      continue;
+    }
+    sim_time end = now + slow_cost(e);
+    sim_time left = now;
+    for (; next < e->n && e->all[next].at <= end; slow_arrivals(e, &next, left)) {
+      slow_leave(e, left, e->all[next].at);
+      left = e->all[next].at;
+    }
+    slow_leave(e, left, end);
+    now = end;
+    slow_end(e, now);
+  }
+}
+
+static void as_the_slow_v1(uint64_t seed, uint32_t blocks, uint32_t budget, uint32_t threshold, bool reserve)
+{
+  struct engine_def def = engine_def_default(VLLM_V1, blocks);
+  def.max_num_seqs = 12;
+  def.max_num_batched_tokens = budget;
+  def.long_prefill_threshold = threshold;
+  def.prefix_cache = false;
+  def.reserve_full = reserve;
+  struct rig *g = rig_new(def);
+  struct slow *slow = calloc(MOST, sizeof *slow);
+  struct slow_engine e = {.all = slow, .n = MOST, .free_blocks = blocks - 1, .budget = budget, .cap = 12,
+                          .threshold = threshold, .reserve = reserve};
+  struct rng_root root = rng_root_make(seed, 0);
+  struct rng rng = rng_open(&root, 1, 0, 0);
+  sim_time at = 0;
+  uint64_t restarts = 0;
+  for (int i = 0; i < MOST; i++) {
+    at += (sim_time)(rng_u64(&rng) % 200000000) * (rng_u64(&rng) % 4 > 0);
+    uint32_t p = 1 + (uint32_t)(rng_u64(&rng) % 300), d = 1 + (uint32_t)(rng_u64(&rng) % 120);
+    struct told *t = ask(g, at, p, d);
+    slow[i] = (struct slow){.at = at, .p = p, .d = d, .l = p, .scheduled = -1, .first = -1, .done = 0, .leave = -1};
+    if (rng_u64(&rng) % 5 == 0) {
+      slow[i].leave = at + 1 + (sim_time)(rng_u64(&rng) % 900000000);
+      sim_at(g->sim, slow[i].leave, PRIORITY_NORMAL, on_leave, t);
+    }
+  }
+  sim_run(g->sim, SIM_NEVER);
+  slow_run(&e);
+  for (int i = 0; i < MOST; i++) {
+    struct told *t = &g->told[i];
+    assert_int_equal(t->done, slow[i].done);
+    assert_int_equal(t->r.first_token == SIM_NEVER ? -1 : t->r.first_token, slow[i].first);
+    assert_int_equal(t->r.first_scheduled == SIM_NEVER ? -1 : t->r.first_scheduled, slow[i].scheduled);
+    assert_int_equal(t->r.restarts, slow[i].restarts);
+    restarts += t->r.restarts;
+  }
+  if (blocks < 60)
+    assert_true(restarts > 10);
+  rig_free(g);
+  free(slow);
+}
+
+static void v1_random(void **state)
+{
+  (void)state;
+  for (uint64_t seed = 1; seed <= 6; seed++) {
+    as_the_slow_v1(seed, 1000, 2048, 0, true);
+    as_the_slow_v1(seed, 40, 2048, 0, false);
+    as_the_slow_v1(seed, 40, 64, 0, true);
+    as_the_slow_v1(seed, 45, 128, 48, false);
+  }
+}
+
+/* ---- prefix cache --------------------------------------------------------------------------------------------------------- */
+
+static void prefix(void **state)
+{
+  (void)state;
+  static const uint64_t same[] = {11, 12, 13, 14};
+  struct rig *g = rig_new(engine_def_default(VLLM_V1, 100));
+  struct told *a = ask(g, 0, 70, 2), *b = ask(g, 1000000000, 64, 2), *c = ask(g, 2000000000, 70, 2);
+  a->r.block_hash = b->r.block_hash = same;
+  a->r.n_hashes = b->r.n_hashes = 4;
+  sim_run(g->sim, SIM_NEVER);
+  assert_int_equal(b->r.hit_tok, 48);                   /* not the fourth: one token must be read */
+  assert_int_equal(b->r.first_token, 1000000000 + step(16, 0, 0, 16 * (2 * 48 + 16)));
+  assert_int_equal(c->r.hit_tok, 0);
+  rig_free(g);
+}
+
+/* 9 usable blocks. A's four stay, tail first to go: B takes the five never used, C must take A's tail. */
+static void prefix_lru(void **state)
+{
+  (void)state;
+  static const uint64_t same[] = {1, 2, 3, 4};
+  struct rig *g = rig_new(engine_def_default(VLLM_V1, 10));
+  struct told *a = ask(g, 0, 64, 1);
+  ask(g, 1000000000, 96, 1);                            /* six blocks: five fresh and A's fourth */
+  struct told *again = ask(g, 2000000000, 64, 1);
+  a->r.block_hash = again->r.block_hash = same;
+  a->r.n_hashes = again->r.n_hashes = 4;
+  sim_run(g->sim, SIM_NEVER);
+  assert_int_equal(again->r.hit_tok, 48);
+  rig_free(g);
+}
+
+/* Pushed out, a request finds the front of its own KV again. */
+static void own_blocks_after_preemption(void **state)
+{
+  (void)state;
+  struct rig *g = rig_new(engine_def_default(VLLM_V1, 13));     /* 12 usable */
+  ask(g, 0, 80, 60);
+  struct told *victim = ask(g, 0, 80, 60);
+  sim_run(g->sim, SIM_NEVER);
+  assert_int_equal(victim->r.restarts, 1);
+  assert_true(victim->done > 0 && victim->r.hit_tok > 0);
+  rig_free(g);
+}
+
+/* ---- limits -------------------------------------------------------------------------------------------------------------- */
+
+static void refused(void **state)
+{
+  (void)state;
+  for (int s = VLLM_V1; s <= SARATHI; s++) {
+    struct rig *g = rig_new(engine_def_default((enum engine_scheduler)s, 10));
+    struct told *big = ask(g, 0, 161, 1), *grows = ask(g, 0, 100, 1000), *small = ask(g, 0, 20, 5);
+    sim_run(g->sim, SIM_NEVER);
+    assert_true(big->rejected && grows->rejected && !small->rejected && small->done > 0);
+    rig_free(g);
+  }
+  struct rig *g = rig_new(engine_def_default(VLLM_V0, 4000));
+  struct told *longer = ask(g, 0, 4097, 1), *next = ask(g, 0, 10, 1);
+  sim_run(g->sim, SIM_NEVER);
+  assert_true(longer->rejected && next->done > 0);
+  rig_free(g);
+}
+
+/* Leaving frees memory; the iteration in flight keeps its time; tokens are counted while running ahead. */
+static void leaves(void **state)
+{
+  (void)state;
+  struct rig *g = rig_new(engine_def_default(VLLM_V0, 100));
+  struct told *t = ask(g, 0, 100, 50), *stays = ask(g, 0, 100, 50);
+  sim_time read = step(200, 0, 0, 2 * 100 * 100), first = step(0, 2, 202, 0), second = step(0, 2, 204, 0);
+  sim_run(g->sim, read + first + second / 2);
+  sim_at(g->sim, read + first + second / 2, PRIORITY_ARRIVE, on_leave, t);
+  sim_run(g->sim, read + first + second / 2);
+  assert_int_equal(engine_made(g->engine, &stays->r), 2);
+  assert_int_equal(engine_running(g->engine), 1);
+  sim_run(g->sim, SIM_NEVER);
+  assert_int_equal(g->start[3], read + first + second);
+  assert_int_equal(g->start[4] - g->start[3], step(0, 1, 103, 0));
+  assert_true(stays->done > 0 && t->done == 0);
+  rig_free(g);
+}
+
+/* ---- dispatch ------------------------------------------------------------------------------------------------------------ */
+
+static void routers(void **state)
+{
+  (void)state;
+  static const uint64_t same[] = {7, 8};
+  struct sim *s = sim_new();
+  struct engine_def def = engine_def_default(VLLM_V1, 100);
+  struct engine_events none = {0};
+  struct engine *e[2] = {engine_new(s, &def, steptime_reference(), &none), engine_new(s, &def, steptime_reference(), &none)};
+  struct engine_request a = {.prompt = 33, .output = 500, .block_hash = same, .n_hashes = 2}, b = a;
+  engine_enter(e[0], &a);
+  sim_step(s);
+  assert_int_equal(engine_route(ROUTE_ROUND_ROBIN, e, 2, 7, &b), 1);
+  assert_int_equal(engine_route(ROUTE_WAITING_QUEUE, e, 2, 0, &b), 0);          /* it runs, so it is not counted */
+  assert_int_equal(engine_route(ROUTE_LEAST_OUTSTANDING, e, 2, 0, &b), 1);
+  assert_int_equal(engine_route(ROUTE_SHORTEST_QUEUE, e, 2, 0, &b), 1);
+  assert_int_equal(engine_cached_blocks(e[0], &b), 2);
+  assert_int_equal(engine_route(ROUTE_PREFIX, e, 2, 0, &b), 0);
+  b.n_hashes = 0;
+  assert_int_equal(engine_route(ROUTE_PREFIX, e, 2, 0, &b), 1);
+  engine_free(e[0]);
+  engine_free(e[1]);
+  sim_free(s);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(alone), cmocka_unit_test(second_iteration), cmocka_unit_test(padded), cmocka_unit_test(v1_random),
+    cmocka_unit_test(prefix), cmocka_unit_test(prefix_lru), cmocka_unit_test(own_blocks_after_preemption),
+    cmocka_unit_test(refused), cmocka_unit_test(leaves), cmocka_unit_test(routers),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
