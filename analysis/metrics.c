@@ -277,6 +277,9 @@ OF_PLACE(blocked, p->blocked_ratio)
 OF_PLACE(arrived, (double)p->arrived)
 OF_PLACE(energy, p->energy_j)
 OF_PLACE(cost, p->cost_usd)
+OF_PLACE(instance_s, p->instance_s)
+OF_PLACE(cold_starts, (double)p->cold_starts)
+OF_PLACE(down_s, p->down_s)
 
 typedef double tally_fn(const struct metrics *, const struct tally *);
 typedef double place_fn(const struct place_summary *);
@@ -355,7 +358,11 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
   ROW("energy_j", "J", "energy of the place, idle power included, of the whole run: requests_settled, not " \
       "requests, are behind it; radio and network energy is of no place, so places add up to less than the total", -1, PLACE, NULL, place_energy) \
   ROW("cost_usd", "USD", "cost of the place, residual included, of the whole run: requests_settled, not requests, " \
-      "are behind it; traffic between places may be of no place", -1, PLACE, NULL, place_cost)
+      "are behind it; traffic between places may be of no place", -1, PLACE, NULL, place_cost) \
+  ROW("instance_s", "s", "instance-seconds alive, starting or warm, of the whole run; 0 without `instances`", \
+      -1, PLACE, NULL, place_instance_s) \
+  ROW("cold_starts", "1", "starts of instances in the whole run", -1, PLACE, NULL, place_cold_starts) \
+  ROW("down_s", "s", "time down of its members in the whole run", -1, PLACE, NULL, place_down_s)
 
 #define INFO_ROW(name, unit, doc, better, where, tally, place) {{name, unit, doc, better, where}, tally, place},
 #define NAME_ROW(name, ...) name,

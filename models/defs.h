@@ -77,6 +77,38 @@ struct batching_def {
   double target_s, increase, decrease;                  /* AIMD */
 };
 double batch_curve_at(const struct batch_curve *, double size);
+/* ---- instances that come and go, failures (docs/equations.md, "Instances") ---- */
+
+/* One step of a start: a time, or bytes over a rate (which the pulls of one member share). after: bit set of steps.
+ * cached: a server that has done it once skips it. The start lasts as long as its longest chain. */
+struct cold_step_def { const char *name; uint32_t after; const struct dist *time_s; double bytes, byte_per_s; bool cached; };
+struct cold_start_def { int n_steps; const struct cold_step_def *step; };
+enum { MAX_COLD_STEPS = 32 };
+
+enum keep_alive { KEEP_FOR, KEEP_ALWAYS, KEEP_HISTOGRAM };
+enum scale_by { SCALE_BY_DEMAND, SCALE_BY_UTILIZATION, SCALE_BY_QUEUE, SCALE_BY_CONCURRENCY };
+/* An instance stands on one server of the place and has the place's slots. keep_s: how long an idle one stays (of the
+ * histogram: its fallback). warm_w: power of an instance that lives, over that of its server. */
+struct instances_def {
+  uint32_t min, max;
+  const struct cold_start_def *cold_start;              /* NULL: starts take no time */
+  enum keep_alive keep;
+  double keep_s;
+  double bin_s, range_s, head, tail, margin;            /* of the histogram */
+  bool queue_at_instance;                               /* who starts an instance waits for this one */
+  enum scale_by by;
+  double target, period_s, delay_s, cooldown_s;
+  double warm_w;
+};
+
+enum failure_work { FAILED_WORK_LOST, FAILED_WORK_RESTART, FAILED_WORK_RESUME };
+struct outage_def { double from_s, for_s; };
+/* Each member is up and down in turn: by distributions, or all of them at the outages given. */
+struct failures_def {
+  const struct dist *mtbf_s, *mttr_s;                   /* NULL: outages */
+  int n_outages; const struct outage_def *outage;       /* in order, apart */
+  enum failure_work work;
+};
 
 /* A place of `count` like members. Each member has `servers` servers with `slots` slots each: servers * slots jobs are
  * served at once under FIFO, LIFO, PRIORITY, EDF, SRPT; under PROCESSOR_SHARING the servers share all jobs, each job
@@ -103,6 +135,8 @@ struct place_def {
   const struct dist *ttft_s;
   double tpot_s;
   double limit_requests_per_s, limit_tok_per_s;         /* token buckets, burst = one minute's worth; 0 = none */
+  const struct instances_def *instances;                /* NULL: every server is always there */
+  const struct failures_def *failures;                  /* NULL: none */
 };
 
 /* ---- links ----------------------------------------------------------------------------------------------------- */

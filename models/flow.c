@@ -5,7 +5,7 @@
  * A phase that takes no time calls the next one directly. An attempt may be stopped in every phase (timeout, request
  * settled, horizon). A function that hands an attempt on does not touch it afterwards: it may be gone.
  */
-#include "models/internal.h"
+#include "models/instances.h"
 
 static void flow_decide(struct world *, struct attempt *);
 static void flow_ask(struct world *, struct attempt *);
@@ -321,7 +321,9 @@ static void flow_enter(struct world *w, struct attempt *a)
     return;
   }
   a->stage = STAGE_STATION;
-  if (station_enter(station_nth(p->stations, a->member), w->sim, &a->job, &d) == BLOCKED) {
+  enum entry entry = p->fleets ? fleet_enter(w, a, &d)
+                               : station_enter(station_nth(p->stations, a->member), w->sim, &a->job, &d);
+  if (entry == BLOCKED) {
     a->stage = STAGE_UPLINK;
     attempt_end(w, a, STATUS_BLOCKED);
   }
@@ -377,7 +379,7 @@ static bool input_still_flows(const struct world *w, const struct attempt *a)
 static void flow_served(struct world *w, struct attempt *a)
 {
   struct place *p = &w->place[a->place];
-  p->served_s += s_from_ns(now_of(w) - a->job.entered - a->job.wait_ns);
+  p->served_s += s_from_ns(now_of(w) - a->job.entered - a->job.wait_ns - (a->at_instance ? a->cold_ns : 0));
   p->served++;
   a->served = now_of(w);
   a->stage = STAGE_HELD;
@@ -504,7 +506,8 @@ static void attempt_stop(struct world *w, struct attempt *a)
     station = station_nth(w->place[a->place].stations, a->member);
     a->cut.made = station_made(station, w->sim, &a->job);
     stop_flow(w, a);
-    station_leave(station, w->sim, &a->job);
+    if (w->place[a->place].fleets) fleet_leave(w, a);
+    else station_leave(station, w->sim, &a->job);
     break;
   case STAGE_API:
     a->cut.made = api_made(w, a);
@@ -521,10 +524,12 @@ static void attempt_end(struct world *w, struct attempt *a, enum status status)
 {
   struct request *r = a->request;
   struct task_end end = { a->task, a->fallback, a->variant, a->ordinal, status, a->decision };
-  if (status == STATUS_TIMEOUT) attempt_stop(w, a);
+  if (status == STATUS_TIMEOUT || status == STATUS_LOST) attempt_stop(w, a);
   attempt_settle(w, a, status);
   request_on_end(w, r, &end);
 }
+
+void flow_on_lost(struct world *w, struct attempt *a) { attempt_end(w, a, STATUS_LOST); }
 
 void attempt_cancel(struct world *w, struct attempt *a, enum status status)
 {
@@ -542,13 +547,16 @@ static void write_phases(const struct attempt *a, sim_time now, struct attempt_r
   sim_time served = a->served < 0 ? now : a->served, inside = served - entered;
   sim_time queue = a->job.wait_ns < inside ? a->job.wait_ns : inside;
   sim_time batch = a->job.batched && a->job.batch_ns < queue ? a->job.batch_ns : a->job.batched ? queue : 0;
+  sim_time cold = cold_start_of(a, inside);
+  if (!a->at_instance) queue -= cold;
   record->started_ns = a->started;
   record->ended_ns = now;
   record->phase_ns[PHASE_DECIDE] = decided - a->started;
   record->phase_ns[PHASE_UPLINK] = entered - decided;
   record->phase_ns[PHASE_QUEUE] = queue - batch;
   record->phase_ns[PHASE_BATCH] = batch;
-  record->phase_ns[PHASE_SERVE] = inside - queue;
+  record->phase_ns[PHASE_COLD_START] = cold;
+  record->phase_ns[PHASE_SERVE] = inside - queue - cold;
   record->phase_ns[PHASE_DOWNLINK] = now - served;
 }
 

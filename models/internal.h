@@ -59,12 +59,15 @@ struct attempt {
   /* when it was stopped: bytes of its transfers that did not go (uplink, downlink), or the share of its output that the
    * place had made (station, API): by stage, never both */
   union { double unsent_bytes, made; } cut;
+  sim_time cold_ns;                                     /* the wait for an instance's start, at most */
   uint32_t member;
   uint16_t place, ordinal;                              /* ordinal: nth attempt of this task, from 0 */
   uint8_t task, variant, fallback, stage;               /* variant: in the task's list */
   uint8_t pending;                                      /* transfers under way, and one while they are being started */
   /* came to its place; inputs were sent for; output was sent; a way led through a zone that is not allowed */
   bool entered : 1, fetched : 1, returned : 1, strayed : 1;
+  /* instances.c: waits for a start, which it caused; holds a slot meanwhile; its place failed under it */
+  bool cold : 1, caused_start : 1, at_instance : 1, interrupted : 1;
 };
 
 /* One of several inputs on their way. A single one needs none. */
@@ -96,6 +99,7 @@ struct report { sim_time taken; float *jobs; double service_s; };
 struct place {
   const struct place_def *def;
   struct station *stations;                             /* NULL for an API */
+  struct fleet *fleets;                                 /* [members]; NULL without instances and failures */
   uint8_t *hardware;                                    /* member -> index of def->hardware; NULL: all the first */
   struct token_cost *cost;                       /* [n_hardware][n_variants], KV caps resolved; NULL without hardware */
   uint64_t name;                                        /* for random streams */
@@ -107,6 +111,7 @@ struct place {
   uint64_t *members;                                    /* per kind */
   double *direct_slot_s, *busy_slot_s;                  /* per kind, whole run: by attempts; by the meters at the end */
   double batch_j, direct_batch_j;                       /* of batches with given energy, whole run: meters; attempts */
+  double started_j, started_usd;                        /* starts: charged to those who caused them */
   double usd_per_slot_s, use_usd;                       /* use_usd: per request, token and byte, so far */
   uint64_t entered;                                     /* attempts that came to it */
   double served_s; uint64_t served;                     /* mean service so far, for estimates */
@@ -157,7 +162,7 @@ struct world {
   struct place *place;
   struct klass *klass;
   struct pool *attempts, *legs, *decisions, *late;      /* the last two only with a policy */
-  struct station_events events;
+  struct station_events events, fleet_events;
 
   uint64_t next_id, n_decisions;
   int n_features;
@@ -210,6 +215,7 @@ void attempt_begin(struct world *, struct request *, int task, unsigned ordinal,
 void attempt_cancel(struct world *, struct attempt *, enum status);     /* settles it without telling the request */
 void attempt_release_held(struct world *, struct attempt *);
 void flow_events(struct station_events *);
+void flow_on_lost(struct world *, struct attempt *);    /* its place failed under it */
 void flow_on_api_first(struct world *, struct attempt *);
 void flow_on_api_done(struct world *, struct attempt *);
 

@@ -7,7 +7,7 @@
  * direct. The energy of an attempt is device + network + server; device = compute of a device place and its radio.
  * Checkable: idle 10 W, busy 30 W, 2 slots, one job of 3 s in a run of 10 s: total 130 J, direct 30 J, residual 100 J.
  */
-#include "models/internal.h"
+#include "models/instances.h"
 
 void ledger_transfer(struct world *w, struct attempt *a, const struct transfer_cost *cost)
 {
@@ -45,14 +45,27 @@ static double use_usd(const struct world *w, const struct place *p, const struct
   return usd;
 }
 
+/* A start is charged to who caused it, as long as the attempt lived; the rest of it is residual. At the instance, the
+ * slot that the attempt held is paid for as a slot. */
+static void start_cost(struct place *p, const struct attempt *a, sim_time now, double *joules, double *usd)
+{
+  const struct instances_def *def = p->def->instances;
+  sim_time inside = now - a->job.entered, start = a->cold_ns < inside ? a->cold_ns : inside;
+  *joules = def->warm_w * s_from_ns(start);
+  *usd = a->at_instance || !p->def->tariff.on_demand ? 0 : p->def->tariff.usd_per_s * s_from_ns(start);
+  p->started_j += *joules;
+  p->started_usd += *usd;
+}
+
 void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_record *record)
 {
   struct place *p = &w->place[a->place];
   int kind = kind_of(p, a->member);
   double slot_s = a->entered ? fmax(0, a->job.slot_s) : 0;      /* shares round */
-  double usd = use_usd(w, p, a, record->status), compute_j = p->dynamic_w[kind] * slot_s;
+  double usd = use_usd(w, p, a, record->status), compute_j = p->dynamic_w[kind] * slot_s, start_j = 0, start_usd = 0;
   double batch_j = a->entered && a->job.batched ? a->job.at.batch.joule : 0;
-  compute_j += batch_j;
+  if (a->caused_start) start_cost(p, a, now_of(w), &start_j, &start_usd);
+  compute_j += batch_j + start_j;
   p->direct_batch_j += batch_j;
   p->direct_slot_s[kind] += slot_s;
   p->entered += a->entered;
@@ -60,7 +73,7 @@ void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_rec
   record->energy_device_j = a->radio_j + (p->def->tier == TIER_DEVICE ? compute_j : 0);
   record->energy_server_j = p->def->tier == TIER_DEVICE ? 0 : compute_j;
   record->energy_network_j = a->network_j;
-  record->cost_usd = a->usd + usd + p->usd_per_slot_s * slot_s;
+  record->cost_usd = a->usd + usd + start_usd + p->usd_per_slot_s * slot_s;
   w->direct_j += a->radio_j + a->network_j + compute_j;
   w->direct_usd += record->cost_usd;
 }
@@ -85,14 +98,19 @@ static void close_place(struct world *w, struct place *p, const double *busy_slo
     out->energy_direct_j += p->dynamic_w[k] * p->direct_slot_s[k];
     direct_s += p->direct_slot_s[k];
   }
+  double warm_j = def->instances ? def->instances->warm_w * out->instance_s : 0;
   sim_assert(fabs(p->batch_j - p->direct_batch_j) <= 1e-6 * (1 + p->batch_j));
-  out->energy_j += idle_j + p->batch_j;
-  out->energy_direct_j += p->direct_batch_j;
+  sim_assert(p->started_j <= warm_j * (1 + 1e-9) + 1e-9);
+  out->energy_j += idle_j + warm_j + p->batch_j;
+  out->energy_direct_j += p->direct_batch_j + p->started_j;
   rounding_j += 1e-6 * p->batch_j;
-  sim_assert(fabs(out->energy_j - out->energy_direct_j - idle_j) <= rounding_j + 1e-9 * (1 + out->energy_j));
+  sim_assert(fabs(out->energy_j - out->energy_direct_j - idle_j - (warm_j - p->started_j))
+             <= rounding_j + 1e-9 * (1 + out->energy_j));
   double reserved = def->tariff.usd_per_s * def->servers * (double)def->count * run_s;
-  out->cost_usd = p->use_usd + (def->tariff.on_demand ? p->usd_per_slot_s * direct_s : reserved);
-  out->cost_direct_usd = p->use_usd + p->usd_per_slot_s * direct_s;
+  out->cost_usd = p->use_usd + (!def->tariff.on_demand ? reserved
+                                  : def->instances ? def->tariff.usd_per_s * out->instance_s
+                                  : p->usd_per_slot_s * direct_s);
+  out->cost_direct_usd = p->use_usd + p->started_usd + p->usd_per_slot_s * direct_s;
   double rounding_usd = p->usd_per_slot_s * rounding_s * p->n_kinds + 1e-9 * out->cost_usd;
   sim_assert(sides > 1 || out->cost_direct_usd <= out->cost_usd + rounding_usd);
 }
@@ -103,6 +121,7 @@ void ledger_close(struct world *w)
   double direct_j = w->radio_j + w->network_j, direct_usd = w->network_usd;
   for (int i = 0; i < w->def->n_places; i++) {
     struct place_summary *out = &sum->place[i];
+    fleets_close(w, &w->place[i], out);
     close_place(w, &w->place[i], w->place[i].busy_slot_s, out);
     sum->energy_total_j += out->energy_j;
     sum->cost_total_usd += out->cost_usd;

@@ -12,6 +12,7 @@ enum status {
   STATUS_OPEN, STATUS_COMPLETED, STATUS_ANSWERED,       /* answered: by the fallback's answer, e.g. documents only */
   STATUS_TIMEOUT, STATUS_BLOCKED, STATUS_REJECTED,      /* late; capacity full; API limit */
   STATUS_MASKED, STATUS_CANCELLED, STATUS_CENSORED,     /* no allowed plan; no longer wanted; horizon */
+  STATUS_LOST,                                          /* its place failed */
   N_STATUS
 };
 extern const char *const status_name[N_STATUS];
@@ -93,6 +94,8 @@ struct place_summary {
   uint64_t arrived, blocked, completed;
   double energy_j, energy_direct_j;                     /* total = integral of power; whole run */
   double cost_usd, cost_direct_usd;                     /* whole run */
+  double instance_s, down_s;                            /* whole run, all members: instances alive; member down */
+  uint64_t cold_starts;                                 /* whole run; those asked for in advance included */
 };
 
 struct run_summary {

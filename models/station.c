@@ -29,6 +29,7 @@ struct station *stations_new(struct sim *sim, const struct place_def *place, con
   kind->lists = !place->batching
                 && (place->discipline == FIFO || place->discipline == LIFO || place->discipline == PROCESSOR_SHARING);
   kind->preempts = !place->batching && (place->discipline == PRIORITY_PREEMPTIVE || place->discipline == SRPT);
+  kind->gated = place->instances || place->failures;
   kind->servers = place->servers > 0 ? (uint32_t)place->servers : 1;
   kind->slots = place->slots > 0 ? (uint32_t)place->slots : 1;
   kind->n_variants = world && world->n_variants > 0 ? (uint32_t)world->n_variants : 1;
@@ -115,6 +116,7 @@ void station_complete(struct station *s, struct sim *sim, struct job *job)
   job->state = JOB_OUT;
   s->in_system--;
   s->completed++;
+  if (s->kind->gated) s->kind->events->released(sim, job);
   if (waiting(s)) station_pump(s, sim);
   s->kind->events->done(sim, job);
 }
@@ -156,13 +158,13 @@ static void preempt(struct station *s, struct sim *sim, struct job *job)
 
 static bool fits(struct station *s, struct job *job)
 {
-  if (s->kind->units - s->used < units_of(s, job) && s->kind->discipline != PROCESSOR_SHARING) return false;
+  if (open_units(s) - s->used < units_of(s, job) && s->kind->discipline != PROCESSOR_SHARING) return false;
   return !job->cost || tokens_fit(s, job);
 }
 
 static void start(struct station *s, struct sim *sim, struct job *job)
 {
-  bool again = job->begun;
+  bool again = job->begun && !s->kind->gated;
   if (job->cost) tokens_start(s, sim, job);
   else start_in_slot(s, sim, job);
   job->begun = true;
@@ -186,6 +188,28 @@ void station_pump(struct station *s, struct sim *sim)
     queue_remove(s, head);
     start(s, sim, head);
   }
+}
+
+/* ---- gated -------------------------------------------------------------------------------------------------------- */
+
+void station_gate(struct station *s, struct sim *sim, const uint8_t *closed, uint32_t slots)
+{
+  struct station_extra *extra = station_more(s);
+  station_settle(s, sim_now(sim));
+  extra->closed = closed;
+  extra->closed_units = s->kind->units - (int64_t)slots * SLOT_UNITS;
+  if (waiting(s)) station_pump(s, sim);
+}
+
+void station_interrupt(struct station *s, struct sim *sim, struct job *job, bool resume)
+{
+  sim_assert(s->kind->gated && job->state == JOB_SLOT);
+  station_settle(s, sim_now(sim));
+  sim_cancel(sim, job->event);
+  if (resume) job->left_ns -= s->since - job->since;
+  job->since = s->since;
+  station_release(s, SLOT_UNITS);
+  queue_return(s, job);
 }
 
 /* ---- processor sharing ------------------------------------------------------------------------------------------- */

@@ -54,6 +54,7 @@ struct station_events {
   void (*first)(struct sim *, struct job *);            /* first token */
   void (*done)(struct sim *, struct job *);
   void (*refused)(struct sim *, struct job *);          /* batching: waited too long, or cannot make its deadline */
+  void (*released)(struct sim *, struct job *);         /* gated stations: before others take what a finished job held */
 };
 
 /* Stations of one place come as an array and are cheap while idle; queues, shares and engines come with the first job
@@ -77,6 +78,13 @@ enum entry station_enter(struct station *, struct sim *, struct job *, const str
 void station_leave(struct station *, struct sim *, struct job *);
 /* Share of its output tokens that a job in token service has made by now: 0 before the first, whole tokens only. */
 double station_made(const struct station *, const struct sim *, const struct job *);
+
+/* ---- gated: stations of places with instances or failures, for instances.c ----
+ * Only `slots` slots, and of token engines those of servers without a mark in closed[servers], take jobs; who runs
+ * stays. `started` comes on every start, interrupted ones included. */
+void station_gate(struct station *, struct sim *, const uint8_t *closed, uint32_t slots);
+/* A running job, not of tokens, goes back to the head of the queue: with what is left of its work, or all of it. */
+void station_interrupt(struct station *, struct sim *, struct job *, bool resume);
 
 uint32_t station_queue(const struct station *);         /* waiting */
 uint32_t station_busy(const struct station *);          /* slots in use; running requests for token service */

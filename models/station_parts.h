@@ -17,6 +17,7 @@ struct station_kind {
   const struct station_events *events;
   enum discipline discipline;
   bool lists, preempts;                                 /* the queue is a list; a newcomer may take a slot */
+  bool gated;                                           /* not all of the servers are there all the time */
   uint32_t servers, slots, n_variants;                  /* slots per server */
   int64_t units;                                        /* all slots of a member */
   uint64_t capacity, entries;                           /* entries: jobs that ever queued in order, breaks ties */
@@ -31,6 +32,8 @@ struct station_extra {
   struct share *ps;
   struct engine *engine;                                /* [servers] */
   struct batcher *batcher;
+  const uint8_t *closed;                                /* [servers], or NULL; gated only */
+  int64_t closed_units;
 };
 
 struct station {
@@ -46,6 +49,15 @@ struct station {
   double wait_sum;                                      /* ns */
 };
 
+/* What may be occupied now. */
+static inline int64_t open_units(const struct station *s)
+{
+  return s->kind->units - (s->kind->gated && s->extra ? s->extra->closed_units : 0);
+}
+static inline bool server_closed(const struct station *s, uint32_t server)
+{
+  return s->extra->closed && s->extra->closed[server];
+}
 static inline uint32_t waiting(const struct station *s) { return s->in_system - s->running; }
 struct station_extra *station_more(struct station *);
 
@@ -102,6 +114,7 @@ void station_complete(struct station *, struct sim *, struct job *);
 /* ---- station_queue.c --------------------------------------------------------------------------------------------- */
 
 void queue_push(struct station *, struct job *);
+void queue_return(struct station *, struct job *);      /* at the head, where the order is that of entry */
 void queue_remove(struct station *, struct job *);
 struct job *queue_first(const struct station *);        /* of the heap */
 static inline struct job *queue_head(const struct station *s)

@@ -47,6 +47,13 @@ void queue_push(struct station *s, struct job *job)
   else heap_push(&station_more(s)->queue, &job->at.user.finish);
 }
 
+void queue_return(struct station *s, struct job *job)
+{
+  struct job *tail = s->tail;
+  queue_push(s, job);
+  if (s->kind->lists && tail) s->tail = tail;           /* then the new one is the head */
+}
+
 void queue_remove(struct station *s, struct job *job)
 {
   if (s->kind->lists) list_remove(s, job);

@@ -141,7 +141,7 @@ bool tokens_fit(struct station *s, struct job *job)
   uint32_t best = UINT32_MAX;
   for (uint32_t i = 0; i < s->kind->servers; i++) {
     struct engine *e = &s->extra->engine[i];
-    if (e->requests >= best || !engine_fits(e, job)) continue;
+    if (e->requests >= best || server_closed(s, i) || !engine_fits(e, job)) continue;
     best = e->requests;
     job->engine = (uint16_t)i;
   }

@@ -21,7 +21,9 @@ enum stream_purpose {
   STREAM_TRACE,                 /* trace name, 2^64-1: blocks, windows; trace name, row: share; ~trace name, row: thinning */
   STREAM_THINK,                 /* class name + user, number of the request */
   STREAM_REPEAT,                /* request id, stream_entity(task, visit, 0) */
-  STREAM_LINK_STATE             /* link name, time slot */
+  STREAM_LINK_STATE,            /* link name, time slot */
+  STREAM_INSTANCE,              /* place name ^ member, k: steps of the k-th start of the member; weakly synchronised */
+  STREAM_FAILURE                /* place name, member: times up and down in turn */
 };
 
 static inline uint64_t stream_entity(unsigned task, unsigned variant, unsigned attempt)

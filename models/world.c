@@ -5,7 +5,7 @@
  * failed + censored; busy <= capacity and both identities of the ledgers (ledger.c); Little's law as an identity of
  * integers: the integral of the requests in the system = the sum of their times in it.
  */
-#include "models/internal.h"
+#include "models/instances.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,7 +116,8 @@ static void place_init(struct world *w, int index, uint64_t first_member)
   p->bucket_tok = 60 * p->def->limit_tok_per_s;
   if (p->def->kind == PLACE_API) return;
   p->usd_per_slot_s = p->def->tariff.usd_per_s / p->def->slots;
-  p->stations = stations_new(w->sim, p->def, w->def, &w->events, p->def->count);
+  bool gated = p->def->instances || p->def->failures;
+  p->stations = stations_new(w->sim, p->def, w->def, gated ? &w->fleet_events : &w->events, p->def->count);
 }
 
 static void places_init(struct world *w)
@@ -128,6 +129,7 @@ static void places_init(struct world *w)
     place_init(w, i, members);
     members += w->def->place[i].count;
   }
+  for (int i = 0; i < w->def->n_places; i++) fleets_new(w, &w->place[i]);
 }
 
 /* ---- classes --------------------------------------------------------------------------------------------------- */
@@ -283,6 +285,7 @@ static void window_init(struct world *w)
 static bool world_build(struct world *w, struct err *err)
 {
   flow_events(&w->events);
+  fleet_events(w, &w->events);
   window_init(w);
   w->topology = topology_new(w->def, err);
   if (!w->topology) return false;
@@ -322,7 +325,10 @@ struct world *world_new(const struct run_setup *setup, struct err *err)
 void world_free(struct world *w)
 {
   if (!w) return;
-  for (int i = 0; w->place && i < w->def->n_places; i++) stations_free(w->place[i].stations, w->def->place[i].count);
+  for (int i = 0; w->place && i < w->def->n_places; i++) {
+    fleets_free(w, &w->place[i]);
+    stations_free(w->place[i].stations, w->def->place[i].count);
+  }
   for (int i = 0; w->klass && i < w->def->n_classes; i++) {
     if (w->klass[i].source) source_free(w->klass[i].source);
     if (w->klass[i].requests) pool_free(w->klass[i].requests);

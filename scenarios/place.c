@@ -199,6 +199,7 @@ static void build_place(struct build *b, struct place_def *p, const struct node 
     place_hardware(b, p, node_get(node, "hardware"));
   place_api(b, p, node);
   p->batching = build_batching(b, p, node_get(node, "batching"));
+  build_instances(b, p, node);
   if (p->capacity && p->kind == PLACE_SERVERS && p->capacity < (uint64_t)p->servers * (uint64_t)p->slots)
     err_add(b->err, node_get(node, "capacity")->at,
             "'capacity' is %llu, less than the %llu jobs that are served at once", (unsigned long long)p->capacity,

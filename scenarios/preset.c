@@ -14,6 +14,7 @@
 const char *const preset_folders[][2] = {
   {"hardware", "hardware"}, {"variant", "variants"}, {"tariff", "tariffs"},
   {"link", "links"}, {"kernel", "kernels"}, {"workload", "workloads"},
+  {"cold_start", "cold_starts"},
 };
 enum { INCLUDE_DEPTH = 8, MAX_PRESETS = 512 };
 
@@ -264,6 +265,15 @@ static void need_names(const struct filling *f, const struct node *list)
     need(f, "variants", "variant", node_is(element[i], NODE_MAP) ? node_get(element[i], "name") : element[i]);
 }
 
+/* A time is no name. */
+static void need_start(const struct filling *f, const struct node *start)
+{
+  char why[UNITS_WHY];
+  double value;
+  if (node_is(start, NODE_TEXT) && !number_parse(start->text, Q_TIME, &value, why))
+    need(f, "cold_starts", "cold_start", start);
+}
+
 static void fill_places(const struct filling *f, const struct node *places)
 {
   for (size_t i = 0; node_is(places, NODE_LIST) && i < places->n; i++) {
@@ -271,6 +281,7 @@ static void fill_places(const struct filling *f, const struct node *places)
     need(f, "hardware", "hardware", hardware);
     need_keys(f, "hardware", "hardware", node_get(hardware, "mix"));
     need(f, "tariffs", "tariff", node_get(place, "tariff"));
+    need_start(f, node_get(node_get(place, "instances"), "cold_start"));
     need_names(f, node_get(place, "variants"));
   }
 }

@@ -62,7 +62,7 @@ void node_put(struct arena *a, struct node *map, const char *key, struct node *v
 
 const char *node_name(const struct node *element)
 {
-  static const char *const keys[] = {"name", "task", "policy"};
+  static const char *const keys[] = {"name", "task", "policy", "step"};
   if (node_is(element, NODE_TEXT))
     return element->text;
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {

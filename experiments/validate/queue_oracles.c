@@ -115,6 +115,15 @@ static bool one_station(const struct world_def *d, struct station_facts *f, char
   return true;
 }
 
+bool single_server(const struct world_def *d, struct single_server *s, char why[160])
+{
+  struct station_facts f;
+  if (!one_station(d, &f, why)) return false;
+  if (f.servers != 1 || f.capacity) return refuse(why, "needs one server and no capacity");
+  *s = (struct single_server){f.lambda, f.service, &d->place[f.place], f.place};
+  return true;
+}
+
 /* M/M/c/K: p_n; an accepted arrival that sees n >= c waits for n - c + 1 departures at rate c mu. */
 struct mmck { double mu; int servers, states; double seen[4096]; };
 

@@ -36,12 +36,14 @@ static const struct queue_case cases[] = {
   {"erlang-b", oracle_mmck, false},  {"dm1", oracle_gm1, false},           {"tandem", oracle_jackson, false},
   {"jackson", oracle_jackson, false}, {"closed", oracle_closed, true},
   {"bulk", oracle_bulk, false},      {"take-all", oracle_take_all, false},
+  {"setup", oracle_setup, false},    {"setup-d", oracle_setup, false},     {"delayed-off", oracle_setup, false},
+  {"p-cold", oracle_setup, false},   {"breakdowns", oracle_breakdowns, false},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 static const double loads[] = {0.5, 0.8, 0.9};
 static const char *const quantity_name[N_QUANTITIES] = {
   "utilization", "in_system_mean", "queue_wait_mean_s", "latency_mean_s", "latency", "blocked_ratio", "goodput_per_s",
-  "batch_size_mean"};
+  "batch_size_mean", "cold_start_ratio"};
 
 /* ---- one replication ------------------------------------------------------------------------------------------------ */
 
@@ -50,6 +52,7 @@ struct meter {
   const struct expectations *expected;
   uint64_t n[MAX_CLASSES];
   double sum_s[MAX_CLASSES];
+  uint64_t cold[MAX_CLASSES];
   uint64_t below[MAX_EXPECTATIONS];
 };
 
@@ -60,6 +63,7 @@ static void on_request(void *context, const struct request_record *r, const doub
   double latency_s = s_from_ns(r->completed_ns - r->arrived_ns);
   m->n[r->klass]++;
   m->sum_s[r->klass] += latency_s;
+  m->cold[r->klass] += r->cold;
   for (int i = 0; i < m->expected->n; i++) {
     const struct expectation *e = &m->expected->at[i];
     if (e->quantity == QUANTILE && e->index == r->klass && latency_s <= e->value) m->below[i]++;
@@ -79,6 +83,7 @@ static double observed(const struct meter *m, const struct run_summary *s, int i
   case QUANTILE: return e->value + (e->p - (double)m->below[i] / (double)m->n[e->index]) / e->density;
   case THROUGHPUT: return (double)m->n[e->index] / s->window_s;
   case BATCH_SIZE: return p->batch_size_mean;
+  case COLD: return (double)m->cold[e->index] / (double)m->n[e->index];
   case N_QUANTITIES: break;
   }
   return NAN;
@@ -168,6 +173,7 @@ static void print_row(const struct suite_options *o, const struct scenario *s, c
   static const char *const words[] = {"UNDECIDED", "ok", "FAIL"};
   char label[64];
   const char *where = e->quantity == SOJOURN || e->quantity == QUANTILE || e->quantity == THROUGHPUT
+                        || e->quantity == COLD
                         ? s->world.klass[e->index].name : s->world.place[e->index].name;
   if (e->quantity == QUANTILE) snprintf(label, sizeof label, "latency_p%.0f_s", e->p * 100);
   else snprintf(label, sizeof label, "%s", quantity_name[e->quantity]);

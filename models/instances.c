@@ -1,0 +1,373 @@
+/* The life of instances: started by a request that finds no free slot (or by the autoscaler), warm, idle, retired.
+ *
+ * Who waits for what. queue: front: the station's queue, in its order, takes whatever slot comes free first; a request
+ * that has to wait starts an instance unless those that start already have room for all that wait. queue: instance: it
+ * takes a slot of the instance that it started, at once, and its service follows the start; later requests may overtake
+ * it at an instance that came free. Beyond `max` all wait at the front.
+ * Charged: the start, up to the moment at which the request leaves, to the request that caused it; the rest of an
+ * instance's life is residual. Checked in every run: the integral of the number of instances = the sum of their lives.
+ * Checkable: one instance, Poisson arrivals of rate r, keep-alive t, short service: P(cold) = exp(-r t).
+ */
+#include "models/instances.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const struct instances_def ALWAYS_THERE = { .min = UINT32_MAX, .max = UINT32_MAX, .keep = KEEP_ALWAYS };
+
+static struct attempt *attempt_of(struct job *job) { return (struct attempt *)job; }
+static struct fleet *fleet_of(struct world *w, const struct attempt *a)
+{
+  return &w->place[a->place].fleets[a->member];
+}
+
+/* ---- made and freed ----------------------------------------------------------------------------------------------- */
+
+static void *room_for(size_t n, size_t bytes)
+{
+  void *p = calloc(n ? n : 1, bytes);
+  if (!p) check_out_of_memory(n * bytes);
+  return p;
+}
+
+static void fleet_init(struct world *w, struct place *p, struct fleet *f, uint32_t member)
+{
+  *f = (struct fleet){ .w = w, .place = p, .member = member, .n = (uint32_t)p->def->servers, .all_idle_since = -1 };
+  f->def = p->def->instances ? p->def->instances : &ALWAYS_THERE;
+  f->station = station_nth(p->stations, member);
+  f->instance = room_for(f->n, sizeof *f->instance);
+  f->closed = room_for(f->n, 1);
+  for (uint32_t i = 0; i < f->n; i++) {
+    bool there = i < f->def->min;
+    f->instance[i] = (struct instance){ .fleet = f, .state = there ? INSTANCE_WARM : INSTANCE_OFF, .cached = there };
+    f->warm += there;
+  }
+  f->desired = f->warm;
+  histogram_new(f);
+  fleet_gate(f);
+  autoscale_start(f);
+  failures_start(f);
+}
+
+void fleets_new(struct world *w, struct place *p)
+{
+  if (!p->def->instances && !p->def->failures) return;
+  p->fleets = room_for(p->def->count, sizeof *p->fleets);
+  for (uint64_t i = 0; i < p->def->count; i++) fleet_init(w, p, &p->fleets[i], (uint32_t)i);
+}
+
+void fleets_free(struct world *w, struct place *p)
+{
+  (void)w;
+  for (uint64_t i = 0; p->fleets && i < p->def->count; i++) {
+    free(p->fleets[i].instance);
+    free(p->fleets[i].closed);
+    free(p->fleets[i].running);
+    free(p->fleets[i].idle.count);
+  }
+  free(p->fleets);
+}
+
+/* ---- how many live ------------------------------------------------------------------------------------------------ */
+
+static void settle_alive(struct fleet *f)
+{
+  sim_time now = fleet_now(f);
+  f->alive_area += (__int128)(now - f->since) * fleet_alive(f);
+  f->since = now;
+}
+
+void fleet_gate(struct fleet *f)
+{
+  uint32_t slots = f->down ? 0 : f->warm * (uint32_t)f->place->def->slots + f->bound;
+  for (uint32_t i = 0; i < f->n; i++) f->closed[i] = f->down || f->instance[i].state != INSTANCE_WARM;
+  station_gate(f->station, f->w->sim, f->closed, slots);
+}
+
+void instance_retire(struct instance *i)
+{
+  struct fleet *f = i->fleet;
+  sim_assert(i->state != INSTANCE_OFF && i->busy == 0);
+  settle_alive(f);
+  if (i->state == INSTANCE_WARM) f->warm--;
+  else f->starting--;
+  f->lived += fleet_now(f) - i->began;
+  if (i->event.bits) sim_cancel(f->w->sim, i->event);
+  i->event = (event_id){ 0 };
+  i->state = INSTANCE_OFF;
+  fleet_gate(f);
+}
+
+static void on_ready(struct sim *sim, void *subject)
+{
+  struct instance *i = subject;
+  struct fleet *f = i->fleet;
+  (void)sim;
+  i->event = (event_id){ 0 };
+  i->cached = true;
+  if (f->down) {                                        /* it came up in an outage: for nothing */
+    instance_retire(i);
+    return;
+  }
+  settle_alive(f);
+  i->state = INSTANCE_WARM;
+  i->idle_since = fleet_now(f);
+  f->starting--;
+  f->warm++;
+  f->bound -= i->busy;
+  fleet_gate(f);
+  if (i->busy == 0) fleet_keep(f, i);
+}
+
+/* A server that has the image and the weights, else the first free one. */
+static struct instance *free_server(struct fleet *f)
+{
+  struct instance *first = NULL;
+  for (struct instance *i = f->instance; i < f->instance + f->n; i++) {
+    if (i->state != INSTANCE_OFF) continue;
+    if (i->cached) return i;
+    if (!first) first = i;
+  }
+  return first;
+}
+
+struct instance *instance_start(struct fleet *f)
+{
+  struct instance *i = fleet_alive(f) < f->def->max ? free_server(f) : NULL;
+  if (!i) return NULL;
+  settle_alive(f);
+  f->starting++;
+  i->state = INSTANCE_STARTING;
+  i->began = fleet_now(f);
+  i->ready = time_add(i->began, cold_start_draw(f, i));
+  f->starts++;
+  i->event = sim_at(f->w->sim, i->ready, PRIORITY_COMPLETE, on_ready, i);
+  return i;
+}
+
+/* ---- keep-alive --------------------------------------------------------------------------------------------------- */
+
+static void on_idle_long(struct sim *sim, void *subject)
+{
+  struct instance *i = subject;
+  (void)sim;
+  i->event = (event_id){ 0 };
+  if (fleet_alive(i->fleet) > i->fleet->def->min) instance_retire(i);
+}
+
+void fleet_keep(struct fleet *f, struct instance *i)
+{
+  sim_time now = fleet_now(f);
+  i->idle_since = now;
+  if (f->def->keep == KEEP_ALWAYS || f->def->by != SCALE_BY_DEMAND) return;
+  sim_time until = time_add(now, ns_from_s(f->def->keep_s));
+  if (f->def->keep == KEEP_HISTOGRAM) {
+    histogram_idle(f, i);
+    if (i->state != INSTANCE_WARM) return;
+    until = f->keep_until > now ? f->keep_until : now;
+  }
+  if (until == now) {
+    if (fleet_alive(f) > f->def->min) instance_retire(i);
+  } else if (!i->event.bits) {
+    i->event = sim_at(f->w->sim, until, PRIORITY_NORMAL, on_idle_long, i);
+  }
+}
+
+/* ---- requests ----------------------------------------------------------------------------------------------------- */
+
+/* Those that start have room for all that wait? Else start more. One at least where an autoscaler counts. */
+struct instance *fleet_serve_queue(struct fleet *f)
+{
+  uint32_t slots = (uint32_t)f->place->def->slots;
+  struct instance *last = NULL, *i;
+  if (f->down) return NULL;
+  if (f->def->by != SCALE_BY_DEMAND)
+    return station_queue(f->station) > 0 && fleet_alive(f) == 0 ? instance_start(f) : NULL;
+  while (station_queue(f->station) > f->starting * slots - f->bound && (i = instance_start(f)) != NULL) last = i;
+  return last;
+}
+
+static struct instance *next_ready(struct fleet *f, bool with_room)
+{
+  struct instance *best = NULL;
+  for (struct instance *i = f->instance; i < f->instance + f->n; i++) {
+    if (i->state != INSTANCE_STARTING || (with_room && i->busy >= (uint32_t)f->place->def->slots)) continue;
+    if (!best || i->ready < best->ready) best = i;
+  }
+  return best;
+}
+
+static bool slot_is_free(const struct fleet *f)
+{
+  uint32_t slots = f->warm * (uint32_t)f->place->def->slots + f->bound;
+  return station_queue(f->station) == 0 && station_busy(f->station) < slots;
+}
+
+/* What the attempt will have waited for a start, at most; the start itself when it caused it. */
+static void mark_cold(struct attempt *a, const struct instance *i, sim_time now, bool caused)
+{
+  a->cold = true;
+  a->caused_start |= caused;
+  a->cold_ns = i ? i->ready - now : INT64_MAX;
+  a->request->n_cold = (uint8_t)count_up(a->request->n_cold, 255);
+}
+
+/* queue: instance. The job takes a slot now; its service begins when the instance is ready. */
+static enum entry enter_bound(struct fleet *f, struct attempt *a, struct demand *d)
+{
+  struct instance *i = next_ready(f, true);
+  bool caused = !i && (i = instance_start(f)) != NULL;
+  if (!i) return station_enter(f->station, f->w->sim, &a->job, d);
+  sim_time now = fleet_now(f);
+  d->time_s += s_from_ns(i->ready - now);
+  f->bound++;
+  f->binding = i;
+  fleet_gate(f);
+  enum entry entry = station_enter(f->station, f->w->sim, &a->job, d);
+  f->binding = NULL;
+  if (entry == ENTERED) {
+    a->at_instance = true;
+    mark_cold(a, i, now, caused);
+    return entry;
+  }
+  f->bound--;
+  fleet_gate(f);
+  return entry;
+}
+
+static enum entry enter_front(struct fleet *f, struct attempt *a, const struct demand *d)
+{
+  uint32_t warm = f->warm;
+  enum entry entry = station_enter(f->station, f->w->sim, &a->job, d);
+  if (entry == BLOCKED || a->job.begun) return entry;
+  struct instance *own = fleet_serve_queue(f);
+  if (own || (warm == 0 && !f->down)) mark_cold(a, own ? own : next_ready(f, false), fleet_now(f), own != NULL);
+  return entry;
+}
+
+enum entry fleet_enter(struct world *w, struct attempt *a, struct demand *d)
+{
+  struct fleet *f = fleet_of(w, a);
+  if (f->def->keep == KEEP_HISTOGRAM) histogram_arrival(f);
+  bool bind = f->def->queue_at_instance && !d->cost && f->def->by == SCALE_BY_DEMAND && !f->down && !slot_is_free(f)
+              && station_queue(f->station) == 0;
+  return bind ? enter_bound(f, a, d) : enter_front(f, a, d);
+}
+
+void fleet_leave(struct world *w, struct attempt *a)
+{
+  struct fleet *f = fleet_of(w, a);
+  struct instance *i = a->job.begun && !a->interrupted ? &f->instance[a->job.engine] : NULL;
+  if (i) fleet_forget(f, &a->job);
+  station_leave(f->station, w->sim, &a->job);
+  if (i && i->busy == 0 && i->state == INSTANCE_WARM) fleet_keep(f, i);
+}
+
+/* ---- what the station tells --------------------------------------------------------------------------------------- */
+
+/* The fullest instance with room, among those the one that was used last: so that idle ones can go. */
+static struct instance *instance_for(struct fleet *f)
+{
+  struct instance *best = NULL;
+  if (f->binding) return f->binding;
+  for (struct instance *i = f->instance; i < f->instance + f->n; i++) {
+    if (i->state != INSTANCE_WARM || i->busy >= (uint32_t)f->place->def->slots) continue;
+    if (!best || i->busy > best->busy || (i->busy == best->busy && i->idle_since > best->idle_since)) best = i;
+  }
+  sim_assert(best);
+  return best;
+}
+
+static void remember(struct fleet *f, struct job *job)
+{
+  if (!f->place->def->failures) return;
+  if (f->n_running == f->room) {
+    f->room = f->room ? 2 * f->room : 8;
+    f->running = realloc(f->running, f->room * sizeof *f->running);
+    if (!f->running) check_out_of_memory(f->room * sizeof *f->running);
+  }
+  f->running[f->n_running++] = job;
+}
+
+static void on_started(struct sim *sim, struct job *job)
+{
+  struct attempt *a = attempt_of(job);
+  struct fleet *f = fleet_of(world_of(sim), a);
+  if (!job->cost) job->engine = (uint16_t)(instance_for(f) - f->instance);
+  struct instance *i = &f->instance[job->engine];
+  a->interrupted = false;
+  i->busy++;
+  if (i->state == INSTANCE_WARM && i->event.bits) {
+    sim_cancel(sim, i->event);
+    i->event = (event_id){ 0 };
+  }
+  remember(f, job);
+}
+
+void fleet_forget(struct fleet *f, struct job *job)
+{
+  struct instance *i = &f->instance[job->engine];
+  sim_assert(i->busy > 0);
+  i->busy--;
+  if (i->state == INSTANCE_STARTING) {
+    f->bound--;
+    fleet_gate(f);
+  }
+  for (uint32_t k = f->n_running; k-- > 0;)
+    if (f->running[k] == job) {
+      f->n_running--;
+      memmove(f->running + k, f->running + k + 1, (f->n_running - k) * sizeof *f->running);
+      return;
+    }
+}
+
+static void on_released(struct sim *sim, struct job *job)
+{
+  fleet_forget(fleet_of(world_of(sim), attempt_of(job)), job);
+}
+
+static void on_done(struct sim *sim, struct job *job)
+{
+  struct world *w = world_of(sim);
+  struct fleet *f = fleet_of(w, attempt_of(job));
+  struct instance *i = &f->instance[job->engine];
+  if (i->busy == 0 && i->state == INSTANCE_WARM) fleet_keep(f, i);
+  w->events.done(sim, job);
+}
+
+void fleet_events(struct world *w, const struct station_events *flow)
+{
+  w->fleet_events = *flow;
+  w->fleet_events.started = on_started;
+  w->fleet_events.released = on_released;
+  w->fleet_events.done = on_done;
+}
+
+/* ---- the account -------------------------------------------------------------------------------------------------- */
+
+sim_time cold_start_of(const struct attempt *a, sim_time inside)
+{
+  sim_time wait = a->job.wait_ns < inside ? a->job.wait_ns : inside, most = a->at_instance ? inside - wait : wait;
+  return !a->cold ? 0 : a->cold_ns < most ? a->cold_ns : most;
+}
+
+static sim_time lived_so_far(const struct fleet *f)
+{
+  sim_time sum = 0;
+  for (uint32_t i = 0; i < f->n; i++)
+    if (f->instance[i].state != INSTANCE_OFF) sum += fleet_now(f) - f->instance[i].began;
+  return sum;
+}
+
+void fleets_close(struct world *w, struct place *p, struct place_summary *out)
+{
+  (void)w;
+  for (uint64_t i = 0; p->fleets && i < p->def->count; i++) {
+    struct fleet *f = &p->fleets[i];
+    settle_alive(f);
+    sim_assert(f->alive_area == f->lived + lived_so_far(f));
+    sim_assert(f->n_running == 0);
+    out->instance_s += (double)f->alive_area / NS_PER_S;
+    out->down_s += s_from_ns(f->down_ns + (f->down ? fleet_now(f) - f->down_since : 0));
+    out->cold_starts += f->starts;
+  }
+}

@@ -1,0 +1,191 @@
+/* instances.c: `instances` and `failures` of a place, and cold starts. */
+#include "scenarios/build.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- cold starts -------------------------------------------------------------------------------------------------- */
+
+static uint32_t steps_before(struct build *b, const struct node *step, const char *const *names, int n)
+{
+  const struct node *after = node_get(step, "after"), *const *name;
+  uint32_t set = !after && n > 0 ? 1u << (n - 1) : 0;
+  size_t count = elements(after, &name, b->arena);
+  for (size_t i = 0; i < count; i++) {
+    int k = build_find(b, name[i], "earlier step", names, n);
+    if (k != NONE) set |= 1u << k;
+  }
+  return set;
+}
+
+static const struct cold_start_def *start_of(struct build *b, int n, const struct cold_step_def *steps)
+{
+  struct cold_start_def *start = arena_alloc(b->arena, sizeof *start);
+  *start = (struct cold_start_def){n, steps};
+  return start;
+}
+
+static const struct cold_start_def *start_in_steps(struct build *b, const struct node *list)
+{
+  const char *names[MAX_COLD_STEPS];
+  if (!node_is(list, NODE_LIST)) return NULL;
+  if (list->n > MAX_COLD_STEPS) {
+    err_add(b->err, list->at, "more than %d steps", MAX_COLD_STEPS);
+    return NULL;
+  }
+  struct cold_step_def *step = arena_array(b->arena, struct cold_step_def, list->n + 1);
+  for (size_t i = 0; i < list->n; i++) {
+    const struct node *s = list->child[i];
+    double rate = get_number(s, "cold_step", "rate");
+    step[i] = (struct cold_step_def){.name = node_name(s), .after = steps_before(b, s, names, (int)i),
+      .time_s = build_dist(b, node_get(s, "time"), Q_TIME, 1), .bytes = get_number(s, "cold_step", "size"),
+      .byte_per_s = isnan(rate) ? 0 : rate, .cached = get_flag(s, "cold_step", "cached")};
+    names[i] = step[i].name ? step[i].name : "?";
+    if ((step[i].bytes > 0) != (step[i].byte_per_s > 0))
+      err_add(b->err, s->at, "'size' and 'rate' of a step come together");
+  }
+  return start_of(b, (int)list->n, step);
+}
+
+static const struct cold_start_def *start_in_one(struct build *b, const struct node *time)
+{
+  struct cold_step_def *step = arena_array(b->arena, struct cold_step_def, 1);
+  *step = (struct cold_step_def){.name = "start", .time_s = build_dist(b, time, Q_TIME, 1)};
+  return step->time_s ? start_of(b, 1, step) : NULL;
+}
+
+static const struct cold_start_def *start_of_map(struct build *b, const struct node *map)
+{
+  const struct node *steps = node_get(map, "steps"), *time = node_get(map, "time");
+  if ((steps != NULL) == (time != NULL)) {
+    err_add(b->err, map->at, "a cold start has either 'time' or 'steps'");
+    return NULL;
+  }
+  return steps ? start_in_steps(b, steps) : start_in_one(b, time);
+}
+
+/* A name, a time, a distribution, or the map itself. */
+static const struct cold_start_def *build_start(struct build *b, const struct node *node)
+{
+  char why[UNITS_WHY];
+  double value;
+  size_t errors = b->err->n_errors;
+  if (!node) return NULL;
+  if (node_is(node, NODE_TEXT) && !number_parse(node->text, Q_TIME, &value, why)) {
+    const struct node *named = node_get(node_get(b->root, "cold_starts"), node->text);
+    return node_is(named, NODE_MAP) && named->n ? start_of_map(b, named) : NULL;
+  }
+  if (node_get(node, "steps") || node_get(node, "time")) {
+    schema_check_part(node, "cold_start", b->err);
+    return b->err->n_errors == errors ? start_of_map(b, node) : NULL;
+  }
+  schema_check_dist(node, Q_TIME, "cold_start", b->err);
+  return b->err->n_errors == errors ? start_in_one(b, node) : NULL;
+}
+
+/* ---- instances ---------------------------------------------------------------------------------------------------- */
+
+static void build_keep(struct instances_def *d, const struct node *node)
+{
+  const struct node *keep = node_get(node, "keep_alive"), *h = node_get(keep, "hybrid_histogram");
+  d->keep = h ? KEEP_HISTOGRAM : node_text_is(keep, "always") ? KEEP_ALWAYS : KEEP_FOR;
+  d->keep_s = h ? get_number(h, "hybrid_histogram", "fixed")
+                : node_text_is(keep, "never") ? 0 : get_number(node, "instances", "keep_alive");
+  d->bin_s = get_number(h, "hybrid_histogram", "bin");
+  d->range_s = get_number(h, "hybrid_histogram", "range");
+  d->head = get_number(h, "hybrid_histogram", "head");
+  d->tail = get_number(h, "hybrid_histogram", "tail");
+  d->margin = get_number(h, "hybrid_histogram", "margin");
+  if (isnan(d->keep_s)) d->keep_s = 600;
+}
+
+static void build_scale(struct instances_def *d, const struct node *scale)
+{
+  int by = get_choice(scale, "scale", "by");
+  if (!scale || by < 0) return;
+  d->by = (enum scale_by)(by + 1);
+  d->target = get_number(scale, "scale", "target");
+  d->period_s = get_number(scale, "scale", "period");
+  d->delay_s = get_number(scale, "scale", "delay");
+  d->cooldown_s = get_number(scale, "scale", "cooldown");
+  if (!(d->target > 0)) d->target = 1;
+}
+
+/* What does not fit together. */
+static void check_instances(struct build *b, const struct place_def *p, const struct instances_def *d,
+                            const struct node *node)
+{
+  if (d->min > d->max)
+    err_add(b->err, node_get(node, "min")->at, "'min' is %u, more than 'max', which is %u", d->min, d->max);
+  if ((uint32_t)p->servers < d->max)
+    err_add(b->err, node_get(node, "max")->at,
+            "'max' is %u instances, but the place has %d servers; an instance stands on one of its own", d->max,
+            p->servers);
+  if (d->by != SCALE_BY_DEMAND && (d->keep == KEEP_HISTOGRAM || d->queue_at_instance))
+    err_add(b->err, node_get(node, "scale")->key_at,
+            "'scale' decides on its own how many there are; hybrid_histogram and queue: instance go without it");
+}
+
+static void instances(struct build *b, struct place_def *p, const struct node *place, const struct node *node)
+{
+  struct instances_def *d = arena_alloc(b->arena, sizeof *d);
+  *d = (struct instances_def){.min = (uint32_t)get_count(node, "instances", "min"),
+    .max = (uint32_t)get_count(node, "instances", "max"), .warm_w = get_number(node, "instances", "warm_power"),
+    .queue_at_instance = get_choice(node, "instances", "queue") == 1};
+  if (d->max < 1) d->max = 1;
+  d->cold_start = build_start(b, node_get(node, "cold_start"));
+  build_keep(d, node);
+  build_scale(d, node_get(node, "scale"));
+  if (node_get(node, "concurrency")) p->slots = (int)get_count(node, "instances", "concurrency");
+  if (!node_get(place, "servers")) p->servers = (int)d->max;
+  check_instances(b, p, d, node);
+  p->instances = d;
+}
+
+/* ---- failures ----------------------------------------------------------------------------------------------------- */
+
+static void outages(struct build *b, struct failures_def *d, const struct node *list)
+{
+  double free_from = 0;
+  struct outage_def *all = arena_array(b->arena, struct outage_def, list->n + 1);
+  for (size_t i = 0; i < list->n; i++) {
+    const struct node *o = list->child[i];
+    all[i] = (struct outage_def){get_number(o, "outage", "from"), get_number(o, "outage", "for")};
+    if (!(all[i].from_s >= free_from) || !(all[i].for_s > 0))
+      err_add(b->err, o->at, "outages stand in the order of time and do not overlap");
+    free_from = all[i].from_s + all[i].for_s;
+  }
+  d->outage = all;
+  d->n_outages = (int)list->n;
+}
+
+static void failures(struct build *b, struct place_def *p, const struct node *node)
+{
+  struct failures_def *d = arena_alloc(b->arena, sizeof *d);
+  const struct node *list = node_get(node, "outages"), *mtbf = node_get(node, "mtbf"), *mttr = node_get(node, "mttr");
+  int work = get_choice(node, "failures", "work");
+  *d = (struct failures_def){.work = (enum failure_work)(work < 0 ? 0 : work)};
+  d->mtbf_s = build_dist(b, mtbf, Q_TIME, 1);
+  d->mttr_s = build_dist(b, mttr, Q_TIME, 1);
+  if ((mtbf != NULL) != (mttr != NULL) || (mtbf != NULL) == (list != NULL))
+    err_add(b->err, node->at, "'failures' has either 'mtbf' and 'mttr' or 'outages'");
+  else if (d->mtbf_s && d->mttr_s && !(dist_mean(d->mtbf_s) > 0))
+    err_add(b->err, mtbf->at, "'mtbf' must have a positive mean");
+  if (node_is(list, NODE_LIST)) outages(b, d, list);
+  if (!d->mttr_s) d->mtbf_s = NULL;
+  p->failures = d;
+}
+
+void build_instances(struct build *b, struct place_def *p, const struct node *place)
+{
+  const struct node *come = node_get(place, "instances"), *fail = node_get(place, "failures");
+  if (node_is(come, NODE_MAP)) instances(b, p, place, come);
+  if (node_is(fail, NODE_MAP)) failures(b, p, fail);
+  if (!p->instances && !p->failures) return;
+  const struct node *at = p->instances ? come : fail;
+  if (p->batching) err_add(b->err, at->key_at, "places.%s: '%s' and 'batching' do not go together yet", p->name, at->key);
+  if (p->kind == PLACE_API) err_add(b->err, at->key_at, "places.%s: an api has no '%s'", p->name, at->key);
+  if (p->discipline == PROCESSOR_SHARING || p->discipline == PRIORITY_PREEMPTIVE || p->discipline == SRPT)
+    err_add(b->err, at->key_at, "places.%s: '%s' goes with the disciplines fifo, lifo, priority and edf", p->name,
+            at->key);
+}

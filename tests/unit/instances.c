@@ -1,0 +1,307 @@
+/* Instances that start cold, stay warm and go, and members that fail: against numbers worked out by hand, closed forms
+ * and published measurements (parameter book: cold starts of functions). */
+#include "scenarios/scenario.h"
+#include "tests/unit/world_rig.h"
+#include <unistd.h>
+
+/* ---- one edge server, requests at 0, 10, 20 ... s, 1 s of service ------------------------------------------------- */
+
+static struct cold_step_def steps[4];
+static struct cold_start_def start = {1, steps};
+static struct instances_def come;
+static struct failures_def fail_def;
+
+static struct rig *edge(double start_s, double keep_s, double duration_s)
+{
+  struct rig *r = rig_new();
+  memset(steps, 0, sizeof steps);
+  steps[0] = (struct cold_step_def){.name = "start", .time_s = always(start_s)};
+  start.n_steps = 1;
+  come = (struct instances_def){.max = 1, .cold_start = &start, .keep_s = keep_s};
+  rig_task(r, 0, 0, 1, plan_at(1));
+  r->place[1].instances = &come;
+  r->def.horizon.duration_s = duration_s;
+  return r;
+}
+
+static void near(double a, double b, double tolerance)
+{
+  if (!(fabs(a - b) <= tolerance)) fail_msg("%.12g is not %.12g", a, b);
+}
+
+/* Start 3 s, keep-alive 5 s: every request, 10 s apart, is cold: 3 s start, 1 s service. Instance: 3 + 1 + 5 s each. */
+static void test_each_is_cold(void **state)
+{
+  struct rig *r = edge(3, 5, 35);
+  r->place[1].idle_w = r->place[1].busy_w = 0;
+  r->place[1].tariff = (struct tariff_def){.usd_per_s = 2, .on_demand = true};
+  come.warm_w = 10;
+  rig_run(r);
+  assert_int_equal(r->kept->requests, 3);
+  for (int i = 0; i < 3; i++) {
+    assert_true(r->kept->request[i].cold);
+    near((double)(r->kept->request[i].completed_ns - r->kept->request[i].arrived_ns), 4e9, 0);
+    near((double)r->kept->attempt[i].phase_ns[PHASE_COLD_START], 3e9, 0);
+    near((double)r->kept->attempt[i].phase_ns[PHASE_QUEUE], 0, 0);
+    near((double)r->kept->attempt[i].phase_ns[PHASE_SERVE], 1e9, 0);
+    near(r->kept->attempt[i].energy_server_j, 30, 1e-9);        /* the start: 3 s at 10 W */
+    near(r->kept->attempt[i].cost_usd, 2 * (3 + 1), 1e-9);      /* start and service */
+  }
+  const struct place_summary *p = &r->summary.place[1];
+  assert_int_equal(p->cold_starts, 3);
+  near(p->energy_j, 10 * p->instance_s, 1e-6);
+  near(p->cost_usd, 2 * p->instance_s, 1e-6);
+  assert_true(p->cost_direct_usd < p->cost_usd);
+  rig_free(r);
+}
+
+/* Keep-alive 9.5 s is longer than the 9 s between the end of one and the next: one start. */
+static void test_kept_warm(void **state)
+{
+  struct rig *r = edge(0.4, 9.5, 45);
+  rig_run(r);
+  assert_int_equal(r->kept->requests, 4);
+  assert_true(r->kept->request[0].cold);
+  for (int i = 1; i < 4; i++) assert_false(r->kept->request[i].cold);
+  assert_int_equal(r->summary.place[1].cold_starts, 1);
+  rig_free(r);
+}
+
+/* Always one: warm from the beginning, alive as long as the run. */
+static void test_minimum_is_there(void **state)
+{
+  struct rig *r = edge(3, 0, 35);
+  come.min = 1;
+  rig_run(r);
+  for (int i = 0; i < r->kept->requests; i++) assert_false(r->kept->request[i].cold);
+  assert_int_equal(r->summary.place[1].cold_starts, 0);
+  near(r->summary.place[1].instance_s, r->summary.run_s, 1e-9);
+  rig_free(r);
+}
+
+/* vm 2 s; pull 6 s and extract 4 s both after vm; load 3 s after both: 2 + max(6, 4) + 3. The second start on the
+ * server has pull and extract: 2 + 3. */
+static void test_steps_overlap(void **state)
+{
+  struct rig *r = edge(0, 0, 30);
+  steps[0] = (struct cold_step_def){.name = "vm", .time_s = always(2)};
+  steps[1] = (struct cold_step_def){.name = "pull", .after = 1, .bytes = 6e9, .byte_per_s = 1e9, .cached = true};
+  steps[2] = (struct cold_step_def){.name = "extract", .after = 1, .time_s = always(4), .cached = true};
+  steps[3] = (struct cold_step_def){.name = "load", .after = 6, .time_s = always(3)};
+  start.n_steps = 4;
+  r->klass[0].arrivals.interarrival_s = always(13);
+  rig_run(r);
+  near((double)r->kept->attempt[0].phase_ns[PHASE_COLD_START], 11e9, 0);
+  near((double)r->kept->attempt[1].phase_ns[PHASE_COLD_START], 5e9, 0);
+  rig_free(r);
+}
+
+/* exp(-lambda tau) with 1 / lambda = tau = 10 min and 1 ms of service: .3679 within 4 standard errors. */
+static void test_p_cold(void **state)
+{
+  struct rig *r = edge(0.001, 600, 600.0 * 3800);
+  rig_task(r, 0, 0, 0.001, plan_at(1));
+  r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_POISSON, .rate_per_s = 1 / 600.0};
+  rig_run(r);
+  double cold = 0, n = r->kept->requests, p = exp(-1);
+  for (int i = 0; i < r->kept->requests; i++) cold += r->kept->request[i].cold;
+  near(cold / n, p, 4 * sqrt(p * (1 - p) / n));
+  rig_free(r);
+}
+
+/* ---- a burst of 100 cold requests of 1 s -------------------------------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double burst_median_s(double median_s, double sigma, void (*platform)(struct rig *))
+{
+  struct rig *r = edge(0, 600, 1);
+  static double latency[KEPT];
+  steps[0].time_s = drawn("lognormal", median_s, sigma);
+  come.max = 100;
+  r->place[1].servers = 100;
+  r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_CLOSED, .users = 100, .think_s = always(1000)};
+  r->def.horizon.duration_s = 1500;
+  r->def.horizon.drain_max_s = 1000;
+  platform(r);
+  rig_run(r);
+  assert_int_equal(r->kept->requests, 100);
+  for (int i = 0; i < 100; i++)
+    latency[i] = (double)(r->kept->request[i].completed_ns - r->kept->request[i].arrived_ns) / NS_PER_S;
+  qsort(latency, 100, sizeof *latency, by_value);
+  rig_free(r);
+  return latency[50];
+}
+
+static void one_each(struct rig *r) { come.queue_at_instance = true; }
+static void some_wait(struct rig *r)
+{
+  come.by = SCALE_BY_CONCURRENCY, come.target = 3, come.period_s = 0.5;
+}
+static void most_wait(struct rig *r)
+{
+  come.by = SCALE_BY_CONCURRENCY, come.target = 30, come.period_s = 2, come.delay_s = 1;
+}
+
+/* Measured: 1598, 2978 and 18,637 ms. The order follows from who queues where; one request an instance also in size. */
+static void test_burst_orders_platforms(void **state)
+{
+  double one = burst_median_s(0.448, 0.174, one_each), some = burst_median_s(0.870, 0.253, some_wait);
+  double most = burst_median_s(1.401, 0.411, most_wait);
+  near(one, 1.598, 0.2 * 1.598);
+  assert_true(one < some && some < most);
+}
+
+/* ---- keep-alive by the histogram ---------------------------------------------------------------------------------- */
+
+static double cold_ratio(struct rig *r)
+{
+  double cold = 0;
+  for (int i = 0; i < r->kept->requests; i++) cold += r->kept->request[i].cold;
+  return cold / r->kept->requests;
+}
+
+/* Timers every 30 min, give or take a minute: fixed 10 min is always cold; the histogram comes back in time and is alive
+ * no longer than that. */
+static void test_histogram_beats_fixed(void **state)
+{
+  struct rig *fixed = edge(2, 600, 1800.0 * 300), *learns;
+  fixed->klass[0].arrivals.interarrival_s = drawn("normal", 1800, 60);
+  rig_run(fixed);
+  learns = edge(2, 600, 1800.0 * 300);
+  learns->klass[0].arrivals.interarrival_s = drawn("normal", 1800, 60);
+  come.keep = KEEP_HISTOGRAM;
+  come.bin_s = 60, come.range_s = 4 * 3600, come.head = 0.05, come.tail = 0.99, come.margin = 0.1;
+  rig_run(learns);
+  assert_true(cold_ratio(fixed) > 0.99);
+  assert_true(cold_ratio(learns) < 0.1);
+  assert_true(learns->summary.place[1].instance_s <= fixed->summary.place[1].instance_s);
+  rig_free(fixed);
+  rig_free(learns);
+}
+
+/* ---- autoscaler --------------------------------------------------------------------------------------------------- */
+
+/* 8 requests a second of 1 s, 2 wanted at an instance of 2 slots: 4 instances. And to zero when they end. */
+static void test_concurrency_target(void **state)
+{
+  struct rig *r = edge(0.1, 10, 400);
+  come = (struct instances_def){.max = 10, .cold_start = &start, .keep_s = 10, .by = SCALE_BY_CONCURRENCY, .target = 2,
+                                .period_s = 5};
+  r->place[1].servers = 10;
+  r->place[1].slots = 2;
+  r->klass[0].arrivals.interarrival_s = always(0.125);
+  rig_run(r);
+  near(r->summary.place[1].instance_s / r->summary.run_s, 4, 0.3);
+  rig_free(r);
+}
+
+/* ---- failures ----------------------------------------------------------------------------------------------------- */
+
+/* 4 s of service from 10 s on; down from 12 to 20 s. */
+static struct rig *outage(enum failure_work work)
+{
+  static const struct outage_def down = {12, 8};
+  struct rig *r = rig_new();
+  rig_task(r, 0, 0, 4, plan_at(1));
+  fail_def = (struct failures_def){.n_outages = 1, .outage = &down, .work = work};
+  r->place[1].failures = &fail_def;
+  rig_run(r);
+  if (work != FAILED_WORK_LOST) near(r->summary.place[1].down_s, 8, 1e-9);
+  return r;
+}
+
+static void test_work_of_a_failed_place(void **state)
+{
+  struct rig *r = outage(FAILED_WORK_RESUME);
+  near((double)r->kept->request[0].completed_ns, 22e9, 0);
+  near((double)r->kept->attempt[0].phase_ns[PHASE_QUEUE], 8e9, 0);
+  rig_free(r);
+  r = outage(FAILED_WORK_RESTART);
+  near((double)r->kept->request[0].completed_ns, 24e9, 0);
+  rig_free(r);
+  r = outage(FAILED_WORK_LOST);
+  assert_int_equal(r->kept->request[0].status, STATUS_LOST);
+  near((double)r->kept->request[0].completed_ns, 12e9, 0);
+  rig_free(r);
+}
+
+/* mtbf 9 s, mttr 1 s: down a tenth of the time; with instances that have to come back. Nothing hangs. */
+static void test_up_and_down(void **state)
+{
+  for (int work = FAILED_WORK_LOST; work <= FAILED_WORK_RESUME; work++)
+    for (int bound = 0; bound < 2; bound++) {
+      struct rig *r = edge(0.5, 3, 20000);
+      come.max = 3;
+      come.queue_at_instance = bound;
+      r->place[1].servers = 3;
+      r->klass[0].arrivals.interarrival_s = drawn("exponential", 6, NAN);
+      fail_def = (struct failures_def){.mtbf_s = drawn("exponential", 90, NAN), .mttr_s = drawn("exponential", 10, NAN),
+                                       .work = (enum failure_work)work};
+      r->place[1].failures = &fail_def;
+      rig_run(r);
+      near(r->summary.place[1].down_s / r->summary.run_s, 0.1, 0.04);
+      assert_int_equal(r->summary.censored, 0);
+      assert_int_equal(r->summary.failed > 0, work == FAILED_WORK_LOST);
+      rig_free(r);
+    }
+}
+
+/* ---- presets: samplers against what was measured ------------------------------------------------------------------ */
+
+static const struct dist *preset_start(struct scenario **s, const char *name)
+{
+  char path[] = "/tmp/instances_XXXXXX.yaml";
+  struct err err;
+  FILE *f = fdopen(mkstemps(path, 5), "w");
+  fprintf(f, "horizon: {duration: 1 s}\nplaces:\n  - {name: phone, tier: device}\n"
+             "  - {name: edge, tier: edge, instances: {max: 1, cold_start: %s}}\n"
+             "classes:\n  - name: ask\n    from: [phone]\n    arrivals: {poisson: {rate: 1 /s}}\n    pipeline:\n"
+             "      - {task: go, work: {time: 1 s}, places: [origin]}\ntelemetry: ideal\n", name);
+  fclose(f);
+  err_init(&err);
+  *s = scenario_load(path, NULL, 0, &err);
+  unlink(path);
+  if (!*s) err_print(&err, stderr, false);
+  assert_non_null(*s);
+  err_release(&err);
+  return (*s)->world.place[1].instances->cold_start->step[0].time_s;
+}
+
+static void test_presets_sample_as_measured(void **state)
+{
+  static const struct { const char *name; double median_s, tail; } measured[] = {
+    {"aws_lambda", 0.448, 1.5}, {"google_functions", 0.870, 1.8}, {"azure_functions", 1.401, 2.6},
+    {"aws_lambda_python_zip", 0.360, 570.0 / 360}, {"aws_lambda_python_container", 0.612, 2882.0 / 612},
+    {"aws_lambda_100mb", 2.155 / 1.7, 1.7}};
+  enum { N = 40000 };
+  double *x = calloc(N, sizeof *x);
+  for (size_t m = 0; m < sizeof measured / sizeof *measured; m++) {
+    struct scenario *s;
+    const struct dist *d = preset_start(&s, measured[m].name);
+    struct rng_root root = rng_root_make(7, m);
+    struct rng g = rng_open(&root, 1, 0, 0);
+    for (int i = 0; i < N; i++) x[i] = dist_draw(d, &g);
+    qsort(x, N, sizeof *x, by_value);
+    near(x[N / 2], measured[m].median_s, 0.05 * measured[m].median_s);
+    near(x[N * 99 / 100] / x[N / 2], measured[m].tail, 0.10 * measured[m].tail);
+    scenario_free(s);
+  }
+  free(x);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_each_is_cold), cmocka_unit_test(test_kept_warm), cmocka_unit_test(test_minimum_is_there),
+    cmocka_unit_test(test_steps_overlap), cmocka_unit_test(test_p_cold), cmocka_unit_test(test_burst_orders_platforms),
+    cmocka_unit_test(test_histogram_beats_fixed), cmocka_unit_test(test_concurrency_target),
+    cmocka_unit_test(test_work_of_a_failed_place), cmocka_unit_test(test_up_and_down),
+    cmocka_unit_test(test_presets_sample_as_measured),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
