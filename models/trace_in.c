@@ -1,4 +1,5 @@
-/* trace_in.c: request traces from disk: CSV, TSV and JSON lines, plain or gzip (zlib reads both), line by line.
+/* trace_in.c: request traces and other tables from disk: CSV, TSV and JSON lines, plain or gzip (zlib reads both), line by
+ * line.
  *
  * A wanted column is named once; each line is cut into fields and the wanted ones are kept as spans of the line, so
  * that every message can point at the very text. Times are kept as integer nanoseconds: 100 ns digits are exact.
@@ -955,4 +956,83 @@ bool trace_guess(struct trace_def *d, struct arena *a, struct err *e)
   if (d->n_columns == 0)
     guess_columns(d, s, time, a);
   return true;
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------------------ */
+
+static struct table *table_start(struct arena *a, int n_columns)
+{
+  struct table *t = arena_alloc(a, sizeof *t);
+  t->n_columns = n_columns;
+  t->number = arena_array(a, double *, n_columns);
+  t->text = arena_array(a, const char **, n_columns);
+  return t;
+}
+
+static void table_grow(struct table *t, uint64_t *capacity, struct arena *a)
+{
+  uint64_t more = *capacity ? 2 * *capacity : 1024;
+  for (int c = 0; c < t->n_columns; c++) {
+    double *number = arena_array(a, double, more);
+    const char **text = arena_array(a, const char *, more);
+    if (t->n > 0) {
+      memcpy(number, t->number[c], t->n * sizeof *number);
+      memcpy(text, t->text[c], t->n * sizeof *text);
+    }
+    t->number[c] = number;
+    t->text[c] = text;
+  }
+  *capacity = more;
+}
+
+/* The row of r->now behind the others. */
+static bool table_row(struct reading *r, struct table *t, const struct table_column *column, struct arena *a)
+{
+  bool good = true;
+  for (int c = 0; c < t->n_columns; c++) {
+    struct field f = r->now[c];
+    if (is_missing(f))
+      good = err_add(r->e, field_at(r, f), "no value: '%s' is missing", column[c].name);
+    else if (column[c].text)
+      t->text[c][t->n] = keep_field(a, f).text;
+    else if (!number_of(f, &t->number[c][t->n]))
+      good = err_add(r->e, field_at(r, f), "'%s' is not a number: '%.*s'", column[c].name, (int)f.length, f.text);
+  }
+  t->n += good;
+  return good;
+}
+
+static bool table_fill(struct reading *r, struct table *t, const struct table_column *column, struct arena *a)
+{
+  uint64_t capacity = 0;
+  enum got got;
+  while ((got = lines_next_filled(&r->lines, r->e)) == GOT_LINE) {
+    if (t->n == capacity)
+      table_grow(t, &capacity, a);
+    if ((!cut_line(r) || !table_row(r, t, column, a)) && too_many_problems(r))
+      return false;
+  }
+  if (got == GOT_ERROR || r->e->n_errors > r->errors)
+    return false;
+  return t->n > 0 || err_add(r->e, (struct where){.file = r->lines.path}, "the table has no rows");
+}
+
+const struct table *table_load(const char *path, enum trace_format format, const struct table_column *column,
+                               int n_columns, struct arena *a, struct err *e)
+{
+  sim_assert(n_columns <= WANTED_MAX);
+  const struct trace_def def = {.file = path, .format = format};
+  struct table *t = table_start(a, n_columns);
+  struct reading *r = calloc(1, sizeof *r);
+  if (!r)
+    check_out_of_memory(sizeof *r);
+  r->def = &def;
+  r->e = e;
+  r->problems = e->n;
+  r->errors = e->n_errors;
+  for (int c = 0; c < n_columns; c++)
+    r->wanted[r->n_wanted++] = column[c].name;
+  bool good = lines_open(&r->lines, path, e) && read_header(r) && table_fill(r, t, column, a);
+  reading_release(r);
+  return good ? t : NULL;
 }

@@ -50,6 +50,13 @@ const struct trace_table *trace_load(const struct trace_def *, struct arena *, s
  * hold numbers) when there are none. The file must be set. */
 bool trace_guess(struct trace_def *, struct arena *, struct err *) MUST_USE;
 
+/* Any other table: columns of numbers or of text by their names, every cell there. All memory is the arena's; NULL after
+ * adding what is malformed. */
+struct table_column { const char *name; bool text; };
+struct table { uint64_t n; int n_columns; double **number; const char ***text; };   /* [column][row] */
+const struct table *table_load(const char *path, enum trace_format, const struct table_column *, int n_columns,
+                               struct arena *, struct err *);
+
 /* What `offsim trace FILE` prints, and --fit writes. */
 enum { TRACE_QUANTILES = 9 };
 extern const double trace_quantile[TRACE_QUANTILES];    /* .01 .05 .10 .25 .50 .75 .90 .95 .99 */
