@@ -223,11 +223,9 @@ void blocks_attach(struct engine *e, struct engine_request *r, uint32_t hits)
   r->registered = hits;
 }
 
-void blocks_register(struct engine *e, struct engine_request *r, uint32_t tokens)
+void blocks_register_full(struct engine *e, struct engine_request *r, uint32_t tokens)
 {
   struct cache *c = e->cache;
-  if (!c)
-    return;
   for (uint32_t full = least(tokens / e->def.block_tok, r->blocks); r->registered < full; r->registered++)
     table_insert(c, c->rows[r->row].block[r->registered], hash_of(r, r->registered));
 }

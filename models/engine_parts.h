@@ -72,8 +72,13 @@ void blocks_release(struct engine *, struct engine_request *);
 /* Full blocks at its front that the cache has; *idle of them are held by nobody and so count as free. */
 uint32_t blocks_hit(const struct engine *, const struct engine_request *, uint32_t *idle);
 void blocks_attach(struct engine *, struct engine_request *, uint32_t hits);
-/* Its blocks that `tokens` tokens fill can be hit from now on. */
-void blocks_register(struct engine *, struct engine_request *, uint32_t tokens);
+/* Its blocks that `tokens` tokens fill can be hit from now on. Most steps of a decode fill none. */
+void blocks_register_full(struct engine *, struct engine_request *, uint32_t tokens);
+static inline void blocks_register(struct engine *e, struct engine_request *r, uint32_t tokens)
+{
+  if (e->cache && tokens >= (r->registered + 1) * e->def.block_tok)
+    blocks_register_full(e, r, tokens);
+}
 /* Blocks held, free and cached add up. */
 void blocks_check(const struct engine *);
 

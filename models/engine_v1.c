@@ -19,7 +19,7 @@ static uint32_t chunk_of(const struct engine *e, uint32_t wanted, uint32_t budge
 static bool make_room(struct engine *e, uint32_t i, uint32_t *j, uint32_t tokens)
 {
   struct engine_request *r = e->rest[i], *victim = NULL;
-  uint32_t want = blocks_for(e, tokens), need = want > r->blocks ? want - r->blocks : 0;
+  uint32_t need = tokens > r->blocks * e->def.block_tok ? blocks_for(e, tokens) - r->blocks : 0;
   while (need > e->total - e->used && victim != r) {
     victim = e->rest[--*j];
     engine_evict(e, victim);
