@@ -23,6 +23,8 @@ if [ ! -e "$runs/vllm019_RTX4090_Llama-3.1-8B.requests.jsonl.gz" ]; then
 else
   check "RTX PRO 6000 replays" bash -c "$(declare -f replay); OFFSIM=$OFFSIM runs=$runs; replay RTXPRO6000 128 >$work/pro"
   check "RTX PRO 6000" within "$work/pro" tpot_mean_err=.02 e2e_mean_err=.02 running_err=.05 waiting_err=.05
+  # Memory is full here all the time, and the model restarts more requests than the server seems to: means are 2 to 4 % late.
+  # The bars say what holds today; the aim is 3, 1 and 2.5 % (TTFT, TPOT, E2E).
   check "RTX 4090 replays" bash -c "$(declare -f replay); OFFSIM=$OFFSIM runs=$runs; replay RTX4090 256 --kv-blocks 2588 >$work/4090"
   check "RTX 4090" within "$work/4090" running_err=.05 waiting_err=.05 kv_err=.05 ttft_mean_err=.05 tpot_mean_err=.03 e2e_mean_err=.04
 fi
