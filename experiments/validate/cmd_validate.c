@@ -28,7 +28,7 @@ const char *share_scenarios(struct arena *a)
 static int usage(FILE *out, int code)
 {
   fprintf(out, "usage: offsim validate [SUITE] [--quick] [--seed S] [--case NAME] [--margin M] [--set PATH=VALUE]... [-j N]\n"
-               "                       [--plant load|discipline|residual]\nsuites:\n");
+               "                       [--plant load|discipline|residual|batch]\nsuites:\n");
   for (int i = 0; i < N_SUITES; i++) fprintf(out, "  %-10s %s\n", suites[i].name, suites[i].doc);
   for (int i = 0; i < N_REPLAYS; i++) fprintf(out, "  %-10s %s\n", replays[i].name, replays[i].doc);
   return code;
@@ -65,7 +65,9 @@ static int read_options(int argc, char **argv, struct suite_options *o, struct o
     default: return usage(stderr, EXIT_USER);
     }
   if (o->workers < 1) o->workers = 1;
-  if (o->plant && strcmp(o->plant, "load") && strcmp(o->plant, "discipline") && strcmp(o->plant, "residual")) return usage(stderr, EXIT_USER);
+  if (o->plant && strcmp(o->plant, "load") && strcmp(o->plant, "discipline") && strcmp(o->plant, "residual") &&
+      strcmp(o->plant, "batch"))
+    return usage(stderr, EXIT_USER);
   return -1;
 }
 

@@ -253,6 +253,7 @@ static size_t plant(const char *fault, const struct queue_case *c, const struct 
 {
   if (!strcmp(fault, "load")) return rates_for(s, c, 1.02 * offered_load(&s->world), a, out);
   if (!strcmp(fault, "discipline")) return out[0] = (struct override){"places.server.discipline", "fifo"}, 1;
+  if (!strcmp(fault, "batch")) return out[0] = (struct override){"places.server.batching.size", "5"}, 1;
   double mean = dist_mean(s->world.klass[0].task[0].work[0].time_s);      /* residual: the right mean, no variance */
   out[0] = (struct override){"classes.jobs.pipeline.work.work.time", arena_printf(a, "%.17g s", mean)};
   return 1;
@@ -263,6 +264,7 @@ static bool fault_applies(const char *fault, const struct queue_case *c)
   if (!fault) return true;
   if (!strcmp(fault, "load")) return !strcmp(c->name, "mm1") || !strcmp(c->name, "md1");
   if (!strcmp(fault, "discipline")) return !strcmp(c->name, "priority") || !strcmp(c->name, "preemptive") || !strcmp(c->name, "srpt");
+  if (!strcmp(fault, "batch")) return !strcmp(c->name, "bulk");
   return !strcmp(c->name, "mg1");
 }
 

@@ -7,7 +7,7 @@ if [ "$size" = long ]; then
 else
   check "queues, reduced, seed $seed" "$OFFSIM" validate queues --quick --seed "$seed"
 fi
-for fault in load discipline residual; do
+for fault in load discipline residual batch; do
   check_exit "planted: $fault" 1 "$OFFSIM" validate queues --quick --plant $fault --margin 0.01 --seed "$seed"
 done
 check_exit "unknown suite" 2 "$OFFSIM" validate quues
