@@ -352,7 +352,8 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
   ROW("utilization", "1", "busy slots / slots, time average", 0, PLACE, NULL, place_utilization) \
   ROW("in_system_mean", "1", "attempts waiting or in service, time average", -1, PLACE, NULL, place_in_system) \
   ROW("queue_length_mean", "1", "attempts waiting, time average", -1, PLACE, NULL, place_queue_length) \
-  ROW("batch_size_mean", "1", "running requests seen by a decode step", 0, PLACE, NULL, place_batch_size) \
+  ROW("batch_size_mean", "1", "running requests seen by a decode step; where requests are batched, members of a " \
+      "batch", 0, PLACE, NULL, place_batch_size) \
   ROW("blocked_ratio", "1", "share of arriving attempts that found the place full", -1, PLACE, NULL, place_blocked) \
   ROW("attempts", "1", "attempts that arrived at the place", 0, PLACE, NULL, place_arrived) \
   ROW("energy_j", "J", "energy of the place, idle power included, of the whole run: requests_settled, not " \

@@ -89,7 +89,7 @@ struct place_summary {
   double utilization;                                   /* busy slots / slots, time average */
   double in_system_mean, queue_length_mean;             /* summed over members */
   double queue_wait_mean_s;                             /* of attempts that entered in the window */
-  double batch_size_mean;                               /* running requests seen by a decode step; 1 for others */
+  double batch_size_mean;                               /* requests in a decode step; in a batch; 1 for others */
   double blocked_ratio;
   uint64_t arrived, blocked, completed;
   double energy_j, energy_direct_j;                     /* total = integral of power; whole run */
