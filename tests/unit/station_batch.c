@@ -9,7 +9,8 @@ static struct batching_def rule(enum batching_kind kind, uint32_t size)
 }
 
 static void refused(struct sim *sim, struct job *j) { (void)sim; rig_out(scripted_of(j), 'x'); }
-static const struct station_events batch_events = {rig_started, rig_first, rig_done, refused};
+static const struct station_events batch_events = {
+  .started = rig_started, .first = rig_first, .done = rig_done, .refused = refused};
 
 static void open_rig(struct rig *r, const struct batching_def *d, enum discipline discipline, int slots,
                      struct scripted *jobs, int n, uint64_t shuffle)
