@@ -176,11 +176,61 @@ static void bulk_service(void **state)
   assert_false(oracle_bulk(&o.world, &two, why));
 }
 
+/* Welch: lambda .5, mu 1, D = 1: W = 1 + (2 + .5) / (2 * 1.5). A setup of no time is M/M/1, cold when it finds nobody
+ * (1 - rho) after more than the keep-alive (exp(-lambda tau)). */
+static void setup_by_hand(void **state)
+{
+  struct one o;
+  char why[160];
+  struct expectations e = {0};
+  struct dist setup = dist_constant(1);
+  struct cold_step_def step = {.name = "start", .time_s = &setup};
+  struct cold_start_def start = {1, &step};
+  struct instances_def come = {.max = 1, .cold_start = &start};
+  make(&o, 0.5, "exponential", 1, 0, 1, 0);
+  assert_false(oracle_setup(&o.world, &e, why));
+  o.place[1].instances = &come;
+  assert_true(oracle_setup(&o.world, &e, why));
+  near(value(&e, WAIT, 0), 1 + 2.5 / 3, 1e-12);
+  near(value(&e, COLD, 0), 0.5, 1e-12);
+  setup = dist_constant(0);
+  come.keep_s = 2;
+  e.n = 0;
+  assert_true(oracle_setup(&o.world, &e, why));
+  near(value(&e, WAIT, 0), 1, 1e-12);
+  near(value(&e, COLD, 0), 0.5 * exp(-1), 1e-12);
+}
+
+/* Up so long that it never fails: M/M/1. Up for half of the time: just not enough for a load of .5. */
+static void breakdowns_by_hand(void **state)
+{
+  struct one o;
+  char why[160];
+  struct expectations e = {0};
+  struct dist up, down;
+  double mtbf = 1e12, mttr = 1;
+  struct failures_def fail_def = {.mtbf_s = &up, .mttr_s = &down, .work = FAILED_WORK_RESUME};
+  make(&o, 0.5, "exponential", 1, 0, 1, 0);
+  o.place[1].failures = &fail_def;
+  assert_true(dist_make(&up, "exponential", &mtbf, 1, why) && dist_make(&down, "exponential", &mttr, 1, why));
+  assert_true(oracle_breakdowns(&o.world, &e, why));
+  near(value(&e, IN_SYSTEM, 0), 1, 1e-9);
+  mtbf = 1, mttr = 1;
+  assert_true(dist_make(&up, "exponential", &mtbf, 1, why) && dist_make(&down, "exponential", &mttr, 1, why));
+  assert_false(oracle_breakdowns(&o.world, &e, why));
+  mtbf = 3, mttr = 1;                                   /* xi 1/3, eta 1, spare 1/3: L = .75 * .75 / (1/3) * 4/3 + .125 */
+  e.n = 0;
+  assert_true(dist_make(&up, "exponential", &mtbf, 1, why) && oracle_breakdowns(&o.world, &e, why));
+  near(value(&e, IN_SYSTEM, 0), 0.75 * 0.75 * 3 * 4 / 3 + 0.125, 1e-9);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(take_all_table), cmocka_unit_test(bulk_service),
     cmocka_unit_test(erlang_tables), cmocka_unit_test(inversion_known), cmocka_unit_test(mm1_by_three_oracles),
-    cmocka_unit_test(finite_and_loss), cmocka_unit_test(md1_and_srpt), cmocka_unit_test(overload_is_refused)};
+    cmocka_unit_test(finite_and_loss), cmocka_unit_test(md1_and_srpt), cmocka_unit_test(overload_is_refused),
+    cmocka_unit_test(setup_by_hand), cmocka_unit_test(breakdowns_by_hand),
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
