@@ -156,7 +156,7 @@ static void add_decode(struct engine *e, struct engine_request *r)
   b->decode_kv_min = b->decodes && b->decode_kv_min < q ? b->decode_kv_min : q;
   b->decodes++;
   b->decode_kv += q;
-  e->quiet = least(e->quiet, least(held - q, r->prompt + r->output - q - 1));
+  e->quiet = least(e->quiet, r->prompt + r->output - q - 1);
 }
 
 static void add_prefill(struct engine *e, const struct engine_request *r, uint32_t n)
@@ -246,27 +246,39 @@ static void record_iteration(struct engine *e)
   m->gap_count += e->step.decodes;
   m->gap_s_sum += s_from_ns(d) * e->step.decodes;
   m->busy_s += s_from_ns(d);
-  m->block_s += s_from_ns(d) * e->used;
+  m->block_s += s_from_ns(d) * (e->run_used + e->taken[e->settled]);
   if (e->on->iteration)
     e->on->iteration(e->on->log, e, &(struct engine_iteration){e->start, d, &e->step});
   e->start += d;
   e->settled++;
 }
 
-/* k iterations of the run, none of them its last, are over: only the KV grew. */
+/* One step on for each number of the batch; its requests lag behind until they are settled. */
+static void grow(struct step_batch *b)
+{
+  b->decode_kv += b->decodes;
+  b->decode_kv_max++;
+  b->decode_kv_min++;
+}
+
+/* k iterations of the run, none of them its last, are over: each request got k tokens and the blocks for the next. */
 static void settle(struct engine *e, uint32_t k)
 {
   if (!k)
     return;
   for (uint32_t i = 0; i < k; i++) {
     record_iteration(e);
-    e->step.decode_kv += e->step.decodes;
-    e->step.decode_kv_max++;
-    e->step.decode_kv_min++;
+    grow(&e->step);
   }
-  for (uint32_t i = 0; i < e->n_batch; i++)
-    e->batch[i]->processed += k;
+  for (uint32_t i = 0; i < e->n_batch; i++) {
+    struct engine_request *r = e->batch[i];
+    r->processed += k;
+    if (r->processed > r->blocks * e->def.block_tok)
+      blocks_take(e, r, blocks_for(e, r->processed) - r->blocks);
+    blocks_register(e, r, r->processed);
+  }
   e->meters.tokens_made += (uint64_t)k * e->n_batch;
+  sim_assert(e->used == e->run_used + e->taken[e->settled]);
 }
 
 /* Bring the counters to the iteration in flight. One that ends now is still in flight. */
@@ -294,14 +306,37 @@ static void cut(struct engine *e)
   e->event = sim_at(e->sim, e->start + e->duration[e->settled], PRIORITY_ITERATION, on_iteration, e);
 }
 
-/* A waiting head that is blocked stays so while nothing but KV grows, unless the running fill blocks that it can hit. */
-static uint32_t run_length(const struct engine *e)
+/* Iterations until a request of the batch completes, in which the batch cannot change otherwise. A waiting head that is
+ * blocked stays so while KV grows, unless the running fill blocks that it can hit. */
+static uint32_t steady(const struct engine *e)
 {
   bool head_may_hit = e->cache && e->first && e->first->n_hashes;
-  bool one_free_wanted = e->def.scheduler != VLLM_V1 && e->used == e->total;
-  if (e->step.prefills || e->evicted || e->n_rest || head_may_hit || one_free_wanted)
+  if (e->step.prefills || e->evicted || e->n_rest || head_may_hit)
     return 1;
   return least(e->quiet + 1, RUN_MAX);
+}
+
+/* taken[k]: blocks that the first k steps of the run need beyond those held now. */
+static void count_blocks(struct engine *e, uint32_t n)
+{
+  uint32_t size = e->def.block_tok;
+  memset(e->taken, 0, sizeof e->taken);
+  for (uint32_t i = 0; n > 1 && i < e->n_batch; i++)
+    for (uint32_t k = e->batch[i]->blocks * size - e->batch[i]->processed + 1; k < n; k += size)
+      e->taken[k]++;
+  for (uint32_t k = 1; k < n; k++)
+    e->taken[k] += e->taken[k - 1];
+}
+
+/* As long as memory lasts: V0 and Sarathi want one free block before the last request that is served, so one left when
+ * all are is enough; the step that may not have it is formed anew. */
+static uint32_t run_length(struct engine *e)
+{
+  uint32_t n = steady(e), spare = e->def.scheduler == VLLM_V1 ? 0 : 1, k = 1;
+  count_blocks(e, n);
+  while (k < n && e->used + e->taken[k] + spare <= e->total)
+    k++;
+  return k;
 }
 
 static void plan(struct engine *e)
@@ -309,14 +344,13 @@ static void plan(struct engine *e)
   struct step_batch b = e->step;
   sim_time end = e->start = sim_now(e->sim);
   e->n_run = run_length(e);
+  e->run_used = e->used;
   e->settled = 0;
   for (uint32_t i = 0; i < e->n_run; i++) {
     e->duration[i] = steptime_ns(e->model, &b);
     sim_assert(e->duration[i] > 0);
     end += e->duration[i];
-    b.decode_kv += b.decodes;
-    b.decode_kv_max++;
-    b.decode_kv_min++;
+    grow(&b);
   }
   e->flying = true;
   e->event = sim_at(e->sim, end, PRIORITY_ITERATION, on_iteration, e);
@@ -523,7 +557,11 @@ uint32_t engine_made(struct engine *e, struct engine_request *r)
 
 uint32_t engine_waiting(const struct engine *e) { return e->n_waiting; }
 uint32_t engine_running(const struct engine *e) { return e->holding; }
-uint32_t engine_blocks_used(const struct engine *e) { return e->used; }
+uint32_t engine_blocks_used(struct engine *e)
+{
+  catch_up(e);
+  return e->used;
+}
 uint32_t engine_blocks_total(const struct engine *e) { return e->total; }
 
 void engine_meters(struct engine *e, struct engine_meters *m)

@@ -80,7 +80,7 @@ uint32_t engine_made(struct engine *, struct engine_request *);
 
 uint32_t engine_waiting(const struct engine *);
 uint32_t engine_running(const struct engine *);         /* holding memory */
-uint32_t engine_blocks_used(const struct engine *);
+uint32_t engine_blocks_used(struct engine *);
 uint32_t engine_blocks_total(const struct engine *);    /* that requests can hold */
 uint32_t engine_cached_blocks(const struct engine *, const struct engine_request *);  /* of its prompt, now hit */
 void engine_meters(struct engine *, struct engine_meters *);

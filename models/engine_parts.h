@@ -29,6 +29,7 @@ struct engine {
   event_id event;
   sim_time start;                                       /* of the first iteration of the run that is not settled */
   sim_time duration[RUN_MAX]; uint32_t n_run, settled;
+  uint32_t run_used, taken[RUN_MAX];                    /* blocks at the run's start; taken by its first k steps */
   struct notice *notices; uint32_t n_notices;
   struct cache *cache;                                  /* NULL: blocks are counted only */
   uint64_t serial;

@@ -218,7 +218,7 @@ static void on_sample(struct sim *s, void *subject)
 {
   (void)s;
   struct sample *x = subject;
-  const struct engine *e = x->replay->engine;
+  struct engine *e = x->replay->engine;
   x->value[RUNNING] = engine_running(e);
   x->value[WAITING] = engine_waiting(e);
   x->value[KV] = 100. * engine_blocks_used(e) / engine_blocks_total(e);
