@@ -15,8 +15,8 @@ char *arena_printf(struct arena *, const char *format, ...) __attribute__((forma
 #define arena_array(a, type, n) ((type *)arena_alloc((a), sizeof(type) * (size_t)(n)))
 size_t arena_bytes(const struct arena *);
 
-/* Fixed-size items. pool_take gives zeroed memory; pool_give returns it; a handle (index and generation) finds an item
- * as long as it lives and NULL afterwards. Addresses never move. */
+/* Fixed-size items, aligned to 8. pool_take gives zeroed memory; pool_give returns it; a handle (index and generation)
+ * finds an item as long as it lives and NULL afterwards. Addresses never move. */
 struct pool;
 typedef struct { uint32_t index, generation; } pool_id;       /* generation 0 = none */
 struct pool *pool_new(size_t item_bytes);

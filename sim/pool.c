@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLAB_BITS = 10, SLAB_ITEMS = 1 << SLAB_BITS, ALIGNMENT = 16 };
+enum { SLAB_BITS = 10, SLAB_ITEMS = 1 << SLAB_BITS, ALIGNMENT = 8 };
 #define FREE_MARK 0x80000000u           /* in tag.index while the item is not taken */
 #define NO_ITEM UINT32_MAX
 

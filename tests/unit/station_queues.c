@@ -73,7 +73,7 @@ struct setting {
 
 static void run(struct shop *shop, struct setting set, struct station_meters *m)
 {
-  static const struct station_events events = {started, NULL, done, NULL};
+  static const struct station_events events = {.started = started, .done = done};
   struct place_def place = {.servers = set.servers, .slots = 1, .capacity = set.capacity, .discipline = set.discipline};
   struct rng_root root = rng_root_make(20, 0);
   double p[2] = {1, set.p1};
