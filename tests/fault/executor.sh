@@ -63,7 +63,7 @@ check "it is in the file" /usr/bin/python3 -c "import glob, h5py; h5py.File(glob
 check "one run of the series" same "$(count "$work/s" done)" 1
 
 # ---- damage ---------------------------------------------------------------------------------------------------------------
-victim=$(ls "$work"/r/traces/*.h5 | head -1)
+victim=$work/r/$(query "$work/r" "SELECT trace_file FROM run WHERE seed = 1 AND policy = 'always_local' LIMIT 1")
 printf 'x' | dd of="$victim" bs=1 seek=5000 conv=notrunc 2>/dev/null
 check "a damaged trace is made again" bash -c "'$OFFSIM' run $scenario --quiet -o '$work/r' --policy always_local,ucb1,random \
   --replications 3 2>&1 >/dev/null | grep -q 'missing or damaged'"
