@@ -1,6 +1,7 @@
 /* cmd_inspect.c: offsim inspect DIR [--class C] [--policy P] [--tail p99] [--request ID [--against P]] */
 #include "analysis/inspect.h"
 #include "experiments/commands.h"
+#include "experiments/options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +37,9 @@ static bool take_tail(struct arguments *a, const char *word, struct err *err)
   return (end && end != word + 1 && !*end && x >= 55 && x < 100) || wrong(err, "--tail takes p55 to p99.99, not", word);
 }
 
-static bool take_option(struct arguments *a, const char *option, const char *value, struct err *err)
+static bool take_option(void *arguments, const char *option, const char *value, struct err *err)
 {
+  struct arguments *a = arguments;
   if (!value) return wrong(err, "no value after", option);
   if (!strcmp(option, "--class")) return (a->options.klass = value);
   if (!strcmp(option, "--policy")) return (a->options.policy = value);
@@ -59,20 +61,8 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
 {
   static const char *const known[] = {"--class", "--policy", "--against", "--tail", "--request", "--replication",
                                       "--point"};
-  enum { N_KNOWN = sizeof known / sizeof *known };
-  for (int i = 1; i < argc; i++) {
-    bool found = false;
-    for (int k = 0; k < N_KNOWN; k++) found |= !strcmp(argv[i], known[k]);
-    if (found) {
-      if (!take_option(a, argv[i], argv[i + 1], err)) return false;
-      i++;
-    } else if (argv[i][0] == '-') {
-      const char *near = nearest(argv[i], known, N_KNOWN);
-      return near ? err_add(err, (struct where){0}, "inspect: unknown option '%s'; did you mean '%s'?", argv[i], near)
-                  : wrong(err, "unknown option", argv[i]);
-    } else if (a->dir) return wrong(err, "one results folder only, not also", argv[i]);
-    else a->dir = argv[i];
-  }
+  if (!options_read("inspect", argc, argv, known, sizeof known / sizeof *known, take_option, a, &a->dir, err))
+    return false;
   return a->dir || err_add(err, (struct where){0}, "inspect: no results folder given");
 }
 

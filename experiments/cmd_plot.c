@@ -3,6 +3,7 @@
 #include "analysis/plot.h"
 #include "experiments/breakeven.h"
 #include "experiments/commands.h"
+#include "experiments/options.h"
 #include "experiments/plots_folder.h"
 
 #include <errno.h>
@@ -64,8 +65,9 @@ static bool take_point(struct arguments *a, const char *word, struct err *err)
   return (*word >= '0' && *word <= '9' && !*end) || wrong(err, "--point takes a number, not", word);
 }
 
-static bool take_option(struct arguments *a, const char *option, const char *value, struct err *err)
+static bool take_option(void *arguments, const char *option, const char *value, struct err *err)
 {
+  struct arguments *a = arguments;
   if (!value) return wrong(err, "no value after", option);
   if (!strcmp(option, "--kind")) return (a->kind = value);
   if (!strcmp(option, "-o")) return (a->options.out = value);
@@ -87,20 +89,8 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
 {
   static const char *const known[] = {"--kind",  "-o",     "--against", "--metric", "--policy",
                                       "--class", "--link", "--place",   "--points", "--set", "--point"};
-  enum { N_KNOWN = sizeof known / sizeof *known };
-  for (int i = 1; i < argc; i++) {
-    bool found = false;
-    for (int k = 0; k < N_KNOWN; k++) found |= !strcmp(argv[i], known[k]);
-    if (found) {
-      if (!take_option(a, argv[i], argv[i + 1], err)) return false;
-      i++;
-    } else if (argv[i][0] == '-') {
-      const char *near = nearest(argv[i], known, N_KNOWN);
-      return near ? err_add(err, (struct where){0}, "plot: unknown option '%s'; did you mean '%s'?", argv[i], near)
-                  : wrong(err, "unknown option", argv[i]);
-    } else if (a->subject) return wrong(err, "one results folder only, not also", argv[i]);
-    else a->subject = argv[i];
-  }
+  if (!options_read("plot", argc, argv, known, sizeof known / sizeof *known, take_option, a, &a->subject, err))
+    return false;
   if (!a->kind) return err_add(err, (struct where){0}, "plot: no --kind given (--kind list shows them)");
   return a->subject || !strcmp(a->kind, "list") || err_add(err, (struct where){0}, "plot: no results folder given");
 }
