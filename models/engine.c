@@ -62,6 +62,7 @@ struct engine *engine_new(struct sim *s, const struct engine_def *def, const str
   struct engine *e = some(1, sizeof *e);
   *e = (struct engine){.def = *def, .sim = s, .model = model, .on = on, .total = def->kv_blocks,
                        .watermark = def->kv_blocks / 100};
+  sim_assert(!def->by_priority || def->scheduler == VLLM_V1);
   sim_assert(def->max_num_seqs > 0 && def->max_num_batched_tokens > 0 && def->block_tok > 0 && def->kv_blocks > 1);
   if (def->scheduler == VLLM_V1)
     e->total--;                                         /* the null block */
@@ -107,6 +108,22 @@ static void push_back(struct engine *e, struct engine_request *r)
   e->n_waiting++;
 }
 
+static void push_by_priority(struct engine *e, struct engine_request *r)
+{
+  struct engine_request *after = e->last;
+  while (after && engine_before(r, after))
+    after = after->previous;
+  if (!after || !after->next) {
+    (after ? push_back : push_front)(e, r);
+    return;
+  }
+  r->state = WAITING;
+  r->previous = after;
+  r->next = after->next;
+  after->next = after->next->previous = r;
+  e->n_waiting++;
+}
+
 static void unlink_waiting(struct engine *e, struct engine_request *r)
 {
   *(r->previous ? &r->previous->next : &e->first) = r->next;
@@ -139,7 +156,7 @@ void engine_evict(struct engine *e, struct engine_request *r)
   r->restarts++;
   e->meters.preemptions++;
   e->evicted = true;
-  push_front(e, r);
+  (e->def.by_priority ? push_by_priority : push_front)(e, r);
 }
 
 static void notice(struct engine *e, struct engine_request *r, unsigned kinds)
@@ -185,6 +202,18 @@ void engine_add(struct engine *e, struct engine_request *r, uint32_t n)
     return;
   r->first_scheduled = sim_now(e->sim);
   notice(e, r, NOTICE_STARTED);
+}
+
+void engine_drop(struct engine *e, uint32_t i)
+{
+  memmove(e->batch + i, e->batch + i + 1, (--e->n_batch - i) * sizeof *e->batch);
+  e->step = (struct step_batch){0};
+  e->quiet = UINT32_MAX - 1;
+  for (uint32_t k = 0; k < e->n_batch; k++)
+    if (e->batch[k]->decoding)
+      add_decode(e, e->batch[k]);
+    else
+      add_prefill(e, e->batch[k], e->batch[k]->chunk);
 }
 
 void engine_keep_rest(struct engine *e, uint32_t from, uint32_t to)
@@ -497,9 +526,8 @@ enum engine_refusal engine_enter(struct engine *e, struct engine_request *r)
   r->first_scheduled = r->first_token = SIM_NEVER;
   r->target = r->prompt;
   r->serial = e->serial++;
-  bool was_empty = !e->first;
-  push_back(e, r);
-  if (e->flying && was_empty)
+  (e->def.by_priority ? push_by_priority : push_back)(e, r);
+  if (e->flying && e->first == r)
     cut(e);
   else if (!e->flying && !e->inside && !e->event.bits)
     e->event = sim_at(e->sim, sim_now(e->sim), PRIORITY_ITERATION, on_iteration, e);

@@ -26,6 +26,7 @@ struct engine_def {
   uint32_t long_prefill_threshold;                      /* V1: tokens of one chunk; 0 = the budget */
   uint32_t kv_blocks, block_tok;                        /* V1 keeps one block for itself */
   bool prefix_cache, reserve_full;                      /* V1 */
+  bool by_priority;                                     /* V1: queue and victims by (priority, arrival); else by arrival */
 };
 /* The scheduler's own: V1 128 seqs, 2048 tokens, cache and reserve on; V0 128, 4096; Sarathi 128, 512; blocks of 16. */
 struct engine_def engine_def_default(enum engine_scheduler, uint32_t kv_blocks);
@@ -48,6 +49,7 @@ struct engine_request {
   uint32_t restarts, hit_tok;                            /* hit_tok: found in the cache at its last start */
   uint32_t row, registered;                             /* of the cache */
   uint8_t state; bool decoding;
+  uint16_t priority;                                    /* set by the caller; smaller is more urgent */
 };
 
 struct engine_iteration { sim_time start, duration; const struct step_batch *batch; };

@@ -48,9 +48,17 @@ static inline uint32_t least(uint32_t a, uint32_t b)
 
 /* Put r into the iteration with n tokens; its blocks are there. */
 void engine_add(struct engine *, struct engine_request *, uint32_t n);
+/* Take it out of the iteration that is being formed. */
+void engine_drop(struct engine *, uint32_t i);
+/* By (priority, arrival). */
+static inline bool engine_before(const struct engine_request *r, const struct engine_request *other)
+{
+  return r->priority != other->priority ? r->priority < other->priority : r->serial < other->serial;
+}
+
 /* From the front of the queue; it now holds memory. */
 struct engine_request *engine_admit(struct engine *);
-/* Push r out of memory to the front of the queue. It must not be in `rest` any more. */
+/* Push r out of memory to the front of the queue, or to its place by priority. It must not be in `rest` any more. */
 void engine_evict(struct engine *, struct engine_request *);
 /* What is left of `rest` after its front and its tail were taken. */
 void engine_keep_rest(struct engine *, uint32_t from, uint32_t to);

@@ -2,12 +2,15 @@
  *
  * A. The running in their order while budget is left: one that decodes gets one token, a prompt what is left of it, of
  *    the threshold or of the budget. While blocks are missing the tail of the running list is pushed out; when that is
- *    the request itself the pass ends.
+ *    the request itself the pass ends. By priority, the one with the largest (priority, arrival) is pushed out, even when it
+ *    is in the iteration already: it leaves it and gives its tokens back to the budget.
  * B. Only if nothing was pushed out: the queue in order while budget and places are left. Full blocks that the cache has
  *    need not be read (at most all tokens but one); the chunk, or with reserve_full the whole sequence, must fit the
  *    free blocks, else the pass ends.
  */
 #include "models/engine_parts.h"
+
+#include <string.h>
 
 static uint32_t chunk_of(const struct engine *e, uint32_t wanted, uint32_t budget)
 {
@@ -15,13 +18,31 @@ static uint32_t chunk_of(const struct engine *e, uint32_t wanted, uint32_t budge
   return threshold ? least(n, threshold) : n;
 }
 
-/* Blocks for rest[i] to have `tokens` in KV; false when it was pushed out itself. */
-static bool make_room(struct engine *e, uint32_t i, uint32_t *j, uint32_t tokens)
+/* rest[..i) is in the iteration, rest[i..j) not yet served. */
+struct pass { uint32_t i, j, budget; };
+
+static struct engine_request *last_by_priority(struct engine *e, struct pass *p)
 {
-  struct engine_request *r = e->rest[i], *victim = NULL;
+  uint32_t worst = 0;
+  for (uint32_t k = 1; k < p->j; k++)
+    worst = engine_before(e->rest[worst], e->rest[k]) ? k : worst;
+  struct engine_request *victim = e->rest[worst];
+  if (worst < p->i) {
+    engine_drop(e, worst);
+    p->budget += victim->chunk;
+    p->i--;
+  }
+  memmove(e->rest + worst, e->rest + worst + 1, (--p->j - worst) * sizeof *e->rest);
+  return victim;
+}
+
+/* Blocks for r, rest[i], to have `tokens` in KV; false when it was pushed out itself. */
+static bool make_room(struct engine *e, struct pass *p, struct engine_request *r, uint32_t tokens)
+{
+  struct engine_request *victim = NULL;
   uint32_t need = tokens > r->blocks * e->def.block_tok ? blocks_for(e, tokens) - r->blocks : 0;
   while (need > e->total - e->used && victim != r) {
-    victim = e->rest[--*j];
+    victim = e->def.by_priority ? last_by_priority(e, p) : e->rest[--p->j];
     engine_evict(e, victim);
   }
   if (victim == r)
@@ -33,18 +54,19 @@ static bool make_room(struct engine *e, uint32_t i, uint32_t *j, uint32_t tokens
 
 static void serve_running(struct engine *e, uint32_t *budget)
 {
-  uint32_t i = 0, j = e->n_rest;
-  for (; i < j && *budget; i++) {
-    struct engine_request *r = e->rest[i];
-    uint32_t n = r->decoding ? 1 : chunk_of(e, r->target - r->processed, *budget);
+  struct pass p = {0, e->n_rest, *budget};
+  for (; p.i < p.j && p.budget; p.i++) {
+    struct engine_request *r = e->rest[p.i];
+    uint32_t n = r->decoding ? 1 : chunk_of(e, r->target - r->processed, p.budget);
     uint32_t tokens = r->decoding ? r->processed : r->processed + n;
-    if (!make_room(e, i, &j, tokens))
+    if (!make_room(e, &p, r, tokens))
       break;
     blocks_register(e, r, tokens);
     engine_add(e, r, n);
-    *budget -= n;
+    p.budget -= n;
   }
-  engine_keep_rest(e, least(i, j), j);
+  engine_keep_rest(e, least(p.i, p.j), p.j);
+  *budget = p.budget;
 }
 
 static bool admit_head(struct engine *e, uint32_t *budget)

@@ -7,6 +7,35 @@
  */
 #include "models/steptime_parts.h"
 
+sim_time steptime_ns(const struct steptime *model, const struct step_batch *b) { return model->ns(model, b); }
+struct steptime_limits steptime_limits(const struct steptime *model) { return model->limits; }
+
+/* ---- energy -------------------------------------------------------------------------------------------------------- */
+
+struct with_energy { struct steptime base; const struct steptime *times; struct steptime_energy energy; };
+
+static sim_time times_ns(const struct steptime *model, const struct step_batch *b)
+{
+  return steptime_ns(((const struct with_energy *)(const void *)model)->times, b);
+}
+
+const struct steptime *steptime_with_energy(struct arena *a, const struct steptime *times, const struct steptime_energy *energy)
+{
+  struct with_energy *m = arena_alloc(a, sizeof *m);
+  *m = (struct with_energy){{.ns = times_ns, .limits = times->limits, .energy = &m->energy}, times, *energy};
+  return &m->base;
+}
+
+bool steptime_has_energy(const struct steptime *model) { return model->energy != NULL; }
+
+double steptime_j(const struct steptime *model, const struct step_batch *b)
+{
+  const struct steptime_energy *e = model->energy;
+  return e ? e->step_j + e->decode_j * b->decodes + e->prompt_j * b->prefill_tokens : 0;
+}
+
+/* ---- affine, DistServe --------------------------------------------------------------------------------------------- */
+
 struct affine { struct steptime base; double a_s, c_s, prefill_tok_per_s; };
 
 static sim_time affine_ns(const struct steptime *model, const struct step_batch *b)
@@ -20,7 +49,7 @@ const struct steptime *steptime_affine(struct arena *a, double a_s, double c_s, 
 {
   sim_assert(a_s >= 0 && c_s >= 0 && prefill_tok_per_s > 0);
   struct affine *m = arena_alloc(a, sizeof *m);
-  *m = (struct affine){{affine_ns}, a_s, c_s, prefill_tok_per_s};
+  *m = (struct affine){{.ns = affine_ns}, a_s, c_s, prefill_tok_per_s};
   return &m->base;
 }
 
@@ -42,7 +71,7 @@ const struct steptime *steptime_distserve(struct arena *a, const double prefill_
                                           const double large_ms[3], uint32_t large)
 {
   struct distserve *m = arena_alloc(a, sizeof *m);
-  *m = (struct distserve){.base = {distserve_ns}, .large_from = large};
+  *m = (struct distserve){.base = {.ns = distserve_ns}, .large_from = large};
   for (int i = 0; i < 3; i++) {
     m->prefill[i] = prefill_ms[i];
     m->small[i] = small_ms[i];

@@ -36,4 +36,15 @@ struct steptime_parallel { int tensor_parallel; double interconnect_byte_per_s, 
 const struct steptime *steptime_tables(struct arena *, const char *prefix, const char *model, const struct steptime_parallel *, struct err *);
 sim_time steptime_ns(const struct steptime *, const struct step_batch *);
 
+/* Energy above idle: an iteration takes step_j, each decoding request decode_j, each prompt token prompt_j more. */
+struct steptime_energy { double step_j, decode_j, prompt_j; };
+/* The same times, with energy. The model must outlive it. */
+const struct steptime *steptime_with_energy(struct arena *, const struct steptime *, const struct steptime_energy *);
+bool steptime_has_energy(const struct steptime *);
+double steptime_j(const struct steptime *, const struct step_batch *);  /* 0 without */
+
+/* The largest values that the model was measured for; 0 = any. tokens and sequences of an iteration, KV of a request. */
+struct steptime_limits { uint64_t tokens, sequences, context; };
+struct steptime_limits steptime_limits(const struct steptime *);
+
 #endif

@@ -5,6 +5,10 @@
 #include "models/steptime.h"
 
 /* First member of each model's own struct. */
-struct steptime { sim_time (*ns)(const struct steptime *, const struct step_batch *); };
+struct steptime {
+  sim_time (*ns)(const struct steptime *, const struct step_batch *);
+  struct steptime_limits limits;
+  const struct steptime_energy *energy;                 /* NULL: none */
+};
 
 #endif

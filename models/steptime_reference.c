@@ -16,11 +16,6 @@ static sim_time reference_ns(const struct steptime *model, const struct step_bat
 
 const struct steptime *steptime_reference(void)
 {
-  static const struct steptime model = {reference_ns};
+  static const struct steptime model = {.ns = reference_ns};
   return &model;
-}
-
-sim_time steptime_ns(const struct steptime *model, const struct step_batch *b)
-{
-  return model->ns(model, b);
 }

@@ -291,6 +291,22 @@ static void add_all_reduces(struct tables *t, const struct llm_model *m, const s
   t->reduce_us_per_token = 1e6 * count * 2 * (devices - 1) / devices * 2 * m->hidden / p->interconnect_byte_per_s;
 }
 
+/* The last point of an axis, the farthest of its branches. */
+static double farthest(const struct grid *g, int axis)
+{
+  double most = axis == 0 ? g->at[g->n - 1] : 0;
+  for (uint32_t i = 0; axis > 0 && i < g->n; i++)
+    most = fmax(most, farthest(&g->below[i], axis - 1));
+  return most;
+}
+
+static struct steptime_limits limits_of(const struct tables *t)
+{
+  double kv = fmax(farthest(&t->attention, DECODE_KV), farthest(&t->attention, PROMPT_KV));
+  double sequences = fmax(farthest(&t->sequences, 0), farthest(&t->attention, DECODES));
+  return (struct steptime_limits){(uint64_t)farthest(&t->tokens, 0), (uint64_t)sequences, (uint64_t)kv};
+}
+
 const struct steptime *steptime_tables(struct arena *a, const char *prefix, const char *model,
                                        const struct steptime_parallel *parallel, struct err *e)
 {
@@ -298,9 +314,10 @@ const struct steptime *steptime_tables(struct arena *a, const char *prefix, cons
   if (!m)
     return NULL;
   struct tables *t = arena_alloc(a, sizeof *t);
-  *t = (struct tables){.base = {tables_ns}, .layers = m->layers};
+  *t = (struct tables){.base = {.ns = tables_ns}, .layers = m->layers};
   if (!read_operators(t, prefix, a, e) || !read_attention(t, prefix, a, e) || !read_correction(t, prefix, a, e))
     return NULL;
   add_all_reduces(t, m, parallel);
+  t->base.limits = limits_of(t);
   return &t->base;
 }
