@@ -32,8 +32,30 @@ const struct steptime *steptime_distserve(struct arena *, const double prefill_m
 /* Per-operator tables PREFIX_dense.csv.gz, _attention, _per_sequence, _skew_fit (data/traces README section 3), linear
  * interpolation per axis; model: layers, hidden size, and so on from the table of models. tensor_parallel > 1 adds two
  * ring all-reduces a layer. NULL after adding to err. */
+struct llm_model;
 struct steptime_parallel { int tensor_parallel; double interconnect_byte_per_s, collective_latency_s; };
 const struct steptime *steptime_tables(struct arena *, const char *prefix, const char *model, const struct steptime_parallel *, struct err *);
+/* Linear between points; below the first the first holds, beyond the last the last line goes on. */
+struct steptime_table { uint32_t n; const double *tokens, *time_s; };
+/* The largest values that the model was measured for; 0 = any. tokens and sequences of an iteration, KV of a request. */
+struct steptime_limits { uint64_t tokens, sequences, context; };
+/* steptime_compact.c: a table over tokens and linear terms, of each sequence, chunk, token of KV before a chunk, n (2 q + n),
+ * decoding request, its token of KV, and token that it is shorter than the longest. */
+struct steptime_compact {
+  struct steptime_table table;
+  double sequence_s, chunk_s, chunk_kv_s, attention_s, decode_s, decode_kv_s, skew_s;
+  struct steptime_limits limits;
+};
+const struct steptime *steptime_compact(struct arena *, const struct steptime_compact *);
+/* steptime_vidur.c: linear operators by table or max(floor, a + b tokens), all layers; attention by rooflines, a layer. */
+struct steptime_vidur {
+  const struct llm_model *model; int devices;
+  struct steptime_table linear; double floor_s, a_s, b_s;       /* the line counts when the table has no point */
+  double flop_per_s, byte_per_s, prefill_s, decode_s;           /* reached; and what attention of a layer costs at least */
+  double interconnect_byte_per_s, collective_s;
+};
+const struct steptime *steptime_vidur(struct arena *, const struct steptime_vidur *);
+
 sim_time steptime_ns(const struct steptime *, const struct step_batch *);
 
 /* Energy above idle: an iteration takes step_j, each decoding request decode_j, each prompt token prompt_j more. */
@@ -42,9 +64,6 @@ struct steptime_energy { double step_j, decode_j, prompt_j; };
 const struct steptime *steptime_with_energy(struct arena *, const struct steptime *, const struct steptime_energy *);
 bool steptime_has_energy(const struct steptime *);
 double steptime_j(const struct steptime *, const struct step_batch *);  /* 0 without */
-
-/* The largest values that the model was measured for; 0 = any. tokens and sequences of an iteration, KV of a request. */
-struct steptime_limits { uint64_t tokens, sequences, context; };
 struct steptime_limits steptime_limits(const struct steptime *);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef OFFSIM_MODELS_STEPTIME_GRID_H
 #define OFFSIM_MODELS_STEPTIME_GRID_H
 
+#include "models/steptime.h"
 #include "sim/arena.h"
 
 #include <stdint.h>
@@ -20,6 +21,11 @@ struct grid_point { double at[GRID_AXES_MAX], value; };
 
 /* The points are sorted in place; the mean of those at one place counts. n >= 1. */
 struct grid grid_new(struct arena *, struct grid_point *, uint32_t n, int axes);
+/* Of arrays that stay where they are. */
+static inline struct grid grid_of_table(const struct steptime_table *t)
+{
+  return (struct grid){t->n, t->tokens, NULL, t->time_s};
+}
 double grid_at(const struct grid *, const double *at);
 
 #endif

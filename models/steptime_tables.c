@@ -286,9 +286,9 @@ static void add_all_reduces(struct tables *t, const struct llm_model *m, const s
 {
   if (!p || p->tensor_parallel <= 1)
     return;
-  double devices = p->tensor_parallel, count = 2. * m->layers;
+  double count = 2. * m->layers;
   t->reduce_us = 1e6 * count * p->collective_latency_s;
-  t->reduce_us_per_token = 1e6 * count * 2 * (devices - 1) / devices * 2 * m->hidden / p->interconnect_byte_per_s;
+  t->reduce_us_per_token = 1e6 * count * ring_s_per_token(p->tensor_parallel, m->hidden, p->interconnect_byte_per_s);
 }
 
 /* The last point of an axis, the farthest of its branches. */

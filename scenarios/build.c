@@ -221,6 +221,7 @@ void build_scenario(struct build *b)
   s->world.objective = build_objective(b);
   s->world.telemetry = build_telemetry(b);
   build_hardware(b);
+  build_step_times(b);
   build_places(b);
   build_links(b);
   build_classes(b);

@@ -36,7 +36,7 @@ struct preset {
   struct node *value;                                   /* every node marked with this preset */
 };
 extern const char *const preset_folders[][2];           /* kind, folder under presets/ */
-enum { N_PRESET_KINDS = 7 };
+enum { N_PRESET_KINDS = 8 };
 /* Read and check one. NULL after adding: no such preset (with the nearest; `at` is where it was named).
  * `s` may be NULL. */
 const struct preset *preset_read(struct arena *, const char *kind, const char *name, struct where at,
@@ -75,6 +75,9 @@ void build_links(struct build *);
 /* batching.c: NULL when there is none. */
 const struct batching_def *build_batching(struct build *, const struct place_def *, const struct node *place);
 void check_batched_work(struct build *);                /* after the classes */
+/* step_time.c: of a name in step_times or a map; NULL where a mistake was added or the schema has spoken. */
+const struct steptime *step_time_build(struct build *, const struct node *);
+void build_step_times(struct build *);                  /* those that no place uses are checked as well */
 void build_instances(struct build *, struct place_def *, const struct node *place);   /* instances.c; and failures */
 void build_classes(struct build *);
 void build_arrivals(struct build *, struct class_def *);

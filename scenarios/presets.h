@@ -16,4 +16,8 @@ size_t presets_numbers(struct arena *, const struct preset_entry *, const struct
 /* Its words as well, in order of the file. */
 size_t presets_values(struct arena *, const struct preset_entry *, const struct preset_number **, struct err *);
 
+/* The step time of a preset; NULL after adding. */
+struct steptime;
+const struct steptime *preset_step_time(struct arena *, const char *name, struct err *);
+
 #endif
