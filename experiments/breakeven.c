@@ -172,8 +172,8 @@ static double service_on(const struct hardware_def *h, const struct work_def *w,
                                 h->byte_per_s > 0 ? expr_value(&w->bytes, mean) / h->byte_per_s : 0);
   if (!h->tokens || variant < 0 || !h->tokens[variant].available) return NAN;
   const struct token_cost *c = &h->tokens[variant];
-  return expr_value(&w->tok_in, mean) / c->prefill_tok_per_s +
-         (expr_value(&w->tok_out, mean) - 1) * (c->step_a_s + c->step_c_s);
+  double in = expr_value(&w->tok_in, mean), out = expr_value(&w->tok_out, mean);
+  return in / c->prefill_tok_per_s + (out - 1) * (c->step_a_s + c->step_c_s + c->step_s_per_kv_tok * (in + out / 2));
 }
 
 /* Mean over the hardware mix of a place. */

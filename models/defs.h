@@ -32,7 +32,16 @@ struct variant_def {
 /* Token service of one variant on one hardware. Prompts are read at prefill_tok_per_s, one request at a time; a decode
  * step for b running requests takes step_a_s + step_c_s * b (parameter book 4.2). kv_cap_tok: tokens of context held
  * at most (0 = from memory); max_batch: running requests at most (0 = the place's slots). */
-struct token_cost { bool available; double prefill_tok_per_s, step_a_s, step_c_s; double kv_cap_tok; int max_batch; };
+struct token_cost {
+  bool available;
+  double prefill_tok_per_s, step_a_s, step_c_s;
+  double step_s_per_kv_tok;                             /* and this for each token of context that the step reads */
+  double kv_cap_tok; int max_batch;
+};
+
+/* Rate under load: rate[i] of the cool one once there has been load for load_s[i] (load_s[0] = 0, ascending); idle, a
+ * second takes back `recovery` seconds of load (docs/equations.md, "Sustained rate"). */
+struct sustained_def { int n; const double *load_s, *rate; double recovery; };
 
 struct hardware_def {
   const char *name;
@@ -41,6 +50,7 @@ struct hardware_def {
   double memory_bytes;                                  /* 0 = unlimited */
   double idle_w, busy_w;                                /* per server; linear in the share of busy slots */
   const struct token_cost *tokens;                      /* [world.n_variants], or NULL */
+  const struct sustained_def *sustained;                /* NULL: the rate lasts */
 };
 
 /* ---- places ---------------------------------------------------------------------------------------------------- */

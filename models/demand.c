@@ -34,7 +34,8 @@ double demand_service_s(const struct demand *d, double running)
 {
   if (!d->cost) return d->time_s;
   double steps = d->tok_out > 1 || isnan(d->tok_out) ? d->tok_out - 1 : 0;
-  return d->tok_in / d->cost->prefill_tok_per_s + steps * (d->cost->step_a_s + d->cost->step_c_s * running);
+  double context_s = d->cost->step_s_per_kv_tok * (d->tok_in + d->tok_out / 2);
+  return d->tok_in / d->cost->prefill_tok_per_s + steps * (d->cost->step_a_s + d->cost->step_c_s * running + context_s);
 }
 
 /* Without chance: a distribution gives its mean. */
@@ -44,11 +45,12 @@ void demand_expected(const struct world *w, const struct klass *k, int task, int
   const struct task_def *t = k->task[task].def;
   const struct place *p = &w->place[at.place];
   const struct work_def *work = &t->work[variant];
-  *d = (struct demand){ 0 };
+  const struct hardware_def *h = hardware_at(w, p, at.member);
+  *d = (struct demand){.sustained = h ? h->sustained : NULL};
   switch (work->kind) {
   case WORK_NONE: break;
   case WORK_TIME: d->time_s = k->task[task].expected_time_s[variant]; break;
-  case WORK_ROOFLINE: d->time_s = roofline_s(p->def, hardware_at(w, p, at.member), work, attribute); break;
+  case WORK_ROOFLINE: d->time_s = roofline_s(p->def, h, work, attribute); break;
   case WORK_TOKENS:
     d->tok_in = expr_value(&work->tok_in, attribute);
     d->tok_out = expr_value(&work->tok_out, attribute);

@@ -87,7 +87,9 @@ void station_open_window(struct station *s, sim_time now)
 void station_meters(const struct station *station, sim_time now, struct station_meters *m)
 {
   struct station s = *station;                          /* a copy: looking changes nothing */
+  sim_time heat = s.extra ? s.extra->heat : 0;
   station_settle(&s, now);
+  if (s.extra) s.extra->heat = heat;                    /* the one thing that is not in the copy */
   *m = (struct station_meters){
     .busy_slot_s = slot_seconds(s.used_area), .in_system_s = (double)s.in_area / NS_PER_S,
     .queue_s = (double)s.queue_area / NS_PER_S, .arrived = s.arrived, .blocked = s.blocked, .completed = s.completed,
@@ -142,7 +144,7 @@ static void start_in_slot(struct station *s, struct sim *sim, struct job *job)
   station_hold(s, job, SLOT_UNITS);
   job->state = JOB_SLOT;
   if (s->kind->preempts) running_push(s, job, s->since);
-  job->event = sim_after(sim, job->left_ns, PRIORITY_COMPLETE, on_slot_done, job);
+  job->event = sim_after(sim, station_lasts(s, job->left_ns), PRIORITY_COMPLETE, on_slot_done, job);
 }
 
 /* Back to the queue, to go on later where it stopped. */
@@ -150,7 +152,7 @@ static void preempt(struct station *s, struct sim *sim, struct job *job)
 {
   sim_cancel(sim, job->event);
   running_remove(s, job);
-  job->left_ns -= s->since - job->since;
+  job->left_ns -= station_done(s, s->since - job->since);
   job->since = s->since;
   station_release(s, SLOT_UNITS);
   queue_push(s, job);
@@ -206,7 +208,7 @@ void station_interrupt(struct station *s, struct sim *sim, struct job *job, bool
   sim_assert(s->kind->gated && job->state == JOB_SLOT);
   station_settle(s, sim_now(sim));
   sim_cancel(sim, job->event);
-  if (resume) job->left_ns -= s->since - job->since;
+  if (resume) job->left_ns -= station_done(s, s->since - job->since);
   job->since = s->since;
   station_release(s, SLOT_UNITS);
   queue_return(s, job);
@@ -282,6 +284,7 @@ enum entry station_enter(struct station *s, struct sim *sim, struct job *job, co
     s->blocked++;
     return BLOCKED;
   }
+  if (d->sustained) heat_known(s, d->sustained);
   job_prepare(s, job, d);
   bool alone = waiting(s) == 0;
   s->in_system++;

@@ -21,6 +21,7 @@ struct demand {
   const struct token_cost *cost; double tok_in, tok_out;        /* cost must stay where it is while the job lives */
   double size_s;                                        /* SRPT: true or estimated service time */
   int priority; sim_time deadline;                      /* PRIORITY; EDF */
+  const struct sustained_def *sustained;                /* of the member's hardware: all its jobs bring the same */
 };
 
 /* Embedded in an attempt; zeroed before entering. Private to the station but for what is read once the job is out:

@@ -313,7 +313,8 @@ static void batch_put_away(struct station *s, struct batch *batch)
 
 static bool makes_it(const struct station *s, struct job *const *member, uint32_t n)
 {
-  return time_add(s->since, length_of(s->kind->batching, member, n)) <= member[0]->deadline_ns;
+  sim_time length = station_lasts(s, length_of(s->kind->batching, member, n));
+  return time_add(s->since, length) <= member[0]->deadline_ns;
 }
 
 /* Refuse heads that cannot make their deadline even alone. */
@@ -342,7 +343,7 @@ static void batch_start(struct station *s, struct sim *sim, uint32_t n)
   struct batch *batch = batch_new(s, n);
   gather(s, batch, n);
   batch->size = n = batch->n;
-  batch->length = length_of(d, batch->member, n);
+  batch->length = station_lasts(s, length_of(d, batch->member, n));
   batch->joule = batch->joule_left = d->has_energy ? batch_curve_at(&d->energy_j, n) : 0;
   batch->started = batch->since = s->since;
   b->number++;

@@ -17,6 +17,7 @@ struct station_kind {
   const struct station_events *events;
   enum discipline discipline;
   bool lists, preempts;                                 /* the queue is a list; a newcomer may take a slot */
+  bool derated;                                         /* some member has a sustained rate below its first */
   bool gated;                                           /* not all of the servers are there all the time */
   uint32_t servers, slots, n_variants;                  /* slots per server */
   int64_t units;                                        /* all slots of a member */
@@ -34,6 +35,9 @@ struct station_extra {
   struct batcher *batcher;
   const uint8_t *closed;                                /* [servers], or NULL; gated only */
   int64_t closed_units;
+  const struct sustained_def *sustained;
+  sim_time heat;                                        /* load so far less what was recovered; station_heat.c */
+  event_id hotter;
 };
 
 struct station {
@@ -61,6 +65,15 @@ static inline bool server_closed(const struct station *s, uint32_t server)
 static inline uint32_t waiting(const struct station *s) { return s->in_system - s->running; }
 struct station_extra *station_more(struct station *);
 
+/* ---- station_heat.c ---------------------------------------------------------------------------------------------- */
+
+void heat_known(struct station *, const struct sustained_def *);
+void heat_settle(struct station *, sim_time dt);        /* of constant occupation */
+double heat_rate(const struct station *);               /* now, of the cool rate; 1 without a curve */
+sim_time heat_next(const struct station *);             /* load until the rate changes; SIM_NEVER */
+sim_time heat_lasts(const struct station *, sim_time work);     /* how long work lasts that begins now */
+sim_time heat_done(const struct station *, sim_time wall);      /* work done in the last `wall`, all of it under load */
+
 /* ---- on every path, hence inline: areas, and what a job holds ---------------------------------------------------- */
 
 /* Areas up to now. Before any change of a station's state. */
@@ -69,9 +82,19 @@ static inline void station_settle(struct station *s, sim_time now)
   uint64_t dt = (uint64_t)(now - s->since);
   if (dt == 0) return;
   s->since = now;
+  if (s->kind->derated) heat_settle(s, (sim_time)dt);
   s->in_area += (unsigned __int128)dt * s->in_system;
   s->used_area += (unsigned __int128)dt * (uint64_t)s->used;
   if (waiting(s)) s->queue_area += (unsigned __int128)dt * waiting(s);
+}
+
+static inline sim_time station_lasts(const struct station *s, sim_time work)
+{
+  return s->kind->derated ? heat_lasts(s, work) : work;
+}
+static inline sim_time station_done(const struct station *s, sim_time wall)
+{
+  return s->kind->derated ? heat_done(s, wall) : wall;
 }
 
 /* The job stops waiting: it begins, goes on, or gives up. */

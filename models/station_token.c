@@ -3,14 +3,14 @@
  * Equations: prefill tok_in / prefill_tok_per_s; a step of b running requests step_a_s + step_c_s * b (parameter book
  * 4.2), taken as a flow: each of b requests advances by dt / step. Several variants on one engine take turns, so their
  * steps add up: sum over variants of a + c * b. KV: prompt + output are reserved from prefill to the end, as shares of
- * each variant's own cap.
+ * each variant's own cap. Where the step is not measured but computed, it also grows with the context that it reads.
  * Check: prefill 100 tok/s, a = 0.08 s, c = 0.02 s, one request of 50 + 11 tokens: first at 0.5 s, done at 1.5 s.
  */
 #include "models/station_parts.h"
 #include <math.h>
 #include <stdlib.h>
 
-struct variant_use { const struct token_cost *cost; uint32_t decoding; double kv_tok; };
+struct variant_use { const struct token_cost *cost; uint32_t decoding; double kv_tok, context_tok; };
 
 struct engine {
   struct station *station;
@@ -39,12 +39,17 @@ static struct variant_use *use_of(struct engine *e, const struct token_cost *cos
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
 
+static double variant_step_s(const struct variant_use *u, uint32_t n)
+{
+  return u->cost->step_a_s + u->cost->step_c_s * n + u->cost->step_s_per_kv_tok * u->context_tok;
+}
+
 static double step_s(const struct engine *e)
 {
   double step = 0;
   for (uint32_t i = 0; i < e->n_used; i++) {
     const struct variant_use *u = &e->used[i];
-    if (u->decoding) step += u->cost->step_a_s + u->cost->step_c_s * u->decoding;
+    if (u->decoding) step += variant_step_s(u, u->decoding);
   }
   return step;
 }
@@ -52,9 +57,9 @@ static double step_s(const struct engine *e)
 static double decode_speed(const void *context, uint32_t n)
 {
   const struct engine *e = context;
-  const struct token_cost *only = e->used[0].cost;
-  double step = e->n_used == 1 ? only->step_a_s + only->step_c_s * n : step_s(e);
-  return step > 0 ? 1 / step : 1e12;                    /* a step of no time: the tokens come at once */
+  double step = e->n_used == 1 ? variant_step_s(e->used, n) : step_s(e);
+  if (step <= 0) return 1e12;                           /* a step of no time: the tokens come at once */
+  return e->station->kind->derated ? heat_rate(e->station) / step : 1 / step;
 }
 
 /* Book the steps since the last change, before n changes. */
@@ -66,10 +71,53 @@ static void count_steps(struct engine *e, sim_time now)
   e->since = now;
 }
 
-static void decoding_changed(struct engine *e, struct sim *sim)
+static void on_hotter(struct sim *, void *);
+
+/* While something decodes, its speed follows the member's heat. */
+static void watch_heat(struct station *s, struct sim *sim)
 {
-  if (e->n_used > 1 && share_users(e->decode)) share_update(e->decode, sim);
+  struct station_extra *x = s->extra;
+  bool decoding = false;
+  for (uint32_t i = 0; i < s->kind->servers; i++) decoding |= share_users(x->engine[i].decode) > 0;
+  sim_time next = decoding ? heat_next(s) : SIM_NEVER;
+  if (x->hotter.bits && next != SIM_NEVER) return;      /* under load since then: it comes when it should */
+  if (x->hotter.bits) sim_cancel(sim, x->hotter);
+  x->hotter = next == SIM_NEVER ? (event_id){0} : sim_after(sim, next, PRIORITY_NORMAL, on_hotter, s);
+}
+
+static void decoding_changed(struct engine *e, struct sim *sim, bool more)
+{
+  if (more && share_users(e->decode)) share_update(e->decode, sim);
   e->speed = share_users(e->decode) ? decode_speed(e, share_users(e->decode)) : 0;
+  if (e->station->kind->derated) watch_heat(e->station, sim);
+}
+
+static void on_hotter(struct sim *sim, void *subject)
+{
+  struct station *s = subject;
+  station_settle(s, sim_now(sim));
+  s->extra->hotter = (event_id){0};
+  for (uint32_t i = 0; i < s->kind->servers; i++) {
+    struct engine *e = &s->extra->engine[i];
+    count_steps(e, sim_now(sim));
+    decoding_changed(e, sim, true);
+  }
+}
+
+/* Mean context over the decode of a request: its prompt and half its output. */
+static double context_tok(const struct job *job) { return job->kv_tok - (job->work + 1) / 2; }
+
+static void decode_begins(struct engine *e, const struct job *job)
+{
+  struct variant_use *u = use_of(e, job->cost);
+  u->decoding++;
+  u->context_tok += context_tok(job);
+}
+
+static void decode_ends(struct engine *e, const struct job *job)
+{
+  struct variant_use *u = use_of(e, job->cost);
+  u->context_tok = --u->decoding ? u->context_tok - context_tok(job) : 0;
 }
 
 /* ---- admission --------------------------------------------------------------------------------------------------- */
@@ -160,9 +208,9 @@ static void on_prefilled(struct sim *sim, void *subject)
   count_steps(e, now);
   e->prefill = NULL;
   job->state = JOB_DECODE;
-  use_of(e, job->cost)->decoding++;
+  decode_begins(e, job);
   share_join(e->decode, sim, &job->at.user, job->work > 0 ? job->work : 0);
-  decoding_changed(e, sim);
+  decoding_changed(e, sim, e->n_used > 1);
   if (waiting(s)) station_pump(s, sim);
   if (s->kind->events->first) s->kind->events->first(sim, job);
 }
@@ -176,7 +224,7 @@ void tokens_start(struct station *s, struct sim *sim, struct job *job)
   use_of(e, job->cost)->kv_tok += job->kv_tok;
   job->batch_seen = e->requests;
   job->state = JOB_PREFILL;
-  job->event = sim_after(sim, prefill_ns(job), PRIORITY_COMPLETE, on_prefilled, job);
+  job->event = sim_after(sim, station_lasts(s, prefill_ns(job)), PRIORITY_COMPLETE, on_prefilled, job);
 }
 
 static void give_back(struct station *s, struct engine *e, struct job *job)
@@ -198,8 +246,8 @@ static void on_decoded(struct sim *sim, void *context, struct share_user *user)
   double steps = e->speed * s_from_ns(now - e->since);  /* as count_steps, with the job that has just left the share */
   e->tokens += steps;
   count_steps(e, now);
-  use_of(e, job->cost)->decoding--;
-  decoding_changed(e, sim);
+  decode_ends(e, job);
+  decoding_changed(e, sim, e->n_used > 1 || job->cost->step_s_per_kv_tok > 0);
   give_back(s, e, job);
   station_complete(s, sim, job);
 }
@@ -212,9 +260,9 @@ void tokens_leave(struct station *s, struct sim *sim, struct job *job)
     sim_cancel(sim, job->event);
     e->prefill = NULL;
   } else {
-    use_of(e, job->cost)->decoding--;
+    decode_ends(e, job);
     share_leave(e->decode, sim, &job->at.user);
-    decoding_changed(e, sim);
+    decoding_changed(e, sim, e->n_used > 1);
   }
   give_back(s, e, job);
 }

@@ -8,7 +8,7 @@
 
 /* ---- curves ---------------------------------------------------------------------------------------------------- */
 
-static const double *numbers(struct build *b, const struct node *map, const char *section, const char *name, int *n)
+const double *build_numbers(struct build *b, const struct node *map, const char *section, const char *name, int *n)
 {
   const struct node *const *element;
   size_t all = elements(node_get(map, name), &element, b->arena);
@@ -25,8 +25,8 @@ static void build_table(struct build *b, const struct node *map, const char *sec
                         struct batch_curve *c, uint32_t size)
 {
   int n = 0;
-  c->size = numbers(b, map, section, "sizes", &c->n);
-  c->value = numbers(b, map, section, values, &n);
+  c->size = build_numbers(b, map, section, "sizes", &c->n);
+  c->value = build_numbers(b, map, section, values, &n);
   if (c->n == 0 || n != c->n) {
     err_add(b->err, map->at, "'sizes' has %d elements, '%s' %d", c->n, values, n);
     c->n = 0;
@@ -97,7 +97,7 @@ static int by_size(const void *a, const void *b)
 
 static void build_preferred(struct build *b, struct batching_def *d, const struct node *node)
 {
-  const double *value = numbers(b, node, "batching", "preferred", &d->n_preferred);
+  const double *value = build_numbers(b, node, "batching", "preferred", &d->n_preferred);
   uint32_t *size = arena_array(b->arena, uint32_t, d->n_preferred + 1);
   for (int i = 0; i < d->n_preferred; i++) {
     size[i] = value[i] >= 1 && value[i] <= 1e6 ? (uint32_t)value[i] : 1;
@@ -108,7 +108,7 @@ static void build_preferred(struct build *b, struct batching_def *d, const struc
   d->preferred = size;
 }
 
-static void build_numbers(struct batching_def *d, const struct node *node)
+static void build_limits(struct batching_def *d, const struct node *node)
 {
   d->size = asked_for(node, "size") ? (uint32_t)get_count(node, "batching", "size") : UINT32_MAX;
   d->timeout_s = get_number(node, "batching", "timeout");
@@ -132,7 +132,7 @@ const struct batching_def *build_batching(struct build *b, const struct place_de
   struct batching_def *d = arena_alloc(b->arena, sizeof *d);
   *d = (struct batching_def){.kind = kinds[get_choice(node, "batching", "kind")]};
   if (d->kind == BATCH_NONE) return NULL;
-  build_numbers(d, node);
+  build_limits(d, node);
   build_preferred(b, d, node);
   check_kind(b, d, p, node);
   const struct node *time = node_get(node, "time");

@@ -72,6 +72,8 @@ uint64_t build_zones(struct build *, const struct node *list, uint64_t otherwise
 void build_hardware(struct build *);
 void build_places(struct build *);
 void build_links(struct build *);
+/* Values of a list of plain numbers; what is none is NAN. */
+const double *build_numbers(struct build *, const struct node *map, const char *section, const char *name, int *n);
 /* batching.c: NULL when there is none. */
 const struct batching_def *build_batching(struct build *, const struct place_def *, const struct node *place);
 void check_batched_work(struct build *);                /* after the classes */

@@ -1,9 +1,11 @@
 /* place.c: hardware, variants, places and links.
  *
  * Token service of a variant on hardware without measurement follows the decode law
- *   tok/s = mbu * bandwidth * bandwidth_share / weight bytes,   prefill tok/s = flops * flops_share / (2 * parameters)
- * (each decode step reads all weights; a prompt token costs two operations per weight). Every further running request
- * adds CONTEXT_SHARE of the step: c / a of Llama 3.1 8B on one H100 in the ML.ENERGY benchmark, 0.0895 / 6.67.
+ *   steps/s = mbu * bandwidth * bandwidth_share / (weight bytes + context bytes),
+ *   prefill tok/s = flops * flops_share / (2 * parameters)
+ * (each decode step reads all weights and the context of all that run; a prompt token costs two operations per weight).
+ * Where the context's bytes are not known, every running request adds CONTEXT_SHARE of the step: c / a of Llama 3.1 8B
+ * on one H100 in the ML.ENERGY benchmark, 0.0895 / 6.67.
  * Checkable: 0.7 * 300 GB/s / 14.96 GB = 14.04 tok/s (an 8B model in 16 bit on a 300 GB/s card).
  */
 #include "scenarios/build.h"
@@ -43,8 +45,17 @@ static void note_law(struct build *b, const char *hardware, const char *variant)
   if (s->n_sources)
     memcpy(all, s->source, (size_t)s->n_sources * sizeof *all);
   all[s->n_sources++] = (struct source_note){hardware, arena_printf(b->arena, "tokens.%s", variant),
-    "computed: mbu * bandwidth / weights", "E", 0};
+    "computed: mbu * bandwidth / (weights + context)", "E", 0};
   s->source = all;
+}
+
+static void decode_law(struct token_cost *t, const struct variant_def *variant, double byte_per_s)
+{
+  if (!(variant->weight_bytes > 0 && byte_per_s > 0))
+    return;
+  t->step_a_s = variant->weight_bytes / byte_per_s;
+  t->step_s_per_kv_tok = variant->kv_bytes_per_tok / byte_per_s;
+  t->step_c_s = t->step_s_per_kv_tok > 0 ? 0 : CONTEXT_SHARE * t->step_a_s;
 }
 
 static struct token_cost token_cost(struct build *b, const struct node *hardware, const struct variant_def *variant)
@@ -58,19 +69,45 @@ static struct token_cost token_cost(struct build *b, const struct node *hardware
   bool computed = isnan(prefill) || (isnan(decode) && !step);
   struct token_cost t = {.kv_cap_tok = get_number(cost, "token_cost", "kv_cap"),
                          .max_batch = (int)get_count(cost, "token_cost", "max_batch")};
-  if (isnan(decode))
-    decode = variant->weight_bytes > 0 ? get_number(v, "variant", "mbu") * bandwidth / variant->weight_bytes : 0;
   if (isnan(prefill))
     prefill = variant->parameters > 0 ? flops / (2 * variant->parameters) : 0;
   t.prefill_tok_per_s = prefill;
-  t.step_a_s = step ? get_number(step, "step", "a") : decode > 0 ? 1 / decode : 0;
-  t.step_c_s = step ? get_number(step, "step", "c") : CONTEXT_SHARE * t.step_a_s;
+  if (step)
+    t.step_a_s = get_number(step, "step", "a"), t.step_c_s = get_number(step, "step", "c");
+  else if (!isnan(decode))
+    t.step_a_s = 1 / decode, t.step_c_s = CONTEXT_SHARE / decode;
+  else
+    decode_law(&t, variant, get_number(v, "variant", "mbu") * bandwidth);
   t.available = t.step_a_s > 0 && prefill > 0;
   if (!t.max_batch)
     t.max_batch = (int)get_count(hardware, "hardware", "max_batch");
   if (t.available && computed)
     note_law(b, hardware->key, variant->name);
   return t;
+}
+
+static const struct sustained_def *build_sustained(struct build *b, const struct node *map)
+{
+  struct sustained_def *d = arena_alloc(b->arena, sizeof *d);
+  int n = 0;
+  if (!node_is(map, NODE_MAP))
+    return NULL;
+  d->load_s = build_numbers(b, map, "sustained", "load", &d->n);
+  d->rate = build_numbers(b, map, "sustained", "rate", &n);
+  if (d->n == 0 || n != d->n) {
+    err_add(b->err, map->at, "'load' has %d elements, 'rate' %d", d->n, n);
+    return NULL;
+  }
+  if (d->load_s[0] != 0)
+    err_add(b->err, node_get(map, "load")->at, "'load' starts at %g s; it must start cool, at 0 s", d->load_s[0]);
+  for (int i = 1; i < n; i++)
+    if (!(d->load_s[i] > d->load_s[i - 1])) {
+      err_add(b->err, node_get(map, "load")->at, "'load' must ascend");
+      break;
+    }
+  double back = get_number(map, "sustained", "recovery");
+  d->recovery = back > 0 ? d->load_s[n - 1] / back : 0;
+  return d;
 }
 
 void build_hardware(struct build *b)
@@ -89,7 +126,7 @@ void build_hardware(struct build *b)
       .byte_per_s = get_number(h, "hardware", "bandwidth") * get_number(h, "hardware", "bandwidth_share"),
       .overhead_s = get_number(h, "hardware", "overhead"), .memory_bytes = get_number(h, "hardware", "memory"),
       .idle_w = get_number(h, "hardware", "idle_power"), .busy_w = get_number(h, "hardware", "busy_power"),
-      .tokens = b->world->n_variants ? tokens : NULL};
+      .tokens = b->world->n_variants ? tokens : NULL, .sustained = build_sustained(b, node_get(h, "sustained"))};
   }
   b->world->hardware = hardware;
   b->world->n_hardware = (int)n;
@@ -198,6 +235,11 @@ static void build_place(struct build *b, struct place_def *p, const struct node 
   if (node_get(node, "hardware"))
     place_hardware(b, p, node_get(node, "hardware"));
   place_api(b, p, node);
+  for (int i = 0; p->discipline == PROCESSOR_SHARING && i < p->n_hardware; i++)
+    if (b->world->hardware[p->hardware[i]].sustained)
+      err_add(b->err, node_get(node, "hardware")->at,
+              "places.%s: hardware '%s' has a sustained rate, which processor sharing does not know", p->name,
+              b->world->hardware[p->hardware[i]].name);
   p->batching = build_batching(b, p, node_get(node, "batching"));
   build_instances(b, p, node);
   if (p->capacity && p->kind == PLACE_SERVERS && p->capacity < (uint64_t)p->servers * (uint64_t)p->slots)

@@ -108,6 +108,66 @@ static void places_and_hardware(void **state)
   scenario_free(s);
 }
 
+/* Measured decode rates of parameter book 3 and 4.1 against the decode law: bandwidths from data sheets, MBU as the book
+ * computed it from its tables. Llama 3.2 3B Q4 (2.02 GB), 3 8B Q4 (4.58 GB), 3 8B F16 (14.96 GB). */
+static const struct { const char *name; double gb_per_s, mbu, gb, tok_per_s; bool small; } board[] = {
+  {"rpi5", 17.07, 0.57, 2.02, 4.6, true}, {"n150", 38.4, 0.47, 2.02, 9.1, true},
+  {"m4_mini", 120, 0.69, 2.02, 41.3, true}, {"gb10", 273, 0.72, 2.02, 97.9, true},
+  {"m1", 68.25, 0.65, 4.58, 9.7, true}, {"m3_max", 400, 0.58, 4.58, 50.7, true},
+  {"m2_ultra", 800, 0.44, 4.58, 76.3, true}, {"m2_ultra_f16", 800, 0.68, 14.96, 36.3, false},
+  {"rtx4090_f16", 1008, 0.81, 14.96, 54.3, false},
+};
+
+static double step_of(const char *hardware, double gb_per_s, double mbu, double gb, const char *kv)
+{
+  char line[300], all[sizeof text + 400];
+  snprintf(line, sizeof line, "  card: {bandwidth: %g GB/s, flops: 1 TFLOP/s}\nvariants:\n"
+           "  tiny: {parameters: 1e9, weights: 1 GB}\n  big: {parameters: 8e9, weights: %g GB%s, mbu: %g}\n", gb_per_s, gb,
+           kv, mbu);
+  const char *from = strstr(text, "  card:"), *to = strstr(text, "links:\n");
+  snprintf(all, sizeof all, "%.*s%s%s", (int)(from - text), text, line, to);
+  struct scenario *s = load(all, NULL, 0);
+  if (!s) fail_msg("%s does not load", hardware);
+  const struct token_cost *c = &s->world.hardware[2].tokens[1];
+  double a = c->step_a_s, context = c->step_s_per_kv_tok;
+  assert_true(c->available && (c->step_c_s > 0) == !*kv);
+  scenario_free(s);
+  return *kv ? context : a;
+}
+
+static void decode_law(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < sizeof board / sizeof *board; i++) {
+    double law = 1 / step_of(board[i].name, board[i].gb_per_s, board[i].mbu, board[i].gb, "");
+    if (fabs(law / board[i].tok_per_s - 1) > 0.07)
+      fail_msg("%s: %.4g tok/s by the law, %.4g measured", board[i].name, law, board[i].tok_per_s);
+    double guess = 1 / step_of(board[i].name, board[i].gb_per_s, 0.55, board[i].gb, "");
+    if (board[i].small && fabs(guess / board[i].tok_per_s - 1) > 0.26)
+      fail_msg("%s: %.4g tok/s by the default, %.4g measured", board[i].name, guess, board[i].tok_per_s);
+  }
+  /* a token of context of 128 KiB at 0.5 x 131.072 GB/s: 2 us of each step */
+  close_to(step_of("context", 131.072, 0.5, 4.58, ", kv: 131072 B/tok"), 2e-6);
+}
+
+/* A cool phone of 2024: 0.55 x 76.8 GB/s / 2.02 GB = 20.9 tok/s, half of it after 90 s of load. */
+static void phones_tire(void **state)
+{
+  (void)state;
+  struct override o[] = {{"hardware.small.preset", "phone_soc_2024"}, {"hardware.small.bandwidth", "76.8 GB/s"},
+                         {"hardware.small.bandwidth_share", "1"}};
+  struct scenario *s = sound(o, 3);
+  const struct hardware_def *h = &s->world.hardware[0];
+  assert_non_null(h->sustained);
+  assert_int_equal(h->sustained->n, 3);
+  close_to(h->sustained->load_s[2], 90);
+  close_to(h->sustained->rate[2], 0.5);
+  close_to(h->sustained->recovery, 90.0 / 300);
+  close_to(h->byte_per_s, 76.8e9);
+  assert_null(s->world.hardware[1].sustained);
+  scenario_free(s);
+}
+
 static void links(void **state)
 {
   (void)state;
@@ -344,7 +404,8 @@ static void positions(void **state)
 
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(places_and_hardware),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(places_and_hardware), cmocka_unit_test(decode_law),
+                                     cmocka_unit_test(phones_tire),
                                      cmocka_unit_test(links),
                                      cmocka_unit_test(pipeline),
                                      cmocka_unit_test(overrides),
