@@ -4,7 +4,8 @@ results folder from its trace and its scenario, in floating point of its own, an
 with the program. Then it tampers with a copy of the first trace (a shifted phase, a double charge, a lost joule, a leak
 into a forbidden zone, a wrong latency) and must see each. Prints TAP.
 
-It covers what its scenarios use: FIFO places of one kind of dynamic power, fluid links of constant rate, tariffs.
+It covers what its scenarios use: FIFO places of one kind of dynamic power, places that batch by size with time and energy as
+lines or tables, fluid links of constant rate, tariffs.
 
 usage: auditor.py DIR
 """
@@ -31,6 +32,10 @@ class Scenario:
         watts = {self.hardware[n]["busy_power"] - self.hardware[n]["idle_power"] for n in names}
         assert len(watts) == 1, f"{place}: kinds of different power, which the trace does not tell apart"
         return watts.pop() / p.get("slots", 1)
+
+    def batches(self, place):
+        b = self.places[place].get("batching", {})
+        return b if b.get("kind", "none") != "none" else None
 
     def tariff(self, place):
         t = self.places[place].get("tariff", {})
@@ -104,6 +109,51 @@ def with_transfers(s, run):
     return pandas.concat(sums).groupby(["request", "task", "attempt"]).sum()
 
 
+def curve(d, size):
+    """a + c b, or a table, linear between its sizes."""
+    if "affine" in d:
+        return d["affine"]["a"] + d["affine"]["c"] * size
+    t = d["table"]
+    return numpy.interp(size, t["sizes"], t.get("times", t.get("energies")))
+
+
+def shares_of_batch(begin, out, length):
+    """Nanoseconds of one slot for each member: while it is there, it shares the slot equally with who else is."""
+    end = numpy.minimum(out, begin + length)
+    share, had, since = numpy.zeros(len(end)), 0.0, begin
+    for left, i in zip(range(len(end), 0, -1), numpy.argsort(end, kind="stable")):
+        had += (end[i] - since) / left
+        since, share[i] = end[i], had
+    return share
+
+
+def compute_shares(s, a):
+    """Per attempt: seconds of a slot, and joules where batches have an energy of their own (else NaN)."""
+    seconds, joules = a["serve_ns"].to_numpy() / 1e9, numpy.full(len(a), numpy.nan)
+    begin = (a["started_ns"] + a[PHASES[: PHASES.index("serve_ns")]].sum(axis=1)).to_numpy()
+    out = begin + a["serve_ns"].to_numpy()
+    position = pandas.Series(numpy.arange(len(a)), index=a.index)
+    for place in filter(s.batches, s.places):
+        d = s.batches(place)
+        rows = a[a["place"] == place]
+        if "energy" in d:
+            joules[position[rows.index]] = 0
+        for (_, batch), group in rows.groupby(["member", "batch"]):
+            at = position[group.index].to_numpy()
+            if batch == 0:                                # never in one
+                seconds[at] = 0
+                continue
+            if (begin[at] != begin[at[0]]).any():
+                joules[at] = numpy.nan                    # no batch at all: the comparison fails
+                continue
+            length = round(curve(d["time"], len(at)) * 1e9)
+            share = shares_of_batch(begin[at[0]], out[at], length)
+            seconds[at] = share / 1e9
+            if "energy" in d:
+                joules[at] = curve(d["energy"], len(at)) * share / length
+    return seconds, joules
+
+
 def task_index(s, attempts):
     index = {(c, t["task"]): i for c, d in s.classes.items() for i, t in enumerate(d["pipeline"])}
     names = [str(t).split("/")[-1].split(".")[-1] for t in attempts["task"]]
@@ -116,8 +166,9 @@ def audit_ledgers(s, run):
     wires = with_transfers(s, run)
     key = pandas.MultiIndex.from_frame(a[["request", "task", "attempt"]])
     radio, network, wire_usd = (wires[c].reindex(key).fillna(0).to_numpy() for c in ("radio_j", "network_j", "usd"))
-    seconds = a["serve_ns"].to_numpy() / 1e9
-    compute = seconds * a["place"].map(s.dynamic_w_per_slot).to_numpy()
+    seconds, joules = compute_shares(s, a)
+    own = a["place"].map(lambda p: "energy" in (s.batches(p) or {})).to_numpy(bool)
+    compute = numpy.where(own, joules, seconds * a["place"].map(s.dynamic_w_per_slot).to_numpy())
     device = (a["place"].map(lambda p: s.places[p]["tier"]) == "device").to_numpy()
     if not close(a["energy_device_j"], radio + compute * device): yield "device energy of an attempt"
     if not close(a["energy_server_j"], compute * ~device): yield "server energy of an attempt"
@@ -184,6 +235,16 @@ PLANTS = [("a phase shifted by 1 ns", plant_phase, audit_phases), ("a double cha
           ("a latency off by 1 ms", plant_latency, audit_metrics)]
 
 
+def plant_batch(run):
+    """A joule moved from one member of a batch to another: all sums stay."""
+    sizes = run.attempts.groupby(["place", "member", "batch"])["energy_server_j"].transform("size")
+    together = run.attempts[(sizes > 1) & (run.attempts["energy_server_j"] > 0) & (run.attempts["batch"] > 0)]
+    key = together[["place", "member", "batch"]].iloc[0]
+    group = together[(together[["place", "member", "batch"]] == key).all(axis=1)].index
+    run.attempts.loc[group[0], "energy_server_j"] += 1e-3
+    run.attempts.loc[group[1], "energy_server_j"] -= 1e-3
+
+
 def main(folder):
     db = sqlite3.connect(os.path.join(folder, "catalog.sqlite"))
     scenario = Scenario(db.execute("select resolved from study").fetchone()[0])
@@ -206,7 +267,8 @@ def main(folder):
         for title, audit in AUDITS:
             faults = list(audit(scenario, run))
             tell(not faults, f"{row[1]}, replication {row[2]}: {title}", faults)
-    for title, plant, audit in PLANTS:
+    batched = [("a millijoule moved within a batch", plant_batch, audit_ledgers)] if any(map(scenario.batches, scenario.places)) else []
+    for title, plant, audit in PLANTS + batched:
         run = load(runs[0])
         plant(run)
         tell(bool(list(audit(scenario, run))), f"planted: {title} is seen")

@@ -4,9 +4,11 @@
 . tests/tap.sh
 "$OFFSIM" run scenarios/edge-rag-small.yaml --set output.trace=links --replications 2 -o "$work/r" --quiet >"$work/out" 2>&1 || cat "$work/out"
 /usr/bin/python3 tests/differential/auditor.py "$work/r" >"$work/audit"; audit=$?
+"$OFFSIM" run tests/differential/batches.yaml --replications 2 -o "$work/b" --quiet >"$work/out" 2>&1 || cat "$work/out"
+/usr/bin/python3 tests/differential/auditor.py "$work/b" >"$work/batches"; batches=$?
 /usr/bin/python3 tests/differential/crn.py "$work/r" >"$work/crn"; crn=$?
 # one number of results, so that the lines of both may follow ours
-grep -hE '^(ok|not ok|#)' "$work/audit" "$work/crn"
-number=$(grep -chE '^(ok|not ok)' <(cat "$work/audit" "$work/crn"))
-[ $audit = 0 ] && [ $crn = 0 ] || bad=1
+grep -hE '^(ok|not ok|#)' "$work/audit" "$work/batches" "$work/crn"
+number=$(grep -chE '^(ok|not ok)' <(cat "$work/audit" "$work/batches" "$work/crn"))
+[ $audit = 0 ] && [ $batches = 0 ] && [ $crn = 0 ] || bad=1
 finish
