@@ -54,7 +54,9 @@ static uint32_t hardware_mask(const struct world *w, const struct place *p, int 
   const struct variant_def *v = variant_of(w, t, variant);
   uint32_t mask = 0;
   if (kind == WORK_ROOFLINE && p->def->n_hardware == 0) mask |= OFFSIM_MASK_CAPABILITY;
-  if (kind == WORK_TOKENS && (!p->cost || !v || !p->cost[h * w->def->n_variants + t->variant[variant]].available))
+  if (p->def->llm) {
+    if (kind != WORK_TOKENS || (v ? t->variant[variant] : NONE) != p->def->llm->variant) mask |= OFFSIM_MASK_CAPABILITY;
+  } else if (kind == WORK_TOKENS && (!p->cost || !v || !p->cost[h * w->def->n_variants + t->variant[variant]].available))
     mask |= OFFSIM_MASK_CAPABILITY;
   if (v && p->memory_bytes[h] > 0 && v->weight_bytes > p->memory_bytes[h]) mask |= OFFSIM_MASK_MEMORY;
   return mask;

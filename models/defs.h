@@ -7,6 +7,7 @@
 #ifndef OFFSIM_MODELS_DEFS_H
 #define OFFSIM_MODELS_DEFS_H
 
+#include "models/engine.h"
 #include "models/expr.h"
 #include "sim/dist.h"
 #include "sim/err.h"
@@ -87,6 +88,19 @@ struct batching_def {
   double target_s, increase, decrease;                  /* AIMD */
 };
 double batch_curve_at(const struct batch_curve *, double size);
+
+/* LLM engines (models/station_llm.c): each server of a member is one, `router` chooses among them. One variant runs there
+ * (NONE: tasks have none). Blocks and step time by kind of hardware. extrapolate: requests beyond what the step times
+ * were measured for are served, and counted. */
+struct llm_kind { uint32_t kv_blocks; const struct steptime *step_time; };
+struct llm_def {
+  struct engine_def engine;                             /* but its kv_blocks */
+  enum engine_router router;
+  int variant;
+  bool extrapolate;
+  const struct llm_kind *kind;                          /* [max(1, n_hardware)] */
+};
+
 /* ---- instances that come and go, failures (docs/equations.md, "Instances") ---- */
 
 /* One step of a start: a time, or bytes over a rate (which the pulls of one member share). after: bit set of steps.
@@ -141,6 +155,7 @@ struct place_def {
   double idle_w, busy_w;                                /* per server; negative = hardware's */
   struct tariff_def tariff;
   const struct batching_def *batching;                  /* NULL: none */
+  const struct llm_def *llm;                            /* NULL: none; then slots = its max_num_seqs */
   /* kind: api */
   const struct dist *ttft_s;
   double tpot_s;

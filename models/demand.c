@@ -26,6 +26,7 @@ static double roofline_s(const struct place_def *p, const struct hardware_def *h
 static const struct token_cost *cost_at(const struct world *w, const struct place *p, uint32_t member,
                                         const struct task_def *t, int variant)
 {
+  if (p->llm_cost) return &p->llm_cost[kind_of(p, member)];
   if (!p->cost || t->n_variants == 0) return NULL;
   return &p->cost[kind_of(p, member) * w->def->n_variants + t->variant[variant]];
 }

@@ -275,11 +275,45 @@ static void record_iteration(struct engine *e)
   m->gap_count += e->step.decodes;
   m->gap_s_sum += s_from_ns(d) * e->step.decodes;
   m->busy_s += s_from_ns(d);
+  m->joule += e->joule[e->settled];
   m->block_s += s_from_ns(d) * (e->run_used + e->taken[e->settled]);
   if (e->on->iteration)
     e->on->iteration(e->on->log, e, &(struct engine_iteration){e->start, d, &e->step});
   e->start += d;
   e->settled++;
+}
+
+/* ---- who pays for an iteration: those in it, by tokens, as long as they stay ---------------------------------------- */
+
+static double power_w(const struct engine *e)
+{
+  return e->joule[e->settled] / s_from_ns(e->duration[e->settled]);
+}
+
+/* Of the iteration in flight: seconds since somebody left it, or its start. */
+static double unshared_s(const struct engine *e)
+{
+  return s_from_ns(sim_now(e->sim) - (e->shared > e->start ? e->shared : e->start));
+}
+
+/* Bring the shares of a token up to now. */
+static void share(struct engine *e)
+{
+  double s = unshared_s(e);
+  if (e->sharing) {
+    e->before_s += s / e->sharing;
+  } else {
+    e->meters.orphan_s += s;
+    e->meters.orphan_j += s * power_w(e);
+  }
+  e->shared = sim_now(e->sim);
+}
+
+static void pay(const struct engine *e, struct engine_request *r)
+{
+  double s = r->chunk * e->before_s;
+  r->used_s += s;
+  r->used_j += s * power_w(e);
 }
 
 /* One step on for each number of the batch; its requests lag behind until they are settled. */
@@ -295,13 +329,18 @@ static void settle(struct engine *e, uint32_t k)
 {
   if (!k)
     return;
+  double busy_s = e->meters.busy_s, joule = e->meters.joule;
   for (uint32_t i = 0; i < k; i++) {
     record_iteration(e);
     grow(&e->step);
   }
+  busy_s = (e->meters.busy_s - busy_s) / e->n_batch;
+  joule = (e->meters.joule - joule) / e->n_batch;
   for (uint32_t i = 0; i < e->n_batch; i++) {
     struct engine_request *r = e->batch[i];
     r->processed += k;
+    r->used_s += busy_s;
+    r->used_j += joule;
     if (r->processed > r->blocks * e->def.block_tok)
       blocks_take(e, r, blocks_for(e, r->processed) - r->blocks);
     blocks_register(e, r, r->processed);
@@ -375,8 +414,11 @@ static void plan(struct engine *e)
   e->n_run = run_length(e);
   e->run_used = e->used;
   e->settled = 0;
+  e->sharing = b.prefill_tokens + b.decodes;
+  e->before_s = 0;
   for (uint32_t i = 0; i < e->n_run; i++) {
     e->duration[i] = steptime_ns(e->model, &b);
+    e->joule[i] = steptime_j(e->model, &b);
     sim_assert(e->duration[i] > 0);
     end += e->duration[i];
     grow(&b);
@@ -479,6 +521,10 @@ static void end_run(struct engine *e)
 {
   uint32_t stay = 0;
   settle(e, e->n_run - e->settled - 1);
+  share(e);
+  for (uint32_t i = 0; i < e->n_batch; i++)
+    if (e->batch[i])
+      pay(e, e->batch[i]);
   record_iteration(e);
   for (uint32_t i = 0; i < e->n_batch; i++)
     if (e->batch[i] && end_one(e, e->batch[i]))
@@ -505,7 +551,7 @@ static void on_iteration(struct sim *s, void *subject)
 
 /* ---- entering and leaving ----------------------------------------------------------------------------------------- */
 
-static enum engine_refusal refusal(const struct engine *e, const struct engine_request *r)
+enum engine_refusal engine_refuses(const struct engine *e, const struct engine_request *r)
 {
   uint32_t kept = e->def.scheduler == VLLM_V1 ? 0 : e->watermark;
   if (e->def.scheduler == VLLM_V0 && r->prompt > e->def.max_num_batched_tokens)
@@ -515,7 +561,7 @@ static enum engine_refusal refusal(const struct engine *e, const struct engine_r
 
 enum engine_refusal engine_enter(struct engine *e, struct engine_request *r)
 {
-  enum engine_refusal why = refusal(e, r);
+  enum engine_refusal why = engine_refuses(e, r);
   sim_assert(r->prompt > 0 && r->output > 0 && r->prompt < 1u << 30 && r->output < 1u << 30 && r->state == OUTSIDE);
   if (why != ENGINE_FITS) {
     e->meters.rejected++;
@@ -543,14 +589,23 @@ static void forget(struct engine_request **list, uint32_t *n, struct engine_requ
     }
 }
 
+static void leave_iteration(struct engine *e, struct engine_request *r)
+{
+  share(e);
+  pay(e, r);
+  e->sharing -= r->chunk;
+  for (uint32_t i = 0; i < e->n_batch; i++)
+    if (e->batch[i] == r)
+      e->batch[i] = NULL;
+}
+
 static void leave_running(struct engine *e, struct engine_request *r)
 {
   cut(e);
   if (r->state == RESTING)
     forget(e->rest, &e->n_rest, r);
-  for (uint32_t i = 0; i < e->n_batch; i++)
-    if (e->batch[i] == r)
-      e->batch[i] = NULL;
+  else
+    leave_iteration(e, r);
   blocks_release(e, r);
   e->holding--;
 }
@@ -590,10 +645,19 @@ uint32_t engine_blocks_used(struct engine *e)
   catch_up(e);
   return e->used;
 }
+uint32_t engine_cap(const struct engine *e) { return e->def.max_num_seqs; }
 uint32_t engine_blocks_total(const struct engine *e) { return e->total; }
 
 void engine_meters(struct engine *e, struct engine_meters *m)
 {
   catch_up(e);
   *m = e->meters;
+  if (!e->flying)
+    return;
+  double s = s_from_ns(sim_now(e->sim) - e->start), alone_s = e->sharing ? 0 : unshared_s(e);
+  m->busy_s += s;
+  m->block_s += s * (e->run_used + e->taken[e->settled]);
+  m->joule += s * power_w(e);
+  m->orphan_s += alone_s;
+  m->orphan_j += alone_s * power_w(e);
 }

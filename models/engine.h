@@ -49,11 +49,12 @@ struct engine_request {
   uint32_t restarts, hit_tok;                            /* hit_tok: found in the cache at its last start */
   uint32_t row, registered;                             /* of the cache */
   uint8_t state; bool decoding;
+  double used_s, used_j;                                /* its part of the iterations that it was in, by tokens */
   uint16_t priority;                                    /* set by the caller; smaller is more urgent */
 };
 
 struct engine_iteration { sim_time start, duration; const struct step_batch *batch; };
-enum engine_refusal { ENGINE_FITS, ENGINE_PROMPT_TOO_LONG, ENGINE_MEMORY_TOO_SMALL };
+enum engine_refusal { ENGINE_FITS, ENGINE_PROMPT_TOO_LONG, ENGINE_MEMORY_TOO_SMALL, ENGINE_REFUSALS };
 struct engine_events {
   void (*started)(struct sim *, struct engine_request *);       /* first scheduled; any of these may be NULL */
   void (*first)(struct sim *, struct engine_request *);         /* first token: once, restarts do not repeat it */
@@ -66,16 +67,21 @@ struct engine_meters {
   uint64_t iterations, tokens_read, tokens_made, preemptions, completed, rejected, hit_tok;
   uint64_t batch_sum;                                   /* requests, over iterations */
   uint64_t gap_count;                                   /* inter-token times: one per decoding request and iteration */
-  double gap_s_sum, busy_s, block_s;                    /* block_s: integral of the blocks in use */
+  double gap_s_sum, busy_s, block_s;                    /* block_s: integral of the blocks in use; these up to now */
+  double joule;                                         /* above idle, where the step-time model has energy */
+  double orphan_s, orphan_j;                            /* of iterations, after all their requests had left */
 };
 
 /* The definition is copied; the step-time model and the events must outlive the engine. */
 struct engine *engine_new(struct sim *, const struct engine_def *, const struct steptime *, const struct engine_events *);
 void engine_free(struct engine *);
+/* What engine_enter would say. */
+enum engine_refusal engine_refuses(const struct engine *, const struct engine_request *);
 /* Now. What can never run is refused at once, without a callback; one that outgrows the memory later is rejected then. */
 enum engine_refusal engine_enter(struct engine *, struct engine_request *);
 /* Take out a request that is inside (timeout, cancellation). The iteration in flight keeps its time. */
 void engine_leave(struct engine *, struct engine_request *);
+uint32_t engine_cap(const struct engine *);             /* max_num_seqs */
 bool engine_has(const struct engine *, const struct engine_request *);
 /* Tokens that it has given by now. */
 uint32_t engine_made(struct engine *, struct engine_request *);

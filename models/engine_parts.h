@@ -29,6 +29,9 @@ struct engine {
   event_id event;
   sim_time start;                                       /* of the first iteration of the run that is not settled */
   sim_time duration[RUN_MAX]; uint32_t n_run, settled;
+  double joule[RUN_MAX];                                /* as duration; 0 where the model has no energy */
+  uint32_t sharing;                                     /* of the last iteration: tokens of those who have not left it */
+  sim_time shared; double before_s;                     /* when one left last; seconds of a token until then */
   uint32_t run_used, taken[RUN_MAX];                    /* blocks at the run's start; taken by its first k steps */
   struct notice *notices; uint32_t n_notices;
   struct cache *cache;                                  /* NULL: blocks are counted only */

@@ -118,10 +118,23 @@ static double batched_s(struct world *w, const struct option *o, const struct de
   return inside;
 }
 
-static double inside_s(struct world *w, const struct option *o, const struct demand *d, double *service_s)
+/* Beside its part of those there; charged for its own tokens of the iterations. */
+static double llm_s(struct world *w, const struct option *o, const struct demand *d, double *service_s, double *joule)
+{
+  const struct place_def *p = o->place->def;
+  double others = isnan(o->jobs) ? 0 : fmin(o->jobs / p->servers, p->slots - 1);
+  int kind = o->member >= 0 ? kind_of(o->place, (uint32_t)o->member) : 0;
+  double alone = llm_expected_s(o->place, kind, d, others, service_s, joule);
+  *service_s *= p->slots;
+  return waiting_s(w, o, (double)p->servers * p->slots, alone);
+}
+
+static double inside_s(struct world *w, const struct option *o, const struct demand *d, double *service_s,
+                       double *joule)
 {
   const struct place_def *p = o->place->def;
   if (p->kind == PLACE_API) return *service_s = api_expected_s(w, o->attempt, o->place, d);
+  if (p->llm) return llm_s(w, o, d, service_s, joule);
   if (d->cost) return tokens_s(w, o, d, service_s);
   if (p->batching) return batched_s(w, o, d, service_s);
   *service_s = d->time_s;
@@ -156,10 +169,10 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   if (w->oracle) demand_draw(w, r, a->task, plan->variant, a->ordinal, at, &d);
   else demand_expected(w, k, a->task, plan->variant, at, w->visible, &d);
   struct transfer_cost way = { 0 };
-  double service_s = 0, network_s = up_s(w, a, at, &way) + down_s(w, a, at, &way);
+  double service_s = 0, joule = 0, network_s = up_s(w, a, at, &way) + down_s(w, a, at, &way);
   struct option option = { a, p, plan->word == WORD_PLACE ? NONE : (int64_t)at.member, f->queue };
-  f->est_latency_s = network_s + inside_s(w, &option, &d, &service_s);
+  f->est_latency_s = network_s + inside_s(w, &option, &d, &service_s, &joule);
   f->est_cost_usd = way.usd + p->usd_per_slot_s * service_s + use_usd(p, &d);
-  f->est_energy_j = way.device_j + way.network_j + p->dynamic_w[kind_of(p, at.member)] * service_s;
+  f->est_energy_j = way.device_j + way.network_j + p->dynamic_w[kind_of(p, at.member)] * service_s + joule;
   f->est_quality = quality_of(w, r, t, plan->variant);
 }

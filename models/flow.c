@@ -321,6 +321,7 @@ static void flow_enter(struct world *w, struct attempt *a)
     return;
   }
   a->stage = STAGE_STATION;
+  if (p->def->llm && !llm_covers(w, a, &d)) return;
   enum entry entry = p->fleets ? fleet_enter(w, a, &d)
                                : station_enter(station_nth(p->stations, a->member), w->sim, &a->job, &d);
   if (entry == BLOCKED) {

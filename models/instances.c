@@ -334,12 +334,22 @@ static void on_done(struct sim *sim, struct job *job)
   w->events.done(sim, job);
 }
 
+static void on_refused(struct sim *sim, struct job *job)
+{
+  struct world *w = world_of(sim);
+  struct fleet *f = fleet_of(w, attempt_of(job));
+  struct instance *i = &f->instance[job->engine];
+  if (job->begun && i->busy == 0 && i->state == INSTANCE_WARM) fleet_keep(f, i);
+  w->events.refused(sim, job);
+}
+
 void fleet_events(struct world *w, const struct station_events *flow)
 {
   w->fleet_events = *flow;
   w->fleet_events.started = on_started;
   w->fleet_events.released = on_released;
   w->fleet_events.done = on_done;
+  w->fleet_events.refused = on_refused;
 }
 
 /* ---- the account -------------------------------------------------------------------------------------------------- */

@@ -111,6 +111,9 @@ struct place {
   uint64_t *members;                                    /* per kind */
   double *direct_slot_s, *busy_slot_s;                  /* per kind, whole run: by attempts; by the meters at the end */
   double batch_j, direct_batch_j;                       /* of batches with given energy, whole run: meters; attempts */
+  double *orphan_slot_s, orphan_j;                      /* of iterations whose requests have all left, whole run */
+  struct token_cost *llm_cost;                          /* per kind, LLM engines only: that it works by tokens */
+  uint64_t tokens_made, extrapolated;                   /* LLM engines; whole run, window */
   double started_j, started_usd;                        /* starts: charged to those who caused them */
   double usd_per_slot_s, use_usd;                       /* use_usd: per request, token and byte, so far */
   uint64_t entered;                                     /* attempts that came to it */
@@ -267,6 +270,14 @@ void ledger_transfer(struct world *, struct attempt *, const struct transfer_cos
 void ledger_flow(struct world *, struct attempt *, double bytes, sim_time last_at);
 /* Whole-run totals per place and in sum; asserts direct + residual = total. */
 void ledger_close(struct world *);
+
+/* ---- llm.c: LLM engines as places ------------------------------------------------------------------------------- */
+/* False, and w->err says so, for a request beyond what the step times were measured for. */
+bool llm_covers(struct world *, const struct attempt *, const struct demand *);
+/* A request alone in service beside `others` at its engine: seconds in all; its own part of them, and its energy. */
+double llm_expected_s(const struct place *, int kind, const struct demand *, double others, double *part_s, double *joule);
+void llm_add(struct llm_meters *sum, const struct llm_meters *);
+void llm_summary(const struct place *, const struct llm_meters *, double window_s, struct place_summary *);
 
 /* ---- api.c ----------------------------------------------------------------------------------------------------- */
 enum entry api_enter(struct world *, struct attempt *, const struct demand *);

@@ -5,6 +5,7 @@
  * Residual = the rest, which must be the idle power. Money: a reserved place costs usd_per_s a server all the time, of
  * which usd_per_s / slots a slot-second is direct; an on-demand place costs only that; requests, tokens and bytes are
  * direct. The energy of an attempt is device + network + server; device = compute of a device place and its radio.
+ * An iteration of an LLM engine that all its requests have left goes on: its rest is residual.
  * Checkable: idle 10 W, busy 30 W, 2 slots, one job of 3 s in a run of 10 s: total 130 J, direct 30 J, residual 100 J.
  */
 #include "models/instances.h"
@@ -85,11 +86,11 @@ static bool close_to(double a, double b, double scale) { return fabs(a - b) <= 1
 static void close_place(struct world *w, struct place *p, const double *busy_slot_s, struct place_summary *out)
 {
   const struct place_def *def = p->def;
-  double run_s = s_from_ns(now_of(w)), idle_j = 0, direct_s = 0, rounding_j = 0;
+  double run_s = s_from_ns(now_of(w)), idle_j = 0, direct_s = 0, rounding_j = 0, orphan_j = p->orphan_j, orphan_s = 0;
   double sides = def->discipline == PROCESSOR_SHARING && p->cost ? 2 : 1;       /* shared time beside token service */
   double rounding_s = 4e-9 * def->slots * (double)(p->entered + 1);
   for (int k = 0; k < p->n_kinds; k++) {
-    sim_assert(fabs(busy_slot_s[k] - p->direct_slot_s[k]) <= rounding_s + 1e-9 * busy_slot_s[k]);
+    sim_assert(fabs(busy_slot_s[k] - p->direct_slot_s[k] - p->orphan_slot_s[k]) <= rounding_s + 1e-9 * busy_slot_s[k]);
     double most_s = sides * (double)p->members[k] * def->servers * def->slots * run_s;
     sim_assert(busy_slot_s[k] <= most_s * (1 + 1e-9) + rounding_s);
     idle_j += p->idle_w[k] * (double)p->members[k] * def->servers * run_s;
@@ -97,20 +98,23 @@ static void close_place(struct world *w, struct place *p, const double *busy_slo
     rounding_j += fabs(p->dynamic_w[k]) * rounding_s;
     out->energy_direct_j += p->dynamic_w[k] * p->direct_slot_s[k];
     direct_s += p->direct_slot_s[k];
+    orphan_j += p->dynamic_w[k] * p->orphan_slot_s[k];
+    orphan_s += p->orphan_slot_s[k];
   }
   double warm_j = def->instances ? def->instances->warm_w * out->instance_s : 0;
-  sim_assert(fabs(p->batch_j - p->direct_batch_j) <= 1e-6 * (1 + p->batch_j));
+  sim_assert(fabs(p->batch_j - p->direct_batch_j - p->orphan_j) <= 1e-6 * (1 + p->batch_j));
   sim_assert(p->started_j <= warm_j * (1 + 1e-9) + 1e-9);
   out->energy_j += idle_j + warm_j + p->batch_j;
   out->energy_direct_j += p->direct_batch_j + p->started_j;
   rounding_j += 1e-6 * p->batch_j;
-  sim_assert(fabs(out->energy_j - out->energy_direct_j - idle_j - (warm_j - p->started_j))
+  sim_assert(fabs(out->energy_j - out->energy_direct_j - idle_j - orphan_j - (warm_j - p->started_j))
              <= rounding_j + 1e-9 * (1 + out->energy_j));
   double reserved = def->tariff.usd_per_s * def->servers * (double)def->count * run_s;
   out->cost_usd = p->use_usd + (!def->tariff.on_demand ? reserved
                                   : def->instances ? def->tariff.usd_per_s * out->instance_s
-                                  : p->usd_per_slot_s * direct_s);
+                                  : p->usd_per_slot_s * (direct_s + orphan_s));
   out->cost_direct_usd = p->use_usd + p->started_usd + p->usd_per_slot_s * direct_s;
+  if (p->tokens_made) out->joules_per_token = out->energy_j / (double)p->tokens_made;
   double rounding_usd = p->usd_per_slot_s * rounding_s * p->n_kinds + 1e-9 * out->cost_usd;
   sim_assert(sides > 1 || out->cost_direct_usd <= out->cost_usd + rounding_usd);
 }

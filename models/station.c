@@ -30,6 +30,12 @@ struct station *stations_new(struct sim *sim, const struct place_def *place, con
                 && (place->discipline == FIFO || place->discipline == LIFO || place->discipline == PROCESSOR_SHARING);
   kind->preempts = !place->batching && (place->discipline == PRIORITY_PREEMPTIVE || place->discipline == SRPT);
   kind->gated = place->instances || place->failures;
+  kind->llm = place->llm;
+  kind->first = all;
+  if (kind->llm) {
+    llm_events(&kind->llm_events);
+    kind->llm_jobs = llm_jobs_new();
+  }
   kind->servers = place->servers > 0 ? (uint32_t)place->servers : 1;
   kind->slots = place->slots > 0 ? (uint32_t)place->slots : 1;
   kind->n_variants = world && world->n_variants > 0 ? (uint32_t)world->n_variants : 1;
@@ -53,12 +59,17 @@ void stations_free(struct station *all, uint64_t count)
     share_free(extra->ps);
     tokens_release(extra, all[i].kind->servers);
     batch_release(extra);
+    llm_release(extra, all[i].kind->servers);
     free(extra);
   }
-  if (count) free(all->kind);
+  if (count) {
+    if (all->kind->llm_jobs) pool_free(all->kind->llm_jobs);
+    free(all->kind);
+  }
   free(all);
 }
 
+void stations_hardware(struct station *all, const uint8_t *kind_of_member) { all->kind->hardware = kind_of_member; }
 struct station *station_nth(struct station *all, uint64_t i) { return all + i; }
 size_t station_bytes(void) { return sizeof(struct station); }
 
@@ -82,6 +93,7 @@ void station_open_window(struct station *s, sim_time now)
   s->window = now;
   if (s->extra && s->extra->engine) tokens_open_window(s, now);
   if (s->extra && s->extra->batcher) batch_open_window(s);
+  if (s->extra && s->extra->llm) llm_open_window(s);
 }
 
 void station_meters(const struct station *station, sim_time now, struct station_meters *m)
@@ -99,6 +111,7 @@ void station_meters(const struct station *station, sim_time now, struct station_
   m->run_server_busy_s = m->run_busy_slot_s / s.kind->slots;
   if (s.extra && s.extra->engine) tokens_meters(&s, now, m);
   if (s.extra && s.extra->batcher) batch_meters(&s, m);
+  if (s.extra && s.extra->llm) llm_meters(&s, m);
 }
 
 uint32_t station_queue(const struct station *s) { return waiting(s); }
@@ -178,6 +191,10 @@ void station_pump(struct station *s, struct sim *sim)
 {
   if (s->kind->batching) {
     batch_pump(s, sim);
+    return;
+  }
+  if (s->kind->llm) {
+    llm_pump(s, sim);
     return;
   }
   for (struct job *head; (head = queue_head(s)) != NULL;) {
@@ -275,12 +292,18 @@ static void job_prepare(struct station *s, struct job *job, const struct demand 
   job->at.user.finish = (struct heap_item){.key = queue_key(s->kind, d), .order = ++s->kind->entries};
 }
 
+static bool job_possible(struct station *s, struct sim *sim, const struct demand *d)
+{
+  if (s->kind->llm) return llm_possible(s, sim, d);
+  return (!d->cost || tokens_possible(d)) && (!s->kind->batching || !batch_full(s));
+}
+
 enum entry station_enter(struct station *s, struct sim *sim, struct job *job, const struct demand *d)
 {
   sim_assert(job->state == JOB_OUT);
   station_settle(s, sim_now(sim));
   s->arrived++;
-  if (s->in_system >= s->kind->capacity || (d->cost && !tokens_possible(d)) || (s->kind->batching && batch_full(s))) {
+  if (s->in_system >= s->kind->capacity || !job_possible(s, sim, d)) {
     s->blocked++;
     return BLOCKED;
   }
@@ -290,6 +313,8 @@ enum entry station_enter(struct station *s, struct sim *sim, struct job *job, co
   s->in_system++;
   if (s->kind->batching) {
     batch_enter(s, sim, job, d->deadline);
+  } else if (s->kind->llm) {
+    llm_enter(s, sim, job);
   } else if (!d->cost && s->kind->discipline == PROCESSOR_SHARING) {
     ps_enter(s, sim, job);
   } else if (alone && fits(s, job)) {
@@ -307,6 +332,10 @@ void station_leave(struct station *s, struct sim *sim, struct job *job)
   station_settle(s, sim_now(sim));
   if (s->kind->batching) {
     batch_leave(s, sim, job);
+    return;
+  }
+  if (s->kind->llm) {
+    llm_leave(s, sim, job);
     return;
   }
   switch ((enum job_state)job->state) {

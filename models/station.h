@@ -14,6 +14,7 @@
 
 struct station;
 struct batch;
+struct llm_job;
 
 /* What a job asks for. time_s: seconds of one server (roofline, distribution). Tokens: prompt and output, with cost. */
 struct demand {
@@ -34,6 +35,7 @@ struct job {
   union {
     struct { struct job *next, *previous; } line; struct share_user user;       /* in a list; in a heap */
     struct { double joule; uint64_t turn; } batch;      /* from the batch's start on: its share of the energy */
+    struct llm_job *llm;                                /* in an LLM engine; once it is out: batch.joule */
   } at;
   union { sim_time left_ns; double work; sim_time batch_ns; };  /* slots; PS in seconds, tokens in decode steps; once
                                                          * batched and out: of wait_ns, with an instance free */
@@ -46,7 +48,8 @@ struct job {
   uint32_t batch_seen;
   uint16_t engine;
   uint8_t state;
-  bool begun : 1, batched : 1;                          /* has started before; came to a place that batches requests */
+  /* has started before (LLM engines: has come to one); came to a place that batches requests, or of LLM engines */
+  bool begun : 1, batched : 1;
 };
 
 /* Callbacks, one set per world: context is the world. */
@@ -65,6 +68,8 @@ struct station *stations_new(struct sim *, const struct place_def *, const struc
 void stations_free(struct station *, uint64_t count);
 struct station *station_nth(struct station *, uint64_t i);
 size_t station_bytes(void);
+/* Of a place with `llm`: which kind of hardware each member has (NULL: the first). Before the first job. */
+void stations_hardware(struct station *, const uint8_t *kind_of_member);
 
 /* BLOCKED: the member is full, or the job can never run here (its context exceeds the KV cap). No callback then.
  * Slots and time: a job holds a slot for its whole service. Under PROCESSOR_SHARING n jobs run at rate min(1, c / n).
@@ -93,6 +98,13 @@ uint32_t station_in_system(const struct station *);
 /* Forget the past at the end of the warm-up; the whole-run meters go on. */
 void station_open_window(struct station *, sim_time now);
 
+/* LLM engines, summed over those of a member. whole: of the run; the rest is of the window. */
+struct llm_meters {
+  struct engine_meters window, whole;
+  double ttft_s_sum; uint64_t ttfts;                    /* from coming to the place; of those that came in the window */
+  uint64_t refused[ENGINE_REFUSALS];                    /* by reason */
+};
+
 /* Meters over the window [open, now], and over the whole run where named so. */
 struct station_meters {
   double busy_slot_s, in_system_s, queue_s;             /* areas over the window */
@@ -101,6 +113,7 @@ struct station_meters {
   double wait_s_sum; uint64_t waits;                    /* window: of jobs that entered in it and started */
   double batch_sum; uint64_t batches;                   /* window */
   double run_batch_j;                                   /* whole run: energy of batches where it is given */
+  struct llm_meters llm;                                /* zeros without LLM engines */
 };
 void station_meters(const struct station *, sim_time now, struct station_meters *);
 

@@ -3,10 +3,12 @@
 #define OFFSIM_MODELS_STATION_PARTS_H
 
 #include "models/station.h"
+#include "sim/arena.h"
 #include "sim/check.h"
 
 enum job_state { JOB_OUT, JOB_QUEUED, JOB_SLOT, JOB_SHARED, JOB_PREFILL, JOB_DECODE,
-                 JOB_BATCH, JOB_HELD, JOB_REFUSED };    /* station_batch.c; held: served, waits for its turn to leave */
+                 JOB_BATCH, JOB_HELD, JOB_REFUSED,      /* station_batch.c; held: served, waits for its turn to leave */
+                 JOB_LLM_WAITS, JOB_LLM_RUNS };         /* in an LLM engine: before and after it was first scheduled */
 
 /* Occupation is counted in units of 2^-20 slot, so that a token request may hold slots / max_batch of a slot and areas
  * stay integers. */
@@ -23,16 +25,22 @@ struct station_kind {
   int64_t units;                                        /* all slots of a member */
   uint64_t capacity, entries;                           /* entries: jobs that ever queued in order, breaks ties */
   const struct batching_def *batching;                  /* NULL: none */
+  const struct llm_def *llm;                            /* NULL: none; then also: */
+  struct engine_events llm_events;
+  struct pool *llm_jobs;
+  const struct station *first; const uint8_t *hardware; /* the array; kind of hardware of each, or NULL */
 };
 
-struct engine;
+struct token_engine;
 struct batcher;
+struct llm;
 /* Comes with the first job that needs it. */
 struct station_extra {
   struct heap queue, running;                           /* running: worst first, preemptive disciplines only */
   struct share *ps;
-  struct engine *engine;                                /* [servers] */
+  struct token_engine *engine;                          /* [servers] */
   struct batcher *batcher;
+  struct llm *llm;
   const uint8_t *closed;                                /* [servers], or NULL; gated only */
   int64_t closed_units;
   const struct sustained_def *sustained;
@@ -172,5 +180,18 @@ void batch_leave(struct station *, struct sim *, struct job *);       /* in what
 void batch_release(struct station_extra *);
 void batch_open_window(struct station *);
 void batch_meters(const struct station *, struct station_meters *);
+
+/* ---- station_llm.c ----------------------------------------------------------------------------------------------- */
+
+void llm_events(struct engine_events *);
+struct pool *llm_jobs_new(void);
+bool llm_possible(struct station *, struct sim *, const struct demand *);       /* else counted as refused */
+void llm_enter(struct station *, struct sim *, struct job *);
+void llm_pump(struct station *, struct sim *);
+void llm_leave(struct station *, struct sim *, struct job *);
+double llm_made(const struct station *, const struct job *);
+void llm_release(struct station_extra *, uint32_t servers);
+void llm_open_window(struct station *);
+void llm_meters(const struct station *, struct station_meters *);
 
 #endif

@@ -12,7 +12,7 @@
 
 struct variant_use { const struct token_cost *cost; uint32_t decoding; double kv_tok, context_tok; };
 
-struct engine {
+struct token_engine {
   struct station *station;
   struct share *decode;
   struct job *prefill;
@@ -24,9 +24,9 @@ struct engine {
 };
 
 static struct job *job_of_share(struct share_user *user) { return holder_of(user, struct job, at.user); }
-static struct engine *engine_of(const struct job *job) { return job->station->extra->engine + job->engine; }
+static struct token_engine *engine_of(const struct job *job) { return job->station->extra->engine + job->engine; }
 
-static struct variant_use *use_of(struct engine *e, const struct token_cost *cost)
+static struct variant_use *use_of(struct token_engine *e, const struct token_cost *cost)
 {
   for (uint32_t i = 0; i < e->n_used; i++)
     if (e->used[i].cost == cost) return &e->used[i];
@@ -44,7 +44,7 @@ static double variant_step_s(const struct variant_use *u, uint32_t n)
   return u->cost->step_a_s + u->cost->step_c_s * n + u->cost->step_s_per_kv_tok * u->context_tok;
 }
 
-static double step_s(const struct engine *e)
+static double step_s(const struct token_engine *e)
 {
   double step = 0;
   for (uint32_t i = 0; i < e->n_used; i++) {
@@ -56,14 +56,14 @@ static double step_s(const struct engine *e)
 
 static double decode_speed(const void *context, uint32_t n)
 {
-  const struct engine *e = context;
+  const struct token_engine *e = context;
   double step = e->n_used == 1 ? variant_step_s(e->used, n) : step_s(e);
   if (step <= 0) return 1e12;                           /* a step of no time: the tokens come at once */
   return e->station->kind->derated ? heat_rate(e->station) / step : 1 / step;
 }
 
 /* Book the steps since the last change, before n changes. */
-static void count_steps(struct engine *e, sim_time now)
+static void count_steps(struct token_engine *e, sim_time now)
 {
   double steps = e->speed * s_from_ns(now - e->since);
   e->steps += steps;
@@ -85,7 +85,7 @@ static void watch_heat(struct station *s, struct sim *sim)
   x->hotter = next == SIM_NEVER ? (event_id){0} : sim_after(sim, next, PRIORITY_NORMAL, on_hotter, s);
 }
 
-static void decoding_changed(struct engine *e, struct sim *sim, bool more)
+static void decoding_changed(struct token_engine *e, struct sim *sim, bool more)
 {
   if (more && share_users(e->decode)) share_update(e->decode, sim);
   e->speed = share_users(e->decode) ? decode_speed(e, share_users(e->decode)) : 0;
@@ -98,7 +98,7 @@ static void on_hotter(struct sim *sim, void *subject)
   station_settle(s, sim_now(sim));
   s->extra->hotter = (event_id){0};
   for (uint32_t i = 0; i < s->kind->servers; i++) {
-    struct engine *e = &s->extra->engine[i];
+    struct token_engine *e = &s->extra->engine[i];
     count_steps(e, sim_now(sim));
     decoding_changed(e, sim, true);
   }
@@ -107,14 +107,14 @@ static void on_hotter(struct sim *sim, void *subject)
 /* Mean context over the decode of a request: its prompt and half its output. */
 static double context_tok(const struct job *job) { return job->kv_tok - (job->work + 1) / 2; }
 
-static void decode_begins(struct engine *e, const struct job *job)
+static void decode_begins(struct token_engine *e, const struct job *job)
 {
   struct variant_use *u = use_of(e, job->cost);
   u->decoding++;
   u->context_tok += context_tok(job);
 }
 
-static void decode_ends(struct engine *e, const struct job *job)
+static void decode_ends(struct token_engine *e, const struct job *job)
 {
   struct variant_use *u = use_of(e, job->cost);
   u->context_tok = --u->decoding ? u->context_tok - context_tok(job) : 0;
@@ -155,7 +155,7 @@ static double kv_share(double tok, const struct token_cost *cost)
   return cost->kv_cap_tok > 0 ? tok / cost->kv_cap_tok : 0;
 }
 
-static bool engine_fits(struct engine *e, const struct job *job)
+static bool engine_fits(struct token_engine *e, const struct job *job)
 {
   if (e->prefill || e->requests >= batch_limit(e->station, job->cost)) return false;
   double share = 0, own = job->kv_tok;
@@ -173,7 +173,7 @@ static void engines_new(struct station *s)
 {
   uint32_t n = s->kind->servers;
   sim_assert(n <= UINT16_MAX);
-  struct engine *all = calloc(n, sizeof *all);
+  struct token_engine *all = calloc(n, sizeof *all);
   if (!all) check_out_of_memory(n * sizeof *all);
   for (uint32_t i = 0; i < n; i++) {
     all[i].station = s;
@@ -188,7 +188,7 @@ bool tokens_fit(struct station *s, struct job *job)
   if (!station_more(s)->engine) engines_new(s);
   uint32_t best = UINT32_MAX;
   for (uint32_t i = 0; i < s->kind->servers; i++) {
-    struct engine *e = &s->extra->engine[i];
+    struct token_engine *e = &s->extra->engine[i];
     if (e->requests >= best || server_closed(s, i) || !engine_fits(e, job)) continue;
     best = e->requests;
     job->engine = (uint16_t)i;
@@ -202,7 +202,7 @@ static void on_prefilled(struct sim *sim, void *subject)
 {
   struct job *job = subject;
   struct station *s = job->station;
-  struct engine *e = engine_of(job);
+  struct token_engine *e = engine_of(job);
   sim_time now = sim_now(sim);
   station_settle(s, now);
   count_steps(e, now);
@@ -217,7 +217,7 @@ static void on_prefilled(struct sim *sim, void *subject)
 
 void tokens_start(struct station *s, struct sim *sim, struct job *job)
 {
-  struct engine *e = engine_of(job);
+  struct token_engine *e = engine_of(job);
   station_hold(s, job, tokens_units(s, job));
   e->requests++;
   e->prefill = job;
@@ -227,7 +227,7 @@ void tokens_start(struct station *s, struct sim *sim, struct job *job)
   job->event = sim_after(sim, station_lasts(s, prefill_ns(job)), PRIORITY_COMPLETE, on_prefilled, job);
 }
 
-static void give_back(struct station *s, struct engine *e, struct job *job)
+static void give_back(struct station *s, struct token_engine *e, struct job *job)
 {
   use_of(e, job->cost)->kv_tok -= job->kv_tok;
   if (--e->requests == 0)                               /* no rounding is carried over an idle time */
@@ -238,7 +238,7 @@ static void give_back(struct station *s, struct engine *e, struct job *job)
 
 static void on_decoded(struct sim *sim, void *context, struct share_user *user)
 {
-  struct engine *e = context;
+  struct token_engine *e = context;
   struct job *job = job_of_share(user);
   struct station *s = e->station;
   sim_time now = sim_now(sim);
@@ -254,7 +254,7 @@ static void on_decoded(struct sim *sim, void *context, struct share_user *user)
 
 void tokens_leave(struct station *s, struct sim *sim, struct job *job)
 {
-  struct engine *e = engine_of(job);
+  struct token_engine *e = engine_of(job);
   count_steps(e, sim_now(sim));
   if (job->state == JOB_PREFILL) {
     sim_cancel(sim, job->event);
@@ -275,6 +275,7 @@ double tokens_share(double done, double steps)
 /* The first token came with the prompt; a rounding of the flow must not cost a token. */
 double station_made(const struct station *s, const struct sim *sim, const struct job *job)
 {
+  if (s->kind->llm) return llm_made(s, job);
   if (job->state != JOB_DECODE) return 0;
   double steps = job->work > 0 ? job->work : 0;
   double done = steps - share_left(s->extra->engine[job->engine].decode, sim, &job->at.user);
@@ -296,7 +297,7 @@ void tokens_release(struct station_extra *extra, uint32_t servers)
 void tokens_open_window(struct station *s, sim_time now)
 {
   for (uint32_t i = 0; i < s->kind->servers; i++) {
-    struct engine *e = &s->extra->engine[i];
+    struct token_engine *e = &s->extra->engine[i];
     count_steps(e, now);
     e->steps = e->tokens = 0;
   }
@@ -307,7 +308,7 @@ void tokens_meters(const struct station *s, sim_time now, struct station_meters 
 {
   double steps = 0, tokens = 0;
   for (uint32_t i = 0; i < s->kind->servers; i++) {
-    struct engine e = s->extra->engine[i];
+    struct token_engine e = s->extra->engine[i];
     count_steps(&e, now);
     steps += e.steps;
     tokens += e.tokens;

@@ -83,6 +83,9 @@ static void place_kinds(struct world *w, struct place *p)
   const struct world_def *def = w->def;
   if (p->def->n_hardware > 0 && def->n_variants > 0)
     p->cost = arena_array(w->arena, struct token_cost, p->n_kinds * def->n_variants);
+  if (p->def->llm) p->llm_cost = arena_array(w->arena, struct token_cost, p->n_kinds);
+  for (int k = 0; p->llm_cost && k < p->n_kinds; k++)   /* says that it works by tokens; times are the engine's */
+    p->llm_cost[k] = (struct token_cost){ .available = true, .prefill_tok_per_s = 1 };
   for (int k = 0; k < p->n_kinds; k++) {
     const struct hardware_def *h = kind_hardware(def, p->def, k);
     double idle = p->def->idle_w >= 0 ? p->def->idle_w : h ? h->idle_w : 0;
@@ -90,6 +93,7 @@ static void place_kinds(struct world *w, struct place *p)
     p->idle_w[k] = p->def->kind == PLACE_API ? 0 : idle;
     p->dynamic_w[k] = p->def->kind == PLACE_API ? 0 : (busy - idle) / p->def->slots;
     if (p->def->batching && p->def->batching->has_energy) p->dynamic_w[k] = 0;
+    if (p->def->llm && steptime_has_energy(p->def->llm->kind[k].step_time)) p->dynamic_w[k] = 0;
     p->memory_bytes[k] = p->def->memory_bytes > 0 ? p->def->memory_bytes : h ? h->memory_bytes : 0;
     for (int v = 0; p->cost && v < def->n_variants; v++)
       p->cost[k * def->n_variants + v] = token_cost_of(&def->variant[v], h, v, p->memory_bytes[k]);
@@ -110,6 +114,7 @@ static void place_init(struct world *w, int index, uint64_t first_member)
   p->members = arena_array(w->arena, uint64_t, p->n_kinds);
   p->direct_slot_s = arena_array(w->arena, double, p->n_kinds);
   p->busy_slot_s = arena_array(w->arena, double, p->n_kinds);
+  p->orphan_slot_s = arena_array(w->arena, double, p->n_kinds);
   place_kinds(w, p);
   draw_hardware(w, p);
   p->bucket_requests = 60 * p->def->limit_requests_per_s;
@@ -118,6 +123,7 @@ static void place_init(struct world *w, int index, uint64_t first_member)
   p->usd_per_slot_s = p->def->tariff.usd_per_s / p->def->slots;
   bool gated = p->def->instances || p->def->failures;
   p->stations = stations_new(w->sim, p->def, w->def, gated ? &w->fleet_events : &w->events, p->def->count);
+  stations_hardware(p->stations, p->hardware);
 }
 
 static void places_init(struct world *w)
@@ -394,7 +400,7 @@ static void open_window(struct world *w)
   sim_time now = sim_now(w->sim);
   for (struct place *p = w->place; p < w->place + w->def->n_places; p++) {
     level_start(&p->in_flight, now, p->in_flight.value);
-    p->api_arrived = p->api_blocked = p->api_completed = 0;
+    p->api_arrived = p->api_blocked = p->api_completed = p->extrapolated = 0;
     for (uint64_t i = 0; p->stations && i < p->def->count; i++) station_open_window(station_nth(p->stations, i), now);
   }
 }
@@ -407,6 +413,7 @@ static void sum_api(const struct place *p, sim_time now, double window_s, struct
   out->completed = p->api_completed;
   out->batch_size_mean = 1;
   out->utilization = NAN;                               /* nobody knows how many servers it has */
+  llm_summary(p, &(struct llm_meters){ 0 }, window_s, out);
 }
 
 static void sum_stations(const struct place *p, sim_time now, double window_s, struct place_summary *out)
@@ -421,6 +428,7 @@ static void sum_stations(const struct place *p, sim_time now, double window_s, s
     all.waits += m.waits;
     all.batch_sum += m.batch_sum;
     all.batches += m.batches;
+    llm_add(&all.llm, &m.llm);
     out->arrived += m.arrived;
     out->blocked += m.blocked;
     out->completed += m.completed;
@@ -431,6 +439,7 @@ static void sum_stations(const struct place *p, sim_time now, double window_s, s
   out->queue_length_mean = window_s > 0 ? all.queue_s / window_s : 0;
   out->queue_wait_mean_s = all.waits ? all.wait_s_sum / (double)all.waits : 0;
   out->batch_size_mean = all.batches ? all.batch_sum / (double)all.batches : 1;
+  llm_summary(p, &all.llm, window_s, out);
 }
 
 void world_close_window(struct world *w)
@@ -522,6 +531,10 @@ static void read_meters(struct world *w)
       station_meters(station_nth(p->stations, i), sim_now(w->sim), &m);
       p->busy_slot_s[kind_of(p, (uint32_t)i)] += m.run_busy_slot_s;
       p->batch_j += m.run_batch_j;
+      p->orphan_slot_s[kind_of(p, (uint32_t)i)] += m.llm.whole.orphan_s * p->def->slots;
+      if (p->def->llm && steptime_has_energy(p->def->llm->kind[kind_of(p, (uint32_t)i)].step_time))
+        p->orphan_j += m.llm.whole.orphan_j;
+      p->tokens_made += m.llm.whole.tokens_made;
     }
 }
 

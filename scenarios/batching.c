@@ -68,6 +68,18 @@ static void only_for(struct build *b, const struct node *node, const char *name,
     err_add(b->err, node_get(node, name)->key_at, "'%s' belongs to batching of kind %s", name, to);
 }
 
+void batching_keys(struct build *b, const struct node *node, bool continuous)
+{
+  static const char *const engines[] = {"scheduler", "max_num_seqs", "max_num_batched_tokens", "kv_blocks", "block",
+    "long_prefill_threshold", "prefix_cache", "reserve_full", "router", "step_time", "extrapolate"};
+  static const char *const others[] = {"size", "timeout", "timeout_action", "preferred", "max_queue_delay",
+    "max_queue_size", "preserve_ordering", "time", "energy", "target", "increase", "decrease"};
+  const char *const *names = continuous ? others : engines;
+  size_t n = continuous ? sizeof others / sizeof *others : sizeof engines / sizeof *engines;
+  for (size_t i = 0; i < n; i++)
+    only_for(b, node, names[i], false, continuous ? "fixed, take_all, dynamic, deadline or aimd" : "continuous");
+}
+
 static void check_kind(struct build *b, const struct batching_def *d, const struct place_def *p,
                        const struct node *node)
 {
@@ -126,12 +138,10 @@ const struct batching_def *build_batching(struct build *b, const struct place_de
   static const enum batching_kind kinds[] = {BATCH_NONE, BATCH_FIXED, BATCH_TAKE_ALL, BATCH_DYNAMIC, BATCH_DEADLINE,
                                              BATCH_AIMD, BATCH_NONE};
   if (!node_is(node, NODE_MAP)) return NULL;
-  if (node_text_is(node_get(node, "kind"), "continuous"))
-    err_add(b->err, node_get(node, "kind")->at,
-            "'places.%s.batching' of kind continuous is not yet available", p->name);
   struct batching_def *d = arena_alloc(b->arena, sizeof *d);
   *d = (struct batching_def){.kind = kinds[get_choice(node, "batching", "kind")]};
   if (d->kind == BATCH_NONE) return NULL;
+  batching_keys(b, node, false);
   build_limits(d, node);
   build_preferred(b, d, node);
   check_kind(b, d, p, node);
@@ -168,15 +178,22 @@ static bool reads_tokens(const struct task_def *t)
   return false;
 }
 
+static void check_task(struct build *b, int place, const struct class_def *k, const struct task_def *t,
+                       const struct node *batching)
+{
+  const struct place_def *p = &b->world->place[place];
+  bool tokens = reads_tokens(t);
+  if (tokens == (p->llm != NULL) || !may_run_at(b->world, k, t, place)) return;
+  err_add(b->err, batching->key_at, "places.%s %s; task '%s' of class '%s' works by %s", p->name,
+          p->llm ? "is of LLM engines" : "batches by request", t->name, k->name, tokens ? "tokens" : "request");
+}
+
 void check_batched_work(struct build *b)
 {
   const struct world_def *w = b->world;
   const struct node *places = node_get(b->root, "places");
   for (int i = 0; i < w->n_places; i++)
-    for (int k = 0; w->place[i].batching && k < w->n_classes; k++)
+    for (int k = 0; (w->place[i].batching || w->place[i].llm) && k < w->n_classes; k++)
       for (int t = 0; t < w->klass[k].n_tasks; t++)
-        if (reads_tokens(&w->klass[k].task[t]) && may_run_at(w, &w->klass[k], &w->klass[k].task[t], i))
-          err_add(b->err, node_get(places->child[i], "batching")->key_at,
-                  "places.%s batches by request; task '%s' of class '%s' works by tokens", w->place[i].name,
-                  w->klass[k].task[t].name, w->klass[k].name);
+        check_task(b, i, &w->klass[k], &w->klass[k].task[t], node_get(places->child[i], "batching"));
 }

@@ -80,6 +80,11 @@ void check_batched_work(struct build *);                /* after the classes */
 /* step_time.c: of a name in step_times or a map; NULL where a mistake was added or the schema has spoken. */
 const struct steptime *step_time_build(struct build *, const struct node *);
 void build_step_times(struct build *);                  /* those that no place uses are checked as well */
+/* Adds a problem for each key that belongs to the other kind. */
+void batching_keys(struct build *, const struct node *batching, bool continuous);
+/* llm.c: LLM engines; NULL unless batching is of kind continuous. Sets the place's slots. */
+const struct llm_def *build_llm(struct build *, struct place_def *, const struct node *batching);
+void check_llm_requests(struct build *);                /* after the classes: requests of known size */
 void build_instances(struct build *, struct place_def *, const struct node *place);   /* instances.c; and failures */
 void build_classes(struct build *);
 void build_arrivals(struct build *, struct class_def *);

@@ -136,7 +136,9 @@ static void instances(struct build *b, struct place_def *p, const struct node *p
   d->cold_start = build_start(b, node_get(node, "cold_start"));
   build_keep(d, node);
   build_scale(d, node_get(node, "scale"));
-  if (node_get(node, "concurrency")) p->slots = (int)get_count(node, "instances", "concurrency");
+  if (p->llm && node_get(node, "concurrency"))
+    err_add(b->err, node_get(node, "concurrency")->key_at, "the concurrency of LLM engines is their 'max_num_seqs'");
+  else if (node_get(node, "concurrency")) p->slots = (int)get_count(node, "instances", "concurrency");
   if (!node_get(place, "servers")) p->servers = (int)d->max;
   check_instances(b, p, d, node);
   p->instances = d;

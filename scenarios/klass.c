@@ -182,6 +182,8 @@ static bool place_offers(const struct build *b, int place, const struct task_def
 {
   const struct place_def *p = &b->world->place[place];
   bool listed = !p->offers || p->offers[t->variant[v]];
+  if (p->llm)
+    return t->work[v].kind == WORK_TOKENS && t->variant[v] == p->llm->variant;
   if (!listed || t->work[v].kind != WORK_TOKENS || p->kind == PLACE_API)
     return listed;
   for (int h = 0; h < p->n_hardware; h++)

@@ -241,8 +241,11 @@ static void build_place(struct build *b, struct place_def *p, const struct node 
               "places.%s: hardware '%s' has a sustained rate, which processor sharing does not know", p->name,
               b->world->hardware[p->hardware[i]].name);
   p->batching = build_batching(b, p, node_get(node, "batching"));
+  p->llm = build_llm(b, p, node_get(node, "batching"));
+  if (p->llm && node_get(node, "slots"))
+    err_add(b->err, node_get(node, "slots")->key_at, "the slots of LLM engines are their 'max_num_seqs'");
   build_instances(b, p, node);
-  if (p->capacity && p->kind == PLACE_SERVERS && p->capacity < (uint64_t)p->servers * (uint64_t)p->slots)
+  if (p->capacity && p->kind == PLACE_SERVERS && !p->llm && p->capacity < (uint64_t)p->servers * (uint64_t)p->slots)
     err_add(b->err, node_get(node, "capacity")->at,
             "'capacity' is %llu, less than the %llu jobs that are served at once", (unsigned long long)p->capacity,
             (unsigned long long)p->servers * (unsigned long long)p->slots);

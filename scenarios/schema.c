@@ -22,7 +22,8 @@ const struct section sections[] = {
   {"mix", "places.NAME.hardware", "Kinds of hardware with their shares; each member draws its own, by name.", false},
   {"batching", "places.NAME.batching",
    "Batching of requests: each slot is an instance that serves one batch at a time; the instances of a member take "
-   "from one queue, in the order of its discipline.", false},
+   "from one queue, in the order of its discipline. Or, `continuous`: each server is an LLM engine with a queue and "
+   "context memory of its own.", false},
   {"batch_time", "places.NAME.batching.time", "Time of a batch by its size.", false},
   {"batch_energy", "places.NAME.batching.energy", "Energy of a batch by its size.", false},
   {"affine", "places.NAME.batching.time.affine", "a + c*b for a batch of b.", false},
@@ -216,7 +217,8 @@ const struct key keys[] = {
   {"batching", "kind", V_CHOICE, .choices = "none|fixed|take_all|dynamic|deadline|aimd|continuous", .otherwise = "none",
    .doc = "fixed: `size`, or what is there once the oldest has waited `timeout`. take_all: all that wait. dynamic: "
           "preferred sizes and a longest delay. deadline: as many as still meet the `slo.e2e` of the first, who is "
-          "rejected when it cannot be met. aimd: a cap that follows `target`. continuous is not yet available."},
+          "rejected when it cannot be met. aimd: a cap that follows `target`. continuous: each "
+          "server is an LLM engine, iteration by iteration."},
   {"batching", "size", V_COUNT, .low = 1, .high = 1e6,
    .doc = "Of a batch, at most; needed by all kinds but none and take_all."},
   {"batching", "timeout", V_NUMBER, Q_TIME, NONNEGATIVE, .otherwise = "0 s",
@@ -241,11 +243,33 @@ const struct key keys[] = {
    .doc = "aimd: added to the cap after a full batch within the target."},
   {"batching", "decrease", V_NUMBER, Q_PURE, .low = 0, .high = 1, .flags = POSITIVE, .otherwise = "0.9",
    .doc = "aimd: factor of the cap after a batch above the target."},
-  {"batching", "scheduler", V_CHOICE, .choices = "vllm_v1|vllm_v0|sarathi", .flags = LATER, .doc = "Whose rules."},
-  {"batching", "max_num_seqs", V_COUNT, .low = 1, .high = 1e6, .flags = LATER, .doc = "Running requests at most."},
-  {"batching", "max_num_batched_tokens", V_COUNT, .low = 1, .high = 1e9, .flags = LATER,
-   .doc = "Tokens of a step at most."},
-  {"batching", "kv_blocks", V_COUNT, .low = 1, .high = 1e9, .flags = LATER, .doc = "Blocks of context memory."},
+  {"batching", "scheduler", V_CHOICE, .choices = "vllm_v1|vllm_v0|sarathi", .otherwise = "vllm_v1",
+   .doc = "continuous: whose rules form an iteration. With `discipline: fifo`, or priority (vllm_v1)."},
+  {"batching", "max_num_seqs", V_COUNT, .low = 1, .high = 65536, .otherwise = "128",
+   .doc = "continuous: running requests of an engine at most; these are its slots."},
+  {"batching", "max_num_batched_tokens", V_COUNT, .low = 1, .high = 1e7,
+   .doc = "continuous: vllm_v1: tokens of an iteration at most, default 2048; vllm_v0: prompt tokens, padded, 4096; "
+          "sarathi: its chunk, 512."},
+  {"batching", "kv_blocks", V_COUNT, .low = 2, .high = 1e8,
+   .doc = "continuous: blocks of context memory of an engine; default: what 90 % of `memory` leave beside the weights."},
+  {"batching", "block", V_COUNT, .low = 1, .high = 1e6, .otherwise = "16", .doc = "continuous: tokens of a block."},
+  {"batching", "long_prefill_threshold", V_COUNT, .low = 0, .high = 1e9, .otherwise = "0",
+   .doc = "continuous, vllm_v1: tokens of a prompt in one iteration at most; 0: the budget."},
+  {"batching", "prefix_cache", V_FLAG, .otherwise = "true",
+   .doc = "continuous, vllm_v1: blocks of equal prompt beginnings are kept and shared."},
+  {"batching", "reserve_full", V_FLAG, .otherwise = "true",
+   .doc = "continuous, vllm_v1: a prompt starts only when there are blocks for all of it."},
+  {"batching", "router", V_CHOICE,
+   .choices = "round_robin|waiting_queue|least_outstanding|join_shortest_queue|prefix_aware",
+   .otherwise = "least_outstanding",
+   .doc = "continuous: which engine of the member. waiting_queue: fewest waiting; least_outstanding: fewest waiting and "
+          "running; join_shortest_queue: fewest tokens; prefix_aware: most cached blocks."},
+  {"batching", "step_time", V_REFERENCE, .map = "step_time",
+   .doc = "continuous: time of an iteration: a name of `step_times` or a preset, or the map; default: affine, from what the "
+          "hardware has for the variant."},
+  {"batching", "extrapolate", V_FLAG, .otherwise = "false",
+   .doc = "continuous: serve requests beyond what the step times were measured for, and count them; else they are an "
+          "error."},
   {"batch_time", "affine", .map = "affine", .flags = ALTERNATIVE, .doc = "a + c*b."},
   {"batch_time", "table", .map = "batch_table", .flags = ALTERNATIVE, .doc = "Measured times."},
   {"batch_energy", "affine", .map = "affine_energy", .flags = ALTERNATIVE, .doc = "a + c*b."},
