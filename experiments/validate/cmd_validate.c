@@ -16,6 +16,7 @@ struct replay_suite { const char *name; int (*run)(int, char **); const char *do
 static const struct replay_suite replays[] = {
   {"scheduler", validate_scheduler, "a reference workload through the LLM engine, request by request (--help)"},
   {"vllm", validate_vllm, "a recorded run of a vLLM server, on the kernel times of its card (--help)"},
+  {"steps", validate_steps, "a compact step time against the tables of a card, or fitted to them (--help)"},
 };
 enum { N_REPLAYS = sizeof replays / sizeof *replays };
 enum { N_SUITES = sizeof suites / sizeof *suites, MAX_OVERRIDES = 32 };

@@ -24,5 +24,6 @@ int validate_queues(struct suite_options *);
 /* With arguments of their own; argv[0] is the suite's name. */
 int validate_scheduler(int argc, char **argv);
 int validate_vllm(int argc, char **argv);
+int validate_steps(int argc, char **argv);
 
 #endif
