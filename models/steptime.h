@@ -40,10 +40,10 @@ struct steptime_table { uint32_t n; const double *tokens, *time_s; };
 /* The largest values that the model was measured for; 0 = any. tokens and sequences of an iteration, KV of a request. */
 struct steptime_limits { uint64_t tokens, sequences, context; };
 /* steptime_compact.c: a table over tokens and linear terms, of each sequence, chunk, token of KV before a chunk, n (2 q + n),
- * decoding request, its token of KV, and token that it is shorter than the longest. */
+ * decoding request, its token of KV, and token that it is shorter than the longest; beside prompts, more for the former two. */
 struct steptime_compact {
   struct steptime_table table;
-  double sequence_s, chunk_s, chunk_kv_s, attention_s, decode_s, decode_kv_s, skew_s;
+  double sequence_s, chunk_s, chunk_kv_s, attention_s, decode_s, decode_kv_s, skew_s, mixed_s, mixed_kv_s;
   struct steptime_limits limits;
 };
 const struct steptime *steptime_compact(struct arena *, const struct steptime_compact *);

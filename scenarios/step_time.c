@@ -88,7 +88,8 @@ static const struct steptime *build_compact(struct build *b, const struct node *
   struct steptime_compact c = {.sequence_s = get_number(map, s, "sequence"), .chunk_s = get_number(map, s, "chunk"),
     .chunk_kv_s = get_number(map, s, "chunk_kv"), .attention_s = get_number(map, s, "attention"),
     .decode_s = get_number(map, s, "decode"), .decode_kv_s = get_number(map, s, "decode_kv"),
-    .skew_s = get_number(map, s, "skew"),
+    .skew_s = get_number(map, s, "skew"), .mixed_s = get_number(map, s, "mixed"),
+    .mixed_kv_s = get_number(map, s, "mixed_kv"),
     .limits = {get_count(map, s, "max_tokens"), get_count(map, s, "max_sequences"), get_count(map, s, "max_context")}};
   return table_of(b, map, s, &c.table) && c.table.n ? steptime_compact(b->arena, &c) : NULL;
 }

@@ -19,9 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCHES = 4000, MOST_TOKENS = 2048, MOST_DECODES = 256, MOST_KNOTS = 32, TERMS = 7, STEP = 16 };
+enum { BATCHES = 4000, MOST_TOKENS = 2048, MOST_DECODES = 256, MOST_KNOTS = 32, TERMS = 9, STEP = 16 };
 enum { FIT = 1, TEST = 2 };                             /* streams */
-static const char *const terms[TERMS] = {"sequence", "chunk", "chunk_kv", "attention", "decode", "decode_kv", "skew"};
+static const char *const terms[TERMS] = {"sequence", "chunk", "chunk_kv", "attention", "decode", "decode_kv", "skew", "mixed", "mixed_kv"};
 
 struct options {
   const char *profile, *model, *step_time;
@@ -161,7 +161,7 @@ static void features(const struct step_batch *b, double x[TERMS])
 {
   double spread = (double)b->decodes * b->decode_kv_max - (double)b->decode_kv;
   const double all[TERMS] = {b->sequences, b->prefills, (double)b->prefill_kv, (double)b->prefill_attention, b->decodes,
-                             (double)b->decode_kv, spread};
+                             (double)b->decode_kv, spread, b->prefills ? b->decodes : 0, b->prefills ? (double)b->decode_kv : 0};
   memcpy(x, all, sizeof all);
 }
 
@@ -253,7 +253,7 @@ static void fit(const struct options *o, const struct steptime *tables, struct a
   print_fit(o, knot, c);
   const double *term = c + o->knots;
   struct steptime_compact m = {.table = {(uint32_t)o->knots, knot, c}, .sequence_s = term[0], .chunk_s = term[1],
-    .chunk_kv_s = term[2], .attention_s = term[3], .decode_s = term[4], .decode_kv_s = term[5], .skew_s = term[6]};
+    .chunk_kv_s = term[2], .attention_s = term[3], .decode_s = term[4], .decode_kv_s = term[5], .skew_s = term[6], .mixed_s = term[7], .mixed_kv_s = term[8]};
   const struct steptime *model = steptime_compact(a, &m);
   print_errors(errors_of(model, tables, b, a), "# fitted batches");
   print_errors(errors_of(model, tables, draw_all(a, TEST, o->kv_tokens), a), "# other batches");
