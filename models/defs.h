@@ -120,6 +120,7 @@ struct instances_def {
   double keep_s;
   double bin_s, range_s, head, tail, margin;            /* of the histogram */
   bool queue_at_instance;                               /* who starts an instance waits for this one */
+  bool cancels;                                         /* starts that those who wait need no longer are given up */
   enum scale_by by;
   double target, period_s, delay_s, cooldown_s;
   double warm_w;
@@ -227,6 +228,7 @@ struct task_def {
   bool stream;                                          /* output flows: first token, rate, last token */
   bool successor_starts_on_first;                       /* starts_on: first (else last) */
   double timeout_first_s, timeout_s;                    /* 0 = none */
+  const struct dist *patience_s;                        /* in the queue until the service begins; NULL = without end */
   int n_fallbacks; const struct fallback_def *fallback;
   double repeat_probability;                            /* after success the task is done again with this probability */
 };

@@ -31,22 +31,31 @@ static const struct task_def *task_at(const struct world *w, const struct attemp
 
 /* ---- timeouts -------------------------------------------------------------------------------------------------- */
 
-static void on_timeout(struct sim *s, void *attempt)
-{
-  struct attempt *a = attempt;
-  a->timer = (event_id){ 0 };
-  attempt_end(world_of(s), a, STATUS_TIMEOUT);
-}
-
 /* The next limit that can still be missed: the first token's until it is sure to arrive in time, then the whole. */
-static void arm_timer(struct world *w, struct attempt *a, bool first_is_sure)
+static sim_time time_limit(const struct world *w, const struct attempt *a, bool first_is_sure)
 {
   const struct task_def *t = task_at(w, a);
   sim_time limit = t->timeout_s > 0 ? time_add(a->started, ns_from_s(t->timeout_s)) : SIM_NEVER;
-  if (t->timeout_first_s > 0 && !first_is_sure) {
-    sim_time first = time_add(a->started, ns_from_s(t->timeout_first_s));
-    if (first < limit) limit = first;
-  }
+  sim_time first = t->timeout_first_s > 0 && !first_is_sure ? time_add(a->started, ns_from_s(t->timeout_first_s))
+                                                            : SIM_NEVER;
+  return first < limit ? first : limit;
+}
+
+/* Patience ends only who still waits; for others the timer goes on to what else may be missed. */
+static void on_timeout(struct sim *s, void *attempt)
+{
+  struct attempt *a = attempt;
+  struct world *w = world_of(s);
+  sim_time limit = time_limit(w, a, false);
+  a->timer = (event_id){ 0 };
+  bool impatient = a->stage == STAGE_STATION && job_waits_to_begin(&a->job);
+  if (impatient || limit <= now_of(w)) attempt_end(w, a, STATUS_TIMEOUT);
+  else if (limit != SIM_NEVER) a->timer = sim_at(w->sim, limit, PRIORITY_NORMAL, on_timeout, a);
+}
+
+static void arm_timer(struct world *w, struct attempt *a, bool first_is_sure)
+{
+  sim_time limit = time_limit(w, a, first_is_sure);
   if (limit != SIM_NEVER) a->timer = sim_at(w->sim, limit, PRIORITY_NORMAL, on_timeout, a);
 }
 
@@ -54,6 +63,16 @@ static void disarm_timer(struct world *w, struct attempt *a)
 {
   if (a->timer.bits) sim_cancel(w->sim, a->timer);
   a->timer = (event_id){ 0 };
+}
+
+/* It comes to a queue. Who begins at once keeps this timer until it fires: that is cheaper than to watch each start. */
+static void arm_patience(struct world *w, struct attempt *a)
+{
+  struct rng rng = rng_open(&w->root, STREAM_PATIENCE, a->request->id, stream_entity(a->task, 0, a->ordinal));
+  sim_time limit = time_limit(w, a, false);
+  sim_time patience = time_add(now_of(w), ns_from_s(dist_draw(task_at(w, a)->patience_s, &rng)));
+  disarm_timer(w, a);
+  a->timer = sim_at(w->sim, patience < limit ? patience : limit, PRIORITY_NORMAL, on_timeout, a);
 }
 
 static void first_is_sure(struct world *w, struct attempt *a)
@@ -322,6 +341,7 @@ static void flow_enter(struct world *w, struct attempt *a)
   }
   a->stage = STAGE_STATION;
   if (p->def->llm && !llm_covers(w, a, &d)) return;
+  if (task_at(w, a)->patience_s) arm_patience(w, a);
   enum entry entry = p->fleets ? fleet_enter(w, a, &d)
                                : station_enter(station_nth(p->stations, a->member), w->sim, &a->job, &d);
   if (entry == BLOCKED) {

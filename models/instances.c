@@ -3,7 +3,9 @@
  * Who waits for what. queue: front: the station's queue, in its order, takes whatever slot comes free first; a request
  * that has to wait starts an instance unless those that start already have room for all that wait. queue: instance: it
  * takes a slot of the instance that it started, at once, and its service follows the start; later requests may overtake
- * it at an instance that came free. Beyond `max` all wait at the front.
+ * it at an instance that came free. Beyond `max` all wait at the front. surplus: cancel: when fewer wait than start, the
+ * youngest starts are given up: M/M/c/setup as of Gandhi, Harchol-Balter and Adan (2010), every job that waits turning on
+ * one server: min(waiting, c - busy) of them start at any time.
  * Charged: the start, up to the moment at which the request leaves, to the request that caused it; the rest of an
  * instance's life is residual. Checked in every run: the integral of the number of instances = the sum of their lives.
  * Checkable: one instance, Poisson arrivals of rate r, keep-alive t, short service: P(cold) = exp(-r t).
@@ -83,7 +85,7 @@ void fleet_gate(struct fleet *f)
   station_gate(f->station, f->w->sim, f->closed, slots);
 }
 
-void instance_retire(struct instance *i)
+static void instance_off(struct instance *i)
 {
   struct fleet *f = i->fleet;
   sim_assert(i->state != INSTANCE_OFF && i->busy == 0);
@@ -94,7 +96,29 @@ void instance_retire(struct instance *i)
   if (i->event.bits) sim_cancel(f->w->sim, i->event);
   i->event = (event_id){ 0 };
   i->state = INSTANCE_OFF;
-  fleet_gate(f);
+}
+
+void instance_retire(struct instance *i)
+{
+  instance_off(i);
+  fleet_gate(i->fleet);
+}
+
+static struct instance *youngest_start(struct fleet *f)
+{
+  struct instance *best = NULL;
+  for (struct instance *i = f->instance; i < f->instance + f->n; i++)
+    if (i->state == INSTANCE_STARTING && i->busy == 0 && (!best || i->began >= best->began)) best = i;
+  return best;
+}
+
+/* surplus: cancel. As many start as those who wait need; no slot closes with one that only starts, hence no gate. */
+static void cancel_surplus(struct fleet *f)
+{
+  uint32_t slots = (uint32_t)f->place->def->slots;
+  while (f->def->cancels && f->starting > 0 && fleet_alive(f) > f->def->min
+         && (f->starting - 1) * slots >= station_queue(f->station))
+    instance_off(youngest_start(f));
 }
 
 static void on_ready(struct sim *sim, void *subject)
@@ -240,7 +264,8 @@ static enum entry enter_front(struct fleet *f, struct attempt *a, const struct d
   enum entry entry = station_enter(f->station, f->w->sim, &a->job, d);
   if (entry == BLOCKED || a->job.begun) return entry;
   struct instance *own = fleet_serve_queue(f);
-  if (own || (warm == 0 && !f->down)) mark_cold(a, own ? own : next_ready(f, false), fleet_now(f), own != NULL);
+  bool charged = own && !f->def->cancels;               /* what is cancelled outlives nobody's wait: residual */
+  if (own || (warm == 0 && !f->down)) mark_cold(a, own ? own : next_ready(f, false), fleet_now(f), charged);
   return entry;
 }
 
@@ -259,6 +284,7 @@ void fleet_leave(struct world *w, struct attempt *a)
   struct instance *i = a->job.begun && !a->interrupted ? &f->instance[a->job.engine] : NULL;
   if (i) fleet_forget(f, &a->job);
   station_leave(f->station, w->sim, &a->job);
+  cancel_surplus(f);
   if (i && i->busy == 0 && i->state == INSTANCE_WARM) fleet_keep(f, i);
 }
 
@@ -301,6 +327,7 @@ static void on_started(struct sim *sim, struct job *job)
     i->event = (event_id){ 0 };
   }
   remember(f, job);
+  cancel_surplus(f);
 }
 
 void fleet_forget(struct fleet *f, struct job *job)

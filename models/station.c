@@ -123,6 +123,10 @@ uint32_t station_busy(const struct station *s)
   return s->running - sharing + (sharing < most ? sharing : most) * s->kind->slots;
 }
 uint32_t station_in_system(const struct station *s) { return s->in_system; }
+bool job_waits_to_begin(const struct job *job)
+{
+  return job->state == JOB_LLM_WAITS || (job->state == JOB_QUEUED && !job->begun);
+}
 
 /* ---- to and from the servers ------------------------------------------------------------------------------------- */
 

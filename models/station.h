@@ -92,6 +92,7 @@ void station_gate(struct station *, struct sim *, const uint8_t *closed, uint32_
 /* A running job, not of tokens, goes back to the head of the queue: with what is left of its work, or all of it. */
 void station_interrupt(struct station *, struct sim *, struct job *, bool resume);
 
+bool job_waits_to_begin(const struct job *);            /* inside, and never served so far */
 uint32_t station_queue(const struct station *);         /* waiting */
 uint32_t station_busy(const struct station *);          /* slots in use; running requests for token service */
 uint32_t station_in_system(const struct station *);

@@ -23,7 +23,8 @@ enum stream_purpose {
   STREAM_REPEAT,                /* request id, stream_entity(task, visit, 0) */
   STREAM_LINK_STATE,            /* link name, time slot */
   STREAM_INSTANCE,              /* place name ^ member, k: steps of the k-th start of the member; weakly synchronised */
-  STREAM_FAILURE                /* place name, member: times up and down in turn */
+  STREAM_FAILURE,               /* place name, member: times up and down in turn */
+  STREAM_PATIENCE               /* request id, stream_entity(task, 0, attempt) */
 };
 
 static inline uint64_t stream_entity(unsigned task, unsigned variant, unsigned attempt)

@@ -124,6 +124,10 @@ static void check_instances(struct build *b, const struct place_def *p, const st
   if (d->by != SCALE_BY_DEMAND && (d->keep == KEEP_HISTOGRAM || d->queue_at_instance))
     err_add(b->err, node_get(node, "scale")->key_at,
             "'scale' decides on its own how many there are; hybrid_histogram and queue: instance go without it");
+  if (d->cancels && (d->by != SCALE_BY_DEMAND || d->keep == KEEP_HISTOGRAM || d->queue_at_instance))
+    err_add(b->err, node_get(node, "surplus")->key_at,
+            "'surplus: cancel' is for starts on demand with the queue at the front: without scale, hybrid_histogram and "
+            "queue: instance");
 }
 
 static void instances(struct build *b, struct place_def *p, const struct node *place, const struct node *node)
@@ -131,7 +135,8 @@ static void instances(struct build *b, struct place_def *p, const struct node *p
   struct instances_def *d = arena_alloc(b->arena, sizeof *d);
   *d = (struct instances_def){.min = (uint32_t)get_count(node, "instances", "min"),
     .max = (uint32_t)get_count(node, "instances", "max"), .warm_w = get_number(node, "instances", "warm_power"),
-    .queue_at_instance = get_choice(node, "instances", "queue") == 1};
+    .queue_at_instance = get_choice(node, "instances", "queue") == 1,
+    .cancels = get_choice(node, "instances", "surplus") == 1};
   if (d->max < 1) d->max = 1;
   d->cold_start = build_start(b, node_get(node, "cold_start"));
   build_keep(d, node);

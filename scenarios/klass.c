@@ -304,6 +304,7 @@ static void build_task(struct build *b, const struct class_def *c, struct task_d
   t->successor_starts_on_first = get_choice(node, "task", "starts_on") == 1;
   t->timeout_first_s = time_or_none(timeout, "timeout", "ttft");
   t->timeout_s = time_or_none(timeout, "timeout", "e2e");
+  t->patience_s = build_dist(b, node_get(timeout, "queue"), Q_TIME, 1);
   t->repeat_probability = get_number(node, "task", "repeat");
   build_fallbacks(b, c, t, node_get(node, "fallback"));
   if (t->successor_starts_on_first && !t->stream)

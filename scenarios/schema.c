@@ -301,6 +301,9 @@ const struct key keys[] = {
   {"instances", "queue", V_CHOICE, .choices = "front|instance", .otherwise = "front",
    .doc = "Where a request waits for a start. front: it takes whatever slot is free first. instance: it is bound to the "
           "instance that starts for it and holds a slot there; token service always queues at the front."},
+  {"instances", "surplus", V_CHOICE, .choices = "finish|cancel", .otherwise = "finish",
+   .doc = "Starts that those who wait no longer need, others having come free: they go on, or the youngest are given up. "
+          "Cancelled ones are residual, and so are all starts of such a place."},
   {"instances", "scale", .map = "scale", .doc = "An autoscaler."},
   {"instances", "warm_power", V_NUMBER, Q_POWER, NONNEGATIVE, .otherwise = "0 W",
    .doc = "Of an instance that starts or lives, over its server's; residual but for the start."},
@@ -641,6 +644,9 @@ const struct key keys[] = {
   {"work_tokens", "output", V_EXPR, Q_PURE, .otherwise = "output_tokens", .doc = "Tokens written."},
   {"timeout", "ttft", V_NUMBER, Q_TIME, POS, .doc = "Without a first token after this."},
   {"timeout", "e2e", V_NUMBER, Q_TIME, POS, .doc = "Not finished after this."},
+  {"timeout", "queue", V_DIST, Q_TIME, .low = 0, .high = INF, .scope = "attempt",
+   .doc = "Patience: it gives up when its service has not begun this long after it came to the place. An api has no "
+          "queue."},
   {"fallback", "place", V_REFERENCE, .doc = "Try there."},
   {"fallback", "variant", V_REFERENCE, .doc = "With this variant; default: the first."},
   {"fallback", "answer", V_ID, .doc = "Answer with this instead of a result."},

@@ -1,6 +1,7 @@
 /* `offsim validate [SUITE]`: the simulator against what is known without it. */
 #include "experiments/commands.h"
 #include "experiments/validate/suites.h"
+#include "scenarios/units.h"
 #include "sim/arena.h"
 #include <getopt.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ static const struct replay_suite replays[] = {
   {"steps", validate_steps, "a compact step time against the tables of a card, or fitted to them (--help)"},
 };
 enum { N_REPLAYS = sizeof replays / sizeof *replays };
-enum { N_SUITES = sizeof suites / sizeof *suites, MAX_OVERRIDES = 32 };
+enum { N_SUITES = sizeof suites / sizeof *suites, MAX_OVERRIDES = 32, MAX_WORKERS = 1024 };
 
 const char *share_scenarios(struct arena *a)
 {
@@ -29,7 +30,7 @@ const char *share_scenarios(struct arena *a)
 static int usage(FILE *out, int code)
 {
   fprintf(out, "usage: offsim validate [SUITE] [--quick] [--seed S] [--case NAME] [--margin M] [--set PATH=VALUE]... [-j N]\n"
-               "                       [--plant load|discipline|residual|batch]\nsuites:\n");
+               "                       [--plant load|discipline|residual|batch|setup|keep|repair|patience]\nsuites:\n");
   for (int i = 0; i < N_SUITES; i++) fprintf(out, "  %-10s %s\n", suites[i].name, suites[i].doc);
   for (int i = 0; i < N_REPLAYS; i++) fprintf(out, "  %-10s %s\n", replays[i].name, replays[i].doc);
   return code;
@@ -44,6 +45,24 @@ static bool add_override(struct override *list, size_t *n, char *text)
   return true;
 }
 
+/* -s, -m, -r, -j. False after saying what is wrong. */
+static bool take_number(struct suite_options *o, int option, const char *text)
+{
+  static const char *const names[] = {['s'] = "--seed", ['m'] = "--margin", ['r'] = "--requests", ['j'] = "-j"};
+  char why[UNITS_WHY] = "";
+  unsigned long long count = 1;
+  double x = 1;
+  bool ok = option == 's' || option == 'j' ? count_parse(text, &count, why) : number_parse(text, Q_PURE, &x, why);
+  if (ok && (option == 'j' && (count < 1 || count > MAX_WORKERS))) ok = snprintf(why, sizeof why, "1 to %d", MAX_WORKERS) < 0;
+  if (ok && !(x > 0)) ok = snprintf(why, sizeof why, "must be more than 0") < 0;
+  if (!ok) return fprintf(stderr, "offsim validate: %s %s: %s\n", names[option], text, why), false;
+  if (option == 's') o->seed = count;
+  else if (option == 'j') o->workers = (int)count;
+  else if (option == 'm') o->margin = x;
+  else o->requests = x;
+  return true;
+}
+
 /* Reads the options; returns -1 to go on, or the exit code. */
 static int read_options(int argc, char **argv, struct suite_options *o, struct override *overrides)
 {
@@ -53,12 +72,11 @@ static int read_options(int argc, char **argv, struct suite_options *o, struct o
   for (int c; (c = getopt_long(argc, argv, "j:h", names, NULL)) != -1;)
     switch (c) {
     case 'q': o->quick = true; break;
-    case 's': o->seed = strtoull(optarg, NULL, 10); break;
+    case 's': case 'm': case 'r': case 'j':
+      if (!take_number(o, c, optarg)) return EXIT_USER;
+      break;
     case 'c': o->only = optarg; break;
-    case 'm': o->margin = strtod(optarg, NULL); break;
-    case 'r': o->requests = strtod(optarg, NULL); break;
     case 'p': o->plant = optarg; break;
-    case 'j': o->workers = atoi(optarg); break;
     case 'S':
       if (!add_override(overrides, &o->n_overrides, optarg)) return usage(stderr, EXIT_USER);
       break;
@@ -66,9 +84,7 @@ static int read_options(int argc, char **argv, struct suite_options *o, struct o
     default: return usage(stderr, EXIT_USER);
     }
   if (o->workers < 1) o->workers = 1;
-  if (o->plant && strcmp(o->plant, "load") && strcmp(o->plant, "discipline") && strcmp(o->plant, "residual") &&
-      strcmp(o->plant, "batch"))
-    return usage(stderr, EXIT_USER);
+  if (o->plant && !queue_fault_known(o->plant)) return usage(stderr, EXIT_USER);
   return -1;
 }
 

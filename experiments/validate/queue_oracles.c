@@ -99,7 +99,7 @@ double offered_load(const struct world_def *d)
 
 struct station_facts { double lambda, es, es2, rho; int servers, place; uint64_t capacity; const struct dist *service; };
 
-static bool one_station(const struct world_def *d, struct station_facts *f, char why[160])
+static bool read_station(const struct world_def *d, struct station_facts *f, char why[160])
 {
   const struct class_def *k = &d->klass[0];
   if (k->n_tasks != 1 || !service_of(&k->task[0])) return refuse(why, "needs one task with a service time");
@@ -111,6 +111,12 @@ static bool one_station(const struct world_def *d, struct station_facts *f, char
   f->es = dist_mean(f->service);
   f->es2 = dist_variance(f->service) + f->es * f->es;
   f->rho = f->lambda * f->es / f->servers;
+  return true;
+}
+
+static bool one_station(const struct world_def *d, struct station_facts *f, char why[160])
+{
+  if (!read_station(d, f, why)) return false;
   if (f->rho >= 1 && !f->capacity) return refuse(why, "the load is 1 or more: no steady state");
   return true;
 }
@@ -121,6 +127,15 @@ bool single_server(const struct world_def *d, struct single_server *s, char why[
   if (!one_station(d, &f, why)) return false;
   if (f.servers != 1 || f.capacity) return refuse(why, "needs one server and no capacity");
   *s = (struct single_server){f.lambda, f.service, &d->place[f.place], f.place};
+  return true;
+}
+
+bool many_servers(const struct world_def *d, struct many_servers *s, char why[160])
+{
+  struct station_facts f;
+  if (!read_station(d, &f, why)) return false;
+  if (!is_kind(f.service, "exponential")) return refuse(why, "needs exponential service");
+  *s = (struct many_servers){f.lambda, 1 / f.es, f.servers, &d->place[f.place], f.place};
   return true;
 }
 

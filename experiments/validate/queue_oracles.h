@@ -9,10 +9,11 @@
 #include "models/defs.h"
 
 /* What is compared. For QUANTILE the density at the value turns a miss in probability into a miss in time. */
-enum quantity { UTILIZATION, IN_SYSTEM, WAIT, SOJOURN, QUANTILE, BLOCKING, THROUGHPUT, BATCH_SIZE, COLD, N_QUANTITIES };
+enum quantity { UTILIZATION, IN_SYSTEM, WAIT, SOJOURN, QUANTILE, BLOCKING, THROUGHPUT, BATCH_SIZE, COLD, ABANDONED, WAITED,
+                N_QUANTITIES };
 struct expectation {
   enum quantity quantity;
-  int index;                                            /* place, or class for SOJOURN, QUANTILE, THROUGHPUT, COLD */
+  int index;                                            /* place; for SOJOURN, QUANTILE, THROUGHPUT and from COLD on a class */
   double value, p, density;
 };
 enum { MAX_EXPECTATIONS = 24 };
@@ -22,12 +23,16 @@ typedef bool oracle_fn(const struct world_def *, struct expectations *, char why
 oracle_fn oracle_mmck, oracle_mg1, oracle_priority, oracle_ps, oracle_srpt, oracle_gm1, oracle_jackson, oracle_closed,
   oracle_bulk, oracle_take_all;
 oracle_fn oracle_setup, oracle_breakdowns;              /* queue_oracles_setup.c */
+oracle_fn oracle_mmc_setup, oracle_erlang_a;            /* queue_oracles_servers.c */
 
 /* Offered load per server of the busiest place, for setting rates: sum of rate x visits x mean service / servers. */
 double offered_load(const struct world_def *);
 /* Rate, task and service of a scenario of one class, one task, one server; false: why not. */
 struct single_server { double lambda; const struct dist *service; const struct place_def *def; int place; };
 bool single_server(const struct world_def *, struct single_server *, char why[160]);
+/* The same of several servers, exponential service and any load. */
+struct many_servers { double lambda, mu; int servers; const struct place_def *def; int place; };
+bool many_servers(const struct world_def *, struct many_servers *, char why[160]);
 double erlang_b(int servers, double load);
 double erlang_c(int servers, double load);
 

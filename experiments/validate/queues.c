@@ -38,12 +38,13 @@ static const struct queue_case cases[] = {
   {"bulk", oracle_bulk, false},      {"take-all", oracle_take_all, false},
   {"setup", oracle_setup, false},    {"setup-d", oracle_setup, false},     {"delayed-off", oracle_setup, false},
   {"p-cold", oracle_setup, false},   {"breakdowns", oracle_breakdowns, false},
+  {"mmc-setup", oracle_mmc_setup, false}, {"erlang-a", oracle_erlang_a, false},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 static const double loads[] = {0.5, 0.8, 0.9};
 static const char *const quantity_name[N_QUANTITIES] = {
   "utilization", "in_system_mean", "queue_wait_mean_s", "latency_mean_s", "latency", "blocked_ratio", "goodput_per_s",
-  "batch_size_mean", "cold_start_ratio"};
+  "batch_size_mean", "cold_start_ratio", "timeout_ratio", "queued_ratio"};
 
 /* ---- one replication ------------------------------------------------------------------------------------------------ */
 
@@ -52,14 +53,16 @@ struct meter {
   const struct expectations *expected;
   uint64_t n[MAX_CLASSES];
   double sum_s[MAX_CLASSES];
-  uint64_t cold[MAX_CLASSES];
+  uint64_t cold[MAX_CLASSES], late[MAX_CLASSES], attempts[MAX_CLASSES], queued[MAX_CLASSES];
   uint64_t below[MAX_EXPECTATIONS];
 };
 
 static void on_request(void *context, const struct request_record *r, const double *attribute, int n_attributes)
 {
   struct meter *m = context;
-  if (!r->measured || r->status != STATUS_COMPLETED) return;
+  if (!r->measured) return;
+  m->late[r->klass] += r->status == STATUS_TIMEOUT;
+  if (r->status != STATUS_COMPLETED) return;
   double latency_s = s_from_ns(r->completed_ns - r->arrived_ns);
   m->n[r->klass]++;
   m->sum_s[r->klass] += latency_s;
@@ -68,6 +71,22 @@ static void on_request(void *context, const struct request_record *r, const doub
     const struct expectation *e = &m->expected->at[i];
     if (e->quantity == QUANTILE && e->index == r->klass && latency_s <= e->value) m->below[i]++;
   }
+}
+
+/* Of rows that count attempts: who had to queue, for however short a time. */
+static void on_attempt(void *context, const struct attempt_record *a)
+{
+  struct meter *m = context;
+  if (!a->measured) return;
+  m->attempts[a->klass]++;
+  m->queued[a->klass] += a->phase_ns[PHASE_QUEUE] > 0;
+}
+
+static bool counts_attempts(const struct expectations *e)
+{
+  for (int i = 0; i < e->n; i++)
+    if (e->at[i].quantity == WAITED || e->at[i].quantity == ABANDONED) return true;
+  return false;
 }
 
 static double observed(const struct meter *m, const struct run_summary *s, int i)
@@ -84,6 +103,8 @@ static double observed(const struct meter *m, const struct run_summary *s, int i
   case THROUGHPUT: return (double)m->n[e->index] / s->window_s;
   case BATCH_SIZE: return p->batch_size_mean;
   case COLD: return (double)m->cold[e->index] / (double)m->n[e->index];
+  case ABANDONED: return (double)m->late[e->index] / (double)m->attempts[e->index];
+  case WAITED: return (double)m->queued[e->index] / (double)m->attempts[e->index];
   case N_QUANTITIES: break;
   }
   return NAN;
@@ -96,6 +117,7 @@ static bool replicate(const struct scenario *s, const struct expectations *expec
   err_init(&err);
   struct run_setup setup = {.def = &s->world, .policy = s->n_policies ? &s->policy[0] : NULL, .seed = seed, .replication = k,
                             .sink = {.context = &meter, .request = on_request}};
+  if (counts_attempts(expected)) setup.sink.attempt = on_attempt;
   struct run_summary summary;
   struct world *w = world_new(&setup, &err);
   bool ok = w && world_run(w, &summary, &err);
@@ -173,7 +195,7 @@ static void print_row(const struct suite_options *o, const struct scenario *s, c
   static const char *const words[] = {"UNDECIDED", "ok", "FAIL"};
   char label[64];
   const char *where = e->quantity == SOJOURN || e->quantity == QUANTILE || e->quantity == THROUGHPUT
-                        || e->quantity == COLD
+                        || e->quantity >= COLD
                         ? s->world.klass[e->index].name : s->world.place[e->index].name;
   if (e->quantity == QUANTILE) snprintf(label, sizeof label, "latency_p%.0f_s", e->p * 100);
   else snprintf(label, sizeof label, "%s", quantity_name[e->quantity]);
@@ -248,24 +270,50 @@ static size_t rates_for(const struct scenario *s, const struct queue_case *c, do
   return n;
 }
 
-/* The wrong simulators that the suite must see. The oracle keeps the right scenario. */
-static size_t plant(const char *fault, const struct queue_case *c, const struct scenario *s, struct arena *a, struct override *out)
+/* The wrong simulators that the suite must see: each fault in each of its cases. The oracle keeps the right scenario.
+ * Without a path the change depends on the case: load 2 % up; residual: the right mean, no variance. */
+struct fault { const char *name, *queue, *path, *value; };
+static const struct fault faults[] = {
+  {"load", "mm1", NULL, NULL}, {"load", "md1", NULL, NULL},
+  {"discipline", "priority", "places.server.discipline", "fifo"},
+  {"discipline", "preemptive", "places.server.discipline", "fifo"},
+  {"discipline", "srpt", "places.server.discipline", "fifo"},
+  {"residual", "mg1", "classes.jobs.pipeline.work.work.time", NULL},
+  {"batch", "bulk", "places.server.batching.size", "5"},
+  {"batch", "take-all", "places.server.batching.time.affine.a", "2.1 s"},
+  {"setup", "setup", "places.server.instances.cold_start", "1 us"},
+  {"setup", "setup-d", "places.server.instances.cold_start", "1 us"},
+  {"setup", "delayed-off", "places.server.instances.cold_start", "1 us"},
+  {"setup", "mmc-setup", "places.server.instances.cold_start", "1 us"},
+  {"keep", "delayed-off", "places.server.instances.keep_alive", "1.2 s"},
+  {"keep", "p-cold", "places.server.instances.keep_alive", "1.1 s"},
+  /* the same mean of 1 s, ten times the second moment over two */
+  {"repair", "breakdowns", "places.server.failures.mttr", "{hyperexponential: {mean: 1 s, scv: 9}}"},
+  {"patience", "erlang-a", "classes.jobs.pipeline.work.timeout.queue", "2 s"},
+};
+enum { N_FAULTS = sizeof faults / sizeof *faults };
+
+bool queue_fault_known(const char *name)
 {
-  if (!strcmp(fault, "load")) return rates_for(s, c, 1.02 * offered_load(&s->world), a, out);
-  if (!strcmp(fault, "discipline")) return out[0] = (struct override){"places.server.discipline", "fifo"}, 1;
-  if (!strcmp(fault, "batch")) return out[0] = (struct override){"places.server.batching.size", "5"}, 1;
-  double mean = dist_mean(s->world.klass[0].task[0].work[0].time_s);      /* residual: the right mean, no variance */
-  out[0] = (struct override){"classes.jobs.pipeline.work.work.time", arena_printf(a, "%.17g s", mean)};
-  return 1;
+  for (int i = 0; i < N_FAULTS; i++)
+    if (!strcmp(faults[i].name, name)) return true;
+  return false;
 }
 
-static bool fault_applies(const char *fault, const struct queue_case *c)
+/* NULL: this fault is none of this case. */
+static const struct fault *fault_of(const char *name, const struct queue_case *c)
 {
-  if (!fault) return true;
-  if (!strcmp(fault, "load")) return !strcmp(c->name, "mm1") || !strcmp(c->name, "md1");
-  if (!strcmp(fault, "discipline")) return !strcmp(c->name, "priority") || !strcmp(c->name, "preemptive") || !strcmp(c->name, "srpt");
-  if (!strcmp(fault, "batch")) return !strcmp(c->name, "bulk");
-  return !strcmp(c->name, "mg1");
+  for (int i = 0; i < N_FAULTS; i++)
+    if (!strcmp(faults[i].name, name) && !strcmp(faults[i].queue, c->name)) return &faults[i];
+  return NULL;
+}
+
+static size_t plant(const struct fault *f, const struct queue_case *c, const struct scenario *s, struct arena *a, struct override *out)
+{
+  if (!f->path) return rates_for(s, c, 1.02 * offered_load(&s->world), a, out);
+  const char *mean = f->value ? NULL : arena_printf(a, "%.17g s", dist_mean(s->world.klass[0].task[0].work[0].time_s));
+  out[0] = (struct override){f->path, f->value ? f->value : mean};
+  return 1;
 }
 
 static void set_horizon(struct scenario *s, double requests)
@@ -302,7 +350,8 @@ static int validate_case(const struct suite_options *o, const struct queue_case 
     goto out;
   }
   size_t n = rho > 0 ? rates_for(right, c, rho, a, extra) : 0;
-  if (o->plant) n = strcmp(o->plant, "load") ? n + plant(o->plant, c, right, a, extra + n) : plant("load", c, right, a, extra);
+  const struct fault *fault = o->plant ? fault_of(o->plant, c) : NULL;
+  if (fault) n = (fault->path ? n : 0) + plant(fault, c, right, a, extra + (fault->path ? n : 0));
   run = load(c->name, o, extra, n, &err);
   if (!run) goto out;
   set_horizon(run, o->requests);
@@ -334,7 +383,7 @@ int validate_queues(struct suite_options *o)
   for (int c = 0; c < N_CASES; c++)
     for (size_t l = 0; l < (o->n_overrides ? 1 : sizeof loads / sizeof *loads); l++) {
       double rho = o->n_overrides ? 0 : loads[l];
-      if (!selected(o, cases[c].name) || !fault_applies(o->plant, &cases[c])) continue;
+      if (!selected(o, cases[c].name) || (o->plant && !fault_of(o->plant, &cases[c]))) continue;
       if ((o->quick && rho > 0.85) || (o->plant && rho > 0 && rho != 0.8)) continue;
       int rows = validate_case(o, &cases[c], rho);
       if (rows < 0) return EXIT_USER;

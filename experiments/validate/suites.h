@@ -13,7 +13,7 @@ struct suite_options {
   double requests;                                      /* per replication; 0 = the suite's */
   double confidence, accusing_confidence;               /* of one row at one stage: to pass, to fail; set by the suite */
   const char *only;                                     /* one case; NULL = all */
-  const char *plant;                                    /* a planted fault (load, discipline, residual); NULL = none */
+  const char *plant;                                    /* a planted fault of queues.c; NULL = none */
   const struct override *overrides; size_t n_overrides;
 };
 
@@ -21,6 +21,7 @@ struct suite_options {
 const char *share_scenarios(struct arena *);
 
 int validate_queues(struct suite_options *);
+bool queue_fault_known(const char *);
 /* With arguments of their own; argv[0] is the suite's name. */
 int validate_scheduler(int argc, char **argv);
 int validate_vllm(int argc, char **argv);

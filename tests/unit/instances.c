@@ -79,6 +79,27 @@ static void test_minimum_is_there(void **state)
   rig_free(r);
 }
 
+/* Two servers, start 7 s, service 2 s, requests at 5, 10 and 15. The first instance is ready at 12 and goes on with the
+ * second request at 14; the start for that one, of 10, is given up then, and the third request starts another. The run ends
+ * at 16, with the second request: 11 + 4 + 1 s alive. Let finish, the start of 10 goes on and does for the third: 11 + 6. */
+static void test_surplus(void **state)
+{
+  for (int cancels = 0; cancels < 2; cancels++) {
+    struct rig *r = edge(7, 0, 11);
+    rig_task(r, 0, 0, 2, plan_at(1));
+    r->place[1].servers = 2;
+    r->klass[0].arrivals.interarrival_s = always(5);
+    come.max = 2, come.cancels = cancels, come.warm_w = 10;
+    rig_run(r);
+    near((double)r->kept->request[0].completed_ns, 14e9, 0);
+    near((double)r->kept->request[1].completed_ns, 16e9, 0);
+    assert_int_equal(r->summary.place[1].cold_starts, cancels ? 3 : 2);
+    near(r->summary.place[1].instance_s, cancels ? 16 : 17, 1e-9);
+    near(r->kept->attempt[0].energy_server_j, cancels ? 0 : 70, 1e-9);
+    rig_free(r);
+  }
+}
+
 /* vm 2 s; pull 6 s and extract 4 s both after vm; load 3 s after both: 2 + max(6, 4) + 3. The second start on the
  * server has pull and extract: 2 + 3. */
 static void test_steps_overlap(void **state)
@@ -297,7 +318,7 @@ static void test_presets_sample_as_measured(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_each_is_cold), cmocka_unit_test(test_kept_warm), cmocka_unit_test(test_minimum_is_there),
+    cmocka_unit_test(test_each_is_cold), cmocka_unit_test(test_kept_warm), cmocka_unit_test(test_minimum_is_there), cmocka_unit_test(test_surplus),
     cmocka_unit_test(test_steps_overlap), cmocka_unit_test(test_p_cold), cmocka_unit_test(test_burst_orders_platforms),
     cmocka_unit_test(test_histogram_beats_fixed), cmocka_unit_test(test_concurrency_target),
     cmocka_unit_test(test_work_of_a_failed_place), cmocka_unit_test(test_up_and_down),

@@ -224,6 +224,137 @@ static void breakdowns_by_hand(void **state)
   near(value(&e, IN_SYSTEM, 0), 0.75 * 0.75 * 3 * 4 / 3 + 0.125, 1e-9);
 }
 
+struct starts { struct dist setup; struct cold_step_def step; struct cold_start_def start; struct instances_def come; };
+
+/* Policy reference, section 4: one instance, rate 1 / 10 min, keep-alive 10 min: .3679. */
+static void cold_after_keep_alive(void **state)
+{
+  struct one o;
+  struct starts s = {.setup = dist_constant(0), .step = {.name = "start", .time_s = &s.setup}, .start = {1, &s.step},
+                     .come = {.max = 1, .cold_start = &s.start, .keep_s = 600}};
+  char why[160];
+  struct expectations e = {0};
+  make(&o, 1 / 600.0, "constant", 1e-6, 0, 1, 0);
+  o.place[1].instances = &s.come;
+  assert_true(oracle_setup(&o.world, &e, why));
+  near(value(&e, COLD, 0), 0.3679, 1e-4);
+}
+
+/* ---- M/M/c/setup ----------------------------------------------------------------------------------------------------- */
+
+/* E[jobs] of the oracle; service 1 s. */
+static double jobs_by_oracle(double rate, double setup_s, int servers)
+{
+  struct one o;
+  struct starts s = {.step = {.name = "start", .time_s = &s.setup}, .start = {1, &s.step}};
+  char why[160] = "";
+  struct expectations e = {0};
+  s.come = (struct instances_def){.max = (uint32_t)servers, .cold_start = &s.start, .cancels = true};
+  make(&o, rate, "exponential", 1, 0, servers, 0);
+  o.place[1].instances = &s.come;
+  assert_true(dist_make(&s.setup, "exponential", &setup_s, 1, why));
+  if (!oracle_mmc_setup(&o.world, &e, why)) fail_msg("%s", why);
+  near(value(&e, SOJOURN, 0) * rate, value(&e, IN_SYSTEM, 0), 1e-12);
+  return value(&e, IN_SYSTEM, 0);
+}
+
+/* The same by following the chain step by step (uniformised): mass moves by each rule of the model, at most 200 jobs. */
+static double jobs_by_steps(double rate, double alpha, int c)
+{
+  enum { JOBS = 200 };
+  static double now[JOBS + 1][8], next[JOBS + 1][8];
+  double fastest = rate + c + c * alpha, mean = 0, total = 0;
+  memset(now, 0, sizeof now);
+  for (now[0][0] = 1; fastest < 1e9 && total < 20000; total++) {
+    memcpy(next, now, sizeof now);
+    for (int j = 0; j <= JOBS; j++)
+      for (int i = 0; i <= c && i <= j; i++) {
+        double p = now[j][i] / fastest, starting = j - i < c - i ? j - i : c - i;
+        bool in = j < JOBS;
+        if (in) next[j + 1][i] += rate * p, next[j][i] -= rate * p;
+        if (starting > 0) next[j][i + 1] += starting * alpha * p, next[j][i] -= starting * alpha * p;
+        if (i > 0 && j > i) next[j - 1][i] += i * p, next[j][i] -= i * p;
+        if (i > 0 && j == i) next[j - 1][i - 1] += i * p, next[j][i] -= i * p;
+      }
+    memcpy(now, next, sizeof now);
+  }
+  for (int j = 0; j <= JOBS; j++)
+    for (int i = 0; i <= c; i++) mean += j * now[j][i];
+  return mean;
+}
+
+/* c = 1: E[T] = 1 / (mu - lambda) + 1 / alpha. No setup: Erlang C. Else: the chain, step by step. */
+static void servers_with_setup(void **state)
+{
+  near(jobs_by_oracle(0.8, 2, 1), 0.8 * (5 + 2), 1e-9);
+  near(jobs_by_oracle(0.9, 2, 1), 0.9 * (10 + 2), 1e-9);
+  near(jobs_by_oracle(3.2, 1e-9, 4), 3.2 + erlang_c(4, 3.2) * 4, 1e-6);
+  near(jobs_by_oracle(1, 2, 2), jobs_by_steps(1, 0.5, 2), 1e-7);
+  near(jobs_by_oracle(2, 4, 3), jobs_by_steps(2, 0.25, 3), 1e-7);
+}
+
+static void setup_of_another_kind(void **state)
+{
+  struct one o;
+  char why[160];
+  struct expectations e = {0};
+  struct starts s = {.setup = dist_constant(1), .step = {.name = "start", .time_s = &s.setup}, .start = {1, &s.step}};
+  s.come = (struct instances_def){.max = 2, .cold_start = &s.start, .cancels = true};
+  make(&o, 1, "exponential", 1, 0, 2, 0);
+  assert_false(oracle_mmc_setup(&o.world, &e, why));
+  o.place[1].instances = &s.come;
+  assert_false(oracle_mmc_setup(&o.world, &e, why));
+  assert_string_equal(why, "needs a cold start of one step with an exponential time");
+  s.come.cancels = false;
+  assert_false(oracle_mmc_setup(&o.world, &e, why));
+}
+
+/* ---- Erlang A -------------------------------------------------------------------------------------------------------- */
+
+static struct expectations erlang_a(double rate, double patience_s, int servers)
+{
+  struct one o;
+  struct dist patience;
+  char why[160] = "";
+  struct expectations e = {0};
+  make(&o, rate, "exponential", 1, 0, servers, 0);
+  assert_true(dist_make(&patience, "exponential", &patience_s, 1, why));
+  o.task.patience_s = &patience;
+  if (!oracle_erlang_a(&o.world, &e, why)) fail_msg("%s", why);
+  return e;
+}
+
+/* theta = mu: the number in the system is Poisson; with lambda = mu and one server P(wait) = 1 - 1 / e, and of the rate 1
+ * the server takes 1 - 1 / e. Great patience: Erlang C; none: Erlang B. Overload: a fluid, 1 - c mu / lambda give up. */
+static void patience_limits(void **state)
+{
+  struct expectations e = erlang_a(1, 1, 1);
+  near(value(&e, ABANDONED, 0), exp(-1), 1e-12);
+  near(value(&e, WAITED, 0), 1 - exp(-1), 1e-12);
+  near(value(&e, IN_SYSTEM, 0), 1, 1e-12);
+  near(value(&e, UTILIZATION, 0), 1 - exp(-1), 1e-12);
+  near(value(&e, WAIT, 0), exp(-1), 1e-12);             /* E[Q] = 1 - (1 - 1 / e) */
+  e = erlang_a(3.2, 1e9, 4);
+  near(value(&e, WAITED, 0), erlang_c(4, 3.2), 1e-6);
+  near(value(&e, WAIT, 0), erlang_c(4, 3.2) / 0.8, 1e-6);
+  e = erlang_a(3.2, 1e-9, 4);
+  near(value(&e, ABANDONED, 0), erlang_b(4, 3.2), 1e-6);
+  e = erlang_a(400, 100, 100);
+  near(value(&e, ABANDONED, 0), 0.75, 1e-9);
+}
+
+/* By hand: lambda 2, mu 1, c 1, theta 1/2: p_n = p_0 2^n / (1 (3/2) (2) ... ), deaths (n + 1) / 2: p_n = p_0 4^n / (n + 1)!,
+ * p_0 = 4 / (e^4 - 1): a Poisson law of mean 4 but for its 0. */
+static void patience_by_hand(void **state)
+{
+  struct expectations e = erlang_a(2, 2, 1);
+  double none = 4 / (exp(4) - 1), jobs = 4 * exp(4) / (exp(4) - 1) - 1;
+  near(value(&e, UTILIZATION, 0), 1 - none, 1e-12);
+  near(value(&e, WAITED, 0), 1 - none, 1e-12);
+  near(value(&e, IN_SYSTEM, 0), jobs, 1e-12);
+  near(value(&e, ABANDONED, 0), (jobs - (1 - none)) / 4, 1e-12);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -231,6 +362,8 @@ int main(void)
     cmocka_unit_test(erlang_tables), cmocka_unit_test(inversion_known), cmocka_unit_test(mm1_by_three_oracles),
     cmocka_unit_test(finite_and_loss), cmocka_unit_test(md1_and_srpt), cmocka_unit_test(overload_is_refused),
     cmocka_unit_test(setup_by_hand), cmocka_unit_test(breakdowns_by_hand),
+    cmocka_unit_test(cold_after_keep_alive), cmocka_unit_test(servers_with_setup), cmocka_unit_test(setup_of_another_kind),
+    cmocka_unit_test(patience_limits), cmocka_unit_test(patience_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
