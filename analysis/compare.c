@@ -690,9 +690,17 @@ static void warn_places(struct compared_policy *p)
 {
   for (size_t i = 0; i < p->n_metrics; i++) {
     const struct compared_metric *m = &p->metric[i];
-    if (!strcmp(m->metric, "utilization") && m->interval.value >= SATURATED)
-      warn(p, "place %s is saturated (utilization %.2f): means depend on the length of the run", m->place,
-           m->interval.value);
+    double value = m->interval.value;
+    if (!strcmp(m->metric, "utilization") && value >= SATURATED)
+      warn(p, "place %s is saturated (utilization %.2f): means depend on the length of the run", m->place, value);
+    if (!strcmp(m->metric, "refused_memory") && value > 0)
+      warn(p, "place %s refused %.1f requests a replication: prompt or context longer than its KV memory", m->place, value);
+    if (!strcmp(m->metric, "refused_prompt") && value > 0)
+      warn(p, "place %s refused %.1f requests a replication: prompt longer than a batch of its scheduler may be", m->place,
+           value);
+    if (!strcmp(m->metric, "extrapolated") && value > 0)
+      warn(p, "place %s served %.1f requests a replication beyond what its step times were measured for (extrapolate: true)",
+           m->place, value);
   }
 }
 

@@ -158,7 +158,9 @@ void metrics_request(struct metrics *m, const struct request_record *r)
   if (!r->measured) return;
   struct tally *t = &m->klass[r->klass];
   bool completed = r->status == STATUS_COMPLETED || r->status == STATUS_ANSWERED;
-  bool has_slo = m->setup.slo_e2e_s[r->klass] > 0 || m->setup.slo_ttft_s[r->klass] > 0;
+  const struct metrics_setup *s = &m->setup;
+  bool has_slo = s->slo_e2e_s[r->klass] > 0 || s->slo_ttft_s[r->klass] > 0
+                 || (s->slo_tpot_s && s->slo_tpot_s[r->klass] > 0);
   t->requests++;
   t->censored += r->status == STATUS_CENSORED;
   t->slo_asked += has_slo;
@@ -280,15 +282,27 @@ OF_PLACE(cost, p->cost_usd)
 OF_PLACE(instance_s, p->instance_s)
 OF_PLACE(cold_starts, (double)p->cold_starts)
 OF_PLACE(down_s, p->down_s)
+OF_PLACE(iterations, p->iterations)
+OF_PLACE(preemptions, p->preemptions)
+OF_PLACE(kv_occupancy, p->kv_occupancy)
+OF_PLACE(itl_mean, p->itl_mean_s)
+OF_PLACE(server_ttft_mean, p->server_ttft_mean_s)
+OF_PLACE(tokens_per_s, p->tokens_per_s)
+OF_PLACE(joules_per_token, p->joules_per_token)
+OF_PLACE(prefix_hit_ratio, p->prefix_hit_ratio)
+OF_PLACE(refused_memory, p->refused_memory)
+OF_PLACE(refused_prompt, p->refused_prompt)
+OF_PLACE(extrapolated, p->extrapolated)
 
 typedef double tally_fn(const struct metrics *, const struct tally *);
 typedef double place_fn(const struct place_summary *);
 struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
 
-#define BOTH true, false
-#define RUN false, false
-#define EVERY true, true
-#define PLACE false, true
+#define BOTH true, false, false
+#define RUN false, false, false
+#define EVERY true, true, false
+#define PLACE false, true, false
+#define ENGINE false, true, true
 /* name, unit, meaning, better, per class and per place, function of a tally, function of a place */
 #define METRICS(ROW) \
   ROW("requests", "1", "requests of the cohort", 0, BOTH, requests, NULL) \
@@ -363,7 +377,25 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
   ROW("instance_s", "s", "instance-seconds alive, starting or warm, of the whole run; 0 without `instances`", \
       -1, PLACE, NULL, place_instance_s) \
   ROW("cold_starts", "1", "starts of instances in the whole run", -1, PLACE, NULL, place_cold_starts) \
-  ROW("down_s", "s", "time down of its members in the whole run", -1, PLACE, NULL, place_down_s)
+  ROW("down_s", "s", "time down of its members in the whole run", -1, PLACE, NULL, place_down_s) \
+  ROW("iterations", "1", "iterations of the LLM engines in the window", 0, ENGINE, NULL, place_iterations) \
+  ROW("preemptions", "1", "requests pushed out of KV memory, to be read again", -1, ENGINE, NULL, place_preemptions) \
+  ROW("kv_occupancy", "1", "share of the KV blocks in use, time average", 0, ENGINE, NULL, place_kv_occupancy) \
+  ROW("itl_mean_s", "s", "inter-token latency at the engine: mean iteration that a decoding request sees", \
+      -1, ENGINE, NULL, place_itl_mean) \
+  ROW("server_ttft_mean_s", "s", "from coming to the place to the first token there, mean", \
+      -1, ENGINE, NULL, place_server_ttft_mean) \
+  ROW("tokens_per_s", "tok/s", "output tokens of the place a second of the window", 1, ENGINE, NULL, place_tokens_per_s) \
+  ROW("joules_per_token", "J", "energy of the place, idle power included, over its output tokens, whole run", \
+      -1, ENGINE, NULL, place_joules_per_token) \
+  ROW("prefix_hit_ratio", "1", "share of the tokens to read that the prefix cache had", \
+      1, ENGINE, NULL, place_prefix_hit_ratio) \
+  ROW("refused_memory", "1", "attempts that can never be admitted: prompt or context longer than the KV memory", \
+      -1, ENGINE, NULL, place_refused_memory) \
+  ROW("refused_prompt", "1", "attempts that can never be admitted: prompt longer than a batch of the scheduler may be", \
+      -1, ENGINE, NULL, place_refused_prompt) \
+  ROW("extrapolated", "1", "attempts beyond what the step times were measured for", \
+      -1, ENGINE, NULL, place_extrapolated)
 
 #define INFO_ROW(name, unit, doc, better, where, tally, place) {{name, unit, doc, better, where}, tally, place},
 #define NAME_ROW(name, ...) name,
@@ -456,7 +488,7 @@ static void put_row(struct metrics *m, const struct row *row)
   for (int c = 0; row->of_tally && row->info.per_class && c < s->n_classes; c++)
     put(m, row->info.name, s->class_name[c], "", row->of_tally(m, &m->klass[c]));
   for (int p = 0; row->of_place && p < m->summary->n_places; p++)
-    put(m, row->info.name, "", s->place_name[p], row->of_place(&m->summary->place[p]));
+    if (!row->info.engines_only || !isnan(m->summary->place[p].iterations)) put(m, row->info.name, "", s->place_name[p], row->of_place(&m->summary->place[p]));
 }
 
 size_t metrics_finish(struct metrics *m, const struct run_summary *summary, const struct metric_value **values)

@@ -14,7 +14,7 @@ struct metrics;
 struct metrics_setup {
   int n_classes, n_places;
   const char *const *class_name, *const *place_name;
-  const double *slo_ttft_s, *slo_e2e_s;                 /* per class; 0 = none */
+  const double *slo_ttft_s, *slo_e2e_s, *slo_tpot_s;    /* per class; 0 = none */
 };
 struct metrics *metrics_new(const struct metrics_setup *);
 void metrics_free(struct metrics *);
@@ -30,7 +30,7 @@ size_t metrics_finish(struct metrics *, const struct run_summary *, const struct
 struct quantiles *metrics_latency(struct metrics *);
 
 /* What a metric is: for `describe metric.NAME`, axes and tables. better: -1 smaller, +1 larger, 0 neither. */
-struct metric_info { const char *name, *unit, *doc; int better; bool per_class, per_place; };
+struct metric_info { const char *name, *unit, *doc; int better; bool per_class, per_place, engines_only; };
 const struct metric_info *metric_find(const char *name);
 size_t metric_names(const char *const **names);
 

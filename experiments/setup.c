@@ -18,13 +18,15 @@ static const char *const *names(const struct world_def *d, int n, name_of *name,
 void metrics_setup_of(const struct world_def *d, struct arena *a, struct metrics_setup *out)
 {
   double *ttft = arena_array(a, double, d->n_classes + 1), *e2e = arena_array(a, double, d->n_classes + 1);
+  double *tpot = arena_array(a, double, d->n_classes + 1);
   for (int i = 0; i < d->n_classes; i++) {
     ttft[i] = d->klass[i].slo_ttft_s;
     e2e[i] = d->klass[i].slo_e2e_s;
+    tpot[i] = d->klass[i].slo_tpot_s;
   }
   *out = (struct metrics_setup){.n_classes = d->n_classes, .n_places = d->n_places,
     .class_name = names(d, d->n_classes, class_of, a), .place_name = names(d, d->n_places, place_of, a),
-    .slo_ttft_s = ttft, .slo_e2e_s = e2e};
+    .slo_ttft_s = ttft, .slo_e2e_s = e2e, .slo_tpot_s = tpot};
 }
 
 static void add_tasks(const struct world_def *d, struct arena *a, struct trace_setup *out)

@@ -288,11 +288,19 @@ void request_on_end(struct world *w, struct request *r, const struct task_end *e
 
 static bool succeeded(enum status s) { return s == STATUS_COMPLETED || s == STATUS_ANSWERED; }
 
+/* Of one token after the first; 0 where nothing was streamed. */
+static double tpot_s(const struct request_record *record)
+{
+  if (record->first_token_ns < 0 || record->tokens < 2) return 0;
+  return s_from_ns(record->completed_ns - record->first_token_ns) / (record->tokens - 1);
+}
+
 static bool slo_met(const struct class_def *k, const struct request_record *record)
 {
   if (!succeeded(record->status)) return false;
   double ttft_s = s_from_ns(record->first_token_ns - record->arrived_ns);
   double e2e_s = s_from_ns(record->completed_ns - record->arrived_ns);
+  if (k->slo_tpot_s > 0 && tpot_s(record) > k->slo_tpot_s) return false;
   return (k->slo_ttft_s <= 0 || ttft_s <= k->slo_ttft_s) && (k->slo_e2e_s <= 0 || e2e_s <= k->slo_e2e_s);
 }
 

@@ -433,6 +433,7 @@ static void build_class(struct build *b, struct class_def *c, const struct node 
   c->share = get_number(node, "class", "share");
   c->slo_ttft_s = time_or_none(slo, "slo", "ttft");
   c->slo_e2e_s = time_or_none(slo, "slo", "e2e");
+  c->slo_tpot_s = time_or_none(slo, "slo", "tpot");
   c->zones = build_zones(b, node_get(node, "zones"), ~UINT64_C(0), false);
   c->priority = (int)get_count(node, "class", "priority");
   c->input_bytes = build_expr(b, node_get(node, "input"), Q_BYTES, NULL);

@@ -602,6 +602,7 @@ const struct key keys[] = {
   {"slice", "to", V_NUMBER, Q_TIME, NONNEGATIVE, .otherwise = "0 s", .doc = "End; 0: the trace's."},
   {"slo", "ttft", V_NUMBER, Q_TIME, POS, .doc = "Time to the first token."},
   {"slo", "e2e", V_NUMBER, Q_TIME, POS, .doc = "Time to the whole answer."},
+  {"slo", "tpot", V_NUMBER, Q_TIME, POS, .doc = "Time of each token after the first, mean of a streamed answer."},
   {"attribute", "dist", V_DIST, Q_ANY, .scope = "request",
    .doc = "Its distribution. Without: a column of the workload, to say when it is known."},
   {"attribute", "unit", V_TEXT, .doc = "Of its values, e.g. B."},
