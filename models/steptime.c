@@ -64,7 +64,7 @@ static sim_time distserve_ns(const struct steptime *model, const struct step_bat
     ms += m->prefill[0] + m->prefill[1] * b->prefill_tokens + m->prefill[2] * b->prefill_squares;
   if (b->decodes)
     ms += d[0] + d[1] * (double)b->decode_kv + d[2] * b->decodes;
-  return ns_from_s(fmax(ms, 0) / 1e3);
+  return ns_from_s(fmax(ms, 1e-6) / 1e3);                /* no iteration takes no time */
 }
 
 const struct steptime *steptime_distserve(struct arena *a, const double prefill_ms[3], const double small_ms[3],

@@ -120,6 +120,80 @@ static void padded(void **state)
   rig_free(g);
 }
 
+/* ---- priorities --------------------------------------------------------------------------------------------------------- */
+
+static struct engine_def by_priority(uint32_t blocks, bool on)
+{
+  struct engine_def def = engine_def_default(VLLM_V1, blocks + 1);
+  def.by_priority = on;
+  def.prefix_cache = false;
+  return def;
+}
+
+static struct told *ask_as(struct rig *g, sim_time at, uint32_t prompt, uint32_t output, uint16_t priority)
+{
+  struct told *t = ask(g, at, prompt, output);
+  t->r.priority = priority;
+  return t;
+}
+
+/* One place: the queue is served by (priority, arrival), the running one is left alone. */
+static void queue_by_priority(void **state)
+{
+  (void)state;
+  for (int on = 0; on < 2; on++) {
+    struct engine_def def = by_priority(100, on);
+    def.max_num_seqs = 1;
+    struct rig *g = rig_new(def);
+    struct told *t[4] = {ask_as(g, 0, 100, 2, 5), ask_as(g, 1, 100, 2, 2), ask_as(g, 1, 100, 2, 0), ask_as(g, 2, 100, 2, 2)};
+    const int turn[2][4] = {{1, 2, 3, 4}, {1, 3, 2, 4}};
+    sim_time each = step(100, 0, 0, 100 * 100) + step(0, 1, 101, 0);
+    sim_run(g->sim, SIM_NEVER);
+    for (int i = 0; i < 4; i++)
+      assert_int_equal(t[i]->done, turn[on][i] * each);
+    rig_free(g);
+  }
+}
+
+/* Two of 31 + 4 tokens in five blocks: both hold two, and the third decode step needs a third for each. By arrival the second
+ * is pushed out. By priority the first, which is in that iteration already, leaves it, and the second gets its block. */
+static void victim_by_priority(void **state)
+{
+  (void)state;
+  for (int on = 0; on < 2; on++) {
+    struct rig *g = rig_new(by_priority(5, on));
+    struct told *t[2] = {ask_as(g, 0, 31, 4, 1), ask_as(g, 0, 31, 4, 0)}, *stays = t[on], *goes = t[!on];
+    sim_time both = step(62, 0, 0, 2 * 31 * 31) + step(0, 2, 64, 0), done = both + step(0, 1, 33, 0) + step(0, 1, 34, 0);
+    sim_run(g->sim, SIM_NEVER);
+    assert_int_equal(stays->done, done);
+    assert_int_equal(stays->r.restarts, 0);
+    assert_int_equal(goes->r.restarts, 1);
+    assert_int_equal(goes->done, done + step(33, 0, 0, 33 * 33) + step(0, 1, 34, 0));
+    rig_free(g);
+  }
+}
+
+/* One waits for memory while another decodes; an urgent one overtakes it at the next iteration, so it must cut the run. */
+static void overtaking(void **state)
+{
+  (void)state;
+  for (int on = 0; on < 2; on++) {
+    struct rig *g = rig_new(by_priority(10, on));
+    struct told *runs = ask_as(g, 0, 31, 30, 1), *waits = ask_as(g, 1, 140, 2, 1);
+    sim_time first = step(31, 0, 0, 31 * 31), second = first + step(0, 1, 32, 0), third = second + step(0, 1, 33, 0);
+    struct told *urgent = ask_as(g, second + 1, 16, 1, 0);
+    sim_run(g->sim, SIM_NEVER);
+    if (on) {
+      assert_int_equal(urgent->r.first_scheduled, third);
+      assert_int_equal(urgent->done, third + step(16, 1, 34, 16 * 16));
+    } else {
+      assert_true(urgent->r.first_scheduled >= runs->done);
+    }
+    assert_true(waits->r.first_scheduled >= runs->done);
+    rig_free(g);
+  }
+}
+
 /* ---- V1, slowly --------------------------------------------------------------------------------------------------------- *
  * Section by section from the rules, without running ahead, counters or lists: c computed, l known tokens. */
 
@@ -448,7 +522,9 @@ static void routers(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(alone), cmocka_unit_test(second_iteration), cmocka_unit_test(padded), cmocka_unit_test(v1_random),
+    cmocka_unit_test(alone), cmocka_unit_test(second_iteration), cmocka_unit_test(padded),
+    cmocka_unit_test(queue_by_priority), cmocka_unit_test(victim_by_priority),
+    cmocka_unit_test(overtaking), cmocka_unit_test(v1_random),
     cmocka_unit_test(prefix), cmocka_unit_test(prefix_lru), cmocka_unit_test(own_blocks_after_preemption),
     cmocka_unit_test(refused), cmocka_unit_test(leaves), cmocka_unit_test(routers),
   };
