@@ -4,8 +4,8 @@
  * listed. The times belong to the member's name: no policy changes them. When it fails, its instances are gone (those
  * under way come up for nothing; where there are no instances, the servers come back as they were), and its work is
  * lost (the attempt ends as `lost`: fallbacks apply), begun anew or gone on with after the repair, before all that
- * waits. Requests that come while it is down wait. Token service loses what it was working on, whatever `work` says:
- * its KV cache is gone.
+ * waits; a batch always anew. Requests that come while it is down wait. Token service loses what it was working on,
+ * whatever `work` says: its KV cache is gone.
  * Checkable: mtbf 9 s, mttr 1 s, exponential: down 10 % of the time.
  */
 #include "models/instances.h"
@@ -19,13 +19,11 @@ static void end_running(struct fleet *f)
   while (f->n_running) {
     struct job *job = f->running[f->n_running - 1];
     struct attempt *a = (struct attempt *)job;
-    if (job->cost || work == FAILED_WORK_LOST) {
+    if (job->cost || f->place->def->llm || work == FAILED_WORK_LOST) {
       flow_on_lost(f->w, a);
       continue;
     }
-    fleet_forget(f, job);
-    a->interrupted = true;
-    station_interrupt(f->station, f->w->sim, job, work == FAILED_WORK_RESUME);
+    fleet_interrupt(f, job, work == FAILED_WORK_RESTART);
   }
 }
 

@@ -22,6 +22,12 @@ static struct fleet *fleet_of(struct world *w, const struct attempt *a)
   return &w->place[a->place].fleets[a->member];
 }
 
+/* Else its jobs hold slots, shares or places in engines of their own. */
+static bool in_batches(const struct fleet *f) { return f->place->def->batching != NULL; }
+
+static void running_drop(struct fleet *, struct job *);
+static void spent_settle(struct fleet *, struct job *);
+
 /* ---- made and freed ----------------------------------------------------------------------------------------------- */
 
 static void *room_for(size_t n, size_t bytes)
@@ -64,6 +70,7 @@ void fleets_free(struct world *w, struct place *p)
     free(p->fleets[i].instance);
     free(p->fleets[i].closed);
     free(p->fleets[i].running);
+    free(p->fleets[i].spent);
     free(p->fleets[i].idle.count);
   }
   free(p->fleets);
@@ -198,15 +205,33 @@ void fleet_keep(struct fleet *f, struct instance *i)
 
 /* ---- requests ----------------------------------------------------------------------------------------------------- */
 
+/* Waiting, but not in an engine that has taken them. */
+static uint32_t at_front(const struct fleet *f)
+{
+  uint32_t front = station_queue(f->station);
+  if (!f->place->def->llm) return front;
+  front = station_in_system(f->station);
+  for (uint32_t i = 0; i < f->n; i++) front -= f->instance[i].busy;
+  return front;
+}
+
+/* Requests that find room at the instances that start; of a slot that serves batches, at the free ones too. */
+static double room_ahead(const struct fleet *f)
+{
+  const struct place_def *p = f->place->def;
+  double comes = (double)f->starting * p->slots - f->bound;
+  if (!p->batching) return comes;
+  return (comes + (double)f->warm * p->slots - station_busy(f->station)) * p->batching->size;
+}
+
 /* Those that start have room for all that wait? Else start more. One at least where an autoscaler counts. */
 struct instance *fleet_serve_queue(struct fleet *f)
 {
-  uint32_t slots = (uint32_t)f->place->def->slots;
   struct instance *last = NULL, *i;
   if (f->down) return NULL;
   if (f->def->by != SCALE_BY_DEMAND)
-    return station_queue(f->station) > 0 && fleet_alive(f) == 0 ? instance_start(f) : NULL;
-  while (station_queue(f->station) > f->starting * slots - f->bound && (i = instance_start(f)) != NULL) last = i;
+    return at_front(f) > 0 && fleet_alive(f) == 0 ? instance_start(f) : NULL;
+  while (at_front(f) > room_ahead(f) && (i = instance_start(f)) != NULL) last = i;
   return last;
 }
 
@@ -262,10 +287,15 @@ static enum entry enter_front(struct fleet *f, struct attempt *a, const struct d
 {
   uint32_t warm = f->warm;
   enum entry entry = station_enter(f->station, f->w->sim, &a->job, d);
-  if (entry == BLOCKED || a->job.begun) return entry;
+  if (entry == BLOCKED || (a->job.begun && at_front(f) == 0)) return entry;
   struct instance *own = fleet_serve_queue(f);
   bool charged = own && !f->def->cancels;               /* what is cancelled outlives nobody's wait: residual */
-  if (own || (warm == 0 && !f->down)) mark_cold(a, own ? own : next_ready(f, false), fleet_now(f), charged);
+  if (a->job.begun) {                                   /* it pushed another one out, who is cold instead of it */
+    a->caused_start = charged;
+    a->cold_ns = own ? own->ready - fleet_now(f) : 0;
+  } else if (own || (warm == 0 && !f->down)) {
+    mark_cold(a, own ? own : next_ready(f, false), fleet_now(f), charged);
+  }
   return entry;
 }
 
@@ -282,25 +312,86 @@ void fleet_leave(struct world *w, struct attempt *a)
 {
   struct fleet *f = fleet_of(w, a);
   struct instance *i = a->job.begun && !a->interrupted ? &f->instance[a->job.engine] : NULL;
-  if (i) fleet_forget(f, &a->job);
+  if (i && in_batches(f)) running_drop(f, &a->job);
+  else if (i) fleet_forget(f, &a->job);
   station_leave(f->station, w->sim, &a->job);
+  spent_settle(f, &a->job);
   cancel_surplus(f);
   if (i && i->busy == 0 && i->state == INSTANCE_WARM) fleet_keep(f, i);
 }
 
 /* ---- what the station tells --------------------------------------------------------------------------------------- */
 
-/* The fullest instance with room, among those the one that was used last: so that idle ones can go. */
+/* Of two instances: the one with room, then the fuller one, then the one that was used last: so that idle ones can go.
+ * Those who share processors take the emptier. (Token service beside slots may take all the room.) */
+static bool better(const struct instance *i, const struct instance *than, uint32_t room, bool share)
+{
+  bool fits = i->busy < room, other = than->busy < room;
+  if (fits != other) return fits;
+  if (i->busy != than->busy) return share || !fits ? i->busy < than->busy : i->busy > than->busy;
+  return i->idle_since > than->idle_since;
+}
+
 static struct instance *instance_for(struct fleet *f)
 {
+  const struct place_def *p = f->place->def;
+  bool share = p->discipline == PROCESSOR_SHARING && !p->batching;
+  uint32_t room = share && !p->instances ? UINT32_MAX : (uint32_t)p->slots;
   struct instance *best = NULL;
   if (f->binding) return f->binding;
-  for (struct instance *i = f->instance; i < f->instance + f->n; i++) {
-    if (i->state != INSTANCE_WARM || i->busy >= (uint32_t)f->place->def->slots) continue;
-    if (!best || i->busy > best->busy || (i->busy == best->busy && i->idle_since > best->idle_since)) best = i;
-  }
-  sim_assert(best);
+  for (struct instance *i = f->instance; i < f->instance + f->n; i++)
+    if (i->state == INSTANCE_WARM && (!best || better(i, best, room, share))) best = i;
+  sim_assert(best && (best->busy < room || f->place->cost));
   return best;
+}
+
+static void running_drop(struct fleet *f, struct job *job)
+{
+  for (uint32_t k = f->n_running; k-- > 0;)
+    if (f->running[k] == job) {
+      f->n_running--;
+      memmove(f->running + k, f->running + k + 1, (f->n_running - k) * sizeof *f->running);
+      return;
+    }
+}
+
+/* What interrupted batches have used, until their members are out. */
+static void spent_settle(struct fleet *f, struct job *job)
+{
+  for (uint32_t k = f->n_spent; in_batches(f) && k-- > 0;) {
+    if (f->spent[k].job != job) continue;
+    job->slot_s += f->spent[k].use.slot_s;
+    job->at.batch.joule += f->spent[k].use.joule;
+    f->spent[k] = f->spent[--f->n_spent];
+  }
+}
+
+static void spent_add(struct fleet *f, struct job *job, struct job_use use)
+{
+  if (f->n_spent == f->spent_room) {
+    f->spent_room = f->spent_room ? 2 * f->spent_room : 8;
+    f->spent = realloc(f->spent, f->spent_room * sizeof *f->spent);
+    if (!f->spent) check_out_of_memory(f->spent_room * sizeof *f->spent);
+  }
+  f->spent[f->n_spent++] = (struct spent){ job, use };
+}
+
+void fleet_interrupt(struct fleet *f, struct job *job, bool anew)
+{
+  struct attempt *a = attempt_of(job);
+  struct instance *i = &f->instance[job->engine];
+  struct demand d;
+  struct job_use use;
+  demand_draw(f->w, a->request, a->task, a->variant, a->ordinal, end_of(a), &d);
+  if (i->state == INSTANCE_STARTING) {                  /* bound to it, and not served yet: it has only waited */
+    a->cold_ns = fleet_now(f) - job->since;
+    anew = true;
+  }
+  if (in_batches(f)) running_drop(f, job);
+  else fleet_forget(f, job);
+  if (!station_interrupt(f->station, f->w->sim, job, &d, anew, &use)) return;
+  a->interrupted = true;
+  if (in_batches(f)) spent_add(f, job, use);
 }
 
 static void remember(struct fleet *f, struct job *job)
@@ -314,14 +405,26 @@ static void remember(struct fleet *f, struct job *job)
   f->running[f->n_running++] = job;
 }
 
+/* A batch holds one slot, of one instance: its members come one after the other. */
+static struct instance *instance_of_batch(struct fleet *f, const struct job *job)
+{
+  if (job->batch_seen == f->batch_number) return f->instance + f->batch_on;
+  struct instance *i = instance_for(f);
+  f->batch_number = job->batch_seen;
+  f->batch_on = (uint32_t)(i - f->instance);
+  i->busy++;
+  return i;
+}
+
 static void on_started(struct sim *sim, struct job *job)
 {
   struct attempt *a = attempt_of(job);
   struct fleet *f = fleet_of(world_of(sim), a);
-  if (!job->cost) job->engine = (uint16_t)(instance_for(f) - f->instance);
-  struct instance *i = &f->instance[job->engine];
+  struct instance *i = in_batches(f) ? instance_of_batch(f, job)
+                     : job->cost || f->place->def->llm ? &f->instance[job->engine] : instance_for(f);
+  job->engine = (uint16_t)(i - f->instance);
   a->interrupted = false;
-  i->busy++;
+  i->busy += !in_batches(f);
   if (i->state == INSTANCE_WARM && i->event.bits) {
     sim_cancel(sim, i->event);
     i->event = (event_id){ 0 };
@@ -339,26 +442,29 @@ void fleet_forget(struct fleet *f, struct job *job)
     f->bound--;
     fleet_gate(f);
   }
-  for (uint32_t k = f->n_running; k-- > 0;)
-    if (f->running[k] == job) {
-      f->n_running--;
-      memmove(f->running + k, f->running + k + 1, (f->n_running - k) * sizeof *f->running);
-      return;
-    }
+  running_drop(f, job);
+}
+
+/* Results of a batch may wait for their turn to leave; where they must, the instance is idle from now on. */
+static void batch_over(struct fleet *f, const struct job *member)
+{
+  struct instance *i = &f->instance[member->engine];
+  sim_assert(i->busy > 0);
+  i->busy--;
+  if (i->busy || i->state != INSTANCE_WARM || f->def->keep == KEEP_HISTOGRAM || station_queue(f->station)) return;
+  if (f->place->def->batching->preserve_ordering) fleet_keep(f, i);
 }
 
 static void on_released(struct sim *sim, struct job *job)
 {
-  fleet_forget(fleet_of(world_of(sim), attempt_of(job)), job);
-}
-
-static void on_done(struct sim *sim, struct job *job)
-{
-  struct world *w = world_of(sim);
-  struct fleet *f = fleet_of(w, attempt_of(job));
-  struct instance *i = &f->instance[job->engine];
-  if (i->busy == 0 && i->state == INSTANCE_WARM) fleet_keep(f, i);
-  w->events.done(sim, job);
+  struct attempt *a = attempt_of(job);
+  struct fleet *f = fleet_of(world_of(sim), a);
+  if (in_batches(f)) {
+    batch_over(f, job);
+    return;
+  }
+  fleet_forget(f, job);
+  a->interrupted = true;                                /* if it was pushed out; else nobody asks any more */
 }
 
 static void on_refused(struct sim *sim, struct job *job)
@@ -366,8 +472,20 @@ static void on_refused(struct sim *sim, struct job *job)
   struct world *w = world_of(sim);
   struct fleet *f = fleet_of(w, attempt_of(job));
   struct instance *i = &f->instance[job->engine];
+  spent_settle(f, job);
   if (job->begun && i->busy == 0 && i->state == INSTANCE_WARM) fleet_keep(f, i);
   w->events.refused(sim, job);
+}
+
+static void on_done(struct sim *sim, struct job *job)
+{
+  struct world *w = world_of(sim);
+  struct fleet *f = fleet_of(w, attempt_of(job));
+  struct instance *i = &f->instance[job->engine];
+  if (in_batches(f)) running_drop(f, job);
+  spent_settle(f, job);
+  if (i->busy == 0 && i->state == INSTANCE_WARM) fleet_keep(f, i);
+  w->events.done(sim, job);
 }
 
 void fleet_events(struct world *w, const struct station_events *flow)
@@ -384,6 +502,7 @@ void fleet_events(struct world *w, const struct station_events *flow)
 sim_time cold_start_of(const struct attempt *a, sim_time inside)
 {
   sim_time wait = a->job.wait_ns < inside ? a->job.wait_ns : inside, most = a->at_instance ? inside - wait : wait;
+  if (a->job.batched) most -= a->job.batch_ns < wait ? a->job.batch_ns : wait;
   return !a->cold ? 0 : a->cold_ns < most ? a->cold_ns : most;
 }
 

@@ -23,6 +23,9 @@ struct instance {
 /* Idle times of a member in bins (models/autoscale.c). */
 struct idle_histogram { uint32_t n_bins, total, beyond, *count; };
 
+/* Of a batch that was interrupted, for each of its members. */
+struct spent { struct job *job; struct job_use use; };
+
 struct fleet {
   struct world *w;
   struct place *place;
@@ -31,6 +34,8 @@ struct fleet {
   struct instance *instance;                            /* [n], one a server */
   uint8_t *closed;                                      /* [n] */
   struct job **running; uint32_t n_running, room;       /* in the order of their starts; only where members fail */
+  struct spent *spent; uint32_t n_spent, spent_room;
+  uint32_t batch_number, batch_on;                      /* the last one that began, and its instance */
   struct instance *binding;                             /* whom the job that enters now waits for */
   uint32_t n, member, warm, starting, bound;            /* bound: jobs that wait at starting instances */
   uint32_t pulling, desired;
@@ -65,6 +70,7 @@ void fleet_gate(struct fleet *);
 struct instance *fleet_serve_queue(struct fleet *);
 void fleet_keep(struct fleet *, struct instance *);     /* it has nothing to do: until when does it stay? */
 void fleet_forget(struct fleet *, struct job *);        /* it runs no more */
+void fleet_interrupt(struct fleet *, struct job *, bool anew);         /* its member failed; it will be taken up again */
 
 /* cold_start.c: duration of this start, and the moment at which its shared pull ends (0: none) */
 sim_time cold_start_draw(struct fleet *, const struct instance *);

@@ -30,6 +30,7 @@ struct station *stations_new(struct sim *sim, const struct place_def *place, con
                 && (place->discipline == FIFO || place->discipline == LIFO || place->discipline == PROCESSOR_SHARING);
   kind->preempts = !place->batching && (place->discipline == PRIORITY_PREEMPTIVE || place->discipline == SRPT);
   kind->gated = place->instances || place->failures;
+  kind->limits_share = place->instances != NULL;
   kind->llm = place->llm;
   kind->first = all;
   if (kind->llm) {
@@ -119,8 +120,7 @@ uint32_t station_busy(const struct station *s)
 {
   if (s->kind->batching) return (uint32_t)(s->used / SLOT_UNITS);
   if (s->kind->discipline != PROCESSOR_SHARING || !s->extra || !s->extra->ps) return s->running;
-  uint32_t sharing = share_users(s->extra->ps), most = s->kind->servers;
-  return s->running - sharing + (sharing < most ? sharing : most) * s->kind->slots;
+  return s->running - share_users(s->extra->ps) + (uint32_t)(s->extra->ps_units / SLOT_UNITS);
 }
 uint32_t station_in_system(const struct station *s) { return s->in_system; }
 bool job_waits_to_begin(const struct job *job)
@@ -164,19 +164,35 @@ static void start_in_slot(struct station *s, struct sim *sim, struct job *job)
   job->event = sim_after(sim, station_lasts(s, job->left_ns), PRIORITY_COMPLETE, on_slot_done, job);
 }
 
-/* Back to the queue, to go on later where it stopped. */
-static void preempt(struct station *s, struct sim *sim, struct job *job)
+/* Out of its slot, with the rest of its work. */
+static void stop_in_slot(struct station *s, struct sim *sim, struct job *job)
 {
   sim_cancel(sim, job->event);
-  running_remove(s, job);
+  if (s->kind->preempts) running_remove(s, job);
   job->left_ns -= station_done(s, s->since - job->since);
   job->since = s->since;
   station_release(s, SLOT_UNITS);
-  queue_push(s, job);
 }
+
+/* Back to the queue, to go on later where it stopped. */
+static void preempt(struct station *s, struct sim *sim, struct job *job)
+{
+  stop_in_slot(s, sim, job);
+  queue_push(s, job);
+  if (s->kind->gated) s->kind->events->released(sim, job);
+}
+
+static bool shares(const struct station *s, const struct job *job)
+{
+  return !job->cost && s->kind->discipline == PROCESSOR_SHARING;
+}
+
+static bool ps_fits(const struct station *);
+static void ps_start(struct station *, struct sim *, struct job *);
 
 static bool fits(struct station *s, struct job *job)
 {
+  if (shares(s, job)) return ps_fits(s);
   if (open_units(s) - s->used < units_of(s, job) && s->kind->discipline != PROCESSOR_SHARING) return false;
   return !job->cost || tokens_fit(s, job);
 }
@@ -185,6 +201,7 @@ static void start(struct station *s, struct sim *sim, struct job *job)
 {
   bool again = job->begun && !s->kind->gated;
   if (job->cost) tokens_start(s, sim, job);
+  else if (shares(s, job)) ps_start(s, sim, job);
   else start_in_slot(s, sim, job);
   job->begun = true;
   if (!again && s->kind->events->started) s->kind->events->started(sim, job);
@@ -213,51 +230,53 @@ void station_pump(struct station *s, struct sim *sim)
   }
 }
 
-/* ---- gated -------------------------------------------------------------------------------------------------------- */
-
-void station_gate(struct station *s, struct sim *sim, const uint8_t *closed, uint32_t slots)
-{
-  struct station_extra *extra = station_more(s);
-  station_settle(s, sim_now(sim));
-  extra->closed = closed;
-  extra->closed_units = s->kind->units - (int64_t)slots * SLOT_UNITS;
-  if (waiting(s)) station_pump(s, sim);
-}
-
-void station_interrupt(struct station *s, struct sim *sim, struct job *job, bool resume)
-{
-  sim_assert(s->kind->gated && job->state == JOB_SLOT);
-  station_settle(s, sim_now(sim));
-  sim_cancel(sim, job->event);
-  if (resume) job->left_ns -= station_done(s, s->since - job->since);
-  job->since = s->since;
-  station_release(s, SLOT_UNITS);
-  queue_return(s, job);
-}
-
 /* ---- processor sharing ------------------------------------------------------------------------------------------- */
 
-static double ps_speed(const void *context, uint32_t n)
+/* Servers that share. */
+static uint32_t open_servers(const struct station *s)
 {
-  uint32_t servers = ((const struct station *)context)->kind->servers;
-  return n <= servers ? 1.0 : (double)servers / n;
+  return (uint32_t)(open_units(s) / ((int64_t)s->kind->slots * SLOT_UNITS));
 }
 
-/* Occupied: min(n, servers) servers with all their slots. Call after each change of n. */
-static void ps_occupy(struct station *s, uint32_t before)
+/* With none open, those who share are on their way out, at this very moment: any speed will do. */
+static double ps_speed(const void *context, uint32_t n)
 {
-  uint32_t n = share_users(s->extra->ps), most = s->kind->servers;
-  int64_t change = (int64_t)(n < most ? n : most) - (before < most ? before : most);
-  s->used += change * s->kind->slots * SLOT_UNITS;
+  uint32_t servers = open_servers(context);
+  return n <= servers || servers == 0 ? 1.0 : (double)servers / n;
+}
+
+/* An instance takes as many as it has slots. */
+static bool ps_fits(const struct station *s)
+{
+  if (!s->kind->gated) return true;
+  uint32_t servers = open_servers(s), sharing = s->extra && s->extra->ps ? share_users(s->extra->ps) : 0;
+  return servers > 0 && (!s->kind->limits_share || sharing < servers * s->kind->slots);
+}
+
+/* Occupied: min(n, servers) servers with all their slots. Call after each change of either. */
+static void ps_occupy(struct station *s)
+{
+  uint32_t n = share_users(s->extra->ps), most = open_servers(s);
+  int64_t units = (int64_t)(n < most ? n : most) * s->kind->slots * SLOT_UNITS;
+  s->used += units - s->extra->ps_units;
+  s->extra->ps_units = units;
+}
+
+/* Its slot-seconds are what it got of the servers, not the time that it was there. */
+static void ps_account(const struct station *s, struct job *job)
+{
+  double used_s = job->slot_s;
+  station_account(s, job, 0);
+  job->slot_s = used_s;
 }
 
 /* The job has left the share, with `left` seconds of its work undone. A share of a server counts as the work done. */
 static void ps_out(struct station *s, struct job *job, double left)
 {
   station_release(s, 0);
-  station_account(s, job, 0);
-  job->slot_s = (job->work - left) * s->kind->slots;
-  ps_occupy(s, share_users(s->extra->ps) + 1);
+  job->slot_s += (job->work - left) * s->kind->slots;
+  job->work = left;
+  ps_occupy(s);
 }
 
 static void on_ps_done(struct sim *sim, void *context, struct share_user *user)
@@ -266,19 +285,65 @@ static void on_ps_done(struct sim *sim, void *context, struct share_user *user)
   station_settle(s, sim_now(sim));
   struct job *job = job_of_share(user);
   ps_out(s, job, 0);
+  ps_account(s, job);
   station_complete(s, sim, job);
 }
 
-static void ps_enter(struct station *s, struct sim *sim, struct job *job)
+static void ps_start(struct station *s, struct sim *sim, struct job *job)
 {
   struct station_extra *extra = station_more(s);
   if (!extra->ps) extra->ps = share_new(ps_speed, on_ps_done, s);
   job->state = JOB_SHARED;
   station_hold(s, job, 0);
-  uint32_t before = share_users(extra->ps);
   share_join(extra->ps, sim, &job->at.user, job->work);
-  ps_occupy(s, before);
-  if (s->kind->events->started) s->kind->events->started(sim, job);
+  ps_occupy(s);
+}
+
+/* ---- gated -------------------------------------------------------------------------------------------------------- */
+
+void station_gate(struct station *s, struct sim *sim, const uint8_t *closed, uint32_t slots)
+{
+  struct station_extra *extra = station_more(s);
+  bool could = extra->batcher && batch_slot_free(s);
+  station_settle(s, sim_now(sim));
+  extra->closed = closed;
+  extra->closed_units = s->kind->units - (int64_t)slots * SLOT_UNITS;
+  if (extra->batcher) batch_gated(s, could);
+  if (extra->ps) {
+    share_update(extra->ps, sim);
+    ps_occupy(s);
+  }
+  if (waiting(s)) station_pump(s, sim);
+}
+
+static void job_work(const struct station *s, struct job *job, const struct demand *d)
+{
+  if (s->kind->discipline == PROCESSOR_SHARING && !s->kind->batching) job->work = d->time_s;
+  else job->left_ns = ns_from_s(d->time_s);
+}
+
+static void job_key(const struct station *s, struct job *job, const struct demand *d, uint64_t order)
+{
+  if (!s->kind->lists) job->at.user.finish = (struct heap_item){.key = queue_key(s->kind, d), .order = order};
+}
+
+bool station_interrupt(struct station *s, struct sim *sim, struct job *job, const struct demand *d, bool anew,
+                       struct job_use *use)
+{
+  sim_assert(s->kind->gated);
+  station_settle(s, sim_now(sim));
+  *use = (struct job_use){0};
+  if (s->kind->batching) return batch_interrupt(s, sim, job, d, use);
+  sim_assert(job->state == JOB_SLOT || job->state == JOB_SHARED);
+  if (job->state == JOB_SHARED) ps_out(s, job, share_leave(s->extra->ps, sim, &job->at.user));
+  else stop_in_slot(s, sim, job);
+  job->since = s->since;
+  if (anew) {
+    job_work(s, job, d);
+    job_key(s, job, d, job->at.user.finish.order);
+  }
+  queue_return(s, job);
+  return true;
 }
 
 /* ---- in and out -------------------------------------------------------------------------------------------------- */
@@ -290,10 +355,8 @@ static void job_prepare(struct station *s, struct job *job, const struct demand 
   job->cost = d->cost;
   job->batch_seen = 1;
   if (d->cost) tokens_prepare(job, d);
-  else if (s->kind->discipline == PROCESSOR_SHARING) job->work = d->time_s;
-  else job->left_ns = ns_from_s(d->time_s);
-  if (s->kind->lists) return;
-  job->at.user.finish = (struct heap_item){.key = queue_key(s->kind, d), .order = ++s->kind->entries};
+  else job_work(s, job, d);
+  if (!s->kind->lists) job_key(s, job, d, ++s->kind->entries);
 }
 
 static bool job_possible(struct station *s, struct sim *sim, const struct demand *d)
@@ -319,9 +382,7 @@ enum entry station_enter(struct station *s, struct sim *sim, struct job *job, co
     batch_enter(s, sim, job, d->deadline);
   } else if (s->kind->llm) {
     llm_enter(s, sim, job);
-  } else if (!d->cost && s->kind->discipline == PROCESSOR_SHARING) {
-    ps_enter(s, sim, job);
-  } else if (alone && fits(s, job)) {
+  } else if ((alone || (shares(s, job) && !s->kind->gated)) && fits(s, job)) {
     start(s, sim, job);
   } else {
     queue_push(s, job);
@@ -346,7 +407,8 @@ void station_leave(struct station *s, struct sim *sim, struct job *job)
   case JOB_QUEUED:
     queue_remove(s, job);
     station_waited(s, job);
-    station_account(s, job, units_of(s, job));
+    if (shares(s, job)) ps_account(s, job);
+    else station_account(s, job, units_of(s, job));
     break;
   case JOB_SLOT:
     sim_cancel(sim, job->event);
@@ -356,6 +418,7 @@ void station_leave(struct station *s, struct sim *sim, struct job *job)
     break;
   case JOB_SHARED:
     ps_out(s, job, share_leave(s->extra->ps, sim, &job->at.user));
+    ps_account(s, job);
     break;
   default:
     tokens_leave(s, sim, job);

@@ -58,7 +58,9 @@ struct station_events {
   void (*first)(struct sim *, struct job *);            /* first token */
   void (*done)(struct sim *, struct job *);
   void (*refused)(struct sim *, struct job *);          /* batching: waited too long, or cannot make its deadline */
-  void (*released)(struct sim *, struct job *);         /* gated stations: before others take what a finished job held */
+  /* Gated stations: a job is done or pushed out, before others take what it held; of a batch, one call with any member
+   * once its slot is free. */
+  void (*released)(struct sim *, struct job *);
 };
 
 /* Stations of one place come as an array and are cheap while idle; queues, shares and engines come with the first job
@@ -89,8 +91,11 @@ double station_made(const struct station *, const struct sim *, const struct job
  * Only `slots` slots, and of token engines those of servers without a mark in closed[servers], take jobs; who runs
  * stays. `started` comes on every start, interrupted ones included. */
 void station_gate(struct station *, struct sim *, const uint8_t *closed, uint32_t slots);
-/* A running job, not of tokens, goes back to the head of the queue: with what is left of its work, or all of it. */
-void station_interrupt(struct station *, struct sim *, struct job *, bool resume);
+/* A running job, not of tokens, goes back to the head of the queue: with what is left of its work, or anew with its
+ * demand. A batch always begins anew, and what it used till now comes in `use`, for the job forgets it. False for a
+ * result that only waits for its turn to leave. */
+struct job_use { double slot_s, joule; };
+bool station_interrupt(struct station *, struct sim *, struct job *, const struct demand *, bool anew, struct job_use *);
 
 bool job_waits_to_begin(const struct job *);            /* inside, and never served so far */
 uint32_t station_queue(const struct station *);         /* waiting */

@@ -38,7 +38,7 @@ struct batcher {
 static const uint64_t BEHIND_ALL = UINT64_C(1) << 63;   /* in the order of a job that has waited too long */
 
 static struct batcher *batcher_of(const struct station *s) { return s->extra->batcher; }
-static bool instance_free(const struct station *s) { return s->used < s->kind->units; }
+bool batch_slot_free(const struct station *s) { return s->used < open_units(s); }
 
 static void *grown(void *p, size_t n, size_t bytes)
 {
@@ -155,20 +155,30 @@ static void flush_soon(struct station *s, struct sim *sim)
 static sim_time idle_clock(const struct station *s)
 {
   const struct batcher *b = batcher_of(s);
-  return b->idle_ns + (instance_free(s) ? s->since - b->idle_since : 0);
+  return b->idle_ns + (batch_slot_free(s) ? s->since - b->idle_since : 0);
+}
+
+void batch_gated(struct station *s, bool could)
+{
+  struct batcher *b = batcher_of(s);
+  bool can = batch_slot_free(s);
+  if (could && !can) b->idle_ns += s->since - b->idle_since;
+  if (!could && can) b->idle_since = s->since;
 }
 
 static void take_instance(struct station *s)
 {
-  struct batcher *b = batcher_of(s);
-  if (s->used + SLOT_UNITS == s->kind->units) b->idle_ns += s->since - b->idle_since;
+  bool could = batch_slot_free(s);
   s->used += SLOT_UNITS;
+  batch_gated(s, could);
 }
 
-static void give_instance(struct station *s)
+static void give_instance(struct station *s, struct sim *sim, struct job *member)
 {
-  if (!instance_free(s)) batcher_of(s)->idle_since = s->since;
+  bool could = batch_slot_free(s);
   s->used -= SLOT_UNITS;
+  batch_gated(s, could);
+  if (s->kind->gated) s->kind->events->released(sim, member);
 }
 
 /* Out of the queue for good; turn and share of energy take the place of its key. */
@@ -413,7 +423,7 @@ static void on_batch_done(struct sim *sim, void *subject)
   batch_settle(batch);
   batch_meter(s, batch);
   batch->ending = true;
-  give_instance(s);
+  give_instance(s, sim, batch->member[0]);
   learn(s, batch);
   batch_pump(s, sim);
   while (batch->n) {                                    /* a result may make other members leave */
@@ -450,7 +460,7 @@ static void wake_at(struct station *s, struct sim *sim, sim_time at)
 void batch_pump(struct station *s, struct sim *sim)
 {
   sim_time wake = SIM_NEVER;
-  while (instance_free(s)) {
+  while (batch_slot_free(s)) {
     if (s->kind->batching->kind == BATCH_DEADLINE) refuse_late(s, sim);
     uint32_t n = waiting(s) ? choose(s, waiting(s), &wake) : 0;
     if (n == 0) break;
@@ -465,14 +475,19 @@ bool batch_full(const struct station *s)
   return most > 0 && waiting(s) >= most;
 }
 
+static void batch_key(const struct station *s, struct job *job, uint64_t turn)
+{
+  job->at.user.finish.order = turn;
+  if (s->kind->discipline == LIFO) job->at.user.finish.key = -(double)turn;
+}
+
 /* Called when the job has its demand and its key and is counted. */
 void batch_enter(struct station *s, struct sim *sim, struct job *job, sim_time deadline)
 {
   struct batcher *b = station_more(s)->batcher ? s->extra->batcher : batcher_new(s);
   const struct batching_def *d = s->kind->batching;
   sim_assert(!job->cost && !s->kind->preempts && s->kind->discipline != PROCESSOR_SHARING);
-  job->at.user.finish.order = ++b->entries;
-  if (s->kind->discipline == LIFO) job->at.user.finish.key = -(double)b->entries;
+  batch_key(s, job, ++b->entries);
   job->batched = true;
   job->deadline_ns = deadline;
   job->batch_seen = 0;
@@ -495,8 +510,27 @@ static void leave_batch(struct station *s, struct sim *sim, struct job *job)
   if (batch->n || batch->ending) return;
   batch_meter(s, batch);
   sim_cancel(sim, batch->event);
-  give_instance(s);
+  give_instance(s, sim, job);
   batch_put_away(s, batch);
+}
+
+/* Its place failed. It waits as if it had since the beginning, and no time in the queue is too long for it any more. */
+bool batch_interrupt(struct station *s, struct sim *sim, struct job *job, const struct demand *d, struct job_use *use)
+{
+  uint64_t turn = job->at.batch.turn;
+  if (job->state != JOB_BATCH) return false;
+  leave_batch(s, sim, job);
+  *use = (struct job_use){job->slot_s, job->at.batch.joule};
+  if (job->entered >= s->window) s->wait_sum -= (double)job->wait_ns;
+  job->since = s->since - job->wait_ns;
+  job->deadline_ns = d->deadline;
+  job->left_ns = ns_from_s(d->time_s);
+  job->at.user.finish = (struct heap_item){.key = queue_key(s->kind, d)};
+  batch_key(s, job, turn);
+  job->event = (event_id){0};
+  job->idle_ns = idle_clock(s);
+  queue_push(s, job);
+  return true;
 }
 
 void batch_leave(struct station *s, struct sim *sim, struct job *job)

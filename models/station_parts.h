@@ -20,7 +20,7 @@ struct station_kind {
   enum discipline discipline;
   bool lists, preempts;                                 /* the queue is a list; a newcomer may take a slot */
   bool derated;                                         /* some member has a sustained rate below its first */
-  bool gated;                                           /* not all of the servers are there all the time */
+  bool gated, limits_share;                             /* not all servers are always there; each shares by its slots */
   uint32_t servers, slots, n_variants;                  /* slots per server */
   int64_t units;                                        /* all slots of a member */
   uint64_t capacity, entries;                           /* entries: jobs that ever queued in order, breaks ties */
@@ -42,7 +42,7 @@ struct station_extra {
   struct batcher *batcher;
   struct llm *llm;
   const uint8_t *closed;                                /* [servers], or NULL; gated only */
-  int64_t closed_units;
+  int64_t closed_units, ps_units;                       /* ps_units: occupied by those who share */
   const struct sustained_def *sustained;
   sim_time heat;                                        /* load so far less what was recovered; station_heat.c */
   event_id hotter;
@@ -177,6 +177,9 @@ bool batch_full(const struct station *);                /* max_queue_size */
 void batch_enter(struct station *, struct sim *, struct job *, sim_time deadline);
 void batch_pump(struct station *, struct sim *);
 void batch_leave(struct station *, struct sim *, struct job *);       /* in whatever state */
+bool batch_slot_free(const struct station *);
+void batch_gated(struct station *, bool could);         /* a slot was free before; now it may be otherwise */
+bool batch_interrupt(struct station *, struct sim *, struct job *, const struct demand *, struct job_use *);
 void batch_release(struct station_extra *);
 void batch_open_window(struct station *);
 void batch_meters(const struct station *, struct station_meters *);

@@ -128,6 +128,10 @@ static void check_instances(struct build *b, const struct place_def *p, const st
     err_add(b->err, node_get(node, "surplus")->key_at,
             "'surplus: cancel' is for starts on demand with the queue at the front: without scale, hybrid_histogram and "
             "queue: instance");
+  bool moves = p->discipline == PROCESSOR_SHARING || p->discipline == PRIORITY_PREEMPTIVE || p->discipline == SRPT;
+  if (d->queue_at_instance && (p->batching || p->llm || moves))
+    err_add(b->err, node_get(node, "queue")->at,
+            "queue: instance goes with the disciplines fifo, lifo, priority and edf, without 'batching'");
 }
 
 static void instances(struct build *b, struct place_def *p, const struct node *place, const struct node *node)
@@ -190,9 +194,5 @@ void build_instances(struct build *b, struct place_def *p, const struct node *pl
   if (node_is(fail, NODE_MAP)) failures(b, p, fail);
   if (!p->instances && !p->failures) return;
   const struct node *at = p->instances ? come : fail;
-  if (p->batching) err_add(b->err, at->key_at, "places.%s: '%s' and 'batching' do not go together yet", p->name, at->key);
   if (p->kind == PLACE_API) err_add(b->err, at->key_at, "places.%s: an api has no '%s'", p->name, at->key);
-  if (p->discipline == PROCESSOR_SHARING || p->discipline == PRIORITY_PREEMPTIVE || p->discipline == SRPT)
-    err_add(b->err, at->key_at, "places.%s: '%s' goes with the disciplines fifo, lifo, priority and edf", p->name,
-            at->key);
 }

@@ -209,9 +209,9 @@ const struct key keys[] = {
   {"place", "battery", V_NUMBER, Q_ENERGY, POS | LATER, .doc = "Energy that a device has."},
   {"place", "batching", .map = "batching", .doc = "Batching of requests."},
   {"place", "instances", .map = "instances",
-   .doc = "Cold starts, keep-alive, scaling; default: every server is always ready. With fifo, lifo, priority or edf."},
+   .doc = "Cold starts, keep-alive, scaling; default: every server is always ready."},
   {"place", "failures", .map = "failures",
-   .doc = "Members that fail and come back. With fifo, lifo, priority or edf."},
+   .doc = "Members that fail and come back."},
   {"mix", "mix", V_NUMBER, Q_PURE, NONNEGATIVE, .shape = NAMED_MAP, .flags = REQUIRED,
    .doc = "Name of hardware: its share."},
   {"batching", "kind", V_CHOICE, .choices = "none|fixed|take_all|dynamic|deadline|aimd|continuous", .otherwise = "none",
@@ -291,7 +291,7 @@ const struct key keys[] = {
   {"instances", "max", V_COUNT, .low = 1, .high = 65000, .flags = REQUIRED,
    .doc = "Instances of a member at most; so many servers it has, unless `servers` says more."},
   {"instances", "concurrency", V_COUNT, .low = 1, .high = 1e6,
-   .doc = "Requests that an instance serves at once; default: the place's `slots`."},
+   .doc = "Requests that an instance serves at once, or batches, or that share it; default: the place's `slots`."},
   {"instances", "cold_start", .flags = ANYTHING,
    .doc = "How an instance starts: a name of `cold_starts` or a preset, a time or its distribution (of each start), or "
           "{steps: ...}. Default: at once."},
@@ -300,7 +300,8 @@ const struct key keys[] = {
    .doc = "How long an idle instance stays. never: it goes with its last request; always: it never goes."},
   {"instances", "queue", V_CHOICE, .choices = "front|instance", .otherwise = "front",
    .doc = "Where a request waits for a start. front: it takes whatever slot is free first. instance: it is bound to the "
-          "instance that starts for it and holds a slot there; token service always queues at the front."},
+          "instance that starts for it and holds a slot there; token service always queues at the front. Not with "
+          "batching, processor_sharing, priority_preemptive and srpt."},
   {"instances", "surplus", V_CHOICE, .choices = "finish|cancel", .otherwise = "finish",
    .doc = "Starts that those who wait no longer need, others having come free: they go on, or the youngest are given up. "
           "Cancelled ones are residual, and so are all starts of such a place."},
@@ -406,7 +407,7 @@ const struct key keys[] = {
   {"failures", "outages", .map = "outage", .shape = PLAIN_LIST, .doc = "Up and down times of all members, as recorded."},
   {"failures", "work", V_CHOICE, .choices = "lost|restart|resume", .flags = REQUIRED,
    .doc = "What was being worked on: lost (status `lost`, fallbacks apply), begun anew or gone on with after the repair. "
-          "Token service always loses it."},
+          "Token service always loses it; batches are never gone on with."},
   {"outage", "from", V_NUMBER, Q_TIME, NONNEGATIVE, .flags = REQUIRED, .doc = "Since the start of the run."},
   {"outage", "for", V_NUMBER, Q_TIME, POS | REQUIRED, .doc = "How long."},
   {"limits", "requests", V_NUMBER, Q_PER_TIME, NONNEGATIVE, .otherwise = "0 /s",

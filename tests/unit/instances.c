@@ -223,11 +223,16 @@ static void test_concurrency_target(void **state)
 
 /* ---- failures ----------------------------------------------------------------------------------------------------- */
 
-/* 4 s of service from 10 s on; down from 12 to 20 s. */
-static struct rig *outage(enum failure_work work)
+/* 4 s of service from 20 s on; down from 22 to 30 s; the next comes at 40. */
+static struct rig *outage(enum failure_work work, enum discipline discipline, const struct batching_def *batching)
 {
-  static const struct outage_def down = {12, 8};
+  static const struct outage_def down = {22, 8};
   struct rig *r = rig_new();
+  r->place[1].discipline = discipline;
+  r->place[1].batching = batching;
+  r->place[1].busy_w = 100, r->place[1].idle_w = 0;
+  r->klass[0].arrivals.interarrival_s = always(20);
+  r->def.horizon.duration_s = 25;
   rig_task(r, 0, 0, 4, plan_at(1));
   fail_def = (struct failures_def){.n_outages = 1, .outage = &down, .work = work};
   r->place[1].failures = &fail_def;
@@ -238,16 +243,109 @@ static struct rig *outage(enum failure_work work)
 
 static void test_work_of_a_failed_place(void **state)
 {
-  struct rig *r = outage(FAILED_WORK_RESUME);
-  near((double)r->kept->request[0].completed_ns, 22e9, 0);
-  near((double)r->kept->attempt[0].phase_ns[PHASE_QUEUE], 8e9, 0);
+  static const enum discipline all[] = {FIFO, LIFO, PROCESSOR_SHARING, PRIORITY_PREEMPTIVE, SRPT, EDF};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    struct rig *r = outage(FAILED_WORK_RESUME, all[i], NULL);
+    near((double)r->kept->request[0].completed_ns, 32e9, 0);
+    near((double)r->kept->attempt[0].phase_ns[PHASE_QUEUE], 8e9, 0);
+    near(r->kept->attempt[0].energy_server_j, 400, 1e-9);
+    rig_free(r);
+    r = outage(FAILED_WORK_RESTART, all[i], NULL);
+    near((double)r->kept->request[0].completed_ns, 34e9, 0);
+    near(r->kept->attempt[0].energy_server_j, 600, 1e-9);       /* 2 s in vain */
+    rig_free(r);
+    r = outage(FAILED_WORK_LOST, all[i], NULL);
+    assert_int_equal(r->kept->request[0].status, STATUS_LOST);
+    near((double)r->kept->request[0].completed_ns, 22e9, 0);
+    near(r->kept->attempt[0].energy_server_j, 200, 1e-9);
+    rig_free(r);
+  }
+}
+
+/* The same with batches of one of 4 s, 40 J: always anew, and half of the batch was for nothing. */
+static void test_batch_of_a_failed_place(void **state)
+{
+  static const struct batching_def one = {.kind = BATCH_FIXED, .size = 1, .time_of = BATCH_CURVE, .time_s = {.a = 4},
+                                          .has_energy = true, .energy_j = {.a = 40}};
+  for (int work = FAILED_WORK_LOST; work <= FAILED_WORK_RESUME; work++) {
+    struct rig *r = outage((enum failure_work)work, FIFO, &one);
+    bool lost = work == FAILED_WORK_LOST;
+    const struct attempt_record *a = &r->kept->attempt[0];
+    assert_int_equal(a->status, lost ? STATUS_LOST : STATUS_COMPLETED);
+    near((double)a->ended_ns, lost ? 22e9 : 34e9, 0);
+    near((double)a->phase_ns[PHASE_SERVE], lost ? 2e9 : 6e9, 0);
+    near((double)a->phase_ns[PHASE_QUEUE], lost ? 0 : 8e9, 0);
+    near(a->energy_server_j, lost ? 20 : 60, 1e-9);
+    rig_free(r);
+  }
+}
+
+/* ---- instances beside the other ways to serve --------------------------------------------------------------------- */
+
+/* Requests at 1, 2, 3 and 4 s, pairs of 1 s + 0.5 s each, start 3 s: the instance is there at 4, pairs end at 6 and 8. */
+static void test_batches_at_instances(void **state)
+{
+  static const struct batching_def pairs = {.kind = BATCH_FIXED, .size = 2, .time_of = BATCH_CURVE,
+                                            .time_s = {.a = 1, .c = 0.5}};
+  static const int64_t cold_s[] = {3, 2, 1, 0}, queue_s[] = {0, 0, 2, 2};
+  struct rig *r = edge(3, 5, 4.5);
+  r->place[1].batching = &pairs;
+  r->klass[0].arrivals.interarrival_s = always(1);
+  r->def.horizon.max_requests = 4;
+  rig_run(r);
+  assert_int_equal(r->summary.place[1].cold_starts, 1);
+  for (int i = 0; i < 4; i++) {
+    const struct attempt_record *a = &r->kept->attempt[i];
+    assert_int_equal(a->batch, 1 + i / 2);
+    near((double)a->phase_ns[PHASE_COLD_START], (double)cold_s[i] * 1e9, 0);
+    near((double)a->phase_ns[PHASE_QUEUE], (double)queue_s[i] * 1e9, 0);
+    near((double)a->phase_ns[PHASE_SERVE], 2e9, 0);
+  }
   rig_free(r);
-  r = outage(FAILED_WORK_RESTART);
-  near((double)r->kept->request[0].completed_ns, 24e9, 0);
+}
+
+/* One warm instance that two may share, 4 s of work each, at 1, 2 and 3 s: the first ends at 8, the third begins there;
+ * the second ends at 10, where a fourth comes in, and the third ends at 16. */
+static void test_shared_instance(void **state)
+{
+  static const double end_s[] = {8, 10, 16};
+  struct rig *r = edge(3, 5, 3.5);
+  come.min = 1;
+  rig_task(r, 0, 0, 4, plan_at(1));
+  r->place[1].discipline = PROCESSOR_SHARING;
+  r->place[1].slots = 2;
+  r->klass[0].arrivals.interarrival_s = always(1);
+  r->def.horizon.max_requests = 3;
+  rig_run(r);
+  for (int i = 0; i < 3; i++) near((double)r->kept->attempt[i].ended_ns, end_s[i] * 1e9, 4);
+  near((double)r->kept->attempt[2].phase_ns[PHASE_QUEUE], 5e9, 4);
   rig_free(r);
-  r = outage(FAILED_WORK_LOST);
-  assert_int_equal(r->kept->request[0].status, STATUS_LOST);
-  near((double)r->kept->request[0].completed_ns, 12e9, 0);
+}
+
+/* Two servers, one instance warm and one that starts for 3 s. 6 s of work come at 10, 1 s (more urgent) at 11: it takes
+ * the slot until 12, the first goes on there, and the second instance came for nothing. */
+static void test_preemption_at_instances(void **state)
+{
+  struct rig *r = edge(3, 50, 10.5);
+  come.min = 1, come.max = 2;
+  r->place[1].servers = 2;
+  r->place[1].discipline = PRIORITY_PREEMPTIVE;
+  rig_task(r, 0, 0, 6, plan_at(1));
+  rig_task(r, 1, 0, 1, plan_at(1));
+  r->klass[1] = r->klass[0];
+  r->klass[0].priority = 1;
+  r->klass[1].name = "urgent";
+  r->klass[1].task = r->task + 1;
+  r->klass[1].arrivals.interarrival_s = always(11);
+  r->def.n_classes = 2;
+  r->def.horizon.duration_s = 11.5;
+  rig_run(r);
+  assert_int_equal(r->kept->attempts, 2);
+  near((double)r->kept->attempt[0].ended_ns, 12e9, 0);
+  assert_false(r->kept->request[0].cold);
+  near((double)r->kept->attempt[1].ended_ns, 17e9, 0);
+  near((double)r->kept->attempt[1].phase_ns[PHASE_QUEUE], 1e9, 0);
+  assert_int_equal(r->summary.place[1].cold_starts, 1);
   rig_free(r);
 }
 
@@ -322,7 +420,9 @@ int main(void)
     cmocka_unit_test(test_steps_overlap), cmocka_unit_test(test_p_cold), cmocka_unit_test(test_burst_orders_platforms),
     cmocka_unit_test(test_histogram_beats_fixed), cmocka_unit_test(test_concurrency_target),
     cmocka_unit_test(test_work_of_a_failed_place), cmocka_unit_test(test_up_and_down),
-    cmocka_unit_test(test_presets_sample_as_measured),
+    cmocka_unit_test(test_presets_sample_as_measured), cmocka_unit_test(test_batch_of_a_failed_place),
+    cmocka_unit_test(test_batches_at_instances), cmocka_unit_test(test_shared_instance),
+    cmocka_unit_test(test_preemption_at_instances),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

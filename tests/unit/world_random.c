@@ -43,7 +43,7 @@ static void random_places(struct rig *r, struct rng *g)
     r->hardware[h] = (struct hardware_def){.name = h ? "new" : "old", .flop_per_s = h ? 2e12 : 1e12, .byte_per_s = 1e11,
       .memory_bytes = 8e9, .idle_w = 5, .busy_w = 50, .tokens = r->cost[h]};
     for (int v = 0; v < 2; v++)
-      r->cost[h][v] = (struct token_cost){!(h == 0 && v == 1), 2000, 0.01, 0.001, 0, (int)(1 + pick(g, 8))};
+      r->cost[h][v] = (struct token_cost){!(h == 0 && v == 1), 2000, 0.01, 0.001, 0, 0, (int)(1 + pick(g, 8))};
   }
   r->variant[0] = (struct variant_def){"small", 1e9, 2e9, 1e5, 0.4, 0.1, 0.9};
   r->variant[1] = (struct variant_def){"large", 8e9, 7.9e9, 1e6, 0.8, 0, 1};
@@ -163,6 +163,33 @@ static void random_batches(struct rig *r, struct rng *g, struct batching_def rul
   }
 }
 
+struct lives { struct instances_def come[3]; struct failures_def fail[3]; struct cold_start_def start; };
+
+/* Servers that start cold, scale and fail, with whatever discipline or batching the place has. */
+static void random_lives(struct rig *r, struct rng *g, struct lives *all)
+{
+  static struct cold_step_def step = {.name = "start"}, pull = {.name = "pull", .bytes = 1e6, .byte_per_s = 5e6,
+                                                                .cached = true};
+  static struct cold_step_def steps[2];
+  step.time_s = stock(g, "lognormal");
+  steps[0] = step, steps[1] = pull;
+  all->start = (struct cold_start_def){2, steps};
+  for (int i = 0; i < 3; i++) {
+    struct place_def *p = &r->place[i];
+    bool moves = p->batching || p->discipline == PROCESSOR_SHARING || p->discipline == PRIORITY_PREEMPTIVE
+                 || p->discipline == SRPT;
+    all->come[i] = (struct instances_def){.min = (uint32_t)pick(g, 2), .max = (uint32_t)p->servers,
+      .cold_start = &all->start, .keep = (enum keep_alive)pick(g, 3), .keep_s = one_in(g, 3) ? 0 : 2, .bin_s = 0.5,
+      .range_s = 20, .head = 0.05, .tail = 0.99, .margin = 0.1, .queue_at_instance = !moves && one_in(g, 2),
+      .by = one_in(g, 2) ? SCALE_BY_DEMAND : (enum scale_by)pick(g, 4), .target = 0.7, .period_s = 1,
+      .delay_s = one_in(g, 2), .cooldown_s = 2, .warm_w = 3};
+    all->fail[i] = (struct failures_def){.mtbf_s = stock(g, "exponential"), .mttr_s = stock(g, "lognormal"),
+                                         .work = (enum failure_work)pick(g, 3)};
+    if (!one_in(g, 3)) p->instances = &all->come[i];
+    if (one_in(g, 2) && dist_mean(all->fail[i].mtbf_s) > 0.1) p->failures = &all->fail[i];
+  }
+}
+
 /* What the records say among themselves. */
 static void audit(const struct rig *r)
 {
@@ -213,9 +240,9 @@ static void names_are_unique(struct kept *k)
     if (k->attempt[i].attempt < 255) assert_true(by_key(&k->attempt[i - 1], &k->attempt[i]) < 0);
 }
 
-static void try_worlds(bool batches, unsigned long seen[N_STATUS])
+static void try_worlds(bool batches, bool lives, unsigned long seen[N_STATUS])
 {
-  struct rng_root root = rng_root_make(20240917, batches);
+  struct rng_root root = rng_root_make(20240917, batches + 2 * lives);
   for (uint64_t i = 0; i < WORLDS; i++) {
     struct rng g = rng_open(&root, 1, i, 0);
     struct rig *r = rig_new();
@@ -224,7 +251,9 @@ static void try_worlds(bool batches, unsigned long seen[N_STATUS])
     random_requests(r, &g);
     random_rest(r, &g);
     struct batching_def rule[3];
+    struct lives come;
     if (batches) random_batches(r, &g, rule);
+    if (lives) random_lives(r, &g, &come);
     r->replication = i;
     rig_run(r);
     audit(r);
@@ -238,7 +267,7 @@ static void test_random_worlds(void **state)
 {
   (void)state;
   unsigned long seen[N_STATUS] = {0};
-  try_worlds(false, seen);
+  try_worlds(false, false, seen);
   for (int s = STATUS_COMPLETED; s < STATUS_LOST; s++)
     if (s != STATUS_ANSWERED) assert_true(seen[s] > 0);         /* every way to end occurred */
 }
@@ -247,12 +276,22 @@ static void test_random_batches(void **state)
 {
   (void)state;
   unsigned long seen[N_STATUS] = {0};
-  try_worlds(true, seen);
+  try_worlds(true, false, seen);
   assert_true(seen[STATUS_COMPLETED] > 0 && seen[STATUS_REJECTED] > 0 && seen[STATUS_BLOCKED] > 0);
+}
+
+static void test_random_lives(void **state)
+{
+  (void)state;
+  unsigned long seen[N_STATUS] = {0};
+  try_worlds(false, true, seen);
+  try_worlds(true, true, seen);
+  assert_true(seen[STATUS_COMPLETED] > 0 && seen[STATUS_LOST] > 0 && seen[STATUS_REJECTED] > 0);
 }
 
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_worlds), cmocka_unit_test(test_random_batches)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_worlds), cmocka_unit_test(test_random_batches),
+                                     cmocka_unit_test(test_random_lives)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,9 +57,9 @@ static inline struct sink keeping(struct kept *k)
 /* A constant in an arena of statics: as many as a test program needs. */
 static inline const struct dist *always(double value)
 {
-  static struct dist all[8192];
+  static struct dist all[32768];
   static int n;
-  assert_true(n < 8192);
+  assert_true(n < 32768);
   all[n] = dist_constant(value);
   return &all[n++];
 }
@@ -75,17 +75,17 @@ static inline const struct dist *drawn(const char *kind, double a, double b)
 }
 static inline struct expr amount(double value)
 {
-  static struct expr_op all[8192];
+  static struct expr_op all[32768];
   static int n;
-  assert_true(n < 8192);
+  assert_true(n < 32768);
   all[n] = (struct expr_op){EXPR_NUMBER, 0, value};
   return expr_number(&all[n++]);
 }
 static inline struct expr attribute_value(uint16_t index)
 {
-  static struct expr_op all[2048];
+  static struct expr_op all[8192];
   static int n;
-  assert_true(n < 2048);
+  assert_true(n < 8192);
   all[n] = (struct expr_op){EXPR_ATTRIBUTE, index, 0};
   return (struct expr){1, UINT64_C(1) << index, &all[n++]};
 }
