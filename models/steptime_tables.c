@@ -303,7 +303,7 @@ static double farthest(const struct grid *g, int axis)
 static struct steptime_limits limits_of(const struct tables *t)
 {
   double kv = fmax(farthest(&t->attention, DECODE_KV), farthest(&t->attention, PROMPT_KV));
-  double sequences = fmax(farthest(&t->sequences, 0), farthest(&t->attention, DECODES));
+  double sequences = fmin(farthest(&t->sequences, 0), farthest(&t->attention, DECODES));
   return (struct steptime_limits){(uint64_t)farthest(&t->tokens, 0), (uint64_t)sequences, (uint64_t)kv};
 }
 

@@ -25,7 +25,7 @@ struct options {
   const char *requests, *profile, *model, *series;
   uint32_t max_num_seqs, max_num_batched_tokens, kv_blocks;     /* kv_blocks 0: never full */
   struct steptime_parallel parallel;
-  bool json;
+  bool json, extrapolate;
 };
 
 struct times { double ttft_s, tpot_s, e2e_s; };
@@ -39,6 +39,8 @@ struct replay {
   const struct table *series;
   struct engine *engine;
   struct engine_meters meters;
+  struct steptime_limits reached;                       /* by the replay */
+  const char *beyond;                                   /* what the profile does not hold; NULL: it holds all */
 };
 
 /* ---- arguments ---------------------------------------------------------------------------------------------------- */
@@ -48,7 +50,8 @@ static int usage(FILE *out, int code)
   fputs("usage: offsim validate vllm --requests FILE.jsonl.gz --profile PREFIX --model NAME --max-num-seqs S\n"
         "         --max-num-batched-tokens T [--kv-blocks N] [--tensor-parallel P] [--interconnect BYTES/S]\n"
         "         [--collective SECONDS] [--timeseries FILE.csv] [--format text|json]\n"
-        "RATE and LATENCY may carry units: 45GB/s, 20us.\n", out);
+        "         [--extrapolate]\n"
+        "RATE and LATENCY may carry units: 45GB/s, 20us. --extrapolate: go on, flagged, where the profile ends.\n", out);
   return code;
 }
 
@@ -102,6 +105,7 @@ static bool read_option(int c, struct options *o, struct err *e)
   case 'i': return read_amount("interconnect", optarg, rates, 1e-9, &o->parallel.interconnect_byte_per_s, e);
   case 'c': return read_amount("collective", optarg, latencies, 0, &o->parallel.collective_latency_s, e);
   case 'f': return read_format(optarg, o, e);
+  case 'x': o->extrapolate = true; return true;
   default:
     if (!read_count("tensor-parallel", optarg, &devices, e))
       return false;
@@ -118,7 +122,7 @@ static int read_options(int argc, char **argv, struct options *o, struct err *e)
     {"max-num-seqs", required_argument, 0, 's'}, {"max-num-batched-tokens", required_argument, 0, 't'},
     {"kv-blocks", required_argument, 0, 'k'}, {"tensor-parallel", required_argument, 0, 'n'},
     {"interconnect", required_argument, 0, 'i'}, {"collective", required_argument, 0, 'c'},
-    {"timeseries", required_argument, 0, 'T'}, {"format", required_argument, 0, 'f'}, {"help", no_argument, 0, 'h'}, {0}};
+    {"timeseries", required_argument, 0, 'T'}, {"format", required_argument, 0, 'f'}, {"extrapolate", no_argument, 0, 'x'}, {"help", no_argument, 0, 'h'}, {0}};
   optind = 0;
   for (int c; (c = getopt_long(argc, argv, "h", names, NULL)) != -1;) {
     if (c == 'h' || c == '?')
@@ -224,6 +228,16 @@ static void on_sample(struct sim *s, void *subject)
   x->value[KV] = 100. * engine_blocks_used(e) / engine_blocks_total(e);
 }
 
+static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+static void on_iteration(void *log, const struct engine *e, const struct engine_iteration *it)
+{
+  struct steptime_limits *reached = log;
+  (void)e;
+  reached->tokens = larger(reached->tokens, it->batch->prefill_tokens + it->batch->decodes);
+  reached->sequences = larger(reached->sequences, it->batch->sequences);
+}
+
 /* Blocks for everybody at once, when the number is not given. */
 static uint32_t enough_blocks(const struct replay *p, uint32_t block_tok)
 {
@@ -235,7 +249,7 @@ static uint32_t enough_blocks(const struct replay *p, uint32_t block_tok)
 
 static void replay(struct replay *p, const struct steptime *model)
 {
-  const struct engine_events on = {.done = on_done, .rejected = on_rejected};
+  const struct engine_events on = {.done = on_done, .rejected = on_rejected, .iteration = on_iteration, .log = &p->reached};
   struct engine_def def = engine_def_default(VLLM_V1, 2);
   def.kv_blocks = p->o->kv_blocks ? p->o->kv_blocks : enough_blocks(p, def.block_tok);
   def.max_num_seqs = p->o->max_num_seqs;
@@ -251,6 +265,7 @@ static void replay(struct replay *p, const struct steptime *model)
   for (uint64_t i = 0; i < p->n; i++) {
     struct replayed *r = &p->requests[i];
     r->predicted = times_of(r->arrival_s, s_from_ns(r->request.first_token), s_from_ns(r->done), r->request.output);
+    p->reached.context = larger(p->reached.context, r->request.prompt + r->request.output);
   }
   engine_meters(p->engine, &p->meters);
   engine_free(p->engine);
@@ -371,6 +386,7 @@ static void print_json(const struct replay *p, const struct verdict *v)
     json_put_number(j, "waiting_err", v->waiting);
     json_put_number(j, "kv_err", v->kv);
   }
+  json_put_bool(j, "extrapolated", p->beyond != NULL);
   json_put_int(j, "preemptions", (int64_t)p->meters.preemptions);
   json_put_int(j, "iterations", (int64_t)p->meters.iterations);
   char *text = json_write(j, true);
@@ -402,8 +418,24 @@ static void print_text(const struct replay *p, const struct verdict *v)
   if (p->series)
     printf("series, mean error / range: running %.2f %%, waiting %.2f %%, KV %.2f %%\n", 100 * v->running, 100 * v->waiting,
            100 * v->kv);
+  if (p->beyond)
+    printf("EXTRAPOLATED: %s\n", p->beyond);
   printf("%llu iterations, %llu preemptions\n", (unsigned long long)p->meters.iterations,
          (unsigned long long)p->meters.preemptions);
+}
+
+/* How the replay went beyond what the profile holds; NULL: it did not. */
+static const char *beyond(const struct replay *p, const struct steptime *model, struct arena *a)
+{
+  struct steptime_limits most = steptime_limits(model);
+  const struct { const char *what; uint64_t reached, most; } all[] = {
+    {"tokens in an iteration", p->reached.tokens, most.tokens}, {"requests in an iteration", p->reached.sequences, most.sequences},
+    {"tokens of one request", p->reached.context, most.context}};
+  for (int i = 0; i < 3; i++)
+    if (all[i].most && all[i].reached > all[i].most)
+      return arena_printf(a, "%llu %s; the profile ends at %llu", (unsigned long long)all[i].reached, all[i].what,
+                          (unsigned long long)all[i].most);
+  return NULL;
 }
 
 static int compare(const struct options *o, struct arena *a, struct err *e)
@@ -416,6 +448,11 @@ static int compare(const struct options *o, struct arena *a, struct err *e)
   if (p.rejected) {
     fprintf(stderr, "offsim validate vllm: %llu requests do not fit the memory\n", (unsigned long long)p.rejected);
     return EXIT_NEGATIVE;
+  }
+  p.beyond = beyond(&p, model, a);
+  if (p.beyond && !o->extrapolate) {
+    err_add(e, (struct where){0}, "%s; --extrapolate goes on", p.beyond);
+    return EXIT_USER;
   }
   struct verdict v = judge(&p, a);
   if (o->json)
