@@ -51,6 +51,26 @@ static void print_workloads(const struct scenario *s)
   }
 }
 
+static bool is_asked_for(const struct world_def *w, int variant)
+{
+  for (const struct class_def *k = w->klass; k < w->klass + w->n_classes; k++)
+    for (const struct task_def *t = k->task; t < k->task + k->n_tasks; t++)
+      for (int v = 0; v < t->n_variants; v++)
+        if (t->variant[v] == variant) return true;
+  return false;
+}
+
+/* Variants that a place could serve but for its memory. */
+static void print_masked(const struct world_def *w)
+{
+  for (const struct place_def *p = w->place; p < w->place + w->n_places; p++)
+    for (int v = 0; v < w->n_variants && !p->offers && p->n_hardware > 0 && !p->llm; v++) {
+      double lacks = place_lacks_bytes(w, p, v);
+      if (lacks > 0 && is_asked_for(w, v))
+        printf("place %s: %s is masked, its memory is %.3g GB too small\n", p->name, w->variant[v].name, lacks / 1e9);
+    }
+}
+
 static void print_summary(const struct scenario *s)
 {
   int estimates = 0;
@@ -59,6 +79,7 @@ static void print_summary(const struct scenario *s)
   printf("%s: ok: %d places, %d links, %d classes, %d policies, %llu replications\n", s->path, s->world.n_places,
          s->world.n_links, s->world.n_classes, s->n_policies, (unsigned long long)s->replications);
   print_workloads(s);
+  print_masked(&s->world);
   if (estimates)
     printf("%d of %d numbers from presets are engineering estimates (grade E)\n", estimates, s->n_sources);
 }

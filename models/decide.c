@@ -58,7 +58,7 @@ static uint32_t hardware_mask(const struct world *w, const struct place *p, int 
     if (kind != WORK_TOKENS || (v ? t->variant[variant] : NONE) != p->def->llm->variant) mask |= OFFSIM_MASK_CAPABILITY;
   } else if (kind == WORK_TOKENS && (!p->cost || !v || !p->cost[h * w->def->n_variants + t->variant[variant]].available))
     mask |= OFFSIM_MASK_CAPABILITY;
-  if (v && p->memory_bytes[h] > 0 && v->weight_bytes > p->memory_bytes[h]) mask |= OFFSIM_MASK_MEMORY;
+  if (v && p->memory_bytes[h] > 0 && v->weight_bytes + v->kv_bytes_per_tok > p->memory_bytes[h]) mask |= OFFSIM_MASK_MEMORY;
   return mask;
 }
 

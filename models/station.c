@@ -92,6 +92,7 @@ void station_open_window(struct station *s, sim_time now)
   s->arrived = s->blocked = s->completed = s->waits = 0;
   s->wait_sum = 0;
   s->window = now;
+  if (s->extra) s->extra->too_long = 0;
   if (s->extra && s->extra->engine) tokens_open_window(s, now);
   if (s->extra && s->extra->batcher) batch_open_window(s);
   if (s->extra && s->extra->llm) llm_open_window(s);
@@ -113,6 +114,7 @@ void station_meters(const struct station *station, sim_time now, struct station_
   if (s.extra && s.extra->engine) tokens_meters(&s, now, m);
   if (s.extra && s.extra->batcher) batch_meters(&s, m);
   if (s.extra && s.extra->llm) llm_meters(&s, m);
+  else if (s.extra) m->llm.refused[ENGINE_MEMORY_TOO_SMALL] = s.extra->too_long;
 }
 
 uint32_t station_queue(const struct station *s) { return waiting(s); }
@@ -362,7 +364,11 @@ static void job_prepare(struct station *s, struct job *job, const struct demand 
 static bool job_possible(struct station *s, struct sim *sim, const struct demand *d)
 {
   if (s->kind->llm) return llm_possible(s, sim, d);
-  return (!d->cost || tokens_possible(d)) && (!s->kind->batching || !batch_full(s));
+  if (d->cost && !tokens_possible(d)) {
+    station_more(s)->too_long++;
+    return false;
+  }
+  return !s->kind->batching || !batch_full(s);
 }
 
 enum entry station_enter(struct station *s, struct sim *sim, struct job *job, const struct demand *d)

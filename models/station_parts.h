@@ -43,6 +43,7 @@ struct station_extra {
   struct llm *llm;
   const uint8_t *closed;                                /* [servers], or NULL; gated only */
   int64_t closed_units, ps_units;                       /* ps_units: occupied by those who share */
+  uint64_t too_long;                                    /* window: contexts that can never be held, tokens only */
   const struct sustained_def *sustained;
   sim_time heat;                                        /* load so far less what was recovered; station_heat.c */
   event_id hotter;

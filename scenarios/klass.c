@@ -192,20 +192,31 @@ static bool place_offers(const struct build *b, int place, const struct task_def
   return false;
 }
 
+static bool word_leads_to(const struct build *b, const struct class_def *c, const struct word *w, int place)
+{
+  bool from = false;
+  for (int i = 0; i < c->n_from; i++)
+    from |= c->from[i] == place;
+  if (w->place != NONE)
+    return w->place == place;
+  return w->word == WORD_ORIGIN ? from : b->world->place[place].tier == TIER_EDGE;
+}
+
+/* Does some place of the word offer the variant? *lacks: bytes of memory that the best of them is short of. */
 static bool word_offers(const struct build *b, const struct class_def *c, const struct word *w,
-                        const struct task_def *t, int v)
+                        const struct task_def *t, int v, double *lacks)
 {
   bool any = false;
-  if (t->n_variants == 0)
-    return true;
-  if (w->place != NONE)
-    return place_offers(b, w->place, t, v);
-  for (int i = 0; i < c->n_from && w->word == WORD_ORIGIN; i++)
-    any |= place_offers(b, c->from[i], t, v);
-  for (int i = 0; i < b->world->n_places && w->word == WORD_NEAREST; i++)
-    any |= b->world->place[i].tier == TIER_EDGE && place_offers(b, i, t, v);
-  return any;
+  *lacks = t->n_variants == 0 ? 0 : INFINITY;
+  for (int i = 0; i < b->world->n_places && t->n_variants > 0; i++) {
+    if (!word_leads_to(b, c, w, i) || !place_offers(b, i, t, v))
+      continue;
+    any = true;
+    *lacks = fmin(*lacks, place_lacks_bytes(b->world, &b->world->place[i], t->variant[v]));
+  }
+  return any || t->n_variants == 0;
 }
+
 
 static const char *plan_label(struct build *b, const struct node *node, const struct word *w, uint64_t member,
                               const struct task_def *t, int v)
@@ -223,12 +234,14 @@ static void add_plans(struct build *b, const struct class_def *c, const struct t
 {
   struct word w;
   int before = plans->n;
+  double lacks, least = INFINITY;                       /* bytes */
   if (!node_is(node, NODE_TEXT) || !parse_word(b, node, &w))
     return;
   for (uint64_t member = w.first; member <= w.last; member++)
     for (int v = 0; v < (t->n_variants ? t->n_variants : 1); v++) {
-      if (!word_offers(b, c, &w, t, v))
+      if (!word_offers(b, c, &w, t, v, &lacks))
         continue;
+      least = fmin(least, lacks);
       if (plans->n == MAX_PLANS) {
         err_add(b->err, node->at, "the task '%s' has more than %d actions", t->name, MAX_PLANS);
         return;
@@ -238,6 +251,9 @@ static void add_plans(struct build *b, const struct class_def *c, const struct t
   if (plans->n == before)
     err_add(b->err, node->at, "'%.64s' can run no variant of the task '%s': no token cost for its hardware", node->text,
             t->name);
+  else if (least > 0)
+    err_add(b->err, node->at, "'%.64s' has no memory for any variant of the task '%s': %.4g GB too little for weights and "
+            "one token of context", node->text, t->name, least / 1e9);
 }
 
 static void build_plans(struct build *b, const struct class_def *c, struct task_def *t, const struct node *node)
@@ -276,7 +292,8 @@ static void build_fallbacks(struct build *b, const struct class_def *c, struct t
     int v = variant ? build_find(b, variant, "variant of this task", variants, t->n_variants) : 0;
     if (!node_is(place, NODE_TEXT) || !parse_word(b, place, &w) || v == NONE)
       continue;
-    if (!word_offers(b, c, &w, t, v))
+    double lacks;
+    if (!word_offers(b, c, &w, t, v, &lacks))
       err_add(b->err, place->at, "'%.64s' cannot run %s", place->text, t->n_variants ? variants[v] : t->name);
     fallback[t->n_fallbacks++] =
         (struct fallback_def){.plan = {w.word, w.place, w.first, v, plan_label(b, place, &w, w.first, t, v)}};

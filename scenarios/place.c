@@ -208,6 +208,31 @@ static const bool *offered(struct build *b, const struct node *list)
   return n ? offers : NULL;
 }
 
+double place_lacks_bytes(const struct world_def *w, const struct place_def *p, int v)
+{
+  double needs = w->variant[v].weight_bytes + w->variant[v].kv_bytes_per_tok, most = 0;
+  for (int h = 0; h < (p->n_hardware > 0 ? p->n_hardware : 1); h++) {
+    double own = p->memory_bytes > 0 ? p->memory_bytes : p->n_hardware ? w->hardware[p->hardware[h]].memory_bytes : 0;
+    most = fmax(most, own > 0 ? own : INFINITY);
+  }
+  return p->kind == PLACE_API ? 0 : needs - most;
+}
+
+/* What a place says it offers must fit at least one of its kinds of hardware. */
+static void check_offers(struct build *b, const struct place_def *p, const struct node *list)
+{
+  const struct node *const *name;
+  size_t n = elements(list, &name, b->arena);
+  for (int v = 0; p->offers && v < b->world->n_variants; v++)
+    for (size_t i = 0; i < n; i++) {
+      double lacks = place_lacks_bytes(b->world, p, v);
+      if (node_text_is(name[i], b->world->variant[v].name) && lacks > 0)
+        err_add(b->err, name[i]->at,
+                "places.%s has no memory for '%s': %.4g GB too little for its weights and one token of context", p->name,
+                b->world->variant[v].name, lacks / 1e9);
+    }
+}
+
 static void build_place(struct build *b, struct place_def *p, const struct node *node)
 {
   static const struct node nothing = {.kind = NODE_TEXT};
@@ -241,6 +266,7 @@ static void build_place(struct build *b, struct place_def *p, const struct node 
               "places.%s: hardware '%s' has a sustained rate, which processor sharing does not know", p->name,
               b->world->hardware[p->hardware[i]].name);
   p->batching = build_batching(b, p, node_get(node, "batching"));
+  check_offers(b, p, node_get(node, "variants"));
   p->llm = build_llm(b, p, node_get(node, "batching"));
   if (p->llm && node_get(node, "slots"))
     err_add(b->err, node_get(node, "slots")->key_at, "the slots of LLM engines are their 'max_num_seqs'");

@@ -45,6 +45,8 @@ struct scenario {
 /* NULL with problems in err. Warnings may be added on success as well. */
 struct scenario *scenario_load(const char *path, const struct override *, size_t n_overrides, struct err *);
 void scenario_free(struct scenario *);
+/* Memory that weights and one token of context take, less that of the place's best hardware. */
+double place_lacks_bytes(const struct world_def *, const struct place_def *, int variant);
 /* A policy entry that the file lacks: built-in `name` with its defaults. False when there is no such built-in. */
 bool scenario_add_policy(struct scenario *, const char *name, struct err *) MUST_USE;
 /* beside `base`'s folder, then $OFFSIM_DATA, then the installed share folder. NULL: not found; `tried` (arena text)
