@@ -391,7 +391,7 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
   ROW("prefix_hit_ratio", "1", "share of the tokens to read that the prefix cache had", \
       1, ENGINE, NULL, place_prefix_hit_ratio) \
   ROW("refused_memory", "1", "attempts that can never be admitted: prompt or context longer than the KV memory", \
-      -1, ENGINE, NULL, place_refused_memory) \
+      -1, PLACE, NULL, place_refused_memory) \
   ROW("refused_prompt", "1", "attempts that can never be admitted: prompt longer than a batch of the scheduler may be", \
       -1, ENGINE, NULL, place_refused_prompt) \
   ROW("extrapolated", "1", "attempts beyond what the step times were measured for", \
@@ -481,6 +481,13 @@ static void put(struct metrics *m, const char *metric, const char *klass, const 
   m->value[m->n_values++] = (struct metric_value){metric, klass, place, value};
 }
 
+/* Refusals are told where they are possible: of engines, and of token service. */
+static bool row_applies(const struct row *row, const struct place_summary *p)
+{
+  if (row->of_place == place_refused_memory) return !isnan(p->refused_memory);
+  return !row->info.engines_only || !isnan(p->iterations);
+}
+
 static void put_row(struct metrics *m, const struct row *row)
 {
   const struct metrics_setup *s = &m->setup;
@@ -488,7 +495,7 @@ static void put_row(struct metrics *m, const struct row *row)
   for (int c = 0; row->of_tally && row->info.per_class && c < s->n_classes; c++)
     put(m, row->info.name, s->class_name[c], "", row->of_tally(m, &m->klass[c]));
   for (int p = 0; row->of_place && p < m->summary->n_places; p++)
-    if (!row->info.engines_only || !isnan(m->summary->place[p].iterations)) put(m, row->info.name, "", s->place_name[p], row->of_place(&m->summary->place[p]));
+    if (row_applies(row, &m->summary->place[p])) put(m, row->info.name, "", s->place_name[p], row->of_place(&m->summary->place[p]));
 }
 
 size_t metrics_finish(struct metrics *m, const struct run_summary *summary, const struct metric_value **values)

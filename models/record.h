@@ -96,7 +96,8 @@ struct place_summary {
   double cost_usd, cost_direct_usd;                     /* whole run */
   double instance_s, down_s;                            /* whole run, all members: instances alive; member down */
   uint64_t cold_starts;                                 /* whole run; those asked for in advance included */
-  /* LLM engines; NaN elsewhere. Refused: can never be admitted (refused_memory: also token service); extrapolated: beyond what the step times cover. */
+  /* LLM engines; NaN elsewhere. Refused: can never be admitted (refused_memory: also token service); extrapolated:
+   * beyond what the step times cover. */
   double iterations, preemptions, kv_occupancy, itl_mean_s, server_ttft_mean_s, tokens_per_s, prefix_hit_ratio;
   double joules_per_token;                              /* whole run, idle power included */
   double refused_prompt, refused_memory, extrapolated;
