@@ -197,13 +197,13 @@ static void overtaking(void **state)
 /* ---- V1, slowly --------------------------------------------------------------------------------------------------------- *
  * Section by section from the rules, without running ahead, counters or lists: c computed, l known tokens. */
 
-struct slow { sim_time at, scheduled, first, done, leave; uint32_t p, d, c, l, held, restarts, n; int state; bool decodes; };
+struct slow { sim_time at, scheduled, first, done, leave; uint32_t p, d, c, l, held, restarts, n; int state; bool decodes; uint16_t priority; };
 enum { S_COMING, S_WAITING, S_RUNNING, S_OVER };
 
 struct slow_engine {
   struct slow *all; int n;
   int waiting[MOST], n_waiting, running[MOST], n_running;
-  uint32_t free_blocks, budget, cap, threshold; bool reserve;
+  uint32_t free_blocks, budget, cap, threshold; bool reserve, priorities;
 };
 
 static uint32_t ceil16(uint32_t tokens) { return (tokens + 15) / 16; }
@@ -213,17 +213,39 @@ static void slow_drop(int *list, int *n, int i)
   memmove(list + i, list + i + 1, (size_t)(--*n - i) * sizeof *list);
 }
 
-static void slow_evict(struct slow_engine *e)
+/* Of two requests, by number, which is by arrival. */
+static bool slow_before(const struct slow_engine *e, int i, int k)
 {
-  int v = e->running[--e->n_running];
+  return e->all[i].priority != e->all[k].priority ? e->all[i].priority < e->all[k].priority : i < k;
+}
+
+static void slow_wait(struct slow_engine *e, int v, int place)
+{
+  if (e->priorities)
+    for (place = 0; place < e->n_waiting && slow_before(e, e->waiting[place], v);)
+      place++;
+  memmove(e->waiting + place + 1, e->waiting + place, (size_t)(e->n_waiting++ - place) * sizeof *e->waiting);
+  e->waiting[place] = v;
+  e->all[v].state = S_WAITING;
+}
+
+/* The tail, or the last by priority, which gives back what it had in this iteration. True when it is the i-th itself. */
+static bool slow_evict(struct slow_engine *e, int *i, uint32_t *budget)
+{
+  int w = e->n_running - 1, own = *i;
+  for (int k = 0; e->priorities && k < e->n_running; k++)
+    w = slow_before(e, e->running[w], e->running[k]) ? k : w;
+  int v = e->running[w];
   struct slow *s = &e->all[v];
+  slow_drop(e->running, &e->n_running, w);
+  *i -= w < own;
+  *budget += s->n;
   e->free_blocks += s->held;
-  s->held = s->c = 0;
+  s->held = s->c = s->n = 0;
   s->decodes = false;
   s->restarts++;
-  s->state = S_WAITING;
-  memmove(e->waiting + 1, e->waiting, (size_t)e->n_waiting++ * sizeof *e->waiting);
-  e->waiting[0] = v;
+  slow_wait(e, v, 0);
+  return w == own;
 }
 
 static uint32_t slow_chunk(const struct slow_engine *e, uint32_t n, uint32_t budget)
@@ -256,17 +278,15 @@ static bool slow_form(struct slow_engine *e, sim_time now)
   for (int i = 0; i < e->n_running && budget; i++) {
     struct slow *s = &e->all[e->running[i]];
     uint32_t n = slow_chunk(e, s->l - s->c, budget), need = ceil16(s->c + n) - s->held;
-    while (i < e->n_running && need > e->free_blocks) {
-      slow_evict(e);
-      evicted = true;
-    }
-    if (i >= e->n_running)
+    bool itself = false;
+    while (!itself && need > e->free_blocks)
+      evicted = true, itself = slow_evict(e, &i, &budget);
+    if (itself)
       break;
     e->free_blocks -= need;
     s->held += need;
     s->n = n;
     budget -= n;
-    any = true;
   }
   while (!evicted && e->n_waiting && budget && e->n_running < (int)e->cap) {
     struct slow *s = &e->all[e->waiting[0]];
@@ -281,8 +301,9 @@ static bool slow_form(struct slow_engine *e, sim_time now)
     e->free_blocks -= s->held;
     s->n = n;
     budget -= n;
-    any = true;
   }
+  for (int i = 0; i < e->n_running; i++)
+    any |= e->all[e->running[i]].n > 0;
   return any || (evicted && slow_form(e, now));
 }
 
@@ -309,10 +330,8 @@ static void slow_end(struct slow_engine *e, sim_time now)
 /* Arrivals up to `to`, at their time; cancellations strictly within an iteration. */
 static void slow_arrivals(struct slow_engine *e, int *next, sim_time to)
 {
-  for (; *next < e->n && e->all[*next].at <= to; ++*next) {
-    e->all[*next].state = S_WAITING;
-    e->waiting[e->n_waiting++] = *next;
-  }
+  for (; *next < e->n && e->all[*next].at <= to; ++*next)
+    slow_wait(e, *next, e->n_waiting);
 }
 
 static void slow_leave(struct slow_engine *e, sim_time from, sim_time to)
@@ -356,7 +375,7 @@ static void slow_run(struct slow_engine *e)
   }
 }
 
-static void as_the_slow_v1(uint64_t seed, uint32_t blocks, uint32_t budget, uint32_t threshold, bool reserve)
+static void as_the_slow_v1(uint64_t seed, uint32_t blocks, uint32_t budget, uint32_t threshold, bool reserve, bool priorities)
 {
   struct engine_def def = engine_def_default(VLLM_V1, blocks);
   def.max_num_seqs = 12;
@@ -364,10 +383,11 @@ static void as_the_slow_v1(uint64_t seed, uint32_t blocks, uint32_t budget, uint
   def.long_prefill_threshold = threshold;
   def.prefix_cache = false;
   def.reserve_full = reserve;
+  def.by_priority = priorities;
   struct rig *g = rig_new(def);
   struct slow *slow = calloc(MOST, sizeof *slow);
   struct slow_engine e = {.all = slow, .n = MOST, .free_blocks = blocks - 1, .budget = budget, .cap = 12,
-                          .threshold = threshold, .reserve = reserve};
+                          .threshold = threshold, .reserve = reserve, .priorities = priorities};
   struct rng_root root = rng_root_make(seed, 0);
   struct rng rng = rng_open(&root, 1, 0, 0);
   sim_time at = 0;
@@ -376,7 +396,8 @@ static void as_the_slow_v1(uint64_t seed, uint32_t blocks, uint32_t budget, uint
     at += (sim_time)(rng_u64(&rng) % 200000000) * (rng_u64(&rng) % 4 > 0);
     uint32_t p = 1 + (uint32_t)(rng_u64(&rng) % 300), d = 1 + (uint32_t)(rng_u64(&rng) % 120);
     struct told *t = ask(g, at, p, d);
-    slow[i] = (struct slow){.at = at, .p = p, .d = d, .l = p, .scheduled = -1, .first = -1, .done = 0, .leave = -1};
+    slow[i] = (struct slow){.at = at, .p = p, .d = d, .l = p, .scheduled = -1, .first = -1, .done = 0, .leave = -1,
+                            .priority = t->r.priority = (uint16_t)(rng_u64(&rng) % 4)};
     if (rng_u64(&rng) % 5 == 0) {
       slow[i].leave = at + 1 + (sim_time)(rng_u64(&rng) % 900000000);
       sim_at(g->sim, slow[i].leave, PRIORITY_NORMAL, on_leave, t);
@@ -402,10 +423,12 @@ static void v1_random(void **state)
 {
   (void)state;
   for (uint64_t seed = 1; seed <= 6; seed++) {
-    as_the_slow_v1(seed, 1000, 2048, 0, true);
-    as_the_slow_v1(seed, 40, 2048, 0, false);
-    as_the_slow_v1(seed, 40, 64, 0, true);
-    as_the_slow_v1(seed, 45, 128, 48, false);
+    for (int priorities = 0; priorities < 2; priorities++) {
+      as_the_slow_v1(seed, 1000, 2048, 0, true, priorities);
+      as_the_slow_v1(seed, 40, 2048, 0, false, priorities);
+      as_the_slow_v1(seed, 40, 64, 0, true, priorities);
+      as_the_slow_v1(seed, 45, 128, 48, false, priorities);
+    }
   }
 }
 
