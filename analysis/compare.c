@@ -686,12 +686,25 @@ static void warn_runs(struct compared_policy *p)
          100 * censored);
 }
 
+static double place_value(const struct compared_policy *p, const char *metric, const char *place)
+{
+  const struct compared_metric *m = comparison_metric(p, metric, "", place);
+  return m ? m->interval.value : NAN;
+}
+
+/* Continuous batching is busy at any load: it keeps up as long as fewer wait than run. */
+static bool keeps_up(const struct compared_policy *p, const char *place)
+{
+  double queue = place_value(p, "queue_length_mean", place), inside = place_value(p, "in_system_mean", place);
+  return !isnan(place_value(p, "iterations", place)) && queue < inside / 2;
+}
+
 static void warn_places(struct compared_policy *p)
 {
   for (size_t i = 0; i < p->n_metrics; i++) {
     const struct compared_metric *m = &p->metric[i];
     double value = m->interval.value;
-    if (!strcmp(m->metric, "utilization") && value >= SATURATED)
+    if (!strcmp(m->metric, "utilization") && value >= SATURATED && !keeps_up(p, m->place))
       warn(p, "place %s is saturated (utilization %.2f): means depend on the length of the run", m->place, value);
     if (!strcmp(m->metric, "refused_memory") && value > 0)
       warn(p, "place %s refused %.1f requests a replication: prompt or context longer than its KV memory", m->place, value);

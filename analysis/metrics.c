@@ -363,7 +363,8 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
   ROW("workload_is_fit", "1", "1: drawn from a fit of the trace; 0: the original trace; -1: no trace", \
       0, RUN, workload_is_fit, NULL) \
   ROW("regret", "1", "paired cumulative cost minus a named comparator's", -1, RUN, NULL, NULL) \
-  ROW("utilization", "1", "busy slots / slots, time average", 0, PLACE, NULL, place_utilization) \
+  ROW("utilization", "1", "busy slots / slots, time average; of LLM engines: share of the time in which an iteration " \
+      "runs", 0, PLACE, NULL, place_utilization) \
   ROW("in_system_mean", "1", "attempts waiting or in service, time average", -1, PLACE, NULL, place_in_system) \
   ROW("queue_length_mean", "1", "attempts waiting, time average", -1, PLACE, NULL, place_queue_length) \
   ROW("batch_size_mean", "1", "running requests seen by a decode step; where requests are batched, members of a " \

@@ -36,20 +36,26 @@ double steptime_j(const struct steptime *model, const struct step_batch *b)
 
 /* ---- affine, DistServe --------------------------------------------------------------------------------------------- */
 
-struct affine { struct steptime base; double a_s, c_s, prefill_tok_per_s; };
+struct affine { struct steptime base; double a_s, c_s, kv_tok_s, prefill_tok_per_s; };
 
 static sim_time affine_ns(const struct steptime *model, const struct step_batch *b)
 {
   const struct affine *m = (const void *)model;         /* its first member */
   double read_s = b->prefill_tokens / m->prefill_tok_per_s;
-  return ns_from_s(b->decodes ? m->a_s + m->c_s * b->decodes + read_s : fmax(m->a_s, read_s));
+  double decode_s = m->a_s + m->c_s * b->decodes + m->kv_tok_s * (double)b->decode_kv;
+  return ns_from_s(b->decodes ? decode_s + read_s : fmax(m->a_s, read_s));
 }
 
 const struct steptime *steptime_affine(struct arena *a, double a_s, double c_s, double prefill_tok_per_s)
 {
+  return steptime_affine_kv(a, a_s, c_s, 0, prefill_tok_per_s);
+}
+
+const struct steptime *steptime_affine_kv(struct arena *a, double a_s, double c_s, double kv_tok_s, double prefill_tok_per_s)
+{
   sim_assert(a_s >= 0 && c_s >= 0 && prefill_tok_per_s > 0);
   struct affine *m = arena_alloc(a, sizeof *m);
-  *m = (struct affine){{.ns = affine_ns}, a_s, c_s, prefill_tok_per_s};
+  *m = (struct affine){{.ns = affine_ns}, a_s, c_s, kv_tok_s, prefill_tok_per_s};
   return &m->base;
 }
 

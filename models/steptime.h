@@ -27,6 +27,8 @@ struct steptime;
 const struct steptime *steptime_reference(void);
 /* step = a + c b seconds for decode, prompt tokens at prefill_tok_per_s (affine, parameter book 4.2). */
 const struct steptime *steptime_affine(struct arena *, double a_s, double c_s, double prefill_tok_per_s);
+/* The same, and kv_tok_s for each token of context that the decoding requests read. */
+const struct steptime *steptime_affine_kv(struct arena *, double a_s, double c_s, double kv_tok_s, double prefill_tok_per_s);
 /* DistServe form, ms: prefill a + b sum n + c sum n^2; decode a + b sum kv + c B, two sets switched at `large` requests. */
 const struct steptime *steptime_distserve(struct arena *, const double prefill_ms[3], const double small_ms[3], const double large_ms[3], uint32_t large);
 /* Per-operator tables PREFIX_dense.csv.gz, _attention, _per_sequence, _skew_fit (data/traces README section 3), linear

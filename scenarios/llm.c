@@ -73,7 +73,8 @@ static const struct steptime *affine_of(struct build *b, const struct place_def 
   const struct hardware_def *h = hardware_of(b, p, kind);
   if (variant == NONE || !h) return steptime_reference();         /* a mistake was added */
   const struct token_cost *c = &h->tokens[variant];
-  return c->available ? steptime_affine(b->arena, c->step_a_s, c->step_c_s, c->prefill_tok_per_s) : steptime_reference();
+  if (!c->available) return steptime_reference();
+  return steptime_affine_kv(b->arena, c->step_a_s, c->step_c_s, c->step_s_per_kv_tok, c->prefill_tok_per_s);
 }
 
 static void check_limit(struct build *b, const struct place_def *p, const struct node *node, const char *key,
@@ -103,6 +104,10 @@ static void check_scheduler(struct build *b, const struct llm_def *d, const stru
             "priority", p->name);
   if (p->kind == PLACE_API)
     err_add(b->err, node->key_at, "places.%s: an api does not batch here", p->name);
+  for (int h = 0; h < p->n_hardware; h++)
+    if (hardware_of(b, p, h)->sustained)
+      err_add(b->err, node->key_at, "places.%s: hardware '%s' has a sustained rate, which LLM engines do not know", p->name,
+              hardware_of(b, p, h)->name);
 }
 
 static struct engine_def engine_of(const struct place_def *p, const struct node *node)

@@ -20,7 +20,7 @@ enum { S = 1000000000, MS = 1000000 };
 
 static struct metrics *new_metrics(void)
 {
-  struct metrics_setup s = {2, 2, class_names, place_names, no_slo, slo_e2e_s};
+  struct metrics_setup s = {2, 2, class_names, place_names, no_slo, slo_e2e_s, no_slo};
   return metrics_new(&s);
 }
 
