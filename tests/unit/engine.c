@@ -155,15 +155,15 @@ static void queue_by_priority(void **state)
   }
 }
 
-/* Two of 31 + 4 tokens in five blocks: both hold two, and the third decode step needs a third for each. By arrival the second
- * is pushed out. By priority the first, which is in that iteration already, leaves it, and the second gets its block. */
+/* Two of 35 tokens in five blocks, the second one iteration later: both hold two, and at 33 tokens need a third. By arrival the
+ * second is pushed out. By priority the first, which is in that iteration already, leaves it, and the second gets its block. */
 static void victim_by_priority(void **state)
 {
   (void)state;
   for (int on = 0; on < 2; on++) {
     struct rig *g = rig_new(by_priority(5, on));
-    struct told *t[2] = {ask_as(g, 0, 31, 4, 1), ask_as(g, 0, 31, 4, 0)}, *stays = t[on], *goes = t[!on];
-    sim_time both = step(62, 0, 0, 2 * 31 * 31) + step(0, 2, 64, 0), done = both + step(0, 1, 33, 0) + step(0, 1, 34, 0);
+    struct told *t[2] = {ask_as(g, 0, 31, 4, 1), ask_as(g, 1, 32, 3, 0)}, *stays = t[on], *goes = t[!on];
+    sim_time both = step(31, 0, 0, 31 * 31) + step(32, 1, 32, 32 * 32), done = both + step(0, 1, 33, 0) + step(0, 1, 34, 0);
     sim_run(g->sim, SIM_NEVER);
     assert_int_equal(stays->done, done);
     assert_int_equal(stays->r.restarts, 0);
