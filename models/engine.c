@@ -61,14 +61,16 @@ struct engine *engine_new(struct sim *s, const struct engine_def *def, const str
 {
   struct engine *e = some(1, sizeof *e);
   *e = (struct engine){.def = *def, .sim = s, .model = model, .on = on, .total = def->kv_blocks,
-                       .watermark = def->kv_blocks / 100};
-  sim_assert(!def->by_priority || def->scheduler == VLLM_V1);
+                       .watermark = def->kv_blocks / 100, .seen = SIM_NEVER};
+  sim_assert((!def->by_priority && !def->async) || (def->scheduler == VLLM_V1 && !(def->by_priority && def->async)));
   sim_assert(def->max_num_seqs > 0 && def->max_num_batched_tokens > 0 && def->block_tok > 0 && def->kv_blocks > 1);
   if (def->scheduler == VLLM_V1)
     e->total--;                                         /* the null block */
   e->rest = some(def->max_num_seqs, sizeof *e->rest);
   e->batch = some(def->max_num_seqs, sizeof *e->batch);
   e->notices = some(def->max_num_seqs, sizeof *e->notices);
+  if (def->async)
+    e->late = some(def->max_num_seqs, sizeof *e->late);
   if (def->scheduler == VLLM_V1 && def->prefix_cache)
     e->cache = cache_new(e->total, def->max_num_seqs);
   return e;
@@ -83,6 +85,7 @@ void engine_free(struct engine *e)
   free(e->rest);
   free(e->batch);
   free(e->notices);
+  free(e->late);
   free(e);
 }
 
@@ -379,7 +382,8 @@ static void cut(struct engine *e)
 static uint32_t steady(const struct engine *e)
 {
   bool head_may_hit = e->cache && e->first && e->first->n_hashes;
-  if (e->step.prefills || e->evicted || e->n_rest || head_may_hit)
+  bool head_comes = e->first && (e->gave || e->first->arrived > e->seen);
+  if (e->step.prefills || e->evicted || e->n_rest || head_may_hit || head_comes)
     return 1;
   return least(e->quiet + 1, RUN_MAX);
 }
@@ -433,7 +437,7 @@ static void check_batch(const struct engine *e)
 {
   const struct step_batch *b = &e->step;
   uint32_t tokens = b->prefill_tokens + b->decodes, budget = e->def.max_num_batched_tokens;
-  sim_assert(e->used <= e->total && e->n_batch <= e->def.max_num_seqs && e->holding == e->n_batch + e->n_rest);
+  sim_assert(e->used <= e->total && e->n_batch <= e->def.max_num_seqs && e->holding == e->n_batch + e->n_rest + e->n_late);
   sim_assert(tokens <= budget || (e->def.scheduler == SARATHI && tokens == b->decodes) ||
              (e->def.scheduler == VLLM_V0 && !b->prefills));
 }
@@ -461,22 +465,55 @@ static void form_once(struct engine *e)
   check_batch(e);
 }
 
+/* Async: what the completed held is free from the next formation on. */
+static void give_back(struct engine *e)
+{
+  e->gave = e->n_late > 0;
+  for (uint32_t i = 0; i < e->n_late; i++)
+    blocks_release(e, &e->late[i]);
+  e->holding -= e->n_late;
+  e->n_late = 0;
+}
+
+/* Nothing can run. An engine that had something in flight looks again at what has come and gone meanwhile. */
+static void form_failed(struct engine *e)
+{
+  if (e->gave || e->seen != SIM_NEVER)
+    e->seen = SIM_NEVER;
+  else if (!e->evicted)
+    reject_head(e);
+}
+
 static void form(struct engine *e)
 {
   e->flying = false;
   e->event = (event_id){0};
-  for (; e->first || e->n_rest;) {
+  while (e->first || e->n_rest || e->n_late) {
     form_once(e);
+    give_back(e);
     if (e->n_batch) {
       plan(e);
       return;
     }
-    if (!e->evicted)
-      reject_head(e);
+    form_failed(e);
   }
+  e->seen = SIM_NEVER;
 }
 
 /* ---- ending ------------------------------------------------------------------------------------------------------- */
+
+/* The caller may free a completed request at once: async keeps a copy of what it held. */
+static void end_memory(struct engine *e, struct engine_request *r)
+{
+  if (!e->def.async) {
+    blocks_release(e, r);
+    e->holding--;
+    return;
+  }
+  blocks_register(e, r, r->processed - 1);
+  e->late[e->n_late++] = (struct engine_request){.blocks = r->blocks, .row = r->row, .registered = r->registered};
+  r->blocks = r->registered = 0;
+}
 
 /* Its chunk is done; true when it stays. */
 static bool end_one(struct engine *e, struct engine_request *r)
@@ -495,8 +532,7 @@ static bool end_one(struct engine *e, struct engine_request *r)
   e->meters.tokens_made += r->decoding && r->processed > before;
   bool stays = r->processed < r->prompt + r->output;
   if (!stays) {
-    blocks_release(e, r);
-    e->holding--;
+    end_memory(e, r);
     e->meters.completed++;
     kinds |= NOTICE_DONE;
   }
@@ -525,6 +561,8 @@ static void end_run(struct engine *e)
   for (uint32_t i = 0; i < e->n_batch; i++)
     if (e->batch[i])
       pay(e, e->batch[i]);
+  if (e->def.async)
+    e->seen = e->start;
   record_iteration(e);
   for (uint32_t i = 0; i < e->n_batch; i++)
     if (e->batch[i] && end_one(e, e->batch[i]))

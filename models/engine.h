@@ -27,6 +27,7 @@ struct engine_def {
   uint32_t kv_blocks, block_tok;                        /* V1 keeps one block for itself */
   bool prefix_cache, reserve_full;                      /* V1 */
   bool by_priority;                                     /* V1: queue and victims by (priority, arrival); else by arrival */
+  bool async;                                           /* V1: a batch is formed while the one before runs; not by_priority */
 };
 /* The scheduler's own: V1 128 seqs, 2048 tokens, cache and reserve on; V0 128, 4096; Sarathi 128, 512; blocks of 16. */
 struct engine_def engine_def_default(enum engine_scheduler, uint32_t kv_blocks);

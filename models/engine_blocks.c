@@ -239,5 +239,7 @@ void blocks_check(const struct engine *e)
   }
   for (uint32_t i = 0; i < e->n_rest; i++)
     held += e->rest[i]->blocks;
+  for (uint32_t i = 0; i < e->n_late; i++)
+    held += e->late[i].blocks;
   sim_assert(held == e->used);
 }

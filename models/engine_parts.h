@@ -36,6 +36,9 @@ struct engine {
   struct notice *notices; uint32_t n_notices;
   struct cache *cache;                                  /* NULL: blocks are counted only */
   uint64_t serial;
+  sim_time seen;                                        /* async: who arrived later cannot be formed yet; else SIM_NEVER */
+  struct engine_request *late; uint32_t n_late;         /* async: blocks of the completed, held until the next formation */
+  bool gave;                                            /* that formation gave some back */
   struct engine_meters meters;
 };
 

@@ -7,6 +7,9 @@
  * B. Only if nothing was pushed out: the queue in order while budget and places are left. Full blocks that the cache has
  *    need not be read (at most all tokens but one); the chunk, or with reserve_full the whole sequence, must fit the
  *    free blocks, else the pass ends.
+ *
+ * With `async` a batch is formed when the one before it starts, so without those who arrive or complete while that runs:
+ * the former wait one iteration more, the latter hold their blocks and place until the next batch is formed.
  */
 #include "models/engine_parts.h"
 
@@ -92,7 +95,7 @@ void form_v1(struct engine *e)
 {
   uint32_t budget = e->def.max_num_batched_tokens;
   serve_running(e, &budget);
-  while (!e->evicted && e->first && budget && e->holding < e->def.max_num_seqs)
+  while (!e->evicted && e->first && e->first->arrived <= e->seen && budget && e->holding < e->def.max_num_seqs)
     if (!admit_head(e, &budget))
       return;
 }

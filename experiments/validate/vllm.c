@@ -254,6 +254,7 @@ static void replay(struct replay *p, const struct steptime *model)
   def.kv_blocks = p->o->kv_blocks ? p->o->kv_blocks : enough_blocks(p, def.block_tok);
   def.max_num_seqs = p->o->max_num_seqs;
   def.max_num_batched_tokens = p->o->max_num_batched_tokens;
+  def.async = true;                                     /* the server's default since its version 0.14 */
   struct sim *s = sim_new();
   sim_set_world(s, p);
   p->engine = engine_new(s, &def, model, &on);

@@ -107,6 +107,67 @@ static void second_iteration(void **state)
   }
 }
 
+static struct engine_def ahead(uint32_t kv_blocks)
+{
+  struct engine_def def = engine_def_default(VLLM_V1, kv_blocks);
+  def.async = true;
+  return def;
+}
+
+/* Formed ahead: who comes during an iteration misses the next one; an idle engine takes him at once. */
+static void formed_ahead(void **state)
+{
+  (void)state;
+  struct rig *g = rig_new(ahead(1000));
+  struct told *first = ask(g, 0, 64, 3), *second = ask(g, 1, 1000, 2), *later = ask(g, 1000000000, 100, 1);
+  sim_run(g->sim, SIM_NEVER);
+  assert_int_equal(g->start[1], step(64, 0, 0, 64 * 64));
+  assert_int_equal(g->start[2] - g->start[1], step(0, 1, 65, 0));
+  assert_int_equal(g->start[3] - g->start[2], step(1000, 1, 66, 1000 * 1000));
+  assert_int_equal(second->r.first_scheduled, g->start[2]);
+  assert_int_equal(first->done, g->start[3]);
+  assert_int_equal(later->r.first_scheduled, 1000000000);
+  rig_free(g);
+}
+
+/* 5 blocks: the second request ends with iteration 2, and the third wants its 3: in iteration 3, formed ahead in 4. */
+static void memory_late(void **state)
+{
+  (void)state;
+  for (int async = 0; async < 4; async++) {             /* its second bit: with a prefix cache */
+    struct engine_def def = ahead(6);
+    def.async = async & 1;
+    def.prefix_cache = async & 2;
+    struct rig *g = rig_new(def);
+    ask(g, 0, 16, 10);
+    ask(g, 0, 32, 2);
+    struct told *waits = ask(g, 0, 48, 1);
+    sim_run(g->sim, SIM_NEVER);
+    assert_int_equal(waits->r.first_scheduled, g->start[async & 1 ? 3 : 2]);
+    assert_int_equal(waits->r.restarts, 0);
+    rig_free(g);
+  }
+}
+
+/* Random load on little memory, formed ahead: the engine's own checks hold and everybody gets all tokens. */
+static void ahead_random(void **state)
+{
+  (void)state;
+  for (uint64_t seed = 1; seed <= 20; seed++) {
+    struct rng_root root = rng_root_make(seed, 0);
+    struct rng r = rng_open(&root, 1, 0, 0);
+    struct rig *g = rig_new(ahead(40));
+    for (int i = 0; i < 100; i++)
+      ask(g, (sim_time)(rng_uniform(&r) * 3e9), 1 + (uint32_t)(200 * rng_uniform(&r)), 1 + (uint32_t)(60 * rng_uniform(&r)));
+    sim_run(g->sim, SIM_NEVER);
+    struct engine_meters m;
+    engine_meters(g->engine, &m);
+    assert_int_equal(m.completed, 100);
+    assert_true(m.preemptions > 0);
+    rig_free(g);
+  }
+}
+
 /* V0 counts the padded batch: 3000 + 2000 is over 4096, and 2 x 2100 as well, though 2100 + 100 is not. */
 static void padded(void **state)
 {
@@ -546,6 +607,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(alone), cmocka_unit_test(second_iteration), cmocka_unit_test(padded),
+    cmocka_unit_test(formed_ahead), cmocka_unit_test(memory_late), cmocka_unit_test(ahead_random),
     cmocka_unit_test(queue_by_priority), cmocka_unit_test(victim_by_priority),
     cmocka_unit_test(overtaking), cmocka_unit_test(v1_random),
     cmocka_unit_test(prefix), cmocka_unit_test(prefix_lru), cmocka_unit_test(own_blocks_after_preemption),
