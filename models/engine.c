@@ -433,7 +433,7 @@ static void plan(struct engine *e)
 
 /* ---- forming ------------------------------------------------------------------------------------------------------ */
 
-static void check_batch(const struct engine *e)
+void engine_check(const struct engine *e)
 {
   const struct step_batch *b = &e->step;
   uint32_t tokens = b->prefill_tokens + b->decodes, budget = e->def.max_num_batched_tokens;
@@ -462,7 +462,7 @@ static void form_once(struct engine *e)
   e->quiet = UINT32_MAX - 1;
   form[e->def.scheduler](e);
   e->step.sequences = e->n_batch;
-  check_batch(e);
+  engine_check(e);
 }
 
 /* Async: what the completed held is free from the next formation on. */

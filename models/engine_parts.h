@@ -77,6 +77,9 @@ void form_sarathi(struct engine *);
 bool engine_prompt_fits(const struct engine *, const struct engine_request *);
 void engine_decode(struct engine *, uint32_t i, uint32_t *j);
 
+/* The iteration that was formed keeps to the memory, the budget and the cap. */
+void engine_check(const struct engine *);
+
 /* ---- blocks ------------------------------------------------------------------------------------------------------- */
 
 struct cache *cache_new(uint32_t blocks, uint32_t rows);

@@ -1,7 +1,10 @@
 /* The LLM engine: hand schedules, a slow V1 scheduler for random workloads, blocks, cancellation, refusal, dispatch. */
 #include "tests/unit/unit.h"
-#include "models/engine.h"
+#include "models/engine_parts.h"
 #include "sim/rng.h"
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* T = 6.5 ms + 70 us P + 30 us D + 260 ns K + 2 ns A, by hand. */
 static sim_time step(uint64_t p, uint64_t d, uint64_t k, uint64_t a)
@@ -603,6 +606,62 @@ static void routers(void **state)
   sim_free(s);
 }
 
+/* ---- planted: what an engine must notice ---------------------------------------------------------------------------- */
+
+enum fault { NO_FAULT, LOST_BLOCK, OVER_CAP, OVER_BUDGET, OVER_MEMORY, NO_BLOCK, N_FAULTS };
+
+static void plant(struct engine *e, enum fault fault)
+{
+  struct engine_request *r = e->batch[0];
+  switch (fault) {
+  case LOST_BLOCK: e->used++; return;                   /* found when the iteration ends */
+  case OVER_CAP: e->def.max_num_seqs = 2; return;       /* three run: found when the next one is formed */
+  case OVER_BUDGET:
+    e->step.prefills = 1;
+    e->step.prefill_tokens = e->def.max_num_batched_tokens + 1;
+    engine_check(e);
+    return;
+  case OVER_MEMORY: e->used = e->total + 1; engine_check(e); return;
+  case NO_BLOCK:
+    e->n_batch = 0;
+    r->processed = r->blocks * e->def.block_tok + 1;
+    engine_add(e, r, 1);
+    return;
+  default: return;
+  }
+}
+
+/* Three requests decode; the signal that ends the child. */
+static int ending(enum engine_scheduler scheduler, enum fault fault)
+{
+  int status;
+  pid_t child = fork();
+  if (child == 0) {
+    signal(SIGABRT, SIG_DFL);
+    if (!freopen("/dev/null", "w", stderr)) _exit(1);
+    struct rig *g = rig_new(engine_def_default(scheduler, 100));
+    for (int i = 0; i < 3; i++)
+      ask(g, 0, 20, 50);
+    sim_run(g->sim, 30000000);
+    plant(g->engine, fault);
+    sim_run(g->sim, SIM_NEVER);
+    _exit(0);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static void planted(void **state)
+{
+  (void)state;
+  for (int s = VLLM_V1; s <= SARATHI; s++) {
+    assert_int_equal(ending((enum engine_scheduler)s, NO_FAULT), 0);
+    for (int f = NO_FAULT + 1; f < N_FAULTS; f++)
+      if (ending((enum engine_scheduler)s, (enum fault)f) != SIGABRT)
+        fail_msg("scheduler %d does not see fault %d", s, f);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -612,6 +671,7 @@ int main(void)
     cmocka_unit_test(overtaking), cmocka_unit_test(v1_random),
     cmocka_unit_test(prefix), cmocka_unit_test(prefix_lru), cmocka_unit_test(own_blocks_after_preemption),
     cmocka_unit_test(refused), cmocka_unit_test(leaves), cmocka_unit_test(routers),
+    cmocka_unit_test(planted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
