@@ -18,6 +18,22 @@ static double step_time_s(const struct fleet *f, const struct cold_step_def *ste
   return time_s;
 }
 
+/* Of one that has the link to itself, with the mean of each step. */
+double cold_start_mean_s(const struct cold_start_def *def, bool cached)
+{
+  double end_s[MAX_COLD_STEPS], last_s = 0;
+  for (int s = 0; s < def->n_steps; s++) {
+    const struct cold_step_def *step = &def->step[s];
+    double from_s = 0, time_s = step->time_s ? dist_mean(step->time_s) : 0;
+    for (int k = 0; k < s; k++)
+      if (step->after >> k & 1) from_s = fmax(from_s, end_s[k]);
+    if (step->byte_per_s > 0) time_s += step->bytes / step->byte_per_s;
+    end_s[s] = from_s + (step->cached && cached ? 0 : time_s);
+    last_s = fmax(last_s, end_s[s]);
+  }
+  return last_s;
+}
+
 static void on_pulled(struct sim *sim, void *fleet)
 {
   (void)sim;

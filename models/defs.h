@@ -123,13 +123,17 @@ struct instances_def {
   bool cancels;                                         /* starts that those who wait need no longer are given up */
   enum scale_by by;
   double target, period_s, delay_s, cooldown_s;
+  double stable_s, panic_s, panic_threshold, grace_s;   /* by concurrency: windows; before the last one goes */
+  uint32_t reserved; double reserved_usd_per_s;         /* the first ones, paid for all the time; others on demand */
   double warm_w;
 };
 
 enum failure_work { FAILED_WORK_LOST, FAILED_WORK_RESTART, FAILED_WORK_RESUME };
 struct outage_def { double from_s, for_s; };
 /* Each member is up and down in turn: by distributions, or all of them at the outages given. */
+enum failure_scope { FAILS_MEMBER, FAILS_PLACE, FAILS_ZONE };
 struct failures_def {
+  enum failure_scope scope;                             /* who shares the times drawn */
   const struct dist *mtbf_s, *mttr_s;                   /* NULL: outages */
   int n_outages; const struct outage_def *outage;       /* in order, apart */
   enum failure_work work;

@@ -1,9 +1,9 @@
 /* estimates.c: what each action is expected to bring, for policies that ask.
  *
- * latency = idle network up + wait + service + idle network down. Wait: jobs there by telemetry beyond the free slots,
- * times the place's mean service so far (by telemetry too), over its slots. Only known attributes and declared
- * estimators enter; what is not known makes the estimate NaN. An oracle reads true attributes, the
- * true state and the demand that will be drawn.
+ * latency = idle network up + wait + start + service + idle network down. Wait: jobs there by telemetry beyond the free
+ * slots, times the place's mean service so far (by telemetry too), over its slots. Start: the mean cold start, where no
+ * instance is free and one would start, as telemetry says. Only known attributes and declared estimators enter; what is
+ * not known makes the estimate NaN. An oracle reads true attributes, the true state and the demand that will be drawn.
  */
 #include "models/internal.h"
 
@@ -172,6 +172,7 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   double service_s = 0, joule = 0, network_s = up_s(w, a, at, &way) + down_s(w, a, at, &way);
   struct option option = { a, p, plan->word == WORD_PLACE ? NONE : (int64_t)at.member, f->queue };
   f->est_latency_s = network_s + inside_s(w, &option, &d, &service_s, &joule);
+  if (p->def->instances) f->est_latency_s += telemetry_start_s(w, r, p, option.member);
   f->est_cost_usd = way.usd + p->usd_per_slot_s * service_s + use_usd(p, &d);
   f->est_energy_j = way.device_j + way.network_j + p->dynamic_w[kind_of(p, at.member)] * service_s + joule;
   f->est_quality = quality_of(w, r, t, plan->variant);

@@ -1,7 +1,8 @@
 /* Members of a place that fail and come back.
  *
  * A member is up for a time drawn from `mtbf`, down for one from `mttr`, in turn, busy or not; or down at the outages
- * listed. The times belong to the member's name: no policy changes them. When it fails, its instances are gone (those
+ * listed. The times belong to the member's name, or to the place's or the zone's, whose members then fail together (in a
+ * zone, those of places with the same distributions): no policy changes them. When it fails, its instances are gone (those
  * under way come up for nothing; where there are no instances, the servers come back as they were), and its work is
  * lost (the attempt ends as `lost`: fallbacks apply), begun anew or gone on with after the repair, before all that
  * waits; a batch always anew. Requests that come while it is down wait. Token service loses what it was working on,
@@ -70,6 +71,8 @@ static void on_repair(struct sim *sim, void *subject)
 void failures_start(struct fleet *f)
 {
   if (!f->place->def->failures) return;
-  f->failure = rng_open(&f->w->root, STREAM_FAILURE, f->place->name, f->member);
+  uint64_t who[] = { f->place->name, f->place->name, rng_name(f->w->def->zone[f->place->def->zone]) };
+  enum failure_scope scope = f->place->def->failures->scope;
+  f->failure = rng_open(&f->w->root, STREAM_FAILURE, who[scope], scope == FAILS_MEMBER ? f->member : UINT64_MAX);
   next_failure(f);
 }

@@ -71,6 +71,7 @@ void fleets_free(struct world *w, struct place *p)
     free(p->fleets[i].closed);
     free(p->fleets[i].running);
     free(p->fleets[i].spent);
+    free(p->fleets[i].looks.present);
     free(p->fleets[i].idle.count);
   }
   free(p->fleets);
@@ -81,7 +82,9 @@ void fleets_free(struct world *w, struct place *p)
 static void settle_alive(struct fleet *f)
 {
   sim_time now = fleet_now(f);
-  f->alive_area += (__int128)(now - f->since) * fleet_alive(f);
+  uint32_t alive = fleet_alive(f), reserved = f->def->reserved;
+  f->alive_area += (__int128)(now - f->since) * alive;
+  if (alive > reserved) f->over_area += (__int128)(now - f->since) * (alive - reserved);
   f->since = now;
 }
 
@@ -497,6 +500,26 @@ void fleet_events(struct world *w, const struct station_events *flow)
   w->fleet_events.refused = on_refused;
 }
 
+/* ---- what others may know ------------------------------------------------------------------------------------------ */
+
+double fleet_start_s(const struct fleet *f)
+{
+  uint32_t slots = (uint32_t)f->place->def->slots, busy = 0;
+  bool cached = false;
+  double soonest = INFINITY;
+  for (const struct instance *i = f->instance; i < f->instance + f->n; i++) {
+    if (i->state == INSTANCE_STARTING && i->busy < slots)
+      soonest = fmin(soonest, s_from_ns(i->ready - fleet_now(f)));
+    if (i->state == INSTANCE_WARM) busy += i->busy;
+    cached |= i->state == INSTANCE_OFF && i->cached;
+  }
+  if (f->down || busy < f->warm * slots) return 0;
+  if (at_front(f) < room_ahead(f)) return soonest;
+  bool comes = fleet_alive(f) < f->def->max && (f->def->by == SCALE_BY_DEMAND || fleet_alive(f) == 0);
+  if (comes && f->def->cold_start) return cold_start_mean_s(f->def->cold_start, cached);
+  return f->warm == 0 && soonest < INFINITY ? soonest : 0;
+}
+
 /* ---- the account -------------------------------------------------------------------------------------------------- */
 
 sim_time cold_start_of(const struct attempt *a, sim_time inside)
@@ -522,6 +545,8 @@ void fleets_close(struct world *w, struct place *p, struct place_summary *out)
     settle_alive(f);
     sim_assert(f->alive_area == f->lived + lived_so_far(f));
     sim_assert(f->n_running == 0);
+    sim_assert(f->over_area <= f->alive_area);
+    out->on_demand_instance_s += (double)f->over_area / NS_PER_S;
     out->instance_s += (double)f->alive_area / NS_PER_S;
     out->down_s += s_from_ns(f->down_ns + (f->down ? fleet_now(f) - f->down_since : 0));
     out->cold_starts += f->starts;

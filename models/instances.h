@@ -46,6 +46,10 @@ struct fleet {
   sim_time all_idle_since, keep_until, last_up; event_id prewarm;
   struct idle_histogram idle;
   double seen_in_system_s, seen_busy_slot_s;            /* at the last look of the autoscaler */
+  struct { double *present; uint32_t room; uint64_t n; } looks;        /* ring, mean requests between looks */
+  sim_time panic_until, none_since;                     /* -1: calm; something is wanted */
+  uint32_t panic_most;
+  __int128 over_area;                                   /* integral of those beyond `reserved` */
   struct rng failure; int outage;
 };
 
@@ -57,6 +61,8 @@ enum entry fleet_enter(struct world *, struct attempt *, struct demand *);
 void fleet_leave(struct world *, struct attempt *);
 /* Instance-seconds of all members so far, in two ways that are asserted to agree; time down; starts. */
 void fleets_close(struct world *, struct place *, struct place_summary *);
+/* For who comes now: expected wait for a start; 0 with an instance free, or when no start would be for it. */
+double fleet_start_s(const struct fleet *);
 /* The part of its time at the place that the attempt waited for an instance to start. */
 sim_time cold_start_of(const struct attempt *, sim_time inside);
 
@@ -74,9 +80,11 @@ void fleet_interrupt(struct fleet *, struct job *, bool anew);         /* its me
 
 /* cold_start.c: duration of this start, and the moment at which its shared pull ends (0: none) */
 sim_time cold_start_draw(struct fleet *, const struct instance *);
+double cold_start_mean_s(const struct cold_start_def *, bool cached);
 
 /* autoscale.c */
 void autoscale_start(struct fleet *);
+double autoscale_windows(struct fleet *, double present);
 void histogram_new(struct fleet *);
 void histogram_arrival(struct fleet *);
 void histogram_idle(struct fleet *, struct instance *);

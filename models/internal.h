@@ -94,7 +94,7 @@ struct late_outcome { struct decision_facts who; void *memo; struct outcome_fact
 /* ---- what stays ------------------------------------------------------------------------------------------------ */
 
 /* One snapshot of a place by telemetry: jobs in each member, and its mean time in service so far. */
-struct report { sim_time taken; float *jobs; double service_s; };
+struct report { sim_time taken; float *jobs, *start_s; double service_s; };       /* start_s: NULL without instances */
 
 struct place {
   const struct place_def *def;
@@ -261,6 +261,8 @@ void telemetry_start(struct world *);
 double telemetry_jobs(struct world *, const struct request *, const struct place *, int64_t member, double *age_s);
 /* The mean time in service there so far, seen in the same way; NaN: nobody knows yet. */
 double telemetry_service_s(struct world *, const struct request *, const struct place *, int64_t member);
+/* How long who comes there would wait for an instance to start, as far as is known; 0 where nobody says so. */
+double telemetry_start_s(struct world *, const struct request *, const struct place *, int64_t member);
 
 /* ---- ledger.c -------------------------------------------------------------------------------------------------- */
 /* Joules and dollars of an attempt that ends now, written into its record and added to the world's ledgers. */

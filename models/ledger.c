@@ -53,7 +53,7 @@ static void start_cost(struct place *p, const struct attempt *a, sim_time now, d
   const struct instances_def *def = p->def->instances;
   sim_time inside = now - a->job.entered, start = a->cold_ns < inside ? a->cold_ns : inside;
   *joules = def->warm_w * s_from_ns(start);
-  *usd = a->at_instance || !p->def->tariff.on_demand ? 0 : p->def->tariff.usd_per_s * s_from_ns(start);
+  *usd = a->at_instance || !p->def->tariff.on_demand ? 0 : p->usd_per_slot_s * p->def->slots * s_from_ns(start);
   p->started_j += *joules;
   p->started_usd += *usd;
 }
@@ -77,6 +77,16 @@ void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_rec
   record->cost_usd = a->usd + usd + start_usd + p->usd_per_slot_s * slot_s;
   w->direct_j += a->radio_j + a->network_j + compute_j;
   w->direct_usd += record->cost_usd;
+}
+
+/* On demand: slots while they are held, or instances while they live; the first ones may be reserved, then paid for
+ * all the time at a price of their own. What a request is charged is the lower of the two prices; the rest is residual. */
+static double on_demand_usd(const struct place *p, double slot_s, double run_s, const struct place_summary *out)
+{
+  const struct instances_def *come = p->def->instances;
+  if (!come) return p->usd_per_slot_s * slot_s;
+  return come->reserved_usd_per_s * come->reserved * (double)p->def->count * run_s
+         + p->def->tariff.usd_per_s * out->on_demand_instance_s;
 }
 
 static bool close_to(double a, double b, double scale) { return fabs(a - b) <= 1e-9 * (1 + fabs(scale)); }
@@ -111,8 +121,7 @@ static void close_place(struct world *w, struct place *p, const double *busy_slo
              <= rounding_j + 1e-9 * (1 + out->energy_j));
   double reserved = def->tariff.usd_per_s * def->servers * (double)def->count * run_s;
   out->cost_usd = p->use_usd + (!def->tariff.on_demand ? reserved
-                                  : def->instances ? def->tariff.usd_per_s * out->instance_s
-                                  : p->usd_per_slot_s * (direct_s + orphan_s));
+                                  : on_demand_usd(p, direct_s + orphan_s, run_s, out));
   out->cost_direct_usd = p->use_usd + p->started_usd + p->usd_per_slot_s * direct_s;
   if (p->tokens_made) out->joules_per_token = out->energy_j / (double)p->tokens_made;
   double rounding_usd = p->usd_per_slot_s * rounding_s * p->n_kinds + 1e-9 * out->cost_usd;

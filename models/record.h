@@ -95,6 +95,7 @@ struct place_summary {
   double energy_j, energy_direct_j;                     /* total = integral of power; whole run */
   double cost_usd, cost_direct_usd;                     /* whole run */
   double instance_s, down_s;                            /* whole run, all members: instances alive; member down */
+  double on_demand_instance_s;                          /* of instance_s, beyond what is reserved */
   uint64_t cold_starts;                                 /* whole run; those asked for in advance included */
   /* LLM engines; NaN elsewhere. Refused: can never be admitted (refused_memory: also token service); extrapolated:
    * beyond what the step times cover. */

@@ -1,10 +1,10 @@
 /* telemetry.c: what decisions may know of places: reports, taken every refresh_s, seen delay_s later.
  *
- * A report holds the place's mean service so far and the jobs in each member, these times max(0, 1 + noise * Z), Z
+ * A report holds the place's mean service so far, the expected wait for a start and the jobs in each member, these times max(0, 1 + noise * Z), Z
  * standard normal, drawn by (place, number of the report). The requester's own device is
  * always seen as it is; `ideal` telemetry and an oracle see all so. Reports are charged: their bytes cross the way from their member to the first device place that can be reached.
  */
-#include "models/internal.h"
+#include "models/instances.h"
 #include <stdlib.h>
 
 static uint32_t jobs_now(const struct place *p, uint64_t member)
@@ -43,6 +43,7 @@ bool telemetry_new(struct world *w, struct err *err)
     for (int i = 0; i < p->n_reports; i++) {
       p->reports[i].taken = -1;
       p->reports[i].jobs = arena_array(w->arena, float, p->def->count);
+      if (p->def->instances) p->reports[i].start_s = arena_array(w->arena, float, p->def->count);
     }
   }
   return true;
@@ -61,6 +62,7 @@ static void take_report(struct world *w, struct place *p)
   for (uint64_t i = 0; i < p->def->count; i++) {
     double factor = t->noise > 0 ? fmax(0, 1 + t->noise * rng_normal(&rng)) : 1;
     report->jobs[i] = (float)(jobs_now(p, i) * factor);
+    if (report->start_s) report->start_s[i] = (float)fleet_start_s(&p->fleets[i]);
   }
 }
 
@@ -163,4 +165,16 @@ double telemetry_service_s(struct world *w, const struct request *r, const struc
   const struct report *report;
   enum view view = view_of(w, r, p, member, &report);
   return view == NOT_SEEN ? NAN : report ? report->service_s : mean_service_s(p);
+}
+
+/* A whole place: the member that would start soonest. */
+double telemetry_start_s(struct world *w, const struct request *r, const struct place *p, int64_t member)
+{
+  const struct report *report;
+  if (!p->def->instances || view_of(w, r, p, member, &report) == NOT_SEEN) return 0;
+  uint64_t from = member < 0 ? 0 : (uint64_t)member, to = member < 0 ? p->def->count : from + 1;
+  double least = INFINITY;
+  for (uint64_t i = from; i < to; i++)
+    least = fmin(least, report ? (double)report->start_s[i] : fleet_start_s(&p->fleets[i]));
+  return least;
 }

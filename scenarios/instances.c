@@ -2,6 +2,7 @@
 #include "scenarios/build.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- cold starts -------------------------------------------------------------------------------------------------- */
@@ -108,6 +109,10 @@ static void build_scale(struct instances_def *d, const struct node *scale)
   d->period_s = get_number(scale, "scale", "period");
   d->delay_s = get_number(scale, "scale", "delay");
   d->cooldown_s = get_number(scale, "scale", "cooldown");
+  d->stable_s = get_number(scale, "scale", "stable_window");
+  d->panic_s = get_number(scale, "scale", "panic_window");
+  d->panic_threshold = get_number(scale, "scale", "panic_threshold");
+  d->grace_s = get_number(scale, "scale", "grace");
   if (!(d->target > 0)) d->target = 1;
 }
 
@@ -134,6 +139,31 @@ static void check_instances(struct build *b, const struct place_def *p, const st
             "queue: instance goes with the disciplines fifo, lifo, priority and edf, without 'batching'");
 }
 
+static void check_windows(struct build *b, const struct instances_def *d, const struct node *scale)
+{
+  const struct node *stable = node_get(scale, "stable_window"), *panic = node_get(scale, "panic_window");
+  if (stable && d->by != SCALE_BY_CONCURRENCY)
+    err_add(b->err, stable->key_at, "'stable_window' is for 'by: concurrency'");
+  if (panic && !(d->panic_s < d->stable_s))
+    err_add(b->err, panic->key_at, "'panic_window' is shorter than 'stable_window', which must be given");
+  if (d->stable_s > 1e5 * d->period_s)
+    err_add(b->err, stable->at, "'stable_window' has more than 100000 periods");
+}
+
+static void build_reserved(struct build *b, const struct place_def *p, struct instances_def *d, const struct node *node)
+{
+  const struct node *n = node_get(node, "reserved"), *price = node_get(node, "reserved_price");
+  d->reserved = (uint32_t)get_count(node, "instances", "reserved");
+  d->reserved_usd_per_s = get_number(node, "instances", "reserved_price");
+  if (!n) d->reserved = 0;
+  if ((n != NULL) != (price != NULL))
+    err_add(b->err, (n ? n : price)->key_at, "'reserved' and 'reserved_price' come together");
+  if (n && d->reserved > d->max)
+    err_add(b->err, n->at, "'reserved' is %u, more than 'max', which is %u", d->reserved, d->max);
+  if (n && !p->tariff.on_demand)
+    err_add(b->err, n->key_at, "'reserved' is for a place whose tariff has 'billing: on_demand' for the others");
+}
+
 static void instances(struct build *b, struct place_def *p, const struct node *place, const struct node *node)
 {
   struct instances_def *d = arena_alloc(b->arena, sizeof *d);
@@ -150,6 +180,8 @@ static void instances(struct build *b, struct place_def *p, const struct node *p
   else if (node_get(node, "concurrency")) p->slots = (int)get_count(node, "instances", "concurrency");
   if (!node_get(place, "servers")) p->servers = (int)d->max;
   check_instances(b, p, d, node);
+  check_windows(b, d, node_get(node, "scale"));
+  build_reserved(b, p, d, node);
   p->instances = d;
 }
 
@@ -170,19 +202,65 @@ static void outages(struct build *b, struct failures_def *d, const struct node *
   d->n_outages = (int)list->n;
 }
 
+/* Lines "from,for" in seconds, after a header; false at the first that is not one. */
+static bool read_outages(struct build *b, struct failures_def *d, FILE *f, int *line)
+{
+  char text[256], rest;
+  double free_from = 0;
+  size_t room = 0;
+  struct outage_def *all = NULL, one;
+  if (!fgets(text, sizeof text, f) || strncmp(text, "from_s,for_s", 12) != 0) return false;
+  for (*line = 2; fgets(text, sizeof text, f); ++*line) {
+    if (sscanf(text, "%lf,%lf %c", &one.from_s, &one.for_s, &rest) != 2) return false;
+    if (!(one.from_s >= free_from) || !(one.for_s > 0) || !(one.from_s + one.for_s < 1e9)) return false;
+    free_from = one.from_s + one.for_s;
+    if ((size_t)d->n_outages == room) {
+      struct outage_def *more = arena_array(b->arena, struct outage_def, room ? 2 * room : 64);
+      if (room) memcpy(more, all, room * sizeof *more);
+      all = more;
+      room = room ? 2 * room : 64;
+    }
+    all[d->n_outages++] = one;
+    d->outage = all;
+  }
+  return d->n_outages > 0;
+}
+
+static void outage_trace(struct build *b, struct failures_def *d, const struct node *name)
+{
+  const char *tried, *path = scenario_find_file(b->arena, b->folder_of, name->text, &tried);
+  struct hash hash;
+  int line = 1;
+  if (!path) {
+    err_add(b->err, name->at, "the outages '%.200s' were not found; looked for %s", name->text, tried);
+    return;
+  }
+  FILE *f = fopen(path, "r");
+  if (!f || !hash_file(path, &hash)) err_system(b->err, "cannot read %s", path);
+  else if (!read_outages(b, d, f, &line))
+    err_add(b->err, name->at,
+            "line %d of '%.200s': the header is 'from_s,for_s', then one outage a line, in the order of time and apart",
+            line, name->text);
+  else note_file(b->scenario, name->text, path, "outages", hash);
+  if (f) fclose(f);
+}
+
 static void failures(struct build *b, struct place_def *p, const struct node *node)
 {
   struct failures_def *d = arena_alloc(b->arena, sizeof *d);
   const struct node *list = node_get(node, "outages"), *mtbf = node_get(node, "mtbf"), *mttr = node_get(node, "mttr");
-  int work = get_choice(node, "failures", "work");
-  *d = (struct failures_def){.work = (enum failure_work)(work < 0 ? 0 : work)};
+  int work = get_choice(node, "failures", "work"), scope = get_choice(node, "failures", "scope");
+  const struct node *trace = node_get(node, "trace");
+  *d = (struct failures_def){.work = (enum failure_work)(work < 0 ? 0 : work),
+                             .scope = (enum failure_scope)(scope < 0 ? 0 : scope)};
   d->mtbf_s = build_dist(b, mtbf, Q_TIME, 1);
   d->mttr_s = build_dist(b, mttr, Q_TIME, 1);
-  if ((mtbf != NULL) != (mttr != NULL) || (mtbf != NULL) == (list != NULL))
-    err_add(b->err, node->at, "'failures' has either 'mtbf' and 'mttr' or 'outages'");
+  if ((mtbf != NULL) != (mttr != NULL) || (mtbf != NULL) + (list != NULL) + (trace != NULL) != 1)
+    err_add(b->err, node->at, "'failures' has either 'mtbf' and 'mttr' or 'outages' or 'trace'");
   else if (d->mtbf_s && d->mttr_s && !(dist_mean(d->mtbf_s) > 0))
     err_add(b->err, mtbf->at, "'mtbf' must have a positive mean");
   if (node_is(list, NODE_LIST)) outages(b, d, list);
+  if (node_is(trace, NODE_TEXT)) outage_trace(b, d, trace);
   if (!d->mttr_s) d->mtbf_s = NULL;
   p->failures = d;
 }

@@ -221,6 +221,71 @@ static void test_concurrency_target(void **state)
   rig_free(r);
 }
 
+/* Windows of 60 and 6 s, looks each 2 s, target 1, one warm instance; 10 requests come at 10 s and stay. Over 6 s there
+ * are 10/3, 20/3, 10 of them at 12, 14, 16 s: panic from the first look on (4 >= 2 x 1), so 4, 7 and 10 instances:
+ * 12 + 2*4 + 2*7 + 4*10 = 74 instance-seconds by 20 s. Without panic the means since the start count, 10/6, 20/7, 30/8,
+ * 40/9: 2, 3, 4 and 5 instances, 12 + 2*(2 + 3 + 4 + 5) = 40. */
+static void test_panic_window(void **state)
+{
+  for (int panic = 0; panic < 2; panic++) {
+    struct rig *r = edge(0, 10, 20);
+    come = (struct instances_def){.min = 1, .max = 20, .keep_s = 10, .by = SCALE_BY_CONCURRENCY, .target = 1, .period_s = 2,
+                                  .stable_s = 60, .panic_s = panic ? 6 : 0, .panic_threshold = 2, .grace_s = 30};
+    rig_task(r, 0, 0, 1000, plan_at(1));
+    r->place[1].servers = 20;
+    r->place[1].slots = 100;
+    r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_CLOSED, .users = 10, .think_s = always(10)};
+    r->def.horizon.drain_max_s = 0;
+    rig_run(r);
+    near(r->summary.run_s, 20, 1e-9);
+    near(r->summary.place[1].instance_s, panic ? 74 : 40, 1e-6);
+    rig_free(r);
+  }
+}
+
+/* ---- money -------------------------------------------------------------------------------------------------------- */
+
+/* Two at once start an instance each, of which the first is reserved at 0.5 USD/s and the second costs 2 USD/s while it
+ * lives; each request is charged 3 s of start and 1 s of service at the lower price. */
+static void test_reserved_and_on_demand(void **state)
+{
+  struct rig *r = edge(3, 5, 15);
+  come.max = 2, come.reserved = 1, come.reserved_usd_per_s = 0.5;
+  r->place[1].servers = 2;
+  r->place[1].tariff = (struct tariff_def){.usd_per_s = 2, .on_demand = true};
+  r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_CLOSED, .users = 2, .think_s = always(10)};
+  rig_run(r);
+  const struct place_summary *p = &r->summary.place[1];
+  for (int i = 0; i < 2; i++) near(r->kept->attempt[i].cost_usd, 0.5 * (3 + 1), 1e-9);
+  near(p->on_demand_instance_s, p->instance_s / 2, 1e-6);
+  near(p->cost_usd, 0.5 * r->summary.run_s + 2 * p->on_demand_instance_s, 1e-6);
+  assert_true(p->cost_direct_usd < p->cost_usd && p->on_demand_instance_s > 0);
+  rig_free(r);
+}
+
+/* ---- what policies see -------------------------------------------------------------------------------------------- */
+
+/* The edge serves in 1 s, the cloud in 1 s and 2 s of way. A start of 3 s makes the edge the worse choice, unless an
+ * instance is there. Told by reports, too. */
+static void test_cold_place_is_avoided(void **state)
+{
+  for (int i = 0; i < 4; i++) {
+    bool there = i & 1;
+    struct rig *r = edge(3, 0, 35);
+    come.min = there;
+    r->link[1].latency_s = always(1);
+    r->plan[0][1] = plan_at(2);
+    r->task[0].n_plans = 2;
+    r->policy = (struct policy_def){.policy = "clairvoyant", .name = "p", .at_place = NONE};
+    if (i & 2) r->policy.policy = "cost_aware", r->def.telemetry.ideal = false, r->def.telemetry.refresh_s = 0.5;
+    r->def.objective = (struct objective_def){.latency_per_s = -1};
+    rig_run(r);
+    assert_int_equal(r->kept->attempts, 3);
+    for (int k = 0; k < 3; k++) assert_int_equal(r->kept->attempt[k].place, there ? 1 : 2);
+    rig_free(r);
+  }
+}
+
 /* ---- failures ----------------------------------------------------------------------------------------------------- */
 
 /* 4 s of service from 20 s on; down from 22 to 30 s; the next comes at 40. */
@@ -370,6 +435,71 @@ static void test_up_and_down(void **state)
     }
 }
 
+/* Three members that fail together are down three times as long as one; each on its own is another matter. */
+static void test_place_fails_as_one(void **state)
+{
+  double down_s[3];
+  for (int i = 0; i < 3; i++) {
+    struct rig *r = rig_new();
+    fail_def = (struct failures_def){.mtbf_s = drawn("exponential", 9, NAN), .mttr_s = drawn("exponential", 1, NAN),
+                                     .scope = i == 2 ? FAILS_MEMBER : FAILS_PLACE};
+    r->place[1].failures = &fail_def;
+    r->place[1].count = i == 0 ? 1 : 3;
+    r->def.horizon.duration_s = 500;
+    rig_run(r);
+    down_s[i] = r->summary.place[1].down_s;
+    rig_free(r);
+  }
+  near(down_s[1], 3 * down_s[0], 1e-6);
+  assert_true(fabs(down_s[2] - down_s[1]) > 1e-3);
+}
+
+/* Two places of a zone fail at the same times. */
+static void test_zone_fails_as_one(void **state)
+{
+  struct rig *r = rig_new();
+  fail_def = (struct failures_def){.mtbf_s = drawn("exponential", 9, NAN), .mttr_s = drawn("exponential", 1, NAN),
+                                   .scope = FAILS_ZONE};
+  r->place[1].failures = r->place[2].failures = &fail_def;
+  r->def.horizon.duration_s = 500;
+  rig_run(r);
+  assert_true(fabs(r->summary.place[1].down_s - r->summary.place[2].down_s) > 1e-3);       /* telco, public */
+  r->place[2].zone = r->place[1].zone;
+  rig_run(r);
+  near(r->summary.place[1].down_s, r->summary.place[2].down_s, 0);
+  rig_free(r);
+}
+
+/* Outages from a file, with a line end of Windows; another file of another content is another run. */
+static void test_outages_from_file(void **state)
+{
+  char csv[] = "/tmp/outages_XXXXXX.csv", yaml[] = "/tmp/outages_XXXXXX.yaml";
+  struct err err;
+  FILE *f = fdopen(mkstemps(csv, 4), "w");
+  fputs("from_s,for_s\r\n10,5\r\n20.5,1\r\n", f);
+  fclose(f);
+  f = fdopen(mkstemps(yaml, 5), "w");
+  fprintf(f, "horizon: {duration: 30 s}\nplaces:\n  - {name: phone, tier: device}\n"
+             "  - {name: edge, tier: edge, failures: {trace: %s, work: restart}}\n"
+             "classes:\n  - name: ask\n    from: [phone]\n    arrivals: {poisson: {rate: 1 /s}}\n    pipeline:\n"
+             "      - {task: go, work: {time: 1 ms}, places: [origin]}\ntelemetry: ideal\n", csv);
+  fclose(f);
+  err_init(&err);
+  struct scenario *s = scenario_load(yaml, NULL, 0, &err);
+  if (!s) err_print(&err, stderr, false);
+  assert_non_null(s);
+  const struct failures_def *d = s->world.place[1].failures;
+  assert_int_equal(d->n_outages, 2);
+  near(d->outage[1].from_s, 20.5, 0);
+  near(d->outage[1].for_s, 1, 0);
+  assert_int_equal(s->n_files, 1);
+  assert_string_equal(s->file[0].kind, "outages");
+  scenario_free(s);
+  err_release(&err);
+  unlink(csv);
+  unlink(yaml);
+}
+
 /* ---- presets: samplers against what was measured ------------------------------------------------------------------ */
 
 static const struct dist *preset_start(struct scenario **s, const char *name)
@@ -391,12 +521,14 @@ static const struct dist *preset_start(struct scenario **s, const char *name)
   return (*s)->world.place[1].instances->cold_start->step[0].time_s;
 }
 
-static void test_presets_sample_as_measured(void **state)
+static void test_cold_start_medians_and_tails(void **state)
 {
-  static const struct { const char *name; double median_s, tail; } measured[] = {
+  const struct { const char *name; double median_s, tail; } measured[] = {
     {"aws_lambda", 0.448, 1.5}, {"google_functions", 0.870, 1.8}, {"azure_functions", 1.401, 2.6},
     {"aws_lambda_python_zip", 0.360, 570.0 / 360}, {"aws_lambda_python_container", 0.612, 2882.0 / 612},
-    {"aws_lambda_100mb", 2.155 / 1.7, 1.7}};
+    {"aws_lambda_100mb", 2.155 / 1.7, 1.7}, {"google_functions_100mb", 0.870, 3.6},
+    {"google_functions_burst", 1.818, 3095.0 / 1818}, {"azure_functions_100mb", 5.723 / 2.6, 2.6},
+    {"container_raspberry_pi", 6.9, sqrt(31 / 2.5)}};
   enum { N = 40000 };
   double *x = calloc(N, sizeof *x);
   for (size_t m = 0; m < sizeof measured / sizeof *measured; m++) {
@@ -420,9 +552,12 @@ int main(void)
     cmocka_unit_test(test_steps_overlap), cmocka_unit_test(test_p_cold), cmocka_unit_test(test_burst_orders_platforms),
     cmocka_unit_test(test_histogram_beats_fixed), cmocka_unit_test(test_concurrency_target),
     cmocka_unit_test(test_work_of_a_failed_place), cmocka_unit_test(test_up_and_down),
-    cmocka_unit_test(test_presets_sample_as_measured), cmocka_unit_test(test_batch_of_a_failed_place),
+    cmocka_unit_test(test_cold_start_medians_and_tails), cmocka_unit_test(test_batch_of_a_failed_place),
     cmocka_unit_test(test_batches_at_instances), cmocka_unit_test(test_shared_instance),
-    cmocka_unit_test(test_preemption_at_instances),
+    cmocka_unit_test(test_preemption_at_instances), cmocka_unit_test(test_panic_window),
+    cmocka_unit_test(test_reserved_and_on_demand), cmocka_unit_test(test_cold_place_is_avoided),
+    cmocka_unit_test(test_place_fails_as_one), cmocka_unit_test(test_zone_fails_as_one),
+    cmocka_unit_test(test_outages_from_file),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
