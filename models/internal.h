@@ -277,7 +277,8 @@ void ledger_close(struct world *);
 /* False, and w->err says so, for a request beyond what the step times were measured for. */
 bool llm_covers(struct world *, const struct attempt *, const struct demand *);
 /* A request alone in service beside `others` at its engine: seconds in all; its own part of them, and its energy. */
-double llm_expected_s(const struct place *, int kind, const struct demand *, double others, double *part_s, double *joule);
+double llm_expected_s(const struct place *, int kind, const struct demand *, double others, double *part_s,
+                      double *joule);
 void llm_add(struct llm_meters *sum, const struct llm_meters *);
 void llm_summary(const struct place *, const struct llm_meters *, double window_s, struct place_summary *);
 

@@ -19,8 +19,8 @@ bool llm_covers(struct world *w, const struct attempt *a, const struct demand *d
   w->failed = true;
   sim_stop(w->sim);
   return err_add(w->err, (struct where){ 0 },
-                 "place '%s': request %llu has %.0f tokens of prompt and output; the step times are measured up to %llu. "
-                 "'extrapolate: true' goes beyond", p->def->name, (unsigned long long)a->request->id,
+                 "place '%s': request %llu has %.0f tokens of prompt and output; the step times are measured up to "
+                 "%llu. 'extrapolate: true' goes beyond", p->def->name, (unsigned long long)a->request->id,
                  d->tok_in + d->tok_out, (unsigned long long)most);
 }
 
@@ -59,7 +59,8 @@ static void expect_prompt(struct expected *x, const struct llm_def *llm, double 
   expect(x, &b, chunks, chunk / (chunk + (double)others));
 }
 
-double llm_expected_s(const struct place *p, int kind, const struct demand *d, double others, double *part_s, double *joule)
+double llm_expected_s(const struct place *p, int kind, const struct demand *d, double others, double *part_s,
+                      double *joule)
 {
   const struct llm_def *llm = p->def->llm;
   struct expected x = { .model = llm->kind[kind].step_time };

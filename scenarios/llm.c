@@ -1,7 +1,7 @@
 /* llm.c: places of LLM engines: `batching` of kind continuous.
  *
  * Blocks by default as vLLM takes them: what 90 % of the memory leave beside the weights, over the bytes of a block.
- * Checkable: 24 GB, weights 16.06 GB, 131,072 bytes of KV a token: (0.9 * 24e9 - 16.06e9) / (16 * 131072) = 2641 blocks.
+ * Checkable: 24 GB, weights 16.06 GB, 131,072 bytes of KV a token: (0.9 * 24e9 - 16.06e9) / (16 * 131072) = 2641.
  */
 #include "scenarios/build.h"
 
@@ -10,7 +10,7 @@
 
 static const double MEMORY_SHARE = 0.9;
 
-/* ---- which variant ------------------------------------------------------------------------------------------------ */
+/* ---- which variant ----------------------------------------------------------------------------------------------- */
 
 static const struct hardware_def *hardware_of(const struct build *b, const struct place_def *p, int kind)
 {
@@ -44,7 +44,7 @@ static int find_variant(struct build *b, const struct place_def *p, const struct
   return n == 1 ? found : NONE;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static uint32_t blocks_of(struct build *b, const struct place_def *p, const struct llm_def *d, int kind,
                           const struct node *node)
@@ -65,7 +65,7 @@ static uint32_t blocks_of(struct build *b, const struct place_def *p, const stru
   return 2;
 }
 
-/* ---- time --------------------------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------------------------------- */
 
 /* The measured decode step and prompt rate that the hardware has for the variant. */
 static const struct steptime *affine_of(struct build *b, const struct place_def *p, int variant, int kind)
@@ -86,9 +86,10 @@ static void check_limit(struct build *b, const struct place_def *p, const struct
           "'extrapolate: true' goes beyond", p->name, key, (unsigned long long)value, (unsigned long long)most);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
 
-static void check_scheduler(struct build *b, const struct llm_def *d, const struct place_def *p, const struct node *node)
+static void check_scheduler(struct build *b, const struct llm_def *d, const struct place_def *p,
+                            const struct node *node)
 {
   static const char *const only[] = {"long_prefill_threshold", "prefix_cache", "reserve_full"};
   bool v1 = d->engine.scheduler == VLLM_V1;
@@ -163,12 +164,12 @@ const struct llm_def *build_llm(struct build *b, struct place_def *p, const stru
   return d;
 }
 
-/* ---- requests of known size ---------------------------------------------------------------------------------------- */
+/* ---- requests of known size -------------------------------------------------------------------------------------- */
 
 static bool is_known(const struct expr *e) { return e->reads == 0; }
 
-static void check_request(struct build *b, const struct place_def *p, const struct class_def *k, const struct task_def *t,
-                          const struct work_def *work, const struct node *node)
+static void check_request(struct build *b, const struct place_def *p, const struct class_def *k,
+                          const struct task_def *t, const struct work_def *work, const struct node *node)
 {
   const struct llm_def *d = p->llm;
   uint64_t most = steptime_limits(d->kind[0].step_time).context;

@@ -92,7 +92,7 @@ static const char *rows(const char *lines)
   return path;
 }
 
-/* ---- the reference workloads -------------------------------------------------------------------------------------- */
+/* ---- the reference workloads ------------------------------------------------------------------------------------- */
 
 struct reference { double scheduled_s, first_s, done_s; int restarts; };
 
@@ -151,7 +151,7 @@ static void reference_workloads(void **state)
   assert_true(deviation("syn-sarathi-2rep-rr.csv", "scheduler: sarathi, kv_blocks: 4000" STEP, 1) > 1e-3);
 }
 
-/* ---- the account -------------------------------------------------------------------------------------------------- */
+/* ---- the account ------------------------------------------------------------------------------------------------- */
 
 #define V1 "kv_blocks: 1000, step_time: {reference: true"
 
@@ -233,7 +233,7 @@ static void cut_short(void **state)
   close_to(attempt_of(0)->bytes_down, 20);
 }
 
-/* ---- what cannot be ----------------------------------------------------------------------------------------------- */
+/* ---- what cannot be ---------------------------------------------------------------------------------------------- */
 
 /* 999 blocks hold 15,984 tokens. V0 reads whole prompts. What outgrows the memory later is rejected then. */
 static void never_admitted(void **state)
@@ -273,7 +273,7 @@ static void beyond_the_measured(void **state)
   assert_true(gpu.extrapolated == 1);
 }
 
-/* ---- instances, failures ------------------------------------------------------------------------------------------ */
+/* ---- instances, failures ----------------------------------------------------------------------------------------- */
 
 /* Scaled from zero: two at once, one slot each, two starts of 1 s. Both are served at 2 s + 13.52 ms + 6.55626 ms. */
 static void from_zero(void **state)
@@ -299,7 +299,7 @@ static void lost_in_an_outage(void **state)
   assert_int_equal(attempt_of(1)->ended_ns, ms(2030.07626));
 }
 
-/* ---- defaults ----------------------------------------------------------------------------------------------------- */
+/* ---- defaults ---------------------------------------------------------------------------------------------------- */
 
 #define CARD "hardware: {card: {memory: 3 GB, tokens: {m: {prefill: 1000 tok/s, step: {a: 10 ms, c: 1 ms}}}}}"
 
