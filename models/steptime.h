@@ -37,6 +37,8 @@ const struct steptime *steptime_distserve(struct arena *, const double prefill_m
 struct llm_model;
 struct steptime_parallel { int tensor_parallel; double interconnect_byte_per_s, collective_latency_s; };
 const struct steptime *steptime_tables(struct arena *, const char *prefix, const char *model, const struct steptime_parallel *, struct err *);
+/* The same tables without what unequal decoding requests add. */
+const struct steptime *steptime_tables_even(struct arena *, const struct steptime *tables);
 /* Linear between points; below the first the first holds, beyond the last the last line goes on. */
 struct steptime_table { uint32_t n; const double *tokens, *time_s; };
 /* The largest values that the model was measured for; 0 = any. tokens and sequences of an iteration, KV of a request. */

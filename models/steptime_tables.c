@@ -6,12 +6,15 @@
  * T tokens and S sequences of the batch, L layers, d hidden numbers of 2 bytes. Attention is a table over (prompt tokens of
  * the chunk, KV before it, decoding requests, their mean KV). Several chunks of n tokens on q each stand in it as one with
  * the same work: n' = sqrt(sum n^2), q' = (sum n (2 q + n) - n'^2) / (2 n'), which is the chunk itself when there is one.
- * Unequal decoding requests cost more: t(mean) + alpha (t(max) - t(mean)), alpha by five keys.
+ * Unequal decoding requests cost more: t(mean) + alpha (t(max) - t(mean)), alpha by five keys, between two profiled chunk
+ * lengths linearly; a cell that was not profiled: the mean of all by profiled points. Source: the layout of LLMServingSim's
+ * profiles, which pick alpha so, and the data's description. Variants and their errors: docs/equations.md.
  */
 #include "models/llm_model.h"
 #include "models/steptime_grid.h"
 #include "models/steptime_parts.h"
 #include "models/workload.h"
+#include "sim/check.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +35,7 @@ struct tables {
   struct steptime base;
   struct grid tokens, sequences, attention;             /* us; tokens: all layers together; attention: one layer */
   double layers, reduce_us, reduce_us_per_token;        /* all all-reduces of a step */
+  bool even;                                            /* no correction */
   uint32_t n_prompt;                                    /* of the correction */
   double *prompt, *alpha;                               /* alpha[prompt][cell] */
 };
@@ -75,7 +79,7 @@ static double alpha_at(const struct tables *t, double prompt, int cell)
 static double skew_us(const struct tables *t, const struct step_batch *b, const double at[N_AXES], double at_mean)
 {
   double mean = at[DECODE_KV], longest = b->decode_kv_max, shortest = b->decode_kv_min;
-  if (b->decodes < 2 || longest <= shortest)
+  if (t->even || b->decodes < 2 || longest <= shortest)
     return 0;
   double at_longest = grid_at(&t->attention, (double[]){at[PROMPT], at[DECODES], at[PROMPT_KV], longest});
   if (at_longest <= at_mean)
@@ -319,5 +323,14 @@ const struct steptime *steptime_tables(struct arena *a, const char *prefix, cons
     return NULL;
   add_all_reduces(t, m, parallel);
   t->base.limits = limits_of(t);
+  return &t->base;
+}
+
+const struct steptime *steptime_tables_even(struct arena *a, const struct steptime *tables)
+{
+  struct tables *t = arena_alloc(a, sizeof *t);
+  sim_assert(tables->ns == tables_ns);
+  *t = *(const struct tables *)(const void *)tables;
+  t->even = true;
   return &t->base;
 }

@@ -25,7 +25,7 @@ struct options {
   const char *requests, *profile, *model, *series;
   uint32_t max_num_seqs, max_num_batched_tokens, kv_blocks;     /* kv_blocks 0: never full */
   struct steptime_parallel parallel;
-  bool json, extrapolate;
+  bool json, extrapolate, even;
 };
 
 struct times { double ttft_s, tpot_s, e2e_s; };
@@ -50,8 +50,9 @@ static int usage(FILE *out, int code)
   fputs("usage: offsim validate vllm --requests FILE.jsonl.gz --profile PREFIX --model NAME --max-num-seqs S\n"
         "         --max-num-batched-tokens T [--kv-blocks N] [--tensor-parallel P] [--interconnect BYTES/S]\n"
         "         [--collective SECONDS] [--timeseries FILE.csv] [--format text|json]\n"
-        "         [--extrapolate]\n"
-        "RATE and LATENCY may carry units: 45GB/s, 20us. --extrapolate: go on, flagged, where the profile ends.\n", out);
+        "         [--skew on|off] [--extrapolate]\n"
+        "RATE and LATENCY may carry units: 45GB/s, 20us. --extrapolate: go on, flagged, where the profile ends.\n"
+        "--skew off: without what decoding requests of unequal lengths cost more.\n", out);
   return code;
 }
 
@@ -85,6 +86,12 @@ static bool read_amount(const char *name, const char *text, const struct unit *u
   return true;
 }
 
+static bool read_skew(const char *text, struct options *o, struct err *e)
+{
+  o->even = !strcmp(text, "off");
+  return o->even || !strcmp(text, "on") || err_add(e, (struct where){0}, "--skew is on or off, not '%s'", text);
+}
+
 static bool read_format(const char *text, struct options *o, struct err *e)
 {
   o->json = !strcmp(text, "json");
@@ -105,6 +112,7 @@ static bool read_option(int c, struct options *o, struct err *e)
   case 'i': return read_amount("interconnect", optarg, rates, 1e-9, &o->parallel.interconnect_byte_per_s, e);
   case 'c': return read_amount("collective", optarg, latencies, 0, &o->parallel.collective_latency_s, e);
   case 'f': return read_format(optarg, o, e);
+  case 'S': return read_skew(optarg, o, e);
   case 'x': o->extrapolate = true; return true;
   default:
     if (!read_count("tensor-parallel", optarg, &devices, e))
@@ -122,7 +130,7 @@ static int read_options(int argc, char **argv, struct options *o, struct err *e)
     {"max-num-seqs", required_argument, 0, 's'}, {"max-num-batched-tokens", required_argument, 0, 't'},
     {"kv-blocks", required_argument, 0, 'k'}, {"tensor-parallel", required_argument, 0, 'n'},
     {"interconnect", required_argument, 0, 'i'}, {"collective", required_argument, 0, 'c'},
-    {"timeseries", required_argument, 0, 'T'}, {"format", required_argument, 0, 'f'}, {"extrapolate", no_argument, 0, 'x'}, {"help", no_argument, 0, 'h'}, {0}};
+    {"timeseries", required_argument, 0, 'T'}, {"format", required_argument, 0, 'f'}, {"skew", required_argument, 0, 'S'}, {"extrapolate", no_argument, 0, 'x'}, {"help", no_argument, 0, 'h'}, {0}};
   optind = 0;
   for (int c; (c = getopt_long(argc, argv, "h", names, NULL)) != -1;) {
     if (c == 'h' || c == '?')
@@ -370,6 +378,7 @@ static void print_json(const struct replay *p, const struct verdict *v)
   json *j = json_new_object();
   json_put_string(j, "kind", "validation in overload");
   json_put_int(j, "requests", (int64_t)p->n);
+  json_put_bool(j, "skew_correction", !p->o->even);
   json_put_number(j, "ttft_mean_err", error_of(v->ttft));
   json_put_number(j, "tpot_mean_err", error_of(v->tpot));
   json_put_number(j, "e2e_mean_err", error_of(v->e2e));
@@ -403,7 +412,8 @@ static void print_mean(const char *name, struct means m, double scale, const cha
 
 static void print_text(const struct replay *p, const struct verdict *v)
 {
-  printf("validation in overload: %llu requests, nothing fitted to the run\n", (unsigned long long)p->n);
+  printf("validation in overload: %llu requests, nothing fitted to the run%s\n", (unsigned long long)p->n,
+         p->o->even ? ", unequal contexts not corrected for" : "");
   printf("%-30s %10s %10s\n", "", "measured", "predicted");
   print_mean("TTFT mean", v->ttft, 1, "s");
   print_mean("TPOT mean", v->tpot, 1e3, "ms");
@@ -445,6 +455,8 @@ static int compare(const struct options *o, struct arena *a, struct err *e)
   const struct steptime *model = steptime_tables(a, o->profile, o->model, &o->parallel, e);
   if (!model || !read_requests(&p, a, e) || !read_series(&p, a, e))
     return (int)e->code;
+  if (o->even)
+    model = steptime_tables_even(a, model);
   replay(&p, model);
   if (p.rejected) {
     fprintf(stderr, "offsim validate vllm: %llu requests do not fit the memory\n", (unsigned long long)p.rejected);

@@ -23,15 +23,25 @@ if [ ! -e "$runs/vllm019_RTX4090_Llama-3.1-8B.requests.jsonl.gz" ]; then
 else
   check "RTX PRO 6000 replays" bash -c "$(declare -f replay); OFFSIM=$OFFSIM runs=$runs; replay RTXPRO6000 128 >$work/pro"
   check "RTX PRO 6000" within "$work/pro" tpot_mean_err=.02 e2e_mean_err=.02 running_err=.05 waiting_err=.05
-  # Memory is full here all the time, and the model restarts more requests than the server seems to: means are 2 to 4 % late.
-  # The bars say what holds today; the aim is 3, 1 and 2.5 % (TTFT, TPOT, E2E).
+  # Memory is full here all the time. The aim is 3, 1, 2.5 % (TTFT, TPOT, E2E), 1.5 % (median of single requests), 3 % (quantiles).
+  # The bars say what holds today; docs/equations.md says what is missing. Without the correction all but the median of E2E hold.
   check "RTX 4090 replays" bash -c "$(declare -f replay); OFFSIM=$OFFSIM runs=$runs; replay RTX4090 256 --kv-blocks 2588 >$work/4090"
   check "RTX 4090" within "$work/4090" running_err=.05 waiting_err=.05 kv_err=.05 ttft_mean_err=.05 tpot_mean_err=.03 e2e_mean_err=.04
-  beyond() { "$OFFSIM" validate vllm --requests "$runs/vllm019_RTX4090_Llama-3.1-8B.requests.jsonl.gz" --model llama-3.1-8b \
-    --profile "$runs/vllm019_profile_RTX4090_Llama-3.1-8B_tp1" --max-num-seqs 256 --max-num-batched-tokens 4096 "$@"; }
-  check_exit "4096 tokens, the profile ends at 2048" 2 beyond
-  check "the same with --extrapolate, flagged" bash -c "$(declare -f beyond); OFFSIM=$OFFSIM runs=$runs; beyond --extrapolate | grep EXTRAPOLATED"
+  check "RTX 4090, no skew" bash -c "$(declare -f replay); OFFSIM=$OFFSIM runs=$runs; replay RTX4090 256 --kv-blocks 2588 --skew off >$work/even"
+  check "RTX 4090, no skew, bars" within "$work/even" ttft_mean_err=.03 tpot_mean_err=.01 e2e_mean_err=.025 e2e_p90_err=.03 \
+    e2e_p99_err=.03 e2e_request_median_abs_err=.015 running_err=.05 waiting_err=.05 kv_err=.05
+  # The defaults of the collectives are 45 GB/s and 20 us; on two devices with links that cost nothing it is as on one.
+  for links in "" "--interconnect 45GB/s --collective 20us" "--interconnect 1e300 --collective 0"; do
+    # shellcheck disable=SC2086
+    OFFSIM=$OFFSIM runs=$runs replay RTXPRO6000 128 --tensor-parallel 2 $links >"$work/tp$((tp++))"
+  done
+  check "tensor parallel: defaults" cmp "$work/tp0" "$work/tp1"
+  check "tensor parallel: free links" cmp "$work/tp2" "$work/pro"
+  check_exit "tensor parallel: links cost" 1 cmp "$work/tp0" "$work/pro"
 fi
+check_exit "skew" 2 "$OFFSIM" validate vllm --requests x --profile x --model llama-3.1-8b --max-num-seqs 1 \
+  --max-num-batched-tokens 1 --skew maybe
+check_exit "no profile" 3 "$OFFSIM" validate vllm --requests x --profile none --model llama-3.1-8b --max-num-seqs 1 --max-num-batched-tokens 1
 check_exit "no requests" 2 "$OFFSIM" validate vllm --profile x --model llama-3.1-8b
 check_exit "no such model" 2 "$OFFSIM" validate vllm --requests x --profile x --model llama --max-num-seqs 1 --max-num-batched-tokens 1
 finish
