@@ -7,8 +7,9 @@
  * the chunk, KV before it, decoding requests, their mean KV). Several chunks of n tokens on q each stand in it as one with
  * the same work: n' = sqrt(sum n^2), q' = (sum n (2 q + n) - n'^2) / (2 n'), which is the chunk itself when there is one.
  * Unequal decoding requests cost more: t(mean) + alpha (t(max) - t(mean)), alpha by five keys, between two profiled chunk
- * lengths linearly; a cell that was not profiled: the mean of all by profiled points. Source: the layout of LLMServingSim's
- * profiles, which pick alpha so, and the data's description. Variants and their errors: docs/equations.md.
+ * lengths linearly; a cell that was not profiled: the mean of all by profiled points. Source: the description of the
+ * data; LLMServingSim, whose profiles these are, takes alpha at a profiled length only, else a default. Variants and their
+ * errors: docs/equations.md.
  */
 #include "models/llm_model.h"
 #include "models/steptime_grid.h"
