@@ -359,7 +359,7 @@ static void catch_up(struct engine *e)
   if (!e->flying)
     return;
   for (sim_time end = e->start; e->settled + k + 1 < e->n_run; k++) {
-    end += e->duration[e->settled + k];
+    end = time_add(end, e->duration[e->settled + k]);
     if (end >= sim_now(e->sim))
       break;
   }
@@ -374,7 +374,7 @@ static void cut(struct engine *e)
     return;
   e->n_run = e->settled + 1;
   sim_cancel(e->sim, e->event);
-  e->event = sim_at(e->sim, e->start + e->duration[e->settled], PRIORITY_ITERATION, on_iteration, e);
+  e->event = sim_at(e->sim, time_add(e->start, e->duration[e->settled]), PRIORITY_ITERATION, on_iteration, e);
 }
 
 /* Iterations until a request of the batch completes, in which the batch cannot change otherwise. A waiting head that is
@@ -424,7 +424,7 @@ static void plan(struct engine *e)
     e->duration[i] = steptime_ns(e->model, &b);
     e->joule[i] = steptime_j(e->model, &b);
     sim_assert(e->duration[i] > 0);
-    end += e->duration[i];
+    end = time_add(end, e->duration[i]);
     grow(&b);
   }
   e->flying = true;

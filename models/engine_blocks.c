@@ -1,15 +1,17 @@
 /* engine_blocks.c: KV memory in blocks: counted, or with a prefix cache.
  *
  * With the cache a block filled with known tokens has a chained hash and can be shared. Blocks that nobody holds stand
- * in a list, longest unused first; they keep their hash until they are taken for other tokens. A request's blocks go
+ * in a list, longest unused first (before all, by number, those that were never taken); they keep their hash until they are taken for other tokens. A request's blocks go
  * into the list tail first, so that the front of its prompt survives longest. Blocks of equal hash (two requests that
  * read the same prompt at once) exist side by side; a look-up finds the oldest.
  */
 #include "models/engine_parts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define NONE UINT32_MAX
+enum { FEW_BLOCKS = 4096 };                             /* a memory of more grows as it fills */
 
 struct block {
   uint64_t hash; bool hashed;
@@ -21,7 +23,7 @@ struct block {
 struct row { uint32_t *block, capacity; };
 
 struct cache {
-  struct block *at; uint32_t n, head, tail, n_unheld;
+  struct block *at; uint32_t n, room, fresh, head, tail, n_unheld;     /* fresh: the first that was never taken */
   uint32_t *bucket; uint64_t mask;
   struct row *rows; uint32_t *free_rows, n_rows, n_free_rows;
 };
@@ -118,19 +120,36 @@ static void row_push(struct cache *c, struct engine_request *r, uint32_t b)
 
 /* ---- for the schedulers -------------------------------------------------------------------------------------------- */
 
+/* Room for `room` blocks, and a table of twice as many buckets. Those of equal hash keep their order. */
+static void cache_grow(struct cache *c, uint32_t room)
+{
+  uint32_t *old = c->bucket;
+  uint64_t buckets = 16, had = old ? c->mask + 1 : 0;
+  while (buckets < 2 * (uint64_t)room)
+    buckets *= 2;
+  c->at = realloc(c->at, room * sizeof *c->at);
+  if (!c->at)
+    check_out_of_memory(room * sizeof *c->at);
+  memset(c->at + c->room, 0, (room - c->room) * sizeof *c->at);
+  c->room = room;
+  c->bucket = some(buckets, sizeof *c->bucket);
+  c->mask = buckets - 1;
+  for (uint64_t i = 0; i < buckets; i++)
+    c->bucket[i] = NONE;
+  for (uint64_t i = 0; i < had; i++)
+    for (uint32_t b = old[i], next; b != NONE; b = next) {
+      next = c->at[b].same;
+      table_insert(c, b, c->at[b].hash);
+    }
+  free(old);
+}
+
 struct cache *cache_new(uint32_t blocks, uint32_t rows)
 {
   struct cache *c = some(1, sizeof *c);
-  uint64_t buckets = 16;
-  while (buckets < 2 * (uint64_t)blocks)
-    buckets *= 2;
-  *c = (struct cache){.at = some(blocks, sizeof *c->at), .n = blocks, .head = NONE, .tail = NONE, .mask = buckets - 1,
-                      .bucket = some(buckets, sizeof *c->bucket), .rows = some(rows, sizeof *c->rows),
+  *c = (struct cache){.n = blocks, .n_unheld = blocks, .head = NONE, .tail = NONE, .rows = some(rows, sizeof *c->rows),
                       .free_rows = some(rows, sizeof *c->free_rows), .n_rows = rows, .n_free_rows = rows};
-  for (uint64_t i = 0; i < buckets; i++)
-    c->bucket[i] = NONE;
-  for (uint32_t i = 0; i < blocks; i++)
-    unheld_append(c, i);
+  cache_grow(c, least(blocks, FEW_BLOCKS));
   for (uint32_t i = 0; i < rows; i++)
     c->free_rows[i] = rows - 1 - i;
   return c;
@@ -149,8 +168,19 @@ void cache_free(struct cache *c)
   free(c);
 }
 
+static uint32_t take_fresh(struct cache *c)
+{
+  if (c->fresh == c->room)
+    cache_grow(c, (uint32_t)(c->room < c->n / 2 ? 2 * (uint64_t)c->room : c->n));
+  c->n_unheld--;
+  c->at[c->fresh].holders = 1;
+  return c->fresh++;
+}
+
 static uint32_t take_unheld(struct cache *c)
 {
+  if (c->fresh < c->n)
+    return take_fresh(c);
   uint32_t b = c->head;
   sim_assert(b != NONE);
   unheld_remove(c, b);

@@ -7,7 +7,12 @@
  */
 #include "models/steptime_parts.h"
 
-sim_time steptime_ns(const struct steptime *model, const struct step_batch *b) { return model->ns(model, b); }
+/* Rounded to nothing, it takes 1 ns: no iteration takes no time. */
+sim_time steptime_ns(const struct steptime *model, const struct step_batch *b)
+{
+  sim_time ns = model->ns(model, b);
+  return ns > 0 ? ns : 1;
+}
 struct steptime_limits steptime_limits(const struct steptime *model) { return model->limits; }
 
 /* ---- energy -------------------------------------------------------------------------------------------------------- */
@@ -70,7 +75,7 @@ static sim_time distserve_ns(const struct steptime *model, const struct step_bat
     ms += m->prefill[0] + m->prefill[1] * b->prefill_tokens + m->prefill[2] * b->prefill_squares;
   if (b->decodes)
     ms += d[0] + d[1] * (double)b->decode_kv + d[2] * b->decodes;
-  return ns_from_s(fmax(ms, 1e-6) / 1e3);                /* no iteration takes no time */
+  return ns_from_s(fmax(ms, 0) / 1e3);
 }
 
 const struct steptime *steptime_distserve(struct arena *a, const double prefill_ms[3], const double small_ms[3],

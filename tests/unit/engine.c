@@ -3,6 +3,7 @@
 #include "models/engine_parts.h"
 #include "sim/rng.h"
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -529,6 +530,54 @@ static void prefix_lru(void **state)
   rig_free(g);
 }
 
+/* The largest memory that a scenario may ask for costs what is used of it; blocks are found again after it has grown. */
+static void large_memory(void **state)
+{
+  (void)state;
+  enum { BLOCKS = 20000 };
+  struct rusage before, after;
+  uint64_t *hash = calloc(BLOCKS, sizeof *hash);
+  for (uint64_t i = 0; i < BLOCKS; i++)
+    hash[i] = i + 1;
+  getrusage(RUSAGE_SELF, &before);
+  struct engine_def def = engine_def_default(VLLM_V1, 100000000);
+  def.max_num_batched_tokens = 1000000;
+  struct rig *g = rig_new(def);
+  struct told *a = ask(g, 0, 16 * BLOCKS, 1), *again = ask(g, INT64_C(1000000000000), 16 * BLOCKS, 1);
+  a->r.block_hash = again->r.block_hash = hash;
+  a->r.n_hashes = again->r.n_hashes = BLOCKS;
+  sim_run(g->sim, SIM_NEVER);
+  getrusage(RUSAGE_SELF, &after);
+  assert_int_equal(again->r.hit_tok, 16 * (BLOCKS - 1));
+  assert_true(after.ru_maxrss - before.ru_maxrss < 100 * 1024);         /* KiB; 3.2 GB of blocks if all were made */
+  rig_free(g);
+  free(hash);
+}
+
+/* A step that never ends: the run's end is beyond all time, and those inside can still leave. */
+static void endless_steps(void **state)
+{
+  (void)state;
+  struct arena *a = arena_new();
+  struct rig *g = rig_new(engine_def_default(VLLM_V1, 100));
+  const struct steptime *long_ones[] = {steptime_affine(a, 9e9, 0, 1000), steptime_affine(a, 1e300, 0, 1000)};
+  struct told *first = ask(g, 5, 20, 40), *second = ask(g, 7, 20, 40);
+  g->engine->model = long_ones[0];                      /* 285 years: the second of them is too long */
+  sim_run(g->sim, INT64_C(9000000000000000006));
+  assert_int_equal(first->r.first_token, INT64_C(9000000000000000005));
+  engine_leave(g->engine, &first->r);
+  engine_leave(g->engine, &second->r);
+  rig_free(g);
+  g = rig_new(engine_def_default(VLLM_V1, 100));
+  g->engine->model = long_ones[1];
+  struct told *t = ask(g, 5, 20, 40);
+  sim_run(g->sim, SIM_NEVER);
+  assert_int_equal(t->r.first_token, SIM_NEVER);
+  engine_leave(g->engine, &t->r);
+  rig_free(g);
+  arena_free(a);
+}
+
 /* Pushed out, a request finds the front of its own KV again. */
 static void own_blocks_after_preemption(void **state)
 {
@@ -670,6 +719,7 @@ int main(void)
     cmocka_unit_test(queue_by_priority), cmocka_unit_test(victim_by_priority),
     cmocka_unit_test(overtaking), cmocka_unit_test(v1_random),
     cmocka_unit_test(prefix), cmocka_unit_test(prefix_lru), cmocka_unit_test(own_blocks_after_preemption),
+    cmocka_unit_test(large_memory), cmocka_unit_test(endless_steps),
     cmocka_unit_test(refused), cmocka_unit_test(leaves), cmocka_unit_test(routers),
     cmocka_unit_test(planted),
   };

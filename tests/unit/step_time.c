@@ -14,6 +14,21 @@ static struct step_batch decodes_of(uint32_t n, uint32_t kv)
   return (struct step_batch){.sequences = n, .decodes = n, .decode_kv = (uint64_t)n * kv, .decode_kv_min = kv, .decode_kv_max = kv};
 }
 
+/* Shorter than a clock can tell, or negative by its coefficients: 1 ns. */
+static void never_nothing(void **state)
+{
+  (void)state;
+  struct arena *a = arena_new();
+  const double none[3] = {0}, tokens[] = {1, 101}, time_s[] = {0, 0}, less[3] = {-10, 0, 0};
+  struct steptime_compact c = {.table = {2, tokens, time_s}};
+  const struct steptime *forms[] = {steptime_affine(a, 1e-12, 0, 1e30), steptime_distserve(a, none, less, less, 1),
+                                    steptime_compact(a, &c)};
+  struct step_batch b = decodes_of(1, 5);
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(steptime_ns(forms[i], &b), 1);
+  arena_free(a);
+}
+
 /* Every term of the compact form on its own scale. */
 static void compact_by_hand(void **state)
 {
@@ -188,7 +203,7 @@ static void presets_are_built(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(compact_by_hand), cmocka_unit_test(energy_by_hand), cmocka_unit_test(vidur_by_hand),
+    cmocka_unit_test(never_nothing), cmocka_unit_test(compact_by_hand), cmocka_unit_test(energy_by_hand), cmocka_unit_test(vidur_by_hand),
     cmocka_unit_test(sampler_h100_decode_step), cmocka_unit_test(sampler_h100_energy), cmocka_unit_test(presets_are_built),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
