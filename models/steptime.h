@@ -37,6 +37,9 @@ const struct steptime *steptime_distserve(struct arena *, const double prefill_m
 struct llm_model;
 struct steptime_parallel { int tensor_parallel; double interconnect_byte_per_s, collective_latency_s; };
 const struct steptime *steptime_tables(struct arena *, const char *prefix, const char *model, const struct steptime_parallel *, struct err *);
+/* The correction is of the profile: whether its publisher uses it, by the card in the prefix's file name. Those of RTX4090
+ * have `skew_fit: enabled: false` (LLMServingSim, meta.yaml of the profile, 2026); all others here have it on. */
+bool steptime_tables_corrected(const char *prefix);
 /* The same tables without what unequal decoding requests add. */
 const struct steptime *steptime_tables_even(struct arena *, const struct steptime *tables);
 /* Linear between points; below the first the first holds, beyond the last the last line goes on. */

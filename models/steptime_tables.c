@@ -327,6 +327,12 @@ const struct steptime *steptime_tables(struct arena *a, const char *prefix, cons
   return &t->base;
 }
 
+bool steptime_tables_corrected(const char *prefix)
+{
+  const char *slash = strrchr(prefix, '/');
+  return !strstr(slash ? slash + 1 : prefix, "RTX4090");
+}
+
 const struct steptime *steptime_tables_even(struct arena *a, const struct steptime *tables)
 {
   struct tables *t = arena_alloc(a, sizeof *t);

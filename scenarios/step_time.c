@@ -152,7 +152,7 @@ static const struct steptime *build_tables(struct build *b, const struct node *m
   err_init(&inner);
   const struct steptime *m = steptime_tables(b->arena, prefix, model->name, &parallel, &inner);
   pass_on(b, node_get(map, "prefix")->at, &inner);
-  return m;
+  return m && !steptime_tables_corrected(prefix) ? steptime_tables_even(b->arena, m) : m;
 }
 
 /* ---- the whole ---------------------------------------------------------------------------------------------------- */

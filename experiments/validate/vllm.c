@@ -25,7 +25,8 @@ struct options {
   const char *requests, *profile, *model, *series;
   uint32_t max_num_seqs, max_num_batched_tokens, kv_blocks;     /* kv_blocks 0: never full */
   struct steptime_parallel parallel;
-  bool json, extrapolate, even;
+  bool json, extrapolate;
+  enum { SKEW_AUTO, SKEW_ON, SKEW_OFF } skew;
 };
 
 struct times { double ttft_s, tpot_s, e2e_s; };
@@ -40,6 +41,7 @@ struct replay {
   struct engine *engine;
   struct engine_meters meters;
   struct steptime_limits reached;                       /* by the replay */
+  bool even;                                            /* unequal contexts are not corrected for */
   const char *beyond;                                   /* what the profile does not hold; NULL: it holds all */
 };
 
@@ -50,9 +52,10 @@ static int usage(FILE *out, int code)
   fputs("usage: offsim validate vllm --requests FILE.jsonl.gz --profile PREFIX --model NAME --max-num-seqs S\n"
         "         --max-num-batched-tokens T [--kv-blocks N] [--tensor-parallel P] [--interconnect BYTES/S]\n"
         "         [--collective SECONDS] [--timeseries FILE.csv] [--format text|json]\n"
-        "         [--skew on|off] [--extrapolate]\n"
+        "         [--skew auto|on|off] [--extrapolate]\n"
         "RATE and LATENCY may carry units: 45GB/s, 20us. --extrapolate: go on, flagged, where the profile ends.\n"
-        "--skew off: without what decoding requests of unequal lengths cost more.\n", out);
+        "--skew off: without what decoding requests of unequal lengths cost more; auto: as the publisher of the profile\n"
+        "sets it (off for RTX4090).\n", out);
   return code;
 }
 
@@ -88,8 +91,13 @@ static bool read_amount(const char *name, const char *text, const struct unit *u
 
 static bool read_skew(const char *text, struct options *o, struct err *e)
 {
-  o->even = !strcmp(text, "off");
-  return o->even || !strcmp(text, "on") || err_add(e, (struct where){0}, "--skew is on or off, not '%s'", text);
+  static const char *const name[] = {[SKEW_AUTO] = "auto", [SKEW_ON] = "on", [SKEW_OFF] = "off"};
+  for (int i = 0; i < 3; i++)
+    if (!strcmp(text, name[i])) {
+      o->skew = i;
+      return true;
+    }
+  return err_add(e, (struct where){0}, "--skew is auto, on or off, not '%s'", text);
 }
 
 static bool read_format(const char *text, struct options *o, struct err *e)
@@ -378,7 +386,7 @@ static void print_json(const struct replay *p, const struct verdict *v)
   json *j = json_new_object();
   json_put_string(j, "kind", "validation in overload");
   json_put_int(j, "requests", (int64_t)p->n);
-  json_put_bool(j, "skew_correction", !p->o->even);
+  json_put_bool(j, "skew_correction", !p->even);
   json_put_number(j, "ttft_mean_err", error_of(v->ttft));
   json_put_number(j, "tpot_mean_err", error_of(v->tpot));
   json_put_number(j, "e2e_mean_err", error_of(v->e2e));
@@ -413,7 +421,8 @@ static void print_mean(const char *name, struct means m, double scale, const cha
 static void print_text(const struct replay *p, const struct verdict *v)
 {
   printf("validation in overload: %llu requests, nothing fitted to the run%s\n", (unsigned long long)p->n,
-         p->o->even ? ", unequal contexts not corrected for" : "");
+         !p->even ? "" : p->o->skew == SKEW_OFF ? ", unequal contexts not corrected for"
+         : ", unequal contexts not corrected for (the profile's publisher sets it so)");
   printf("%-30s %10s %10s\n", "", "measured", "predicted");
   print_mean("TTFT mean", v->ttft, 1, "s");
   print_mean("TPOT mean", v->tpot, 1e3, "ms");
@@ -455,7 +464,8 @@ static int compare(const struct options *o, struct arena *a, struct err *e)
   const struct steptime *model = steptime_tables(a, o->profile, o->model, &o->parallel, e);
   if (!model || !read_requests(&p, a, e) || !read_series(&p, a, e))
     return (int)e->code;
-  if (o->even)
+  p.even = o->skew == SKEW_OFF || (o->skew == SKEW_AUTO && !steptime_tables_corrected(o->profile));
+  if (p.even)
     model = steptime_tables_even(a, model);
   replay(&p, model);
   if (p.rejected) {
