@@ -130,8 +130,8 @@ struct instances_def {
 
 enum failure_work { FAILED_WORK_LOST, FAILED_WORK_RESTART, FAILED_WORK_RESUME };
 struct outage_def { double from_s, for_s; };
-/* Each member is up and down in turn: by distributions, or all of them at the outages given. */
-enum failure_scope { FAILS_MEMBER, FAILS_PLACE, FAILS_ZONE };
+/* Each member, or each of its servers, is up and down in turn: by distributions, or all members at the outages given. */
+enum failure_scope { FAILS_MEMBER, FAILS_PLACE, FAILS_ZONE, FAILS_SERVER };
 struct failures_def {
   enum failure_scope scope;                             /* who shares the times drawn */
   const struct dist *mtbf_s, *mttr_s;                   /* NULL: outages */

@@ -663,6 +663,24 @@ void engine_leave(struct engine *e, struct engine_request *r)
   r->state = OUTSIDE;
 }
 
+void engine_stop(struct engine *e)
+{
+  struct engine_meters m;
+  sim_assert(!e->inside && !e->first && !e->n_rest);
+  engine_meters(e, &m);
+  e->meters = m;
+  sim_cancel(e->sim, e->event);
+  e->event = (event_id){0};
+  e->flying = false;
+  e->n_batch = 0;
+  e->seen = SIM_NEVER;
+  give_back(e);
+  if (!e->cache)
+    return;
+  cache_free(e->cache);
+  e->cache = cache_new(e->total, e->def.max_num_seqs);
+}
+
 /* ---- looking ------------------------------------------------------------------------------------------------------ */
 
 bool engine_has(const struct engine *e, const struct engine_request *r)

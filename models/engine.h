@@ -82,6 +82,8 @@ enum engine_refusal engine_refuses(const struct engine *, const struct engine_re
 enum engine_refusal engine_enter(struct engine *, struct engine_request *);
 /* Take out a request that is inside (timeout, cancellation). The iteration in flight keeps its time. */
 void engine_leave(struct engine *, struct engine_request *);
+/* Its server fails, and all requests have left: the iteration in flight ends here, the cache is empty. */
+void engine_stop(struct engine *);
 uint32_t engine_cap(const struct engine *);             /* max_num_seqs */
 bool engine_has(const struct engine *, const struct engine_request *);
 /* Tokens that it has given by now. */

@@ -90,9 +90,12 @@ static void settle_alive(struct fleet *f)
 
 void fleet_gate(struct fleet *f)
 {
-  uint32_t slots = f->down ? 0 : f->warm * (uint32_t)f->place->def->slots + f->bound;
-  for (uint32_t i = 0; i < f->n; i++) f->closed[i] = f->down || f->instance[i].state != INSTANCE_WARM;
-  station_gate(f->station, f->w->sim, f->closed, slots);
+  uint32_t open = 0;
+  for (uint32_t i = 0; i < f->n; i++) {
+    f->closed[i] = f->down || f->instance[i].failed || f->instance[i].state != INSTANCE_WARM;
+    open += !f->closed[i];
+  }
+  station_gate(f->station, f->w->sim, f->closed, f->down ? 0 : open * (uint32_t)f->place->def->slots + f->bound);
 }
 
 static void instance_off(struct instance *i)
@@ -112,6 +115,16 @@ void instance_retire(struct instance *i)
 {
   instance_off(i);
   fleet_gate(i->fleet);
+}
+
+void instance_back(struct instance *i)
+{
+  struct fleet *f = i->fleet;
+  sim_assert(i->state == INSTANCE_OFF && !i->failed);
+  settle_alive(f);
+  f->warm++;
+  i->state = INSTANCE_WARM;
+  i->began = i->idle_since = fleet_now(f);
 }
 
 static struct instance *youngest_start(struct fleet *f)
@@ -157,7 +170,7 @@ static struct instance *free_server(struct fleet *f)
 {
   struct instance *first = NULL;
   for (struct instance *i = f->instance; i < f->instance + f->n; i++) {
-    if (i->state != INSTANCE_OFF) continue;
+    if (i->state != INSTANCE_OFF || i->failed) continue;
     if (i->cached) return i;
     if (!first) first = i;
   }
@@ -242,7 +255,7 @@ static struct instance *next_ready(struct fleet *f, bool with_room)
 {
   struct instance *best = NULL;
   for (struct instance *i = f->instance; i < f->instance + f->n; i++) {
-    if (i->state != INSTANCE_STARTING || (with_room && i->busy >= (uint32_t)f->place->def->slots)) continue;
+    if (i->state != INSTANCE_STARTING || i->failed || (with_room && i->busy >= (uint32_t)f->place->def->slots)) continue;
     if (!best || i->ready < best->ready) best = i;
   }
   return best;
@@ -343,7 +356,7 @@ static struct instance *instance_for(struct fleet *f)
   struct instance *best = NULL;
   if (f->binding) return f->binding;
   for (struct instance *i = f->instance; i < f->instance + f->n; i++)
-    if (i->state == INSTANCE_WARM && (!best || better(i, best, room, share))) best = i;
+    if (i->state == INSTANCE_WARM && !i->failed && (!best || better(i, best, room, share))) best = i;
   sim_assert(best && (best->busy < room || f->place->cost));
   return best;
 }
@@ -358,10 +371,10 @@ static void running_drop(struct fleet *f, struct job *job)
     }
 }
 
-/* What interrupted batches have used, until their members are out. */
+/* What interrupted batches and requests of LLM engines have used, until they are out. */
 static void spent_settle(struct fleet *f, struct job *job)
 {
-  for (uint32_t k = f->n_spent; in_batches(f) && k-- > 0;) {
+  for (uint32_t k = f->n_spent; k-- > 0;) {
     if (f->spent[k].job != job) continue;
     job->slot_s += f->spent[k].use.slot_s;
     job->at.batch.joule += f->spent[k].use.joule;
@@ -394,7 +407,7 @@ void fleet_interrupt(struct fleet *f, struct job *job, bool anew)
   else fleet_forget(f, job);
   if (!station_interrupt(f->station, f->w->sim, job, &d, anew, &use)) return;
   a->interrupted = true;
-  if (in_batches(f)) spent_add(f, job, use);
+  if (in_batches(f) || f->place->def->llm) spent_add(f, job, use);
 }
 
 static void remember(struct fleet *f, struct job *job)
@@ -548,7 +561,7 @@ void fleets_close(struct world *w, struct place *p, struct place_summary *out)
     sim_assert(f->over_area <= f->alive_area);
     out->on_demand_instance_s += (double)f->over_area / NS_PER_S;
     out->instance_s += (double)f->alive_area / NS_PER_S;
-    out->down_s += s_from_ns(f->down_ns + (f->down ? fleet_now(f) - f->down_since : 0));
+    out->down_s += failures_down_s(f);
     out->cold_starts += f->starts;
   }
 }

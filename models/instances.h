@@ -18,12 +18,13 @@ struct instance {
   uint32_t busy;
   uint8_t state;
   bool cached;                                          /* of its server: steps that are done once are done */
+  bool failed; sim_time failed_since; struct rng failure;       /* of its server, where servers fail one by one */
 };
 
 /* Idle times of a member in bins (models/autoscale.c). */
 struct idle_histogram { uint32_t n_bins, total, beyond, *count; };
 
-/* Of a batch that was interrupted, for each of its members. */
+/* Of a batch that was interrupted, for each of its members; of a request of an LLM engine. */
 struct spent { struct job *job; struct job_use use; };
 
 struct fleet {
@@ -71,6 +72,7 @@ static inline uint32_t fleet_alive(const struct fleet *f) { return f->warm + f->
 static inline sim_time fleet_now(const struct fleet *f) { return now_of(f->w); }
 struct instance *instance_start(struct fleet *);        /* NULL: all servers have one */
 void instance_retire(struct instance *);
+void instance_back(struct instance *);                 /* its server is repaired: warm as it was */
 void fleet_gate(struct fleet *);
 /* Start what those who wait need; returns the last one started. */
 struct instance *fleet_serve_queue(struct fleet *);
@@ -91,5 +93,6 @@ void histogram_idle(struct fleet *, struct instance *);
 
 /* failures.c */
 void failures_start(struct fleet *);
+double failures_down_s(const struct fleet *);           /* so far; of servers: their mean */
 
 #endif

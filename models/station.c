@@ -33,6 +33,7 @@ struct station *stations_new(struct sim *sim, const struct place_def *place, con
   kind->limits_share = place->instances != NULL;
   kind->llm = place->llm;
   kind->first = all;
+  kind->entries = kind->returned = FIRST_ENTRY;
   if (kind->llm) {
     llm_events(&kind->llm_events);
     kind->llm_jobs = llm_jobs_new();
@@ -127,7 +128,7 @@ uint32_t station_busy(const struct station *s)
 uint32_t station_in_system(const struct station *s) { return s->in_system; }
 bool job_waits_to_begin(const struct job *job)
 {
-  return job->state == JOB_LLM_WAITS || (job->state == JOB_QUEUED && !job->begun);
+  return (job->state == JOB_LLM_WAITS && !job->again) || (job->state == JOB_QUEUED && !job->begun);
 }
 
 /* ---- to and from the servers ------------------------------------------------------------------------------------- */
@@ -329,6 +330,18 @@ static void job_key(const struct station *s, struct job *job, const struct deman
   if (!s->kind->lists) job->at.user.finish = (struct heap_item){.key = queue_key(s->kind, d), .order = order};
 }
 
+/* KV is gone: all of it anew, before those who wait. Its old order went with its place in the engine. */
+static void engine_interrupt(struct station *s, struct sim *sim, struct job *job, const struct demand *d,
+                             struct job_use *use)
+{
+  if (s->kind->llm) llm_interrupt(s, sim, job, use);
+  else tokens_leave(s, sim, job);
+  tokens_prepare(job, d);
+  job->since = s->since;
+  job_key(s, job, d, --s->kind->returned);
+  queue_return(s, job);
+}
+
 bool station_interrupt(struct station *s, struct sim *sim, struct job *job, const struct demand *d, bool anew,
                        struct job_use *use)
 {
@@ -336,6 +349,10 @@ bool station_interrupt(struct station *s, struct sim *sim, struct job *job, cons
   station_settle(s, sim_now(sim));
   *use = (struct job_use){0};
   if (s->kind->batching) return batch_interrupt(s, sim, job, d, use);
+  if (s->kind->llm || job->cost) {
+    engine_interrupt(s, sim, job, d, use);
+    return true;
+  }
   sim_assert(job->state == JOB_SLOT || job->state == JOB_SHARED);
   if (job->state == JOB_SHARED) ps_out(s, job, share_leave(s->extra->ps, sim, &job->at.user));
   else stop_in_slot(s, sim, job);
@@ -346,6 +363,12 @@ bool station_interrupt(struct station *s, struct sim *sim, struct job *job, cons
   }
   queue_return(s, job);
   return true;
+}
+
+void station_stop(struct station *s, struct sim *sim, uint32_t server)
+{
+  station_settle(s, sim_now(sim));
+  if (s->kind->llm) llm_stop(s, server);
 }
 
 /* ---- in and out -------------------------------------------------------------------------------------------------- */

@@ -48,8 +48,9 @@ struct job {
   uint32_t batch_seen;
   uint16_t engine;
   uint8_t state;
-  /* has started before (LLM engines: has come to one); came to a place that batches requests, or of LLM engines */
-  bool begun : 1, batched : 1;
+  /* has started before (LLM engines: has come to one); came to a place that batches requests, or of LLM engines;
+   * of these: was in service and is to be again; gave its first token */
+  bool begun : 1, batched : 1, again : 1, told : 1;
 };
 
 /* Callbacks, one set per world: context is the world. */
@@ -91,11 +92,14 @@ double station_made(const struct station *, const struct sim *, const struct job
  * Only `slots` slots, and of token engines those of servers without a mark in closed[servers], take jobs; who runs
  * stays. `started` comes on every start, interrupted ones included. */
 void station_gate(struct station *, struct sim *, const uint8_t *closed, uint32_t slots);
-/* A running job, not of tokens, goes back to the head of the queue: with what is left of its work, or anew with its
- * demand. A batch always begins anew, and what it used till now comes in `use`, for the job forgets it. False for a
- * result that only waits for its turn to leave. */
+/* A running job goes back to the head of the queue: with what is left of its work, or anew with its demand. Batches and
+ * tokens always begin anew; what the job forgets of its use comes in `use`. A first token that was given is not given
+ * again. False for a result that only waits for its turn to leave. */
 struct job_use { double slot_s, joule; };
 bool station_interrupt(struct station *, struct sim *, struct job *, const struct demand *, bool anew, struct job_use *);
+
+/* A server has failed and nobody runs there any more: whatever it was still doing is over. */
+void station_stop(struct station *, struct sim *, uint32_t server);
 
 bool job_waits_to_begin(const struct job *);            /* inside, and never served so far */
 uint32_t station_queue(const struct station *);         /* waiting */

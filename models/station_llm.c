@@ -145,7 +145,7 @@ static void on_started(struct sim *sim, struct engine_request *r)
   struct job *job = job_of_request(r);
   struct station *s = job->station;
   station_settle(s, sim_now(sim));
-  waited(s, job, true);
+  waited(s, job, !job->again);
   s->running++;
   job->state = JOB_LLM_RUNS;
   job->batch_seen = engine_running(r->engine);
@@ -156,6 +156,8 @@ static void on_first(struct sim *sim, struct engine_request *r)
 {
   struct job *job = job_of_request(r);
   struct station *s = job->station;
+  if (job->told) return;
+  job->told = true;
   if (job->entered >= s->window) {
     llm_of(s)->ttft_s_sum += s_from_ns(sim_now(sim) - job->entered);
     llm_of(s)->ttfts++;
@@ -222,6 +224,28 @@ void llm_leave(struct station *s, struct sim *sim, struct job *job)
   job->state = JOB_OUT;
   s->in_system--;
   llm_pump(s, sim);
+}
+
+/* Its server failed: out of the engine, as if it had never come to it. Until it is scheduled again it waits. */
+void llm_interrupt(struct station *s, struct sim *sim, struct job *job, struct job_use *use)
+{
+  struct llm_job *own = job->at.llm;
+  (void)sim;
+  engine_leave(engine_of(job), &own->request);
+  *use = (struct job_use){own->request.used_s * s->kind->slots, own->request.used_j};
+  if (job->state == JOB_LLM_RUNS) {
+    s->running--;
+    job->again = true;
+  } else {
+    waited(s, job, false);
+    job->begun = job->again;
+  }
+  pool_give(s->kind->llm_jobs, own);
+}
+
+void llm_stop(struct station *s, uint32_t server)
+{
+  if (s->extra && s->extra->llm) engine_stop(llm_of(s)->engine[server]);
 }
 
 double llm_made(const struct station *s, const struct job *job)

@@ -10,6 +10,9 @@ enum job_state { JOB_OUT, JOB_QUEUED, JOB_SLOT, JOB_SHARED, JOB_PREFILL, JOB_DEC
                  JOB_BATCH, JOB_HELD, JOB_REFUSED,      /* station_batch.c; held: served, waits for its turn to leave */
                  JOB_LLM_WAITS, JOB_LLM_RUNS };         /* in an LLM engine: before and after it was first scheduled */
 
+/* Where the order of entry begins; who comes back without its own goes before all of them, the last one first. */
+#define FIRST_ENTRY (UINT64_C(1) << 40)
+
 /* Occupation is counted in units of 2^-20 slot, so that a token request may hold slots / max_batch of a slot and areas
  * stay integers. */
 enum { SLOT_UNITS = 1 << 20 };
@@ -24,6 +27,7 @@ struct station_kind {
   uint32_t servers, slots, n_variants;                  /* slots per server */
   int64_t units;                                        /* all slots of a member */
   uint64_t capacity, entries;                           /* entries: jobs that ever queued in order, breaks ties */
+  uint64_t returned;                                    /* order of the last one that came back from a failure */
   const struct batching_def *batching;                  /* NULL: none */
   const struct llm_def *llm;                            /* NULL: none; then also: */
   struct engine_events llm_events;
@@ -193,6 +197,8 @@ bool llm_possible(struct station *, struct sim *, const struct demand *);       
 void llm_enter(struct station *, struct sim *, struct job *);
 void llm_pump(struct station *, struct sim *);
 void llm_leave(struct station *, struct sim *, struct job *);
+void llm_stop(struct station *, uint32_t server);
+void llm_interrupt(struct station *, struct sim *, struct job *, struct job_use *);
 double llm_made(const struct station *, const struct job *);
 void llm_release(struct station_extra *, uint32_t servers);
 void llm_open_window(struct station *);

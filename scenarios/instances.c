@@ -259,6 +259,8 @@ static void failures(struct build *b, struct place_def *p, const struct node *no
     err_add(b->err, node->at, "'failures' has either 'mtbf' and 'mttr' or 'outages' or 'trace'");
   else if (d->mtbf_s && d->mttr_s && !(dist_mean(d->mtbf_s) > 0))
     err_add(b->err, mtbf->at, "'mtbf' must have a positive mean");
+  if (d->scope == FAILS_SERVER && !mtbf)
+    err_add(b->err, node_get(node, "scope")->at, "'scope: server' goes with 'mtbf' and 'mttr'; outages take all servers");
   if (node_is(list, NODE_LIST)) outages(b, d, list);
   if (node_is(trace, NODE_TEXT)) outage_trace(b, d, trace);
   if (!d->mttr_s) d->mtbf_s = NULL;

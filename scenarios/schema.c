@@ -416,16 +416,17 @@ const struct key keys[] = {
    .doc = "Devices, two ring all-reduces a layer."},
   {"step_tables", "interconnect", V_NUMBER, Q_BYTE_RATE, POS, .otherwise = "45 GB/s", .doc = "Of a link of the ring."},
   {"step_tables", "collective", V_NUMBER, Q_TIME, NONNEGATIVE, .otherwise = "20 us", .doc = "Of an all-reduce, in addition."},
-  {"failures", "mtbf", V_DIST, Q_TIME, .low = 0, .high = INF, .scope = "entity", .doc = "Time up, of each member."},
+  {"failures", "mtbf", V_DIST, Q_TIME, .low = 0, .high = INF, .scope = "entity", .doc = "Time up, of each member (server)."},
   {"failures", "mttr", V_DIST, Q_TIME, .low = 0, .high = INF, .scope = "entity", .doc = "Time down."},
   {"failures", "outages", .map = "outage", .shape = PLAIN_LIST, .doc = "Up and down times of all members, as recorded."},
   {"failures", "trace", V_TEXT, .doc = "File of outages: a line `from_s,for_s`, then such lines. Part of a run's identity."},
-  {"failures", "scope", V_CHOICE, .choices = "member|place|zone", .otherwise = "member",
+  {"failures", "scope", V_CHOICE, .choices = "member|place|zone|server", .otherwise = "member",
    .doc = "Who shares the times of `mtbf` and `mttr`: nobody, all members of the place, or all places of its zone that have "
-          "the same ones."},
+          "the same ones. server: each server of a member fails on its own, and the others go on."},
   {"failures", "work", V_CHOICE, .choices = "lost|restart|resume", .flags = REQUIRED,
-   .doc = "What was being worked on: lost (status `lost`, fallbacks apply), begun anew or gone on with after the repair. "
-          "Token service always loses it; batches are never gone on with."},
+   .doc = "What was being worked on: lost (status `lost`, fallbacks apply), begun anew or gone on with after the repair (with "
+          "`scope: server`, at once where another server has room). Batches, token service and LLM engines begin anew in "
+          "both cases: what was in their memory is gone; a first token that was given stays given."},
   {"outage", "from", V_NUMBER, Q_TIME, NONNEGATIVE, .flags = REQUIRED, .doc = "Since the start of the run."},
   {"outage", "for", V_NUMBER, Q_TIME, POS | REQUIRED, .doc = "How long."},
   {"limits", "requests", V_NUMBER, Q_PER_TIME, NONNEGATIVE, .otherwise = "0 /s",

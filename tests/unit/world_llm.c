@@ -299,6 +299,54 @@ static void lost_in_an_outage(void **state)
   assert_int_equal(attempt_of(1)->ended_ns, ms(2030.07626));
 }
 
+/* Down from 10 ms or 15 ms after its entry, for 1 s: before and after its first token, of 13.52 ms, which counts once. All
+ * is done again: 20.07626 ms more, and paid twice at 100 W. To go on is to begin anew. One that came meanwhile is read
+ * together with it: 6.5 ms + 200 * 70 us + 2 ns * 2 * 100 * 100 = 20.54 ms, then 6.5 ms + 60 us + 0.26 us * 202. */
+static void anew_after_an_outage(void **state)
+{
+  static const char *const work[] = {"restart", "resume"};
+  (void)state;
+  for (int late = 0; late < 2; late++)
+    for (int two = 0; two < 2; two++) {
+      char place[256];
+      double down = late ? 15 : 10, again = two ? 20.54 + 6.5 + 0.06 + 0.00026 * 202 : 20.07626;
+      snprintf(place, sizeof place, "servers: 1, idle_power: 50 W, busy_power: 150 W, failures: {outages: [{from: %g ms, for: 1 s}], "
+               "work: %s},", 1000 + down, work[two]);
+      must_run(&(struct asked){.csv = rows(two ? "1,100,2\n1.5,100,2\n" : "1,100,2\n"), .batching = V1 "}", .place = place});
+      const struct attempt_record *a = attempt_of(0);
+      assert_int_equal(a->status, STATUS_COMPLETED);
+      assert_int_equal(a->first_output_ns, late ? ms(1013.52) : ms(2000 + down + (two ? 20.54 : 13.52)));
+      assert_int_equal(a->ended_ns, ms(2000 + down + again));
+      assert_int_equal(a->phase_ns[PHASE_QUEUE], ms(1000));
+      assert_int_equal(a->phase_ns[PHASE_SERVE], ms(down + again));
+      if (two) assert_int_equal(attempt_of(1)->ended_ns, a->ended_ns);
+      close_to(gpu.energy_direct_j, 0.1 * (down + again));
+      if (!two) close_to(gpu.server_ttft_mean_s, late ? 13.52e-3 : 1 + down * 1e-3 + 13.52e-3);
+      assert_true(gpu.arrived == 1u + two && gpu.completed == 1u + two);
+    }
+}
+
+/* Two engines that fail one by one: all requests end, whatever is done with their work, and only `lost` loses some. */
+static void engines_fail_one_by_one(void **state)
+{
+  static const char *const work[] = {"lost", "restart"};
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    char place[256], lines[1000] = "";
+    for (int k = 0; k < 60; k++) snprintf(lines + strlen(lines), sizeof lines - strlen(lines), "%g,200,50\n", 1 + 0.2 * k);
+    snprintf(place, sizeof place, "servers: 2, failures: {scope: server, mtbf: {exponential: {mean: 0.6 s}}, "
+             "mttr: {exponential: {mean: 0.3 s}}, work: %s},", work[i]);
+    must_run(&(struct asked){.csv = rows(lines), .batching = "max_num_seqs: 3, " V1 "}", .place = place});
+    int lost = 0;
+    for (int k = 0; k < kept.attempts; k++) lost += kept.attempt[k].status == STATUS_LOST;
+    assert_int_equal(kept.attempts, 60);
+    if (i) assert_int_equal(lost, 0);
+    else assert_true(lost > 5);
+    assert_int_equal(summary.completed, 60 - lost);
+    assert_true(gpu.down_s > 0.15 * summary.run_s && gpu.down_s < 0.6 * summary.run_s);
+  }
+}
+
 /* ---- defaults ---------------------------------------------------------------------------------------------------- */
 
 #define CARD "hardware: {card: {memory: 3 GB, tokens: {m: {prefill: 1000 tok/s, step: {a: 10 ms, c: 1 ms}}}}}"
@@ -323,7 +371,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(reference_workloads), cmocka_unit_test(one_request), cmocka_unit_test(shared_by_tokens),
     cmocka_unit_test(left_behind), cmocka_unit_test(cut_short), cmocka_unit_test(never_admitted),
-    cmocka_unit_test(beyond_the_measured), cmocka_unit_test(from_zero), cmocka_unit_test(lost_in_an_outage),
+    cmocka_unit_test(beyond_the_measured), cmocka_unit_test(from_zero), cmocka_unit_test(lost_in_an_outage), cmocka_unit_test(anew_after_an_outage), cmocka_unit_test(engines_fail_one_by_one),
     cmocka_unit_test(of_the_hardware),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,7 +184,8 @@ static void random_lives(struct rig *r, struct rng *g, struct lives *all)
       .by = one_in(g, 2) ? SCALE_BY_DEMAND : (enum scale_by)pick(g, 4), .target = 0.7, .period_s = 1,
       .delay_s = one_in(g, 2), .cooldown_s = 2, .warm_w = 3};
     all->fail[i] = (struct failures_def){.mtbf_s = stock(g, "exponential"), .mttr_s = stock(g, "lognormal"),
-                                         .work = (enum failure_work)pick(g, 3)};
+                                         .work = (enum failure_work)pick(g, 3),
+                                         .scope = (enum failure_scope)pick(g, 4)};
     if (!one_in(g, 3)) p->instances = &all->come[i];
     if (one_in(g, 2) && dist_mean(all->fail[i].mtbf_s) > 0.1) p->failures = &all->fail[i];
   }
