@@ -6,7 +6,8 @@
  *    is in the iteration already: it leaves it and gives its tokens back to the budget.
  * B. Only if nothing was pushed out: the queue in order while budget and places are left. Full blocks that the cache has
  *    need not be read (at most all tokens but one); the chunk, or with reserve_full the whole sequence, must fit the
- *    free blocks, else the pass ends.
+ *    free blocks, else the pass ends. It also ends at one that has outgrown the whole memory: read in chunks, it would
+ *    be pushed out and start again for ever.
  *
  * With `async` a batch is formed when the one before it starts, so without those who arrive or complete while that runs:
  * the former wait one iteration more, the latter hold their blocks and place until the next batch is formed.
@@ -78,7 +79,7 @@ static bool admit_head(struct engine *e, uint32_t *budget)
   uint32_t idle = 0, hits = blocks_hit(e, r, &idle), hit_tok = hits * e->def.block_tok;
   uint32_t n = chunk_of(e, r->target - hit_tok, *budget), free_blocks = e->total - e->used;
   uint32_t whole = blocks_for(e, r->target) - hits, need = blocks_for(e, hit_tok + n) - hits;
-  if ((e->def.reserve_full ? whole : need) + idle > free_blocks)
+  if ((e->def.reserve_full ? whole : need) + idle > free_blocks || hits + whole > e->total)
     return false;
   engine_admit(e);
   blocks_attach(e, r, hits);

@@ -233,6 +233,18 @@ static void check_offers(struct build *b, const struct place_def *p, const struc
     }
 }
 
+/* Jobs have 16 bits for the number of the server that they are at, where it matters which. */
+static void check_servers(struct build *b, const struct place_def *p, const struct node *node)
+{
+  bool numbered = p->llm || p->instances || p->failures;
+  for (int h = 0; h < p->n_hardware; h++)
+    for (int v = 0; v < b->world->n_variants; v++)
+      numbered |= b->world->hardware[p->hardware[h]].tokens[v].available;
+  if (numbered && p->servers > UINT16_MAX)
+    err_add(b->err, node_get(node, "servers")->at, "places.%s: 'servers' is %d; with instances, failures or service by tokens "
+            "a member has %d at most; 'count' gives more members", p->name, p->servers, UINT16_MAX);
+}
+
 static void build_place(struct build *b, struct place_def *p, const struct node *node)
 {
   static const struct node nothing = {.kind = NODE_TEXT};
@@ -271,6 +283,7 @@ static void build_place(struct build *b, struct place_def *p, const struct node 
   if (p->llm && node_get(node, "slots"))
     err_add(b->err, node_get(node, "slots")->key_at, "the slots of LLM engines are their 'max_num_seqs'");
   build_instances(b, p, node);
+  check_servers(b, p, node);
   if (p->capacity && p->kind == PLACE_SERVERS && !p->llm && p->capacity < (uint64_t)p->servers * (uint64_t)p->slots)
     err_add(b->err, node_get(node, "capacity")->at,
             "'capacity' is %llu, less than the %llu jobs that are served at once", (unsigned long long)p->capacity,

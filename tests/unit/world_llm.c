@@ -249,6 +249,12 @@ static void never_admitted(void **state)
   must_run(&(struct asked){.csv = rows("1,150,40\n"), .batching = "kv_blocks: 11, step_time: {reference: true}"});
   assert_int_equal(attempt_of(0)->status, STATUS_REJECTED);
   assert_true(gpu.refused_memory == 1);
+  /* Also where a prompt need not fit as a whole, and nothing that it has read is found again. */
+  must_run(&(struct asked){.csv = rows("1,150,40\n2,100,2\n"), .batching = "kv_blocks: 11, reserve_full: false, "
+           "prefix_cache: false, long_prefill_threshold: 8, step_time: {reference: true}"});
+  assert_int_equal(attempt_of(0)->status, STATUS_REJECTED);
+  assert_int_equal(attempt_of(1)->status, STATUS_COMPLETED);
+  assert_true(gpu.refused_memory == 1 && gpu.preemptions >= 1);
 }
 
 #define COMPACT "kv_blocks: 1000, max_num_batched_tokens: 512, max_num_seqs: 8, step_time: {compact: {tokens: [1, 512], " \
