@@ -130,7 +130,7 @@ static const struct plot_kind kinds[] = {
   {"phases", "mean latency by phase, stacked", false},
   {"pareto", "latency against money and energy, with intervals", false},
   {"actions", "share of decisions by place over time", true},
-  {"queues", "queue length and utilisation of each place over time", true},
+  {"queues", "queue length, utilisation and open slots (instances) of each place over time", true},
   {"regret", "cumulative cost minus a comparator's, with band (--against NAME)", true},
 };
 static plot_data_fn *const makers[] = {data_latency, data_ccdf, data_phases, data_pareto, data_actions, data_queues,

@@ -373,10 +373,10 @@ static bool put_place(struct figure *f, struct trace_reader *t, const char *plac
   for (size_t i = 0; ok && i + step <= n; i += step) {
     double waiting = 0, working = 0, room = 0;
     for (size_t j = i; j < i + step; j++) waiting += queue[j], working += busy[j], room += slots[j];
-    text_add(&f->data, "%.6g %.6g %.6g\n", at[i + step / 2] * 1e-9, waiting / (double)step,
-             room > 0 ? working / room : 0);
+    text_add(&f->data, "%.6g %.6g %.6g %.6g\n", at[i + step / 2] * 1e-9, waiting / (double)step,
+             room > 0 ? working / room : 0, room / (double)step);
   }
-  if (!n) text_put(&f->data, "NaN NaN NaN\n");
+  if (!n) text_put(&f->data, "NaN NaN NaN NaN\n");
   free(at);
   free(queue);
   free(busy);
@@ -394,7 +394,7 @@ static bool has_series(struct trace_reader *t, const char *place)
   return n > 0;
 }
 
-/* One policy, its first run with a trace: a block a place "t queue busy_share". */
+/* One policy, its first run with a trace: a block a place "t queue busy_share slots". */
 bool data_queues(const struct plotting *p, struct figure *f, struct err *err)
 {
   if (!need_traces(p, "queues", err)) return false;

@@ -72,7 +72,7 @@ struct transfer_record {
 };
 
 /* The state of one place at one instant, summed over its members. */
-struct place_sample { uint32_t queue, busy, slots; };
+struct place_sample { uint32_t queue, busy, slots; };   /* slots: of instances that are up, where they come and go */
 
 /* Where records go. Any function may be NULL. */
 struct sink {

@@ -125,6 +125,7 @@ uint32_t station_busy(const struct station *s)
   if (s->kind->discipline != PROCESSOR_SHARING || !s->extra || !s->extra->ps) return s->running;
   return s->running - share_users(s->extra->ps) + (uint32_t)(s->extra->ps_units / SLOT_UNITS);
 }
+uint32_t station_open_slots(const struct station *s) { return (uint32_t)(open_units(s) / SLOT_UNITS); }
 uint32_t station_in_system(const struct station *s) { return s->in_system; }
 bool job_waits_to_begin(const struct job *job)
 {

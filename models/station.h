@@ -104,6 +104,7 @@ void station_stop(struct station *, struct sim *, uint32_t server);
 bool job_waits_to_begin(const struct job *);            /* inside, and never served so far */
 uint32_t station_queue(const struct station *);         /* waiting */
 uint32_t station_busy(const struct station *);          /* slots in use; running requests for token service */
+uint32_t station_open_slots(const struct station *);    /* that take jobs now; all of them where it is not gated */
 uint32_t station_in_system(const struct station *);
 /* Forget the past at the end of the warm-up; the whole-run meters go on. */
 void station_open_window(struct station *, sim_time now);

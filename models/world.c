@@ -496,13 +496,15 @@ enum { SAMPLED_MEMBERS = 4096 };        /* beyond it every k-th member is looked
 
 static struct place_sample sample_of(const struct place *p)
 {
-  struct place_sample s = { .slots = (uint32_t)(p->def->count * (uint64_t)p->def->servers * (uint64_t)p->def->slots) };
+  uint32_t all = (uint32_t)(p->def->count * (uint64_t)p->def->servers * (uint64_t)p->def->slots);
+  struct place_sample s = { .slots = p->fleets ? 0 : all };
   if (!p->stations) return (struct place_sample){ .busy = (uint32_t)p->in_flight.value };
   uint32_t step = (uint32_t)((p->def->count + SAMPLED_MEMBERS - 1) / SAMPLED_MEMBERS);
   for (uint64_t i = 0; i < p->def->count; i += step) {
     const struct station *member = station_nth(p->stations, i);
     s.queue += step * station_queue(member);
     s.busy += step * station_busy(member);
+    if (p->fleets) s.slots += step * station_open_slots(member);
   }
   return s;
 }

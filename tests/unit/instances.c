@@ -120,6 +120,23 @@ static void test_steps_overlap(void **state)
   rig_free(r);
 }
 
+/* Two at once, an instance each, that pull 6 GB over one link of 1 GB/s: the first is taken to have it to itself, the second
+ * to have half of it: 6 and 12 s, where equal shares would take 12 s for both. One that comes alone has all of it. */
+static void test_pulls_share_the_link(void **state)
+{
+  struct rig *r = edge(0, 0, 60);
+  steps[0] = (struct cold_step_def){.name = "pull", .bytes = 6e9, .byte_per_s = 1e9};
+  come.max = 2, come.queue_at_instance = true;
+  r->place[1].servers = 2;
+  r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_CLOSED, .users = 2, .think_s = always(20)};
+  rig_run(r);
+  assert_true(r->kept->attempts > 2);
+  near((double)r->kept->attempt[0].phase_ns[PHASE_COLD_START], 6e9, 0);
+  near((double)r->kept->attempt[1].phase_ns[PHASE_COLD_START], 12e9, 0);
+  near((double)r->kept->attempt[2].phase_ns[PHASE_COLD_START], 6e9, 0);
+  rig_free(r);
+}
+
 /* exp(-lambda tau) with 1 / lambda = tau = 10 min and 1 ms of service: .3679 within 4 standard errors. */
 static void test_p_cold(void **state)
 {
@@ -162,22 +179,19 @@ static double burst_median_s(double median_s, double sigma, void (*platform)(str
 }
 
 static void one_each(struct rig *r) { come.queue_at_instance = true; }
-static void some_wait(struct rig *r)
-{
-  come.by = SCALE_BY_CONCURRENCY, come.target = 3, come.period_s = 0.5;
-}
-static void most_wait(struct rig *r)
-{
-  come.by = SCALE_BY_CONCURRENCY, come.target = 30, come.period_s = 2, come.delay_s = 1;
-}
+static void three_in_all(struct rig *r) { come.max = 3; }
 
-/* Measured: 1598, 2978 and 18,637 ms. The order follows from who queues where; one request an instance also in size. */
+/* Measured: 1598, 2978 and 18,637 ms. AWS: one request an instance, 448 ms cold. Google: the same with its cold start in a
+ * burst, measured apart: 1818 ms, p99 1.7 times. Azure: many queue; its p99, 38,545 ms, is 1401 ms and 37 requests deep,
+ * hence 100 / 37 = 3 instances, and the median is the prediction. (Medians of 100: their own error is up to 3 %.) */
 static void test_burst_orders_platforms(void **state)
 {
-  double one = burst_median_s(0.448, 0.174, one_each), some = burst_median_s(0.870, 0.253, some_wait);
-  double most = burst_median_s(1.401, 0.411, most_wait);
-  near(one, 1.598, 0.2 * 1.598);
-  assert_true(one < some && some < most);
+  double aws = burst_median_s(0.448, 0.174, one_each), google = burst_median_s(1.818, 0.228, one_each);
+  double azure = burst_median_s(1.401, 0.411, three_in_all);
+  near(aws, 1.598, 0.12 * 1.598);
+  near(google, 2.978, 0.12 * 2.978);
+  near(azure, 18.637, 0.12 * 18.637);
+  assert_true(aws < google && google < azure);
 }
 
 /* ---- keep-alive by the histogram ---------------------------------------------------------------------------------- */
@@ -242,6 +256,21 @@ static void test_panic_window(void **state)
     rig_run(r);
     near(r->summary.run_s, 20, 1e-9);
     near(r->summary.place[1].instance_s, panic ? 74 : 40, 1e-6);
+    rig_free(r);
+  }
+}
+
+/* One request, from 100 to 101 s; looks each 2 s. That at 102 s sees half a request; from 104 s on nothing is wanted: the
+ * last instance goes at once, or 6 s later with a grace of 5 s: alive 4 or 10 s. */
+static void test_grace(void **state)
+{
+  for (int grace = 0; grace < 2; grace++) {
+    struct rig *r = edge(0, 0, 130);
+    come = (struct instances_def){.max = 2, .by = SCALE_BY_CONCURRENCY, .target = 1, .period_s = 2, .grace_s = grace ? 5 : 0};
+    r->place[1].servers = 2;
+    r->klass[0].arrivals.interarrival_s = always(100);
+    rig_run(r);
+    near(r->summary.place[1].instance_s, grace ? 10 : 4, 1e-9);
     rig_free(r);
   }
 }
@@ -647,7 +676,8 @@ int main(void)
     cmocka_unit_test(test_preemption_at_instances), cmocka_unit_test(test_panic_window),
     cmocka_unit_test(test_reserved_and_on_demand), cmocka_unit_test(test_cold_place_is_avoided),
     cmocka_unit_test(test_place_fails_as_one), cmocka_unit_test(test_zone_fails_as_one),
-    cmocka_unit_test(test_outages_from_file), cmocka_unit_test(test_lives_are_audited), cmocka_unit_test(test_servers_fail_alone), cmocka_unit_test(test_servers_fail_at_once),
+    cmocka_unit_test(test_outages_from_file), cmocka_unit_test(test_pulls_share_the_link), cmocka_unit_test(test_grace),
+    cmocka_unit_test(test_lives_are_audited), cmocka_unit_test(test_servers_fail_alone), cmocka_unit_test(test_servers_fail_at_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
