@@ -67,6 +67,20 @@ static bool ticks_possible(const char *key, double run_s, double period_s, struc
                  "each 1 ns or more apart", key, period_s, run_s, run_s / period_s, MOST_TICKS);
 }
 
+/* Looks of the autoscaler, and failures; those of one member, though all may have them. */
+static bool places_possible(const struct world_def *def, double run_s, struct err *err)
+{
+  for (int i = 0; i < def->n_places; i++) {
+    const struct instances_def *come = def->place[i].instances;
+    const struct failures_def *fail = def->place[i].failures;
+    double cycle_s = fail && fail->mtbf_s ? dist_mean(fail->mtbf_s) + dist_mean(fail->mttr_s) : 0;
+    if (come && come->by != SCALE_BY_DEMAND && !ticks_possible("instances.scale.period", run_s, come->period_s, err))
+      return false;
+    if (!isnan(cycle_s) && !ticks_possible("failures: mtbf and mttr", run_s, cycle_s, err)) return false;
+  }
+  return true;
+}
+
 bool size_possible(const struct world_def *def, bool asks, struct err *err)
 {
   const struct horizon_def *h = &def->horizon;
@@ -86,6 +100,6 @@ bool size_possible(const struct world_def *def, bool asks, struct err *err)
   if (isfinite(most) || isinf(run_s)) run_s = known && rate > 0 ? requests / rate : 0;
   else run_s += warmup_s;
   const struct telemetry_def *t = &def->telemetry;
-  return ticks_possible("output.timeseries", run_s, def->sample_s, err)
+  return ticks_possible("output.timeseries", run_s, def->sample_s, err) && places_possible(def, run_s, err)
          && (!asks || t->ideal || ticks_possible("telemetry.refresh", run_s, t->refresh_s, err));
 }

@@ -89,6 +89,23 @@ static void test_ticks(void **state)
   rig_free(r);
 }
 
+static void test_ticks_of_places(void **state)
+{
+  (void)state;
+  struct rig *r = poisson(1, 1e5);
+  struct instances_def come = {.max = 1, .by = SCALE_BY_QUEUE, .target = 1, .period_s = 0.0005};
+  struct failures_def fail = {.mtbf_s = always(0.0004), .mttr_s = always(0.0001)};
+  r->place[1].instances = &come;
+  expect(r, "instances.scale.period: every 0.0005 s in a run of 1e+05 s is 2e+08 times");
+  come.period_s = 2;
+  expect(r, NULL);
+  r->place[1].failures = &fail;
+  expect(r, "failures: mtbf and mttr: every 0.0005 s in a run of 1e+05 s is 2e+08 times");
+  fail.mtbf_s = always(1);
+  expect(r, NULL);
+  rig_free(r);
+}
+
 static void test_where_a_learner_lives(void **state)
 {
   (void)state;
@@ -112,6 +129,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_requests), cmocka_unit_test(test_mean_rates), cmocka_unit_test(test_ticks),
+    cmocka_unit_test(test_ticks_of_places),
     cmocka_unit_test(test_where_a_learner_lives),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
