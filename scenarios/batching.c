@@ -45,6 +45,25 @@ static void build_table(struct build *b, const struct node *map, const char *sec
     err_add(b->err, node_get(map, "sizes")->at, "'sizes' ends at %g; a batch of %u is possible", c->size[n - 1], size);
 }
 
+/* What `profile` names; NULL also where the schema or the presets have spoken. */
+static const struct node *profile_of(struct build *b, const struct node *time)
+{
+  const struct node *name = node_get(time, "profile");
+  const struct node *profile = node_is(name, NODE_TEXT) ? node_get(node_get(b->root, "batch_profiles"), name->text) : NULL;
+  return node_is(profile, NODE_MAP) && profile->n ? profile : NULL;
+}
+
+static void check_profile(struct build *b, const struct place_def *p, const struct node *time)
+{
+  const struct node *profile = profile_of(b, time), *hardware = node_get(profile, "hardware");
+  bool fits = p->n_hardware > 0;
+  for (int i = 0; hardware && i < p->n_hardware; i++)
+    fits &= node_text_is(hardware, b->world->hardware[p->hardware[i]].name);
+  if (hardware && !fits)
+    err_add(b->err, node_get(time, "profile")->at, "this profile was measured on '%.64s'; places.%s has other hardware",
+            hardware->text, p->name);
+}
+
 static bool build_curve(struct build *b, const struct node *map, bool energy, struct batch_curve *c, uint32_t size)
 {
   const struct node *affine = node_get(map, "affine"), *table = node_get(map, "table");
@@ -55,7 +74,9 @@ static bool build_curve(struct build *b, const struct node *map, bool energy, st
   } else if (node_is(table, NODE_MAP)) {
     build_table(b, table, energy ? "energy_table" : "batch_table", energy ? "energies" : "times", c, size);
   }
-  return affine || table;
+  const struct node *profile = energy ? NULL : profile_of(b, map);
+  if (profile) build_table(b, profile, "batch_profile", "times", c, size);
+  return affine || table || profile;
 }
 
 /* ---- what belongs to which kind ---------------------------------------------------------------------------------- */
@@ -150,6 +171,12 @@ const struct batching_def *build_batching(struct build *b, const struct place_de
   if (d->time_of == BATCH_CURVE && !build_curve(b, time, false, &d->time_s, d->size) && time->n)
     d->time_of = BATCH_LONGEST;
   d->has_energy = build_curve(b, node_get(node, "energy"), true, &d->energy_j, d->size);
+  check_profile(b, p, time);
+  const struct node *profile = d->has_energy ? NULL : profile_of(b, time);
+  if (profile && node_get(profile, "energies")) {
+    build_table(b, profile, "batch_profile", "energies", &d->energy_j, d->size);
+    d->has_energy = true;
+  }
   return d;
 }
 

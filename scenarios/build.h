@@ -36,7 +36,7 @@ struct preset {
   struct node *value;                                   /* every node marked with this preset */
 };
 extern const char *const preset_folders[][2];           /* kind, folder under presets/ */
-enum { N_PRESET_KINDS = 8 };
+enum { N_PRESET_KINDS = 9 };
 /* Read and check one. NULL after adding: no such preset (with the nearest; `at` is where it was named).
  * `s` may be NULL. */
 const struct preset *preset_read(struct arena *, const char *kind, const char *name, struct where at,

@@ -15,6 +15,7 @@ const char *const preset_folders[][2] = {
   {"hardware", "hardware"}, {"variant", "variants"}, {"tariff", "tariffs"},
   {"link", "links"}, {"kernel", "kernels"}, {"workload", "workloads"},
   {"cold_start", "cold_starts"}, {"step_time", "step_times"},
+  {"batch_profile", "batch_profiles"},
 };
 enum { INCLUDE_DEPTH = 8, MAX_PRESETS = 512 };
 
@@ -283,6 +284,7 @@ static void fill_places(const struct filling *f, const struct node *places)
     need(f, "tariffs", "tariff", node_get(place, "tariff"));
     need_start(f, node_get(node_get(place, "instances"), "cold_start"));
     need(f, "step_times", "step_time", node_get(node_get(place, "batching"), "step_time"));
+    need(f, "batch_profiles", "batch_profile", node_get(node_get(node_get(place, "batching"), "time"), "profile"));
     need_names(f, node_get(place, "variants"));
   }
 }

@@ -4,6 +4,7 @@
 #include "models/instances.h"
 #include "tests/unit/world_rig.h"
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -619,6 +620,50 @@ static void test_outages_from_file(void **state)
   unlink(yaml);
 }
 
+/* A batch profile beside the scenario: times and energies between its points, and the file is part of the run. */
+static void test_batch_profile(void **state)
+{
+  char folder[] = "/tmp/profile_XXXXXX", path[256], file[256];
+  struct err err;
+  assert_non_null(mkdtemp(folder));
+  snprintf(path, sizeof path, "%s/presets", folder);
+  assert_int_equal(mkdir(path, 0700), 0);
+  snprintf(path, sizeof path, "%s/presets/batch_profiles", folder);
+  assert_int_equal(mkdir(path, 0700), 0);
+  snprintf(file, sizeof file, "%s/presets/batch_profiles/net.yaml", folder);
+  FILE *f = fopen(file, "w");
+  fputs("kind: batch_profile\nname: net\nsources: {all: {source: own, year: 2026, grade: E}}\n"
+        "value: {hardware: l4, sizes: [1, 4, 8], times: [10 ms, 16 ms, 40 ms], energies: [1 J, 2 J, 6 J]}\n", f);
+  fclose(f);
+  snprintf(path, sizeof path, "%s/s.yaml", folder);
+  f = fopen(path, "w");
+  fputs("horizon: {duration: 30 s}\nplaces:\n  - {name: phone, tier: device}\n"
+        "  - {name: edge, tier: edge, hardware: l4, batching: {kind: take_all, size: 8, time: {profile: net}}}\n"
+        "classes:\n  - name: ask\n    from: [phone]\n    arrivals: {poisson: {rate: 1 /s}}\n    pipeline:\n"
+        "      - {task: go, work: {time: 1 ms}, places: [origin]}\ntelemetry: ideal\n", f);
+  fclose(f);
+  err_init(&err);
+  struct scenario *s = scenario_load(path, NULL, 0, &err);
+  if (!s) err_print(&err, stderr, false);
+  assert_non_null(s);
+  const struct batching_def *d = s->world.place[1].batching;
+  assert_true(d->time_of == BATCH_CURVE && d->has_energy);
+  near(batch_curve_at(&d->time_s, 2), 0.012, 1e-12);
+  near(batch_curve_at(&d->energy_j, 6), 4, 1e-12);
+  bool noted = false;
+  for (size_t i = 0; i < (size_t)s->n_files; i++) noted |= strstr(s->file[i].asked, "batch_profiles/net.yaml") != NULL;
+  assert_true(noted);
+  scenario_free(s);
+  unlink(file);
+  unlink(path);
+  static const char *const parts[] = {"/presets/batch_profiles", "/presets", ""};
+  for (int i = 0; i < 3; i++) {
+    snprintf(path, sizeof path, "%s%s", folder, parts[i]);
+    assert_int_equal(rmdir(path), 0);
+  }
+  err_release(&err);
+}
+
 /* ---- presets: samplers against what was measured ------------------------------------------------------------------ */
 
 static const struct dist *preset_start(struct scenario **s, const char *name)
@@ -677,7 +722,7 @@ int main(void)
     cmocka_unit_test(test_reserved_and_on_demand), cmocka_unit_test(test_cold_place_is_avoided),
     cmocka_unit_test(test_place_fails_as_one), cmocka_unit_test(test_zone_fails_as_one),
     cmocka_unit_test(test_outages_from_file), cmocka_unit_test(test_pulls_share_the_link), cmocka_unit_test(test_grace),
-    cmocka_unit_test(test_lives_are_audited), cmocka_unit_test(test_servers_fail_alone), cmocka_unit_test(test_servers_fail_at_once),
+    cmocka_unit_test(test_batch_profile), cmocka_unit_test(test_lives_are_audited), cmocka_unit_test(test_servers_fail_alone), cmocka_unit_test(test_servers_fail_at_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
