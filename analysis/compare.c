@@ -707,9 +707,9 @@ static void warn_places(struct compared_policy *p)
     if (!strcmp(m->metric, "utilization") && value >= SATURATED && !keeps_up(p, m->place))
       warn(p, "place %s is saturated (utilization %.2f): means depend on the length of the run", m->place, value);
     if (!strcmp(m->metric, "refused_memory") && value > 0)
-      warn(p, "place %s refused %.1f requests a replication: prompt or context longer than its KV memory", m->place, value);
+      warn(p, "place %s refused %.4g requests a replication: prompt or context longer than its KV memory", m->place, value);
     if (!strcmp(m->metric, "refused_prompt") && value > 0)
-      warn(p, "place %s refused %.1f requests a replication: prompt longer than a batch of its scheduler may be", m->place,
+      warn(p, "place %s refused %.4g requests a replication: prompt longer than a batch of its scheduler may be", m->place,
            value);
     if (!strcmp(m->metric, "extrapolated") && value > 0)
       warn(p, "place %s served %.1f requests a replication beyond what its step times were measured for (extrapolate: true)",
@@ -933,10 +933,22 @@ static struct interval lead_of(const struct comparison *c, size_t winner, size_t
   return turned ? (struct interval){-d.value, -d.hi, -d.lo, d.n, d.method} : d;
 }
 
+/* As words go: a share has no unit. */
+static const char *spoken(const char *unit)
+{
+  return strcmp(unit, "1") ? unit : "";
+}
+
+static const char *gap(const char *unit)
+{
+  return *unit && *spoken(unit) ? " " : "";
+}
+
 static void put_lead(struct text *t, const struct comparison *c, struct interval d, const struct paired *pair,
                      double rival)
 {
-  text_add(t, "difference %s %s", number_text(d.value).s, c->primary->unit);
+  const char *unit = c->primary->unit;
+  text_add(t, "difference %s%s%s", number_text(d.value).s, gap(unit), spoken(unit));
   if (isfinite(d.lo) && isfinite(d.hi)) {
     text_add(t, " [%s, %s]", number_text(d.lo).s, number_text(d.hi).s);
     text_add(t, " (%s [%s, %s]), paired over %llu replications, simultaneous 95 %% interval",
@@ -973,8 +985,9 @@ char *comparison_sentence(const struct comparison *c)
   else
     text_add(&t, "%s leads on %s, but its lead is undecided against the margin of %g %%", name, c->primary->name,
              100 * c->margin);
-  text_add(&t, ": %s %s against %s %s of %s", number_text(value).s, c->primary->unit, number_text(other).s,
-           c->primary->unit, second);
+  const char *unit = spoken(c->primary->unit), *space = gap(unit);
+  text_add(&t, ": %s%s%s against %s%s%s of %s", number_text(value).s, space, unit, number_text(other).s, space, unit,
+           second);
   if (d.n) {
     text_put(&t, "; ");
     put_lead(&t, c, d, pair, other);

@@ -164,10 +164,42 @@ static void print_metric(const struct comparison *c, FILE *f, const char *metric
 
 static const char *const class_metrics[] = {
   "requests", "latency_mean_s", "failed_ratio", "latency_p50_s", "latency_p95_s", "latency_p99_s", "slo_attainment",
-  "queue_wait_mean_s", "network_mean_s", "service_mean_s", "offload_ratio", "quality_mean"};
+  "ttft_mean_s", "ttft_p99_s", "tpot_mean_s", "goodput_per_s", "queue_wait_mean_s", "network_mean_s", "service_mean_s", "offload_ratio", "quality_mean"};
 static const char *const place_metrics[] = {
   "attempts", "utilization", "in_system_mean", "queue_length_mean", "queue_wait_mean_s", "batch_size_mean",
   "blocked_ratio", "energy_j", "cost_usd"};
+static const char *const special_metrics[] = {
+  "kv_occupancy", "preemptions", "server_ttft_mean_s", "itl_mean_s", "tokens_per_s", "joules_per_token",
+  "prefix_hit_ratio", "cold_starts", "instance_s", "down_s"};
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+_Static_assert(COUNT(place_metrics) + COUNT(special_metrics) <= PLACE_COLUMNS, "columns");
+
+static bool happens(const struct comparison *c, const char *metric)
+{
+  for (size_t i = 0; i < c->n_policies; i++)
+    for (size_t k = 0; k < c->policy[i].n_metrics; k++) {
+      const struct compared_metric *m = &c->policy[i].metric[k];
+      if (!strcmp(m->metric, metric) && *m->place && fabs(m->interval.value) > 0) return true;
+    }
+  return false;
+}
+
+size_t comparison_place_columns(const struct comparison *c, const char *name[PLACE_COLUMNS])
+{
+  size_t n = COUNT(place_metrics);
+  memcpy(name, place_metrics, sizeof place_metrics);
+  for (size_t k = 0; k < COUNT(special_metrics); k++)
+    if (happens(c, special_metrics[k])) name[n++] = special_metrics[k];
+  return n;
+}
+
+static void print_by(const struct comparison *, FILE *, const char *const *metric, size_t n, bool by_class);
+
+static void print_by_place(const struct comparison *c, FILE *f)
+{
+  const char *name[PLACE_COLUMNS];
+  print_by(c, f, name, comparison_place_columns(c, name), false);
+}
 
 /* One row for each policy and each class (or place) that has the first of the metrics. */
 static void print_by(const struct comparison *c, FILE *f, const char *const *metric, size_t n, bool by_class)
@@ -345,7 +377,7 @@ void comparison_print_table(const struct comparison *c, FILE *f, const struct co
   if (v->pareto) print_pareto(c, f);
   else if (v->metric) print_metric(c, f, v->metric);
   else if (v->by == BY_CLASS) print_by(c, f, class_metrics, sizeof class_metrics / sizeof *class_metrics, true);
-  else if (v->by == BY_PLACE) print_by(c, f, place_metrics, sizeof place_metrics / sizeof *place_metrics, false);
+  else if (v->by == BY_PLACE) print_by_place(c, f);
   else {
     print_summary(c, f);
     print_side_by_side(c, f);

@@ -177,10 +177,7 @@ static const char *const summary[] = {"latency_mean_s",
                                       "cost_objective"};
 static const char *const of_class[] = {
   "requests", "latency_mean_s", "failed_ratio", "latency_p50_s", "latency_p95_s", "latency_p99_s", "slo_attainment",
-  "ttft_mean_s", "queue_wait_mean_s", "network_mean_s", "service_mean_s", "offload_ratio", "quality_mean"};
-static const char *const of_place[] = {
-  "attempts", "utilization", "in_system_mean", "queue_length_mean", "queue_wait_mean_s", "batch_size_mean",
-  "blocked_ratio", "energy_j", "cost_usd"};
+  "ttft_mean_s", "ttft_p99_s", "tpot_mean_s", "goodput_per_s", "queue_wait_mean_s", "network_mean_s", "service_mean_s", "offload_ratio", "quality_mean"};
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static void put_group(struct text *t, const struct comparison *c, const char *caption, const char *const *metric,
@@ -209,6 +206,12 @@ static void put_groups(struct text *t, const struct comparison *c, const char *c
     put_group(t, c, caption.s, metric, n, classes ? name : "", classes ? "" : name);
     free(caption.s);
   }
+}
+
+static void put_places(struct text *t, const struct comparison *c)
+{
+  const char *name[PLACE_COLUMNS];
+  put_groups(t, c, name, comparison_place_columns(c, name), false);
 }
 
 static void put_warnings(struct text *t, const struct comparison *c)
@@ -488,7 +491,7 @@ bool report_write(const struct comparison *c, const struct report_options *o, st
   text_put(&t, "<h2 id=\"classes\">By class</h2>\n");
   put_groups(&t, c, of_class, COUNT(of_class), true);
   text_put(&t, "<h2 id=\"places\">By place</h2>\n");
-  put_groups(&t, c, of_place, COUNT(of_place), false);
+  put_places(&t, c);
   bool ok = put_figures(&t, c, o, err);
   put_warnings(&t, c);
   put_provenance(&t, c);

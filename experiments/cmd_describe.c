@@ -31,14 +31,14 @@ static void describe_section(const struct section *section)
   printf("%s: %s\n", section->title, section->doc);
   for (size_t i = 0; i < n_keys; i++)
     if (!strcmp(keys[i].section, section->name))
-      printf("  %-16s %s%s\n", keys[i].name, keys[i].flags & LATER ? "(not yet available) " : "", keys[i].doc);
+      printf("  %-22s %s%s\n", keys[i].name, keys[i].flags & LATER ? "(not yet available) " : "", keys[i].doc);
 }
 
 static int describe_all(void)
 {
   printf("Sections of a scenario; `offsim describe NAME` shows one, `offsim describe NAME.KEY` a key.\n\n");
   for (size_t i = 0; i < n_sections; i++)
-    printf("  %-14s %s\n", sections[i].name, sections[i].doc);
+    printf("  %-16s %s\n", sections[i].name, sections[i].doc);
   printf("\n`offsim describe metrics` lists the metrics, `offsim describe latency_p95_s` shows one;\n"
          "`offsim presets` lists the presets, `offsim describe h100` shows one with its sources.\n"
          "metric.NAME and preset.NAME say which is meant where a key has the same name.\n");

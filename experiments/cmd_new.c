@@ -91,7 +91,7 @@ int cmd_new(int argc, char **argv)
     else
       file = argv[i];
   if (bad || !file) {
-    fprintf(stderr, "usage: offsim new [--from NAME] FILE\n");
+    fprintf(stderr, "usage: offsim new [--from minimal|edge-rag-small|city-llm|llm-serving|serverless-vision] FILE\n");
     return EXIT_USER;
   }
   struct arena *a = arena_new();
@@ -100,7 +100,8 @@ int cmd_new(int argc, char **argv)
   if (shipped)
     code = copy(a, shipped, file);
   else
-    fprintf(stderr, "new: no shipped scenario '%s' in %s; minimal, edge-rag-small and city-llm are there\n", from,
+    fprintf(stderr, "new: no shipped scenario '%s' in %s; minimal, edge-rag-small, city-llm, llm-serving "
+            "and serverless-vision are there\n", from,
             share_folder(a));
   if (code == EXIT_OK)
     printf("%s: a copy of '%s'; next: offsim check %s\n", file, from, file);

@@ -99,7 +99,8 @@ static void check_number(const struct node *node, const struct key *key, struct 
   if (node->quoted)
     err_add(err, node->at, "'%s' is in quotes; a number is written without", key->name);
   else if (!number_parse(node->text, key->quantity, &value, why))
-    err_add(err, node->at, "'%s': %s", key->name, why);
+    err_add(err, node->at, "'%s': %s%s%s", key->name, why, key->choices ? "; words allowed: " : "",
+            key->choices ? key->choices : "");
   else if (!in_range(key, value))
     out_of_range(node, key, err);
 }

@@ -128,7 +128,8 @@ static void check_instances(struct build *b, const struct place_def *p, const st
             p->servers);
   if (d->by != SCALE_BY_DEMAND && (d->keep == KEEP_HISTOGRAM || d->queue_at_instance))
     err_add(b->err, node_get(node, "scale")->key_at,
-            "'scale' decides on its own how many there are; hybrid_histogram and queue: instance go without it");
+            "'scale' decides on its own how many there are: it goes neither with 'keep_alive: hybrid_histogram' nor with "
+            "'queue: instance'");
   if (d->cancels && (d->by != SCALE_BY_DEMAND || d->keep == KEEP_HISTOGRAM || d->queue_at_instance))
     err_add(b->err, node_get(node, "surplus")->key_at,
             "'surplus: cancel' is for starts on demand with the queue at the front: without scale, hybrid_histogram and "

@@ -249,7 +249,7 @@ static void add_plans(struct build *b, const struct class_def *c, const struct t
       plans->plan[plans->n++] = (struct plan_def){w.word, w.place, member, v, plan_label(b, node, &w, member, t, v)};
     }
   if (plans->n == before)
-    err_add(b->err, node->at, "'%.64s' can run no variant of the task '%s': no token cost for its hardware", node->text,
+    err_add(b->err, node->at, "'%.64s' can run no variant of the task '%s': it does not offer them, or has no token cost for them", node->text,
             t->name);
   else if (least > 0)
     err_add(b->err, node->at, "'%.64s' has no memory for any variant of the task '%s': %.4g GB too little for weights and "

@@ -48,7 +48,12 @@ static int usage(FILE *out, int code)
 {
   fputs("usage: offsim validate scheduler FILE.csv --scheduler vllm_v1|vllm_v0|sarathi --kv-blocks N\n"
         "         [--replicas R] [--router round_robin|waiting_queue|least_outstanding|join_shortest_queue|prefix_aware]\n"
-        "         [--iterations LOG.csv.gz] [--max-num-seqs S] [--max-num-batched-tokens T]\n", out);
+        "         [--iterations LOG.csv.gz] [--max-num-seqs S] [--max-num-batched-tokens T]\n"
+        "Replays a reference run under the reference step time and compares every time with it. FILE.csv has the columns\n"
+        "  request_id,arrival_s,prompt_tokens,output_tokens,replica,first_scheduled_s,first_token_s,completion_s,restarts\n"
+        "LOG.csv.gz: where one iteration is compared with the next, too. Settings are those of the run in the file.\n"
+        "exit codes: 0 every time within 2e-9 s and no other difference; 1 something differs; 2 mistake in the arguments\n",
+        out);
   return code;
 }
 
