@@ -83,7 +83,7 @@ static struct rig *stream_new(bool api, double timeout_s)
   static const int own[] = {0}, hardware[] = {0};
   r->variant[0] = (struct variant_def){.name = "m", .top = 1};
   r->def.n_variants = 1;
-  r->cost[0][0] = (struct token_cost){true, 1000, 0.1, 0, 0, 1};
+  r->cost[0][0] = (struct token_cost){true, 1000, 0.1, 0, 0, 0, 1};
   r->hardware[0] = (struct hardware_def){.name = "h", .tokens = r->cost[0]};
   r->place[1].n_hardware = !api;
   r->place[1].hardware = hardware;
@@ -193,7 +193,7 @@ static void test_first_token_of_the_last_visit(void **state)
   static const int own[] = {0}, hardware[] = {0};
   r->variant[0] = (struct variant_def){.name = "m", .top = 1};
   r->def.n_variants = 1;
-  r->cost[0][0] = (struct token_cost){true, 1000, 0.02, 0, 0, 1};
+  r->cost[0][0] = (struct token_cost){true, 1000, 0.02, 0, 0, 0, 1};
   r->hardware[0] = (struct hardware_def){.name = "h", .tokens = r->cost[0]};
   r->place[1].n_hardware = 1;
   r->place[1].hardware = hardware;
