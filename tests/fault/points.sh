@@ -39,7 +39,7 @@ check "inspect of a point" "$OFFSIM" inspect "$work/d" --point 1
 check "figure of a point" "$OFFSIM" plot "$work/d" --kind latency --point 1
 
 # Other policies settle `warmup: auto` otherwise: those runs measure another window.
-steady() { other s --set 'horizon={kind: steady, warmup: auto, duration: 2 min}' --set 'classes.photo.arrivals={poisson: {rate: 9.5 /s}}' "$@"; }
+steady() { other s --set 'horizon={kind: steady, warmup: auto, duration: 2 min}' --set 'classes.photo.arrivals={poisson: {rate: 12 /s}}' "$@"; }
 other() { "$OFFSIM" run "$scenario" --quiet --policy always_local,always_edge,ucb1 -o "$work/$1" "${@:2}"; }
 check "warm-up of one policy" steady --policy always_local
 check "warm-up of three" steady
