@@ -91,6 +91,12 @@ void engine_free(struct engine *e)
 
 /* ---- the queue ---------------------------------------------------------------------------------------------------- */
 
+static void count_in(struct engine *e, const struct engine_request *r)
+{
+  e->n_waiting++;
+  e->waiting_tok += r->target;                          /* it stays the same while it waits */
+}
+
 static void push_front(struct engine *e, struct engine_request *r)
 {
   r->state = WAITING;
@@ -98,7 +104,7 @@ static void push_front(struct engine *e, struct engine_request *r)
   r->next = e->first;
   *(e->first ? &e->first->previous : &e->last) = r;
   e->first = r;
-  e->n_waiting++;
+  count_in(e, r);
 }
 
 static void push_back(struct engine *e, struct engine_request *r)
@@ -108,7 +114,7 @@ static void push_back(struct engine *e, struct engine_request *r)
   r->previous = e->last;
   *(e->last ? &e->last->next : &e->first) = r;
   e->last = r;
-  e->n_waiting++;
+  count_in(e, r);
 }
 
 static void push_by_priority(struct engine *e, struct engine_request *r)
@@ -124,7 +130,7 @@ static void push_by_priority(struct engine *e, struct engine_request *r)
   r->previous = after;
   r->next = after->next;
   after->next = after->next->previous = r;
-  e->n_waiting++;
+  count_in(e, r);
 }
 
 static void unlink_waiting(struct engine *e, struct engine_request *r)
@@ -134,6 +140,7 @@ static void unlink_waiting(struct engine *e, struct engine_request *r)
   r->next = r->previous = NULL;
   r->state = OUTSIDE;
   e->n_waiting--;
+  e->waiting_tok -= r->target;
 }
 
 /* ---- what the schedulers use -------------------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ struct engine {
   uint32_t holding;                                     /* requests with memory: rest and batch */
   struct engine_request *first, *last;                  /* the queue */
   uint32_t n_waiting;
+  uint64_t waiting_tok;                                 /* to be read by those who wait; routers ask for it often */
   struct engine_request **rest, **batch;                /* running: not in the iteration; in it (NULL: left) */
   uint32_t n_rest, n_batch;
   struct step_batch step;

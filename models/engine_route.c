@@ -13,9 +13,7 @@ uint32_t engine_cached_blocks(const struct engine *e, const struct engine_reques
 /* Tokens that all inside it have in memory or must read to go on. How much they will give is not known. */
 static uint64_t tokens_inside(const struct engine *e)
 {
-  uint64_t sum = 0;
-  for (const struct engine_request *r = e->first; r; r = r->next)
-    sum += r->target;
+  uint64_t sum = e->waiting_tok;
   for (uint32_t i = 0; i < e->n_rest; i++)
     sum += e->rest[i]->decoding ? e->rest[i]->processed : e->rest[i]->target;
   for (uint32_t i = 0; i < e->n_batch; i++)
