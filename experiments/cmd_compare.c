@@ -37,15 +37,23 @@ static bool take_by(struct arguments *a, const char *word, struct err *err)
   return wrong(err, "--by takes class or place, not", word);
 }
 
+/* The name that the word begins, as goodput does goodput_per_s; else the one most like it. */
+static const char *metric_meant(const char *word)
+{
+  const char *const *names;
+  size_t n = metric_names(&names);
+  for (size_t i = 0; i < n && *word; i++)
+    if (!strncmp(names[i], word, strlen(word))) return names[i];
+  return nearest(word, names, n);
+}
+
 static bool take_metric(struct arguments *a, const char *word, struct err *err)
 {
   a->view.metric = word;
   if (metric_find(word)) return true;
-  const char *const *names;
-  size_t n = metric_names(&names);
-  const char *near = nearest(word, names, n);
+  const char *near = metric_meant(word);
   if (near) return err_add(err, (struct where){0}, "unknown metric '%s'; did you mean '%s'?", word, near);
-  return wrong(err, "unknown metric", word);
+  return err_add(err, (struct where){0}, "unknown metric '%s'; `offsim describe metrics` lists them", word);
 }
 
 static bool take_format(struct arguments *a, const char *word, struct err *err)

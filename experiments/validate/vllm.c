@@ -53,6 +53,9 @@ static int usage(FILE *out, int code)
         "         --max-num-batched-tokens T [--kv-blocks N] [--tensor-parallel P] [--interconnect BYTES/S]\n"
         "         [--collective SECONDS] [--timeseries FILE.csv] [--format text|json]\n"
         "         [--skew auto|on|off] [--extrapolate]\n"
+        "FILE.jsonl.gz: one JSON a line with input_toks, output_toks, arrival_time, queued_ts, scheduled_ts, first_token_ts\n"
+        "and last_token_ts in s. PREFIX: of PREFIX_dense.csv.gz, _attention, _per_sequence and _skew_fit. --kv-blocks: of\n"
+        "16 tokens, default: memory is never short. It prints how far the means are off; there is no bar.\n"
         "RATE and LATENCY may carry units: 45GB/s, 20us. --extrapolate: go on, flagged, where the profile ends.\n"
         "--skew off: without what decoding requests of unequal lengths cost more; auto: as the publisher of the profile\n"
         "sets it (off for RTX4090).\n", out);
