@@ -318,7 +318,7 @@ const struct key keys[] = {
   {"instances", "surplus", V_CHOICE, .choices = "finish|cancel", .otherwise = "finish",
    .doc = "Starts that those who wait no longer need, others having come free: they go on, or the youngest are given up. "
           "Cancelled ones are residual, and so are all starts of such a place."},
-  {"instances", "scale", .map = "scale", .doc = "An autoscaler."},
+  {"instances", "scale", .map = "scale", .doc = "An autoscaler; not with hybrid_histogram and queue: instance."},
   {"instances", "warm_power", V_NUMBER, Q_POWER, NONNEGATIVE, .otherwise = "0 W",
    .doc = "Of an instance that starts or lives, over its server's; residual but for the start."},
   {"instances", "reserved", V_COUNT, .low = 1, .high = 65000,

@@ -1,6 +1,6 @@
 # Blocks: "t queue busy_share slots", one a place. Devices are summed. Slots of instances that are up, where they come and go.
 set multiplot
-set lmargin at screen 0.09
+set lmargin at screen 0.11
 set rmargin at screen 0.80
 set title policy offset 0, -0.6
 set tmargin at screen 0.93
