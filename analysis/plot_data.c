@@ -410,8 +410,9 @@ bool data_queues(const struct plotting *p, struct figure *f, struct err *err)
   text_add(&f->head, "n_places = %zu\n", n);
   put_names(f, "place", names, n);
   bool ok = n || err_system(err, "the trace names no places");
-  if (ok && !has_series(t, names[0])) ok = err_add(err, (struct where){0},
-                                                      "these runs have no samples over time; the scenario needs output: {timeseries: 1 s}");
+  if (ok && !has_series(t, names[0]))
+    ok = err_add(err, (struct where){0},
+                 "these runs have no samples over time; the scenario needs output: {timeseries: 1 s}");
   for (size_t i = 0; ok && i < n; i++) {
     ok = put_place(f, t, names[i], err);
     end_block(f);
