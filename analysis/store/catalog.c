@@ -599,4 +599,66 @@ bool catalog_runs(struct catalog *c, bool with_metrics, catalog_visit_fn *visit,
   return ok;
 }
 
+/* ---- many points -------------------------------------------------------------------------------------------------- */
+
+/* Rows of a query until the visitor or they end. */
+typedef bool row_fn(struct catalog *c, sqlite3_stmt *row, void *context);
+
+static bool visit_rows(struct catalog *c, const char *query, const char *parameter, row_fn *visit, void *context,
+                       struct err *err)
+{
+  sqlite3_stmt *s = NULL;
+  if (sqlite3_prepare_v2(c->db, query, -1, &s, NULL) != SQLITE_OK)
+    return failed(c, err);
+  if (parameter)
+    bind_text(s, 1, parameter);
+  bool more = true;
+  int code = SQLITE_DONE;
+  while (more && (code = sqlite3_step(s)) == SQLITE_ROW)
+    more = visit(c, s, context);
+  bool ok = code == SQLITE_DONE || !more || failed(c, err);
+  sqlite3_finalize(s);
+  return ok;
+}
+
+struct visit_value { catalog_value_fn *visit; void *context; };
+
+static bool one_value(struct catalog *c, sqlite3_stmt *s, void *context)
+{
+  struct visit_value *v = context;
+  struct catalog_run r;
+  read_run(c, s, &r);
+  bool none = sqlite3_column_type(s, 15) == SQLITE_NULL;
+  return v->visit(v->context, (uint64_t)sqlite3_column_int64(s, 14), &r,
+                  none ? (double)NAN : sqlite3_column_double(s, 15));
+}
+
+#define VALUES_OF(points) "SELECT r.id, r.study, r.point, r.policy, r.kind, r.replication, r.seed, r.state, r.message," \
+  " r.trace_hash, r.trace_file, r.trace_file_hash, r.events, 0, q.point, m.value" \
+  " FROM (" points ") q JOIN run r ON r.id = q.run LEFT JOIN policy p ON p.policy = r.policy" \
+  " LEFT JOIN metric m ON m.run = r.id AND m.name = ?1 AND m.class = '' AND m.place = ''" \
+  " ORDER BY q.point, p.position, r.policy, r.replication"
+
+bool catalog_values(struct catalog *c, const char *metric, catalog_value_fn *visit, void *context, struct err *err)
+{
+  bool shared = one_integer(c, "SELECT count(*) FROM sqlite_master WHERE name = 'point_run'", 0) > 0;
+  const char *query = shared ? VALUES_OF("SELECT point, run FROM point_run UNION SELECT point, id FROM run")
+                             : VALUES_OF("SELECT point, id AS run FROM run");
+  return visit_rows(c, query, metric, one_value, &(struct visit_value){visit, context}, err);
+}
+
+struct visit_point { catalog_point_fn *visit; void *context; };
+
+static bool one_point(struct catalog *c, sqlite3_stmt *s, void *context)
+{
+  struct visit_point *v = context;
+  return v->visit(v->context, (uint64_t)sqlite3_column_int64(s, 0), keep_text(c, sqlite3_column_text(s, 1)));
+}
+
+bool catalog_points(struct catalog *c, catalog_point_fn *visit, void *context, struct err *err)
+{
+  return visit_rows(c, "SELECT point, factors FROM point ORDER BY point", NULL, one_point,
+                    &(struct visit_point){visit, context}, err);
+}
+
 const char *catalog_library(void) { return sqlite3_libversion(); }

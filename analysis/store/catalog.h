@@ -51,6 +51,13 @@ const char *catalog_provenance(struct catalog *, const char *key);      /* NULL 
 typedef bool catalog_visit_fn(void *context, const struct catalog_run *);
 bool catalog_runs(struct catalog *, bool with_metrics, catalog_visit_fn *, void *context, struct err *) MUST_USE;
 
+/* One metric of the whole run (NaN = it has none) for every run of every point it belongs to: of a study, whose points may
+ * share runs. In order (point, policy, replication); `run` without metrics and sketch. */
+typedef bool catalog_value_fn(void *context, uint64_t point, const struct catalog_run *run, double value);
+bool catalog_values(struct catalog *, const char *metric, catalog_value_fn *, void *context, struct err *) MUST_USE;
+typedef bool catalog_point_fn(void *context, uint64_t point, const char *factors_json);
+bool catalog_points(struct catalog *, catalog_point_fn *, void *context, struct err *) MUST_USE;
+
 const char *catalog_library(void);                      /* version of SQLite */
 
 #endif
