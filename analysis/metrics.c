@@ -215,6 +215,9 @@ OF_TALLY(offload_ratio, per_request(t, (double)t->offloaded))
 OF_TALLY(cold_start_ratio, per_request(t, (double)t->cold))
 OF_TALLY(cost_objective, per_request(t, -t->reward))
 OF_TALLY(requests_settled, (double)m->settled)
+/* Slope between the halves' means, half a window apart, over the rate of arrivals. */
+OF_TALLY(backlog_growth, ratio(2 * (m->summary->in_system_half[1] - m->summary->in_system_half[0]),
+                               (double)m->whole.requests))
 OF_TALLY(replaced_choices, (double)m->summary->replaced)
 OF_TALLY(workload_is_fit, m->summary->workload_is_fit)
 OF_TALLY(zone_violations, (double)m->summary->zone_violations)
@@ -359,6 +362,8 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
       -1, RUN, worst_decile, NULL) \
   ROW("cost_objective", "1", "mean cost by the scenario's objective: minus the reward", \
       -1, BOTH, cost_objective, NULL) \
+  ROW("backlog_growth_ratio", "1", "rise of the number of requests in the system over the window, as a share of the " \
+      "arrivals: 0 = steady; 1 - capacity / load in overload", -1, RUN, backlog_growth, NULL) \
   ROW("replaced_choices", "1", "choices of a masked action that the host replaced", -1, RUN, replaced_choices, NULL) \
   ROW("workload_is_fit", "1", "1: drawn from a fit of the trace; 0: the original trace; -1: no trace", \
       0, RUN, workload_is_fit, NULL) \

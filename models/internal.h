@@ -178,6 +178,7 @@ struct world {
   sim_time window_from, window_to, run_end;             /* cohort: arrivals in [window_from, window_to] */
   uint64_t cohort, cohort_open, users_open;
   struct level in_system; __int128 sojourn_ns;          /* Little's law, exact */
+  struct { sim_time at; double area_s; } opened, half;  /* of in_system; half.at = 0: not reached */
   uint64_t all_in, all_completed, all_failed, all_censored;
   struct run_summary summary;
   double radio_j, network_j, network_usd, direct_j, direct_usd;

@@ -109,6 +109,7 @@ struct run_summary {
   uint64_t requests, completed, failed, censored;       /* of the cohort */
   uint64_t decisions, replaced, zone_violations;
   double window_s, run_s;                               /* measured window; whole run */
+  double in_system_half[2];                             /* requests in the system, mean of each half of the window; NaN */
   double energy_total_j, energy_direct_j, cost_total_usd, cost_direct_usd;       /* whole run, all requests */
   double telemetry_bytes;
   uint64_t trace_rows_used; int workload_is_fit;        /* -1 no trace, 0 original, 1 fit */

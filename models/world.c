@@ -401,6 +401,8 @@ const char *world_policy_kind(const struct world *w)
 static void open_window(struct world *w)
 {
   sim_time now = sim_now(w->sim);
+  w->opened.at = now;
+  w->opened.area_s = level_area_s(&w->in_system, now);
   for (struct place *p = w->place; p < w->place + w->def->n_places; p++) {
     level_start(&p->in_flight, now, p->in_flight.value);
     p->api_arrived = p->api_blocked = p->api_completed = p->extrapolated = 0;
@@ -445,11 +447,28 @@ static void sum_stations(const struct place *p, sim_time now, double window_s, s
   llm_summary(p, &all.llm, window_s, out);
 }
 
+static void on_window_half(struct sim *s, void *world)
+{
+  struct world *w = world;
+  w->half.at = sim_now(s);
+  w->half.area_s = level_area_s(&w->in_system, w->half.at);
+}
+
+/* A window without an end that is known before, or cut short before its middle, has no halves. */
+static void compare_halves(struct world *w, sim_time now)
+{
+  double *mean = w->summary.in_system_half, area_s = level_area_s(&w->in_system, now);
+  bool both = w->half.at > w->opened.at && now > w->half.at;
+  mean[0] = both ? (w->half.area_s - w->opened.area_s) / s_from_ns(w->half.at - w->opened.at) : NAN;
+  mean[1] = both ? (area_s - w->half.area_s) / s_from_ns(now - w->half.at) : NAN;
+}
+
 void world_close_window(struct world *w)
 {
   sim_time now = sim_now(w->sim);
   if (w->window_closed) return;
   w->window_closed = true;
+  compare_halves(w, now);
   w->summary.window_s = s_from_ns(now > w->window_from ? now - w->window_from : 0);
   for (int i = 0; i < w->def->n_places; i++) {
     struct place_summary *out = &w->summary.place[i];
@@ -522,7 +541,10 @@ static void on_sample(struct sim *s, void *world)
 static void schedule_horizon(struct world *w)
 {
   if (w->window_from > 0) sim_at(w->sim, w->window_from, PRIORITY_OBSERVE, on_window_opens, w);
-  if (w->window_to != SIM_NEVER) sim_at(w->sim, w->window_to, PRIORITY_OBSERVE, on_window_closes, w);
+  if (w->window_to != SIM_NEVER) {
+    sim_at(w->sim, w->window_from + (w->window_to - w->window_from) / 2, PRIORITY_OBSERVE, on_window_half, w);
+    sim_at(w->sim, w->window_to, PRIORITY_OBSERVE, on_window_closes, w);
+  }
   if (w->run_end != SIM_NEVER) world_at_end(w);
   if (w->def->sample_s > 0 && w->setup.sink.sample) sim_at(w->sim, 0, PRIORITY_OBSERVE, on_sample, w);
 }
