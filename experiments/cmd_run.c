@@ -3,6 +3,7 @@
 #include "analysis/store/trace.h"
 #include "experiments/commands.h"
 #include "experiments/identity.h"
+#include "experiments/run_ask.h"
 #include "experiments/scenario_check.h"
 #include "experiments/study.h"
 #include "scenarios/units.h"
@@ -23,7 +24,7 @@ struct options {
   struct override *set; size_t n_sets;
   int workers;
   enum format format;
-  bool quiet, help;
+  bool quiet, help, traceless;
 };
 
 /* ---- arguments --------------------------------------------------------------------------------------------------- */
@@ -440,7 +441,7 @@ static bool load(struct session *x, struct arena *a, struct err *err)
       || !scenario_check_to_run(s->scenario, err))
     return false;
   o->workers = study_workers(s, o->workers, err);
-  x->trace = s->scenario->trace_level_given ? s->scenario->trace_level : TRACE_FULL;
+  x->trace = o->traceless ? TRACE_NONE : s->scenario->trace_level_given ? s->scenario->trace_level : TRACE_FULL;
   x->dir = arena_printf(a, "%s%s", o->dir ? o->dir : "results/", o->dir ? "" : s->scenario->name);
   return o->workers > 0;
 }
@@ -520,6 +521,42 @@ static void print_warnings(struct err *err, bool colour)
   err_print(err, stderr, colour);
   err_release(err);
   err_init(err);
+}
+
+/* ---- the same for other commands --------------------------------------------------------------------------------- */
+
+struct asked { const struct session *session; run_told_fn *tell; void *context; };
+
+static bool tell_run(void *context, const struct catalog_run *r)
+{
+  const struct asked *asked = context;
+  const struct study *s = &asked->session->study;
+  bool mine = r->state == RUN_DONE && r->replication >= s->from && r->replication <= s->to;
+  for (int i = 0; mine && i < s->n_chosen; i++)
+    if (strcmp(make_order(asked->session, i, r->replication).id, r->id) == 0)
+      asked->tell(asked->context, study_policy_name(s, s->chosen[i]), r);
+  return true;
+}
+
+int run_ask(const struct run_ask *ask, run_told_fn *tell, void *context, struct run_told *told, struct err *err)
+{
+  struct session x = {.options = {.file = ask->file, .policies = ask->policies, .replications = ask->replications,
+    .seed = ask->seed, .dir = ask->dir, .workers = ask->workers, .quiet = ask->quiet, .traceless = true}};
+  struct arena *a = arena_new();
+  x.options.set = arena_array(a, struct override, ask->n_sets + 1);
+  for (size_t i = 0; i < ask->n_sets; i++)
+    x.options.set[x.options.n_sets++] = ask->set[i];
+  bool ok = load(&x, a, err) && execute(&x, err) && !x.report.failed;
+  supervisor_stop(x.supervisor);
+  x.supervisor = NULL;
+  ok = ok && catalog_runs(x.catalog, true, tell_run, &(struct asked){&x, tell, context}, err);
+  finish(&x);
+  *told = (struct run_told){.done = x.report.done, .reused = x.reused, .failed = x.report.failed};
+  int code = exit_code(&x, err);
+  study_free(&x.study);
+  free(x.base);
+  arena_free(a);
+  return code;
 }
 
 int cmd_run(int argc, char **argv)

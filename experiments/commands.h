@@ -8,6 +8,7 @@ int cmd_describe(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_presets(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_capacity(int argc, char **argv);
 int cmd_rerun(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_compare(int argc, char **argv);

@@ -20,6 +20,7 @@
 #pragma weak cmd_run
 #pragma weak cmd_rerun
 #pragma weak cmd_export
+#pragma weak cmd_capacity
 #pragma weak cmd_compare
 #pragma weak cmd_inspect
 #pragma weak cmd_plot
@@ -43,6 +44,8 @@ static const struct command commands[] = {
   {"schema", "", "JSON Schema of scenario files, for editors", cmd_schema, false},
   {"presets", "[--audit]", "numbers with source, year and grade", cmd_presets, false},
   {"run", "FILE [options]", "run a scenario: every policy on the same random numbers", cmd_run, true},
+  {"capacity", "FILE --metric M --below LIMIT --vary PATH [options]",
+   "the largest value of a setting at which a metric keeps its limit", cmd_capacity, true},
   {"compare", "DIR... [--baseline P] [--by class|place|variant] [--metric M] [--pareto]",
    "policies against each other, with paired intervals", cmd_compare, true},
   {"inspect", "DIR [--class C] [--policy P] [--tail p99] [--request ID]", "where one request or a tail spent its time",

@@ -22,7 +22,7 @@ bool options_read(const char *command, int argc, char **argv, const char *const 
     } else if (word[0] == '-') {
       return err_add(err, nowhere, "%s: unknown option '%s'", command, word);
     } else if (*subject) {
-      return err_add(err, nowhere, "%s: one results folder only, not also '%s'", command, word);
+      return err_add(err, nowhere, "%s: one only, not also '%s'", command, word);
     } else {
       *subject = word;
     }
