@@ -278,9 +278,11 @@ static double executor_s(const struct scenario *s, int workers)
     snprintf(order[i].id, sizeof order[i].id, "%032d", i);
   }
   double from = wall_s();
-  struct supervisor *v = supervisor_start(s, dir, workers, &err);
+  struct run_source source = {.scenario = s};
+  struct supervisor *v = supervisor_start(&(struct supervisor_setup){.source = &source, .dir = dir,
+                                                                     .workers = workers}, &err);
   struct catalog *c = v ? catalog_open(dir, CATALOG_WRITE, &err) : NULL;
-  bool ok = c && supervisor_recover(v, c, &err)
+  bool ok = c && supervisor_recover(v, c, false, &report.conflicts, &err)
             && supervisor_run(v, c, order, SPEED_RUNS, &(struct supervisor_options){0}, &report, &err);
   double spent = wall_s() - from;
   supervisor_stop(v);

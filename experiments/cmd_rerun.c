@@ -108,12 +108,14 @@ static bool load(struct rerun *r, struct err *err)
 
 static bool execute(struct rerun *r, struct supervisor_report *report, bool *same, struct err *err)
 {
-  struct supervisor *s = supervisor_start(r->study.scenario, r->dir, 1, err);
+  struct run_source source = {.scenario = r->study.scenario};
+  struct supervisor *s = supervisor_start(&(struct supervisor_setup){.source = &source, .dir = r->dir, .workers = 1}, err);
   struct catalog *c = s ? catalog_open(r->dir, CATALOG_WRITE, err) : NULL;
   struct catalog_run after;
-  bool ok = c && supervisor_recover(s, c, err)
+  size_t conflicts = 0;
+  bool ok = c && supervisor_recover(s, c, false, &conflicts, err)
             && supervisor_run(s, c, &r->order, 1, &(struct supervisor_options){0}, report, err);
-  *same = ok && catalog_has(c, r->order.id, &after) && strcmp(after.trace_hash, r->before.trace_hash) == 0;
+  *same = ok && report->conflicts == 0 && catalog_has(c, r->order.id, &after) && strcmp(after.trace_hash, r->before.trace_hash) == 0;
   supervisor_stop(s);
   catalog_close(c);
   return ok;

@@ -17,7 +17,6 @@
 
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
 enum { MAX_REPLICATIONS = 1000000, FIRST_BATCH = 5 };
-#define PILOT_REPLICATION UINT32_MAX                    /* no measured run has this number */
 
 struct options {
   const char *file, *policies, *replications, *seed, *dir;
@@ -172,12 +171,13 @@ static void print_help(void)
 struct session {
   struct options options;
   struct study study;
+  struct run_source source;
   struct supervisor *supervisor;
   struct catalog *catalog;
   char *dir;
   struct hash *base;                                    /* identity by chosen policy */
   enum trace_level trace;
-  size_t reused;
+  size_t reused, conflicts;
   struct supervisor_report report;
 };
 
@@ -456,12 +456,14 @@ static bool execute(struct session *x, struct err *err)
 {
   struct study *s = &x->study;
   struct run_call call = call_of(&x->options);
-  x->supervisor = supervisor_start(s->scenario, x->dir, x->options.workers, err);
+  x->source.scenario = s->scenario;
+  x->supervisor = supervisor_start(&(struct supervisor_setup){.source = &x->source, .dir = x->dir,
+                                                              .workers = x->options.workers}, err);
   if (!x->supervisor)
     return false;
   x->catalog = catalog_open(x->dir, CATALOG_WRITE, err);
   if (!x->catalog || !point_check_folder(s->scenario, x->catalog, x->dir, err)
-      || !supervisor_recover(x->supervisor, x->catalog, err) || !settle_warmup(x, err))
+      || !supervisor_recover(x->supervisor, x->catalog, false, &x->conflicts, err) || !settle_warmup(x, err))
     return false;
   if (x->report.failed)
     return true;                                        /* a pilot failed: there is nothing to measure */
@@ -506,7 +508,8 @@ static int exit_code(const struct session *x, const struct err *err)
     return EXIT_INTERRUPTED;
   if (err->code != EXIT_OK)
     return err->code;
-  return x->report.plugin_failed ? EXIT_PLUGIN : x->report.failed ? EXIT_NEGATIVE : EXIT_OK;
+  bool bad = x->report.failed || x->report.conflicts || x->conflicts;
+  return x->report.plugin_failed ? EXIT_PLUGIN : bad ? EXIT_NEGATIVE : EXIT_OK;
 }
 
 /* Workers first: while they live, the folder stays locked. */

@@ -117,6 +117,7 @@ static double truncation_s(struct arrivals *a)
 
 struct run {
   const struct scenario *scenario; const struct run_order *order;
+  const char *study;                                    /* NULL: the scenario's name */
   struct world_def def;
   struct arena *arena;
   struct records to;
@@ -181,7 +182,7 @@ static void fill_result(struct run *r, double elapsed_s)
   to->point = o->point, to->replication = o->replication, to->seed = r->scenario->seed;
   to->policy = policy ? policy->name : "none";
   to->kind = r->world ? arena_strdup(r->arena, world_policy_kind(r->world)) : "policy";
-  to->study = r->scenario->name;
+  to->study = r->study ? r->study : r->scenario->name;
   to->message = "";
   to->trace_file = r->trace_file ? arena_printf(r->arena, "traces/%s.h5", o->id) : "";
   hash_hex(r->to.hash, to->trace_hash);
@@ -252,10 +253,10 @@ int run_here(const struct scenario *s, const struct run_order *order, const char
 
 /* ---- the child --------------------------------------------------------------------------------------------------- */
 
-char *journal_path(const char *dir, int worker)
+char *journal_path(const char *journal, int worker, bool second)
 {
   char *path = NULL;
-  return asprintf(&path, "%s/journal/%d", dir, worker) < 0 ? NULL : path;
+  return asprintf(&path, "%s%d%s", journal, worker, second ? ".b" : "") < 0 ? NULL : path;
 }
 
 char *trace_path(const char *dir, const char *id)
@@ -323,9 +324,10 @@ static char *text_of(const struct err *err)
   return text;
 }
 
-static int add_to_journal(const struct worker_setup *setup, const struct catalog_run *result, struct err *err)
+static int add_to_journal(const struct worker_setup *setup, const struct catalog_run *result, bool second,
+                          struct err *err)
 {
-  char *path = journal_path(setup->dir, setup->number);
+  char *path = journal_path(setup->journal, setup->number, second);
   int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
   if (fd < 0)
     err_system(err, "cannot write %s: %s", path, strerror(errno));
@@ -336,11 +338,24 @@ static int add_to_journal(const struct worker_setup *setup, const struct catalog
   return ok ? EXIT_OK : EXIT_SYSTEM;
 }
 
-static int run_in_child(const struct worker_setup *setup, const struct run_order *order)
+/* What goes wrong while writing is said at once: there is no other place for it. */
+static int report_result(const struct worker_setup *setup, const struct run_order *order,
+                         const struct catalog_run *result, int code)
 {
   struct err err;
   err_init(&err);
-  struct run r = {.scenario = setup->scenario, .order = order, .arena = arena_new()};
+  int written = add_to_journal(setup, result, order->second_journal, &err);
+  if (written != EXIT_OK)
+    err_print(&err, stderr, false);
+  return written != EXIT_OK ? written : code;
+}
+
+static int run_in_child(const struct worker_setup *setup, const struct scenario *scenario,
+                        const struct run_order *order)
+{
+  struct err err;
+  err_init(&err);
+  struct run r = {.scenario = scenario, .study = setup->source->name, .order = order, .arena = arena_new()};
   if (order->trace != TRACE_NONE && !order->pilot)
     r.trace_file = trace_path(setup->dir, order->id);
   r.replay = arena_printf(r.arena, "offsim rerun %s --run %s --trace full", setup->dir, order->id);
@@ -362,12 +377,7 @@ static int run_in_child(const struct worker_setup *setup, const struct run_order
     r.result.message = text_of(&err);
     trace_abandon(r.to.trace);
   }
-  struct err last;
-  err_init(&last);
-  int written = add_to_journal(setup, &r.result, &last);
-  if (written != EXIT_OK)
-    err_print(&last, stderr, false);
-  return written != EXIT_OK ? written : code;           /* the process ends here: nothing is freed */
+  return report_result(setup, order, &r.result, code);  /* the process ends here: nothing is freed */
 }
 
 /* A child's exit code; *number = the signal that it died of. */
@@ -383,14 +393,38 @@ static int wait_for(pid_t child, int *number)
   return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_NEGATIVE;
 }
 
+/* A point that cannot be built fails its runs, not the study. */
+static int report_unbuilt(const struct worker_setup *setup, const struct run_order *order, struct err *err)
+{
+  const struct scenario *s = setup->source->scenario;
+  const struct policy_def *policy = policy_of(s, order->policy);
+  char *text = text_of(err);
+  struct catalog_run r = {.point = order->point, .replication = order->replication, .seed = s->seed,
+    .policy = policy ? policy->name : "none", .kind = "policy", .state = RUN_FAILED, .message = text,
+    .study = setup->source->name ? setup->source->name : s->name, .trace_file = ""};
+  memcpy(r.id, order->id, sizeof r.id);
+  int code = report_result(setup, order, &r, EXIT_NEGATIVE);
+  free(text);
+  return code;
+}
+
 static struct run_answer serve(const struct worker_setup *setup, const struct run_order *order)
 {
+  struct run_answer answer = {.number = order->number, .code = EXIT_SYSTEM};
+  const struct run_source *source = setup->source;
+  struct err err;
+  err_init(&err);
+  const struct scenario *scenario = source->find ? source->find(source->context, order, &err) : source->scenario;
+  if (!scenario)
+    answer.code = report_unbuilt(setup, order, &err);
+  err_release(&err);
+  if (!scenario)
+    return answer;
   pid_t child = fork();
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    _exit(run_in_child(setup, order));
+    _exit(run_in_child(setup, scenario, order));
   }
-  struct run_answer answer = {.number = order->number, .code = EXIT_SYSTEM};
   if (child > 0) {
     int number;
     answer.code = wait_for(child, &number);

@@ -16,15 +16,27 @@ struct run_order {
   bool pilot;                                           /* find the truncation point instead of measuring */
   double warmup_s;                                      /* negative: as the scenario says */
   enum trace_level trace;
+  bool second_journal;
 };
 /* How it ended. code 0: the journal has a finished run. signal: the child died of it. An error has its text in the
  * journal, as a failed run. */
 struct run_answer { int32_t number, code, signal; };
 
-struct worker_setup { const struct scenario *scenario; const char *dir; int number; };
+/* Where orders get their scenario from. `scenario`: the study's; orders name policies by its indices. */
+struct run_source {
+  const struct scenario *scenario;
+  const char *name;                                     /* of the study in the catalogue; NULL: the scenario's */
+  /* The scenario of an order, with the same policies; NULL: all orders have the one above. Called in the worker,
+   * which keeps what it built; NULL after adding to err: the run fails. */
+  const struct scenario *(*find)(void *context, const struct run_order *, struct err *);
+  void *context;
+};
+/* journal: folder and prefix of the journals' names. */
+struct worker_setup { const struct run_source *source; const char *dir, *journal; int number; };
+#define PILOT_REPLICATION UINT32_MAX                    /* no measured run has this number */
 
-/* Name of a worker's journal in `dir`, and of the trace of a run. Caller frees. */
-char *journal_path(const char *dir, int worker);
+/* Name of a worker's journal (it has two, which take turns), and of the trace of a run. Caller frees. */
+char *journal_path(const char *journal, int worker, bool second);
 char *trace_path(const char *dir, const char *id);
 /* Serve orders from `in`, answers to `out`, until `in` is closed. Does not return. */
 _Noreturn void worker_main(const struct worker_setup *, int in, int out);

@@ -19,12 +19,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FORMAT = 1, APPLICATION = 0x6f66736d /* "ofsm" */, WAIT_MS = 20000 };
+enum { FORMAT = 2, APPLICATION = 0x6f66736d /* "ofsm" */, WAIT_MS = 20000,
+       CACHE_KIB = 65536 /* a transaction stays in memory until its commit: readers are not kept out */ };
 
 static const char schema[] =
   "CREATE TABLE IF NOT EXISTS format(version INTEGER NOT NULL) STRICT;"
   "CREATE TABLE IF NOT EXISTS study(study TEXT PRIMARY KEY, written INTEGER NOT NULL, resolved TEXT NOT NULL) STRICT;"
-  "CREATE TABLE IF NOT EXISTS point(point INTEGER PRIMARY KEY, factors TEXT NOT NULL) STRICT;"
+  "CREATE TABLE IF NOT EXISTS point(point INTEGER PRIMARY KEY, factors TEXT NOT NULL,"
+  " overrides TEXT NOT NULL DEFAULT '') STRICT;"
+  "CREATE TABLE IF NOT EXISTS point_run(point INTEGER NOT NULL, run TEXT NOT NULL, PRIMARY KEY(point, run))"
+  " STRICT, WITHOUT ROWID;"
   "CREATE TABLE IF NOT EXISTS policy(policy TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT;"
   "CREATE TABLE IF NOT EXISTS run(id TEXT PRIMARY KEY, study TEXT NOT NULL, point INTEGER NOT NULL,"
   " policy TEXT NOT NULL, kind TEXT NOT NULL, replication INTEGER NOT NULL, seed INTEGER NOT NULL,"
@@ -36,33 +40,54 @@ static const char schema[] =
   " PRIMARY KEY(run, name)) STRICT, WITHOUT ROWID;"
   "CREATE TABLE IF NOT EXISTS provenance(run TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
   " PRIMARY KEY(run, key)) STRICT, WITHOUT ROWID;"
-  "CREATE INDEX IF NOT EXISTS run_order ON run(point, policy, replication);";
+  "CREATE INDEX IF NOT EXISTS run_state ON run(state, point);"
+  "CREATE INDEX IF NOT EXISTS point_of_run ON point_run(run, point);";
+
+/* A folder of format 1 had no point_run. */
+static const char migration[] =
+  "ALTER TABLE point ADD COLUMN overrides TEXT NOT NULL DEFAULT '';"
+  "DROP INDEX IF EXISTS run_order;"
+  "CREATE TABLE point_run(point INTEGER NOT NULL, run TEXT NOT NULL, PRIMARY KEY(point, run)) STRICT, WITHOUT ROWID;"
+  "INSERT INTO point_run SELECT point, id FROM run;"
+  "UPDATE format SET version = 2;";
 
 enum statement {
-  PUT_STUDY, PUT_POINT, PUT_POLICY, PUT_RUN, DROP_METRICS, PUT_METRIC, DROP_SKETCH, PUT_SKETCH, PUT_PROVENANCE, GET_RUN,
-  GET_STUDY, GET_POINT, GET_PROVENANCE, LIST_RUNS, GET_METRICS, GET_SKETCH, N_STATEMENTS
+  PUT_STUDY, PUT_POINT, PUT_POINT_RUN, PUT_OWN_POINT, PUT_POLICY, PUT_RUN, DROP_METRICS, PUT_METRIC, DROP_SKETCH,
+  PUT_SKETCH, PUT_PROVENANCE, GET_RUN, GET_STATE, GET_STUDY, GET_POINT, GET_OVERRIDES, GET_PROVENANCE, LIST_BRIEF,
+  LIST_RUNS, LIST_RUNS_1, GET_METRICS, GET_SKETCH, N_STATEMENTS
 };
 
-#define RUN_COLUMNS "r.id, r.study, r.point, r.policy, r.kind, r.replication, r.seed, r.state, r.message," \
-  " r.trace_hash, r.trace_file, r.trace_file_hash, r.events, e.value" \
-  " FROM run r LEFT JOIN provenance e ON e.run = r.id AND e.key = 'elapsed_s'"
+#define RUN_COLUMNS(point) "r.id, r.study, " point ".point, r.policy, r.kind, r.replication, r.seed, r.state," \
+  " r.message, r.trace_hash, r.trace_file, r.trace_file_hash, r.events, e.value"
+#define ELAPSED " LEFT JOIN provenance e ON e.run = r.id AND e.key = 'elapsed_s'"
+#define IN_ORDER(point) " LEFT JOIN policy p ON p.policy = r.policy ORDER BY " point ".point, p.position, r.policy," \
+  " r.replication"
+
+static const char *const state_name[] = {[RUN_DONE] = "done", [RUN_FAILED] = "failed", [RUN_QUARANTINED] = "quarantined"};
 
 static const char *const sql[N_STATEMENTS] = {
   [PUT_STUDY] = "INSERT OR REPLACE INTO study VALUES(?1, (SELECT coalesce(max(written), 0) + 1 FROM study), ?2)",
-  [PUT_POINT] = "INSERT OR REPLACE INTO point VALUES(?1, ?2)",
+  [PUT_POINT] = "INSERT OR REPLACE INTO point VALUES(?1, ?2, ?3)",
+  [PUT_POINT_RUN] = "INSERT OR IGNORE INTO point_run VALUES(?1, ?2)",
+  [PUT_OWN_POINT] = "INSERT INTO point_run SELECT ?1, ?2 WHERE NOT EXISTS (SELECT * FROM point_run WHERE run = ?2)",
   [PUT_POLICY] = "INSERT OR IGNORE INTO policy VALUES(?1, (SELECT coalesce(max(position), 0) + 1 FROM policy))",
-  [PUT_RUN] = "INSERT OR REPLACE INTO run VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+  [PUT_RUN] = "INSERT OR REPLACE INTO run VALUES(?1, ?2, coalesce((SELECT min(point) FROM point_run WHERE run = ?1),"
+              " ?3), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
   [DROP_METRICS] = "DELETE FROM metric WHERE run = ?1",
   [PUT_METRIC] = "INSERT OR REPLACE INTO metric VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
   [DROP_SKETCH] = "DELETE FROM sketch WHERE run = ?1",
   [PUT_SKETCH] = "INSERT OR REPLACE INTO sketch VALUES(?1, 'latency', ?2)",
   [PUT_PROVENANCE] = "INSERT OR REPLACE INTO provenance VALUES(?1, ?2, ?3)",
-  [GET_RUN] = "SELECT " RUN_COLUMNS " WHERE r.id = ?1",
+  [GET_RUN] = "SELECT " RUN_COLUMNS("r") " FROM run r" ELAPSED " WHERE r.id = ?1",
+  [GET_STATE] = "SELECT state FROM run WHERE id = ?1",
   [GET_STUDY] = "SELECT resolved FROM study ORDER BY written DESC LIMIT 1",
   [GET_POINT] = "SELECT factors FROM point WHERE point = ?1",
+  [GET_OVERRIDES] = "SELECT overrides FROM point WHERE point = ?1 AND overrides != ''",
   [GET_PROVENANCE] = "SELECT value FROM provenance WHERE run = ?1 AND key = ?2",
-  [LIST_RUNS] = "SELECT " RUN_COLUMNS " LEFT JOIN policy p ON p.policy = r.policy"
-                " ORDER BY r.point, p.position, r.policy, r.replication",
+  [LIST_BRIEF] = "SELECT r.id, r.trace_file, r.trace_file_hash, r.policy, r.point, r.state, e.value, a.value FROM run r"
+                 ELAPSED " LEFT JOIN provenance a ON r.state != 'done' AND a.run = r.id AND a.key = 'attempts'",
+  [LIST_RUNS] = "SELECT " RUN_COLUMNS("o") " FROM point_run o JOIN run r ON r.id = o.run" ELAPSED IN_ORDER("o"),
+  [LIST_RUNS_1] = "SELECT " RUN_COLUMNS("r") " FROM run r" ELAPSED IN_ORDER("r"),
   [GET_METRICS] = "SELECT name, class, place, value FROM metric WHERE run = ?1",
   [GET_SKETCH] = "SELECT bytes FROM sketch WHERE run = ?1 AND name = 'latency'",
 };
@@ -73,6 +98,8 @@ struct catalog {
   sqlite3 *db;
   int lock;                                             /* the folder; -1 = reading */
   bool view_stale;
+  int64_t format;
+  bool planned;                                         /* which runs the points have was said beforehand */
   sqlite3_stmt *statement[N_STATEMENTS];
   struct kept *kept;
   char **word; size_t n_words, word_slots;              /* open addressing; names that return again and again */
@@ -230,11 +257,13 @@ static bool check_format(struct catalog *c, struct err *err)
   int64_t tables = one_integer(c, "SELECT count(*) FROM sqlite_master", -1);
   if (tables < 0)
     return failed(c, err);
+  c->format = FORMAT;
   if (tables == 0)
     return true;
   int64_t format = one_integer(c, "SELECT version FROM format", -1);
   if (one_integer(c, "PRAGMA application_id", 0) != APPLICATION || format < 0)
     return err_system(err, "%s is not a catalogue of offsim", c->path);
+  c->format = format;
   return format <= FORMAT || err_system(err, "catalogue %s has format %ld; this program reads up to %d", c->path,
                                         (long)format, FORMAT);
 }
@@ -244,7 +273,14 @@ static bool make_tables(struct catalog *c, struct err *err)
   char text[160];
   snprintf(text, sizeof text, "PRAGMA application_id = %d; INSERT INTO format SELECT %d WHERE NOT EXISTS"
            " (SELECT * FROM format); COMMIT", APPLICATION, FORMAT);
-  return execute(c, "BEGIN IMMEDIATE", err) && execute(c, schema, err) && execute(c, text, err);
+  return execute(c, "BEGIN IMMEDIATE", err) && (c->format != 1 || execute(c, migration, err))
+         && execute(c, schema, err) && execute(c, text, err);
+}
+
+static bool note_planned(struct catalog *c)
+{
+  c->planned = one_integer(c, "SELECT count(*) FROM point WHERE overrides != ''", 0) > 0;
+  return true;
 }
 
 static bool open_file(struct catalog *c, enum catalog_mode mode, struct err *err)
@@ -258,7 +294,10 @@ static bool open_file(struct catalog *c, enum catalog_mode mode, struct err *err
   if (mode == CATALOG_READ)
     return true;
   c->view_stale = true;
-  return execute(c, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL", err) && make_tables(c, err);
+  char cache[96];
+  snprintf(cache, sizeof cache, "PRAGMA cache_size = -%d; PRAGMA cache_spill = OFF", CACHE_KIB);
+  return execute(c, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL", err) && execute(c, cache, err)
+         && make_tables(c, err) && note_planned(c);
 }
 
 struct catalog *catalog_open(const char *dir, enum catalog_mode mode, struct err *err)
@@ -335,18 +374,19 @@ static bool add_view_columns(struct catalog *c, sqlite3_str *text, const char *q
 static bool make_view(struct catalog *c, struct err *err)
 {
   sqlite3_str *text = sqlite3_str_new(c->db);
-  sqlite3_str_appendall(text, "DROP VIEW IF EXISTS v_runs; CREATE VIEW v_runs AS SELECT r.id AS run, r.study, r.point,"
+  sqlite3_str_appendall(text, "DROP VIEW IF EXISTS v_runs; CREATE VIEW v_runs AS SELECT r.id AS run, r.study, o.point,"
                               " r.policy, r.kind, r.replication, r.seed, r.state, r.message, r.trace_hash,"
                               " r.trace_file,"
                               " r.events, (SELECT substr(n.value, 1, 8) FROM provenance n WHERE n.run = r.id"
                               " AND n.key = 'base') AS settings");
   bool ok = add_view_columns(c, text, "SELECT DISTINCT f.key FROM point, json_each(point.factors) f ORDER BY 1",
-                             ", (SELECT f.value FROM point p, json_each(p.factors) f WHERE p.point = r.point"
+                             ", (SELECT f.value FROM point p, json_each(p.factors) f WHERE p.point = o.point"
                              " AND f.key = %Q) AS \"%w\"", err)
             && add_view_columns(c, text, "SELECT DISTINCT name FROM metric WHERE class = '' AND place = '' ORDER BY 1",
                                 ", max(CASE WHEN m.name = %Q THEN m.value END) AS \"%w\"", err);
-  sqlite3_str_appendall(text, " FROM run r LEFT JOIN metric m ON m.run = r.id AND m.class = '' AND m.place = ''"
-                              " GROUP BY r.id ORDER BY r.point, r.policy, r.replication");
+  sqlite3_str_appendall(text, " FROM point_run o JOIN run r ON r.id = o.run LEFT JOIN metric m ON m.run = r.id"
+                              " AND m.class = '' AND m.place = '' GROUP BY o.point, r.id"
+                              " ORDER BY o.point, r.policy, r.replication");
   char *sql_text = sqlite3_str_finish(text);
   ok = ok && sql_text && execute(c, "BEGIN IMMEDIATE", err);
   if (ok) {
@@ -395,15 +435,48 @@ bool catalog_put_provenance(struct catalog *c, const char *key, const char *valu
   return catalog_put_note(c, "", key, value, err);
 }
 
-bool catalog_put_point(struct catalog *c, uint64_t point, const char *factors_json, struct err *err)
+/* A row of a point's number and one or two texts. */
+static bool put_at_point(struct catalog *c, enum statement which, uint64_t point, const char *a, const char *b,
+                         struct err *err)
 {
-  sqlite3_stmt *s = ready(c, PUT_POINT);
+  sqlite3_stmt *s = ready(c, which);
   if (!s)
     return failed(c, err);
   sqlite3_bind_int64(s, 1, (sqlite3_int64)point);
-  bind_text(s, 2, factors_json);
-  c->view_stale = true;
+  bind_text(s, 2, a);
+  if (b)
+    bind_text(s, 3, b);
   return done(c, s, err);
+}
+
+bool catalog_put_study_point(struct catalog *c, uint64_t point, const char *factors_json, const char *overrides_json,
+                             struct err *err)
+{
+  c->view_stale = true;
+  return put_at_point(c, PUT_POINT, point, factors_json, overrides_json, err);
+}
+
+bool catalog_put_point(struct catalog *c, uint64_t point, const char *factors_json, struct err *err)
+{
+  return catalog_put_study_point(c, point, factors_json, "", err);
+}
+
+bool catalog_put_point_run(struct catalog *c, uint64_t point, const char *run, struct err *err)
+{
+  return put_at_point(c, PUT_POINT_RUN, point, run, NULL, err);
+}
+
+bool catalog_clear_points(struct catalog *c, struct err *err)
+{
+  c->planned = true;
+  c->view_stale = true;
+  return execute(c, "DELETE FROM point; DELETE FROM point_run", err);
+}
+
+bool catalog_number_runs(struct catalog *c, struct err *err)
+{
+  return execute(c, "UPDATE run SET point = coalesce((SELECT min(o.point) FROM point_run o WHERE o.run = run.id), -1)"
+                    " WHERE point IS NOT coalesce((SELECT min(o.point) FROM point_run o WHERE o.run = run.id), -1)", err);
 }
 
 static bool put_run_row(struct catalog *c, const struct catalog_run *r, struct err *err)
@@ -413,12 +486,12 @@ static bool put_run_row(struct catalog *c, const struct catalog_run *r, struct e
     return failed(c, err);
   bind_text(s, 1, r->id);
   bind_text(s, 2, r->study);
-  sqlite3_bind_int64(s, 3, (sqlite3_int64)r->point);
+  sqlite3_bind_int64(s, 3, c->planned ? -1 : (sqlite3_int64)r->point);   /* unless point_run knows */
   bind_text(s, 4, r->policy);
   bind_text(s, 5, r->kind);
   sqlite3_bind_int64(s, 6, (sqlite3_int64)r->replication);
   sqlite3_bind_int64(s, 7, (sqlite3_int64)r->seed);
-  bind_text(s, 8, r->state == RUN_DONE ? "done" : "failed");
+  bind_text(s, 8, state_name[r->state]);
   bind_text(s, 9, r->message);
   bind_text(s, 10, r->trace_hash);
   bind_text(s, 11, r->trace_file);
@@ -463,8 +536,9 @@ bool catalog_put(struct catalog *c, const struct catalog_run *r, struct err *err
   if (!execute(c, "SAVEPOINT one_run", err))
     return false;
   c->view_stale = true;
-  bool ok = catalog_put_policy(c, r->policy, err) && put_run_row(c, r, err) && put_metrics(c, r, err)
-            && put_sketch(c, r, err) && put_texts(c, PUT_PROVENANCE, r->id, "elapsed_s", elapsed, err);
+  bool ok = catalog_put_policy(c, r->policy, err)
+            && (c->planned || put_at_point(c, PUT_OWN_POINT, r->point, r->id, NULL, err)) && put_run_row(c, r, err) && put_metrics(c, r, err) && put_sketch(c, r, err)
+            && put_texts(c, PUT_PROVENANCE, r->id, "elapsed_s", elapsed, err);
   if (!ok)
     sqlite3_exec(c->db, "ROLLBACK TO one_run", NULL, NULL, NULL);
   return execute(c, "RELEASE one_run", err) && ok;
@@ -477,6 +551,11 @@ static void copy_hex(char out[33], const unsigned char *text)
   snprintf(out, 33, "%s", text ? (const char *)text : "");
 }
 
+static enum run_state read_state(const unsigned char *text)
+{
+  return !text || *text == 'f' ? RUN_FAILED : *text == 'd' ? RUN_DONE : RUN_QUARANTINED;
+}
+
 static void read_run(struct catalog *c, sqlite3_stmt *s, struct catalog_run *r)
 {
   *r = (struct catalog_run){.point = (uint64_t)sqlite3_column_int64(s, 2),
@@ -486,7 +565,7 @@ static void read_run(struct catalog *c, sqlite3_stmt *s, struct catalog_run *r)
   r->study = keep_word(c, sqlite3_column_text(s, 1));
   r->policy = keep_word(c, sqlite3_column_text(s, 3));
   r->kind = keep_word(c, sqlite3_column_text(s, 4));
-  r->state = strcmp((const char *)sqlite3_column_text(s, 7), "done") == 0 ? RUN_DONE : RUN_FAILED;
+  r->state = read_state(sqlite3_column_text(s, 7));
   r->message = keep_word(c, sqlite3_column_text(s, 8));
   copy_hex(r->trace_hash, sqlite3_column_text(s, 9));
   r->trace_file = keep_text(c, sqlite3_column_text(s, 10));
@@ -506,6 +585,18 @@ bool catalog_has(struct catalog *c, const char *id, struct catalog_run *run)
   return found;
 }
 
+/* Without reading the whole row. */
+static bool catalog_is_done(struct catalog *c, const char *id)
+{
+  sqlite3_stmt *s = ready(c, GET_STATE);
+  if (!s)
+    return false;
+  bind_text(s, 1, id);
+  bool is = sqlite3_step(s) == SQLITE_ROW && read_state(sqlite3_column_text(s, 0)) == RUN_DONE;
+  sqlite3_reset(s);
+  return is;
+}
+
 static const char *get_text(struct catalog *c, sqlite3_stmt *s)
 {
   const char *text = NULL;
@@ -522,6 +613,14 @@ const char *catalog_point_json(struct catalog *c, uint64_t point)
   sqlite3_stmt *s = ready(c, GET_POINT);
   sqlite3_bind_int64(s, 1, (sqlite3_int64)point);
   return get_text(c, s);
+}
+
+const char *catalog_point_overrides(struct catalog *c, uint64_t point)
+{
+  sqlite3_stmt *s = c->format > 1 ? ready(c, GET_OVERRIDES) : NULL;
+  if (s)
+    sqlite3_bind_int64(s, 1, (sqlite3_int64)point);
+  return s ? get_text(c, s) : NULL;
 }
 
 const char *catalog_note(struct catalog *c, const char *run, const char *key)
@@ -584,7 +683,7 @@ static bool read_sketch(struct catalog *c, struct catalog_run *r, struct err *er
 bool catalog_runs(struct catalog *c, bool with_metrics, catalog_visit_fn *visit, void *context, struct err *err)
 {
   sqlite3_stmt *s = NULL;                               /* not the shared one: a visitor may list as well */
-  if (sqlite3_prepare_v2(c->db, sql[LIST_RUNS], -1, &s, NULL) != SQLITE_OK)
+  if (sqlite3_prepare_v2(c->db, sql[c->format > 1 ? LIST_RUNS : LIST_RUNS_1], -1, &s, NULL) != SQLITE_OK)
     return failed(c, err);
   bool ok = true, more = true;
   int code = SQLITE_DONE;
@@ -641,8 +740,7 @@ static bool one_value(struct catalog *c, sqlite3_stmt *s, void *context)
 
 bool catalog_values(struct catalog *c, const char *metric, catalog_value_fn *visit, void *context, struct err *err)
 {
-  bool shared = one_integer(c, "SELECT count(*) FROM sqlite_master WHERE name = 'point_run'", 0) > 0;
-  const char *query = shared ? VALUES_OF("SELECT point, run FROM point_run UNION SELECT point, id FROM run")
+  const char *query = c->format > 1 ? VALUES_OF("SELECT point, run FROM point_run")
                              : VALUES_OF("SELECT point, id AS run FROM run");
   return visit_rows(c, query, metric, one_value, &(struct visit_value){visit, context}, err);
 }
@@ -659,6 +757,104 @@ bool catalog_points(struct catalog *c, catalog_point_fn *visit, void *context, s
 {
   return visit_rows(c, "SELECT point, factors FROM point ORDER BY point", NULL, one_point,
                     &(struct visit_point){visit, context}, err);
+}
+
+void catalog_count(struct catalog *c, uint64_t count[3])
+{
+  char text[96];
+  for (int k = 0; k < 3; k++) {
+    snprintf(text, sizeof text, "SELECT count(*) FROM run WHERE state = '%s' AND point >= 0", state_name[k]);
+    int64_t n = one_integer(c, text, 0);
+    count[k] = n > 0 ? (uint64_t)n : 0;
+  }
+}
+
+bool catalog_brief(struct catalog *c, catalog_brief_fn *visit, void *context, struct err *err)
+{
+  sqlite3_stmt *s = ready(c, LIST_BRIEF);
+  int code = SQLITE_ERROR;
+  while (s && (code = sqlite3_step(s)) == SQLITE_ROW)
+    visit(context, &(struct catalog_brief){
+      .id = (const char *)sqlite3_column_text(s, 0), .trace_file = (const char *)sqlite3_column_text(s, 1),
+      .trace_file_hash = (const char *)sqlite3_column_text(s, 2), .policy = (const char *)sqlite3_column_text(s, 3),
+      .point = (uint64_t)sqlite3_column_int64(s, 4), .state = read_state(sqlite3_column_text(s, 5)),
+      .elapsed_s = sqlite3_column_double(s, 6), .attempts = sqlite3_column_int(s, 7)});
+  if (s)
+    sqlite3_reset(s);
+  return code == SQLITE_DONE || failed(c, err);
+}
+
+/* ---- a second result --------------------------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+  const struct catalog_metric *x = a, *y = b;
+  int order = strcmp(x->metric, y->metric);
+  order = order ? order : strcmp(x->klass, y->klass);
+  return order ? order : strcmp(x->place, y->place);
+}
+
+/* NaN is stored as NULL. */
+static bool same_value(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
+
+bool catalog_same_metrics(const struct catalog_run *a, const struct catalog_run *b)
+{
+  if (a->n_metrics != b->n_metrics)
+    return false;
+  size_t n = a->n_metrics;
+  struct catalog_metric *sorted = malloc((2 * n + 1) * sizeof *sorted);
+  if (!sorted)
+    check_out_of_memory(2 * n * sizeof *sorted);
+  if (n)
+    memcpy(sorted, a->metric, n * sizeof *sorted), memcpy(sorted + n, b->metric, n * sizeof *sorted);
+  qsort(sorted, n, sizeof *sorted, by_name);
+  qsort(sorted + n, n, sizeof *sorted, by_name);
+  bool same = true;
+  for (size_t i = 0; i < n && same; i++)
+    same = by_name(&sorted[i], &sorted[n + i]) == 0 && same_value(sorted[i].value, sorted[n + i].value);
+  free(sorted);
+  return same;
+}
+
+/* The run as it stands, with its metrics. */
+static bool get_done(struct catalog *c, const char *id, struct catalog_run *r, bool *found, struct err *err)
+{
+  *found = catalog_has(c, id, r) && r->state == RUN_DONE;
+  return !*found || read_metrics(c, r, err);
+}
+
+static bool note_conflict(struct catalog *c, const struct catalog_run *r, struct err *err)
+{
+  char text[128];
+  snprintf(text, sizeof text, "another result came later: trace_hash %s, %zu metrics", r->trace_hash, r->n_metrics);
+  return catalog_put_note(c, r->id, "conflict", text, err);
+}
+
+bool catalog_settle(struct catalog *c, const struct catalog_run *r, enum settled *how, struct err *err)
+{
+  struct catalog_run before;
+  bool found;
+  *how = SETTLED_NEW;
+  if (!catalog_is_done(c, r->id))
+    return catalog_put(c, r, err);
+  *how = SETTLED_SAME;
+  if (r->state != RUN_DONE)                             /* a failure never replaces what is done */
+    return true;
+  if (!get_done(c, r->id, &before, &found, err))
+    return false;
+  if (strcmp(before.trace_hash, r->trace_hash) == 0 && catalog_same_metrics(&before, r))
+    return !*r->trace_file || catalog_put(c, r, err);   /* its trace is new, or was damaged */
+  *how = SETTLED_CONFLICT;
+  return note_conflict(c, r, err);
+}
+
+bool catalog_lock_held(const char *dir)
+{
+  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (fd >= 0)
+    close(fd);
+  return held;
 }
 
 const char *catalog_library(void) { return sqlite3_libversion(); }

@@ -1,7 +1,9 @@
 /* catalog.h: the single truth of a results folder: catalog.sqlite (design section 7).
  *
- * STRICT tables study, point, run, metric, sketch, provenance; view v_runs: one wide row a run. Writing is done by one
- * process; readers open read-only. Every value that is read back is owned by the catalogue until catalog_close.
+ * STRICT tables study, point, run, point_run, metric, sketch, provenance; view v_runs: one wide row for each run of each
+ * point. A run belongs to every point whose settings give it the same identity (point_run); run.point is the first of
+ * them. Writing is done by one process; readers open read-only. Every value that is read back is owned by the catalogue
+ * until catalog_close.
  */
 #ifndef OFFSIM_ANALYSIS_STORE_CATALOG_H
 #define OFFSIM_ANALYSIS_STORE_CATALOG_H
@@ -15,7 +17,8 @@ enum catalog_mode { CATALOG_READ, CATALOG_WRITE };      /* WRITE creates what is
 struct catalog *catalog_open(const char *dir, enum catalog_mode, struct err *);
 void catalog_close(struct catalog *);
 
-enum run_state { RUN_DONE, RUN_FAILED };
+enum run_state { RUN_DONE, RUN_FAILED, RUN_QUARANTINED };       /* quarantined: failed, and not tried again by itself */
+#define CATALOG_NO_POINT UINT64_MAX                     /* run.point of a run that the study has no more */
 struct catalog_metric { const char *metric, *klass, *place; double value; };
 struct catalog_run {
   char id[33];                                          /* identity in hex */
@@ -32,6 +35,11 @@ struct catalog_run {
 };
 bool catalog_has(struct catalog *, const char *id, struct catalog_run *run_or_null);    /* state, hashes, file only */
 bool catalog_put(struct catalog *, const struct catalog_run *, struct err *) MUST_USE;  /* one transaction */
+/* A result whose identity may be there already. An equal one is the same run (it may bring a trace); one with another
+ * trace_hash or other metrics is a conflict: the first stays, and a note "conflict" of the run tells of the other. */
+enum settled { SETTLED_NEW, SETTLED_SAME, SETTLED_CONFLICT };
+bool catalog_settle(struct catalog *, const struct catalog_run *, enum settled *, struct err *) MUST_USE;
+bool catalog_same_metrics(const struct catalog_run *, const struct catalog_run *);      /* in any order */
 bool catalog_begin(struct catalog *, struct err *) MUST_USE;                            /* around many puts */
 bool catalog_commit(struct catalog *, struct err *) MUST_USE;
 /* Scenario of a study: resolved JSON, identity hash, and text pairs of provenance. */
@@ -39,6 +47,14 @@ bool catalog_put_study(struct catalog *, const char *study, const char *resolved
 /* Policies are listed in the order in which they are first named here (or by catalog_put). */
 bool catalog_put_policy(struct catalog *, const char *policy, struct err *) MUST_USE;
 bool catalog_put_point(struct catalog *, uint64_t point, const char *factors_json, struct err *) MUST_USE;
+/* The points of a study, which replace those of before: clear, then put each point and which runs it has, then number
+ * the runs (run.point). overrides: JSON list of {path, value}. */
+bool catalog_clear_points(struct catalog *, struct err *) MUST_USE;
+bool catalog_put_study_point(struct catalog *, uint64_t point, const char *factors_json, const char *overrides_json,
+                             struct err *) MUST_USE;
+bool catalog_put_point_run(struct catalog *, uint64_t point, const char *run, struct err *) MUST_USE;
+bool catalog_number_runs(struct catalog *, struct err *) MUST_USE;
+const char *catalog_point_overrides(struct catalog *, uint64_t point);          /* NULL = none */
 bool catalog_put_provenance(struct catalog *, const char *key, const char *value, struct err *) MUST_USE;
 /* The same about one run: how it was asked for. */
 bool catalog_put_note(struct catalog *, const char *run, const char *key, const char *value, struct err *) MUST_USE;
@@ -47,7 +63,19 @@ const char *catalog_study_json(struct catalog *);       /* resolved scenario of 
 const char *catalog_point_json(struct catalog *, uint64_t point);
 const char *catalog_provenance(struct catalog *, const char *key);      /* NULL = none */
 
-/* Visit runs in order (point, policy in order of first naming, replication). Stop when the visitor returns false. */
+/* How many runs of the study's points there are, by state; without reading them. */
+void catalog_count(struct catalog *, uint64_t count[3]);
+/* What is there of every run, in no order, also of those that belong to no point any more. */
+struct catalog_brief {
+  const char *id, *trace_file, *trace_file_hash, *policy;
+  uint64_t point; enum run_state state; double elapsed_s; int attempts;
+};
+typedef void catalog_brief_fn(void *context, const struct catalog_brief *);
+bool catalog_brief(struct catalog *, catalog_brief_fn *, void *context, struct err *) MUST_USE;
+bool catalog_lock_held(const char *dir);                /* by another process: somebody writes */
+
+/* Visit the runs of all points in order (point, policy in order of first naming, replication); run->point is the point
+ * visited, so that a run of several points comes several times. Stop when the visitor returns false. */
 typedef bool catalog_visit_fn(void *context, const struct catalog_run *);
 bool catalog_runs(struct catalog *, bool with_metrics, catalog_visit_fn *, void *context, struct err *) MUST_USE;
 

@@ -153,6 +153,15 @@ struct catalog_run *journal_next(int fd, int64_t *offset)
   return take_run(bytes, head.bytes);
 }
 
+void journal_count(int fd, uint64_t count[3])
+{
+  enum { STATE_AT = 3 * 33 + 3 * 8 };                   /* see put_run */
+  struct { struct entry_head head; char run[STATE_AT]; uint64_t state; } __attribute__((packed)) start;
+  for (int64_t at = 0; read_all(fd, &start, sizeof start, at) && start.state <= RUN_QUARANTINED;
+       at += (int64_t)(sizeof start.head + start.head.bytes))
+    count[start.state]++;
+}
+
 void journal_release(struct catalog_run *r)
 {
   struct read_run *read = (struct read_run *)r;

@@ -12,5 +12,7 @@ bool journal_add(int fd, const char *path, const struct catalog_run *, struct er
 /* Read the entry at *offset and step over it. NULL: there is no whole entry. Caller frees with journal_release. */
 struct catalog_run *journal_next(int fd, int64_t *offset);
 void journal_release(struct catalog_run *);
+/* Add the numbers of entries by state, from their heads alone. */
+void journal_count(int fd, uint64_t count[3]);
 
 #endif

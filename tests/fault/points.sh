@@ -16,7 +16,7 @@ print([p['metrics']['latency_mean_s']['value'] for p in json.load(sys.stdin)['po
 check "the first world" run
 first=$(value)
 check "a second one into the same folder" run --set links.access.rate_scale=0.25
-check "two points with their factors" same "$(query 'SELECT * FROM point')" '0 {} 1 {"links.access.rate_scale":0.25}'
+check "two points with their factors" same "$(query 'SELECT point, factors FROM point')" '0 {} 1 {"links.access.rate_scale":0.25}'
 check "four runs each" same "$(query 'SELECT point, count(*) FROM v_runs GROUP BY point')" "0 4 1 4"
 check "the factor is a column" same "$(query 'SELECT DISTINCT "links.access.rate_scale" FROM v_runs WHERE point = 1')" 0.25
 check "the last call is shown" differ "$(value)" "$first"
