@@ -6,6 +6,7 @@
  * (Var a + Var b) / Var d. Best fixed in hindsight: per replication the always_* run of least cost_objective.
  */
 #include "analysis/compare.h"
+#include "analysis/compare_stats.h"
 #include "analysis/store/catalog.h"
 #include "analysis/text.h"
 #include "sim/hash.h"
@@ -51,8 +52,7 @@ static bool is_listed(const char *word, const char *const *list, size_t n)
 /* ---- intervals ----------------------------------------------------------------------------------------------------
  */
 
-/* Of the values that are numbers. An infinite one makes the mean infinite and leaves no interval. */
-static struct interval interval_of(const double *x, size_t n, double confidence)
+struct interval comparison_interval(const double *x, size_t n, double confidence)
 {
   double *y = grab(n, sizeof *y), infinite = 0;
   size_t m = 0;
@@ -100,7 +100,7 @@ struct interval compare_paired(const double *a, const uint64_t *ra, size_t na, c
   size_t n = join(a, ra, na, b, rb, nb, xa, xb);
   for (size_t i = 0; i < n; i++) d[i] = xa[i] - xb[i];
   double paired = sample_variance(d, n), apart = sample_variance(xa, n) + sample_variance(xb, n);
-  struct interval out = interval_of(d, n, confidence);
+  struct interval out = comparison_interval(d, n, confidence);
   out.method = "paired-t";
   if (variance_ratio) *variance_ratio = n > 1 && paired > 0 && isfinite(apart) ? apart / paired : NAN;
   free(xa);
@@ -233,15 +233,14 @@ static void add_run(struct loading *l, struct compared_policy *p, const struct c
   p->elapsed_s += r->elapsed_s;
 }
 
-/* A point may hold runs of another seed, or of a policy with other settings, than the last call's; not mixed. */
-static bool is_current(const struct loading *l, const struct catalog_run *r)
+bool comparison_is_current(struct catalog *c, uint64_t point, const struct catalog_run *r)
 {
-  const char *seed = of_point(l->catalog, l->point, "seed"), *base, *current;
+  const char *seed = of_point(c, point, "seed"), *base, *current;
   if (seed && strtoull(seed, NULL, 10) != r->seed) return false;
-  if (!(base = catalog_note(l->catalog, r->id, "base"))) return true;
+  if (!(base = catalog_note(c, r->id, "base"))) return true;
   struct text key = {0};
   text_add(&key, "base.%s", r->policy);
-  current = of_point(l->catalog, l->point, key.s);
+  current = of_point(c, point, key.s);
   free(key.s);
   return !current || !strcmp(base, current);
 }
@@ -249,7 +248,7 @@ static bool is_current(const struct loading *l, const struct catalog_run *r)
 static bool wanted(const struct loading *l, const struct catalog_run *r)
 {
   const struct comparison_options *o = l->options;
-  if (r->point != l->point || !is_current(l, r)) return false;
+  if (r->point != l->point || !comparison_is_current(l->catalog, l->point, r)) return false;
   if (o->some_replications && (r->replication < o->from || r->replication > o->to)) return false;
   return !o->n_policies || is_listed(r->policy, o->policy, o->n_policies);
 }
@@ -520,25 +519,27 @@ static void add_regret(struct comparison *c)
 /* ---- values, pairs, verdicts --------------------------------------------------------------------------------------
  */
 
-static double tail_share(const char *metric)
+double comparison_quantile(const char *metric)
 {
-  return ends_with(metric, "_p99_s") ? .01 : ends_with(metric, "_p95_s") ? .05 : ends_with(metric, "_p50_s") ? .5 : 1;
+  return ends_with(metric, "_p99_s") ? .99 : ends_with(metric, "_p95_s") ? .95
+         : ends_with(metric, "_p50_s") ? .5 : (double)NAN;
 }
 
 static double mean_value(const struct compared_policy *p, const char *metric, const char *klass)
 {
   const struct compared_metric *m = comparison_metric(p, metric, klass, "");
-  return m ? interval_of(m->x, p->n, CONFIDENCE).value : NAN;
+  return m ? comparison_interval(m->x, p->n, CONFIDENCE).value : NAN;
 }
 
 static void summarise(struct compared_policy *p)
 {
   for (size_t i = 0; i < p->n_metrics; i++) {
     struct compared_metric *m = &p->metric[i];
-    m->interval = interval_of(m->x, p->n, CONFIDENCE);
-    double share = tail_share(m->metric);
-    m->unsupported = share < 1 && mean_value(p, "requests", m->klass) * share < TAIL_REQUESTS;
+    m->interval = comparison_interval(m->x, p->n, CONFIDENCE);
+    double q = comparison_quantile(m->metric);
+    m->unsupported = mean_value(p, "requests", m->klass) * (1 - q) < TAIL_REQUESTS;
   }
+  compare_refuse_tails(p);
 }
 
 static bool can_compare(const struct comparison *c, const struct compared_policy *p)
@@ -603,7 +604,7 @@ static void add_pair(struct comparison *c, size_t policy, const struct metric_in
   const struct compared_policy *p = &c->policy[policy], *b = &c->policy[c->baseline];
   const struct compared_metric *x = comparison_metric(p, info->name, "", ""),
                                *y = comparison_metric(b, info->name, "", "");
-  if (!x || !y) return;
+  if (!x || !y || x->needs || y->needs) return;
   struct paired pair = {.policy = policy, .info = info, .simultaneous = info == c->primary, .of = of};
   pair.difference = compare_paired(x->x, p->replication, p->n, y->x, b->replication, b->n,
                                    1 - (1 - CONFIDENCE) / (double)of, &pair.variance_ratio);
@@ -673,6 +674,17 @@ static void warn(struct compared_policy *p, const char *format, ...)
   va_end(list);
   p->warning = grab_more(p->warning, p->n_warnings + 1, sizeof *p->warning);
   p->warning[p->n_warnings++] = grab_text(line);
+}
+
+/* Each quantile of the whole run that its sample cannot carry. */
+static void warn_refused(struct compared_policy *p)
+{
+  for (size_t i = 0; i < p->n_metrics; i++) {
+    const struct compared_metric *m = &p->metric[i];
+    if (m->needs && !*m->klass)
+      warn(p, "%s is refused: its interval needs %zu requests a run, there are %.0f", m->metric, m->needs,
+           mean_value(p, "requests", ""));
+  }
 }
 
 static void warn_runs(struct compared_policy *p)
@@ -805,6 +817,7 @@ static void add_warnings(struct comparison *c)
   err_release(&ignored);
   for (size_t i = 0; i < c->n_policies; i++) {
     warn_runs(&c->policy[i]);
+    warn_refused(&c->policy[i]);
     warn_places(&c->policy[i]);
     warn_inputs(c, &c->policy[i], sources);
   }
@@ -874,7 +887,10 @@ struct comparison *comparison_load(const char *const *dir, size_t n_dirs, const 
   add_regret(c);
   for (size_t i = 0; i < c->n_policies; i++) summarise(&c->policy[i]);
   if (!choose_baseline(c, o->baseline, err)) goto failed;
+  compare_read_warmup(c);
+  compare_add_controls(c);
   add_pairs(c);
+  compare_add_tests(c);
   find_missing(c);
   add_warnings(c);
   add_totals(c);

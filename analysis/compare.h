@@ -19,6 +19,7 @@
 #define OFFSIM_ANALYSIS_COMPARE_H
 
 #include "analysis/metrics.h"
+#include "analysis/stat_tests.h"
 #include "sim/err.h"
 #include "sim/json.h"
 #include "sim/stat.h"
@@ -37,6 +38,9 @@ struct compared_metric {
   double *x;                                            /* one value a replication; NaN = it has none */
   struct interval interval;                             /* n = values that are numbers */
   bool unsupported;                                     /* tail quantile with fewer than 10 requests beyond it a run */
+  size_t needs;                                         /* > 0: a quantile that is refused, as its interval would need */
+                                                        /* so many requests a run: no value, method "refused" */
+  struct controlled control; double control_mean;       /* by the requests of the cohort; mean NaN = none */
 };
 struct compared_policy {
   const char *name, *kind, *type;                       /* type: the policy's own name, e.g. threshold */
@@ -63,6 +67,8 @@ struct paired {
   double variance_ratio;                                /* Var(unpaired difference) / Var(paired); NaN = unknown */
   bool simultaneous; size_t of;                         /* Bonferroni over so many */
   enum verdict verdict;
+  double p; struct signed_ranks wilcoxon;               /* of no difference; NaN = cannot be told */
+  double p_holm;                                        /* secondary metrics: over all of them and all policies */
 };
 
 struct comparison {
@@ -71,6 +77,8 @@ struct comparison {
   size_t baseline; bool baseline_given;                 /* index of a policy; SIZE_MAX = none can be compared */
   size_t n_policies; struct compared_policy *policy;
   size_t n_pairs; struct paired *pair;                  /* primary first, then every whole-run metric */
+  size_t family;                                        /* pairs that p_holm is adjusted over */
+  double warmup_s;                                      /* removed before the window; NaN = none (terminating) */
   const char *regret_against;                           /* policy that `regret` is measured against; NULL = none */
   char trace_hash[33]; uint64_t events; double elapsed_s;
   char *incomplete;                                     /* "tuned threshold, model-greedy"; NULL = nothing is missing */
@@ -97,6 +105,9 @@ const struct paired *comparison_pair(const struct comparison *, size_t policy, c
 /* Paired differences a - b over common replications; n tells how many. */
 struct interval compare_paired(const double *a, const uint64_t *a_replication, size_t n_a, const double *b,
                                const uint64_t *b_replication, size_t n_b, double confidence, double *variance_ratio);
+/* Student t of the values that are numbers; infinite ones make the mean infinite and leave no interval. */
+struct interval comparison_interval(const double *x, size_t n, double confidence);
+double comparison_quantile(const char *metric);         /* .99 of latency_p99_s; NaN = no quantile */
 enum verdict compare_verdict(struct interval difference, double margin, int better);
 /* Says which points are shown, where a folder holds several. NULL is allowed. */
 void comparison_say_point(const struct comparison *, FILE *);
@@ -108,10 +119,18 @@ bool comparison_said_before(const struct comparison *, size_t policy, const char
 size_t comparison_with_warning(const struct comparison *, const char *warning);
 const char *comparison_provenance(const struct comparison *, const char *key); /* of the first folder's point, or of the folder */
 
+/* A point of what `run` wrote may hold runs of another seed, or of a policy with other settings, than the last call's. */
+struct catalog;
+struct catalog_run;
+bool comparison_is_current(struct catalog *, uint64_t point, const struct catalog_run *);
+
 enum compare_by { BY_NOTHING, BY_CLASS, BY_PLACE };
 struct comparison_view { const char *metric; enum compare_by by; bool pareto, colour, brief; };  /* brief: for `run` */
 void comparison_print_table(const struct comparison *, FILE *, const struct comparison_view *);
 void comparison_print_csv(const struct comparison *, FILE *, const struct comparison_view *);
+void csv_text(FILE *, const char *);                    /* RFC 4180: quoted when needed */
+void csv_number(FILE *, double);                        /* after a comma; nothing for NaN */
+json *interval_json(struct interval);                   /* value, lo_95, hi_95, n, method */
 /* The keys of `run --format json` (design section 8) and `comparison`: baseline, primary, pairs, incomplete. */
 json *comparison_json(const struct comparison *);
 

@@ -1,5 +1,6 @@
 /* compare_print.c: a comparison as tables for people, CSV and JSON for programs. */
 #include "analysis/compare.h"
+#include "analysis/compare_stats.h"
 #include "analysis/text.h"
 
 #include <math.h>
@@ -32,6 +33,7 @@ static void put_interval(struct table *t, const struct compared_policy *p, const
 {
   const struct compared_metric *m = comparison_metric(p, metric, klass, place);
   if (!m) table_cell(t, "-");
+  else if (m->needs) table_cell(t, "too few");
   else table_cell(t, "%s%s", interval_text(m->interval, PLUS_MINUS).s, m->unsupported && m->interval.n ? "!" : "");
 }
 
@@ -132,6 +134,26 @@ static void print_warnings(const struct comparison *c, FILE *f, bool colour)
 /* ---- other views --------------------------------------------------------------------------------------------------
  */
 
+static void put_tests(struct table *t, const struct paired *pair, const struct compared_metric *m)
+{
+  table_cell(t, "%s", pair ? number_text(pair->variance_ratio).s : "-");
+  table_cell(t, "%s", pair ? number_text(pair->p).s : "-");
+  table_cell(t, "%s", pair ? number_text(pair->wilcoxon.p).s : "-");
+  table_cell(t, "%s", pair ? number_text(pair->p_holm).s : "-");
+  bool controlled = !isnan(m->control_mean);
+  table_cell(t, "%s", controlled ? interval_text(m->control.interval, PLUS_MINUS).s : "-");
+  table_cell(t, "%s", controlled ? number_text(m->control.variance_ratio).s : "-");
+}
+
+/* What the columns mean that one metric has. */
+static void explain_metric(const struct comparison *c, FILE *f)
+{
+  bool controlled = !isnan(compare_expected_requests(c->resolved, ""));
+  fprintf(f, "\np: paired t; Holm: over %zu pairs of secondary metrics\n", c->family);
+  if (controlled)
+    fprintf(f, "controlled: regressed on the requests of the run, whose mean is known; gain: variance before / after\n");
+}
+
 static void print_metric(const struct comparison *c, FILE *f, const char *metric)
 {
   const struct metric_info *info = metric_find(metric);
@@ -139,9 +161,10 @@ static void print_metric(const struct comparison *c, FILE *f, const char *metric
   if (!strcmp(metric, "regret")) fprintf(f, "comparator: %s\n", c->regret_against ? c->regret_against : "none");
   fputc('\n', f);
   const char *const head[] = {"policy", "class", "place", "value", "lo_95", "hi_95", "n", "method", "paired difference",
-                              "variance ratio"};
-  struct table *t = table_new(10);
-  for (int i = 0; i < 10; i++) table_cell(t, "%s", head[i]);
+                              "variance ratio", "p", "Wilcoxon p", "Holm p", "controlled", "gain"};
+  enum { COLUMNS = sizeof head / sizeof *head };
+  struct table *t = table_new(COLUMNS);
+  for (int i = 0; i < COLUMNS; i++) table_cell(t, "%s", head[i]);
   table_rule(t);
   for (size_t i = 0; i < c->n_policies; i++)
     for (size_t k = 0; k < c->policy[i].n_metrics; k++) {
@@ -151,15 +174,17 @@ static void print_metric(const struct comparison *c, FILE *f, const char *metric
       table_cell(t, "%s", c->policy[i].name);
       table_cell(t, "%s", *m->klass ? m->klass : "all");
       table_cell(t, "%s", *m->place ? m->place : "all");
-      table_cell(t, "%s%s", number_text(m->interval.value).s, m->unsupported && m->interval.n ? "!" : "");
+      if (m->needs) table_cell(t, "needs %zu requests", m->needs);
+      else table_cell(t, "%s%s", number_text(m->interval.value).s, m->unsupported && m->interval.n ? "!" : "");
       table_cell(t, "%s", number_text(m->interval.lo).s);
       table_cell(t, "%s", number_text(m->interval.hi).s);
       table_cell(t, "%llu", (unsigned long long)m->interval.n);
       table_cell(t, "%s", m->interval.method);
       table_cell(t, "%s", pair ? interval_text(pair->difference, PLUS_MINUS).s : "-");
-      table_cell(t, "%s", pair ? number_text(pair->variance_ratio).s : "-");
+      put_tests(t, pair, m);
     }
   table_print(t, f, 3);
+  explain_metric(c, f);
 }
 
 static const char *const class_metrics[] = {
@@ -372,8 +397,10 @@ static void print_side_by_side(const struct comparison *c, FILE *f)
 
 void comparison_print_table(const struct comparison *c, FILE *f, const struct comparison_view *v)
 {
-  fprintf(f, "%s: seed %llu, %zu replication%s, primary %s\n\n", c->scenario, (unsigned long long)c->seed,
+  fprintf(f, "%s: seed %llu, %zu replication%s, primary %s", c->scenario, (unsigned long long)c->seed,
           c->replications, c->replications == 1 ? "" : "s", c->primary->name);
+  if (!isnan(c->warmup_s)) fprintf(f, ", warm-up of %s s removed", number_text(c->warmup_s).s);
+  fputs("\n\n", f);
   if (v->pareto) print_pareto(c, f);
   else if (v->metric) print_metric(c, f, v->metric);
   else if (v->by == BY_CLASS) print_by(c, f, class_metrics, sizeof class_metrics / sizeof *class_metrics, true);
@@ -396,7 +423,7 @@ void comparison_print_table(const struct comparison *c, FILE *f, const struct co
  */
 
 /* RFC 4180: quoted when needed, quotes doubled. */
-static void csv_text(FILE *f, const char *s)
+void csv_text(FILE *f, const char *s)
 {
   if (!s[strcspn(s, ",\"\r\n")]) {
     fputs(s, f);
@@ -410,7 +437,7 @@ static void csv_text(FILE *f, const char *s)
   fputc('"', f);
 }
 
-static void csv_number(FILE *f, double x)
+void csv_number(FILE *f, double x)
 {
   fputc(',', f);
   if (!isnan(x)) fprintf(f, "%.17g", x);
@@ -453,7 +480,7 @@ void comparison_print_csv(const struct comparison *c, FILE *f, const struct comp
 /* ---- JSON ---------------------------------------------------------------------------------------------------------
  */
 
-static json *interval_json(struct interval i)
+json *interval_json(struct interval i)
 {
   json *j = json_new_object();
   json_put_number(j, "value", i.value);
@@ -471,6 +498,15 @@ static json *json_child(json *object, const char *key)
   return child;
 }
 
+static json *control_json(const struct compared_metric *m)
+{
+  json *j = interval_json(m->control.interval);
+  json_put_string(j, "control", "requests");
+  json_put_number(j, "control_mean", m->control_mean);
+  json_put_number(j, "slope", m->control.slope);
+  return json_put_number(j, "variance_ratio", m->control.variance_ratio);
+}
+
 static json *policy_json(const struct compared_policy *p)
 {
   json *j = json_new_object();
@@ -484,6 +520,8 @@ static json *policy_json(const struct compared_policy *p)
     json *into = *m->klass ? json_child(classes, m->klass) : *m->place ? json_child(places, m->place) : metrics;
     json *value = interval_json(m->interval);
     if (m->unsupported) json_put_bool(value, "unsupported", true);
+    if (m->needs) json_put_int(value, "needs_requests", (int64_t)m->needs);
+    if (!isnan(m->control_mean)) json_put(value, "controlled", control_json(m));
     json_put(into, m->metric, value);
   }
   json *warnings = json_new_array();
@@ -505,6 +543,14 @@ static json *pair_json(const struct comparison *c, const struct paired *pair)
   json_put_int(j, "of", (int64_t)pair->of);
   json_put_number(j, "baseline_value", pair->baseline);
   json_put_number(j, "variance_ratio", pair->variance_ratio);
+  json_put_number(j, "p", pair->p);
+  json_put_number(j, "p_holm", pair->p_holm);
+  json *ranks = json_new_object();
+  json_put_number(ranks, "w_plus", pair->wilcoxon.w_plus);
+  json_put_number(ranks, "p", pair->wilcoxon.p);
+  json_put_int(ranks, "n", (int64_t)pair->wilcoxon.n);
+  json_put_string(ranks, "method", pair->wilcoxon.exact ? "exact" : "normal");
+  json_put(j, "wilcoxon", ranks);
   return json_put_string(j, "verdict", pair->verdict ? verdict_name[pair->verdict] : NULL);
 }
 
@@ -518,6 +564,7 @@ static json *comparison_part(const struct comparison *c)
   char *sentence = comparison_sentence(c);
   json_put_string(j, "sentence", sentence);
   free(sentence);
+  json_put_int(j, "holm_family", (int64_t)c->family);
   for (size_t i = 0; i < c->n_pairs; i++) json_push(pairs, pair_json(c, &c->pair[i]));
   json_put(j, "pairs", pairs);
   struct text incomplete = {0};
@@ -534,6 +581,7 @@ json *comparison_json(const struct comparison *c)
   json_put_string(j, "scenario", c->scenario);
   json_put_int(j, "seed", (int64_t)c->seed);
   json_put_int(j, "replications", (int64_t)c->replications);
+  json_put_number(j, "warmup_removed_s", c->warmup_s);
   json_put_string(j, "trace_hash", c->trace_hash);
   json_put_number(j, "elapsed_s", c->elapsed_s);
   json_put_int(j, "events", (int64_t)c->events);

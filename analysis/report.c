@@ -94,6 +94,7 @@ static void put_metric(struct text *t, const struct compared_policy *p, const ch
   const struct compared_metric *m = comparison_metric(p, metric, klass, place);
   struct text s = {0};
   if (!m) text_put(&s, "-");
+  else if (m->needs) text_add(&s, "too few: needs %zu requests", m->needs);
   else text_add(&s, "%s%s", interval_text(m->interval, "\xC2\xB1").s, m->unsupported && m->interval.n ? " !" : "");
   put_cell(t, s.s);
   free(s.s);

@@ -1,5 +1,7 @@
-/* cmd_compare.c: offsim compare DIR... [--baseline P] [--by class|place] [--metric M] [--pareto] [--format F] */
+/* cmd_compare.c: offsim compare DIR... [--baseline P] [--by class|place] [--metric M] [--pareto] [--format F]
+ * and of a study: offsim compare DIR [--where FACTOR=VALUE]... [--effects] */
 #include "analysis/compare.h"
+#include "analysis/effects.h"
 #include "experiments/commands.h"
 
 #include <stdlib.h>
@@ -9,12 +11,15 @@
 static const char usage[] =
   "usage: offsim compare DIR... [--baseline POLICY] [--by class|place] [--metric NAME] [--pareto]\n"
   "                      [--format table|json|csv] [--point N]\n"
+  "       offsim compare STUDY_DIR [--where FACTOR=VALUE]... [--effects] [--metric NAME] [--baseline POLICY]\n"
   "\n"
   "Policies side by side: intervals over replications, differences paired by replication.\n"
   "  --baseline POLICY  compare with this one; default: the best policy on the primary metric\n"
   "  --by class|place   one row for each policy and class, or policy and place\n"
   "  --metric NAME      this metric only, for the whole run, each class and each place\n"
   "  --point N          of a folder that holds several worlds: not the last call's, but this one\n"
+  "  --where FACTOR=VALUE  of a study: the points with this level only; as often as wanted\n"
+  "  --effects          of a study: what the factors and their pairs do to the metric, with intervals\n"
   "  --pareto           who is on the front of latency, money and energy\n";
 
 struct arguments {
@@ -22,7 +27,10 @@ struct arguments {
   const char *format;
   struct comparison_options options;
   struct comparison_view view;
+  struct points_where *where; size_t n_where;
+  bool effects;
 };
+enum { STUDY_ROWS = 40 };                               /* of a table; CSV and JSON have all */
 
 static bool wrong(struct err *err, const char *what, const char *word)
 {
@@ -71,24 +79,37 @@ static bool take_point(struct arguments *a, const char *word, struct err *err)
   return (*word >= '0' && *word <= '9' && !*end) || wrong(err, "--point takes a number, not", word);
 }
 
+/* FACTOR=VALUE; the argument itself is cut in two. */
+static bool take_where(struct arguments *a, char *word, struct err *err)
+{
+  char *equals = strchr(word, '=');
+  if (!equals || equals == word || !equals[1]) return wrong(err, "--where takes FACTOR=VALUE, not", word);
+  *equals = '\0';
+  a->where[a->n_where++] = (struct points_where){word, equals + 1};
+  return true;
+}
+
 /* An option with a value; false when it is unknown or wrong. */
-static bool take_option(struct arguments *a, const char *option, const char *value, struct err *err)
+static bool take_option(struct arguments *a, const char *option, char *value, struct err *err)
 {
   if (!value) return wrong(err, "no value after", option);
   if (!strcmp(option, "--baseline")) return (a->options.baseline = value);
   if (!strcmp(option, "--by")) return take_by(a, value, err);
   if (!strcmp(option, "--metric")) return take_metric(a, value, err);
   if (!strcmp(option, "--format")) return take_format(a, value, err);
+  if (!strcmp(option, "--where")) return take_where(a, value, err);
   return take_point(a, value, err);
 }
 
 static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
 {
-  static const char *const known[] = {"--baseline", "--by", "--metric", "--format", "--point", "--pareto", "--help"};
+  static const char *const known[] = {"--baseline", "--by",     "--metric",  "--format", "--point",
+                                      "--where",    "--pareto", "--effects", "--help"};
   for (int i = 1; i < argc; i++) {
     bool found = false;
-    for (int k = 0; k < 5; k++) found |= !strcmp(argv[i], known[k]);
+    for (int k = 0; k < 6; k++) found |= !strcmp(argv[i], known[k]);
     if (!strcmp(argv[i], "--pareto")) a->view.pareto = true;
+    else if (!strcmp(argv[i], "--effects")) a->effects = true;
     else if (found) {
       if (!take_option(a, argv[i], argv[i + 1], err)) return false;
       i++;
@@ -101,36 +122,84 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
   return a->n_dirs || err_add(err, (struct where){0}, "compare: no results folder given");
 }
 
-static void print_json(const struct comparison *c)
+static void print_json(json *j)
 {
-  json *j = comparison_json(c);
   char *text = json_write(j, true);
   puts(text);
   free(text);
   json_release(j);
 }
 
+/* ---- a study: many points -----------------------------------------------------------------------------------------
+ */
+
+/* The table of points, unless one of them is asked for. */
+static bool is_study(const struct arguments *a)
+{
+  return a->n_where || a->effects || (!a->options.point_given && a->n_dirs == 1 && points_is_study(a->dir[0]));
+}
+
+static bool check_study(const struct arguments *a, struct err *err)
+{
+  if (a->n_dirs > 1) return err_add(err, (struct where){0}, "compare: --where and --effects take one results folder");
+  if (a->options.point_given)
+    return err_add(err, (struct where){0}, "compare: --point shows one point; --where and --effects are about many");
+  return (!a->view.by && !a->view.pareto) ||
+         err_add(err, (struct where){0}, "compare: --by and --pareto are about one point of a study: add --point N");
+}
+
+static bool print_effects(const struct arguments *a, const struct points *p, struct err *err)
+{
+  struct effects *e = effects_new(p, err);
+  if (!e) return false;
+  if (!strcmp(a->format, "json")) print_json(effects_json(e));
+  else if (!strcmp(a->format, "csv")) effects_csv(e, stdout);
+  else effects_print(e, stdout, 2 * STUDY_ROWS);
+  effects_free(e);
+  return true;
+}
+
+static bool print_study(const struct arguments *a, struct err *err)
+{
+  if (!check_study(a, err)) return false;
+  struct points *p = points_load(a->dir[0], &(struct points_options){a->view.metric, a->options.baseline, a->where,
+                                                                     a->n_where}, err);
+  bool ok = p != NULL;
+  if (ok && a->effects) ok = print_effects(a, p, err);
+  else if (ok && !strcmp(a->format, "json")) print_json(points_json(p));
+  else if (ok && !strcmp(a->format, "csv")) points_csv(p, stdout);
+  else if (ok) points_print(p, stdout, STUDY_ROWS);
+  points_free(p);
+  return ok;
+}
+
+static bool print_comparison(struct arguments *a, struct err *err)
+{
+  struct comparison *c = comparison_load(a->dir, a->n_dirs, &a->options, err);
+  if (!c) return false;
+  comparison_say_point(c, stderr);
+  a->view.colour = isatty(1) && !getenv("NO_COLOR");
+  if (!strcmp(a->format, "json")) print_json(comparison_json(c));
+  else if (!strcmp(a->format, "csv")) comparison_print_csv(c, stdout, &a->view);
+  else comparison_print_table(c, stdout, &a->view);
+  comparison_free(c);
+  return true;
+}
+
 int cmd_compare(int argc, char **argv)
 {
   for (int i = 1; i < argc; i++)
     if (!strcmp(argv[i], "--help")) return fputs(usage, stdout), EXIT_OK;
-  struct arguments a = {.dir = calloc((size_t)argc, sizeof *a.dir), .format = "table"};
+  struct arguments a = {.dir = calloc((size_t)argc, sizeof *a.dir), .format = "table",
+                        .where = calloc((size_t)argc, sizeof *a.where)};
   struct err err;
   err_init(&err);
-  struct comparison *c = NULL;
-  if (!a.dir || !parse(&a, argc, argv, &err)) goto out;
-  c = comparison_load(a.dir, a.n_dirs, &a.options, &err);
-  if (!c) goto out;
-  comparison_say_point(c, stderr);
-  a.view.colour = isatty(1) && !getenv("NO_COLOR");
-  if (!strcmp(a.format, "json")) print_json(c);
-  else if (!strcmp(a.format, "csv")) comparison_print_csv(c, stdout, &a.view);
-  else comparison_print_table(c, stdout, &a.view);
-out:
+  bool ok = a.dir && a.where && parse(&a, argc, argv, &err);
+  if (ok) ok = is_study(&a) ? print_study(&a, &err) : print_comparison(&a, &err);
   err_print(&err, stderr, isatty(2) && !getenv("NO_COLOR"));
-  int code = c ? EXIT_OK : err.code;
-  comparison_free(c);
+  int code = ok ? EXIT_OK : err.code;
   err_release(&err);
   free(a.dir);
+  free(a.where);
   return code;
 }

@@ -1,0 +1,137 @@
+/* compare_stats.c: tests, families, controls, and quantiles that their sample cannot carry.
+ *
+ * The control of a run is the number of requests of its cohort: under Poisson arrivals of rate r over a window of T its
+ * mean is r T, exactly. Runs that happened to get more than that saw longer queues, and the regression takes it back.
+ */
+#include "analysis/compare_stats.h"
+#include "analysis/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double CONFIDENCE = .95;
+
+void compare_refuse_tails(struct compared_policy *p)
+{
+  for (size_t i = 0; i < p->n_metrics; i++) {
+    struct compared_metric *m = &p->metric[i];
+    double q = comparison_quantile(m->metric);
+    const struct compared_metric *requests = isnan(q) ? NULL : comparison_metric(p, "requests", m->klass, "");
+    if (!requests || !m->interval.n || !(requests->interval.value < (double)order_needs(q, CONFIDENCE))) continue;
+    m->needs = order_needs(q, CONFIDENCE);
+    m->interval = (struct interval){NAN, NAN, NAN, m->interval.n, "refused"};
+  }
+}
+
+/* ---- controls -----------------------------------------------------------------------------------------------------
+ */
+
+double compare_expected_requests(const json *resolved, const char *klass)
+{
+  const json *horizon = json_at(resolved, "horizon"), *classes = json_at(resolved, "classes");
+  double duration_s = json_real(json_at(horizon, "duration"), NAN), sum = 0;
+  if (json_int(json_at(horizon, "max_requests"), 0) > 0 || !json_count(classes)) return NAN;
+  bool found = !*klass;
+  for (size_t i = 0; i < json_count(classes); i++) {
+    const json *one = json_nth(classes, i);
+    const char *name = json_text(json_at(one, "name"));
+    if (*klass && (!name || strcmp(name, klass))) continue;
+    found = true;
+    sum += duration_s * json_real(json_at(json_at(json_at(one, "arrivals"), "poisson"), "rate"), NAN);
+  }
+  return found ? sum : (double)NAN;
+}
+
+/* Values of both in the replications where the metric is a finite number. */
+static size_t join_control(const struct compared_policy *p, const struct compared_metric *m,
+                           const struct compared_metric *control, double *y, double *c)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < p->n; i++) {
+    if (isnan(m->x[i])) continue;
+    if (!isfinite(m->x[i]) || !isfinite(control->x[i])) return 0;
+    y[n] = m->x[i];
+    c[n++] = control->x[i];
+  }
+  return n;
+}
+
+static void control_metric(const struct compared_policy *p, struct compared_metric *m, double expected)
+{
+  const struct compared_metric *requests = comparison_metric(p, "requests", m->klass, "");
+  double *y = grab(p->n, sizeof *y), *c = grab(p->n, sizeof *c);
+  size_t n = requests && requests != m && !m->needs && !isnan(expected) ? join_control(p, m, requests, y, c) : 0;
+  m->control = (struct controlled){{NAN, NAN, NAN, 0, "control"}, NAN, NAN};
+  if (n) m->control = control_variate(y, c, n, expected, CONFIDENCE);
+  m->control_mean = isnan(m->control.variance_ratio) ? (double)NAN : expected;
+  free(y);
+  free(c);
+}
+
+/* Of policies of the first folder: that is whose scenario is known here. */
+void compare_add_controls(struct comparison *c)
+{
+  for (size_t i = 0; i < c->n_policies; i++)
+    for (size_t k = 0; k < c->policy[i].n_metrics; k++) {
+      struct compared_metric *m = &c->policy[i].metric[k];
+      bool known = !*m->place && c->policy[i].dir == c->policy[0].dir;
+      control_metric(&c->policy[i], m, known ? compare_expected_requests(c->resolved, m->klass) : (double)NAN);
+    }
+}
+
+/* ---- tests --------------------------------------------------------------------------------------------------------
+ */
+
+/* Differences over common replications; 0 where one of them is not finite. */
+static size_t differences(const struct comparison *c, const struct paired *pair, double **d)
+{
+  const struct compared_policy *p = &c->policy[pair->policy], *b = &c->policy[c->baseline];
+  const struct compared_metric *x = comparison_metric(p, pair->info->name, "", ""),
+                               *y = comparison_metric(b, pair->info->name, "", "");
+  *d = grab(p->n, sizeof **d);
+  size_t n = 0;
+  for (size_t i = 0; i < p->n; i++)
+    for (size_t j = 0; j < b->n; j++) {
+      if (p->replication[i] != b->replication[j] || isnan(x->x[i]) || isnan(y->x[j])) continue;
+      if (!isfinite(x->x[i]) || !isfinite(y->x[j])) return 0;
+      (*d)[n++] = x->x[i] - y->x[j];
+    }
+  return n;
+}
+
+static bool all_zero(const double *d, size_t n)
+{
+  size_t i = 0;
+  while (i < n && d[i] == 0) i++;
+  return i == n;
+}
+
+void compare_add_tests(struct comparison *c)
+{
+  double *p = grab(c->n_pairs, sizeof *p), *adjusted = grab(c->n_pairs, sizeof *adjusted);
+  c->family = 0;
+  for (size_t i = 0; i < c->n_pairs; i++) {
+    struct paired *pair = &c->pair[i];
+    double *d;
+    size_t n = differences(c, pair, &d);
+    pair->p = paired_t_p(d, n);
+    pair->wilcoxon = n ? wilcoxon(d, n) : (struct signed_ranks){NAN, NAN, 0, false};
+    bool secondary = !pair->simultaneous && pair->info->better && !all_zero(d, n) && !isnan(pair->p);
+    p[i] = secondary ? pair->p : (double)NAN;
+    c->family += secondary;
+    free(d);
+  }
+  holm(p, c->n_pairs, adjusted);
+  for (size_t i = 0; i < c->n_pairs; i++) c->pair[i].p_holm = adjusted[i];
+  free(p);
+  free(adjusted);
+}
+
+/* Of a steady horizon; NaN = terminating: nothing is removed. */
+void compare_read_warmup(struct comparison *c)
+{
+  const json *horizon = json_at(c->resolved, "horizon");
+  const char *kind = json_text(json_at(horizon, "kind"));
+  c->warmup_s = kind && !strcmp(kind, "steady") ? json_real(json_at(horizon, "warmup"), NAN) : (double)NAN;
+}

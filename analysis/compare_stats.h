@@ -1,0 +1,20 @@
+/* compare_stats.h: what a comparison says beyond its intervals; private to compare.c and its tests.
+ *
+ * p values of every pair (paired t, and Wilcoxon's signed ranks, which needs no normal differences), adjusted by Holm over
+ * one family: all pairs of secondary metrics of the whole run that know a better direction and differ somewhere. The
+ * primary metric has its simultaneous intervals instead. Controls: see control_variate.
+ */
+#ifndef OFFSIM_ANALYSIS_COMPARE_STATS_H
+#define OFFSIM_ANALYSIS_COMPARE_STATS_H
+
+#include "analysis/compare.h"
+
+void compare_refuse_tails(struct compared_policy *);    /* after the intervals, before a baseline is chosen */
+void compare_add_controls(struct comparison *);         /* before pairs: no policies or metrics are added after it */
+void compare_add_tests(struct comparison *);            /* after pairs */
+void compare_read_warmup(struct comparison *);
+/* E requests of a class ("" = of all) in the window: rate x duration where its arrivals are Poisson and `max_requests`
+ * does not end the run; else NaN. */
+double compare_expected_requests(const json *resolved, const char *klass);
+
+#endif

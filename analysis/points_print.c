@@ -1,0 +1,183 @@
+/* points_print.c: a study as a table for people, CSV and JSON for programs. */
+#include "analysis/points.h"
+#include "analysis/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const PLUS_MINUS = "\xC2\xB1";       /* U+00B1 */
+
+static bool has_runs(const struct point_cell *c) { return c->n || c->failed; }
+
+static size_t count_rows(const struct points *p)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < p->n_points * p->n_policies; i++) n += has_runs(&p->cell[i]);
+  return n;
+}
+
+static const char *level_text(const struct points *p, size_t point, size_t f)
+{
+  size_t level = p->level[point * p->n_factors + f];
+  return level == SIZE_MAX ? "-" : p->factor[f].level[level];
+}
+
+/* ---- table --------------------------------------------------------------------------------------------------------
+ */
+
+static void put_value(struct table *t, const struct point_cell *c)
+{
+  if (c->needs) table_cell(t, "needs %zu requests", c->needs);
+  else table_cell(t, "%s", interval_text(c->interval, PLUS_MINUS).s);
+}
+
+static void put_difference(struct table *t, const struct points *p, size_t point, size_t policy)
+{
+  const struct point_cell *c = points_cell(p, point, policy);
+  struct interval d = c->difference;
+  double base = p->baseline[point] == SIZE_MAX ? (double)NAN : points_cell(p, point, p->baseline[point])->interval.value;
+  if (policy == p->baseline[point]) table_cell(t, "baseline");
+  else if (!d.n) table_cell(t, "-");
+  else if (!isfinite(d.lo) || !isfinite(d.hi)) table_cell(t, "%s", percent_text(d.value, base).s);
+  else
+    table_cell(t, "%s [%s, %s]", percent_text(d.value, base).s, percent_text(d.lo, base).s, percent_text(d.hi, base).s);
+  table_cell(t, "%s", d.n ? verdict_name[c->verdict] : "-");
+}
+
+static void put_row(struct table *t, const struct points *p, size_t point, size_t policy)
+{
+  const struct point_cell *c = points_cell(p, point, policy);
+  table_cell(t, "%llu", (unsigned long long)p->id[point]);
+  for (size_t f = 0; f < p->n_factors; f++) table_cell(t, "%s", level_text(p, point, f));
+  table_cell(t, "%s", p->policy[policy]);
+  put_value(t, c);
+  table_cell(t, "%zu", c->n);
+  if (c->failed) table_cell(t, "%zu", c->failed);
+  else table_cell(t, "-");
+  table_cell(t, "%s", c->interval.method);
+  put_difference(t, p, point, policy);
+}
+
+static void put_head(struct table *t, const struct points *p)
+{
+  table_cell(t, "point");
+  for (size_t f = 0; f < p->n_factors; f++) table_cell(t, "%s", p->factor[f].name);
+  table_cell(t, "policy");
+  table_cell(t, "%s (%s)", p->metric->name, p->metric->unit);
+  const char *const head[] = {"n", "failed", "method", "against baseline", "verdict"};
+  for (size_t i = 0; i < sizeof head / sizeof *head; i++) table_cell(t, "%s", head[i]);
+  table_rule(t);
+}
+
+static void print_notes(const struct points *p, FILE *f)
+{
+  fprintf(f, "\nintervals over replications, 95 %%; n = runs; baseline: %s; differences paired by replication and"
+          " simultaneous within a point; margin %g %%\n",
+          p->baseline_given ? "given" : "the best policy at each point", 100 * p->margin);
+}
+
+void points_print(const struct points *p, FILE *f, size_t rows)
+{
+  size_t all = count_rows(p), shown = 0;
+  fprintf(f, "%s: %zu point%s, %zu polic%s", p->study, p->n_points, p->n_points == 1 ? "" : "s", p->n_policies,
+          p->n_policies == 1 ? "y" : "ies");
+  if (p->warmup_s >= 0) fprintf(f, ", warm-up of %s s removed", number_text(p->warmup_s).s);
+  else if (!isnan(p->warmup_s)) fputs(", warm-up removed as found for each point (auto)", f);
+  fputs("\n\n", f);
+  struct table *t = table_new(7 + p->n_factors + 1);
+  put_head(t, p);
+  for (size_t i = 0; i < p->n_points; i++)
+    for (size_t k = 0; k < p->n_policies && shown < rows; k++)
+      if (has_runs(points_cell(p, i, k))) put_row(t, p, i, k), shown++;
+  table_print(t, f, p->n_factors + 2);
+  if (all > shown)
+    fprintf(f, "... and %zu more rows: --where FACTOR=VALUE shows some, --format csv or json all\n", all - shown);
+  print_notes(p, f);
+}
+
+/* ---- CSV ----------------------------------------------------------------------------------------------------------
+ */
+
+static void csv_row(const struct points *p, FILE *f, size_t point, size_t policy)
+{
+  const struct point_cell *c = points_cell(p, point, policy);
+  fprintf(f, "%llu", (unsigned long long)p->id[point]);
+  for (size_t k = 0; k < p->n_factors; k++) {
+    fputc(',', f);
+    if (p->level[point * p->n_factors + k] != SIZE_MAX) csv_text(f, level_text(p, point, k));
+  }
+  fputc(',', f);
+  csv_text(f, p->policy[policy]);
+  fprintf(f, ",%s,%s", p->kind[policy], p->metric->name);
+  csv_number(f, c->interval.value);
+  csv_number(f, c->interval.lo);
+  csv_number(f, c->interval.hi);
+  fprintf(f, ",%zu,%zu,%s,", c->n, c->failed, c->interval.method);
+  csv_text(f, p->baseline[point] == SIZE_MAX ? "" : p->policy[p->baseline[point]]);
+  csv_number(f, c->difference.value);
+  csv_number(f, c->difference.lo);
+  csv_number(f, c->difference.hi);
+  fprintf(f, ",%s\n", c->difference.n ? verdict_name[c->verdict] : "");
+}
+
+void points_csv(const struct points *p, FILE *f)
+{
+  fputs("point", f);
+  for (size_t k = 0; k < p->n_factors; k++) {
+    fputc(',', f);
+    csv_text(f, p->factor[k].name);
+  }
+  fputs(",policy,kind,metric,value,lo_95,hi_95,n,failed,method,baseline,difference,difference_lo,difference_hi,verdict\n",
+        f);
+  for (size_t i = 0; i < p->n_points; i++)
+    for (size_t k = 0; k < p->n_policies; k++)
+      if (has_runs(points_cell(p, i, k))) csv_row(p, f, i, k);
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------------------------------
+ */
+
+static json *cell_json(const struct points *p, size_t point, size_t policy)
+{
+  const struct point_cell *c = points_cell(p, point, policy);
+  json *j = json_new_object();
+  json_put_string(j, "policy", p->policy[policy]);
+  json_put_string(j, "kind", p->kind[policy]);
+  json *value = interval_json(c->interval);
+  if (c->needs) json_put_int(value, "needs_requests", (int64_t)c->needs);
+  json_put(j, p->metric->name, value);
+  json_put_int(j, "failed", (int64_t)c->failed);
+  if (c->difference.n) {
+    json_put(j, "difference", interval_json(c->difference));
+    json_put_string(j, "verdict", verdict_name[c->verdict]);
+  }
+  return j;
+}
+
+static json *point_json(const struct points *p, size_t point)
+{
+  json *j = json_new_object(), *policies = json_new_array();
+  struct err ignored;
+  err_init(&ignored);
+  json_put_int(j, "point", (int64_t)p->id[point]);
+  json_put(j, "factors", json_parse(p->factors[point], strlen(p->factors[point]), &ignored));
+  json_put_string(j, "baseline", p->baseline[point] == SIZE_MAX ? NULL : p->policy[p->baseline[point]]);
+  for (size_t k = 0; k < p->n_policies; k++)
+    if (has_runs(points_cell(p, point, k))) json_push(policies, cell_json(p, point, k));
+  err_release(&ignored);
+  return json_put(j, "policies", policies);
+}
+
+json *points_json(const struct points *p)
+{
+  json *j = json_new_object(), *points = json_new_array();
+  json_put_string(j, "study", p->study);
+  json_put_string(j, "metric", p->metric->name);
+  json_put_string(j, "unit", p->metric->unit);
+  json_put_number(j, "margin", p->margin);
+  json_put_number(j, "warmup_removed_s", p->warmup_s < 0 ? (double)NAN : p->warmup_s);
+  json_put_bool(j, "simultaneous_within_point", true);
+  for (size_t i = 0; i < p->n_points; i++) json_push(points, point_json(p, i));
+  return json_put(j, "points", points);
+}

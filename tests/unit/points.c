@@ -1,0 +1,221 @@
+/* points and effects: a study of many points, against published effects and formulas. */
+#include "analysis/effects.h"
+#include "analysis/store/catalog.h"
+#include "analysis/text.h"
+
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+
+static const char scenario_json[] =
+  "{\"name\": \"plant\", \"seed\": 1, \"primary\": \"latency_mean_s\", \"margin\": 0.02,"
+  " \"horizon\": {\"kind\": \"steady\", \"warmup\": 120.0}}";
+
+struct folder { char path[64]; struct catalog *c; struct err err; };
+
+static void folder_open(struct folder *f)
+{
+  snprintf(f->path, sizeof f->path, "/tmp/offsim-points-XXXXXX");
+  assert_non_null(mkdtemp(f->path));
+  err_init(&f->err);
+  f->c = catalog_open(f->path, CATALOG_WRITE, &f->err);
+  assert_non_null(f->c);
+  assert_true(catalog_put_study(f->c, "plant", scenario_json, &f->err));
+  assert_true(catalog_put_provenance(f->c, "study", "plant", &f->err));
+}
+
+static void put_run(struct folder *f, uint64_t point, const char *policy, uint64_t replication, double y,
+                    double requests)
+{
+  const struct catalog_metric metric[] = {
+    {"latency_mean_s", "", "", y}, {"latency_p99_s", "", "", 2 * y}, {"requests", "", "", requests}};
+  static int number;
+  struct catalog_run r = {.point = point, .replication = replication, .seed = 1, .policy = policy, .kind = "policy",
+                          .study = "plant", .state = RUN_DONE, .message = "", .trace_hash = "", .trace_file = "",
+                          .n_metrics = 3, .metric = metric};
+  snprintf(r.id, sizeof r.id, "%032x", ++number);
+  assert_true(catalog_put(f->c, &r, &f->err));
+}
+
+static void folder_close(struct folder *f)
+{
+  err_print(&f->err, stderr, false);
+  catalog_close(f->c);
+  err_release(&f->err);
+}
+
+static void folder_remove(const struct folder *f)
+{
+  char path[128];
+  snprintf(path, sizeof path, "%s/catalog.sqlite", f->path);
+  unlink(path);
+  rmdir(f->path);
+}
+
+/* Box, Hunter and Hunter 1978, tables 10.1 and 10.2: yield of a pilot plant, each of the eight settings run twice;
+ * temperature 160, 180; concentration 20, 40; catalyst A, B. */
+static const double yield[8][2] = {{59, 61}, {74, 70}, {50, 58}, {69, 67}, {50, 54}, {81, 85}, {46, 44}, {79, 81}};
+
+static void make_plant(struct folder *f, int n_points)
+{
+  folder_open(f);
+  for (int i = 0; i < n_points; i++) {
+    char factors[96];
+    snprintf(factors, sizeof factors, "{\"temperature\": %d, \"concentration\": %d.0, \"catalyst\": \"%s\"}",
+             i & 1 ? 180 : 160, i & 2 ? 40 : 20, i & 4 ? "B" : "A");
+    assert_true(catalog_put_point(f->c, (uint64_t)i, factors, &f->err));
+    for (int r = 0; r < 2; r++) put_run(f, (uint64_t)i, "plain", (uint64_t)r, yield[i][r], 500);
+  }
+  folder_close(f);
+}
+
+static const struct effect *effect_of(const struct effects *e, const char *factor, const char *other)
+{
+  for (size_t i = 0; i < e->n; i++) {
+    const struct effect *one = &e->effect[i];
+    const struct factor *f = e->points->factor;
+    const char *second = one->other == SIZE_MAX ? NULL : f[one->other].name;
+    if (!strcmp(f[one->factor].name, factor) && !second == !other && (!other || !strcmp(second, other))) return one;
+  }
+  fail_msg("no effect of %s", factor);
+  return NULL;
+}
+
+static void near_effect(const struct effects *e, const char *factor, const char *other, double value, size_t sets)
+{
+  const struct effect *one = effect_of(e, factor, other);
+  assert_near(one->interval.value, value, 1e-12);
+  assert_int_equal(one->sets, sets);
+  assert_int_equal(one->interval.n, 2);
+}
+
+/* Printed: T 23.0, C -5.0, K 1.5, TC 1.5, TK 10.0, CK 0.0. By hand, T in the two runs: 24.5 and 21.5, so the half width is
+ * t(1) = 12.7062 x 3 / sqrt(2) / sqrt(2) = 19.0593. */
+static void test_effects(void **state)
+{
+  (void)state;
+  struct folder f;
+  make_plant(&f, 8);
+  struct err err;
+  err_init(&err);
+  struct points *p = points_load(f.path, &(struct points_options){0}, &err);
+  assert_non_null(p);
+  struct effects *e = effects_new(p, &err);
+  assert_non_null(e);
+  assert_int_equal(e->n, 6);
+  near_effect(e, "temperature", NULL, 23, 4);
+  near_effect(e, "concentration", NULL, -5, 4);
+  near_effect(e, "catalyst", NULL, 1.5, 4);
+  near_effect(e, "temperature", "concentration", 1.5, 2);
+  near_effect(e, "temperature", "catalyst", 10, 2);
+  near_effect(e, "concentration", "catalyst", 0, 2);
+  assert_near(effect_of(e, "temperature", NULL)->interval.hi, 23 + 19.0593, 1e-5);
+  assert_near(e->mean[0].value, 64.25, 1e-12);
+  effects_free(e);
+  points_free(p);
+  err_release(&err);
+  folder_remove(&f);
+}
+
+/* Without the last corner: T over three pairs (12, 14, 31 on the average), TK over the pair with concentration 20. Two points
+ * that differ in two factors tell nothing. */
+static void test_incomplete_design(void **state)
+{
+  (void)state;
+  struct folder f;
+  make_plant(&f, 7);
+  struct err err;
+  err_init(&err);
+  struct points *p = points_load(f.path, &(struct points_options){0}, &err);
+  struct effects *e = effects_new(p, &err);
+  assert_non_null(e);
+  near_effect(e, "temperature", NULL, (12 + 14 + 31) / 3.0, 3);
+  near_effect(e, "temperature", "catalyst", (31 - 12) / 2.0, 1);
+  effects_free(e);
+  points_free(p);
+  folder_remove(&f);
+
+  folder_open(&f);
+  assert_true(catalog_put_point(f.c, 0, "{\"a\": 1, \"b\": 1}", &f.err));
+  assert_true(catalog_put_point(f.c, 1, "{\"a\": 2, \"b\": 2}", &f.err));
+  for (uint64_t i = 0; i < 2; i++) put_run(&f, i, "plain", 0, 1, 500);
+  folder_close(&f);
+  p = points_load(f.path, &(struct points_options){0}, &err);
+  assert_non_null(p);
+  assert_null(effects_new(p, &err));
+  assert_int_equal(err.code, EXIT_USER);
+  points_free(p);
+  err_release(&err);
+  folder_remove(&f);
+}
+
+/* Two policies, three replications: a - b = 1, 2, 3 at point 0: 2 +- 2.484138 (one pair). At point 1, 300 requests do
+ * not carry a p99. */
+static void make_pair(struct folder *f)
+{
+  folder_open(f);
+  for (uint64_t i = 0; i < 2; i++) {
+    char factors[64];
+    snprintf(factors, sizeof factors, "{\"bw\": %g}", i ? 10.0 : 9.5);
+    assert_true(catalog_put_point(f->c, i, factors, &f->err));
+    for (uint64_t r = 0; r < 3; r++) {
+      put_run(f, i, "a", r, 11 + 11 * (double)r, i ? 300 : 500);
+      put_run(f, i, "b", r, 10 + 10 * (double)r, i ? 300 : 500);
+    }
+  }
+  folder_close(f);
+}
+
+static void test_points(void **state)
+{
+  (void)state;
+  struct folder f;
+  make_pair(&f);
+  assert_true(points_is_study(f.path));
+  struct err err;
+  err_init(&err);
+  const struct points_where where = {"bw", "9.50"};
+  struct points *p = points_load(f.path, &(struct points_options){.where = &where, .n_where = 1}, &err);
+  assert_non_null(p);
+  assert_true(p->n_points == 1 && p->n_policies == 2 && p->warmup_s == 120);
+  assert_string_equal(p->policy[p->baseline[0]], "b");
+  const struct point_cell *a = points_cell(p, 0, 0);
+  assert_near(a->difference.value, 2, 1e-12);
+  assert_near(a->difference.hi, 2 + 2.484138, 1e-6);
+  assert_near(a->interval.value, 22, 1e-12);
+  points_free(p);
+  p = points_load(f.path, &(struct points_options){.metric = "latency_p99_s", .baseline = "a"}, &err);
+  assert_non_null(p);
+  assert_string_equal(p->factor[0].level[0], "9.5");    /* as numbers: as words, 10 would come first */
+  assert_true(points_cell(p, 0, 0)->needs == 0 && points_cell(p, 1, 0)->needs == 368);
+  assert_true(isnan(points_cell(p, 1, 0)->interval.value) && points_cell(p, 1, 1)->difference.n == 0);
+  assert_near(points_cell(p, 0, 1)->difference.value, -4, 1e-12);
+  points_free(p);
+  err_release(&err);
+  folder_remove(&f);
+}
+
+static void test_wrong_words(void **state)
+{
+  (void)state;
+  struct folder f;
+  make_pair(&f);
+  const struct points_where factor = {"bandwidth", "1"}, level = {"bw", "3"};
+  const struct points_options wrong[] = {{.where = &factor, .n_where = 1}, {.where = &level, .n_where = 1},
+                                         {.baseline = "c"}, {.metric = "latency"}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    struct err err;
+    err_init(&err);
+    assert_null(points_load(f.path, &wrong[i], &err));
+    assert_int_equal(err.code, EXIT_USER);
+    err_release(&err);
+  }
+  folder_remove(&f);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_effects), cmocka_unit_test(test_incomplete_design),
+                                     cmocka_unit_test(test_points), cmocka_unit_test(test_wrong_words)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
