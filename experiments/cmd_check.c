@@ -1,5 +1,6 @@
 /* cmd_check.c: `offsim check FILE [--resolved]`: every problem of a scenario, or the effective scenario as JSON. */
 #include "experiments/commands.h"
+#include "experiments/plan.h"
 #include "experiments/scenario_check.h"
 #include "scenarios/scenario.h"
 
@@ -84,24 +85,44 @@ static void print_summary(const struct scenario *s)
     printf("%d of %d numbers from presets are engineering estimates (grade E)\n", estimates, s->n_sources);
 }
 
+/* A study: its text, the scenario, every level of every factor, some points. */
+static void check_study(const struct arguments *a, struct err *err)
+{
+  struct study_file *f = NULL;
+  struct plan *p = NULL;
+  if (a->n || a->resolved)
+    err_add(err, (struct where){.file = a->file}, "this is a study; --set and --resolved are for scenarios");
+  else if ((f = study_file_read(a->file, err)) && (p = plan_new(f, err)))
+    printf("%s: ok: study %s: %d factors, %llu points, %d policies, %llu replications\n", a->file, f->name, p->n_factors,
+           (unsigned long long)p->n_points, p->n_policies, (unsigned long long)p->replications);
+  plan_free(p);
+  study_file_free(f);
+}
+
+static void check_scenario(const struct arguments *a, struct err *err)
+{
+  struct scenario *s = scenario_load(a->file, a->override, a->n, err);
+  if (s && scenario_check(s, err) && a->resolved) {
+    char *text = json_write(s->resolved, true);
+    printf("%s\n", text);
+    free(text);
+  } else if (s && !err_any(err)) {
+    print_summary(s);
+  }
+  scenario_free(s);
+}
+
 int cmd_check(int argc, char **argv)
 {
   struct arguments a = {0};
   struct err err;
-  struct scenario *s = NULL;
   err_init(&err);
-  if (parse(&a, argc, argv, &err) && (s = scenario_load(a.file, a.override, a.n, &err)) && scenario_check(s, &err)) {
-    if (a.resolved) {
-      char *text = json_write(s->resolved, true);
-      printf("%s\n", text);
-      free(text);
-    } else {
-      print_summary(s);
-    }
-  }
+  if (parse(&a, argc, argv, &err) && study_file_is(a.file))
+    check_study(&a, &err);
+  else if (!err_any(&err))
+    check_scenario(&a, &err);
   err_print(&err, stderr, isatty(2) && !getenv("NO_COLOR"));
   int code = err_any(&err) ? (int)err.code : EXIT_OK;
-  scenario_free(s);
   err_release(&err);
   return code;
 }

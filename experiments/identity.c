@@ -1,5 +1,7 @@
 #include "experiments/identity.h"
 #include "experiments/model_version.h"
+#include "sim/check.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,18 +26,33 @@ static bool file_counts(const struct scenario *s, const struct file_note *f, int
   return own && strcmp(own, f->path) == 0;
 }
 
+char *identity_files(const struct scenario *s, int policy, size_t *n)
+{
+  char *text = NULL, hex[33];
+  FILE *out = open_memstream(&text, n);
+  if (!out)
+    check_out_of_memory(1);
+  for (int i = 0; i < s->n_files; i++)
+    if (file_counts(s, &s->file[i], policy)) {
+      hash_hex(s->file[i].hash, hex);
+      fputs(s->file[i].kind, out);
+      fputc('\0', out);
+      fputs(hex, out);
+      fputc('\0', out);
+    }
+  fclose(out);
+  return text;
+}
+
 struct hash identity_base(const struct scenario *s, int policy)
 {
   struct hasher *h = hasher_new();
+  size_t n;
+  char *files = identity_files(s, policy, &n);
   add_json(h, s->identity);
   add_json(h, policy >= 0 ? s->policy_json[policy] : NULL);
-  for (int i = 0; i < s->n_files; i++)
-    if (file_counts(s, &s->file[i], policy)) {
-      char hex[33];
-      hash_hex(s->file[i].hash, hex);
-      add_text(h, s->file[i].kind);
-      add_text(h, hex);
-    }
+  hasher_add(h, files, n);
+  free(files);
   return hasher_end(h);
 }
 

@@ -12,6 +12,8 @@
 
 /* The part that all replications of a policy entry share. policy: index of scenario->policy; -1 = none. */
 struct hash identity_base(const struct scenario *, int policy);
+/* Its third part, the files, as the bytes that are hashed. Caller frees. */
+char *identity_files(const struct scenario *, int policy, size_t *n);
 struct hash identity_run(struct hash base, uint64_t seed, uint64_t replication);
 
 #endif

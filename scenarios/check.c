@@ -392,3 +392,8 @@ void schema_check(const struct node *node, const char *section, struct err *err)
 {
   check_map(node, section, "", err);
 }
+
+void schema_check_as(const struct node *node, const char *section, const char *path, struct err *err)
+{
+  check_map(node, section, path, err);
+}

@@ -61,6 +61,8 @@ bool id_valid(const char *text);
 
 /* Check a tree against a section: adds every problem. `path` is printed before keys ("links.access"). */
 void schema_check(const struct node *, const char *section, struct err *);
+/* The same for another file, or a part of it, that messages call `path`. */
+void schema_check_as(const struct node *, const char *section, const char *path, struct err *);
 /* The same for a part of one, as presets hold: nothing is required at its top. */
 void schema_check_part(const struct node *, const char *section, struct err *);
 /* A distribution's form, recursively. */

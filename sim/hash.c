@@ -93,6 +93,21 @@ struct hash hasher_end(struct hasher *h)
   return digest;
 }
 
+struct hash hasher_value(const struct hasher *h)
+{
+  return from_xxh(XXH3_128bits_digest((const XXH3_state_t *)h));
+}
+
+void hasher_set(struct hasher *h, const struct hasher *from)
+{
+  XXH3_copyState(state_of(h), (const XXH3_state_t *)from);
+}
+
+void hasher_clear(struct hasher *h)
+{
+  XXH3_128bits_reset(state_of(h));
+}
+
 bool hash_file(const char *path, struct hash *h)
 {
   FILE *f = fopen(path, "rb");

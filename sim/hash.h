@@ -21,5 +21,8 @@ struct hasher;                                          /* streaming */
 struct hasher *hasher_new(void);
 void hasher_add(struct hasher *, const void *, size_t);
 struct hash hasher_end(struct hasher *);                /* frees it */
+struct hash hasher_value(const struct hasher *);        /* of what was added so far; the hasher goes on */
+void hasher_set(struct hasher *, const struct hasher *from);    /* go on from where another one is */
+void hasher_clear(struct hasher *);                     /* as new */
 
 #endif

@@ -132,6 +132,33 @@ const char *json_key(const json *object, size_t i)
   return at ? json_object_iter_key(at) : NULL;
 }
 
+bool json_is_map(const json *value)
+{
+  return json_is_object(value);
+}
+
+bool json_is_list(const json *value)
+{
+  return json_is_array(value);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const char **json_keys_sorted(const json *object, size_t *n)
+{
+  const char **keys = calloc(json_object_size(object) + 1, sizeof *keys);
+  if (!keys)
+    check_out_of_memory(sizeof *keys);
+  *n = 0;
+  for (void *at = json_object_iter((json *)object); at; at = json_object_iter_next((json *)object, at))
+    keys[(*n)++] = json_object_iter_key(at);
+  qsort(keys, *n, sizeof *keys, compare_keys);
+  return keys;
+}
+
 json *json_at(const json *object, const char *key)
 {
   return json_object_get(object, key);

@@ -28,6 +28,10 @@ json *json_string_value_new(const char *);
 /* NULL when absent or of another type. Borrowed. */
 json *json_at(const json *object, const char *key);
 json *json_nth(const json *array, size_t i);
+bool json_is_map(const json *);
+bool json_is_list(const json *);
+/* Keys in the order of json_write_canonical. Caller frees the list; the keys are the object's. */
+const char **json_keys_sorted(const json *object, size_t *n);
 size_t json_count(const json *array_or_object);
 const char *json_key(const json *object, size_t i);     /* in order of insertion */
 const char *json_text(const json *);
