@@ -5,6 +5,8 @@
  * stands in `provenance` only.
  */
 #include "analysis/store/catalog.h"
+#include "analysis/store/file_system.h"
+#include "analysis/store/host_lock.h"
 #include "sim/check.h"
 #include "sim/json.h"
 #include <dirent.h>
@@ -97,6 +99,7 @@ struct catalog {
   char *path;
   sqlite3 *db;
   int lock;                                             /* the folder; -1 = reading */
+  char *host_lock;                                      /* on a network file system */
   bool view_stale;
   int64_t format;
   bool planned;                                         /* which runs the points have was said beforehand */
@@ -234,8 +237,11 @@ static bool lock_folder(struct catalog *c, const char *dir, struct err *err)
   c->lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (c->lock < 0)
     return err_system(err, "cannot open the folder %s: %s", dir, strerror(errno));
-  if (flock(c->lock, LOCK_EX | LOCK_NB) == 0)
-    return true;
+  if (flock(c->lock, LOCK_EX | LOCK_NB) == 0) {
+    struct file_system fs;
+    bool shared = file_system_of(dir, &fs) && fs.network;
+    return !shared || (c->host_lock = host_lock_take(dir, err));
+  }
   if (errno == EWOULDBLOCK)
     return err_system(err, "%s is locked: another process is writing into it", dir);
   return err_system(err, "cannot lock the folder %s: %s", dir, strerror(errno));
@@ -334,6 +340,7 @@ void catalog_close(struct catalog *c)
   for (int i = 0; i < N_STATEMENTS; i++)
     sqlite3_finalize(c->statement[i]);
   sqlite3_close(c->db);
+  host_lock_give(c->host_lock);
   if (c->lock >= 0)
     close(c->lock);
   for (struct kept *k = c->kept, *next; k; k = next) {
