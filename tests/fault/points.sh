@@ -19,6 +19,14 @@ check "a second one into the same folder" run --set links.access.rate_scale=0.25
 check "two points with their factors" same "$(query 'SELECT point, factors FROM point')" '0 {} 1 {"links.access.rate_scale":0.25}'
 check "four runs each" same "$(query 'SELECT point, count(*) FROM v_runs GROUP BY point')" "0 4 1 4"
 check "the factor is a column" same "$(query 'SELECT DISTINCT "links.access.rate_scale" FROM v_runs WHERE point = 1')" 0.25
+check "as a number" same "$(query 'SELECT DISTINCT typeof("links.access.rate_scale"), typeof(latency_p95_s) FROM v_runs WHERE point = 1')" "real real"
+check "each whole-run metric is a column, with its value" same "$(query "SELECT sum(v.latency_p95_s = m.value), count(*) FROM v_runs v
+  JOIN metric m ON m.run = v.run AND m.name = 'latency_p95_s' AND m.class = '' AND m.place = ''")" "8 8"
+check "all of them" same "$(query "SELECT count(*) FROM (SELECT DISTINCT name FROM metric WHERE class = '' AND place = ''
+  EXCEPT SELECT name FROM pragma_table_info('v_runs'))")" 0
+query 'EXPLAIN QUERY PLAN SELECT * FROM v_runs' >"$work/plan"
+check "v_runs looks metrics up by their key" grep -q 'SEARCH m USING PRIMARY KEY (run=? AND name=?' "$work/plan"
+check "and never reads them all" bash -c "! grep -qE 'SCAN (m|metric)|GROUP BY' '$work/plan'"
 check "the last call is shown" differ "$(value)" "$first"
 check "and says that there is another" bash -c "'$OFFSIM' compare '$work/d' 2>&1 >/dev/null | grep -qF \
   '2 points in $work/d; showing point 1 (links.access.rate_scale=0.25); --point N'"
