@@ -29,8 +29,7 @@ static void put_names(struct figure *f, const char *variable, const char *const 
   text_put(&f->head, "]\n");
 }
 
-/* The chosen policies: n, name[], and slot[], their place in the folder, which fixes colour, dash and point. */
-static void put_policies(const struct plotting *p, struct figure *f)
+void plot_put_policies(const struct plotting *p, struct figure *f)
 {
   const char **name = grab(p->n, sizeof *name);
   for (size_t k = 0; k < p->n; k++) name[k] = p->c->policy[p->chosen[k]].name;
@@ -119,7 +118,7 @@ static void put_curve(struct figure *f, struct quantiles *q, bool complement)
 static bool put_curves(const struct plotting *p, struct figure *f, bool complement, struct err *err)
 {
   uint64_t largest = 1;
-  put_policies(p, f);
+  plot_put_policies(p, f);
   for (size_t k = 0; k < p->n; k++) {
     struct quantiles *q = pooled_latency(chosen(p, k), err);
     if (!q) return false;
@@ -145,7 +144,7 @@ bool data_phases(const struct plotting *p, struct figure *f, struct err *err)
                                        "batch_wait_mean_s", "service_mean_s", "downlink_mean_s"};
   static const char *const label[] = {"decide", "uplink", "queue", "cold start", "batch", "serve", "downlink"};
   enum { N = sizeof metric / sizeof *metric };
-  put_policies(p, f);
+  plot_put_policies(p, f);
   figure_number(f, "height_px", (double)(110 + 32 * p->n));
   text_add(&f->head, "n_phases = %d\n", N);
   put_names(f, "phase", label, N);
@@ -213,7 +212,7 @@ bool data_pareto(const struct plotting *p, struct figure *f, struct err *err)
   const struct metric_info *y = metric_find(p->o->metric ? p->o->metric : "latency_mean_s");
   if (!y) return err_add(err, (struct where){0}, "unknown metric '%s'", p->o->metric);
   const char *money = "cost_total_usd_per_1k_requests", *energy = "energy_total_j_per_request";
-  put_policies(p, f);
+  plot_put_policies(p, f);
   struct text label = {0};
   text_add(&label, "%s (%s)", y->name, y->unit);
   figure_text(f, "y_label", label.s);
@@ -242,7 +241,7 @@ static const char *any_trace(const struct compared_policy *p)
   return NULL;
 }
 
-static bool need_traces(const struct plotting *p, const char *kind, struct err *err)
+bool plot_need_traces(const struct plotting *p, const char *kind, struct err *err)
 {
   for (size_t k = 0; k < p->n; k++)
     if (any_trace(chosen(p, k))) return true;
@@ -327,8 +326,8 @@ bool data_actions(const struct plotting *asked, struct figure *f, struct err *er
 {
   struct plotting p = *asked;
   drop_fixed(&p);
-  if (!need_traces(&p, "actions", err)) return false;
-  put_policies(&p, f);
+  if (!plot_need_traces(&p, "actions", err)) return false;
+  plot_put_policies(&p, f);
   size_t columns = p.n < 3 ? p.n : p.n < 5 ? 2 : 3, rows = (p.n + columns - 1) / columns;
   figure_number(f, "height_px", (double)(90 + 170 * rows));
   struct share s = {0};
@@ -397,7 +396,7 @@ static bool has_series(struct trace_reader *t, const char *place)
 /* One policy, its first run with a trace: a block a place "t queue busy_share slots". */
 bool data_queues(const struct plotting *p, struct figure *f, struct err *err)
 {
-  if (!need_traces(p, "queues", err)) return false;
+  if (!plot_need_traces(p, "queues", err)) return false;
   size_t k = 0;
   for (size_t i = 0; i < p->n; i++)
     if (p->chosen[i] == p->c->baseline && any_trace(chosen(p, i))) k = i;
@@ -496,8 +495,8 @@ static size_t comparator_of(const struct plotting *p, struct err *err)
       bool match = !strcmp(c->policy[i].name, wanted[k]) || (k && !strcmp(c->policy[i].type, wanted[k]));
       if (match && any_trace(&c->policy[i])) return i;
     }
-  if (p->o->against && need_traces(p, "regret", err)) err_add(err, (struct where){0}, "no traced run of '%s' to compare with", p->o->against);
-  else if (!p->o->against && need_traces(p, "regret", err))
+  if (p->o->against && plot_need_traces(p, "regret", err)) err_add(err, (struct where){0}, "no traced run of '%s' to compare with", p->o->against);
+  else if (!p->o->against && plot_need_traces(p, "regret", err))
     err_add(err, (struct where){0}, "regret needs a comparator: clairvoyant, always_* policies, or --against NAME");
   return SIZE_MAX;
 }
@@ -548,7 +547,7 @@ bool data_regret(const struct plotting *asked, struct figure *f, struct err *err
   }
   p.n = n;
   figure_text(f, "comparator", p.c->policy[against].name);
-  put_policies(&p, f);
+  plot_put_policies(&p, f);
   bool ok = true;
   for (size_t k = 0; ok && k < p.n; k++) {
     struct regrets r = {0};

@@ -326,7 +326,7 @@ static bool choose_baselines(struct points *p, const char *name, struct err *err
 
 static bool read_scenario(struct points *p, const char *metric, struct err *err)
 {
-  const char *text = catalog_study_json(p->store->catalog), *name = catalog_provenance(p->store->catalog, "study");
+  const char *text = catalog_study_json(p->store->catalog), *name = catalog_provenance(p->store->catalog, "study.name");
   struct err ignored;
   err_init(&ignored);
   json *resolved = text ? json_parse(text, strlen(text), &ignored) : NULL;
@@ -336,6 +336,8 @@ static bool read_scenario(struct points *p, const char *metric, struct err *err)
   p->study = grab_text(name ? name : json_text(json_at(resolved, "name")));
   p->margin = json_real(json_at(resolved, "margin"), DEFAULT_MARGIN);
   p->warmup_s = kind && !strcmp(kind, "steady") ? json_real(json_at(horizon, "warmup"), -1) : (double)NAN;
+  const char *overrides = catalog_point_overrides(p->store->catalog, 0);
+  if (p->warmup_s >= 0 && overrides && strstr(overrides, "\"horizon.warmup\"")) p->warmup_s = -1;
   p->metric = metric_find(metric ? metric : primary ? primary : "latency_p95_s");
   if (!p->metric) err_add(err, (struct where){0}, "unknown metric '%s'", metric ? metric : primary);
   json_release(resolved);
@@ -411,7 +413,7 @@ bool points_is_study(const char *dir)
   struct err unsaid;
   err_init(&unsaid);
   struct catalog *c = catalog_open(dir, CATALOG_READ, &unsaid);
-  bool is = c && catalog_provenance(c, "study");
+  bool is = c && catalog_provenance(c, "study.name");
   catalog_close(c);
   err_release(&unsaid);
   return is;

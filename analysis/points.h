@@ -27,7 +27,8 @@ struct point_cell {                                     /* one policy at one poi
 };
 struct factor { const char *name; size_t n_levels; const char **level; };       /* numbers by size, else words */
 struct points {
-  const char *dir; char *study; const struct metric_info *metric; double margin, warmup_s;    /* NaN = no warm-up */
+  const char *dir; char *study; const struct metric_info *metric; double margin;
+  double warmup_s;                                      /* NaN = no warm-up; negative = it is a factor */
   size_t n_factors; struct factor *factor;
   size_t n_points, *level; uint64_t *id; const char **factors;  /* level[point x n_factors + f]; SIZE_MAX = has it not */
   size_t n_policies; const char **policy, **kind;

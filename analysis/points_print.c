@@ -83,7 +83,7 @@ void points_print(const struct points *p, FILE *f, size_t rows)
   fprintf(f, "%s: %zu point%s, %zu polic%s", p->study, p->n_points, p->n_points == 1 ? "" : "s", p->n_policies,
           p->n_policies == 1 ? "y" : "ies");
   if (p->warmup_s >= 0) fprintf(f, ", warm-up of %s s removed", number_text(p->warmup_s).s);
-  else if (!isnan(p->warmup_s)) fputs(", warm-up removed as found for each point (auto)", f);
+  else if (!isnan(p->warmup_s)) fputs(", warm-up removed as each point has it", f);
   fputs("\n\n", f);
   struct table *t = table_new(7 + p->n_factors + 1);
   put_head(t, p);

@@ -31,7 +31,7 @@ struct controlled control_variate(const double *y, const double *control, size_t
 size_t order_needs(double q, double confidence);
 
 /* Sequential stopping: x[policy][i] of the common replications i < n. One policy: its t interval is narrower than
- * `half_width` x |mean|. Several: every paired difference from the best one (as `compare` shows it: simultaneous over all
+ * `half_width` x |mean|. Several: every paired difference from the best one (simultaneous over all
  * pairs) is narrower than `half_width` x |mean of the best one|. better: as in metric_info. */
 bool precise_enough(const double *const *x, size_t n_policies, size_t n, double half_width, int better);
 

@@ -370,42 +370,58 @@ static bool settle_warmup(struct session *x, struct err *err)
 
 /* ---- replications: {until: ...} ---------------------------------------------------------------------------------- */
 
-/* Values of the metric by chosen policy, over the replications asked for. */
-struct collected { const struct session *x; double **value; size_t *n; };
+/* value[chosen policy][replication], NaN = none. */
+struct collected { const struct session *x; double **value; };
 
 static bool collect(void *context, const struct catalog_run *r)
 {
   struct collected *c = context;
   const struct study *s = &c->x->study;
+  if (r->state != RUN_DONE || r->replication > s->to)
+    return true;
   for (int i = 0; i < s->n_chosen; i++) {
     struct run_order o = make_order(c->x, i, r->replication);
-    if (strcmp(o.id, r->id) != 0 || r->state != RUN_DONE || r->replication > s->to)
-      continue;
-    for (size_t k = 0; k < r->n_metrics; k++)
+    for (size_t k = 0; strcmp(o.id, r->id) == 0 && k < r->n_metrics; k++)
       if (strcmp(r->metric[k].metric, s->scenario->until.metric) == 0 && !*r->metric[k].klass && !*r->metric[k].place)
-        c->value[i][c->n[i]++] = r->metric[k].value;
+        c->value[i][r->replication] = r->metric[k].value;
   }
   return true;
+}
+
+/* Keeps the replications that all policies have, at the front; how many. */
+static size_t keep_common(double **value, size_t k, size_t n)
+{
+  size_t kept = 0;
+  for (size_t r = 0; r < n; r++) {
+    bool all = true;
+    for (size_t i = 0; i < k; i++)
+      all = all && !isnan(value[i][r]);
+    for (size_t i = 0; all && i < k; i++)
+      value[i][kept] = value[i][r];
+    kept += all;
+  }
+  return kept;
 }
 
 static bool precise(const struct session *x, struct err *err)
 {
   const struct study *s = &x->study;
-  size_t room = s->to - s->from + 1;
-  struct collected c = {x, calloc((size_t)s->n_chosen, sizeof *c.value), calloc((size_t)s->n_chosen, sizeof *c.n)};
-  bool ok = c.value && c.n;
-  for (int i = 0; i < s->n_chosen && ok; i++)
-    ok = (c.value[i] = calloc(room, sizeof **c.value)) != NULL;
-  if (!ok)
-    check_out_of_memory(room * sizeof **c.value);
-  ok = catalog_runs(x->catalog, true, collect, &c, err);
-  for (int i = 0; i < s->n_chosen; i++) {
-    struct interval t = interval_t(c.value[i], c.n[i], 0.95);
-    ok = ok && c.n[i] >= 2 && (t.hi - t.lo) / 2 <= s->scenario->until.half_width * fabs(t.value);
-    free(c.value[i]);
-  }
+  size_t k = (size_t)s->n_chosen, room = s->to + 1;
+  struct collected c = {x, calloc(k, sizeof *c.value)};
+  double *all = calloc(k * room, sizeof *all);
+  if (!c.value || !all)
+    check_out_of_memory(k * room * sizeof *all);
+  for (size_t i = 0; i < k; i++)
+    c.value[i] = all + i * room;
+  for (size_t i = 0; i < k * room; i++)
+    all[i] = NAN;
+  const struct metric_info *metric = metric_find(s->scenario->until.metric);
+  bool ok = catalog_runs(x->catalog, true, collect, &c, err);
+  size_t n = keep_common(c.value, k, room);
+  ok = ok && precise_enough((const double *const *)c.value, k, n, s->scenario->until.half_width,
+                            metric ? metric->better : -1);
   free(c.value);
-  free(c.n);
+  free(all);
   return ok;
 }
 

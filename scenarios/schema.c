@@ -171,7 +171,8 @@ const struct key keys[] = {
   {"replications", "max", V_COUNT, .low = 2, .high = 1e9, .otherwise = "200", .doc = "Replications at most."},
   {"until", "metric", V_ID, .doc = "Whose interval; default: the primary metric."},
   {"until", "half_width", V_NUMBER, Q_PURE, .low = 0, .high = 1, .flags = REQUIRED | POSITIVE,
-   .doc = "Half width of the 95 % interval, relative to the value."},
+   .doc = "Half width of the 95 % interval, relative to the value. Of several policies: of every paired difference from the "
+          "best one, simultaneous over all pairs, relative to the value of that one."},
   {"objective", "latency", V_NUMBER, Q_PER_TIME, .otherwise = "-1 /s", .doc = "Per second of latency."},
   {"objective", "money", V_NUMBER, Q_PER_MONEY, .otherwise = "0 /USD", .doc = "Per US dollar caused directly."},
   {"objective", "energy", V_NUMBER, Q_PER_ENERGY, .otherwise = "0 /J",

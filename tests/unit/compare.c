@@ -1,5 +1,7 @@
 /* compare: paired differences and verdicts against formulas. */
 #include "analysis/compare.h"
+#include "analysis/compare_stats.h"
+#include "analysis/plot_data.h"
 #include "analysis/report.h"
 #include "analysis/store/catalog.h"
 #include "analysis/text.h"
@@ -254,6 +256,71 @@ static void page(void **state)
   remove_folder(dir);
 }
 
+/* p of edge - site = 2, 1.999, 1.998: t = 1.999 / (.001 / sqrt(3)) = 3462.4 with 2 degrees: p = 2 P(T > t) =
+ * 1 - t / sqrt(t^2 + 2) = 1 / t^2 nearly. Signed ranks, n = 3, all of one sign: 2 / 8. Holm: the smallest p of a family of m
+ * is lifted m times. */
+static void tests_of_pairs(void **state)
+{
+  const char *dir = make_folder();
+  struct err err;
+  err_init(&err);
+  struct comparison *c = comparison_load(&dir, 1, &(struct comparison_options){0}, &err);
+  assert_non_null(c);
+  size_t edge = (size_t)(policy_named(c, "always_edge") - c->policy);
+  const struct paired *pair = comparison_pair(c, edge, "latency_mean_s");
+  double t = 1.999 / (.001 / sqrt(3));
+  assert_near(pair->p * t * t, 1, 1e-5);
+  assert_near(pair->wilcoxon.p, .25, 1e-12);
+  assert_true(isnan(pair->p_holm));                     /* the primary metric has its simultaneous intervals */
+  double least = INFINITY, lifted = INFINITY;
+  for (size_t i = 0; i < c->n_pairs; i++)
+    if (!isnan(c->pair[i].p_holm)) {
+      least = fmin(least, c->pair[i].p);
+      lifted = fmin(lifted, c->pair[i].p_holm);
+      assert_true(c->pair[i].p_holm >= c->pair[i].p && c->pair[i].p_holm <= 1);
+    }
+  assert_true(c->family > 1);
+  assert_near(lifted, fmin(1, (double)c->family * least), 1e-15);
+  assert_true(isnan(comparison_pair(c, edge, "failed_ratio")->p_holm));         /* zero everywhere: nothing to test */
+  comparison_free(c);
+  err_release(&err);
+  remove_folder(dir);
+}
+
+/* Poisson classes of 4 and 0.5 a second for 600 s: 2400, 300, together 2700; a trace, or a run that ends with its
+ * requests, has no known mean. */
+static void expected_requests(void **state)
+{
+  static const struct { const char *text, *klass; double expected; } cases[] = {
+    {"{\"horizon\": {\"duration\": 600, \"max_requests\": 0}, \"classes\": [{\"name\": \"a\", \"arrivals\":"
+     " {\"poisson\": {\"rate\": 4}}}, {\"name\": \"b\", \"arrivals\": {\"poisson\": {\"rate\": 0.5}}}]}", "", 2700},
+    {"{\"horizon\": {\"duration\": 600}, \"classes\": [{\"name\": \"a\", \"arrivals\": {\"poisson\": {\"rate\": 4}}},"
+     " {\"name\": \"b\", \"arrivals\": {\"trace\": {}}}]}", "a", 2400},
+    {"{\"horizon\": {\"duration\": 600}, \"classes\": [{\"name\": \"a\", \"arrivals\": {\"poisson\": {\"rate\": 4}}},"
+     " {\"name\": \"b\", \"arrivals\": {\"trace\": {}}}]}", "", NAN},
+    {"{\"horizon\": {\"duration\": 600, \"max_requests\": 9}, \"classes\": [{\"name\": \"a\", \"arrivals\":"
+     " {\"poisson\": {\"rate\": 4}}}]}", "", NAN}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct err err;
+    err_init(&err);
+    json *j = json_parse(cases[i].text, strlen(cases[i].text), &err);
+    double x = compare_expected_requests(j, cases[i].klass);
+    assert_true(isnan(cases[i].expected) ? isnan(x) : x == cases[i].expected);
+    json_release(j);
+    err_release(&err);
+  }
+}
+
+/* Welch, w = 1, of 1 2 6 - 5: 1; (1 + 2 + 6) / 3; (2 + 6) / 2; (6 + 5) / 2; no average for the last. */
+static void moving_average(void **state)
+{
+  const double y[] = {1, 2, 6, NAN, 5}, expected[] = {1, 3, 4, 5.5};
+  double smooth[5];
+  welch_smooth(y, 5, 1, smooth);
+  for (int i = 0; i < 4; i++) assert_near(smooth[i], expected[i], 1e-15);
+  assert_true(isnan(smooth[4]));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(paired_interval),
@@ -263,6 +330,9 @@ int main(void)
                                      cmocka_unit_test(folder),
                                      cmocka_unit_test(nobody_leads),
                                      cmocka_unit_test(unknown_names),
+                                     cmocka_unit_test(tests_of_pairs),
+                                     cmocka_unit_test(expected_requests),
+                                     cmocka_unit_test(moving_average),
                                      cmocka_unit_test(page)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

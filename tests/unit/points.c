@@ -21,7 +21,7 @@ static void folder_open(struct folder *f)
   f->c = catalog_open(f->path, CATALOG_WRITE, &f->err);
   assert_non_null(f->c);
   assert_true(catalog_put_study(f->c, "plant", scenario_json, &f->err));
-  assert_true(catalog_put_provenance(f->c, "study", "plant", &f->err));
+  assert_true(catalog_put_provenance(f->c, "study.name", "plant", &f->err));
 }
 
 static void put_run(struct folder *f, uint64_t point, const char *policy, uint64_t replication, double y,
