@@ -1,5 +1,8 @@
 /* cmd_doctor.c: `offsim doctor [DIR]`: what this machine offers, and what is in the way. */
+#include "analysis/store/file_system.h"
 #include "experiments/commands.h"
+#include "experiments/slurm.h"
+#include "experiments/spawn.h"
 #include "experiments/study.h"
 #include "experiments/version.h"
 #include "scenarios/scenario.h"
@@ -13,7 +16,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 enum grade { GOOD, WARN, BAD };
@@ -72,17 +74,6 @@ static void look_at_limit(struct doctor *d, const char *what, int resource, rlim
         unit_name);
 }
 
-static const char *file_system_name(long type)
-{
-  static const struct { long type; const char *name; } known[] = {
-    {0xEF53, "ext4"}, {0x9123683E, "btrfs"}, {0x58465342, "xfs"}, {0x01021994, "tmpfs"}, {0x794c7630, "overlay"},
-    {0x6969, "nfs"}, {0x0BD00BD0, "lustre"}, {0x47504653, "gpfs"}, {0xFF534D42, "cifs"}, {0x2FC12FC1, "zfs"}};
-  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-    if (known[i].type == type)
-      return known[i].name;
-  return "other";
-}
-
 /* What a catalogue and a trace need of a folder: locks, durable writes, renaming over. */
 static bool try_folder(const char *dir, char *why, size_t size)
 {
@@ -109,35 +100,37 @@ static bool try_folder(const char *dir, char *why, size_t size)
   return ok;
 }
 
+/* Our own traces are written and read without locks (the folder's lock covers them); h5py takes them. */
+static void look_at_locks(struct doctor *d, const char *dir)
+{
+  const char *set = getenv("HDF5_USE_FILE_LOCKING");
+  bool off = set && (strcmp(set, "FALSE") == 0 || strcmp(set, "0") == 0);
+  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool locks = fd >= 0 && (flock(fd, LOCK_SH | LOCK_NB) == 0 || errno == EWOULDBLOCK);
+  if (locks || off)
+    say(d, GOOD, "HDF5 locks", "%s", off ? "off (HDF5_USE_FILE_LOCKING)" : "work here; h5py reads traces as they are");
+  else
+    say(d, WARN, "HDF5 locks", "%s: %s; h5py opens traces with HDF5_USE_FILE_LOCKING=FALSE", dir, strerror(errno));
+  if (fd >= 0)
+    close(fd);
+}
+
 static void look_at_folder(struct doctor *d, const char *dir)
 {
   struct statvfs space;
-  struct statfs kind;
+  struct file_system kind;
   char why[256];
-  if (statvfs(dir, &space) != 0 || statfs(dir, &kind) != 0) {
+  if (statvfs(dir, &space) != 0 || !file_system_of(dir, &kind)) {
     say(d, BAD, "folder", "%s: %s", dir, strerror(errno));
     return;
   }
   double gib = (double)space.f_bavail * (double)space.f_frsize / 1073741824.0;
-  const char *name = file_system_name((long)kind.f_type);
-  say(d, gib < 1 ? WARN : GOOD, "folder", "%s: %s, %.1f GiB free", dir, name, gib);
+  say(d, gib < 1 ? WARN : GOOD, "folder", "%s: %s, %.1f GiB free", dir, kind.name, gib);
   if (!try_folder(dir, why, sizeof why))
     say(d, BAD, "folder", "%s: %s", dir, why);
-  if (strcmp(name, "nfs") == 0 || strcmp(name, "cifs") == 0)
-    say(d, WARN, "folder", "%s: on a network; let one machine at a time write into a results folder", dir);
-}
-
-static bool find_program(const char *name, char *out, size_t size)
-{
-  const char *path = getenv("PATH");
-  while (path && *path) {
-    size_t n = strcspn(path, ":");
-    snprintf(out, size, "%.*s/%s", (int)n, path, name);
-    if (access(out, X_OK) == 0)
-      return true;
-    path += n + (path[n] == ':');
-  }
-  return false;
+  if (kind.network)
+    say(d, WARN, "folder", "%s: on a network file system; the catalogue is written from one machine at a time", dir);
+  look_at_locks(d, dir);
 }
 
 static void look_at_files(struct doctor *d)
@@ -145,7 +138,7 @@ static void look_at_files(struct doctor *d)
   struct arena *a = arena_new();
   struct stat st;
   char gnuplot[1024];
-  if (find_program("gnuplot", gnuplot, sizeof gnuplot))
+  if (spawn_find("gnuplot", gnuplot, sizeof gnuplot))
     say(d, GOOD, "gnuplot", "%s", gnuplot);
   else
     say(d, WARN, "gnuplot", "not found: `plot` and `report` draw nothing (Debian: gnuplot-nox)");
@@ -161,6 +154,35 @@ static void look_at_files(struct doctor *d)
   else
     say(d, WARN, "data", "OFFSIM_DATA names %s, which is no folder", data);
   arena_free(a);
+}
+
+static void say_limit(struct doctor *d, const char *what, uint64_t n)
+{
+  if (n)
+    say(d, GOOD, "Slurm", "%s %llu", what, (unsigned long long)n);
+}
+
+static void look_at_slurm(struct doctor *d)
+{
+  struct slurm_limits l;
+  char sbatch[1024];
+  if (!spawn_find("sbatch", sbatch, sizeof sbatch)) {
+    say(d, GOOD, "Slurm", "not here (--launcher template serves other schedulers)");
+    return;
+  }
+  slurm_look(&l);
+  if (!l.found) {
+    say(d, WARN, "Slurm", "sbatch is here, but its controller does not answer");
+    return;
+  }
+  say(d, GOOD, "Slurm", "%s; %llu of your jobs wait or run", *l.version ? l.version : "of unknown version",
+      (unsigned long long)l.queued);
+  say_limit(d, "MaxArraySize", l.array_size);
+  say_limit(d, "max_array_tasks", l.array_tasks);
+  say_limit(d, "MaxJobCount", l.jobs);
+  say_limit(d, "MaxSubmitJobs", l.submit);
+  if (l.submit && l.submit < l.queued + 2)
+    say(d, WARN, "Slurm", "no room for an array job and its merge until some jobs have ended");
 }
 
 int cmd_doctor(int argc, char **argv)
@@ -179,6 +201,7 @@ int cmd_doctor(int argc, char **argv)
   look_at_limit(&d, "processes", RLIMIT_NPROC, 64, 1, "");
   look_at_folder(&d, argc == 2 ? argv[1] : ".");
   look_at_files(&d);
+  look_at_slurm(&d);
   printf("%d problem%s, %d warning%s\n", d.errors, d.errors == 1 ? "" : "s", d.warnings, d.warnings == 1 ? "" : "s");
   return d.errors ? EXIT_SYSTEM : EXIT_OK;
 }

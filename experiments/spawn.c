@@ -72,17 +72,15 @@ int spawn_read(const char *const *argv, const char *folder, char **out, char **s
   return code;
 }
 
-bool spawn_found(const char *program)
+bool spawn_find(const char *program, char *out, size_t size)
 {
   const char *path = getenv("PATH");
-  bool found = false;
-  while (path && *path && !found) {
+  while (path && *path) {
     size_t n = strcspn(path, ":");
-    struct text file = {0};
-    text_add(&file, "%.*s/%s", (int)n, path, program);
-    found = access(file.s, X_OK) == 0;
-    free(file.s);
+    snprintf(out, size, "%.*s/%s", (int)n, path, program);
+    if (access(out, X_OK) == 0)
+      return true;
     path += n + (path[n] == ':');
   }
-  return found;
+  return false;
 }

@@ -9,6 +9,6 @@ enum { SPAWN_MISSING = 127 };
  * 16 MiB; *said: to stderr; both the caller's, never NULL. The exit code; SPAWN_MISSING: there is no such program;
  * 128 + signal. */
 int spawn_read(const char *const *argv, const char *folder, char **out, char **said);
-bool spawn_found(const char *program);                  /* is it in PATH? */
+bool spawn_find(const char *program, char *out, size_t size);   /* its file, by PATH; false: not there */
 
 #endif
