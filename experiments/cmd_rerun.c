@@ -4,8 +4,8 @@
  * trace_hash is compared with the recorded one.
  */
 #include "experiments/commands.h"
-#include "experiments/identity.h"
-#include "experiments/study.h"
+#include "experiments/replay.h"
+#include "experiments/supervisor.h"
 #include "sim/arena.h"
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +14,9 @@
 struct rerun {
   const char *dir, *id, *level;
   bool help;
-  struct study study;
+  struct replay replay;
+  struct scenario *scenario;
   struct run_order order;
-  struct catalog_run before;
-  struct override *set; size_t n_sets;
-  const char *file;
 };
 
 static bool read_options(struct rerun *r, int argc, char **argv, struct err *err)
@@ -48,13 +46,13 @@ static bool read_options(struct rerun *r, int argc, char **argv, struct err *err
   return !err_any(err);
 }
 
-/* The one run whose id begins with what was given. */
+/* The one run whose id begins with what was given; it may belong to several points. */
 struct search { const char *id; size_t found; struct catalog_run run; };
 
 static bool match(void *context, const struct catalog_run *run)
 {
   struct search *s = context;
-  if (strncmp(run->id, s->id, strlen(s->id)) == 0) {
+  if (strncmp(run->id, s->id, strlen(s->id)) == 0 && !(s->found && strcmp(s->run.id, run->id) == 0)) {
     s->run = *run;
     s->found++;
   }
@@ -66,56 +64,29 @@ static bool find_run(struct rerun *r, struct catalog *c, struct arena *a, struct
   struct search s = {.id = r->id};
   if (!catalog_runs(c, false, match, &s, err))
     return false;
-  if (s.found != 1)
-    return err_add(err, (struct where){0}, "%s: %s run has an id that begins with '%s'", r->dir,
-                   s.found ? "more than one" : "no", r->id);
-  r->before = s.run;
-  r->before.policy = arena_strdup(a, s.run.policy);
-  const char *file = catalog_note(c, s.run.id, "scenario_file"), *resolved;
-  char key[64];
-  snprintf(key, sizeof key, "point.%llu.resolved", (unsigned long long)s.run.point);
-  resolved = catalog_provenance(c, key);
-  r->n_sets = study_overrides_read(catalog_note(c, s.run.id, "overrides"), a, &r->set, err);
-  r->file = arena_strdup(a, file ? file : "");
-  json *scenario = resolved ? json_parse(resolved, strlen(resolved), err) : NULL;
-  r->study.warmup_s = json_real(json_at(json_at(scenario, "horizon"), "warmup"), -1);
-  json_release(scenario);
-  return !err_any(err);
+  if (s.found == 1)
+    return replay_find(c, &s.run, a, &r->replay, err);
+  return err_add(err, (struct where){0}, "%s: %s run has an id that begins with '%s'", r->dir,
+                 s.found ? "more than one" : "no", r->id);
 }
 
 static bool load(struct rerun *r, struct err *err)
 {
-  struct study *s = &r->study;
-  s->scenario = scenario_load(r->file, r->set, r->n_sets, err);
-  if (!s->scenario)
-    return false;
-  bool none = strcmp(r->before.policy, "none") == 0 && s->scenario->n_policies == 0;
-  if (!study_choose(s, none ? NULL : r->before.policy, err))
-    return false;
-  const struct horizon_def *h = &s->scenario->world.horizon;
-  if (h->kind == HORIZON_STEADY && h->warmup_auto && s->warmup_s >= 0)
-    study_set_warmup(s, s->warmup_s);
-  else
-    s->warmup_s = -1;
-  r->order = (struct run_order){.policy = s->chosen[0], .point = r->before.point, .replication = r->before.replication,
-    .warmup_s = s->warmup_s, .trace = r->level && strcmp(r->level, "links") == 0 ? TRACE_LINKS : TRACE_FULL};
-  hash_hex(identity_run(identity_base(s->scenario, r->order.policy), s->scenario->seed, r->order.replication),
-           r->order.id);
-  return strcmp(r->order.id, r->before.id) == 0
-         || err_system(err, "run %s cannot be repeated: the scenario %s or a file that it names has changed since",
-                       r->before.id, r->file);
+  r->scenario = replay_load(&r->replay, &r->order, err);
+  r->order.trace = r->level && strcmp(r->level, "links") == 0 ? TRACE_LINKS : TRACE_FULL;
+  return r->scenario != NULL;
 }
 
 static bool execute(struct rerun *r, struct supervisor_report *report, bool *same, struct err *err)
 {
-  struct run_source source = {.scenario = r->study.scenario};
+  struct run_source source = {.scenario = r->scenario};
   struct supervisor *s = supervisor_start(&(struct supervisor_setup){.source = &source, .dir = r->dir, .workers = 1}, err);
   struct catalog *c = s ? catalog_open(r->dir, CATALOG_WRITE, err) : NULL;
   struct catalog_run after;
   size_t conflicts = 0;
   bool ok = c && supervisor_recover(s, c, false, &conflicts, err)
             && supervisor_run(s, c, &r->order, 1, &(struct supervisor_options){0}, report, err);
-  *same = ok && report->conflicts == 0 && catalog_has(c, r->order.id, &after) && strcmp(after.trace_hash, r->before.trace_hash) == 0;
+  *same = ok && report->conflicts == 0 && catalog_has(c, r->order.id, &after) && strcmp(after.trace_hash, r->replay.before.trace_hash) == 0;
   supervisor_stop(s);
   catalog_close(c);
   return ok;
@@ -127,8 +98,8 @@ static int finish(const struct rerun *r, const struct supervisor_report *report,
     return EXIT_INTERRUPTED;
   if (report->failed)
     return report->plugin_failed ? EXIT_PLUGIN : EXIT_NEGATIVE;
-  if (!same && r->before.state == RUN_DONE) {
-    fprintf(stderr, "offsim: run %s came out differently: its trace_hash was %s\n", r->order.id, r->before.trace_hash);
+  if (!same && r->replay.before.state == RUN_DONE) {
+    fprintf(stderr, "offsim: run %s came out differently: its trace_hash was %s\n", r->order.id, r->replay.before.trace_hash);
     return EXIT_NEGATIVE;
   }
   char *path = trace_path(r->dir, r->order.id);
@@ -155,7 +126,8 @@ int cmd_rerun(int argc, char **argv)
   }
   err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
   int code = r.help ? EXIT_OK : ok || report.interrupted ? finish(&r, &report, same) : (int)err.code;
-  study_free(&r.study);
+  if (r.scenario)
+    scenario_free(r.scenario);
   arena_free(a);
   err_release(&err);
   return code;

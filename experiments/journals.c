@@ -124,14 +124,26 @@ bool journals_prepare(const char *dir, bool shards_live, struct err *err)
   return shards_live || each_file(dir, "traces", remove_part, NULL);
 }
 
+struct counting { struct catalog *catalog; uint64_t *count; };
+
+static void count_head(void *context, const char *id, enum run_state state)
+{
+  struct counting *c = context;
+  if (!catalog_is_done(c->catalog, id))
+    c->count[state]++;
+}
+
 static bool count_file(void *context, const char *name, const char *path)
 {
   int fd = is_shard(name) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   if (fd >= 0) {
-    journal_count(fd, context);
+    journal_heads(fd, count_head, context);
     close(fd);
   }
   return true;
 }
 
-void journals_count(const char *dir, uint64_t count[3]) { each_file(dir, "journal", count_file, count); }
+void journals_count(const char *dir, struct catalog *c, uint64_t count[3])
+{
+  each_file(dir, "journal", count_file, &(struct counting){c, count});
+}

@@ -13,8 +13,8 @@ bool journals_take(const char *dir, struct catalog *, const struct journals_opti
                    struct err *) MUST_USE;
 /* traces/ and journal/ made; what a killed process was writing under no final name removed, unless shards may live. */
 bool journals_prepare(const char *dir, bool shards_live, struct err *) MUST_USE;
-/* Entries of the journals of shards, by run_state, without reading them: for `status`. */
-void journals_count(const char *dir, uint64_t count[3]);
+/* Entries of the journals of shards by run_state that the catalogue does not have as done: for `status`. */
+void journals_count(const char *dir, struct catalog *, uint64_t count[3]);
 void journals_say_conflict(const struct catalog_run *);
 
 #endif

@@ -18,6 +18,10 @@
 #pragma weak cmd_schema
 #pragma weak cmd_presets
 #pragma weak cmd_run
+#pragma weak cmd_sweep
+#pragma weak cmd_status
+#pragma weak cmd_merge
+#pragma weak cmd_verify
 #pragma weak cmd_rerun
 #pragma weak cmd_export
 #pragma weak cmd_capacity
@@ -46,6 +50,10 @@ static const struct command commands[] = {
   {"run", "FILE [options]", "run a scenario: every policy on the same random numbers", cmd_run, true},
   {"capacity", "FILE --metric M --below LIMIT --vary PATH [options]",
    "the largest value of a setting at which a metric keeps its limit", cmd_capacity, true},
+  {"sweep", "STUDY [options]", "run a study: many points of a scenario, resumable", cmd_sweep, true},
+  {"status", "DIR", "how far a study is, also while it runs", cmd_status, true},
+  {"merge", "DIR", "take the journals of a folder into its catalogue", cmd_merge, true},
+  {"verify", "DIR [--seed S] [--all]", "do a random 1 % of the runs again and compare the bytes", cmd_verify, true},
   {"compare", "DIR... [--baseline P] [--by class|place|variant] [--metric M] [--pareto]",
    "policies against each other, with paired intervals", cmd_compare, true},
   {"inspect", "DIR [--class C] [--policy P] [--tail p99] [--request ID]", "where one request or a tail spent its time",

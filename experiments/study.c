@@ -293,6 +293,21 @@ bool study_describe(struct study *s, const struct run_call *call, struct catalog
   return ok;
 }
 
+static bool put_whole(struct catalog *c, const char *key, json *value, struct err *err)
+{
+  char *text = json_write(value, false);
+  bool ok = catalog_put_provenance(c, key, text, err);
+  free(text);
+  json_release(value);
+  return ok;
+}
+
+bool study_describe_sources(const struct scenario *s, struct catalog *c, struct err *err)
+{
+  return put_whole(c, "sources", sources_json(s), err) && put_whole(c, "files", files_json(s), err)
+         && describe_program(c, err) && describe_machine(c, err);
+}
+
 void study_free(struct study *s)
 {
   if (s->scenario)

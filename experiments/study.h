@@ -27,6 +27,8 @@ size_t study_overrides_read(const char *text, struct arena *, struct override **
 void study_set_warmup(struct study *, double warmup_s);
 /* Scenario, policies and provenance into the catalogue, at the point that belongs to the scenario. */
 bool study_describe(struct study *, const struct run_call *, struct catalog *, struct err *) MUST_USE;
+/* The part of it that a study has: sources, files, program and machine. */
+bool study_describe_sources(const struct scenario *, struct catalog *, struct err *) MUST_USE;
 /* Versions of the libraries that results are written with, as one line. */
 void study_libraries(char *out, size_t size);
 void study_free(struct study *);

@@ -600,7 +600,7 @@ bool catalog_has(struct catalog *c, const char *id, struct catalog_run *run)
 }
 
 /* Without reading the whole row. */
-static bool catalog_is_done(struct catalog *c, const char *id)
+bool catalog_is_done(struct catalog *c, const char *id)
 {
   sqlite3_stmt *s = ready(c, GET_STATE);
   if (!s)
@@ -830,8 +830,7 @@ bool catalog_same_metrics(const struct catalog_run *a, const struct catalog_run 
   return same;
 }
 
-/* The run as it stands, with its metrics. */
-static bool get_done(struct catalog *c, const char *id, struct catalog_run *r, bool *found, struct err *err)
+bool catalog_get(struct catalog *c, const char *id, struct catalog_run *r, bool *found, struct err *err)
 {
   *found = catalog_has(c, id, r) && r->state == RUN_DONE;
   return !*found || read_metrics(c, r, err);
@@ -854,7 +853,7 @@ bool catalog_settle(struct catalog *c, const struct catalog_run *r, enum settled
   *how = SETTLED_SAME;
   if (r->state != RUN_DONE)                             /* a failure never replaces what is done */
     return true;
-  if (!get_done(c, r->id, &before, &found, err))
+  if (!catalog_get(c, r->id, &before, &found, err))
     return false;
   if (strcmp(before.trace_hash, r->trace_hash) == 0 && catalog_same_metrics(&before, r))
     return !*r->trace_file || catalog_put(c, r, err);   /* its trace is new, or was damaged */

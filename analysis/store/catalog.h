@@ -34,6 +34,9 @@ struct catalog_run {
   const void *sketch; size_t sketch_bytes;              /* latency */
 };
 bool catalog_has(struct catalog *, const char *id, struct catalog_run *run_or_null);    /* state, hashes, file only */
+bool catalog_is_done(struct catalog *, const char *id);
+/* A run with its metrics; *found = there is one and it is done. */
+bool catalog_get(struct catalog *, const char *id, struct catalog_run *, bool *found, struct err *) MUST_USE;
 bool catalog_put(struct catalog *, const struct catalog_run *, struct err *) MUST_USE;  /* one transaction */
 /* A result whose identity may be there already. An equal one is the same run (it may bring a trace); one with another
  * trace_hash or other metrics is a conflict: the first stays, and a note "conflict" of the run tells of the other. */

@@ -153,13 +153,16 @@ struct catalog_run *journal_next(int fd, int64_t *offset)
   return take_run(bytes, head.bytes);
 }
 
-void journal_count(int fd, uint64_t count[3])
+void journal_heads(int fd, journal_head_fn *visit, void *context)
 {
-  enum { STATE_AT = 3 * 33 + 3 * 8 };                   /* see put_run */
-  struct { struct entry_head head; char run[STATE_AT]; uint64_t state; } __attribute__((packed)) start;
-  for (int64_t at = 0; read_all(fd, &start, sizeof start, at) && start.state <= RUN_QUARANTINED;
-       at += (int64_t)(sizeof start.head + start.head.bytes))
-    count[start.state]++;
+  enum { HASHES = 2 * 33 };                             /* see put_run */
+  struct { struct entry_head head; char id[33], hashes[HASHES]; uint64_t number[4]; } __attribute__((packed)) start;
+  for (int64_t at = 0; read_all(fd, &start, sizeof start, at); at += (int64_t)(sizeof start.head + start.head.bytes)) {
+    start.id[sizeof start.id - 1] = 0;
+    if (start.number[3] > RUN_QUARANTINED || start.head.bytes < sizeof start - sizeof start.head)
+      return;
+    visit(context, start.id, (enum run_state)start.number[3]);
+  }
 }
 
 void journal_release(struct catalog_run *r)

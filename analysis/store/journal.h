@@ -12,7 +12,8 @@ bool journal_add(int fd, const char *path, const struct catalog_run *, struct er
 /* Read the entry at *offset and step over it. NULL: there is no whole entry. Caller frees with journal_release. */
 struct catalog_run *journal_next(int fd, int64_t *offset);
 void journal_release(struct catalog_run *);
-/* Add the numbers of entries by state, from their heads alone. */
-void journal_count(int fd, uint64_t count[3]);
+/* Identity and state of each entry, without reading the rest. */
+typedef void journal_head_fn(void *context, const char *id, enum run_state);
+void journal_heads(int fd, journal_head_fn *, void *context);
 
 #endif

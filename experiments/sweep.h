@@ -1,0 +1,59 @@
+/* sweep.h: a study at work: its plan, the points and runs in the catalogue, what is left to do.
+ *
+ *   struct sweep s = {.options = ...};
+ *   sweep_load(&s, &err);               study and plan
+ *   supervisor_start(...);              forks, with sweep_source(&s)
+ *   catalog_open(...);
+ *   sweep_settle(&s, catalog, &err);    is it our folder; points and runs; what is done; orders
+ */
+#ifndef OFFSIM_EXPERIMENTS_SWEEP_H
+#define OFFSIM_EXPERIMENTS_SWEEP_H
+
+#include "experiments/expect.h"
+#include "experiments/plan.h"
+#include "experiments/supervisor.h"
+
+struct sweep_options {
+  const char *file, *dir;                               /* dir NULL: results/STUDY */
+  const char *launcher, *shard;                         /* local | slurm | template; k/K; NULL */
+  uint64_t replications;                                /* 0: as the study says */
+  int workers, retries;
+  size_t fail_fast;
+  enum trace_level trace; bool trace_given;
+  bool plan, dry_run, quiet, mixed, help, json;
+};
+
+/* Scenario of an order, built by the worker and kept until the next point. */
+struct sweep_finder {
+  const struct plan *plan;
+  struct scenario *kept; uint64_t point;
+  struct arena *arena;
+};
+
+struct sweep {
+  struct sweep_options options;
+  struct study_file *file;
+  struct plan *plan;
+  char *dir;
+  enum trace_level trace;
+  struct sweep_finder finder;
+  struct run_source source;
+  int *policy;                                          /* [plan->n_policies]: index in plan->base */
+  uint64_t n_runs;                                      /* different ones */
+  size_t n_orders; struct run_order *order; int *attempts;      /* what is left, in the order of running; tries before */
+  uint64_t reused, quarantined;                         /* of n_runs: done; given up before */
+  struct expect *expect;
+};
+
+bool sweep_load(struct sweep *, struct err *) MUST_USE;
+/* False: the folder is another study's, or of another model version. */
+bool sweep_check_folder(const struct sweep *, struct catalog *, struct err *) MUST_USE;
+/* The study's points and runs into the catalogue, when they are not there like this. */
+bool sweep_publish(struct sweep *, struct catalog *, struct err *) MUST_USE;
+/* What is left; may be called again after more replications were added. */
+bool sweep_find_orders(struct sweep *, struct catalog *, struct err *) MUST_USE;
+/* supervisor_options.attempts_before, with the sweep as its context. */
+int sweep_attempts(void *sweep, const struct run_order *);
+void sweep_free(struct sweep *);
+
+#endif
