@@ -22,7 +22,7 @@
 
 /* CPU seconds without a single event before a run is given up; building a large world counts as one event. */
 enum { HANG_CPU_S = 60, MAX_FILE_GIB = 256, EXIT_HANG = 124,
-       EXACT_KEPT = 4096 /* latencies a run in the catalogue; more become a sketch */ };
+       SYNC_S = 2, EXACT_KEPT = 4096 /* latencies a run in the catalogue; more become a sketch */ };
 
 /* ---- where the records go ---------------------------------------------------------------------------------------- */
 
@@ -433,6 +433,22 @@ static struct run_answer serve(const struct worker_setup *setup, const struct ru
   return answer;
 }
 
+/* Now and then to disk: a shard's journal is the only record of its runs until they are merged. */
+static void sync_journal(const struct worker_setup *setup, bool second, double *synced_s)
+{
+  double now = monotonic_s();
+  if (now - *synced_s < SYNC_S)
+    return;
+  *synced_s = now;
+  char *path = journal_path(setup->journal, setup->number, second);
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd >= 0) {
+    fdatasync(fd);
+    close(fd);
+  }
+  free(path);
+}
+
 _Noreturn void worker_main(const struct worker_setup *setup, int in, int out)
 {
   sigset_t none;
@@ -442,10 +458,12 @@ _Noreturn void worker_main(const struct worker_setup *setup, int in, int out)
   signal(SIGTERM, SIG_DFL);
   sigprocmask(SIG_SETMASK, &none, NULL);
   struct run_order order;
+  double synced_s = monotonic_s();
   while (read(in, &order, sizeof order) == (ssize_t)sizeof order) {
     struct run_answer answer = serve(setup, &order);
     if (write(out, &answer, sizeof answer) != (ssize_t)sizeof answer)
       break;
+    sync_journal(setup, order.second_journal, &synced_s);
   }
   _exit(0);
 }

@@ -66,7 +66,7 @@ bool journal_add(int fd, const char *path, const struct catalog_run *r, struct e
   put_run(&b, r);
   head = (struct entry_head){b.n - sizeof head, hash_bytes(b.at + sizeof head, b.n - sizeof head)};
   memcpy(b.at, &head, sizeof head);
-  bool ok = write_all(fd, b.at, b.n) && fdatasync(fd) == 0;
+  bool ok = write_all(fd, b.at, b.n);
   free(b.at);
   return ok || err_system(err, "cannot write %s: %s", path, strerror(errno));
 }

@@ -7,7 +7,7 @@
 
 #include "analysis/store/catalog.h"
 
-/* Add one run and force it to disk. */
+/* Add one run. A process that dies afterwards loses nothing; for a machine that dies, somebody must fdatasync. */
 bool journal_add(int fd, const char *path, const struct catalog_run *, struct err *) MUST_USE;
 /* Read the entry at *offset and step over it. NULL: there is no whole entry. Caller frees with journal_release. */
 struct catalog_run *journal_next(int fd, int64_t *offset);
