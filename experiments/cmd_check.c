@@ -93,8 +93,8 @@ static void check_study(const struct arguments *a, struct err *err)
   if (a->n || a->resolved)
     err_add(err, (struct where){.file = a->file}, "this is a study; --set and --resolved are for scenarios");
   else if ((f = study_file_read(a->file, err)) && (p = plan_new(f, err)))
-    printf("%s: ok: study %s: %d factors, %llu points, %d policies, %llu replications\n", a->file, f->name, p->n_factors,
-           (unsigned long long)p->n_points, p->n_policies, (unsigned long long)p->replications);
+    printf("%s: ok: study %s: %d factors, %llu points, %d policies, %llu replications\n", a->file, f->name,
+           p->n_factors, (unsigned long long)p->n_points, p->n_policies, (unsigned long long)p->replications);
   plan_free(p);
   study_file_free(f);
 }

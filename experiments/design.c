@@ -150,7 +150,7 @@ uint64_t design_points(const struct design_table *t)
 
 /* ---- where ------------------------------------------------------------------------------------------------------- */
 
-struct where_work { const struct filter *filter; struct operand *level[STUDY_FACTORS]; struct operand value[STUDY_FACTORS]; };
+struct where_work { const struct filter *filter; struct operand *level[STUDY_FACTORS], value[STUDY_FACTORS]; };
 
 static void operands_of_levels(struct where_work *w, const struct study_file *f, struct arena *a)
 {

@@ -19,8 +19,8 @@ struct cell design_cell(const struct design_table *, uint64_t point, int factor)
 /* The value as text: the level's own, or written into `buffer`. */
 const char *cell_text(const struct factor_def *, struct cell, char buffer[CELL_TEXT]);
 
-/* The first n points of a sequence in [0, 1)^d, by points: u[i * d + k]. Sobol starts with its 0: without it, 2^m points
- * are no net (Owen 2020, "On dropping the first Sobol' point"); Halton with (1/2, 1/3, 1/5 ...). */
+/* The first n points of a sequence in [0, 1)^d, by points: u[i * d + k]. Sobol starts with its 0: without it, 2^m
+ * points are no net (Owen 2020, "On dropping the first Sobol' point"); Halton with (1/2, 1/3, 1/5 ...). */
 bool design_sequence(enum design, size_t n, int d, double *u, struct err *) MUST_USE;
 
 #endif

@@ -1,10 +1,10 @@
 /* plan.c: points, and the identity of each run without building each point.
  *
  * A block is a factor, or several whose changes meet in the effective scenario. Each combination of a block is built
- * alone; what it changes in the documents that an identity is made of (world, policy entries, files, seed) are its pieces.
- * The documents of a point are then put together from pieces (template.h). A factor with a range or many numbers is not
- * built value by value: its pieces are the number itself, in SI. Points at random and at the ends are built whole, and
- * where one comes out otherwise, every point is.
+ * alone; what it changes in the documents that an identity is made of (world, policy entries, files, seed) are its
+ * pieces. The documents of a point are then put together from pieces (template.h). A factor with a range or many numbers
+ * is not built value by value: its pieces are the number itself, in SI. Points at random and at the ends are built
+ * whole, and where one comes out otherwise, every point is.
  */
 #include "experiments/plan.h"
 #include "analysis/metrics.h"
@@ -192,8 +192,6 @@ static void move_problems(const struct plan *p, const char *const *text, const s
 {
   struct arena *a = arena_new();
   const char *with = texts_in_words(p, text, a);
-  if (from->code == EXIT_SYSTEM || from->code == EXIT_PLUGIN)
-    err->code = from->code;
   for (size_t i = 0; i < from->n; i++)
     if (!from->problems[i].warning)
       copy_problem(p, text, &from->problems[i], with, err);
@@ -269,6 +267,16 @@ static void block_make_room(const struct plan *p, struct block *b)
   b->paths = arena_array(a, struct paths, p->work->n_documents);
   b->piece = arena_array(a, struct piece *, p->work->n_documents);
   b->quantity = arena_array(a, enum quantity *, p->work->n_documents);
+}
+
+/* All problems once more, as they are. */
+static void err_append(struct err *to, const struct err *from)
+{
+  for (size_t i = 0; i < from->n; i++)
+    if (!from->problems[i].warning)
+      err_add(to, from->problems[i].at, "%s", from->problems[i].message);
+  if (from->code == EXIT_SYSTEM || from->code == EXIT_PLUGIN)
+    to->code = from->code;
 }
 
 /* Where the built scenarios differ from the base, and what they have there. */
@@ -423,24 +431,28 @@ static bool has_level(const struct plan *p, uint64_t point, int factor, long lev
   return c.drawn || (long)c.level == level;
 }
 
-/* A level that cannot be built alone may be sound at its points; if it is not, the point's problems are told. */
-static bool level_failed(struct plan *p, int factor, long level, struct err *err)
+/* A level that cannot be built alone may be sound at its points; if it is not, its own problems are told. */
+static bool level_failed(struct plan *p, int factor, long level, const struct err *own, struct err *err)
 {
   const char *text[STUDY_FACTORS];
   char buffer[STUDY_FACTORS][CELL_TEXT];
   struct built b;
+  struct err unsaid;
+  err_init(&unsaid);
   for (uint64_t i = 0; i < p->n_points; i++) {
     if (!has_level(p, i, factor, level))
       continue;
     texts_of_point(p, i, text, buffer);
-    if (!build(p, text, &b, err))
-      return false;
-    study_free(&b.study);
+    p->whole = build(p, text, &b, &unsaid);
+    if (p->whole)
+      study_free(&b.study);
     break;
   }
-  p->whole = true;
+  err_release(&unsaid);
   p->why_whole = arena_printf(p->work->arena, "'%s' cannot be varied alone", p->file->factor[factor].name);
-  return true;
+  if (!p->whole)
+    err_append(err, own);
+  return p->whole;
 }
 
 static bool make_block(struct plan *p, int factor, struct block *b, struct err *err)
@@ -459,7 +471,7 @@ static bool make_block(struct plan *p, int factor, struct block *b, struct err *
     p->whole = true;
     p->why_whole = arena_printf(p->work->arena, "'%s' changes more than one number", f->name);
   }
-  bool ok = failed == FAILED_PLACE || level_failed(p, factor, failed, err);
+  bool ok = failed == FAILED_PLACE || level_failed(p, factor, failed, &own, err);
   err_release(&own);
   return ok;
 }
@@ -544,9 +556,8 @@ static size_t combination_of(const struct plan *p, const struct block *b, uint64
   return combination;
 }
 
-/* Pieces of a numeric block at a point, in `out`; their bytes in the arena of the plan's last point. */
-static void numeric_pieces(const struct plan *p, const struct block *b, int d, const char *text, struct number_buffer *at,
-                           struct piece *out)
+/* Pieces of a numeric block whose factor has this value; their bytes stand in `at`. */
+static void numeric_pieces(const struct block *b, int d, const char *text, struct number_buffer *at, struct piece *out)
 {
   for (size_t k = 0; k < b->paths[d].n; k++) {
     const struct piece *like = &b->piece[d][k];
@@ -563,7 +574,8 @@ static void numeric_pieces(const struct plan *p, const struct block *b, int d, c
 enum { NUMBERS = STUDY_FACTORS * NUMERIC_PIECES };      /* pieces of a document from numeric blocks at most */
 
 /* Pieces of document d at the point, by block. */
-static void pieces_at(const struct plan *p, uint64_t point, int d, const struct piece **out, struct number_buffer *bytes)
+static void pieces_at(const struct plan *p, uint64_t point, int d, const struct piece **out,
+                      struct number_buffer *bytes)
 {
   const struct plan_work *w = p->work;
   char buffer[CELL_TEXT];
@@ -574,7 +586,7 @@ static void pieces_at(const struct plan *p, uint64_t point, int d, const struct 
       out[i] = NULL;
     } else if (b->numeric) {
       struct cell c = design_cell(w->table, point, b->factor[0]);
-      numeric_pieces(p, b, d, cell_text(&p->file->factor[b->factor[0]], c, buffer), bytes + used,
+      numeric_pieces(b, d, cell_text(&p->file->factor[b->factor[0]], c, buffer), bytes + used,
                      w->now[d * w->n_blocks + i]);
       out[i] = w->now[d * w->n_blocks + i];
       used += b->paths[d].n;

@@ -53,7 +53,8 @@ const char *plan_factor_unit(const struct plan *, int factor);
 
 /* ---- plan_print.c: what a study would cost --------------------------------------------------------------------- */
 struct plan_cost {
-  uint64_t runs, distinct, done;                        /* (point, policy, replication); of them different; in the folder */
+  uint64_t runs;                                        /* points x policies x replications */
+  uint64_t distinct, done;                              /* of them different; of these done in the folder */
   double cpu_s;                                         /* of the distinct runs that are not done; NAN: not known */
   double disk_bytes;
   bool from_catalog;                                    /* else from a pilot */

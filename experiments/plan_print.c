@@ -142,11 +142,11 @@ static int compare_hashes(const void *a, const void *b)
   return (x->lo > y->lo) - (x->lo < y->lo);
 }
 
-static bool take_run(void *context, const struct catalog_run *r)
+static void take_run(void *context, const struct catalog_brief *r)
 {
   struct finished *k = context;
   if (r->state != RUN_DONE)
-    return true;
+    return;
   if (k->n == k->room) {
     k->room = 2 * k->room + 1024;
     k->id = realloc(k->id, k->room * sizeof *k->id);
@@ -158,7 +158,6 @@ static bool take_run(void *context, const struct catalog_run *r)
   for (int i = 0; i < k->plan->n_policies && r->elapsed_s > 0; i++)
     if (!strcmp(k->plan->policy[i], r->policy))
       timing_add(k->timing, i, r->elapsed_s);
-  return true;
 }
 
 /* Nothing there, or nothing readable: nothing known. */
@@ -173,7 +172,7 @@ static bool read_catalog(const char *dir, struct finished *k, double *bytes_per_
   if (!there)
     return true;
   struct catalog *c = catalog_open(dir, CATALOG_READ, err);
-  bool ok = c && catalog_runs(c, false, take_run, k, err);
+  bool ok = c && catalog_brief(c, take_run, k, err);
   catalog_close(c);
   if (k->n)
     qsort(k->id, k->n, sizeof *k->id, compare_hashes);
@@ -295,9 +294,10 @@ bool plan_too_large(const struct plan *p, double points, struct err *err)
   double runs = points * p->n_policies * (double)p->replications;
   double each = t.all ? t.all_s / (double)t.all : NAN;
   timing_free(&t);
-  return err_add(err, p->file->design_at, "the design has %.4g points, %.4g runs: about %s (from a pilot of %llu runs) and "
-                 "%s of disk; at most %d points are possible. Fewer levels, `where` does not help here, or a design that "
-                 "draws (lhs, sobol)", points, runs, duration(runs * each, took), (unsigned long long)t.all,
+  return err_add(err, p->file->design_at, "the design has %.4g points, which are %.4g runs: about %s (from a pilot of "
+                 "%llu runs) and %s of disk; at most %d points are possible, before `where`. Take fewer values, or a "
+                 "design that draws some of the points (lhs, sobol)", points, runs, duration(runs * each, took),
+                 (unsigned long long)t.all,
                  bytes_text(runs * bytes_of_run(p), disk), STUDY_POINTS);
 }
 
@@ -326,8 +326,9 @@ static void print_policies(const struct plan *p, FILE *out)
 static void print_runs(const struct plan *p, const struct plan_cost *c, const char *dir, FILE *out)
 {
   typedef unsigned long long u;
-  fprintf(out, "runs      %llu = %llu points x %d policies x %llu replications%s", (u)c->runs, (u)p->n_points, p->n_policies,
-          (u)p->replications, p->file->until.metric ? " (at first; more until the interval is narrow)" : "");
+  fprintf(out, "runs      %llu = %llu points x %d policies x %llu replications%s", (u)c->runs, (u)p->n_points,
+          p->n_policies, (u)p->replications,
+          p->file->until.metric ? " (at first; more until the interval is narrow)" : "");
   if (c->distinct < c->runs)
     fprintf(out, "; %llu of them different", (u)c->distinct);
   fprintf(out, "\n          %llu done in %s, %llu to do\n", (u)c->done, dir, (u)(c->distinct - c->done));

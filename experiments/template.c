@@ -1,7 +1,7 @@
 /* template.c: differences of trees, and texts put together from pieces.
  *
- * A key that is absent in some documents takes its comma along: a comma is written before a key unless the byte before is
- * the brace that opens its map. So the text is right whichever keys are there.
+ * A key that is absent in some documents takes its comma along: a comma is written before a key unless the byte before
+ * is the brace that opens its map. So the text is right whichever keys are there.
  */
 #include "experiments/template.h"
 #include "sim/check.h"

@@ -62,8 +62,8 @@ static const char *const reserved[] = {"and", "or", "not", "policy", "run", "stu
 static bool check_name(const struct reading *r, const struct node *node)
 {
   if (!id_valid(node->key) || !(isalpha((unsigned char)*node->key)))
-    return err_add(r->err, node->key_at, "'%.64s' is no name of a factor: a letter, then at most 63 of A-Z a-z 0-9 . _ -",
-                   node->key);
+    return err_add(r->err, node->key_at, "'%.64s' is no name of a factor: a letter, then at most 63 of A-Z a-z 0-9 . "
+                   "_ -", node->key);
   for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
     if (!strcmp(node->key, reserved[i]))
       return err_add(r->err, node->key_at, "a factor cannot be called '%s': tables of results have such a column; call "
@@ -269,8 +269,8 @@ static void unknown_factor(const struct reading *r, const struct node *node)
   for (int i = 0; i < r->f->n_factors; i++)
     names[i] = r->factor[i].name;
   const char *near = nearest(node->key, names, (size_t)r->f->n_factors);
-  err_add(r->err, node->key_at, "unknown factor '%.64s'%s%s%s", node->key, near ? "; did you mean '" : "", near ? near : "",
-          near ? "'?" : "");
+  err_add(r->err, node->key_at, "unknown factor '%.64s'%s%s%s", node->key, near ? "; did you mean '" : "",
+          near ? near : "", near ? "'?" : "");
 }
 
 static void read_point(struct reading *r, const struct node *point, size_t i)

@@ -273,7 +273,8 @@ static bool check_sides(struct parsing *x, const struct filter *f, const char *s
   return true;
 }
 
-static struct filter *filter_new(struct parsing *x, enum kind kind, const struct filter *left, const struct filter *right)
+static struct filter *filter_new(struct parsing *x, enum kind kind, const struct filter *left,
+                                 const struct filter *right)
 {
   struct filter *f = arena_alloc(x->arena, sizeof *f);
   *f = (struct filter){.kind = kind, .left = left, .right = right};
@@ -343,7 +344,8 @@ static const struct filter *read_or(struct parsing *x)
 struct filter *filter_parse(struct arena *a, const char *text, struct where at, const struct factor_def *factor,
                             int n_factors, struct err *err)
 {
-  struct parsing x = {.arena = a, .text = text, .p = text, .at = at, .factor = factor, .n_factors = n_factors, .err = err};
+  struct parsing x = {.arena = a, .text = text, .p = text, .at = at, .factor = factor, .n_factors = n_factors,
+                      .err = err};
   const struct filter *f = read_or(&x);
   skip_blanks(&x);
   if (f && *x.p)
