@@ -34,8 +34,14 @@ struct waiting_table { struct waiting *slot; uint64_t mask, used; };
 struct device { double latency_s; uint64_t n; };
 struct devices { struct device *device; size_t n; };
 
+/* Latencies of the run in order of settlement, as up to 2 x HALF_BATCHES sums of `length` each: when they are full, two
+ * become one, so that any number of them is cut into STRETCHES nearly equal ones at the end. */
+enum { HALF_BATCHES = 256, STRETCHES = 8 };
+struct batches { struct moments all; double sum[2 * HALF_BATCHES], open; uint64_t length, filled; size_t n; };
+
 struct metrics {
   struct metrics_setup setup;
+  struct batches batches;
   struct tally *klass, whole;
   struct devices *origin;
   struct waiting_table table;
@@ -131,6 +137,33 @@ static void add_tokens(struct tally *t, const struct request_record *r, bool com
   }
 }
 
+static void batches_add(struct batches *b, double x)
+{
+  moments_add(&b->all, x);
+  b->open += x;
+  if (++b->filled < b->length) return;
+  b->sum[b->n++] = b->open;
+  b->open = 0;
+  b->filled = 0;
+  if (b->n < 2 * HALF_BATCHES) return;
+  for (size_t i = 0; i < HALF_BATCHES; i++) b->sum[i] = b->sum[2 * i] + b->sum[2 * i + 1];
+  b->n = HALF_BATCHES;
+  b->length *= 2;
+}
+
+/* Standard deviation of the means of STRETCHES equal stretches; what does not fill one is left out at the start. */
+static double stretch_sd(const struct batches *b)
+{
+  size_t each = b->n / STRETCHES, at = b->n - each * STRETCHES;
+  struct moments means = {0};
+  for (size_t k = 0; each && k < STRETCHES; k++) {
+    double sum = 0;
+    for (size_t i = 0; i < each; i++) sum += b->sum[at++];
+    moments_add(&means, sum / (double)(each * b->length));
+  }
+  return moments_sd(&means);
+}
+
 static void add_completed(struct metrics *m, struct tally *t, const struct request_record *r, bool has_slo)
 {
   int64_t latency_ns = r->completed_ns - r->arrived_ns;
@@ -139,6 +172,7 @@ static void add_completed(struct metrics *m, struct tally *t, const struct reque
   t->latency_ns += latency_ns;
   t->good += !has_slo || r->slo_met;
   quantiles_add(t->latency_s, latency_s);
+  batches_add(&m->batches, latency_s);
   add_device(m, r, latency_s);
 }
 
@@ -193,6 +227,8 @@ OF_TALLY(censored_ratio, per_request(t, (double)t->censored))
 OF_TALLY(goodput, ratio((double)t->good, m->summary->window_s))
 OF_TALLY(slo_attainment, ratio((double)t->slo_met, (double)t->slo_asked))
 OF_TALLY(latency_mean, per_completed_s(t, t->latency_ns))
+OF_TALLY(latency_sd, moments_sd(&m->batches.all))
+OF_TALLY(latency_stretch_sd, stretch_sd(&m->batches))
 OF_TALLY(latency_p50, quantile_of(t->latency_s, .50))
 OF_TALLY(latency_p95, quantile_of(t->latency_s, .95))
 OF_TALLY(latency_p99, quantile_of(t->latency_s, .99))
@@ -323,6 +359,10 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
       -1, BOTH, latency_p95, NULL) \
   ROW("latency_p99_s", "s", "99th percentile of latency; failed requests rank as infinite", \
       -1, BOTH, latency_p99, NULL) \
+  ROW("latency_sd_s", "s", "standard deviation of latency within the run, completed requests", 0, RUN, latency_sd, NULL) \
+  ROW("latency_stretch_sd_s", "s", "standard deviation of the mean latencies of 8 equal stretches of the run: large " \
+      "where requests depend on those before them, so that the run is worth fewer of them", \
+      0, RUN, latency_stretch_sd, NULL) \
   ROW("queue_wait_mean_s", "s", "time in queues: sum per completed request; of a place: mean of its attempts", \
       -1, EVERY, queue_wait_mean, place_queue_wait) \
   ROW("network_mean_s", "s", "time in uplinks and downlinks, all attempts, mean of completed requests", \
@@ -428,6 +468,7 @@ struct metrics *metrics_new(const struct metrics_setup *setup)
 {
   struct metrics *m = grab(1, sizeof *m);
   m->setup = *setup;
+  m->batches.length = 1;
   m->klass = grab((size_t)setup->n_classes, sizeof *m->klass);
   m->origin = grab((size_t)setup->n_places, sizeof *m->origin);
   m->table = (struct waiting_table){grab(TABLE_START, sizeof *m->table.slot), TABLE_START - 1, 0};

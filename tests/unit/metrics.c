@@ -69,6 +69,27 @@ static void quantiles_rank_failures_last(void **state)
   metrics_free(m);
 }
 
+/* Latencies 1 to 4096 s in this order: variance 4096 x 4097 / 12; eight stretches of 512, means 512 apart: variance 6 x 512^2.
+ * Of 1 to 10 the last eight: variance 6; fewer than eight have none. */
+static void stretches(void **state)
+{
+  for (int k = 0; k < 3; k++) {
+    const int count = (const int[]){4096, 10, 7}[k];
+    struct metrics *m = new_metrics();
+    for (int i = 1; i <= count; i++) {
+      struct request_record r = request((uint64_t)i, i, i * (int64_t)S);
+      metrics_request(m, &r);
+    }
+    const struct metric_value *v;
+    size_t n = metrics_finish(m, &summary, &v);
+    double sd = value(v, n, "latency_stretch_sd_s", "", "");
+    assert_near(value(v, n, "latency_sd_s", "", ""), sqrt(count * (count + 1.0) / 12), 1e-9);
+    if (k == 2) assert_true(isnan(sd));
+    else assert_near(sd, sqrt(6) * (k ? 1 : 512), 1e-9);
+    metrics_free(m);
+  }
+}
+
 /* Two attempts of one completed request, one of a failed one: phases are of completed requests only. */
 static void phases_follow_their_request(void **state)
 {
@@ -201,7 +222,8 @@ static void cheap(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(quantiles_rank_failures_last), cmocka_unit_test(phases_follow_their_request),
+    cmocka_unit_test(quantiles_rank_failures_last), cmocka_unit_test(stretches),
+    cmocka_unit_test(phases_follow_their_request),
     cmocka_unit_test(tokens), cmocka_unit_test(ledgers), cmocka_unit_test(fairness),
     cmocka_unit_test(names_are_found), cmocka_unit_test(cheap),
   };
