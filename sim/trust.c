@@ -6,6 +6,7 @@
 #include "sim/trust.h"
 #include "sim/check.h"
 
+#include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,31 +144,6 @@ struct interval interval_steady(const double *x, size_t n, double confidence)
   return i;
 }
 
-/* The k-th smallest, k from 0 (Hoare's FIND, CACM 4, 1961). Afterwards what lies before it is not larger. */
-static double select_kth(double *x, size_t n, size_t k)
-{
-  for (size_t low = 0, high = n - 1; low < high;) {
-    double pivot = x[low + (high - low) / 2];
-    size_t i = low, j = high;
-    for (;; i++, j--) {
-      while (x[i] < pivot)
-        i++;
-      while (pivot < x[j])
-        j--;
-      if (i >= j)
-        break;
-      double swap = x[i];
-      x[i] = x[j];
-      x[j] = swap;
-    }
-    if (k <= j)
-      high = j;
-    else
-      low = j + 1;
-  }
-  return x[k];
-}
-
 static double *copy_of(const double *x, size_t n)
 {
   double *copy = malloc(n * sizeof *copy);
@@ -186,7 +162,7 @@ static size_t rank_of(double share, size_t n)
 /* `scratch` keeps the values; the result is 1 where x is at most the quantile. */
 static double *indicators(const double *x, size_t n, double q, double *scratch)
 {
-  double at = select_kth(scratch, n, rank_of(q, n)), *is_below = copy_of(x, n);
+  double at = gsl_stats_select(scratch, 1, n, rank_of(q, n)), *is_below = copy_of(x, n);
   for (size_t i = 0; i < n; i++)
     is_below[i] = x[i] <= at;
   return is_below;
@@ -198,11 +174,11 @@ struct interval interval_steady_quantile(const double *x, size_t n, double q, do
   if (n == 0)
     return i;
   double *values = copy_of(x, n), *below = indicators(x, n, q, values);
-  i.value = select_kth(values, n, rank_of(q, n));
+  i.value = gsl_stats_select(values, 1, n, rank_of(q, n));
   struct interval share = overlapping(below, n, confidence);
   if (!isnan(share.hi)) {
-    i.lo = share.lo <= 0 ? -INFINITY : select_kth(values, n, rank_of(share.lo, n));
-    i.hi = share.hi >= 1 ? INFINITY : select_kth(values, n, rank_of(share.hi, n));
+    i.lo = share.lo <= 0 ? -INFINITY : gsl_stats_select(values, 1, n, rank_of(share.lo, n));
+    i.hi = share.hi >= 1 ? INFINITY : gsl_stats_select(values, 1, n, rank_of(share.hi, n));
   }
   free(values);
   free(below);

@@ -33,6 +33,7 @@ static int usage(FILE *out, int code)
   fprintf(out, "usage: offsim validate [SUITE] [--quick] [--seed S] [--case NAME] [--margin M] [--set PATH=VALUE]... [-j N]\n"
                "                       [--plant load|discipline|residual|batch|setup|keep|repair|patience]\n"
                "       offsim validate intervals [--quick] [--seed S] [--case NAME] [-j N] [--format table|json] [--plant iid|never|always]\n"
+               "                       [--length N] [--experiments N]\n"
                "suites:\n");
   for (int i = 0; i < N_SUITES; i++) fprintf(out, "  %-10s %s\n", suites[i].name, suites[i].doc);
   for (int i = 0; i < N_REPLAYS; i++) fprintf(out, "  %-10s %s\n", replays[i].name, replays[i].doc);
@@ -48,20 +49,24 @@ static bool add_override(struct override *list, size_t *n, char *text)
   return true;
 }
 
-/* -s, -m, -r, -j. False after saying what is wrong. */
+/* Options with a number. False after saying what is wrong. */
 static bool take_number(struct suite_options *o, int option, const char *text)
 {
-  static const char *const names[] = {['s'] = "--seed", ['m'] = "--margin", ['r'] = "--requests", ['j'] = "-j"};
+  static const char *const names[] = {['s'] = "--seed", ['m'] = "--margin", ['r'] = "--requests", ['j'] = "-j",
+                                      ['l'] = "--length", ['e'] = "--experiments"};
   char why[UNITS_WHY] = "";
   unsigned long long count = 1;
   double x = 1;
-  bool ok = option == 's' || option == 'j' ? count_parse(text, &count, why) : number_parse(text, Q_PURE, &x, why);
+  bool ok = option == 's' || option == 'j' || option == 'e' ? count_parse(text, &count, why) : number_parse(text, Q_PURE, &x, why);
   if (ok && (option == 'j' && (count < 1 || count > MAX_WORKERS))) ok = snprintf(why, sizeof why, "1 to %d", MAX_WORKERS) < 0;
+  if (ok && option == 'e' && (count < 1 || count > 1000000)) ok = snprintf(why, sizeof why, "1 to 1000000") < 0;
   if (ok && !(x > 0)) ok = snprintf(why, sizeof why, "must be more than 0") < 0;
   if (!ok) return fprintf(stderr, "offsim validate: %s %s: %s\n", names[option], text, why), false;
   if (option == 's') o->seed = count;
   else if (option == 'j') o->workers = (int)count;
   else if (option == 'm') o->margin = x;
+  else if (option == 'e') o->experiments = (int)count;
+  else if (option == 'l') o->length = x;
   else o->requests = x;
   return true;
 }
@@ -71,11 +76,12 @@ static int read_options(int argc, char **argv, struct suite_options *o, struct o
 {
   static const struct option names[] = {
     {"quick", no_argument, 0, 'q'}, {"seed", required_argument, 0, 's'}, {"case", required_argument, 0, 'c'}, {"set", required_argument, 0, 'S'},
-    {"margin", required_argument, 0, 'm'}, {"plant", required_argument, 0, 'p'}, {"requests", required_argument, 0, 'r'}, {"help", no_argument, 0, 'h'}, {"format", required_argument, 0, 'f'}, {0}};
+    {"margin", required_argument, 0, 'm'}, {"plant", required_argument, 0, 'p'}, {"requests", required_argument, 0, 'r'}, {"help", no_argument, 0, 'h'}, {"format", required_argument, 0, 'f'},
+    {"length", required_argument, 0, 'l'}, {"experiments", required_argument, 0, 'e'}, {0}};
   for (int c; (c = getopt_long(argc, argv, "j:h", names, NULL)) != -1;)
     switch (c) {
     case 'q': o->quick = true; break;
-    case 's': case 'm': case 'r': case 'j':
+    case 's': case 'm': case 'r': case 'j': case 'l': case 'e':
       if (!take_number(o, c, optarg)) return EXIT_USER;
       break;
     case 'f':

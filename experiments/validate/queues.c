@@ -298,7 +298,7 @@ bool queues_has(const struct suite_options *o)
   bool fault = !o->plant;
   for (int i = 0; i < N_FAULTS; i++)
     if (o->plant && !strcmp(faults[i].name, o->plant)) fault = true;
-  return fault && !o->json;
+  return fault && !o->json && !o->experiments && !(o->length > 0);
 }
 
 /* NULL: this fault is none of this case. */

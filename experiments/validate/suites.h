@@ -12,6 +12,8 @@ struct suite_options {
   bool json;                                            /* the table as JSON, where the suite can */
   double margin;                                        /* of equivalence, relative; 0 = the suite's */
   double requests;                                      /* per replication; 0 = the suite's */
+  double length;                                        /* of intervals: only this one; 0 = all */
+  int experiments;                                      /* of intervals, a cell; 0 = the suite's */
   double confidence, accusing_confidence;               /* of one row at one stage: to pass, to fail; set by the suite */
   const char *only;                                     /* one case; NULL = all */
   const char *plant;                                    /* a planted fault of the suite; NULL = none */
