@@ -162,10 +162,14 @@ static double crossing(const struct search *s, enum curve c, const struct capaci
   return isfinite(a) && isfinite(b) && !broken(s, lost) && part >= 0 && part <= 1 ? part : 0.5;
 }
 
-static bool narrow_enough(const struct capacity_sample *kept, const struct capacity_sample *lost)
+/* The ends of the interval need no more than a tenth of their distance from the value: a straight line does the rest. */
+static bool narrow_enough(const struct search *s, enum curve c, const struct capacity_sample *kept,
+                          const struct capacity_sample *lost)
 {
   double width = fabs((double)(lost->k - kept->k)), at = fmax(fabs((double)kept->k), fabs((double)lost->k));
-  return width <= fmax(1, TOLERANCE * at);
+  double away = fmin(fabs(kept->x - s->a->value), fabs(lost->x - s->a->value)) / s->q->step;
+  double enough = fmax(1, TOLERANCE * at);
+  return width <= enough || (c != MIDDLE && !s->q->whole && width <= 0.1 * away);
 }
 
 /* Interpolation, at least a tenth away from both ends; every third step halves. */
@@ -187,7 +191,7 @@ static bool find_crossing(struct search *s, enum curve c, double *x, bool *open)
     *x = nth(s, keeps(s, nth(s, 0), c) ? s->a->n - 1 : 0)->x;
     return true;
   }
-  for (int step = 0; !narrow_enough(&kept, &lost); step++) {
+  for (int step = 0; !narrow_enough(s, c, &kept, &lost); step++) {
     if (!try_value(s, next_value(s, c, &kept, &lost, step), &unused))
       return false;
     if (!bracket(s, c, &kept, &lost))
