@@ -181,11 +181,29 @@ static int64_t next_value(const struct search *s, enum curve c, const struct cap
   return k == kept->k ? k + (width > 0 ? 1 : -1) : k == lost->k ? k - (width > 0 ? 1 : -1) : k;
 }
 
+/* Where no range was given, go on outwards until the curve changes sides as well. */
+static bool widen(struct search *s, enum curve c)
+{
+  struct capacity_sample kept, lost;
+  bool unused, up = keeps(s, nth(s, 0), c) != s->a->smallest;
+  int64_t most = s->q->from << ROUNDS, least = s->q->from >> ROUNDS;
+  while (s->q->from == s->q->to && !bracket(s, c, &kept, &lost)) {
+    int64_t end = up ? s->a->sample[s->a->n - 1].k : s->a->sample[0].k, k = up ? 2 * end : end / 2;
+    if (k < 1 || k < least || k > most)
+      return true;
+    if (!try_value(s, k, &unused))
+      return false;
+  }
+  return true;
+}
+
 /* Where a curve crosses the limit. *open: it does not; then the end of the range on that side. */
 static bool find_crossing(struct search *s, enum curve c, double *x, bool *open)
 {
   struct capacity_sample kept, lost;
   bool unused;
+  if (!widen(s, c))
+    return false;
   *open = !bracket(s, c, &kept, &lost);
   if (*open) {
     *x = nth(s, keeps(s, nth(s, 0), c) ? s->a->n - 1 : 0)->x;
