@@ -105,6 +105,13 @@ bool launcher_free_to_write(const char *dir, struct err *err)
   return ok;
 }
 
+void launcher_forget(const char *dir)
+{
+  char *path = path_in(dir, "jobs.json");
+  unlink(path);
+  free(path);
+}
+
 /* ---- scripts ----------------------------------------------------------------------------------------------------- */
 
 struct places { char program[PATH_MAX], working[PATH_MAX], folder[PATH_MAX]; };
@@ -151,7 +158,7 @@ static bool deal(const struct launch *l, struct todo *t, const char **why, struc
     slurm_look(&limits);
   uint64_t tasks = slurm_tasks(&l->file->slurm, &limits, t->n, l->cpu_s, why, err);
   if (tasks)
-    todo_deal(t, tasks);
+    todo_deal(t, tasks, l->cost_s);
   return tasks > 0;
 }
 

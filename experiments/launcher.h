@@ -23,7 +23,8 @@ struct launch {
   const struct study_file *file;
   const char *dir;
   const char *const *call; size_t n_call;               /* words after `offsim sweep` that a shard must repeat */
-  const struct run_order *order; size_t n;              /* what is left, the longest first */
+  const struct run_order *order; size_t n;              /* what is left */
+  const double *cost_s;                                 /* expected, of each; NULL: all alike */
   double cpu_s;                                         /* of these; NAN: not known */
   int round;                                            /* 1: called by the user */
   bool dry_run;                                         /* print the scripts; nothing is written, nothing starts */
@@ -32,6 +33,8 @@ struct launch {
 bool launcher_free_to_write(const char *dir, struct err *) MUST_USE;
 /* Are there jobs of the folder that may still write? */
 bool launcher_alive(const char *dir);
+/* Nothing is left: the jobs are forgotten. */
+void launcher_forget(const char *dir);
 bool launcher_submit(const struct launch *, FILE *out, struct err *) MUST_USE;
 
 #endif

@@ -76,10 +76,14 @@ static bool read_own_journals(const struct shard_setup *s, struct ids *ids, stru
 
 /* ---- what it has to do ------------------------------------------------------------------------------------------- */
 
-static bool is_of_plan(const struct plan *p, const struct todo_run *r)
+/* The study may have been edited since it was submitted; its runs are known by their identity. */
+static bool is_of_plan(const struct shard_setup *s, const struct todo_run *r)
 {
-  return r->point < p->n_points && r->policy >= -1 && r->policy < p->n_policies
-         && hash_equal(plan_run_id(p, r->point, r->policy < 0 ? 0 : r->policy, r->replication), r->id);
+  int k = 0;
+  while (r->policy >= 0 && k < s->plan->n_policies && s->policy[k] != r->policy)
+    k++;
+  return r->point < s->plan->n_points && k < s->plan->n_policies
+         && hash_equal(plan_run_id(s->plan, r->point, k, r->replication), r->id);
 }
 
 static struct run_order order_of(const struct shard_setup *s, const struct todo_run *r, size_t number)
@@ -105,7 +109,7 @@ static struct run_order *own_orders(const struct shard_setup *s, const struct to
       continue;
     if (done->n && bsearch(&r->id, done->id, done->n, sizeof *done->id, by_hash))
       continue;
-    if (!is_of_plan(s->plan, r)) {
+    if (!is_of_plan(s, r)) {
       free(order);
       err_system(err, "the study is another than when it was submitted (run %llu of the list); submit it again",
                  (unsigned long long)i);
@@ -181,7 +185,7 @@ static int run_orders(const struct shard_setup *s, const struct run_order *order
   if (supervisor && open_failures(s->dir, prefix, &failures, err)) {
     const struct result_sink sink = {put_failure, &failures};
     const struct supervisor_options options = {.progress = s->progress, .log = !s->progress, .sink = &sink, .quarantine = true,
-                                               .retries = s->retries};
+                                               .retries = s->retries, .patience = s->patience};
     if (!supervisor_run(supervisor, NULL, order, n, &options, &report, err) && err->code == EXIT_OK && !report.interrupted)
       err->code = EXIT_SYSTEM;
   }

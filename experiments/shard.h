@@ -17,9 +17,10 @@ struct shard_setup {
   struct shard shard;
   const char *dir;
   const struct plan *plan;
+  const int *policy;                                    /* [plan->n_policies]: what orders call them */
   const struct run_source *source;
   enum trace_level trace;
-  int workers, retries;
+  int workers, retries, patience;                       /* as in supervisor_options */
   bool progress;
 };
 /* An exit code; errors in err. 75: stopped by a signal; started again it goes on. */

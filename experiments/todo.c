@@ -10,11 +10,49 @@ struct head { char magic[16]; struct hash hash; uint64_t model_version, tasks, n
 
 /* ---- which task does what ---------------------------------------------------------------------------------------- */
 
-void todo_deal(struct todo *t, uint64_t tasks)
+/* Neighbours in the list that go to the same task. Equal costs are shuffled by identity: dealt in the order of a grid,
+ * all runs of one level could meet in one task. */
+struct block { uint64_t first, n; double cost_s; struct hash tie; };
+
+static int by_cost(const void *a, const void *b)
 {
+  const struct block *x = a, *y = b;
+  if (x->cost_s != y->cost_s)
+    return x->cost_s < y->cost_s ? 1 : -1;
+  return memcmp(&x->tie, &y->tie, sizeof x->tie);
+}
+
+static uint64_t make_blocks(const struct todo *t, const double *cost_s, bool by_point, struct block *block)
+{
+  uint64_t n = 0;
+  for (uint64_t i = 0; i < t->n; i++) {
+    if (i == 0 || !by_point || t->run[i].point != t->run[i - 1].point)
+      block[n++] = (struct block){.first = i, .tie = t->run[i].id};
+    block[n - 1].n++;
+    block[n - 1].cost_s += cost_s ? cost_s[i] : 1;
+  }
+  return n;
+}
+
+void todo_deal(struct todo *t, uint64_t tasks, const double *cost_s)
+{
+  struct block *block = grab(t->n + 1, sizeof *block);
+  uint64_t n = make_blocks(t, cost_s, true, block), k = 0;
+  if (n < 4 * tasks) {
+    memset(block, 0, (t->n + 1) * sizeof *block);
+    n = make_blocks(t, cost_s, false, block);
+  }
+  qsort(block, n, sizeof *block, by_cost);
+  struct todo_run *dealt = grab(t->n + 1, sizeof *dealt);
+  for (uint64_t i = 0; i < n; i++)
+    for (uint64_t m = 0, turn = i / tasks % 2; m < block[i].n; m++) {
+      dealt[k] = t->run[block[i].first + m];
+      dealt[k++].task = (uint32_t)(turn ? tasks - i % tasks : i % tasks + 1);
+    }
+  free(t->run);
+  free(block);
+  t->run = dealt;
   t->tasks = tasks;
-  for (uint64_t i = 0; i < t->n; i++)
-    t->run[i].task = (uint32_t)(i % tasks) + 1;
 }
 
 static int by_id(const void *a, const void *b)

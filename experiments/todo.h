@@ -10,8 +10,10 @@
 struct todo_run { struct hash id; uint64_t point, replication; int32_t policy; uint32_t task; };  /* task: from 1 */
 struct todo { uint64_t tasks, n; struct todo_run *run; };
 
-/* Run i to task i mod tasks + 1: tasks get alike amounts of work when the runs come longest first. */
-void todo_deal(struct todo *, uint64_t tasks);
+/* Alike amounts of work to all tasks: the longest first, there and back again; runs of a point stay together where there
+ * are points enough, because a scenario is built once for them. The runs are put into that order. cost_s: expected
+ * seconds of each; NULL: all alike. */
+void todo_deal(struct todo *, uint64_t tasks, const double *cost_s);
 /* After tasks were lost: what is left goes to the tasks that had it before; what was not there before is dealt out. */
 void todo_deal_again(struct todo *, const struct todo *before);
 /* "1-40", "3,7-9": the tasks that have runs. Caller frees. */
