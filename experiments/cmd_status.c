@@ -2,6 +2,7 @@
  * catalogue. */
 #include "experiments/commands.h"
 #include "experiments/journals.h"
+#include "experiments/launcher.h"
 #include "experiments/supervisor.h"
 #include "sim/json.h"
 #include <math.h>
@@ -124,7 +125,7 @@ static struct catalog *open_existing(const char *dir, struct err *err)
 static bool merge(const struct options *o, struct journals_report *report, struct err *err)
 {
   struct catalog *c = open_existing(o->dir, err);
-  bool ok = c && journals_take(o->dir, c, &(struct journals_options){.keep = o->keep}, report, err);
+  bool ok = c && journals_take(o->dir, c, &(struct journals_options){.keep = o->keep || launcher_alive(o->dir)}, report, err);
   catalog_close(c);
   if (ok)
     printf("%zu runs taken, %zu were there already, %zu failed, %zu conflicts; %zu metric rows\n", report->taken,
@@ -141,7 +142,7 @@ int cmd_merge(int argc, char **argv)
   bool ok = read_options("merge", &o, argc, argv, true, &err);
   if (ok && o.help)
     puts("usage: offsim merge DIR [--keep]\n\nTakes what workers and shards left in DIR/journal into the catalogue."
-         " --keep leaves the journals\nof shards, which may still be written.\n\nexit codes: 1 a run has two different"
+         " --keep leaves the journals\nof shards, which may still be written (always while their jobs are known to live).\n\nexit codes: 1 a run has two different"
          " results; 3 the folder is locked, or a file cannot be read");
   else if (ok)
     ok = merge(&o, &report, &err);

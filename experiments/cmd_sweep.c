@@ -1,5 +1,6 @@
 /* cmd_sweep.c: `offsim sweep STUDY`: every run of a study that its folder lacks. */
 #include "experiments/commands.h"
+#include "experiments/launcher.h"
 #include "experiments/study.h"
 #include "experiments/sweep.h"
 #include "experiments/until.h"
@@ -11,11 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE = 3 /* tries more for a run that somebody killed */ };
-
 /* ---- arguments --------------------------------------------------------------------------------------------------- */
 
-static const char *const option_names[] = {"--plan", "-o", "-j", "--replications", "--launcher", "--shard", "--dry-run",
+static const char *const option_names[] = {"--plan", "-o", "-j", "--replications", "--launcher", "--shard", "--dry-run", "--template", "--round",
   "--keep-going", "--fail-fast", "--retry", "--trace", "--quiet", "--mixed", "--format", "--help"};
 enum { N_OPTIONS = sizeof option_names / sizeof option_names[0] };
 
@@ -53,6 +52,8 @@ static bool take_number(struct sweep_options *o, const char *name, const char *v
     return read_number(value, 1, 1024, &n) ? (o->workers = (int)n, true) : bad(err, "-j needs a number from 1 to 1024", value);
   if (strcmp(name, "--retry") == 0)
     return read_number(value, 0, 100, &n) ? (o->retries = (int)n, true) : bad(err, "--retry needs a number from 0 to 100", value);
+  if (strcmp(name, "--round") == 0)
+    return read_number(value, 1, 100, &n) ? (o->round = (int)n, true) : bad(err, "--round needs a number from 1 to 100", value);
   if (strcmp(name, "--fail-fast") == 0)
     return read_number(value, 1, SIZE_MAX, &n) ? (o->fail_fast = n, true) : bad(err, "--fail-fast needs a number from 1", value);
   return read_number(value, 1, 1000000, &n) ? (o->replications = n, true)
@@ -79,7 +80,8 @@ static bool take_value(struct sweep_options *o, const char *name, const char *va
     return o->json || (value && strcmp(value, "table") == 0) || bad(err, "--format is table or json", value);
   }
   const char **to = strcmp(name, "-o") == 0 ? &o->dir : strcmp(name, "--launcher") == 0 ? &o->launcher
-                    : strcmp(name, "--shard") == 0 ? &o->shard : NULL;
+                    : strcmp(name, "--shard") == 0 ? &o->shard
+                    : strcmp(name, "--template") == 0 ? &o->template_file : NULL;
   if (!to)
     return take_number(o, name, value, err);
   *to = value;
@@ -136,7 +138,9 @@ static void print_help(void)
        "  --retry K              try a failing run K times more before it is given up; with K more than last time,\n"
        "                         runs that were given up are tried again\n"
        "  --mixed                into a folder with results of another model version\n"
-       "  --launcher local|slurm|template   where it runs; --dry-run prints what would be submitted\n"
+       "  --launcher local|slurm|template   where it runs (docs/studies.md, `On a cluster`)\n"
+       "  --template FILE        the job script of --launcher template, with {{words}} to fill in\n"
+       "  --dry-run              print what would be submitted; writes and starts nothing\n"
        "  --format table|json    the closing summary\n"
        "  --quiet                no progress\n\n"
        "exit codes: 0 done; 1 some runs failed; 2 mistake in study or arguments; 3 file, disk, memory, or the folder is\n"
@@ -170,7 +174,7 @@ static bool run_orders(struct session *x, struct err *err)
   struct expectation expect = expect_face(s->expect);
   struct supervisor_options options = {.progress = on_terminal() && !s->options.quiet, .colour = colour(),
     .log = !on_terminal() && !s->options.quiet, .expect = &expect, .quarantine = true, .retries = s->options.retries,
-    .patience = PATIENCE, .fail_fast = s->options.fail_fast, .attempts_before = sweep_attempts, .attempts_context = s};
+    .patience = SWEEP_PATIENCE, .fail_fast = s->options.fail_fast, .attempts_before = sweep_attempts, .attempts_context = s};
   return supervisor_run(x->supervisor, x->catalog, s->order, s->n_orders, &options, &x->report, err);
 }
 
@@ -196,6 +200,8 @@ static bool execute(struct session *x, struct err *err)
   struct sweep *s = &x->sweep;
   struct supervisor_setup setup = {.source = &s->source, .dir = s->dir};
   setup.workers = study_workers(&(struct study){.scenario = s->plan->base}, s->options.workers, err);
+  if (setup.workers > 0 && !launcher_free_to_write(s->dir, err))
+    return false;
   x->supervisor = setup.workers > 0 ? supervisor_start(&setup, err) : NULL;
   x->catalog = x->supervisor ? catalog_open(s->dir, CATALOG_WRITE, err) : NULL;
   return x->catalog && sweep_check_folder(s, x->catalog, err) && sweep_publish(s, x->catalog, err)
@@ -265,7 +271,15 @@ static int sweep(struct session *x, struct err *err)
     err_release(err);
     err_init(err);
   }
-  ok = ok && execute(x, err);
+  if (ok && s->options.shard)
+    return sweep_shard(s, err);
+  if (ok && sweep_is_launched(&s->options, err)) {
+    ok = sweep_launch(s, err);
+    if (ok && s->n_orders == 0)
+      s->options.json ? print_json(x) : print_table(x);
+    return exit_code(x, err);
+  }
+  ok = ok && !err_any(err) && execute(x, err);
   supervisor_stop(x->supervisor);                       /* workers first: while they live, the folder stays locked */
   catalog_close(x->catalog);
   if (x->report.interrupted)

@@ -21,10 +21,12 @@ void journals_say_conflict(const struct catalog_run *r)
 static bool is_shard(const char *name) { return *name == 's'; }
 static bool is_journal(const char *name) { return *name != '.' && strcmp(name, "live") != 0; }
 
-static bool settle(struct catalog *c, const struct catalog_run *r, struct journals_report *report, struct err *err)
+/* In the journals of a shard a failure that counts is `quarantined`; what a child says of itself may be tried again. */
+static bool settle(struct catalog *c, const struct catalog_run *r, struct journals_report *report, bool shard,
+                   struct err *err)
 {
   enum settled how;
-  if (!*r->id || r->replication == PILOT_REPLICATION)
+  if (!*r->id || r->replication == PILOT_REPLICATION || (shard && r->state == RUN_FAILED))
     return true;
   if (!catalog_settle(c, r, &how, err))
     return false;
@@ -39,24 +41,24 @@ static bool settle(struct catalog *c, const struct catalog_run *r, struct journa
   return true;
 }
 
-static bool take_entries(int fd, struct catalog *c, struct journals_report *report, struct err *err)
+static bool take_entries(int fd, struct catalog *c, bool shard, struct journals_report *report, struct err *err)
 {
   int64_t offset = 0;
   bool ok = catalog_begin(c, err), begun = ok;
   for (struct catalog_run *r; ok && (r = journal_next(fd, &offset));) {
-    ok = settle(c, r, report, err);
+    ok = settle(c, r, report, shard, err);
     journal_release(r);
   }
   return begun && catalog_commit(c, err) && ok;
 }
 
-static bool take_journal(const char *path, struct catalog *c, bool keep, struct journals_report *report,
+static bool take_journal(const char *path, struct catalog *c, bool shard, bool keep, struct journals_report *report,
                          struct err *err)
 {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return err_system(err, "cannot read %s: %s", path, strerror(errno));
-  bool ok = take_entries(fd, c, report, err);
+  bool ok = take_entries(fd, c, shard, report, err);
   close(fd);
   return ok && (keep || unlink(path) == 0 || err_system(err, "cannot remove %s: %s", path, strerror(errno)));
 }
@@ -90,7 +92,8 @@ struct taking {
 static bool take_file(void *context, const char *name, const char *path)
 {
   struct taking *t = context;
-  return !is_journal(name) || take_journal(path, t->catalog, t->options->keep && is_shard(name), t->report, t->err);
+  bool shard = is_shard(name), keep = shard && t->options->keep;
+  return !is_journal(name) || take_journal(path, t->catalog, shard, keep, t->report, t->err);
 }
 
 bool journals_take(const char *dir, struct catalog *c, const struct journals_options *options,

@@ -123,23 +123,18 @@ static struct run_order *own_orders(const struct shard_setup *s, const struct to
 
 /* ---- where results go -------------------------------------------------------------------------------------------- */
 
-/* Runs whose child wrote no entry: they are told of in a journal of the shard's own. */
+/* Runs that were given up are told of in a journal of the shard's own, which is made for the first of them. */
 struct failures { int fd; char *path; };
 
 static bool put_failure(void *context, const struct run_order *order, const struct catalog_run *r, struct err *err)
 {
   struct failures *f = context;
   (void)order;
-  return r->state == RUN_DONE || journal_add(f->fd, f->path, r, err);
-}
-
-static bool open_failures(const char *dir, const char *prefix, struct failures *f, struct err *err)
-{
-  struct text path = {0};
-  text_add(&path, "%s/journal/%sfailed", dir, prefix);
-  f->path = path.s;
-  f->fd = open(f->path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0666);
-  return f->fd >= 0 || err_system(err, "cannot write %s: %s", f->path, strerror(errno));
+  if (r->state == RUN_DONE)
+    return true;
+  if (f->fd < 0)
+    f->fd = open(f->path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0666);
+  return f->fd >= 0 ? journal_add(f->fd, f->path, r, err) : err_system(err, "cannot write %s: %s", f->path, strerror(errno));
 }
 
 /* Nobody else has this name: the number of the shard, the machine and the process. */
@@ -177,12 +172,14 @@ static int exit_code(const struct supervisor_report *r, const struct err *err)
 static int run_orders(const struct shard_setup *s, const struct run_order *order, size_t n, struct err *err)
 {
   char *prefix = journal_prefix(s);
-  struct failures failures = {-1, NULL};
+  struct text own = {0};
+  text_add(&own, "%s/journal/%sfailed", s->dir, prefix);
+  struct failures failures = {-1, own.s};
   struct supervisor_report report = {0};
   struct supervisor *supervisor = NULL;
   if (make_folders(s->dir, err))
     supervisor = supervisor_start(&(struct supervisor_setup){s->source, s->dir, prefix, s->workers}, err);
-  if (supervisor && open_failures(s->dir, prefix, &failures, err)) {
+  if (supervisor) {
     const struct result_sink sink = {put_failure, &failures};
     const struct supervisor_options options = {.progress = s->progress, .log = !s->progress, .sink = &sink, .quarantine = true,
                                                .retries = s->retries, .patience = s->patience};
@@ -194,7 +191,7 @@ static int run_orders(const struct shard_setup *s, const struct run_order *order
     close(failures.fd);
   fprintf(stderr, "offsim: shard %llu of %llu: %zu of %zu runs done, %zu failed%s\n", (unsigned long long)s->shard.number,
           (unsigned long long)s->shard.of, report.done, n, report.failed, report.interrupted ? "; stopped" : "");
-  free(failures.path);
+  free(own.s);
   free(prefix);
   return exit_code(&report, err);
 }

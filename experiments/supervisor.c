@@ -434,13 +434,6 @@ static void say_failure(struct work *w, const struct run_order *o, const char *m
           (unsigned long long)o->replication, again ? ", is tried again" : "", (int)strcspn(message, "\n"), message);
 }
 
-static bool note_attempts(struct work *w, const struct run_order *o, int attempts)
-{
-  char text[16];
-  snprintf(text, sizeof text, "%d", attempts);
-  return !w->options->quarantine || w->options->sink || catalog_put_note(w->catalog, o->id, "attempts", text, w->err);
-}
-
 /* A run that ends badly by itself is recorded; the others go on. */
 static bool record_failure(struct work *w, const struct run_order *o, const char *message, bool plugin, bool killed)
 {
@@ -453,13 +446,14 @@ static bool record_failure(struct work *w, const struct run_order *o, const char
   struct catalog_run failed = {.point = o->point, .replication = o->replication,
     .seed = w->s->source->scenario->seed, .policy = policy ? policy->name : "none", .kind = "policy",
     .study = w->s->source->name ? w->s->source->name : w->s->source->scenario->name,
-    .state = w->options->quarantine ? RUN_QUARANTINED : RUN_FAILED, .message = message, .trace_file = ""};
+    .state = w->options->quarantine ? RUN_QUARANTINED : RUN_FAILED, .message = message, .trace_file = "",
+    .attempts = w->options->quarantine ? attempts : 0};
   memcpy(failed.id, o->id, sizeof failed.id);
   w->ended++;
   w->report->failed++;
   w->report->plugin_failed += plugin;
   w->report->stopped = w->report->stopped || (w->options->fail_fast && w->report->failed >= w->options->fail_fast);
-  return o->pilot || (put_result(w, o, &failed) && note_attempts(w, o, attempts));
+  return o->pilot || put_result(w, o, &failed);
 }
 
 static double value_of(const struct catalog_run *r, const char *metric)

@@ -16,6 +16,8 @@
 struct sweep_options {
   const char *file, *dir;                               /* dir NULL: results/STUDY */
   const char *launcher, *shard;                         /* local | slurm | template; k/K; NULL */
+  const char *template_file;                            /* of --launcher template */
+  int round;                                            /* of the job that merges: which submission it would make */
   uint64_t replications;                                /* 0: as the study says */
   int workers, retries;
   size_t fail_fast;
@@ -51,10 +53,20 @@ bool sweep_load(struct sweep *, struct err *) MUST_USE;
 bool sweep_check_folder(const struct sweep *, struct catalog *, struct err *) MUST_USE;
 /* The study's points and runs into the catalogue, when they are not there like this. */
 bool sweep_publish(struct sweep *, struct catalog *, struct err *) MUST_USE;
-/* What is left; may be called again after more replications were added. */
+/* What is left (c NULL: everything); may be called again after more replications were added. */
 bool sweep_find_orders(struct sweep *, struct catalog *, struct err *) MUST_USE;
 /* supervisor_options.attempts_before, with the sweep as its context. */
 int sweep_attempts(void *sweep, const struct run_order *);
 void sweep_free(struct sweep *);
+
+/* ---- sweep_launch.c: on a cluster -------------------------------------------------------------------------------- */
+
+enum { SWEEP_PATIENCE = 3 /* tries more for a run that somebody killed */ };
+/* --shard k/K: an exit code. */
+int sweep_shard(struct sweep *, struct err *);
+/* --launcher slurm or template: brings the catalogue up to date and submits what is left. */
+bool sweep_launch(struct sweep *, struct err *) MUST_USE;
+/* Is it asked for? False after adding to err as well: an unknown launcher. */
+bool sweep_is_launched(const struct sweep_options *, struct err *) MUST_USE;
 
 #endif

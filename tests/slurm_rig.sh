@@ -79,7 +79,7 @@ rig_processes() {
 rig_stop() {
   local left i
   [ -n "${rig:-}" ] && [ -n "$(rig_processes)" ] || return 0
-  timeout 5 scancel -u "$(id -un)" >/dev/null 2>&1
+  rig_quiet || timeout 5 scancel -u "$(id -un)" >/dev/null 2>&1
   for i in TERM TERM KILL KILL; do
     left=$(rig_processes); [ -n "$left" ] || break
     kill -$i $left 2>/dev/null; sleep 0.5

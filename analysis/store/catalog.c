@@ -543,6 +543,13 @@ static bool put_sketch(struct catalog *c, const struct catalog_run *r, struct er
   return done(c, s, err);
 }
 
+static bool put_attempts(struct catalog *c, const struct catalog_run *r, struct err *err)
+{
+  char text[16];
+  snprintf(text, sizeof text, "%d", r->attempts);
+  return r->attempts == 0 || put_texts(c, PUT_PROVENANCE, r->id, "attempts", text, err);
+}
+
 bool catalog_put(struct catalog *c, const struct catalog_run *r, struct err *err)
 {
   char elapsed[40];
@@ -551,7 +558,8 @@ bool catalog_put(struct catalog *c, const struct catalog_run *r, struct err *err
     return false;
   c->view_stale = true;
   bool ok = catalog_put_policy(c, r->policy, err)
-            && (c->planned || put_at_point(c, PUT_OWN_POINT, r->point, r->id, NULL, err)) && put_run_row(c, r, err) && put_metrics(c, r, err) && put_sketch(c, r, err)
+            && (c->planned || put_at_point(c, PUT_OWN_POINT, r->point, r->id, NULL, err))
+            && put_run_row(c, r, err) && put_metrics(c, r, err) && put_sketch(c, r, err) && put_attempts(c, r, err)
             && put_texts(c, PUT_PROVENANCE, r->id, "elapsed_s", elapsed, err);
   if (!ok)
     sqlite3_exec(c->db, "ROLLBACK TO one_run", NULL, NULL, NULL);

@@ -26,6 +26,7 @@ struct catalog_run {
   const char *policy, *kind, *study;                    /* entry name; policy | reference | bound */
   enum run_state state;
   const char *message;                                  /* of a failed run, else "" */
+  int attempts;                                         /* of a run that was given up; 0: not counted. Only written */
   char trace_hash[33];
   const char *trace_file;                               /* relative to the folder; "" = none */
   char trace_file_hash[33];

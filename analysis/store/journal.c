@@ -28,7 +28,8 @@ static void put_text(struct buffer *b, const char *text) { put(b, text ? text : 
 
 static void put_run(struct buffer *b, const struct catalog_run *r)
 {
-  const uint64_t number[] = {r->point, r->replication, r->seed, r->state, r->events, r->n_metrics, r->sketch_bytes};
+  const uint64_t number[] = {r->point, r->replication, r->seed, r->state, r->events, r->n_metrics, r->sketch_bytes,
+                             (uint64_t)r->attempts};
   put(b, r->id, sizeof r->id);
   put(b, r->trace_hash, sizeof r->trace_hash);
   put(b, r->trace_file_hash, sizeof r->trace_file_hash);
@@ -102,14 +103,14 @@ static struct catalog_run *take_run(char *bytes, size_t n)
     check_out_of_memory(sizeof *read);
   read->bytes = bytes;
   struct catalog_run *r = &read->run;
-  uint64_t number[7];
+  uint64_t number[8];
   take(&b, r->id, sizeof r->id);
   take(&b, r->trace_hash, sizeof r->trace_hash);
   take(&b, r->trace_file_hash, sizeof r->trace_file_hash);
   take(&b, number, sizeof number);
   take(&b, &r->elapsed_s, sizeof r->elapsed_s);
   r->point = number[0], r->replication = number[1], r->seed = number[2], r->state = (enum run_state)number[3];
-  r->events = number[4], r->n_metrics = number[5], r->sketch_bytes = number[6];
+  r->events = number[4], r->n_metrics = number[5], r->sketch_bytes = number[6], r->attempts = (int)number[7];
   r->policy = take_text(&b), r->kind = take_text(&b), r->study = take_text(&b), r->message = take_text(&b);
   r->trace_file = take_text(&b);
   r->metric = read->metric = calloc(r->n_metrics + 1, sizeof *read->metric);
