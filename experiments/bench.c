@@ -33,6 +33,7 @@ rows[] = {
   {"llm_iterations_per_s.batch4", bench_llm_batch4, 10e6, 10e6, HIGHER, "LLM engine iterations a second"},
   {"llm_iterations_per_s.batch36", bench_llm_batch36, 2e6, 2e6, HIGHER, "LLM engine iterations a second"},
   {"azure_conv_hour_s", bench_azure_conv_hour, 0.5, 0.5, LOWER, "CPU s, the hour on two LLM engines"},
+  {"study_plan_100k_s", bench_study_plan, 2, 1, LOWER, "CPU s, 10^5 points of 9 policies"},
   {"trace_bytes_per_row", bench_trace_bytes_per_row, NO_BAR, NO_BAR, LOWER, "bytes a row"},
 };
 enum { N_ROWS = sizeof rows / sizeof rows[0] };

@@ -167,15 +167,18 @@ double bench_trace_bytes_per_row(void) { return measure_trace().bytes_per_row; }
 /* ---- whole runs -------------------------------------------------------------------------------------------------- */
 
 /* A scenario of bench/: in the working folder, or beside the shipped ones. */
+const char *bench_path(struct arena *a, const char *name)
+{
+  const char *path = arena_printf(a, "bench/%s", name), *share = share_folder(a);
+  return access(path, R_OK) != 0 && share ? arena_printf(a, "%s/../bench/%s", share, name) : path;
+}
+
 struct scenario *load_bench(const char *name, const struct override *set, size_t n)
 {
   struct arena *a = arena_new();
   struct err err;
   err_init(&err);
-  const char *path = arena_printf(a, "bench/%s", name), *share = share_folder(a);
-  if (access(path, R_OK) != 0 && share)
-    path = arena_printf(a, "%s/../bench/%s", share, name);
-  struct scenario *s = scenario_load(path, set, n, &err);
+  struct scenario *s = scenario_load(bench_path(a, name), set, n, &err);
   if (!s)
     err_print(&err, stderr, false);
   err_release(&err);

@@ -2,9 +2,9 @@
  *
  * A block is a factor, or several whose changes meet in the effective scenario. Each combination of a block is built
  * alone; what it changes in the documents that an identity is made of (world, policy entries, files, seed) are its
- * pieces. The documents of a point are then put together from pieces (template.h). A factor with a range or many numbers
- * is not built value by value: its pieces are the number itself, in SI. Points at random and at the ends are built
- * whole, and where one comes out otherwise, every point is.
+ * pieces. The documents of a point are then put together from pieces (template.h). A factor with a range or many
+ * numbers is not built value by value: its pieces are the number itself, in SI. Points at random and at the ends are
+ * built whole, and where one comes out otherwise, every point is.
  */
 #include "experiments/plan.h"
 #include "analysis/metrics.h"
