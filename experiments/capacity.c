@@ -162,10 +162,14 @@ static double crossing(const struct search *s, enum curve c, const struct capaci
   return isfinite(a) && isfinite(b) && !broken(s, lost) && part >= 0 && part <= 1 ? part : 0.5;
 }
 
-static bool narrow_enough(const struct capacity_sample *kept, const struct capacity_sample *lost)
+/* The ends of the interval need no more than a tenth of their distance from the value: a straight line does the rest. */
+static bool narrow_enough(const struct search *s, enum curve c, const struct capacity_sample *kept,
+                          const struct capacity_sample *lost)
 {
   double width = fabs((double)(lost->k - kept->k)), at = fmax(fabs((double)kept->k), fabs((double)lost->k));
-  return width <= fmax(1, TOLERANCE * at);
+  double away = fmin(fabs(kept->x - s->a->value), fabs(lost->x - s->a->value)) / s->q->step;
+  double enough = fmax(1, TOLERANCE * at);
+  return width <= enough || (c != MIDDLE && !s->q->whole && width <= 0.1 * away);
 }
 
 /* Interpolation, at least a tenth away from both ends; every third step halves. */
@@ -177,17 +181,35 @@ static int64_t next_value(const struct search *s, enum curve c, const struct cap
   return k == kept->k ? k + (width > 0 ? 1 : -1) : k == lost->k ? k - (width > 0 ? 1 : -1) : k;
 }
 
+/* Where no range was given, go on outwards until the curve changes sides as well. */
+static bool widen(struct search *s, enum curve c)
+{
+  struct capacity_sample kept, lost;
+  bool unused, up = keeps(s, nth(s, 0), c) != s->a->smallest;
+  int64_t most = s->q->from << ROUNDS, least = s->q->from >> ROUNDS;
+  while (s->q->from == s->q->to && !bracket(s, c, &kept, &lost)) {
+    int64_t end = up ? s->a->sample[s->a->n - 1].k : s->a->sample[0].k, k = up ? 2 * end : end / 2;
+    if (k < 1 || k < least || k > most)
+      return true;
+    if (!try_value(s, k, &unused))
+      return false;
+  }
+  return true;
+}
+
 /* Where a curve crosses the limit. *open: it does not; then the end of the range on that side. */
 static bool find_crossing(struct search *s, enum curve c, double *x, bool *open)
 {
   struct capacity_sample kept, lost;
   bool unused;
+  if (!widen(s, c))
+    return false;
   *open = !bracket(s, c, &kept, &lost);
   if (*open) {
     *x = nth(s, keeps(s, nth(s, 0), c) ? s->a->n - 1 : 0)->x;
     return true;
   }
-  for (int step = 0; !narrow_enough(&kept, &lost); step++) {
+  for (int step = 0; !narrow_enough(s, c, &kept, &lost); step++) {
     if (!try_value(s, next_value(s, c, &kept, &lost, step), &unused))
       return false;
     if (!bracket(s, c, &kept, &lost))

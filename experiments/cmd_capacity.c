@@ -12,6 +12,7 @@
 #include "sim/arena.h"
 #include "sim/check.h"
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -251,13 +252,50 @@ static const char *text_at(const struct node *n, const char *path)
   return NULL;
 }
 
+static const json *named(const json *list, const char *path, size_t *length)
+{
+  for (size_t i = 0; i < json_count(list); i++) {
+    const char *key = json_key(list, i);
+    const json *value = key ? json_at(list, key) : json_nth(list, i);
+    const char *name = key ? key : json_text(json_at(value, "name"));
+    *length = name ? strlen(name) : 0;
+    if (name && !strncmp(path, name, *length) && (!path[*length] || path[*length] == '.'))
+      return value;
+  }
+  return NULL;
+}
+
+/* The default, or what a preset says; without a unit. */
+static const char *filled_in_text(const struct request *r, struct arena *a)
+{
+  struct err unsaid;
+  err_init(&unsaid);
+  struct scenario *s = scenario_load(r->file, r->set, r->n_sets, &unsaid);
+  const json *at = s ? s->resolved : NULL;
+  size_t length;
+  for (const char *p = r->vary; at && *p; p += length + (p[length] == '.'))
+    if (!(at = named(at, p, &length)))
+      break;
+  double value = json_real(at, NAN);
+  scenario_free(s);
+  if (isfinite(value)) {                                /* a number of seconds or bytes is refused: it needs a unit */
+    r->set[r->n_sets] = (struct override){r->vary, arena_printf(a, "%.9g", value)};
+    s = scenario_load(r->file, r->set, r->n_sets + 1, &unsaid);
+    value = s ? value : NAN;
+    scenario_free(s);
+  }
+  err_release(&unsaid);
+  return isfinite(value) ? r->set[r->n_sets].value : NULL;
+}
+
 static const char *current_text(const struct request *r, struct arena *a, struct err *err)
 {
   for (size_t i = r->n_sets; i-- > 0;)
     if (!strcmp(r->set[i].path, r->vary))
       return r->set[i].value;
   const struct node *root = yaml_read(a, r->file, NULL, NULL, err);
-  return root ? text_at(root, r->vary) : NULL;
+  const char *text = root ? text_at(root, r->vary) : NULL;
+  return text || !root ? text : filled_in_text(r, a);
 }
 
 /* Where to look, in the user's unit. */
@@ -276,7 +314,7 @@ static bool read_range(struct request *r, struct arena *a, struct err *err)
   if (err_any(err))
     return false;
   if (!text)
-    return mistake(err, "the file itself has no value at '%s' (unknown, or from a preset); give --from and --to",
+    return mistake(err, "the file has no number at '%s' (unknown, or from a preset in its own unit); give --from and --to",
                    r->vary, NULL);
   if (!split_value(text, &r->from) || r->from.number <= 0)
     return mistake(err, "'%s' is '%s': to look around it needs a number above 0; give --from and --to", r->vary, text);
@@ -578,8 +616,18 @@ static struct capacity_question question_of(const struct request *r, struct aski
     .overload_breaks = r->scenario->world.horizon.kind == HORIZON_STEADY, .measure = measure, .context = asking};
 }
 
+/* Between two values nobody waits for signals: they stay pending, and the next supervisor takes them. */
+static void hold_signals(void)
+{
+  sigset_t held;
+  sigemptyset(&held);
+  sigaddset(&held, SIGINT), sigaddset(&held, SIGTERM);
+  sigprocmask(SIG_BLOCK, &held, NULL);
+}
+
 static int search(struct request *r, struct arena *a, struct err *err)
 {
+  hold_signals();
   struct capacity_answer *answer = grab(r->n_policies, sizeof *answer);
   bool ok = true;
   int code = EXIT_OK;

@@ -6,6 +6,7 @@
 #include "experiments/run_ask.h"
 #include "experiments/scenario_check.h"
 #include "experiments/study.h"
+#include "experiments/until.h"
 #include "scenarios/units.h"
 #include "sim/arena.h"
 #include "sim/check.h"
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
-enum { MAX_REPLICATIONS = 1000000, FIRST_BATCH = 5 };
+enum { MAX_REPLICATIONS = 1000000 };
 
 struct options {
   const char *file, *policies, *replications, *seed, *dir;
@@ -388,21 +389,6 @@ static bool collect(void *context, const struct catalog_run *r)
   return true;
 }
 
-/* Keeps the replications that all policies have, at the front; how many. */
-static size_t keep_common(double **value, size_t k, size_t n)
-{
-  size_t kept = 0;
-  for (size_t r = 0; r < n; r++) {
-    bool all = true;
-    for (size_t i = 0; i < k; i++)
-      all = all && !isnan(value[i][r]);
-    for (size_t i = 0; all && i < k; i++)
-      value[i][kept] = value[i][r];
-    kept += all;
-  }
-  return kept;
-}
-
 static bool precise(const struct session *x, struct err *err)
 {
   const struct study *s = &x->study;
@@ -415,22 +401,18 @@ static bool precise(const struct session *x, struct err *err)
     c.value[i] = all + i * room;
   for (size_t i = 0; i < k * room; i++)
     all[i] = NAN;
-  const struct metric_info *metric = metric_find(s->scenario->until.metric);
-  bool ok = catalog_runs(x->catalog, true, collect, &c, err);
-  size_t n = keep_common(c.value, k, room);
-  ok = ok && precise_enough((const double *const *)c.value, k, n, s->scenario->until.half_width,
-                            metric ? metric->better : -1);
+  bool ok = catalog_runs(x->catalog, true, collect, &c, err)
+            && until_precise(c.value, k, room, s->scenario->until.metric, s->scenario->until.half_width);
   free(c.value);
   free(all);
   return ok;
 }
 
-/* Batches of a size that depends on nothing but the rule, so that the same replications are run anywhere. */
 static bool run_until(struct session *x, struct err *err)
 {
   struct study *s = &x->study;
   uint64_t most = s->scenario->until.max ? s->scenario->until.max : 1000;
-  for (uint64_t n = FIRST_BATCH < most ? FIRST_BATCH : most;; n = n + n / 2 < most ? n + n / 2 : most) {
+  for (uint64_t n = until_next(0, most);; n = until_next(n, most)) {
     s->from = 0, s->to = n - 1;
     x->reused = 0;
     if (!run_new(x, err))

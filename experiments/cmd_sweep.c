@@ -3,6 +3,7 @@
 #include "experiments/launcher.h"
 #include "experiments/study.h"
 #include "experiments/sweep.h"
+#include "experiments/until.h"
 #include "scenarios/units.h"
 #include "sim/check.h"
 #include <math.h>
@@ -177,6 +178,23 @@ static bool run_orders(struct session *x, struct err *err)
   return supervisor_run(x->supervisor, x->catalog, s->order, s->n_orders, &options, &x->report, err);
 }
 
+/* One round; as many as it takes with `replications: {until: ...}`. Runs of the rounds before count as done now. */
+static bool run_rounds(struct session *x, struct err *err)
+{
+  struct sweep *s = &x->sweep;
+  for (bool more = true; more;) {
+    size_t done = x->report.done;
+    if (!sweep_find_orders(s, x->catalog, err) || !run_orders(x, err) || x->report.interrupted)
+      return false;
+    s->reused -= done;
+    if (x->report.stopped)
+      return true;
+    if (!until_extend(s, x->catalog, &more, err) || (more && !sweep_publish(s, x->catalog, err)))
+      return false;
+  }
+  return true;
+}
+
 static bool execute(struct session *x, struct err *err)
 {
   struct sweep *s = &x->sweep;
@@ -187,8 +205,7 @@ static bool execute(struct session *x, struct err *err)
   x->supervisor = setup.workers > 0 ? supervisor_start(&setup, err) : NULL;
   x->catalog = x->supervisor ? catalog_open(s->dir, CATALOG_WRITE, err) : NULL;
   return x->catalog && sweep_check_folder(s, x->catalog, err) && sweep_publish(s, x->catalog, err)
-         && supervisor_recover(x->supervisor, x->catalog, false, &x->conflicts, err)
-         && sweep_find_orders(s, x->catalog, err) && run_orders(x, err);
+         && supervisor_recover(x->supervisor, x->catalog, false, &x->conflicts, err) && run_rounds(x, err);
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
@@ -245,6 +262,8 @@ static int sweep(struct session *x, struct err *err)
   struct sweep *s = &x->sweep;
   clock_gettime(CLOCK_MONOTONIC, &x->started);
   bool ok = sweep_load(s, err);
+  if (ok)
+    until_begin(s);
   if (ok && s->options.plan)
     return plan_print(s->plan, s->dir, stdout, err) ? EXIT_OK : err->code;
   if (ok) {                                             /* warnings come before the progress */

@@ -137,7 +137,7 @@ static bool each_run(const struct sweep *s, plan_visit_fn *visit, void *context)
   const struct plan *p = s->plan;
   for (uint64_t i = 0; i < p->n_points; i++)
     for (int k = 0; k < p->n_policies; k++)
-      for (uint64_t r = 0; r < p->replications; r++)
+      for (uint64_t r = 0; r < (s->reached ? s->reached[i] : p->replications); r++)
         if (!visit(context, i, k, r, plan_run_id(p, i, k, r)))
           return false;
   return true;
@@ -368,6 +368,7 @@ void sweep_free(struct sweep *s)
   free(s->order);
   free(s->attempts);
   free(s->policy);
+  free(s->reached);
   free(s->dir);
   plan_free(s->plan);
   study_file_free(s->file);

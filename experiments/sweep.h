@@ -40,6 +40,7 @@ struct sweep {
   enum trace_level trace;
   struct sweep_finder finder;
   struct run_source source;
+  uint64_t *reached;                                    /* [point]: replications of this round; NULL = plan->replications */
   int *policy;                                          /* [plan->n_policies]: index in plan->base */
   uint64_t n_runs;                                      /* different ones */
   size_t n_orders; struct run_order *order; int *attempts;      /* what is left, in the order of running; tries before */

@@ -293,11 +293,12 @@ static const struct fault faults[] = {
 };
 enum { N_FAULTS = sizeof faults / sizeof *faults };
 
-bool queue_fault_known(const char *name)
+bool queues_has(const struct suite_options *o)
 {
+  bool fault = !o->plant;
   for (int i = 0; i < N_FAULTS; i++)
-    if (!strcmp(faults[i].name, name)) return true;
-  return false;
+    if (o->plant && !strcmp(faults[i].name, o->plant)) fault = true;
+  return fault && !o->json && !o->experiments && !(o->length > 0);
 }
 
 /* NULL: this fault is none of this case. */

@@ -9,11 +9,14 @@ struct suite_options {
   uint64_t seed;
   int workers;
   bool quick;                                           /* reduced size, wider margin (make check) */
+  bool json;                                            /* the table as JSON, where the suite can */
   double margin;                                        /* of equivalence, relative; 0 = the suite's */
   double requests;                                      /* per replication; 0 = the suite's */
+  double length;                                        /* of intervals: only this one; 0 = all */
+  int experiments;                                      /* of intervals, a cell; 0 = the suite's */
   double confidence, accusing_confidence;               /* of one row at one stage: to pass, to fail; set by the suite */
   const char *only;                                     /* one case; NULL = all */
-  const char *plant;                                    /* a planted fault of queues.c; NULL = none */
+  const char *plant;                                    /* a planted fault of the suite; NULL = none */
   const struct override *overrides; size_t n_overrides;
 };
 
@@ -21,7 +24,10 @@ struct suite_options {
 const char *share_scenarios(struct arena *);
 
 int validate_queues(struct suite_options *);
-bool queue_fault_known(const char *);
+/* Whether the case, the fault and the other options are the suite's. */
+bool queues_has(const struct suite_options *);
+int validate_intervals(struct suite_options *);
+bool intervals_has(const struct suite_options *);
 /* With arguments of their own; argv[0] is the suite's name. */
 int validate_scheduler(int argc, char **argv);
 int validate_vllm(int argc, char **argv);

@@ -110,6 +110,21 @@ static void test_smallest_count(void **state)
   capacity_free(&a);
 }
 
+/* Four keeps the limit, but not surely: the band is looked for beyond what the search of the mean needed. */
+static void test_widens(void **state)
+{
+  (void)state;
+  struct world w = {.f = falling, .n = 4, .spread = 0.3, .z = {-1, 1, -1, 1}};
+  struct capacity_question q = {.from = 8, .to = 8, .step = 1, .limit = 9, .whole = true};
+  struct capacity_answer a;
+  double half = 3.182446305284263 * 0.3 * sqrt(4. / 3) / 2;             /* t(3) s / sqrt(4), relative */
+  find(&q, &w, &a);
+  assert_true(a.outcome == CAPACITY_FOUND && a.value == 12 && !a.lo_open && !a.hi_open);
+  assert_near(a.lo, ceil(100 * (1 - half) / 9), 0);
+  assert_near(a.hi, ceil(100 * (1 + half) / 9), 0);
+  capacity_free(&a);
+}
+
 static void test_above(void **state)
 {
   (void)state;
@@ -191,7 +206,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_closed_form), cmocka_unit_test(test_coverage), cmocka_unit_test(test_smallest_count),
-    cmocka_unit_test(test_above), cmocka_unit_test(test_outcomes), cmocka_unit_test(test_overload_breaks),
+    cmocka_unit_test(test_widens), cmocka_unit_test(test_above), cmocka_unit_test(test_outcomes), cmocka_unit_test(test_overload_breaks),
     cmocka_unit_test(test_verdicts), cmocka_unit_test(test_infinite_values)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
