@@ -213,7 +213,7 @@ static bool put_word(struct text *t, const struct script_setup *s, enum word wor
   case PARTITION: text_put(t, c->partition ? c->partition : ""); break;
   case ACCOUNT: text_put(t, c->account ? c->account : ""); break;
   case QOS: text_put(t, c->qos ? c->qos : ""); break;
-  case PRELUDE: put_prelude(t, c); break;
+  case PRELUDE: text_put(t, c->prelude ? c->prelude : ""); break;
   case WORKING: ok = script_quote(t, s->working, "the working directory", err); break;
   case FOLDER: ok = script_quote(t, s->folder, "the results folder", err); break;
   case COMMAND:

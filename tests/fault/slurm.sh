@@ -56,6 +56,7 @@ export OFFSIM_TEST_SLOW=$work/slow
 touch "$OFFSIM_TEST_SLOW"
 start=$SECONDS
 check "submitted" sweep s "$r" --launcher slurm
+[ -e "$r/slurm/jobs.json" ] || { rig_stop; finish; }
 job=$(sed -E 's/.*"array": "([0-9]+)".*/\1/' "$r/slurm/jobs.json")
 env -u OFFSIM_TEST_SLOW "$OFFSIM" sweep "$work/s.yaml" -o "$work/local" --quiet >"$work/local.log" 2>&1 & local=$!
 check_exit "not twice" 3 sweep s "$r" --launcher slurm
