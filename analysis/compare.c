@@ -676,6 +676,23 @@ static void warn(struct compared_policy *p, const char *format, ...)
   p->warning[p->n_warnings++] = grab_text(line);
 }
 
+/* Metrics that the same runs are too short for, together. */
+static void warn_trust(struct compared_policy *p)
+{
+  struct text list = {0};
+  const struct compared_metric *first = NULL;
+  for (size_t i = 0; i < p->n_metrics; i++) {
+    const struct compared_metric *m = &p->metric[i];
+    if (!m->judged || !m->trust.too_short) continue;
+    text_add(&list, "%s%s", list.n ? ", " : "", m->metric);
+    if (!first) first = m;
+  }
+  if (first)
+    warn(p, "too short for the intervals of %s: %s (%.0f requests are worth %.0f independent ones)", list.s,
+         first->trust.why, mean_value(p, "completed", "") * (double)p->n, first->trust.effective_n);
+  free(list.s);
+}
+
 /* Each quantile of the whole run that its sample cannot carry. */
 static void warn_refused(struct compared_policy *p)
 {
@@ -818,6 +835,7 @@ static void add_warnings(struct comparison *c)
   for (size_t i = 0; i < c->n_policies; i++) {
     warn_runs(&c->policy[i]);
     warn_refused(&c->policy[i]);
+    warn_trust(&c->policy[i]);
     warn_places(&c->policy[i]);
     warn_inputs(c, &c->policy[i], sources);
   }
@@ -889,6 +907,7 @@ struct comparison *comparison_load(const char *const *dir, size_t n_dirs, const 
   if (!choose_baseline(c, o->baseline, err)) goto failed;
   compare_read_warmup(c);
   compare_add_controls(c);
+  compare_add_trust(c);
   add_pairs(c);
   compare_add_tests(c);
   find_missing(c);

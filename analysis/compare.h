@@ -23,6 +23,7 @@
 #include "sim/err.h"
 #include "sim/json.h"
 #include "sim/stat.h"
+#include "sim/trust.h"
 #include <stdio.h>
 
 struct comparison_options {
@@ -40,6 +41,7 @@ struct compared_metric {
   bool unsupported;                                     /* tail quantile with fewer than 10 requests beyond it a run */
   size_t needs;                                         /* > 0: a quantile that is refused, as its interval would need */
                                                         /* so many requests a run: no value, method "refused" */
+  bool judged; struct trust trust;                      /* of a steady run's latencies: long enough? (sim/trust.h) */
   struct controlled control; double control_mean;       /* by the requests of the cohort; mean NaN = none */
 };
 struct compared_policy {

@@ -521,6 +521,11 @@ static json *policy_json(const struct compared_policy *p)
     json *value = interval_json(m->interval);
     if (m->unsupported) json_put_bool(value, "unsupported", true);
     if (m->needs) json_put_int(value, "needs_requests", (int64_t)m->needs);
+    if (m->judged) {
+      json_put_bool(value, "too_short", m->trust.too_short);
+      json_put_number(value, "effective_n", m->trust.effective_n);
+      if (m->trust.too_short) json_put_string(value, "too_short_because", m->trust.why);
+    }
     if (!isnan(m->control_mean)) json_put(value, "controlled", control_json(m));
     json_put(into, m->metric, value);
   }

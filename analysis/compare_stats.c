@@ -128,6 +128,54 @@ void compare_add_tests(struct comparison *c)
   free(adjusted);
 }
 
+/* ---- too short? ---------------------------------------------------------------------------------------------------
+ */
+
+double compare_trusted_quantile(const char *metric)
+{
+  if (!strcmp(metric, "latency_mean_s")) return 0;
+  return strncmp(metric, "latency_p", 9) ? (double)NAN : comparison_quantile(metric);
+}
+
+/* Moments from n, mean and standard deviation; a run without them counts as one that has too little. */
+void compare_pool_add(struct trust_pool *pool, double n, double mean_s, double sd_s, double stretch_sd_s)
+{
+  pool->runs++;
+  if (!(n >= TRUST_PIECES) || isnan(mean_s) || isnan(sd_s) || isnan(stretch_sd_s)) return;
+  struct moments values = {.n = (uint64_t)n, .mean = mean_s, .m2 = sd_s * sd_s * (n - 1)};
+  struct moments pieces = {.n = TRUST_PIECES, .mean = mean_s, .m2 = stretch_sd_s * stretch_sd_s * (TRUST_PIECES - 1)};
+  moments_merge(&pool->values, &values);
+  moments_merge(&pool->pieces, &pieces);
+}
+
+static bool pool_of(const struct compared_policy *p, struct trust_pool *pool)
+{
+  static const char *const name[] = {"completed", "latency_mean_s", "latency_sd_s", "latency_stretch_sd_s"};
+  const struct compared_metric *m[4];
+  *pool = (struct trust_pool){0};
+  for (int k = 0; k < 4; k++)
+    if (!(m[k] = comparison_metric(p, name[k], "", ""))) return false;
+  for (size_t i = 0; i < p->n; i++) compare_pool_add(pool, m[0]->x[i], m[1]->x[i], m[2]->x[i], m[3]->x[i]);
+  return p->n > 1;
+}
+
+/* Replications of a terminating horizon are independent whatever happens inside of them: nothing to judge. */
+void compare_add_trust(struct comparison *c)
+{
+  if (isnan(c->warmup_s)) return;
+  for (size_t i = 0; i < c->n_policies; i++) {
+    struct compared_policy *p = &c->policy[i];
+    struct trust_pool pool;
+    bool known = pool_of(p, &pool);
+    for (size_t k = 0; known && k < p->n_metrics; k++) {
+      struct compared_metric *m = &p->metric[k];
+      double q = *m->klass || *m->place ? (double)NAN : compare_trusted_quantile(m->metric);
+      m->judged = !isnan(q);
+      if (m->judged) m->trust = trust_replications(&pool, q);
+    }
+  }
+}
+
 /* Of a steady horizon; NaN = terminating: nothing is removed. */
 void compare_read_warmup(struct comparison *c)
 {

@@ -12,6 +12,11 @@
 void compare_refuse_tails(struct compared_policy *);    /* after the intervals, before a baseline is chosen */
 void compare_add_controls(struct comparison *);         /* before pairs: no policies or metrics are added after it */
 void compare_add_tests(struct comparison *);            /* after pairs */
+void compare_add_trust(struct comparison *);            /* after compare_read_warmup */
+/* One run into a pool, from its metrics: completed, latency_mean_s, latency_sd_s, latency_stretch_sd_s. */
+void compare_pool_add(struct trust_pool *, double completed, double mean_s, double sd_s, double stretch_sd_s);
+/* 0 of a mean of latencies, the share of a latency quantile, NaN of metrics that runs tell nothing about. */
+double compare_trusted_quantile(const char *metric);
 void compare_read_warmup(struct comparison *);
 /* E requests of a class ("" = of all) in the window: rate x duration where its arrivals are Poisson and `max_requests`
  * does not end the run; else NaN. */

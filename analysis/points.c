@@ -1,5 +1,6 @@
 /* points.c: from the catalogue of a study to one cell for each point and policy. */
 #include "analysis/points.h"
+#include "analysis/compare_stats.h"
 #include "analysis/stat_tests.h"
 #include "analysis/store/catalog.h"
 #include "analysis/text.h"
@@ -255,6 +256,29 @@ static bool read_requests(struct points *p, struct err *err)
   return ok;
 }
 
+/* Are the runs of a steady study long enough? The four metrics list the same runs in the same order. */
+static bool read_trust(struct points *p, struct err *err)
+{
+  static const char *const name[] = {"completed", "latency_mean_s", "latency_sd_s", "latency_stretch_sd_s"};
+  double q = compare_trusted_quantile(p->metric->name);
+  if (isnan(p->warmup_s) || isnan(q)) return true;
+  struct values v[4] = {{0}};
+  bool ok = true, known = false;
+  for (int k = 0; ok && k < 4; k++) ok = read_values(p, name[k], &v[k], err);
+  struct trust_pool *pool = grab(p->n_points * p->n_policies, sizeof *pool);
+  for (size_t i = 0; ok && i < v[0].n; i++) {
+    if (v[0].at[i].failed) continue;
+    known = known || !isnan(v[3].at[i].x);
+    compare_pool_add(&pool[v[0].at[i].point * p->n_policies + v[0].at[i].policy], v[0].at[i].x, v[1].at[i].x,
+                     v[2].at[i].x, v[3].at[i].x);
+  }
+  for (size_t i = 0; known && i < p->n_points * p->n_policies; i++)
+    if (p->cell[i].n > 1) p->cell[i].trust = trust_replications(&pool[i], q);
+  for (int k = 0; k < 4; k++) free(v[k].at);
+  free(pool);
+  return ok;
+}
+
 /* ---- intervals, baseline, differences -----------------------------------------------------------------------------
  */
 
@@ -369,6 +393,7 @@ struct points *points_load(const char *dir, const struct points_options *o, stru
   if (ok) fill_cells(p, &v);
   free(v.at);
   if (ok && !isnan(comparison_quantile(p->metric->name))) ok = read_requests(p, err);
+  ok = ok && read_trust(p, err);
   if (ok) {
     summarise(p);
     ok = choose_baselines(p, o->baseline, err);

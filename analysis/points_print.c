@@ -29,7 +29,7 @@ static const char *level_text(const struct points *p, size_t point, size_t f)
 static void put_value(struct table *t, const struct point_cell *c)
 {
   if (c->needs) table_cell(t, "needs %zu requests", c->needs);
-  else table_cell(t, "%s", interval_text(c->interval, PLUS_MINUS).s);
+  else table_cell(t, "%s%s", interval_text(c->interval, PLUS_MINUS).s, c->trust.too_short ? " short" : "");
 }
 
 static void put_difference(struct table *t, const struct points *p, size_t point, size_t policy)
@@ -72,6 +72,12 @@ static void put_head(struct table *t, const struct points *p)
 
 static void print_notes(const struct points *p, FILE *f)
 {
+  size_t n = 0, first = 0;
+  for (size_t i = p->n_points * p->n_policies; i-- > 0;)
+    if (p->cell[i].trust.too_short) n++, first = i;
+  if (n)
+    fprintf(f, "\nshort: %zu interval%s of runs that are too short to be believed, e.g. at point %llu: %s\n", n,
+            n == 1 ? "" : "s", (unsigned long long)p->id[first / p->n_policies], p->cell[first].trust.why);
   fprintf(f, "\nintervals over replications, 95 %%; n = runs; baseline: %s; differences paired by replication and"
           " simultaneous within a point; margin %g %%\n",
           p->baseline_given ? "given" : "the best policy at each point", 100 * p->margin);
@@ -118,7 +124,7 @@ static void csv_row(const struct points *p, FILE *f, size_t point, size_t policy
   csv_number(f, c->difference.value);
   csv_number(f, c->difference.lo);
   csv_number(f, c->difference.hi);
-  fprintf(f, ",%s\n", c->difference.n ? verdict_name[c->verdict] : "");
+  fprintf(f, ",%s,%d\n", c->difference.n ? verdict_name[c->verdict] : "", c->trust.too_short);
 }
 
 void points_csv(const struct points *p, FILE *f)
@@ -128,8 +134,8 @@ void points_csv(const struct points *p, FILE *f)
     fputc(',', f);
     csv_text(f, p->factor[k].name);
   }
-  fputs(",policy,kind,metric,value,lo_95,hi_95,n,failed,method,baseline,difference,difference_lo,difference_hi,verdict\n",
-        f);
+  fputs(",policy,kind,metric,value,lo_95,hi_95,n,failed,method,baseline,difference,difference_lo,difference_hi,verdict,"
+        "too_short\n", f);
   for (size_t i = 0; i < p->n_points; i++)
     for (size_t k = 0; k < p->n_policies; k++)
       if (has_runs(points_cell(p, i, k))) csv_row(p, f, i, k);
@@ -146,6 +152,11 @@ static json *cell_json(const struct points *p, size_t point, size_t policy)
   json_put_string(j, "kind", p->kind[policy]);
   json *value = interval_json(c->interval);
   if (c->needs) json_put_int(value, "needs_requests", (int64_t)c->needs);
+  if (c->trust.effective_n > 0) {
+    json_put_bool(value, "too_short", c->trust.too_short);
+    json_put_number(value, "effective_n", c->trust.effective_n);
+    if (c->trust.too_short) json_put_string(value, "too_short_because", c->trust.why);
+  }
   json_put(j, p->metric->name, value);
   json_put_int(j, "failed", (int64_t)c->failed);
   if (c->difference.n) {

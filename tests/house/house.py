@@ -14,7 +14,7 @@ MAY = {
     "models": ["sim/", "policies/offsim_policy.h"],
     "policies": [],
     "scenarios": ["sim/", "models/", "policies/offsim_policy.h"],
-    "analysis": ["sim/check.h", "sim/err.h", "sim/stat.h", "sim/json.h", "sim/hash.h", "models/record.h"],
+    "analysis": ["sim/check.h", "sim/err.h", "sim/stat.h", "sim/trust.h", "sim/json.h", "sim/hash.h", "models/record.h"],
     "experiments": ["sim/", "models/", "policies/", "scenarios/", "analysis/"],
 }
 # A library's headers appear in one file of the program.

@@ -311,6 +311,35 @@ static void expected_requests(void **state)
   }
 }
 
+/* What the catalogue keeps of a run makes the same pool as its values: 4096 of them, 512 to a stretch. */
+static void pool_from_metrics(void **state)
+{
+  enum { N = 4096, EACH = N / TRUST_PIECES };
+  double x[N];
+  struct moments all = {0}, stretches = {0};
+  for (int i = 0; i < N; i++) {
+    x[i] = sin(i / 300.0) + i % 7;
+    moments_add(&all, x[i]);
+  }
+  for (int k = 0; k < TRUST_PIECES; k++) {
+    double sum = 0;
+    for (int i = 0; i < EACH; i++) sum += x[k * EACH + i];
+    moments_add(&stretches, sum / EACH);
+  }
+  struct trust_pool direct = {0}, kept = {0};
+  for (int run = 0; run < 3; run++) {
+    trust_pool_add(&direct, x, N);
+    compare_pool_add(&kept, N, all.mean, moments_sd(&all), moments_sd(&stretches));
+  }
+  struct trust a = trust_replications(&direct, 0), b = trust_replications(&kept, 0);
+  assert_near(a.effective_n / b.effective_n, 1, 1e-9);
+  assert_true(a.too_short && b.too_short && a.why == b.why);
+  compare_pool_add(&kept, 3, 1, 1, NAN);                /* a run with next to nothing in it */
+  assert_true(trust_replications(&kept, 0).too_short);
+  assert_near(compare_trusted_quantile("latency_p99_s"), .99, 0);
+  assert_true(compare_trusted_quantile("latency_mean_s") == 0 && isnan(compare_trusted_quantile("ttft_p99_s")));
+}
+
 /* Welch, w = 1, of 1 2 6 - 5: 1; (1 + 2 + 6) / 3; (2 + 6) / 2; (6 + 5) / 2; no average for the last. */
 static void moving_average(void **state)
 {
@@ -332,6 +361,7 @@ int main(void)
                                      cmocka_unit_test(unknown_names),
                                      cmocka_unit_test(tests_of_pairs),
                                      cmocka_unit_test(expected_requests),
+                                     cmocka_unit_test(pool_from_metrics),
                                      cmocka_unit_test(moving_average),
                                      cmocka_unit_test(page)};
   return cmocka_run_group_tests(tests, NULL, NULL);
