@@ -37,7 +37,7 @@ static const double loads[] = {0.5, 0.8, 0.9, 0.95};
 static const double lengths[] = {1e3, 1e4, 1e5, 1e6};
 enum { N_LOADS = sizeof loads / sizeof *loads, N_LENGTHS = sizeof lengths / sizeof *lengths, N_CELLS = N_LOADS * N_LENGTHS };
 enum { REPLICATIONS = 10, MOST_REPLICATIONS = 20000, EXPERIMENTS = 2000, MOST_TESTS = 400 };
-static const int quick_experiments[N_LENGTHS] = {400, 400, 100, 0};
+static const int quick_experiments[N_LENGTHS] = {300, 400, 80, 0};
 #define FASTER 1.1
 #define PRECISION 0.02
 #define CONFIDENCE 0.95
@@ -195,7 +195,8 @@ static struct cells choose_cells(const struct suite_options *o)
   struct cells c = {0};
   for (int l = 0; l < N_LENGTHS; l++)
     for (int r = 0; r < N_LOADS; r++) {
-      int experiments = o->experiments ? o->experiments : o->quick ? quick_experiments[l] : EXPERIMENTS;
+      bool left_out = o->quick && !quick_experiments[l] && !(o->length > 0);
+      int experiments = left_out ? 0 : o->experiments ? o->experiments : o->quick ? quick_experiments[l] : EXPERIMENTS;
       if (!experiments || (o->length > 0 && o->length != lengths[l]))
         continue;
       c.experiments[c.n] = experiments;

@@ -7,9 +7,9 @@ size=${1:-short}; seed=${SEED:-1}
 reduced=--quick; [ "$size" = long ] && reduced=
 check "intervals, $size, seed $seed" "$OFFSIM" validate intervals $reduced --seed "$seed"
 check_exit "planted: interval for independent values" 1 \
-  "$OFFSIM" validate intervals --quick --length 1e4 --experiments 150 --case run-mean --plant iid --seed "$seed"
+  "$OFFSIM" validate intervals --quick --experiments 40 --case run-mean --plant iid --seed "$seed"
 for fault in never always; do
-  check_exit "planted: flag $fault" 1 "$OFFSIM" validate intervals --quick --length 1e4 --experiments 150 --plant $fault --seed "$seed"
+  check_exit "planted: flag $fault" 1 "$OFFSIM" validate intervals --quick --experiments 40 --plant $fault --seed "$seed"
 done
 one() { "$OFFSIM" validate intervals --length 1e3 --experiments 60 --seed "$seed" --format json "$@"; }
 one -j 1 >"$work/one"; one -j 3 >"$work/three"
