@@ -383,7 +383,8 @@ static void remove_part(struct work *w, const struct run_order *order)
 
 static const struct policy_def *policy_of(const struct work *w, const struct run_order *o)
 {
-  return o->policy >= 0 ? &w->s->source->scenario->policy[o->policy] : NULL;
+  const struct scenario *s = w->s->source->scenario;
+  return o->policy >= 0 && o->policy < s->n_policies ? &s->policy[o->policy] : NULL;
 }
 
 static void describe_end(const struct run_answer *a, char *out, size_t size)
