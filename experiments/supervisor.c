@@ -504,27 +504,34 @@ static bool worker_gone(struct work *w, struct worker *worker)
   return true;
 }
 
-/* The worker gets its next order before the result is put away: putting waits for the disk. */
+static bool record_end(struct work *w, const struct run_order *o, const struct run_answer *a,
+                       const struct catalog_run *r)
+{
+  const struct policy_def *policy = policy_of(w, o);
+  bool loaded = policy && policy->resolved_path;
+  char text[160];
+  if (r)
+    return record_failure(w, o, r->message, a->code == EXIT_PLUGIN || loaded, false);
+  remove_part(w, o);
+  describe_end(a, text, sizeof text);
+  return record_failure(w, o, text, loaded, a->signal == SIGKILL || a->signal == SIGTERM);
+}
+
+/* After a success the worker gets its next order before the result is put away, which takes time; after a failure it
+ * may be that there is no next one. */
 static bool take_answer(struct work *w, struct worker *worker, const struct run_answer *a)
 {
   const struct run_order *o = worker->order;
-  const struct policy_def *policy = policy_of(w, o);
-  bool loaded = policy && policy->resolved_path, ok;
   struct catalog_run *r = read_result(w, worker);
-  char text[160];
-  if (r && (a->code == EXIT_USER || a->code == EXIT_SYSTEM)) {
+  bool ok, success = r && r->state == RUN_DONE && a->code == EXIT_OK;
+  if (a->code == EXIT_JOURNAL)
+    ok = err_system(w->err, "cannot write into %s/journal; nothing that was done is lost", w->s->dir);
+  else if (r && (a->code == EXIT_SYSTEM || (a->code == EXIT_USER && !w->options->quarantine)))
     ok = give_up(w, a, r);
-  } else if (!give_order(w, worker)) {
-    ok = worker_gone(w, worker);
-  } else if (!r) {
-    remove_part(w, o);
-    describe_end(a, text, sizeof text);
-    ok = record_failure(w, o, text, loaded, a->signal == SIGKILL || a->signal == SIGTERM);
-  } else if (r->state == RUN_DONE && a->code == EXIT_OK) {
-    ok = record_success(w, o, r);
-  } else {
-    ok = record_failure(w, o, r->message, a->code == EXIT_PLUGIN || loaded, false);
-  }
+  else if (success)
+    ok = (give_order(w, worker) || worker_gone(w, worker)) && record_success(w, o, r);
+  else
+    ok = record_end(w, o, a, r) && (give_order(w, worker) || worker_gone(w, worker));
   journal_release(r);
   return ok;
 }

@@ -335,7 +335,7 @@ static int add_to_journal(const struct worker_setup *setup, const struct catalog
   if (fd >= 0 && close(fd) != 0)
     ok = false;
   free(path);
-  return ok ? EXIT_OK : EXIT_SYSTEM;
+  return ok ? EXIT_OK : EXIT_JOURNAL;
 }
 
 /* What goes wrong while writing is said at once: there is no other place for it. */

@@ -20,6 +20,7 @@ struct run_order {
 };
 /* How it ended. code 0: the journal has a finished run. signal: the child died of it. An error has its text in the
  * journal, as a failed run. */
+enum { EXIT_JOURNAL = 125 /* the result could not be written */ };
 struct run_answer { int32_t number, code, signal; };
 
 /* Where orders get their scenario from. `scenario`: the study's; orders name policies by its indices. */

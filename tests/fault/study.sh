@@ -1,0 +1,192 @@
+#!/bin/bash
+# Studies that are killed, crowded, starved of disk or damaged come out as if nothing had happened; a study that grows
+# runs what is new and nothing else. `study.sh long`: 100 kills instead of 20.
+. tests/tap.sh
+kills_wanted=20; [ "${1:-}" = long ] && kills_wanted=100
+RANDOM=4
+"$OFFSIM" new "$work/s.yaml" >/dev/null; sed -i 's/^name: .*/name: tiny/; s/duration: 10 min/duration: 5 s/' "$work/s.yaml"
+study() { # study NAME REPLICATIONS LEVELS POLICIES [MORE]
+  printf 'study: %s\nscenario: %s\nreplications: %s\nfactors:\n  bw: {path: links.access.rate_scale, values: [%s]}\n  policy: [%s]\n%s' \
+    "$1" "$work/s.yaml" "$2" "$3" "$4" "${5:-}" >"$work/$1.yaml"; }
+sweep() { local name=$1; shift; "$OFFSIM" sweep "$work/$name.yaml" --quiet --format json "$@"; }
+field() { /usr/bin/python3 -c "import json, sys; d = json.load(sys.stdin); print(*[d[k] for k in sys.argv[1:]])" "$@"; }
+counts() { sweep "$@" 2>"$work/err" | field new done failed; }
+sql() { /usr/bin/python3 - "$1" "$2" <<'PY'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1] + "/catalog.sqlite")
+print(*[v for r in db.execute(sys.argv[2]) for v in r]); db.commit()
+PY
+}
+# All that is in a folder, without times and hosts, and the bytes of its traces.
+dump() { /usr/bin/python3 - "$1" <<'PY'
+import hashlib, pathlib, sqlite3, sys
+db = sqlite3.connect(sys.argv[1] + "/catalog.sqlite")
+h = hashlib.sha256()
+for table in ["study", "point", "policy", "run", "point_run", "metric", "sketch", "provenance"]:
+    n = len(db.execute(f"SELECT * FROM {table} LIMIT 1").description)
+    where = " WHERE key NOT IN ('elapsed_s', 'host', 'system', 'cpu')" if table == "provenance" else ""
+    for row in db.execute(f"SELECT * FROM {table}{where} ORDER BY " + ", ".join(str(i + 1) for i in range(n))):
+        h.update(repr((table, row)).encode())
+for f in sorted(pathlib.Path(sys.argv[1]).rglob("*")):
+    if f.suffix == ".h5": h.update(f.name.encode() + hashlib.sha256(f.read_bytes()).digest())
+    elif f.is_file() and f.name != "catalog.sqlite": h.update(f"left over: {f}".encode())
+print(h.hexdigest(), db.execute("SELECT count(*), count(DISTINCT id) FROM run WHERE state = 'done'").fetchone())
+PY
+}
+
+named() { local want=$1 path=$2 rc; shift 2; "$@" >"$work/said" 2>&1; rc=$?; [ $rc = "$want" ] && grep -qF "$path" "$work/said" || { echo "exit $rc"; cat "$work/said"; return 1; }; }
+
+# ---- kills ------------------------------------------------------------------------------------------------------------
+study k 100 '0.25, 0.5, 1, 2, 4' 'always_local, always_edge'
+study t 30 '0.25, 1' 'always_local, always_edge' "trace: full
+"
+check "1000 runs, uninterrupted" sweep k -o "$work/whole" -j 2
+check "120 runs with traces, uninterrupted" sweep t -o "$work/whole_t" -j 2
+whole=$(dump "$work/whole"); whole_t=$(dump "$work/whole_t")
+check "every run once" same "${whole#* } ${whole_t#* }" '(1000, 1000) (120, 120)'
+check "planted: the dump sees one metric" bash -c "cp -r '$work/whole' '$work/planted'"
+sql "$work/planted" "UPDATE metric SET value = value * 1.0000001 WHERE name = 'latency_mean_s' AND run = (SELECT min(id) FROM run) AND class = ''"
+check "and differs" differ "$(dump "$work/planted")" "$whole"
+rm -r "$work/planted"
+
+children() { cat "/proc/$1/task/$1/children" 2>/dev/null; }
+victim() { # supervisor, a worker, or the child that does a run (short lives: look often)
+  local workers i child; workers=($(children "$1"))
+  case $2 in 0) echo "$1"; return;; 1) echo "${workers[0]:-}"; return;; esac
+  for i in {1..300}; do child=$(<"/proc/${workers[$((i % 2))]:-0}/task/${workers[$((i % 2))]:-0}/children") && [ -n "$child" ] && break; done 2>/dev/null
+  echo "${child:-}"; }
+alive() { kill -0 "$1" 2>/dev/null; }
+begin() { exec "$OFFSIM" sweep "$work/$1.yaml" --quiet --format json -o "$2" -j "$3"; }
+hit=(0 0 0); folders=0; tries=0; bad_ends=0
+while [ $((hit[0] + hit[1] + hit[2])) -lt $kills_wanted ] || [ -n "${unfinished:-}" ]; do
+  if [ -z "${unfinished:-}" ]; then                     # one with traces after each without
+    folders=$((folders + 1)); unfinished=$work/k$folders; name=k; want=$whole
+    [ $((folders % 2)) = 1 ] || { name=t; want=$whole_t; }
+  fi
+  begin $name "$unfinished" 2 >/dev/null 2>"$work/last" & pid=$!
+  while alive $pid && [ $((hit[0] + hit[1] + hit[2])) -lt $kills_wanted ]; do
+    sleep 0.$((RANDOM % 3))$((RANDOM % 10))
+    kind=$((RANDOM % 3)); target=$(victim $pid $kind); target=${target%% *}
+    [ -n "$target" ] && kill -9 "$target" 2>/dev/null && hit[kind]=$((hit[kind] + 1))
+  done
+  wait $pid 2>/dev/null; rc=$?
+  case $rc in 0) same "$(dump "$unfinished")" "$want" >"$work/diff" || bad_ends=$((bad_ends + 1)); rm -r "$unfinished"; unfinished=;;
+    137|3) tries=$((tries + 1)); [ $tries -lt 1000 ] || { bad_ends=1; break; };; *) bad_ends=$((bad_ends + 1)); echo "# exit $rc"; sed "s/^/# /" "$work/last"; break;; esac
+done
+check "$kills_wanted kills (${hit[0]} supervisors, ${hit[1]} workers, ${hit[2]} runs) in $folders studies: as uninterrupted" same "$bad_ends" 0
+check "each kind was hit" test "${hit[0]}" -gt 0 -a "${hit[1]}" -gt 0 -a "${hit[2]}" -gt 0
+
+both() { begin t "$work/both" 1 >/dev/null 2>&1 & local a=$!; begin t "$work/both" 1 >/dev/null 2>&1 & local b=$!
+  wait $a; local ra=$?; wait $b; local rb=$?; same "$((ra + rb)) $((ra * rb))" "3 0"; }
+check "two at once: one works, one is told that the folder is locked" both
+check "as uninterrupted" same "$(dump "$work/both")" "$whole_t"
+stopped() { begin k "$work/stopped" 1 >/dev/null 2>&1 & local pid=$!; sleep 0.4; status=$("$OFFSIM" status "$work/stopped" --format json); kill -"$1" $pid; wait $pid; }
+check_exit "interrupted" 75 stopped INT
+check "status while it ran" same "$(field runs writing failed <<<"$status")" "1000 True 0"
+check "some were done, and left" test "$(field left <<<"$status")" -gt 0 -a "$(field left <<<"$status")" -lt 1000
+check_exit "terminated" 75 stopped TERM
+check "goes on" sweep k -o "$work/stopped"
+check "as uninterrupted" same "$(dump "$work/stopped")" "$whole"
+
+# ---- what is new --------------------------------------------------------------------------------------------------------
+{ echo time,size; for i in $(seq 1 20); do echo "0.$i,3"; done; } >"$work/trace.csv"
+grow() { study g "$@"; counts g -o "$work/g"; }
+two='always_local, always_edge'
+check "10 replications" same "$(grow 10 '0.5, 1' "$two")" "40 40 0"
+check "again: nothing" same "$(grow 10 '0.5, 1' "$two")" "0 40 0"
+check "15 replications: 5 more of each" same "$(grow 15 '0.5, 1' "$two")" "20 60 0"
+check "a level appended" same "$(grow 15 '0.5, 1, 2' "$two")" "30 90 0"
+check "a level put in front" same "$(grow 15 '0.25, 0.5, 1, 2' "$two")" "30 120 0"
+check "a policy added" same "$(grow 15 '0.25, 0.5, 1, 2' "$two, random")" "60 180 0"
+check "a factor added at its default" same "$(grow 15 '0.25, 0.5, 1, 2' "$two, random" '  n: {path: places.edge.servers, values: [1]}')" "0 180 0"
+check "and one more level of it" same "$(grow 15 '0.25, 0.5, 1, 2' "$two, random" '  n: {path: places.edge.servers, values: [1, 2]}')" "180 360 0"
+check "levels taken away: nothing is run, nothing lost" same "$(grow 15 '1' "$two")" "0 30 0"
+check "the wide view shows the study as it is" same "$(sql "$work/g" "SELECT count(*), count(DISTINCT bw) FROM v_runs")" "30 1"
+check "and back" same "$(grow 15 '0.25, 0.5, 1, 2' "$two, random" '  n: {path: places.edge.servers, values: [1, 2]}')" "0 360 0"
+check "points of the plan, in its order" same "$(sql "$work/g" "SELECT point, factors FROM point ORDER BY point LIMIT 2")" '0 {"bw":0.25,"n":1} 1 {"bw":0.25,"n":2}'
+cp "$work/s.yaml" "$work/before.yaml"
+"$OFFSIM" new "$work/t.yaml" >/dev/null
+traced=(5 '0.5, 1' "$two" "set: {horizon.duration: 5 s, classes.photo.arrivals: {trace: {file: $work/trace.csv, time: {column: time, as: s}}}}")
+check "a trace" same "$(grow "${traced[@]}" && cp -r "$work/g" "$work/traced")" "20 20 0"
+check "the same trace" same "$(grow "${traced[@]}")" "0 20 0"
+echo 0.9,3 >>"$work/trace.csv"
+check "the trace was edited" same "$(grow "${traced[@]}")" "20 20 0"
+
+# ---- runs that fail -------------------------------------------------------------------------------------------------------
+cc -std=c11 -I. -fPIC -shared -o "$work/bad.so" tests/fault/bad_policy.c -lm
+study f 6 '0.5, 1' 'always_local, bad' "set: {horizon.duration: 60 s, classes.photo.arrivals: {poisson: {rate: 1 /s}}}
+"
+cp "$work/s.yaml" "$work/f0.yaml"; /usr/bin/python3 - "$work/s.yaml" "$work/bad.so" <<'PY'
+import re, sys
+text = open(sys.argv[1]).read()
+open(sys.argv[1], "w").write(re.sub(r"^policies:\n", f"policies:\n  - {{policy: {sys.argv[2]}, name: bad, habit: abort}}\n", text, flags=re.M))
+PY
+check_exit "some runs crash" 1 sweep f -o "$work/f"
+lost=$(sql "$work/f" "SELECT count(*) FROM run WHERE state = 'quarantined'")
+check "they are quarantined, the others are there" test "$lost" -gt 0 -a "$(sql "$work/f" "SELECT count(*) FROM run WHERE state = 'done'")" = $((24 - lost))
+check "not tried again by themselves" same "$(counts f -o "$work/f")" "0 $((24 - lost)) $lost"
+check "tried again with --retry" same "$(counts f -o "$work/f" --retry 2; grep -c 'tried again' "$work/err")" "0 $((24 - lost)) $lost
+$lost"
+fast() { sweep f -o "$work/fast" -j 1 --fail-fast 1; }
+check_exit "--fail-fast" 1 fast
+check "stopped at the first" same "$(sql "$work/fast" "SELECT count(*) FROM run WHERE state = 'quarantined'")" 1
+cp "$work/f0.yaml" "$work/s.yaml"
+
+# ---- damage ----------------------------------------------------------------------------------------------------------------
+study d 10 '0.5, 1' "$two"
+check "with traces" sweep d -o "$work/d" --trace full
+clean=$(dump "$work/d")
+one=$(sql "$work/d" "SELECT trace_file FROM run ORDER BY id LIMIT 1"); two_=$(sql "$work/d" "SELECT trace_file FROM run ORDER BY id LIMIT 1 OFFSET 1")
+flip() { /usr/bin/python3 -c "import sys; f = open(sys.argv[1], 'r+b'); f.seek(3000); b = f.read(1); f.seek(3000); f.write(bytes([b[0] ^ 1]))" "$1"; }
+flip "$work/d/$one"; truncate -s 1000 "$work/d/$two_"
+check_exit "verify finds both" 1 "$OFFSIM" verify "$work/d" --all
+check "and names the runs" same "$("$OFFSIM" verify "$work/d" --all 2>&1 | grep -c 'missing or damaged')" 2
+check "they alone are done again" same "$(counts d -o "$work/d" --trace full)" "2 40 0"
+check "the paths are named" same "$(grep -c -e "$one" -e "$two_" "$work/err")" 2
+check "as before" same "$(dump "$work/d")" "$clean"
+check "verify agrees" "$OFFSIM" verify "$work/d" --all
+id=$(sql "$work/d" "SELECT min(id) FROM run"); rm "$work/d/$one"
+sql "$work/d" "UPDATE metric SET value = 5 WHERE name = 'latency_mean_s' AND class = '' AND run = '$id'"
+check "a second result with other bytes is an alarm" named 1 "ALARM: run $id" sweep d -o "$work/d" --trace full
+check "the first stays" same "$(sql "$work/d" "SELECT value FROM metric WHERE name = 'latency_mean_s' AND class = '' AND run = '$id'")" 5.0
+check "noted" same "$(sql "$work/d" "SELECT count(*) FROM provenance WHERE key = 'conflict' AND run = '$id'")" 1
+check_exit "verify sees it" 1 "$OFFSIM" verify "$work/d" --all
+
+# ---- folders -----------------------------------------------------------------------------------------------------------------
+check "another study's folder" named 2 "holds the study 'k'" sweep d -o "$work/whole"
+check "results of run" bash -c "'$OFFSIM' run '$work/s.yaml' --quiet --replications 1 --policy random -o '$work/r'"
+check "are no study" named 2 "holds results of" sweep d -o "$work/r"
+mkdir "$work/other"; echo mine >"$work/other/thesis.tex"
+check "somebody else's folder" named 3 "$work/other" sweep d -o "$work/other"
+cp -r "$work/d" "$work/v"; sql "$work/v" "UPDATE provenance SET value = '1' WHERE key = 'model_version' AND run = ''"
+check "another model version" named 2 "model version 1" sweep d -o "$work/v"
+check_exit "--mixed" 0 sweep d -o "$work/v" --mixed
+cp -r "$work/d" "$work/x"; sql "$work/x" "UPDATE format SET version = 99"
+check "another format" named 3 "format 99" sweep d -o "$work/x"
+check "no results" named 3 "$work/other" "$OFFSIM" status "$work/other"
+check "a locked folder" named 3 "is locked" flock "$work/d" "$OFFSIM" sweep "$work/d.yaml" --quiet -o "$work/d"
+check "merge of a locked folder" named 3 "is locked" flock "$work/d" "$OFFSIM" merge "$work/d"
+check "rerun of a study's run" "$OFFSIM" rerun "$work/g" --run "$(sql "$work/g" "SELECT max(id) FROM run WHERE point >= 0")" --trace full
+for command in compare report export inspect; do check "$command of a study" "$OFFSIM" $command "$work/d"; done
+
+# ---- no room -----------------------------------------------------------------------------------------------------------------
+room=$work/room; mkdir "$room"
+if mount -t tmpfs -o size=200k none "$room" 2>/dev/null; then
+  trap 'umount "$room" 2>/dev/null; rm -rf "$work"' EXIT
+  full=0; bad_full=0
+  for size in 200k 300k 400k 600k 800k 1m 1500k 64m; do
+    mount -o remount,size=$size "$room"
+    sweep d -o "$room/d" --trace full >"$work/said" 2>&1; rc=$?
+    case $rc in 0) break;; 3) grep -qF "$room/d" "$work/said" && full=$((full + 1)) || bad_full=1;; *) bad_full=1;; esac
+    find "$room" -name '*.part' | grep -q . && bad_full=1
+  done
+  check "a full disk: exit 3, the path is named, nothing partial ($full times)" same "$rc $bad_full" "0 0"
+  check "it was hit" test "$full" -ge 2
+  check "as with room" same "$(dump "$room/d")" "$clean"
+  mount -o remount,ro "$room"; study d 11 '0.5, 1' "$two"
+  check "a folder that is read-only" named 3 "$room/d" sweep d -o "$room/d"
+  umount "$room"
+else
+  skip "a full disk, a read-only folder" "needs the right to mount"
+fi
+finish
