@@ -89,7 +89,7 @@ check "goes on" sweep k -o "$work/stopped"
 check "as uninterrupted" same "$(dump "$work/stopped")" "$whole"
 
 # ---- what is new --------------------------------------------------------------------------------------------------------
-{ echo time,size; for i in $(seq 1 20); do echo "0.$i,3"; done; } >"$work/trace.csv"
+{ echo time,size; for i in $(seq 10 30); do echo "0.$i,3"; done; } >"$work/trace.csv"
 grow() { study g "$@"; counts g -o "$work/g"; }
 two='always_local, always_edge'
 check "10 replications" same "$(grow 10 '0.5, 1' "$two")" "40 40 0"
