@@ -277,7 +277,7 @@ static void empty_journals(struct work *w)
   for (int i = 0; i < w->s->n; i++) {
     struct worker *k = &w->s->worker[i];
     bool other = !k->second;
-    if (k->journal_offset[other] == 0 || (k->order && k->order->second_journal == other))
+    if (k->journal_offset[other] == 0)
       continue;
     char *path = journal_path(w->s->journal, i, other);
     if (truncate(path, 0) == 0)
@@ -522,6 +522,7 @@ static bool record_end(struct work *w, const struct run_order *o, const struct r
 static bool take_answer(struct work *w, struct worker *worker, const struct run_answer *a)
 {
   const struct run_order *o = worker->order;
+  sim_assert(o->number == a->number);
   struct catalog_run *r = read_result(w, worker);
   bool ok, success = r && r->state == RUN_DONE && a->code == EXIT_OK;
   if (a->code == EXIT_JOURNAL)
@@ -611,7 +612,7 @@ static bool serve_all(struct work *w)
 {
   bool ok = true;
   for (int i = 0; i < w->s->n && ok; i++)
-    ok = give_order(w, &w->s->worker[i]) || worker_gone(w, &w->s->worker[i]);
+    ok = w->s->worker[i].order || give_order(w, &w->s->worker[i]) || worker_gone(w, &w->s->worker[i]);
   while (ok && running(w)) {
     draw_progress(w, false);
     ok = wait_for_answers(w);

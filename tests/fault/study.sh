@@ -50,11 +50,13 @@ check "and differs" differ "$(dump "$work/planted")" "$whole"
 rm -r "$work/planted"
 
 children() { cat "/proc/$1/task/$1/children" 2>/dev/null; }
-victim() { # supervisor, a worker, or the child that does a run (short lives: look often)
+strike() { # kill the supervisor, a worker, or the child that does a run (short lives: look often, without forking)
   local workers i child; workers=($(children "$1"))
-  case $2 in 0) echo "$1"; return;; 1) echo "${workers[0]:-}"; return;; esac
-  for i in {1..300}; do child=$(<"/proc/${workers[$((i % 2))]:-0}/task/${workers[$((i % 2))]:-0}/children") && [ -n "$child" ] && break; done 2>/dev/null
-  echo "${child:-}"; }
+  case $2 in 0) kill -9 "$1"; return;; 1) kill -9 "${workers[0]:-none}"; return;; esac
+  for i in {1..2000}; do
+    read -r child </proc/${workers[i % 2]:-0}/task/${workers[i % 2]:-0}/children
+    [ -n "$child" ] && kill -9 ${child% } && return
+  done; return 1; }
 alive() { kill -0 "$1" 2>/dev/null; }
 begin() { exec "$OFFSIM" sweep "$work/$1.yaml" --quiet --format json -o "$2" -j "$3"; }
 hit=(0 0 0); folders=0; tries=0; bad_ends=0
@@ -63,11 +65,11 @@ while [ $((hit[0] + hit[1] + hit[2])) -lt $kills_wanted ] || [ -n "${unfinished:
     folders=$((folders + 1)); unfinished=$work/k$folders; name=k; want=$whole
     [ $((folders % 2)) = 1 ] || { name=t; want=$whole_t; }
   fi
-  begin $name "$unfinished" 2 >/dev/null 2>"$work/last" & pid=$!
+  begin $name "$unfinished" 2 >/dev/null 2>>"$work/last" & pid=$!
   while alive $pid && [ $((hit[0] + hit[1] + hit[2])) -lt $kills_wanted ]; do
     sleep 0.$((RANDOM % 3))$((RANDOM % 10))
-    kind=$((RANDOM % 3)); target=$(victim $pid $kind); target=${target%% *}
-    [ -n "$target" ] && kill -9 "$target" 2>/dev/null && hit[kind]=$((hit[kind] + 1))
+    kind=$((RANDOM % 3))
+    strike $pid $kind 2>/dev/null && hit[kind]=$((hit[kind] + 1))
   done
   wait $pid 2>/dev/null; rc=$?
   case $rc in 0) same "$(dump "$unfinished")" "$want" >"$work/diff" || bad_ends=$((bad_ends + 1)); rm -r "$unfinished"; unfinished=;;
