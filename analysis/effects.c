@@ -249,6 +249,19 @@ static void measure_all(struct effects *e)
   adjust(e);
 }
 
+static void no_effects(const struct points *p, struct err *err)
+{
+  size_t needs = 0;
+  for (size_t i = 0; i < p->n_points * p->n_policies; i++)
+    if (p->cell[i].needs > needs) needs = p->cell[i].needs;
+  if (needs)
+    err_add(err, (struct where){0}, "%s is refused: this quantile needs up to %zu requests a run, and %s has fewer;"
+            " --metric NAME takes another", p->metric->name, needs, p->dir);
+  else
+    err_add(err, (struct where){0}, "effects need a factorial design: no two points of %s differ in one factor only",
+            p->dir);
+}
+
 struct effects *effects_new(const struct points *p, struct err *err)
 {
   if (count_effects(p) > MOST_EFFECTS) {
@@ -261,7 +274,7 @@ struct effects *effects_new(const struct points *p, struct err *err)
   e->mean = grab(p->n_policies, sizeof *e->mean);
   measure_all(e);
   if (e->n) return e;
-  err_add(err, (struct where){0}, "effects need a factorial design: no two points of %s differ in one factor only", p->dir);
+  no_effects(p, err);
   effects_free(e);
   return NULL;
 }

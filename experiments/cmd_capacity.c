@@ -266,12 +266,14 @@ static const json *named(const json *list, const char *path, size_t *length)
 }
 
 /* The default, or what a preset says; without a unit. */
-static const char *filled_in_text(const struct request *r, struct arena *a)
+static const char *filled_in_text(const struct request *r, struct arena *a, struct err *err)
 {
   struct err unsaid;
+  struct scenario *s = scenario_load(r->file, r->set, r->n_sets, err);
+  if (!s)
+    return NULL;
   err_init(&unsaid);
-  struct scenario *s = scenario_load(r->file, r->set, r->n_sets, &unsaid);
-  const json *at = s ? s->resolved : NULL;
+  const json *at = s->resolved;
   size_t length;
   for (const char *p = r->vary; at && *p; p += length + (p[length] == '.'))
     if (!(at = named(at, p, &length)))
@@ -295,7 +297,7 @@ static const char *current_text(const struct request *r, struct arena *a, struct
       return r->set[i].value;
   const struct node *root = yaml_read(a, r->file, NULL, NULL, err);
   const char *text = root ? text_at(root, r->vary) : NULL;
-  return text || !root ? text : filled_in_text(r, a);
+  return text || !root ? text : filled_in_text(r, a, err);
 }
 
 /* Where to look, in the user's unit. */

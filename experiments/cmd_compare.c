@@ -83,7 +83,9 @@ static bool take_point(struct arguments *a, const char *word, struct err *err)
 static bool take_where(struct arguments *a, char *word, struct err *err)
 {
   char *equals = strchr(word, '=');
-  if (!equals || equals == word || !equals[1]) return wrong(err, "--where takes FACTOR=VALUE, not", word);
+  if (!equals || equals == word || !equals[1] || strcspn(word, " <>!") < (size_t)(equals - word) || equals[1] == '='
+      || strstr(equals, " and ") || strstr(equals, " or "))
+    return wrong(err, "--where takes FACTOR=VALUE (more of them: --where again), not", word);
   *equals = '\0';
   a->where[a->n_where++] = (struct points_where){word, equals + 1};
   return true;

@@ -5,11 +5,20 @@
 #include <limits.h>
 #include <string.h>
 
+/* One sentence instead of a list of unknown keys. */
+static bool refuse_study(const struct node *root, const char *path, struct err *err)
+{
+  const struct node *factors = node_get(root, "factors");
+  if (!factors || !node_get(root, "scenario"))
+    return true;
+  return err_add(err, factors->key_at, "this is a study, where a scenario is expected; `offsim sweep %.200s` runs it", path);
+}
+
 static bool read_tree(struct scenario *s, const char *path, const struct override *overrides, size_t n,
                       struct node **root, struct err *err)
 {
   *root = yaml_read(s->arena, path, NULL, NULL, err);
-  if (!*root || !include_all(s->arena, *root, path, s, err))
+  if (!*root || !refuse_study(*root, path, err) || !include_all(s->arena, *root, path, s, err))
     return false;
   bool ok = true;
   for (size_t i = 0; i < n; i++)

@@ -445,9 +445,21 @@ static void read_where(struct reading *r, size_t errors)
   (void)filter_parse(r->arena, node->text, node->at, r->factor, r->f->n_factors, r->err);
 }
 
+/* One sentence instead of a list of unknown keys. */
+static bool refuse_scenario(struct reading *r)
+{
+  const struct node *classes = node_get(r->root, "classes");
+  if (!classes || node_get(r->root, "factors"))
+    return true;
+  return err_add(r->err, classes->key_at, "this is a scenario, where a study is expected; `offsim run %.200s` runs it,"
+                 " and a study names it in `scenario:`", r->f->path);
+}
+
 static void read_root(struct reading *r)
 {
   size_t errors = r->err->n_errors;
+  if (!refuse_scenario(r))
+    return;
   schema_check_as(r->root, "study", "study", r->err);
   if (r->err->n_errors > errors)
     return;
@@ -496,7 +508,7 @@ bool study_file_is(const char *path)
   struct err unsaid;
   err_init(&unsaid);
   const struct node *root = yaml_read(a, path, NULL, NULL, &unsaid);
-  bool is = node_get(root, "study") != NULL;
+  bool is = node_get(root, "study") || (node_get(root, "factors") && node_get(root, "scenario"));
   err_release(&unsaid);
   arena_free(a);
   return is;

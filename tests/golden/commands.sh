@@ -22,6 +22,14 @@ says "an unknown metric is refused before the runs" 2 "unknown metric 'latency_p
   run $scenario --set primary=latency_p95 -o "$work/r"
 check "and leaves no folder" test ! -e "$work/r"
 
+# ---- a study for a scenario, and the other way round -------------------------------------------------------------------
+printf 'study: x\nscenario: minimal.yaml\nfactors: {n: {path: seed, values: [1, 2]}}\n' >"$work/study.yaml"
+says "run of a study" 2 "this is a study, where a scenario is expected" run "$work/study.yaml" -o "$work/r"
+says "capacity of a study" 2 "this is a study, where a scenario is expected" \
+  capacity "$work/study.yaml" --metric latency_p95_s --below '1 s' --vary seed
+says "sweep of a scenario" 2 "this is a scenario, where a study is expected" sweep $scenario -o "$work/r"
+says "--where is no expression" 2 "--where takes FACTOR=VALUE" compare "$work" --where 'bw >= 1'
+
 # ---- describe ----------------------------------------------------------------------------------------------------------
 says "a metric by its name" 0 "unit: s" describe latency_p95_s
 says "a metric with prefix" 0 "unit: s" describe metric.latency_p95_s
