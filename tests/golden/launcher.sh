@@ -38,7 +38,7 @@ slurm: $1
 YAML
 }
 sweep() { PATH=$work/bin:$PATH "$OFFSIM" sweep study.yaml -o 'a "b" $c' "$@"; }
-plain() { sed -e "s|$OFFSIM|/usr/bin/offsim|g" -e "s|$(printf %s "$work" | sed 's/[.]/\\./g')|/work|g"; }
+plain() { sed -e "s|$OFFSIM|/usr/bin/offsim|g" -e "s|$(printf %s "$work" | sed 's/[.]/\\./g')|/srv/studies|g"; }
 
 study '{partition: "cpu,long", account: p-1, constraint: "ib&avx", time: 90 min, mem: 2 GB, cpus: 2, tasks: 12, concurrent: 5,
   prelude: "module load gcc"}'
