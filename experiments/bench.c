@@ -34,6 +34,10 @@ rows[] = {
   {"llm_iterations_per_s.batch36", bench_llm_batch36, 2e6, 2e6, HIGHER, "LLM engine iterations a second"},
   {"azure_conv_hour_s", bench_azure_conv_hour, 0.5, 0.5, LOWER, "CPU s, the hour on two LLM engines"},
   {"study_plan_100k_s", bench_study_plan, 2, 1, LOWER, "CPU s, 10^5 points of 9 policies"},
+  {"sweep_overhead_ms", bench_sweep_overhead, 2, 1.5, LOWER, "CPU ms a run beyond the run: fork, build, journal, catalogue"},
+  {"sweep_again_10k_s", bench_sweep_again, 1, 0.5, LOWER, "s, a finished study of 10^4 runs again"},
+  {"status_100k_s", bench_status, 0.3, 0.1, LOWER, "s, status of 10^5 runs"},
+  {"merge_rows_per_s", bench_merge, 0.5e6, 1e6, HIGHER, "metric rows a CPU second"},
   {"trace_bytes_per_row", bench_trace_bytes_per_row, NO_BAR, NO_BAR, LOWER, "bytes a row"},
 };
 enum { N_ROWS = sizeof rows / sizeof rows[0] };

@@ -41,14 +41,43 @@ static bool settle(struct catalog *c, const struct catalog_run *r, struct journa
   return true;
 }
 
+struct entries { struct entry { char id[33]; int64_t offset; } *entry; size_t n, room; };
+
+static void list_entry(void *context, const char *id, enum run_state state, int64_t offset)
+{
+  struct entries *e = context;
+  if (e->n == e->room) {
+    e->room = e->room ? 2 * e->room : 1024;
+    e->entry = realloc(e->entry, e->room * sizeof *e->entry);
+    if (!e->entry)
+      check_out_of_memory(e->room * sizeof *e->entry);
+  }
+  e->entry[e->n].offset = offset;
+  memcpy(e->entry[e->n++].id, id, sizeof e->entry->id);
+}
+
+static int by_id(const void *a, const void *b)
+{
+  const struct entry *x = a, *y = b;
+  int order = strcmp(x->id, y->id);
+  return order ? order : (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+/* In the order of the catalogue's key, in which rows are added fastest. What is not whole was being written when its
+ * writer died. */
 static bool take_entries(int fd, struct catalog *c, bool shard, struct journals_report *report, struct err *err)
 {
-  int64_t offset = 0;
+  struct entries e = {0};
+  journal_heads(fd, list_entry, &e);
+  if (e.n)
+    qsort(e.entry, e.n, sizeof *e.entry, by_id);
   bool ok = catalog_begin(c, err), begun = ok;
-  for (struct catalog_run *r; ok && (r = journal_next(fd, &offset));) {
-    ok = settle(c, r, report, shard, err);
+  for (size_t i = 0; i < e.n && ok; i++) {
+    struct catalog_run *r = journal_next(fd, &e.entry[i].offset);
+    ok = !r || settle(c, r, report, shard, err);
     journal_release(r);
   }
+  free(e.entry);
   return begun && catalog_commit(c, err) && ok;
 }
 
@@ -129,7 +158,7 @@ bool journals_prepare(const char *dir, bool shards_live, struct err *err)
 
 struct counting { struct catalog *catalog; uint64_t *count; };
 
-static void count_head(void *context, const char *id, enum run_state state)
+static void count_head(void *context, const char *id, enum run_state state, int64_t offset)
 {
   struct counting *c = context;
   if (!catalog_is_done(c->catalog, id))

@@ -54,7 +54,7 @@ static const char migration[] =
   "UPDATE format SET version = 2;";
 
 enum statement {
-  PUT_STUDY, PUT_POINT, PUT_POINT_RUN, PUT_OWN_POINT, PUT_POLICY, PUT_RUN, DROP_METRICS, PUT_METRIC, DROP_SKETCH,
+  SAVE, RELEASE, PUT_STUDY, PUT_POINT, PUT_POINT_RUN, PUT_OWN_POINT, PUT_POLICY, PUT_RUN, DROP_METRICS, PUT_METRIC, PUT_METRICS, DROP_SKETCH,
   PUT_SKETCH, PUT_PROVENANCE, GET_RUN, GET_STATE, GET_STUDY, GET_POINT, GET_OVERRIDES, GET_PROVENANCE, LIST_BRIEF,
   LIST_RUNS, LIST_RUNS_1, GET_METRICS, GET_SKETCH, N_STATEMENTS
 };
@@ -67,7 +67,11 @@ enum statement {
 
 static const char *const state_name[] = {[RUN_DONE] = "done", [RUN_FAILED] = "failed", [RUN_QUARANTINED] = "quarantined"};
 
+enum { METRICS_AT_ONCE = 8 };                           /* rows of PUT_METRICS; a statement costs as much as a row */
+#define METRIC(name, klass, place, value) "(?1, ?" name ", ?" klass ", ?" place ", ?2, ?" value ")"
+
 static const char *const sql[N_STATEMENTS] = {
+  [SAVE] = "SAVEPOINT one_run", [RELEASE] = "RELEASE one_run",
   [PUT_STUDY] = "INSERT OR REPLACE INTO study VALUES(?1, (SELECT coalesce(max(written), 0) + 1 FROM study), ?2)",
   [PUT_POINT] = "INSERT OR REPLACE INTO point VALUES(?1, ?2, ?3)",
   [PUT_POINT_RUN] = "INSERT OR IGNORE INTO point_run VALUES(?1, ?2)",
@@ -76,7 +80,10 @@ static const char *const sql[N_STATEMENTS] = {
   [PUT_RUN] = "INSERT OR REPLACE INTO run VALUES(?1, ?2, coalesce((SELECT min(point) FROM point_run WHERE run = ?1),"
               " ?3), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
   [DROP_METRICS] = "DELETE FROM metric WHERE run = ?1",
-  [PUT_METRIC] = "INSERT OR REPLACE INTO metric VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+  [PUT_METRIC] = "INSERT OR REPLACE INTO metric VALUES" METRIC("3", "4", "5", "6"),
+  [PUT_METRICS] = "INSERT OR REPLACE INTO metric VALUES" METRIC("3", "4", "5", "6") "," METRIC("7", "8", "9", "10") ","
+    METRIC("11", "12", "13", "14") "," METRIC("15", "16", "17", "18") "," METRIC("19", "20", "21", "22") ","
+    METRIC("23", "24", "25", "26") "," METRIC("27", "28", "29", "30") "," METRIC("31", "32", "33", "34"),
   [DROP_SKETCH] = "DELETE FROM sketch WHERE run = ?1",
   [PUT_SKETCH] = "INSERT OR REPLACE INTO sketch VALUES(?1, 'latency', ?2)",
   [PUT_PROVENANCE] = "INSERT OR REPLACE INTO provenance VALUES(?1, ?2, ?3)",
@@ -300,8 +307,8 @@ static bool open_file(struct catalog *c, enum catalog_mode mode, struct err *err
   if (mode == CATALOG_READ)
     return true;
   c->view_stale = true;
-  char cache[96];
-  snprintf(cache, sizeof cache, "PRAGMA cache_size = -%d; PRAGMA cache_spill = OFF", CACHE_KIB);
+  char cache[128];
+  snprintf(cache, sizeof cache, "PRAGMA page_size = 16384; PRAGMA cache_size = -%d; PRAGMA cache_spill = OFF", CACHE_KIB);
   return execute(c, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL", err) && execute(c, cache, err)
          && make_tables(c, err) && note_planned(c);
 }
@@ -421,7 +428,8 @@ static bool put_texts(struct catalog *c, enum statement which, const char *a, co
   sqlite3_stmt *s = ready(c, which);
   if (!s)
     return failed(c, err);
-  bind_text(s, 1, a);
+  if (a)
+    bind_text(s, 1, a);
   if (b)
     bind_text(s, 2, b);
   if (third)
@@ -514,27 +522,69 @@ static bool put_run_row(struct catalog *c, const struct catalog_run *r, struct e
   return done(c, s, err);
 }
 
-static bool put_metrics(struct catalog *c, const struct catalog_run *r, struct err *err)
+static int by_name(const void *a, const void *b)
 {
-  bool ok = put_texts(c, DROP_METRICS, r->id, NULL, NULL, err);
-  for (size_t i = 0; i < r->n_metrics && ok; i++) {
-    const struct catalog_metric *m = &r->metric[i];
-    sqlite3_stmt *s = ready(c, PUT_METRIC);
-    if (!s)
-      return failed(c, err);
-    bind_text(s, 1, r->id), bind_text(s, 2, m->metric), bind_text(s, 3, m->klass), bind_text(s, 4, m->place);
-    bind_text(s, 5, r->policy);
-    if (!isnan(m->value))
-      sqlite3_bind_double(s, 6, m->value);              /* NaN: no value: NULL */
+  const struct catalog_metric *x = a, *y = b;
+  int order = strcmp(x->metric, y->metric);
+  order = order ? order : strcmp(x->klass, y->klass);
+  return order ? order : strcmp(x->place, y->place);
+}
+
+/* A copy in the order of the table's key, in which rows are added fastest; caller frees. */
+static struct catalog_metric *sorted_metrics(const struct catalog_run *r)
+{
+  struct catalog_metric *sorted = malloc((r->n_metrics + 1) * sizeof *sorted);
+  if (!sorted)
+    check_out_of_memory(r->n_metrics * sizeof *sorted);
+  if (r->n_metrics)
+    memcpy(sorted, r->metric, r->n_metrics * sizeof *sorted);
+  qsort(sorted, r->n_metrics, sizeof *sorted, by_name);
+  return sorted;
+}
+
+static void bind_metric(sqlite3_stmt *s, int at, const struct catalog_metric *m)
+{
+  bind_text(s, at, m->metric), bind_text(s, at + 1, m->klass), bind_text(s, at + 2, m->place);
+  if (isnan(m->value))
+    sqlite3_bind_null(s, at + 3);                       /* NaN: no value: NULL */
+  else
+    sqlite3_bind_double(s, at + 3, m->value);
+}
+
+static bool put_sorted(struct catalog *c, const struct catalog_run *r, const struct catalog_metric *sorted,
+                       struct err *err)
+{
+  sqlite3_stmt *one = ready(c, PUT_METRIC), *many = ready(c, PUT_METRICS);
+  if (!one || !many)
+    return failed(c, err);
+  bind_text(one, 1, r->id), bind_text(one, 2, r->policy);
+  bind_text(many, 1, r->id), bind_text(many, 2, r->policy);
+  bool ok = true;
+  for (size_t i = 0; i < r->n_metrics && ok;) {
+    size_t n = r->n_metrics - i >= METRICS_AT_ONCE ? METRICS_AT_ONCE : 1;
+    sqlite3_stmt *s = n > 1 ? many : one;
+    for (size_t k = 0; k < n; k++, i++)
+      bind_metric(s, 3 + 4 * (int)k, &sorted[i]);
     ok = done(c, s, err);
   }
   return ok;
 }
 
-static bool put_sketch(struct catalog *c, const struct catalog_run *r, struct err *err)
+/* fresh: the catalogue has nothing of this run. */
+static bool put_metrics(struct catalog *c, const struct catalog_run *r, bool fresh, struct err *err)
 {
-  if (!put_texts(c, DROP_SKETCH, r->id, NULL, NULL, err) || r->sketch_bytes == 0)
-    return r->sketch_bytes == 0 && !err_any(err);
+  struct catalog_metric *sorted = sorted_metrics(r);
+  bool ok = (fresh || put_texts(c, DROP_METRICS, r->id, NULL, NULL, err)) && put_sorted(c, r, sorted, err);
+  free(sorted);
+  return ok;
+}
+
+static bool put_sketch(struct catalog *c, const struct catalog_run *r, bool fresh, struct err *err)
+{
+  if (!fresh && !put_texts(c, DROP_SKETCH, r->id, NULL, NULL, err))
+    return false;
+  if (r->sketch_bytes == 0)
+    return true;
   sqlite3_stmt *s = ready(c, PUT_SKETCH);
   if (!s)
     return failed(c, err);
@@ -550,21 +600,23 @@ static bool put_attempts(struct catalog *c, const struct catalog_run *r, struct 
   return r->attempts == 0 || put_texts(c, PUT_PROVENANCE, r->id, "attempts", text, err);
 }
 
-bool catalog_put(struct catalog *c, const struct catalog_run *r, struct err *err)
+static bool put_run(struct catalog *c, const struct catalog_run *r, bool fresh, struct err *err)
 {
   char elapsed[40];
   snprintf(elapsed, sizeof elapsed, "%.6f", r->elapsed_s);
-  if (!execute(c, "SAVEPOINT one_run", err))
+  if (!put_texts(c, SAVE, NULL, NULL, NULL, err))
     return false;
   c->view_stale = true;
   bool ok = catalog_put_policy(c, r->policy, err)
-            && (c->planned || put_at_point(c, PUT_OWN_POINT, r->point, r->id, NULL, err))
-            && put_run_row(c, r, err) && put_metrics(c, r, err) && put_sketch(c, r, err) && put_attempts(c, r, err)
+            && (c->planned || put_at_point(c, PUT_OWN_POINT, r->point, r->id, NULL, err)) && put_run_row(c, r, err)
+            && put_metrics(c, r, fresh, err) && put_sketch(c, r, fresh, err) && put_attempts(c, r, err)
             && put_texts(c, PUT_PROVENANCE, r->id, "elapsed_s", elapsed, err);
   if (!ok)
     sqlite3_exec(c->db, "ROLLBACK TO one_run", NULL, NULL, NULL);
-  return execute(c, "RELEASE one_run", err) && ok;
+  return put_texts(c, RELEASE, NULL, NULL, NULL, err) && ok;
 }
+
+bool catalog_put(struct catalog *c, const struct catalog_run *r, struct err *err) { return put_run(c, r, false, err); }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
@@ -607,17 +659,19 @@ bool catalog_has(struct catalog *c, const char *id, struct catalog_run *run)
   return found;
 }
 
-/* Without reading the whole row. */
-bool catalog_is_done(struct catalog *c, const char *id)
+/* State of a run without reading the whole row; -1: there is none. */
+static int state_of(struct catalog *c, const char *id)
 {
   sqlite3_stmt *s = ready(c, GET_STATE);
   if (!s)
-    return false;
+    return -1;
   bind_text(s, 1, id);
-  bool is = sqlite3_step(s) == SQLITE_ROW && read_state(sqlite3_column_text(s, 0)) == RUN_DONE;
+  int state = sqlite3_step(s) == SQLITE_ROW ? (int)read_state(sqlite3_column_text(s, 0)) : -1;
   sqlite3_reset(s);
-  return is;
+  return state;
 }
+
+bool catalog_is_done(struct catalog *c, const char *id) { return state_of(c, id) == RUN_DONE; }
 
 static const char *get_text(struct catalog *c, sqlite3_stmt *s)
 {
@@ -808,14 +862,6 @@ bool catalog_brief(struct catalog *c, catalog_brief_fn *visit, void *context, st
 
 /* ---- a second result --------------------------------------------------------------------------------------------- */
 
-static int by_name(const void *a, const void *b)
-{
-  const struct catalog_metric *x = a, *y = b;
-  int order = strcmp(x->metric, y->metric);
-  order = order ? order : strcmp(x->klass, y->klass);
-  return order ? order : strcmp(x->place, y->place);
-}
-
 /* NaN is stored as NULL. */
 static bool same_value(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
 
@@ -823,18 +869,12 @@ bool catalog_same_metrics(const struct catalog_run *a, const struct catalog_run 
 {
   if (a->n_metrics != b->n_metrics)
     return false;
-  size_t n = a->n_metrics;
-  struct catalog_metric *sorted = malloc((2 * n + 1) * sizeof *sorted);
-  if (!sorted)
-    check_out_of_memory(2 * n * sizeof *sorted);
-  if (n)
-    memcpy(sorted, a->metric, n * sizeof *sorted), memcpy(sorted + n, b->metric, n * sizeof *sorted);
-  qsort(sorted, n, sizeof *sorted, by_name);
-  qsort(sorted + n, n, sizeof *sorted, by_name);
+  struct catalog_metric *x = sorted_metrics(a), *y = sorted_metrics(b);
   bool same = true;
-  for (size_t i = 0; i < n && same; i++)
-    same = by_name(&sorted[i], &sorted[n + i]) == 0 && same_value(sorted[i].value, sorted[n + i].value);
-  free(sorted);
+  for (size_t i = 0; i < a->n_metrics && same; i++)
+    same = by_name(&x[i], &y[i]) == 0 && same_value(x[i].value, y[i].value);
+  free(x);
+  free(y);
   return same;
 }
 
@@ -856,8 +896,9 @@ bool catalog_settle(struct catalog *c, const struct catalog_run *r, enum settled
   struct catalog_run before;
   bool found;
   *how = SETTLED_NEW;
-  if (!catalog_is_done(c, r->id))
-    return catalog_put(c, r, err);
+  int state = state_of(c, r->id);
+  if (state != RUN_DONE)
+    return put_run(c, r, state < 0, err);
   *how = SETTLED_SAME;
   if (r->state != RUN_DONE)                             /* a failure never replaces what is done */
     return true;

@@ -162,7 +162,7 @@ void journal_heads(int fd, journal_head_fn *visit, void *context)
     start.id[sizeof start.id - 1] = 0;
     if (start.number[3] > RUN_QUARANTINED || start.head.bytes < sizeof start - sizeof start.head)
       return;
-    visit(context, start.id, (enum run_state)start.number[3]);
+    visit(context, start.id, (enum run_state)start.number[3], at);
   }
 }
 

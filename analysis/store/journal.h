@@ -13,7 +13,7 @@ bool journal_add(int fd, const char *path, const struct catalog_run *, struct er
 struct catalog_run *journal_next(int fd, int64_t *offset);
 void journal_release(struct catalog_run *);
 /* Identity and state of each entry, without reading the rest. */
-typedef void journal_head_fn(void *context, const char *id, enum run_state);
+typedef void journal_head_fn(void *context, const char *id, enum run_state, int64_t offset);
 void journal_heads(int fd, journal_head_fn *, void *context);
 
 #endif
