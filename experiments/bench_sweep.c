@@ -185,7 +185,7 @@ double bench_status(void)
 static bool write_journal(struct place *p)
 {
   struct catalog_metric metric[METRICS];
-  char name[METRICS][24], path[64];
+  char name[METRICS][40], path[64];
   snprintf(path, sizeof path, "%s/journal/s1", p->dir);
   int fd = journals_prepare(p->dir, true, &p->err) ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
   bool ok = fd >= 0;
