@@ -271,8 +271,8 @@ static const char *last_part(const char *path)
   return slash && slash[1] ? slash + 1 : path;
 }
 
-/* "links.access.rate_scale=0.25, n=2" of {"links.access.rate_scale": 0.25, "n": 2}. */
-static void put_factors(struct text *t, const char *factors)
+/* "links.access.rate=20 Mbit/s, n=2" of {"links.access.rate": 20, "n": 2}. */
+static void put_factors(struct text *t, struct catalog *catalog, const char *factors)
 {
   struct err ignored;
   err_init(&ignored);
@@ -280,8 +280,13 @@ static void put_factors(struct text *t, const char *factors)
   for (size_t i = 0; i < json_count(j); i++) {
     const char *key = json_key(j, i);
     const json *value = json_at(j, key);
-    char *plain = json_text(value) ? grab_text(json_text(value)) : json_write(value, false);
-    text_add(t, "%s%s=%s", i ? ", " : "", key, plain);
+    double x = json_real(value, NAN);
+    struct text number = {0};
+    text_add(&number, "%.15g", x);
+    char *plain = json_text(value) ? grab_text(json_text(value)) : isnan(x) ? json_write(value, false) : grab_text(number.s);
+    free(number.s);
+    const char *unit = json_text(value) ? NULL : catalog_factor_unit(catalog, key);
+    text_add(t, "%s%s=%s%s%s", i ? ", " : "", key, plain, unit && *unit ? " " : "", unit ? unit : "");
     free(plain);
   }
   if (!json_count(j)) text_put(t, "as in the file");
@@ -297,7 +302,7 @@ static void note_point(struct comparison *c, struct catalog *catalog, const char
   if (n < 2 || point >= n) return;
   struct text t = {c->points, c->points ? strlen(c->points) : 0, c->points ? strlen(c->points) + 1 : 0};
   text_add(&t, "%llu points in %s; showing point %llu (", (unsigned long long)n, dir, (unsigned long long)point);
-  put_factors(&t, catalog_point_json(catalog, point));
+  put_factors(&t, catalog, catalog_point_json(catalog, point));
   text_put(&t, "); --point N\n");
   c->points = t.s;
 }

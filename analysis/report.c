@@ -403,15 +403,14 @@ static void put_shell_word(struct text *t, const char *s)
   text_put(t, "'");
 }
 
-/* "offsim run FILE --set PATH=VALUE ... -o DIR", as the last call at this point was. */
-static void put_run(struct text *t, const struct comparison *c, const char *dir)
+/* "offsim run FILE --set PATH=VALUE ... -o DIR", as the last call at this point was; or "offsim sweep STUDY -o DIR". */
+static void put_run(struct text *t, const struct comparison *c, const char *command, const char *call, const char *dir)
 {
-  const char *call = comparison_provenance(c, "call");
   struct err ignored;
   err_init(&ignored);
   json *words = call ? json_parse(call, strlen(call), &ignored) : NULL;
   err_release(&ignored);
-  text_put(t, "offsim run");
+  text_add(t, "offsim %s", command);
   for (size_t i = 0; i < json_count(words); i++) {
     const char *word = json_text(json_nth(words, i));
     text_put(t, " ");
@@ -425,7 +424,8 @@ static void put_run(struct text *t, const struct comparison *c, const char *dir)
 static void put_commands(struct text *t, const struct comparison *c, const char *dir)
 {
   struct text s = {0};
-  if (comparison_provenance(c, "call")) put_run(&s, c, dir);
+  const char *run = comparison_provenance(c, "call"), *sweep = comparison_provenance(c, "study.call");
+  if (run || sweep) put_run(&s, c, run ? "run" : "sweep", run ? run : sweep, dir);
   static const char *const more[] = {"compare", "compare --by class", "inspect", "report"};
   for (size_t i = 0; i < COUNT(more); i++) {
     const char *space = strchr(more[i], ' ');

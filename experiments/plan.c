@@ -770,24 +770,13 @@ static bool verify(struct plan *p, struct err *err)
 
 /* ---- factors as data --------------------------------------------------------------------------------------------- */
 
-/* What follows the digits; NULL: no number. */
-static const char *unit_of(const char *text)
-{
-  char *end, why[UNITS_WHY];
-  double x;
-  if (!number_parse(text, Q_ANY, &x, why))
-    return NULL;
-  strtod(text, &end);
-  return end + strspn(end, " ");
-}
-
 /* All levels are numbers with one unit: they are written as they stand. */
 static void look_at(const struct factor_def *f, struct factor_look *look)
 {
-  look->unit = f->n_levels ? unit_of(f->level[0]) : f->unit;
+  look->unit = f->n_levels ? number_unit(f->level[0]) : f->unit;
   look->whole = f->n_levels ? true : f->integer;
   for (size_t i = 0; look->unit && i < f->n_levels; i++) {
-    const char *other = unit_of(f->level[i]);
+    const char *other = number_unit(f->level[i]);
     double x = strtod(f->level[i], NULL);
     look->unit = other && !strcmp(other, look->unit) ? look->unit : NULL;
     look->whole = look->whole && x == floor(x) && fabs(x) < 0x1p53;

@@ -1,5 +1,6 @@
 #include "experiments/point.h"
 #include "experiments/identity.h"
+#include "scenarios/units.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -45,19 +46,37 @@ static bool is_factor(const struct scenario *s, const char *path)
   return strcmp(root, "policies") != 0 && (!known || json_at(s->identity, root) != NULL);
 }
 
-static json *value_of(const char *text)
+/* The number of text in another unit of the same dimension, to twelve digits: 1 Gbit/s is 1000 Mbit/s. */
+static bool in_unit(const char *text, const char *unit, double *x)
 {
-  char *end;
-  double x = strtod(text, &end);
-  return end != text && !*end && isfinite(x) ? json_number_value(x) : json_string_value_new(text);
+  char one[UNITS_WHY], why[UNITS_WHY], digits[40];
+  double value, factor;
+  snprintf(one, sizeof one, "1 %s", unit);
+  for (int q = 0; q < Q_ANY; q++)
+    if (number_parse(text, (enum quantity)q, &value, why) && number_parse(one, (enum quantity)q, &factor, why)) {
+      snprintf(digits, sizeof digits, "%.12g", value / factor);
+      *x = strtod(digits, NULL);
+      return true;
+    }
+  return false;
 }
 
-static json *factors_of(const struct scenario *s, const struct run_call *call)
+/* Numbers are in the unit that the folder's first value at this path has, so that a column holds comparable numbers. */
+static json *value_of(struct catalog *c, const char *path, const char *text, struct err *err)
+{
+  const char *unit = number_unit(text), *first = catalog_factor_unit(c, path);
+  double x = unit ? strtod(text, NULL) : 0;
+  bool number = unit && (first ? strcmp(unit, first) == 0 || in_unit(text, first, &x)
+                               : catalog_put_factor_unit(c, path, unit, err));
+  return number ? json_number_value(x) : json_string_value_new(text);
+}
+
+static json *factors_of(const struct scenario *s, const struct run_call *call, struct catalog *c, struct err *err)
 {
   json *factors = json_new_object();
   for (size_t i = 0; i < call->n_sets; i++)
     if (is_factor(s, call->set[i].path))
-      json_put(factors, call->set[i].path, value_of(call->set[i].value));
+      json_put(factors, call->set[i].path, value_of(c, call->set[i].path, call->set[i].value, err));
   return factors;
 }
 
@@ -123,9 +142,9 @@ bool point_settle(const struct scenario *s, const struct run_call *call, struct 
   if (!hash_file(s->path, &bytes))
     return err_system(err, "cannot read %s again: %s", s->path, strerror(errno));
   hash_hex(bytes, file);
-  json *factors = factors_of(s, call);
+  json *factors = factors_of(s, call, c, err);
   char *text = factors_text(s, factors, c, *point, file, world);
-  bool ok = catalog_put_point(c, *point, text, err) && point_put(c, *point, "world", world, err)
+  bool ok = !err_any(err) && catalog_put_point(c, *point, text, err) && point_put(c, *point, "world", world, err)
             && point_put(c, *point, "file", file, err);
   free(text);
   json_release(factors);

@@ -223,6 +223,25 @@ static bool put_path(struct publishing *p, const char *key, const char *path)
   return ok;
 }
 
+/* The words after `offsim sweep`, without those that change no result. */
+static bool put_call(struct publishing *p)
+{
+  const struct sweep *s = p->s;
+  json *words = json_new_array();
+  char number[24];
+  json_push(words, json_string_value_new(s->options.file));
+  if (s->options.replications) {
+    snprintf(number, sizeof number, "%llu", (unsigned long long)s->options.replications);
+    json_push(words, json_string_value_new("--replications"));
+    json_push(words, json_string_value_new(number));
+  }
+  char *text = json_write(words, false);
+  bool ok = put_text(p, "study.call", text);
+  free(text);
+  json_release(words);
+  return ok;
+}
+
 static bool publish_study(struct publishing *p, const char *signature)
 {
   const struct sweep *s = p->s;
@@ -232,10 +251,12 @@ static bool publish_study(struct publishing *p, const char *signature)
   free(resolved);
   for (int i = 0; i < s->plan->n_policies && ok; i++)
     ok = catalog_put_policy(p->c, s->plan->policy[i], p->err);
+  for (int k = 0; k < s->plan->n_factors && ok; k++)
+    ok = catalog_put_factor_unit(p->c, s->file->factor[k].name, plan_factor_unit(s->plan, k), p->err);
   snprintf(count, sizeof count, "%zu", p->all.n);
   return ok && put_text(p, "study.name", s->file->name) && put_path(p, "study.file", s->file->path)
          && put_path(p, "study.scenario", s->file->scenario) && put_text(p, "study.policies", s->file->policies)
-         && put_text(p, "study.runs", count) && put_text(p, "study.plan", signature)
+         && put_text(p, "study.runs", count) && put_text(p, "study.plan", signature) && put_call(p)
          && study_describe_sources(s->plan->base, p->c, p->err);
 }
 

@@ -314,6 +314,16 @@ bool number_parse(const char *text, enum quantity q, double *value, char why[UNI
   return false;
 }
 
+const char *number_unit(const char *text)
+{
+  char *end, why[UNITS_WHY];
+  double x;
+  if (!number_parse(text, Q_ANY, &x, why))
+    return NULL;
+  strtod(text, &end);
+  return end + strspn(end, " ");
+}
+
 bool count_parse(const char *text, unsigned long long *value, char why[UNITS_WHY])
 {
   double number;

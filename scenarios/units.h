@@ -24,6 +24,8 @@ extern const struct quantity_info quantities[N_QUANTITIES];
 
 /* False with a sentence in `why` ("needs a unit of time (ns, us, ms, s, min, h, d)"). Q_ANY takes every dimension. */
 bool number_parse(const char *text, enum quantity, double *value, char why[UNITS_WHY]);
+/* What follows the digits of a number of any dimension ("Mbit/s", "" where nothing does); NULL: no number. */
+const char *number_unit(const char *text);
 /* A whole number from 0 to 2^53, without unit; 1e6 is one. */
 bool count_parse(const char *text, unsigned long long *value, char why[UNITS_WHY]);
 

@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FORMAT = 2, APPLICATION = 0x6f66736d /* "ofsm" */, WAIT_MS = 20000,
+enum { FACTOR_KEY = 512, FORMAT = 2, APPLICATION = 0x6f66736d /* "ofsm" */, WAIT_MS = 20000,
        CACHE_KIB = 65536 /* a transaction stays in memory until its commit: readers are not kept out */ };
 
 static const char schema[] =
@@ -707,6 +707,22 @@ const char *catalog_note(struct catalog *c, const char *run, const char *key)
 }
 
 const char *catalog_provenance(struct catalog *c, const char *key) { return catalog_note(c, "", key); }
+
+static void unit_key(const char *factor, char out[FACTOR_KEY]) { snprintf(out, FACTOR_KEY, "unit.%s", factor); }
+
+const char *catalog_factor_unit(struct catalog *c, const char *factor)
+{
+  char key[FACTOR_KEY];
+  unit_key(factor, key);
+  return catalog_provenance(c, key);
+}
+
+bool catalog_put_factor_unit(struct catalog *c, const char *factor, const char *unit, struct err *err)
+{
+  char key[FACTOR_KEY];
+  unit_key(factor, key);
+  return catalog_put_provenance(c, key, unit, err);
+}
 
 static bool read_metrics(struct catalog *c, struct catalog_run *r, struct err *err)
 {

@@ -66,6 +66,9 @@ const char *catalog_note(struct catalog *, const char *run, const char *key);
 const char *catalog_study_json(struct catalog *);       /* resolved scenario of the last study written */
 const char *catalog_point_json(struct catalog *, uint64_t point);
 const char *catalog_provenance(struct catalog *, const char *key);      /* NULL = none */
+/* The unit in which a factor's numbers are told; NULL = none. */
+const char *catalog_factor_unit(struct catalog *, const char *factor);
+bool catalog_put_factor_unit(struct catalog *, const char *factor, const char *unit, struct err *) MUST_USE;
 
 /* How many runs of the study's points there are, by state; without reading them. */
 void catalog_count(struct catalog *, uint64_t count[3]);

@@ -46,9 +46,22 @@ check "files are a table" grep -q '<td class="l">presets/hardware/l4.yaml</td>' 
 check "inspect of a point" "$OFFSIM" inspect "$work/d" --point 1
 check "figure of a point" "$OFFSIM" plot "$work/d" --kind latency --point 1
 
+other() { "$OFFSIM" run "$scenario" --quiet --policy always_local,always_edge,ucb1 -o "$work/$1" "${@:2}"; }
+# Numbers with units are numbers in the unit that the folder saw first, whatever unit comes later.
+units() { other u --set horizon.duration='20 s' --policy always_edge "$@"; }
+column() { /usr/bin/python3 -c 'import sqlite3, sys
+c = sqlite3.connect(sys.argv[1]).execute(f"SELECT \"{sys.argv[2]}\", typeof(\"{sys.argv[2]}\") FROM v_runs GROUP BY point")
+print(*[v for r in c for v in r])' "$work/u/catalog.sqlite" "$1"; }
+check "a rate in Mbit/s" units --set links.access.rate=20Mbit/s --set 'links.access.latency=5 ms'
+check "and one in Gbit/s" units --set 'links.access.rate=0.1 Gbit/s' --set 'links.access.latency=0.01 s'
+check "and a distribution" units --set 'links.access.latency={uniform: {low: 1 ms, high: 9 ms}}'
+check "are numbers in Mbit/s" same "$(column links.access.rate)" "20.0 real 100.0 real None null"
+check "in milliseconds; what is no number is text" same "$(column links.access.latency)" \
+  "5.0 real 10.0 real {uniform: {low: 1 ms, high: 9 ms}} text"
+check "the unit is told" grep -qF 'links.access.latency=10 ms' <("$OFFSIM" compare "$work/u" --point 1 2>&1)
+
 # Other policies settle `warmup: auto` otherwise: those runs measure another window.
 steady() { other s --set 'horizon={kind: steady, warmup: auto, duration: 2 min}' --set 'classes.photo.arrivals={poisson: {rate: 12 /s}}' "$@"; }
-other() { "$OFFSIM" run "$scenario" --quiet --policy always_local,always_edge,ucb1 -o "$work/$1" "${@:2}"; }
 check "warm-up of one policy" steady --policy always_local
 check "warm-up of three" steady
 check "is a factor" grep -q '"horizon.warmup":[0-9]' <("$OFFSIM" export "$work/s" --jsonl)

@@ -170,4 +170,6 @@ def main(root, build):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: tests/house/house.py ROOT BUILD      (from the root: tests/house/house.py . build)")
     sys.exit(main(sys.argv[1], sys.argv[2]))
