@@ -134,8 +134,9 @@ static void end_worker(struct worker *w)
 {
   if (w->pid == 0)
     return;
-  kill(w->pid, SIGKILL);                                /* idle, or not wanted any more; its child dies with it */
-  close(w->to), close(w->from);
+  if (w->order)
+    kill(w->pid, SIGKILL);                              /* not wanted any more; its child dies with it */
+  close(w->to), close(w->from);                         /* an idle one ends by itself */
   waitpid(w->pid, NULL, 0);
   w->pid = 0;
 }
@@ -510,7 +511,7 @@ static bool record_end(struct work *w, const struct run_order *o, const struct r
   const struct policy_def *policy = policy_of(w, o);
   bool loaded = policy && policy->resolved_path;
   char text[160];
-  if (r)
+  if (r && r->state == RUN_FAILED)
     return record_failure(w, o, r->message, a->code == EXIT_PLUGIN || loaded, false);
   remove_part(w, o);
   describe_end(a, text, sizeof text);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,7 +23,9 @@
 
 /* CPU seconds without a single event before a run is given up; building a large world counts as one event. */
 enum { HANG_CPU_S = 60, MAX_FILE_GIB = 256, EXIT_HANG = 124,
-       SYNC_S = 2, EXACT_KEPT = 4096 /* latencies a run in the catalogue; more become a sketch */ };
+       CHILD_RUNS = 16 /* of one child */, SYNC_S = 2, EXACT_KEPT = 4096 /* latencies a run in the catalogue; more become a sketch */ };
+
+#define CHILD_S 0.5                                     /* a child that is older does no further run */
 
 /* ---- where the records go ---------------------------------------------------------------------------------------- */
 
@@ -279,15 +282,17 @@ static void set_limits(void)
 #endif
 }
 
-struct watch { struct run *run; uint64_t events; int seconds, limit; };
+/* run: NULL between two runs of a child. */
+struct watch { struct run *volatile run; uint64_t events; int seconds, limit; timer_t timer; bool armed; };
 
 /* Every second of CPU time: has the run moved? A decision that never returns keeps its event. */
 static void on_watch(int number, siginfo_t *info, void *unused)
 {
   (void)number, (void)unused;
   struct watch *w = info->si_value.sival_ptr;
-  uint64_t events = w->run->world ? sim_events(world_sim(w->run->world)) : 0;
-  w->seconds = events == w->events ? w->seconds + 1 : 0;
+  const struct run *r = w->run;
+  uint64_t events = r && r->world ? sim_events(world_sim(r->world)) : 0;
+  w->seconds = r && events == w->events ? w->seconds + 1 : 0;
   w->events = events;
   if (w->seconds >= w->limit)
     _exit(EXIT_HANG);
@@ -300,16 +305,24 @@ static int hang_limit_s(void)
   return s > 0 && s < HANG_CPU_S ? (int)s : HANG_CPU_S;
 }
 
-static void start_watch(struct watch *w)
+static void make_watch(struct watch *w)
 {
   struct sigaction action = {.sa_sigaction = on_watch, .sa_flags = SA_SIGINFO | SA_RESTART};
   struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF, .sigev_value.sival_ptr = w};
-  struct itimerspec second = {{1, 0}, {1, 0}};
-  timer_t timer;
-  w->limit = hang_limit_s();
+  *w = (struct watch){.limit = hang_limit_s()};
   sigaction(SIGPROF, &action, NULL);
-  if (timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &timer) == 0)
-    timer_settime(timer, 0, &second, NULL);
+  w->armed = timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &w->timer) == 0;
+}
+
+/* Each run has its seconds for itself. */
+static void start_watch(struct watch *w, struct run *r)
+{
+  struct itimerspec second = {{1, 0}, {1, 0}};
+  w->run = NULL;
+  w->seconds = 0, w->events = 0;
+  w->run = r;
+  if (w->armed)
+    timer_settime(w->timer, 0, &second, NULL);
 }
 
 static char *text_of(const struct err *err)
@@ -350,34 +363,77 @@ static int report_result(const struct worker_setup *setup, const struct run_orde
   return written != EXIT_OK ? written : code;
 }
 
-static int run_in_child(const struct worker_setup *setup, const struct scenario *scenario,
-                        const struct run_order *order)
+static void save_sketch(struct run *r)
+{
+  struct quantiles *latency = metrics_latency(r->to.metrics);
+  if (latency && quantiles_n(latency) <= EXACT_KEPT)
+    r->result.sketch = quantiles_save(latency, &r->result.sketch_bytes);
+  else if (latency)
+    r->result.sketch = quantiles_save_sketch(latency, &r->result.sketch_bytes);
+}
+
+static void fail(struct run *r, const struct err *err)
+{
+  r->result.state = RUN_FAILED;
+  r->result.trace_file = "";
+  r->result.n_metrics = 0;
+  r->result.message = text_of(err);
+  trace_abandon(r->to.trace);
+  r->to.trace = NULL;
+}
+
+/* With an entry in the journal. After a failure the process must end: not all is freed. */
+static int run_in_child(const struct worker_setup *setup, struct run *r, struct watch *watch)
 {
   struct err err;
   err_init(&err);
-  struct run r = {.scenario = scenario, .study = setup->source->name, .order = order, .arena = arena_new()};
-  if (order->trace != TRACE_NONE && !order->pilot)
-    r.trace_file = trace_path(setup->dir, order->id);
-  r.replay = arena_printf(r.arena, "offsim rerun %s --run %s --trace full", setup->dir, order->id);
-  check_set_context((struct check_context){NULL, r.replay});
-  struct watch watch = {.run = &r};
-  set_limits();
-  start_watch(&watch);
-  bool ok = simulate(&r, &err);
+  if (r->order->trace != TRACE_NONE && !r->order->pilot)
+    r->trace_file = trace_path(setup->dir, r->order->id);
+  r->replay = arena_printf(r->arena, "offsim rerun %s --run %s --trace full", setup->dir, r->order->id);
+  check_set_context((struct check_context){NULL, r->replay});
+  start_watch(watch, r);
+  bool ok = simulate(r, &err);
   int code = ok ? EXIT_OK : err.code;
-  struct quantiles *latency = r.to.metrics ? metrics_latency(r.to.metrics) : NULL;
-  if (ok && latency && quantiles_n(latency) <= EXACT_KEPT)
-    r.result.sketch = quantiles_save(latency, &r.result.sketch_bytes);
-  else if (ok && latency)
-    r.result.sketch = quantiles_save_sketch(latency, &r.result.sketch_bytes);
-  if (!ok) {
-    r.result.state = RUN_FAILED;
-    r.result.trace_file = "";
-    r.result.n_metrics = 0;
-    r.result.message = text_of(&err);
-    trace_abandon(r.to.trace);
+  if (ok)
+    save_sketch(r);
+  else
+    fail(r, &err);
+  code = report_result(setup, r->order, &r->result, code);
+  watch->run = NULL;
+  if (code == EXIT_OK)
+    err_release(&err);
+  return code;
+}
+
+/* Told that one run is done, the worker may have one more of the same point. False: there is none. */
+static bool next_order(int worker, struct run_order *order)
+{
+  int32_t done = order->number;
+  return send(worker, &done, sizeof done, MSG_NOSIGNAL) == (ssize_t)sizeof done
+         && recv(worker, order, sizeof *order, 0) == (ssize_t)sizeof *order;
+}
+
+/* One run after the other, each from the same beginning: nothing that a run makes outlives it, and what was built
+ * before the fork is only read. worker: -1, one run alone. The process ends with the exit code of the last one. */
+static _Noreturn void child_main(const struct worker_setup *setup, const struct scenario *scenario,
+                                 const struct run_order *first, int worker)
+{
+  struct run_order order = *first;
+  struct watch watch;
+  double began_s = monotonic_s();
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  set_limits();
+  make_watch(&watch);
+  for (int n = 1;; n++) {
+    struct run r = {.scenario = scenario, .study = setup->source->name, .order = &order, .arena = arena_new()};
+    int code = run_in_child(setup, &r, &watch);
+    if (code != EXIT_OK || worker < 0 || n == CHILD_RUNS || monotonic_s() - began_s > CHILD_S)
+      _exit(code);                                      /* nothing is freed */
+    free((void *)r.result.sketch);
+    run_free(&r);
+    if (!next_order(worker, &order))
+      _exit(EXIT_OK);
   }
-  return report_result(setup, order, &r.result, code);  /* the process ends here: nothing is freed */
 }
 
 /* A child's exit code; *number = the signal that it died of. */
@@ -408,28 +464,96 @@ static int report_unbuilt(const struct worker_setup *setup, const struct run_ord
   return code;
 }
 
-static struct run_answer serve(const struct worker_setup *setup, const struct run_order *order)
+/* A worker's child between two runs: built-in policies at one point share it. pid 0: there is none. */
+struct child { pid_t pid; int to; const struct scenario *scenario; uint64_t point; };
+
+static int end_child(struct child *c, int *number)
+{
+  pid_t pid = c->pid;
+  if (c->to >= 0)
+    close(c->to);
+  *c = (struct child){.to = -1};
+  return wait_for(pid, number);
+}
+
+static void dismiss(struct child *c)
+{
+  int number;
+  if (c->pid)
+    end_child(c, &number);
+}
+
+/* Code that is not ours has a process for every run. */
+static bool may_share(const struct scenario *s, const struct run_order *order)
+{
+  const struct policy_def *policy = policy_of(s, order->policy);
+  return !policy || !policy->resolved_path;
+}
+
+/* The end of the run that the child does now: a word from it, or its own end. */
+static void await(struct child *c, struct run_answer *answer)
+{
+  int32_t done;
+  ssize_t n;
+  do
+    n = c->to < 0 ? 0 : recv(c->to, &done, sizeof done, 0);
+  while (n < 0 && errno == EINTR);
+  if (n == (ssize_t)sizeof done && done == answer->number) {
+    answer->code = EXIT_OK;
+    return;
+  }
+  int number;
+  answer->code = end_child(c, &number);
+  answer->signal = number;
+}
+
+/* Sockets, not pipes: one that nobody reads any more must not kill the worker. */
+static bool start_child(const struct worker_setup *setup, struct child *c, const struct scenario *scenario,
+                        const struct run_order *order)
+{
+  int end[2] = {-1, -1};
+  if (may_share(scenario, order) && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, end) != 0)
+    return false;
+  pid_t pid = fork();
+  if (pid == 0) {
+    if (end[0] >= 0)
+      close(end[0]);
+    child_main(setup, scenario, order, end[1]);
+  }
+  if (end[1] >= 0)
+    close(end[1]);
+  if (pid < 0 && end[0] >= 0)
+    close(end[0]);
+  if (pid > 0)
+    *c = (struct child){.pid = pid, .to = end[0], .scenario = scenario, .point = order->point};
+  return pid > 0;
+}
+
+/* False: this order needs a new child. */
+static bool hand_over(struct child *c, const struct run_order *order)
+{
+  bool ok = c->pid && c->point == order->point && may_share(c->scenario, order)
+            && send(c->to, order, sizeof *order, MSG_NOSIGNAL) == (ssize_t)sizeof *order;
+  if (!ok)
+    dismiss(c);
+  return ok;
+}
+
+static struct run_answer serve(const struct worker_setup *setup, struct child *child, const struct run_order *order)
 {
   struct run_answer answer = {.number = order->number, .code = EXIT_SYSTEM};
   const struct run_source *source = setup->source;
-  struct err err;
-  err_init(&err);
-  const struct scenario *scenario = source->find ? source->find(source->context, order, &err) : source->scenario;
-  if (!scenario)
-    answer.code = report_unbuilt(setup, order, &err);
-  err_release(&err);
-  if (!scenario)
-    return answer;
-  pid_t child = fork();
-  if (child == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    _exit(run_in_child(setup, scenario, order));
+  if (!hand_over(child, order)) {
+    struct err err;
+    err_init(&err);
+    const struct scenario *scenario = source->find ? source->find(source->context, order, &err) : source->scenario;
+    if (!scenario)
+      answer.code = report_unbuilt(setup, order, &err);
+    err_release(&err);
+    if (!scenario || !start_child(setup, child, scenario, order))
+      return answer;
   }
-  if (child > 0) {
-    int number;
-    answer.code = wait_for(child, &number);
-    answer.signal = number;
-  }
+  await(child, &answer);
   return answer;
 }
 
@@ -458,12 +582,14 @@ _Noreturn void worker_main(const struct worker_setup *setup, int in, int out)
   signal(SIGTERM, SIG_DFL);
   sigprocmask(SIG_SETMASK, &none, NULL);
   struct run_order order;
+  struct child child = {.to = -1};
   double synced_s = monotonic_s();
   while (read(in, &order, sizeof order) == (ssize_t)sizeof order) {
-    struct run_answer answer = serve(setup, &order);
+    struct run_answer answer = serve(setup, &child, &order);
     if (write(out, &answer, sizeof answer) != (ssize_t)sizeof answer)
       break;
     sync_journal(setup, order.second_journal, &synced_s);
   }
+  dismiss(&child);
   _exit(0);
 }

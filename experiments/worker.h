@@ -1,7 +1,9 @@
-/* worker.h: one run in a process of its own.
+/* worker.h: runs in processes of their own.
  *
- * A worker is forked once, before any database or trace file is open; it forks a child for every run, so that a crash,
- * a hang or a leak ends with that run. The child writes the trace and adds the result to the worker's journal.
+ * A worker is forked once, before any database or trace file is open; it forks children for the runs, so that a crash or
+ * a hang ends with its run. A child does short runs of built-in policies at one point one after the other, and one run of
+ * a plug-in; it writes the trace and adds the result to the worker's journal before it takes the next. When it dies, the
+ * run that it did is the one that failed; after a failure it ends.
  */
 #ifndef OFFSIM_EXPERIMENTS_WORKER_H
 #define OFFSIM_EXPERIMENTS_WORKER_H

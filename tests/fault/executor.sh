@@ -80,11 +80,12 @@ lock() { flock "$work/r" "$OFFSIM" run "$scenario" --quiet -o "$work/r" --replic
 check_exit "a locked folder" 3 lock
 
 # ---- no room ---------------------------------------------------------------------------------------------------------------
-full() { (ulimit -f 200; trap '' XFSZ; run -o "$work/full" --replications 1 --policy always_local); }
+full=(-o "$work/full" --replications 1 --policy always_local --set "horizon.duration=60 min")
+full() { (ulimit -f 400; trap '' XFSZ; run "${full[@]}"); }   # KiB: the catalogue has room, the trace not
 check_exit "no room for a trace" 3 full
 check "nothing partial" no_leftovers "$work/full"
 check "nothing done" same "$(count "$work/full" done)" 0
-check "and with room it goes on" run -o "$work/full" --replications 1 --policy always_local
+check "and with room it goes on" run "${full[@]}"
 
 # ---- signals ------------------------------------------------------------------------------------------------------------------
 long=(--set "horizon.duration=60 min" --replications 200 -j 2 --policy always_edge -o "$work/i")
