@@ -764,6 +764,11 @@ static const char *one_trace(const json *resolved)
 
 static void warn_inputs(struct comparison *c, struct compared_policy *p, const json *sources)
 {
+  for (size_t i = 0; i < c->store->n_catalogs; i++) {
+    const char *models = catalog_provenance(c->store->catalog[i], "model_version");
+    if (models && strchr(models, ','))
+      warn(p, "the folder holds results of model versions %s (--mixed): they are no one experiment", models);
+  }
   if (mean_value(p, "workload_is_fit", "") > 0) warn(p, "the workload is drawn from a fit, not the original trace");
   if (one_trace(c->resolved))
     warn(p, "class %s replays its whole trace in every replication (replicate: whole): intervals are conditional on this"

@@ -24,13 +24,13 @@ struct options {
   struct override *set; size_t n_sets;
   int workers;
   enum format format;
-  bool quiet, help, traceless;
+  bool quiet, mixed, help, traceless;
 };
 
 /* ---- arguments --------------------------------------------------------------------------------------------------- */
 
 static const char *const option_names[] = {"--policy", "--replications", "--seed", "--set", "-o", "-j", "--format",
-                                           "--quiet", "--help"};
+                                           "--mixed", "--quiet", "--help"};
 
 static bool bad(struct err *err, const char *what, const char *value)
 {
@@ -109,6 +109,8 @@ static bool read_options(struct options *o, int argc, char **argv, struct arena 
       o->help = true;
     else if (strcmp(argv[i], "--quiet") == 0)
       o->quiet = true;
+    else if (strcmp(argv[i], "--mixed") == 0)
+      o->mixed = true;
     else if (strncmp(argv[i], "-j", 2) == 0 && argv[i][2])
       read_workers(o, argv[i] + 2, err);
     else if (is_option(argv[i])) {
@@ -162,6 +164,7 @@ static void print_help(void)
        "  -o DIR                 results folder (default results/NAME); what is there already is not run again\n"
        "  -j N                   workers (default: one a core)\n"
        "  --format table|json|csv\n"
+       "  --mixed                into a folder with results of another model version\n"
        "  --quiet                no progress\n\n"
        "exit codes: 0 done; 1 a run failed; 2 mistake in scenario or arguments; 3 file, disk or memory;\n"
        "4 a loaded plug-in misbehaved; 75 interrupted, the same command goes on");
@@ -461,6 +464,7 @@ static bool execute(struct session *x, struct err *err)
     return false;
   x->catalog = catalog_open(x->dir, CATALOG_WRITE, err);
   if (!x->catalog || !point_check_folder(s->scenario, x->catalog, x->dir, err)
+      || !study_check_model(x->catalog, x->dir, x->options.mixed, err)
       || !supervisor_recover(x->supervisor, x->catalog, false, &x->conflicts, err) || !settle_warmup(x, err))
     return false;
   if (x->report.failed)

@@ -249,17 +249,50 @@ void study_libraries(char *out, size_t size)
   snprintf(out, size, "%s, SQLite %s", trace, catalog_library());
 }
 
+/* "1, 2": whether one of them is this program's. */
+static bool names_model(const char *versions)
+{
+  for (const char *at = versions; *at; at += strspn(at, ", ")) {
+    char *end;
+    if (strtol(at, &end, 10) == OFFSIM_MODEL_VERSION)
+      return true;
+    at = end + (end == at);
+  }
+  return false;
+}
+
+bool study_check_model(struct catalog *c, const char *dir, bool mixed, struct err *err)
+{
+  const char *before = catalog_provenance(c, "model_version");
+  char own[16];
+  snprintf(own, sizeof own, "%d", OFFSIM_MODEL_VERSION);
+  if (mixed || !before || strcmp(before, own) == 0)
+    return true;
+  return err_add(err, (struct where){0}, "%s holds results of model version %s, and this program has %s: every run would"
+                 " be done anew beside the old ones. Take another folder (-o DIR), or say --mixed", dir, before, own);
+}
+
+/* A folder that was mixed names all versions, and asks again. */
+static bool put_model(struct catalog *c, struct err *err)
+{
+  const char *before = catalog_provenance(c, "model_version");
+  char text[256];
+  if (before && names_model(before))
+    return true;
+  snprintf(text, sizeof text, "%.200s%s%d", before ? before : "", before ? ", " : "", OFFSIM_MODEL_VERSION);
+  return catalog_put_provenance(c, "model_version", text, err);
+}
+
 static bool describe_program(struct catalog *c, struct err *err)
 {
-  char model[16], libraries[256];
-  snprintf(model, sizeof model, "%d", OFFSIM_MODEL_VERSION);
+  char libraries[256];
   study_libraries(libraries, sizeof libraries);
   return catalog_put_provenance(c, "version", version_text(), err)
          && catalog_put_provenance(c, "git", version_git(), err)
          && catalog_put_provenance(c, "compiler", version_compiler(), err)
          && catalog_put_provenance(c, "flags", version_flags(), err)
          && catalog_put_provenance(c, "libraries", libraries, err)
-         && catalog_put_provenance(c, "model_version", model, err);
+         && put_model(c, err);
 }
 
 /* Which runs are of this call: a point may hold runs of other seeds and of policies with other settings. */

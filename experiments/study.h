@@ -29,6 +29,8 @@ void study_set_warmup(struct study *, double warmup_s);
 bool study_describe(struct study *, const struct run_call *, struct catalog *, struct err *) MUST_USE;
 /* The part of it that a study has: sources, files, program and machine. */
 bool study_describe_sources(const struct scenario *, struct catalog *, struct err *) MUST_USE;
+/* False when the folder has results of other model versions, unless the user wants them mixed. */
+bool study_check_model(struct catalog *, const char *dir, bool mixed, struct err *) MUST_USE;
 /* Versions of the libraries that results are written with, as one line. */
 void study_libraries(char *out, size_t size);
 void study_free(struct study *);

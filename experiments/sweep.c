@@ -1,7 +1,6 @@
 #include "experiments/sweep.h"
 #include "analysis/store/trace.h"
 #include "experiments/identity.h"
-#include "experiments/model_version.h"
 #include "experiments/study.h"
 #include "sim/arena.h"
 #include "sim/check.h"
@@ -147,18 +146,14 @@ static bool each_run(const struct sweep *s, plan_visit_fn *visit, void *context)
 
 bool sweep_check_folder(const struct sweep *s, struct catalog *c, struct err *err)
 {
-  const char *name = catalog_provenance(c, "study.name"), *version = catalog_provenance(c, "model_version");
+  const char *name = catalog_provenance(c, "study.name");
   const struct where nowhere = {0};
   if (!name && catalog_study_json(c))
     return err_add(err, nowhere, "%s holds results of `offsim run`; take another folder (-o DIR)", s->dir);
   if (name && strcmp(name, s->file->name) != 0)
     return err_add(err, nowhere, "%s holds the study '%s', and this one is '%s'; take another folder (-o DIR)", s->dir,
                    name, s->file->name);
-  if (version && atoi(version) != OFFSIM_MODEL_VERSION && !s->options.mixed)
-    return err_add(err, nowhere, "%s holds results of model version %s, and this program has %d: every run would be"
-                   " done anew beside the old ones. Take another folder (-o DIR), or say --mixed", s->dir, version,
-                   OFFSIM_MODEL_VERSION);
-  return true;
+  return study_check_model(c, s->dir, s->options.mixed, err);
 }
 
 struct signature { struct hasher *hasher; };

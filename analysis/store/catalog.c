@@ -231,7 +231,8 @@ static bool check_folder(const char *dir, const char *path, struct err *err)
     return err_system(err, "cannot open the folder %s: %s", dir, strerror(errno));
   bool empty = true;
   for (struct dirent *e = readdir(d); e; e = readdir(d))
-    empty = empty && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0);
+    empty = empty && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0
+                      || strcmp(e->d_name, HOST_LOCK_NAME) == 0);      /* of one that was killed right after it */
   closedir(d);
   if (empty || access(path, F_OK) == 0)
     return true;
@@ -247,10 +248,10 @@ static bool lock_folder(struct catalog *c, const char *dir, struct err *err)
   if (flock(c->lock, LOCK_EX | LOCK_NB) == 0) {
     struct file_system fs;
     bool shared = file_system_of(dir, &fs) && fs.network;
-    return !shared || (c->host_lock = host_lock_take(dir, err));
+    return host_lock_take(dir, shared, &c->host_lock, err);
   }
   if (errno == EWOULDBLOCK)
-    return err_system(err, "%s is locked: another process is writing into it", dir);
+    return host_lock_refuse(dir, err);
   return err_system(err, "cannot lock the folder %s: %s", dir, strerror(errno));
 }
 
@@ -277,17 +278,17 @@ static bool check_format(struct catalog *c, struct err *err)
   if (one_integer(c, "PRAGMA application_id", 0) != APPLICATION || format < 0)
     return err_system(err, "%s is not a catalogue of offsim", c->path);
   c->format = format;
-  return format <= FORMAT || err_system(err, "catalogue %s has format %ld; this program reads up to %d", c->path,
-                                        (long)format, FORMAT);
+  return format <= FORMAT || err_system(err, "catalogue %s has format %ld, of a newer program; this one reads formats up"
+                                        " to %d", c->path, (long)format, FORMAT);
 }
 
 static bool make_tables(struct catalog *c, struct err *err)
 {
   char text[160];
-  snprintf(text, sizeof text, "PRAGMA application_id = %d; INSERT INTO format SELECT %d WHERE NOT EXISTS"
-           " (SELECT * FROM format); COMMIT", APPLICATION, FORMAT);
+  snprintf(text, sizeof text, "PRAGMA application_id = %d; INSERT INTO format VALUES(%d)", APPLICATION, FORMAT);
   return execute(c, "BEGIN IMMEDIATE", err) && (c->format != 1 || execute(c, migration, err))
-         && execute(c, schema, err) && execute(c, text, err);
+         && execute(c, schema, err)                     /* changes no byte where everything is there */
+         && (one_integer(c, "SELECT count(*) FROM format", 0) > 0 || execute(c, text, err)) && execute(c, "COMMIT", err);
 }
 
 static bool note_planned(struct catalog *c)
@@ -310,7 +311,7 @@ static bool open_file(struct catalog *c, enum catalog_mode mode, struct err *err
   char cache[128];
   snprintf(cache, sizeof cache, "PRAGMA page_size = 16384; PRAGMA cache_size = -%d; PRAGMA cache_spill = OFF", CACHE_KIB);
   return execute(c, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL", err) && execute(c, cache, err)
-         && make_tables(c, err) && note_planned(c);
+         && make_tables(c, err) && (c->format = FORMAT) && note_planned(c);
 }
 
 struct catalog *catalog_open(const char *dir, enum catalog_mode mode, struct err *err)
@@ -392,11 +393,21 @@ static const char whole_run_metrics[] =
   "SELECT DISTINCT name FROM metric WHERE class = '' AND place = ''"
   " AND run IN (" SOME_RUNS("ASC") " UNION " SOME_RUNS("DESC") ") ORDER BY 1";
 
+/* The file keeps its bytes where the view is the same. */
+static bool has_view(struct catalog *c, const char *create)
+{
+  sqlite3_stmt *s = NULL;
+  bool same = sqlite3_prepare_v2(c->db, "SELECT sql FROM sqlite_master WHERE name = 'v_runs'", -1, &s, NULL) == SQLITE_OK
+              && sqlite3_step(s) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(s, 0), create) == 0;
+  sqlite3_finalize(s);
+  return same;
+}
+
 /* A metric is looked up where it is asked for: the few columns of a query cost what they are, and nothing is grouped. */
 static bool make_view(struct catalog *c, struct err *err)
 {
   sqlite3_str *text = sqlite3_str_new(c->db);
-  sqlite3_str_appendall(text, "DROP VIEW IF EXISTS v_runs; CREATE VIEW v_runs AS SELECT r.id AS run, r.study, o.point,"
+  sqlite3_str_appendall(text, "CREATE VIEW v_runs AS SELECT r.id AS run, r.study, o.point,"
                               " r.policy, r.kind, r.replication, r.seed, r.state, r.message, r.trace_hash,"
                               " r.trace_file,"
                               " r.events, (SELECT substr(n.value, 1, 8) FROM provenance n WHERE n.run = r.id"
@@ -409,9 +420,10 @@ static bool make_view(struct catalog *c, struct err *err)
   sqlite3_str_appendall(text, " FROM point_run o JOIN run r ON r.id = o.run LEFT JOIN point p ON p.point = o.point"
                               " ORDER BY o.point, r.policy, r.replication");
   char *sql_text = sqlite3_str_finish(text);
-  ok = ok && sql_text && execute(c, "BEGIN IMMEDIATE", err);
-  if (ok) {
-    ok = execute(c, sql_text, err) && execute(c, "COMMIT", err);
+  bool same = ok && sql_text && has_view(c, sql_text);
+  ok = ok && sql_text && (same || execute(c, "BEGIN IMMEDIATE", err));
+  if (ok && !same) {
+    ok = execute(c, "DROP VIEW IF EXISTS v_runs", err) && execute(c, sql_text, err) && execute(c, "COMMIT", err);
     if (!ok)
       sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
   }
