@@ -21,7 +21,41 @@ static struct scenario *build_point(struct sweep_finder *f, uint64_t point, stru
   free(s.chosen);
   if (!ok && s.scenario)
     scenario_free(s.scenario);
+  if (ok) {
+    f->base = arena_array(f->arena, struct hash, s.scenario->n_policies + 1);
+    f->has_base = arena_array(f->arena, bool, s.scenario->n_policies + 1);
+  }
   return ok ? s.scenario : NULL;
+}
+
+static bool edited(const char *path, struct err *err)
+{
+  return err_system(err, "%s was edited while the study ran; nothing of the edited one was recorded, and the same command"
+                    " goes on with the files as they are now", path);
+}
+
+/* The order was planned from the files as they were. What they are now may be another run, which must not take the
+ * identity of this one. */
+static bool is_as_planned(struct sweep_finder *f, const struct run_order *o, struct err *err)
+{
+  const int k = o->policy + 1;
+  struct hash planned;
+  if (o->pilot || !hash_parse(o->id, &planned))
+    return true;
+  if (!f->has_base[k])
+    f->base[k] = identity_base(f->kept, o->policy);
+  f->has_base[k] = true;
+  if (hash_equal(identity_run(f->base[k], f->kept->seed, o->replication), planned))
+    return true;
+  const char *path = scenario_edited_file(f->plan->base);
+  return edited(path ? path : f->plan->file->scenario, err);
+}
+
+/* A text that was just being saved is no scenario for a moment: no reason to give up its runs. */
+static bool not_built(const struct sweep_finder *f, struct err *err)
+{
+  const char *path = scenario_edited_file(f->plan->base);
+  return path && edited(path, err);
 }
 
 static const struct scenario *find_scenario(void *context, const struct run_order *o, struct err *err)
@@ -36,13 +70,15 @@ static const struct scenario *find_scenario(void *context, const struct run_orde
     f->arena = NULL;
     f->kept = build_point(f, o->point, err);
     f->point = o->point;
+    if (!f->kept)
+      not_built(f, err);
   }
   if (f->kept && o->policy >= 0
       && (o->policy >= f->kept->n_policies || strcmp(f->kept->policy[o->policy].name, base->policy[o->policy].name))) {
     err_add(err, f->plan->file->at, "this point has other policies than the study");
     return NULL;
   }
-  return f->kept;
+  return f->kept && is_as_planned(f, o, err) ? f->kept : NULL;
 }
 
 /* ---- study and plan ---------------------------------------------------------------------------------------------- */

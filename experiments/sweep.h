@@ -29,6 +29,7 @@ struct sweep_options {
 struct sweep_finder {
   const struct plan *plan;
   struct scenario *kept; uint64_t point;
+  struct hash *base; bool *has_base;                    /* [kept->n_policies + 1]: identities, by policy + 1 */
   struct arena *arena;
 };
 

@@ -217,12 +217,20 @@ static bool finish_trace(struct run *r, struct err *err)
   return ok;
 }
 
+/* Traces and plug-ins are read by the run itself: were they still those that its identity tells of? */
+static bool files_as_loaded(const struct scenario *s, struct err *err)
+{
+  const char *path = scenario_changed_file(s);
+  return !path || err_system(err, "%s was edited while runs were using it; nothing of the edited one was recorded, and the"
+                             " same command goes on with the files as they are now", path);
+}
+
 static bool simulate(struct run *r, struct err *err)
 {
   double start = monotonic_s();
   bool ok = build(r, err) && world_run(r->world, &r->summary, err);
   fill_result(r, monotonic_s() - start);
-  if (!ok)
+  if (!files_as_loaded(r->scenario, err) || !ok)
     return false;
   fill_metrics(r);
   return finish_trace(r, err);
@@ -449,7 +457,7 @@ static int wait_for(pid_t child, int *number)
   return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_NEGATIVE;
 }
 
-/* A point that cannot be built fails its runs, not the study. */
+/* A point that cannot be built fails its runs, not the study; files that were edited stop it. */
 static int report_unbuilt(const struct worker_setup *setup, const struct run_order *order, struct err *err)
 {
   const struct scenario *s = setup->source->scenario;
@@ -459,7 +467,7 @@ static int report_unbuilt(const struct worker_setup *setup, const struct run_ord
     .policy = policy ? policy->name : "none", .kind = "policy", .state = RUN_FAILED, .message = text,
     .study = setup->source->name ? setup->source->name : s->name, .trace_file = ""};
   memcpy(r.id, order->id, sizeof r.id);
-  int code = report_result(setup, order, &r, EXIT_NEGATIVE);
+  int code = report_result(setup, order, &r, err->code == EXIT_SYSTEM ? EXIT_SYSTEM : EXIT_NEGATIVE);
   free(text);
   return code;
 }

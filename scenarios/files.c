@@ -101,6 +101,40 @@ void note_file(struct scenario *s, const char *asked, const char *path, const ch
   grown = arena_array(s->arena, struct file_note, s->n_files + 1);
   if (s->n_files)
     memcpy(grown, s->file, (size_t)s->n_files * sizeof *grown);
-  grown[s->n_files++] = (struct file_note){arena_strdup(s->arena, asked), arena_strdup(s->arena, path), kind, hash};
+  grown[s->n_files++] = (struct file_note){arena_strdup(s->arena, asked), arena_strdup(s->arena, path), kind, hash,
+                                           file_stamp_of(path)};
   s->file = grown;
+}
+
+/* ---- edited since? ----------------------------------------------------------------------------------------------- */
+
+struct file_stamp file_stamp_of(const char *path)
+{
+  struct stat facts;
+  if (stat(path, &facts))
+    return (struct file_stamp){0};
+  return (struct file_stamp){(int64_t)facts.st_mtim.tv_sec * 1000000000 + facts.st_mtim.tv_nsec, facts.st_size,
+                             facts.st_ino};
+}
+
+static bool same_stamp(struct file_stamp a, struct file_stamp b)
+{
+  return a.changed_ns == b.changed_ns && a.bytes == b.bytes && a.number == b.number;
+}
+
+/* A file that was only touched, or copied over itself, is the same one. */
+const char *scenario_changed_file(const struct scenario *s)
+{
+  for (int i = 0; i < s->n_files; i++) {
+    struct hash now;
+    const struct file_note *f = &s->file[i];
+    if (!same_stamp(file_stamp_of(f->path), f->stamp) && !(hash_file(f->path, &now) && hash_equal(now, f->hash)))
+      return f->path;
+  }
+  return NULL;
+}
+
+const char *scenario_edited_file(const struct scenario *s)
+{
+  return same_stamp(file_stamp_of(s->path), s->stamp) ? scenario_changed_file(s) : s->path;
 }

@@ -34,6 +34,7 @@ struct scenario *scenario_load(const char *path, const struct override *override
   size_t errors = err->n_errors;
   s->arena = a;
   s->path = arena_strdup(a, path);
+  s->stamp = file_stamp_of(path);
   if (read_tree(s, path, overrides, n_overrides, &root, err)) {
     schema_check(root, "scenario", err);
     if (node_is(root, NODE_MAP)) {

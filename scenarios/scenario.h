@@ -19,12 +19,15 @@ struct override { const char *path, *value; };
 enum trace_level { TRACE_NONE, TRACE_FULL, TRACE_LINKS };
 /* A number that the result depends on and that came from a preset. */
 struct source_note { const char *preset, *key, *source, *grade; int year; };
+/* What tells an edited file from the one before, without reading it. */
+struct file_stamp { int64_t changed_ns, bytes; uint64_t number; };
 /* A file whose bytes belong to the identity of a run. hash is of its bytes at load. */
 /* kind: trace, include, preset, plug-in, profile */
-struct file_note { const char *asked, *path, *kind; struct hash hash; };
+struct file_note { const char *asked, *path, *kind; struct hash hash; struct file_stamp stamp; };
 
 struct scenario {
   const char *name, *path;
+  struct file_stamp stamp;                              /* of path */
   struct world_def world;
   int n_policies; const struct policy_def *policy;
   uint64_t seed;
@@ -45,6 +48,11 @@ struct scenario {
 /* NULL with problems in err. Warnings may be added on success as well. */
 struct scenario *scenario_load(const char *path, const struct override *, size_t n_overrides, struct err *);
 void scenario_free(struct scenario *);
+/* A file that the scenario names, and that has other bytes than when it was loaded; NULL: none. */
+const char *scenario_changed_file(const struct scenario *);
+/* The same, of the scenario's own text as well. */
+const char *scenario_edited_file(const struct scenario *);
+struct file_stamp file_stamp_of(const char *path);
 /* Memory that weights and one token of context take, less that of the place's best hardware. */
 double place_lacks_bytes(const struct world_def *, const struct place_def *, int variant);
 /* A policy entry that the file lacks: built-in `name` with its defaults. False when there is no such built-in. */

@@ -132,6 +132,33 @@ check "the same trace" same "$(grow "${traced[@]}")" "0 20 0"
 echo 0.9,3 >>"$work/trace.csv"
 check "the trace was edited" same "$(grow "${traced[@]}")" "20 20 0"
 
+# ---- files that are edited while a study runs: no result of the new text under the identity of the old one -----------------
+study e 100 '0.25, 0.5, 1, 2' 'always_local, always_edge' 'set: {horizon.duration: 20 s}
+'
+edited_while() { # edited_while FOLDER COMMAND: what `sweep` ends with
+  "$OFFSIM" sweep "$work/e.yaml" -o "$work/$1" --quiet >"$work/said" 2>&1 & local sweeping=$!
+  for _ in $(seq 200); do [ -s "$work/$1/journal/0" ] && break; sleep 0.01; done
+  eval "$2"; wait "$sweeping"; }
+faster() { sed -i 's/rate: 4/rate: 40/' "$work/s.yaml"; }
+true_results() { "$OFFSIM" sweep "$work/e.yaml" -o "$work/true" --quiet && "$OFFSIM" sweep "$work/e.yaml" -o "$work/$1" --quiet \
+  && same "$(dump "$work/$1")" "$(dump "$work/true")"; }
+check_exit "the scenario is edited: the study stops" 3 edited_while edited faster
+check "names the file" grep -qF "$work/s.yaml was edited while the study ran" "$work/said"
+check "does not lay it on the runs" same "$(sql "$work/edited" "SELECT count(*) FROM run WHERE state != 'done'")" 0
+cp "$work/before.yaml" "$work/s.yaml"
+check "what was recorded before is true" true_results edited
+check_exit "the scenario is half saved: the study stops" 3 edited_while half "echo 'places: [' >'$work/s.yaml'"
+cp "$work/before.yaml" "$work/s.yaml"
+check "and goes on when it is whole again" true_results half
+printf 'time,images\n%s' "$(seq 1 300 | awk '{print $1 / 20 ",3"}')" >"$work/trace.csv"
+study e 100 '0.25, 0.5, 1, 2' 'always_local, always_edge' "set: {horizon.duration: 20 s, classes.photo.arrivals: {trace: {file: $work/trace.csv, time: {column: time, as: s}}}}
+"
+rm -rf "$work/true"; cp "$work/trace.csv" "$work/trace.before"
+check_exit "a trace is edited: the study stops" 3 edited_while edited_trace "sed -i 2,200d '$work/trace.csv'"
+check "names the trace" grep -qF "$work/trace.csv was edited while" "$work/said"
+cp "$work/trace.before" "$work/trace.csv"
+check "what was recorded before is true, too" true_results edited_trace
+
 # ---- runs that fail -------------------------------------------------------------------------------------------------------
 cc -std=c11 -I. -fPIC -shared -o "$work/bad.so" tests/fault/bad_policy.c -lm
 study f 6 '0.5, 1' 'always_local, bad' "set: {horizon.duration: 60 s, classes.photo.arrivals: {poisson: {rate: 1 /s}}}
