@@ -176,10 +176,12 @@ void compare_add_trust(struct comparison *c)
   }
 }
 
-/* Of a steady horizon; NaN = terminating: nothing is removed. */
+/* Of a steady horizon; NaN = terminating: nothing is removed. A study tells what the pilots of a point gave. */
 void compare_read_warmup(struct comparison *c)
 {
+  const char *settled = comparison_provenance(c, "warmup_s");
   const json *horizon = json_at(c->resolved, "horizon");
   const char *kind = json_text(json_at(horizon, "kind"));
   c->warmup_s = kind && !strcmp(kind, "steady") ? json_real(json_at(horizon, "warmup"), NAN) : (double)NAN;
+  if (settled) c->warmup_s = strtod(settled, NULL);
 }

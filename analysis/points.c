@@ -348,6 +348,37 @@ static bool choose_baselines(struct points *p, const char *name, struct err *err
 /* ---- the whole ----------------------------------------------------------------------------------------------------
  */
 
+/* Is the warm-up one of the factors of the first point? In its overrides they follow what all points share. */
+static bool warmup_is_factor(struct catalog *c)
+{
+  const char *text = catalog_point_overrides(c, 0), *factors = catalog_point_json(c, 0);
+  struct err ignored;
+  err_init(&ignored);
+  json *set = text ? json_parse(text, strlen(text), &ignored) : NULL;
+  json *of = factors ? json_parse(factors, strlen(factors), &ignored) : NULL;
+  bool is = false;
+  for (size_t i = json_count(set), n = json_count(of); i > 0 && n > 0; n--) {
+    const char *path = json_text(json_at(json_nth(set, --i), "path"));
+    is = is || (path && (!strcmp(path, "horizon.warmup") || !strcmp(path, "horizon")));
+  }
+  json_release(set);
+  json_release(of);
+  err_release(&ignored);
+  return is;
+}
+
+/* What the pilots of `warmup: auto` gave at each point. */
+static void read_settled(struct points *p)
+{
+  p->settled_s = grab(p->n_points, sizeof *p->settled_s);
+  for (size_t i = 0; i < p->n_points; i++) {
+    char key[64];
+    snprintf(key, sizeof key, "point.%llu.warmup_s", (unsigned long long)p->id[i]);
+    const char *text = catalog_provenance(p->store->catalog, key);
+    p->settled_s[i] = text ? strtod(text, NULL) : (double)NAN;
+  }
+}
+
 static bool read_scenario(struct points *p, const char *metric, struct err *err)
 {
   const char *text = catalog_study_json(p->store->catalog), *name = catalog_provenance(p->store->catalog, "study.name");
@@ -360,8 +391,7 @@ static bool read_scenario(struct points *p, const char *metric, struct err *err)
   p->study = grab_text(name ? name : json_text(json_at(resolved, "name")));
   p->margin = json_real(json_at(resolved, "margin"), DEFAULT_MARGIN);
   p->warmup_s = kind && !strcmp(kind, "steady") ? json_real(json_at(horizon, "warmup"), -1) : (double)NAN;
-  const char *overrides = catalog_point_overrides(p->store->catalog, 0);
-  if (p->warmup_s >= 0 && overrides && strstr(overrides, "\"horizon.warmup\"")) p->warmup_s = -1;
+  if (p->warmup_s >= 0 && warmup_is_factor(p->store->catalog)) p->warmup_s = -1;
   p->metric = metric_find(metric ? metric : primary ? primary : "latency_p95_s");
   if (!p->metric) err_add(err, (struct where){0}, "unknown metric '%s'", metric ? metric : primary);
   json_release(resolved);
@@ -377,6 +407,7 @@ static bool read_points(struct points *p, const struct points_options *o, struct
   for (size_t f = 0; f < p->n_factors; f++) find_levels(p, &p->factor[f]);
   if (!check_where(p, o, err)) return false;
   choose_points(p, o);
+  read_settled(p);
   return p->n_points || err_add(err, (struct where){0}, "%s has no point%s", p->dir, o->n_where ? " with these factors" : "");
 }
 
@@ -424,6 +455,7 @@ void points_free(struct points *p)
   free(p->study);
   free(p->factor);
   free(p->level);
+  free(p->settled_s);
   free(p->id);
   free(p->factors);
   free(p->policy);

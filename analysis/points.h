@@ -31,7 +31,8 @@ struct points {
   const char *dir; char *study; const struct metric_info *metric; double margin;
   double warmup_s;                                      /* NaN = no warm-up; negative = it is a factor */
   size_t n_factors; struct factor *factor;
-  size_t n_points, *level; uint64_t *id; const char **factors;  /* level[point x n_factors + f]; SIZE_MAX = has it not */
+  size_t n_points, *level; double *settled_s; uint64_t *id;  const char **factors;  /* level[point x n_factors + f]; SIZE_MAX = has it not. settled_s[point]: warm-up
+                                                         * found by pilots; NaN = none */
   size_t n_policies; const char **policy, **kind;
   struct point_cell *cell;                              /* [point x n_policies + policy] */
   size_t *baseline;                                     /* [point]; SIZE_MAX = none */

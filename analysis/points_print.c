@@ -10,6 +10,12 @@ static const char *const PLUS_MINUS = "\xC2\xB1";       /* U+00B1 */
 
 static bool has_runs(const struct point_cell *c) { return c->n || c->failed; }
 
+/* NaN = none, or one that a factor says. */
+static double warmup_at(const struct points *p, size_t point)
+{
+  return !isnan(p->settled_s[point]) ? p->settled_s[point] : p->warmup_s < 0 ? (double)NAN : p->warmup_s;
+}
+
 static size_t count_rows(const struct points *p)
 {
   size_t n = 0;
@@ -124,7 +130,9 @@ static void csv_row(const struct points *p, FILE *f, size_t point, size_t policy
   csv_number(f, c->difference.value);
   csv_number(f, c->difference.lo);
   csv_number(f, c->difference.hi);
-  fprintf(f, ",%s,%d\n", c->difference.n ? verdict_name[c->verdict] : "", c->trust.too_short);
+  fprintf(f, ",%s,%d", c->difference.n ? verdict_name[c->verdict] : "", c->trust.too_short);
+  csv_number(f, warmup_at(p, point));
+  fputc('\n', f);
 }
 
 void points_csv(const struct points *p, FILE *f)
@@ -135,7 +143,7 @@ void points_csv(const struct points *p, FILE *f)
     csv_text(f, p->factor[k].name);
   }
   fputs(",policy,kind,metric,value,lo_95,hi_95,n,failed,method,baseline,difference,difference_lo,difference_hi,verdict,"
-        "too_short\n", f);
+        "too_short,warmup_removed_s\n", f);
   for (size_t i = 0; i < p->n_points; i++)
     for (size_t k = 0; k < p->n_policies; k++)
       if (has_runs(points_cell(p, i, k))) csv_row(p, f, i, k);
@@ -174,6 +182,7 @@ static json *point_json(const struct points *p, size_t point)
   json_put_int(j, "point", (int64_t)p->id[point]);
   json_put(j, "factors", json_parse(p->factors[point], strlen(p->factors[point]), &ignored));
   json_put_string(j, "baseline", p->baseline[point] == SIZE_MAX ? NULL : p->policy[p->baseline[point]]);
+  json_put_number(j, "warmup_removed_s", warmup_at(p, point));
   for (size_t k = 0; k < p->n_policies; k++)
     if (has_runs(points_cell(p, point, k))) json_push(policies, cell_json(p, point, k));
   err_release(&ignored);

@@ -302,32 +302,17 @@ static bool run_new(struct session *x, struct err *err)
 
 /* ---- warmup: auto ------------------------------------------------------------------------------------------------ */
 
-static void pilot_key(const struct session *x, int chosen, char out[64])
-{
-  char hex[33];
-  hash_hex(identity_run(x->base[chosen], x->study.scenario->seed, PILOT_REPLICATION), hex);
-  snprintf(out, 64, "pilot.%s", hex);
-}
-
-static double round_up(double x)
-{
-  if (x <= 0)
-    return 0;
-  double unit = pow(10, floor(log10(x)) - 1);
-  return ceil(x / unit) * unit;
-}
-
 static bool run_pilots(struct session *x, double *truncation_s, struct err *err)
 {
   struct study *s = &x->study;
   struct run_order *order = calloc((size_t)s->n_chosen, sizeof *order);
   double *found = calloc((size_t)s->n_chosen, sizeof *found);
-  char key[64], text[40];
+  char key[PILOT_KEY], text[40];
   size_t n = 0;
   if (!order || !found)
     check_out_of_memory(sizeof *order);
   for (int i = 0; i < s->n_chosen; i++) {
-    pilot_key(x, i, key);
+    study_pilot_key(x->base[i], s->scenario->seed, key);
     const char *known = catalog_provenance(x->catalog, key);
     if (known && strtod(known, NULL) > *truncation_s)
       *truncation_s = strtod(known, NULL);
@@ -344,7 +329,7 @@ static bool run_pilots(struct session *x, double *truncation_s, struct err *err)
   for (size_t k = 0; ok && k < n && x->report.failed == 0; k++) {
     for (int i = 0; i < s->n_chosen; i++)
       if (s->chosen[i] == order[k].policy)
-        pilot_key(x, i, key);
+        study_pilot_key(x->base[i], s->scenario->seed, key);
     snprintf(text, sizeof text, "%.9g", found[k]);
     ok = catalog_put_provenance(x->catalog, key, text, err);
     *truncation_s = found[k] > *truncation_s ? found[k] : *truncation_s;
@@ -366,7 +351,7 @@ static bool settle_warmup(struct session *x, struct err *err)
     return true;
   if (!run_pilots(x, &truncation_s, err))
     return false;
-  study_set_warmup(&x->study, round_up(truncation_s));
+  study_set_warmup(&x->study, study_round_up(truncation_s));
   x->report = (struct supervisor_report){0};
   find_bases(x);
   return true;

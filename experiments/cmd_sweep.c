@@ -195,6 +195,13 @@ static bool run_rounds(struct session *x, struct err *err)
   return true;
 }
 
+static bool settle_warmup(struct session *x, struct err *err)
+{
+  const struct supervisor_options options = {.progress = on_terminal() && !x->sweep.options.quiet, .colour = colour()};
+  size_t unknown;
+  return sweep_settle_warmup(&x->sweep, x->supervisor, x->catalog, &options, &x->report, &unknown, err);
+}
+
 static bool execute(struct session *x, struct err *err)
 {
   struct sweep *s = &x->sweep;
@@ -204,8 +211,9 @@ static bool execute(struct session *x, struct err *err)
     return false;
   x->supervisor = setup.workers > 0 ? supervisor_start(&setup, err) : NULL;
   x->catalog = x->supervisor ? catalog_open(s->dir, CATALOG_WRITE, err) : NULL;
-  return x->catalog && sweep_check_folder(s, x->catalog, err) && sweep_publish(s, x->catalog, err)
-         && supervisor_recover(x->supervisor, x->catalog, false, &x->conflicts, err) && run_rounds(x, err);
+  return x->catalog && sweep_check_folder(s, x->catalog, err)
+         && supervisor_recover(x->supervisor, x->catalog, false, &x->conflicts, err) && settle_warmup(x, err)
+         && sweep_publish(s, x->catalog, err) && run_rounds(x, err);
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
@@ -257,6 +265,23 @@ static int exit_code(const struct session *x, const struct err *err)
   return failed(x) || conflicts(x) ? EXIT_NEGATIVE : EXIT_OK;
 }
 
+/* With the warm-ups that the folder knows. */
+static bool print_plan(struct session *x, struct err *err)
+{
+  struct sweep *s = &x->sweep;
+  struct err unsaid;
+  size_t unknown = 0;
+  err_init(&unsaid);
+  struct catalog *c = s->plan->auto_warmup ? catalog_open(s->dir, CATALOG_READ, &unsaid) : NULL;
+  err_release(&unsaid);
+  bool ok = sweep_settle_warmup(s, NULL, c, NULL, NULL, &unknown, err);
+  catalog_close(c);
+  ok = ok && plan_print(s->plan, s->dir, stdout, err);
+  if (ok && unknown)
+    printf("warm-up   auto: %zu pilots come first, each as long as a run; which runs are done is known after them\n", unknown);
+  return ok;
+}
+
 static int sweep(struct session *x, struct err *err)
 {
   struct sweep *s = &x->sweep;
@@ -265,7 +290,11 @@ static int sweep(struct session *x, struct err *err)
   if (ok)
     until_begin(s);
   if (ok && s->options.plan)
-    return plan_print(s->plan, s->dir, stdout, err) ? EXIT_OK : err->code;
+    return print_plan(x, err) ? EXIT_OK : err->code;
+  bool elsewhere = s->options.shard || (s->options.launcher && strcmp(s->options.launcher, "local") != 0);
+  if (ok && s->plan->auto_warmup && elsewhere)
+    ok = err_add(err, (struct where){0}, "`warmup: auto` is for studies on one machine (its pilots come before any run);"
+                 " on a cluster give a fixed one: set: {horizon.warmup: TIME}");
   if (ok) {                                             /* warnings come before the progress */
     err_print(err, stderr, colour());
     err_release(err);

@@ -65,16 +65,16 @@ static uint16_t level_of(const struct factor_def *f, const char *value)
   return (uint16_t)(k + 1);
 }
 
-/* Levels of a point, looked up once: factors are the last overrides. */
+/* Levels of a point, looked up once: factors follow `set`. */
 static const uint16_t *levels_at(struct expect *e, uint64_t point)
 {
   uint16_t *levels = e->levels + point * (uint64_t)e->n_factors;
   if (e->n_factors == 0 || levels[0])
     return levels;
   struct arena *a = arena_new();
-  size_t n = plan_overrides(e->plan, point, e->set, a), first = n - (size_t)e->n_factors;
+  size_t first = e->plan->file->n_set, n = plan_overrides(e->plan, point, e->set, a);
   for (int k = 0; k < e->n_factors; k++)
-    levels[k] = n >= (size_t)e->n_factors ? level_of(&e->plan->file->factor[k], e->set[first + (size_t)k].value) : 1;
+    levels[k] = first + (size_t)k < n ? level_of(&e->plan->file->factor[k], e->set[first + (size_t)k].value) : 1;
   arena_free(a);
   return levels;
 }

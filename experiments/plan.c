@@ -22,6 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const double NOT_SETTLED = -1;
+static const char WARMUP[] = "horizon.warmup";
 enum { NUMBER_BYTES = YAML_KEY * 2 + 80 };               /* a key, escaped, and a number */
 enum { COMBINATIONS = 512, MANY_LEVELS = 24, PROBES = 3, SAMPLES = 16, PAIRS = 128, FAILED_PLACE = -1,
        NUMERIC_PIECES = 4 };
@@ -51,6 +53,7 @@ struct plan_work {
   struct template **template;                           /* by document; NULL: whole */
   struct hash *whole;                                   /* [point * n_policies + policy], seeds in whole_seed */
   uint64_t *whole_seed;
+  double *warmup_s;                                     /* [point] of an auto_warmup: NAN: fixed; NOT_SETTLED */
   /* the last point asked for */
   uint64_t last; bool has_last;
   struct hash *last_id;
@@ -97,7 +100,7 @@ static struct document *documents_of(const struct plan *p, const struct scenario
 
 size_t plan_n_overrides(const struct plan *p)
 {
-  return p->file->n_set + (size_t)p->n_factors;
+  return p->file->n_set + (size_t)p->n_factors + 1;     /* a settled warm-up */
 }
 
 /* `set`, then the factors for which there is a text. */
@@ -126,7 +129,10 @@ size_t plan_overrides(const struct plan *p, uint64_t point, struct override *out
   for (int k = 0; k < p->n_factors; k++)
     if (text[k] == buffer[k])
       text[k] = arena_strdup(a, text[k]);
-  return overrides_with(p, text, out);
+  size_t n = overrides_with(p, text, out);
+  if (plan_settled_s(p, point) >= 0)
+    out[n++] = (struct override){WARMUP, arena_printf(a, "%.9g s", plan_settled_s(p, point))};
+  return n;
 }
 
 /* ---- building one scenario --------------------------------------------------------------------------------------- */
@@ -208,29 +214,26 @@ static bool same_policies(const struct plan *p, const struct study *s, struct er
   return same || err_add(err, p->file->at, "a factor changes the list of policies; which ones run is said by `policy`");
 }
 
-/* warmup: auto is found by a pilot of every policy, and a study would need one for every point. */
-static bool check_built(const struct plan *p, const struct scenario *s, struct err *err)
+static bool has_auto_warmup(const struct scenario *s)
 {
-  const struct horizon_def *h = &s->world.horizon;
-  if (h->kind == HORIZON_STEADY && h->warmup_auto)
-    return err_add(err, p->file->scenario_at, "a study needs a fixed warm-up (`warmup: auto` may differ from point to "
-                   "point): set: {horizon.warmup: TIME}; `offsim run` finds one");
-  return scenario_check_to_run(s, err);
+  return s->world.horizon.kind == HORIZON_STEADY && s->world.horizon.warmup_auto;
 }
 
 /* text[k] NULL: the factor is left as the scenario has it. */
 static bool build(const struct plan *p, const char *const *text, struct built *b, struct err *err)
 {
+  struct plan *counts = (struct plan *)p;
   struct override *set = calloc(plan_n_overrides(p) + 1, sizeof *set);
   struct err own;
   if (!set)
     check_out_of_memory(sizeof *set);
   err_init(&own);
   *b = (struct built){0};
-  ((struct plan *)p)->n_built++;
   b->study.scenario = scenario_load(p->file->scenario, set, overrides_with(p, text, set), &own);
   bool ok = b->study.scenario && study_choose(&b->study, p->file->policies, &own)
-            && (!p->policy || same_policies(p, &b->study, &own)) && check_built(p, b->study.scenario, &own);
+            && (!p->policy || same_policies(p, &b->study, &own)) && scenario_check_to_run(b->study.scenario, &own);
+  counts->n_built++;
+  counts->auto_warmup |= ok && has_auto_warmup(b->study.scenario);
   if (!ok) {
     move_problems(p, text, &own, err);
     study_free(&b->study);
@@ -679,6 +682,11 @@ static bool build_point(const struct plan *p, uint64_t point, struct hash *ids, 
   texts_of_point(p, point, text, buffer);
   if (!build(p, text, &b, err))
     return false;
+  double *warmup_s = p->work->warmup_s ? &p->work->warmup_s[point] : NULL;
+  if (warmup_s && !has_auto_warmup(b.study.scenario))
+    *warmup_s = NAN;
+  else if (warmup_s && *warmup_s >= 0)
+    study_set_warmup(&b.study, *warmup_s);
   for (int k = 0; k < p->n_policies; k++)
     ids[k] = identity_base(b.study.scenario, b.study.chosen[k]);
   *seed = b.study.scenario->seed;
@@ -693,11 +701,35 @@ static bool build_all(struct plan *p, struct err *err)
   w->whole_seed = malloc((size_t)p->n_points * sizeof *w->whole_seed);
   if (!w->whole || !w->whole_seed)
     return err_system(err, "no memory for %llu points", (unsigned long long)p->n_points);
+  if (p->auto_warmup)
+    w->warmup_s = calloc((size_t)p->n_points, sizeof *w->warmup_s);
+  if (p->auto_warmup && !w->warmup_s)
+    return err_system(err, "no memory for %llu points", (unsigned long long)p->n_points);
+  for (uint64_t i = 0; w->warmup_s && i < p->n_points; i++)
+    w->warmup_s[i] = NOT_SETTLED;
   w->has_last = false;
   for (uint64_t i = 0; i < p->n_points; i++)
     if (!build_point(p, i, w->whole + i * (uint64_t)p->n_policies, &w->whole_seed[i], err))
       return false;
   return true;
+}
+
+bool plan_is_auto(const struct plan *p, uint64_t point)
+{
+  return p->work->warmup_s && !isnan(p->work->warmup_s[point]);
+}
+
+double plan_settled_s(const struct plan *p, uint64_t point)
+{
+  return plan_is_auto(p, point) ? p->work->warmup_s[point] : NOT_SETTLED;
+}
+
+bool plan_settle(struct plan *p, uint64_t point, double warmup_s, struct err *err)
+{
+  struct plan_work *w = p->work;
+  w->warmup_s[point] = warmup_s;
+  w->has_last = false;
+  return build_point(p, point, w->whole + point * (uint64_t)p->n_policies, &w->whole_seed[point], err);
 }
 
 /* ---- does the template tell the truth? --------------------------------------------------------------------------- */
@@ -894,10 +926,14 @@ static bool fill(struct plan *p, struct err *err)
     look_at(&p->file->factor[k], &w->look[k]);
   if (!make_blocks(p, err))
     return false;
-  if (!p->whole) {
+  if (!p->whole && !p->auto_warmup) {
     make_templates(p);
     if (!verify(p, err))
       return false;
+  }
+  if (p->auto_warmup) {
+    p->whole = true;
+    p->why_whole = "`warmup: auto` is found point by point";
   }
   return !p->whole || build_all(p, err);
 }
@@ -929,6 +965,7 @@ void plan_free(struct plan *p)
     hasher_end(w->one);
   free(w->whole);
   free(w->whole_seed);
+  free(w->warmup_s);
   arena_free(w->arena);
   free(w);
   free(p);

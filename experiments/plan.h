@@ -26,6 +26,7 @@ struct plan {
   uint64_t replications;                                /* may be changed by the caller (--replications) */
   bool whole;                                           /* factors interact: every point was built */
   const char *why_whole;                                /* in words, else NULL */
+  bool auto_warmup;                                     /* somewhere `warmup: auto` of a steady horizon: see plan_settle */
   uint64_t n_built;                                     /* scenarios built while planning */
   struct plan_work *work;
 };
@@ -38,6 +39,12 @@ void plan_free(struct plan *);
  * belong to the file or to the arena. */
 size_t plan_n_overrides(const struct plan *);
 size_t plan_overrides(const struct plan *, uint64_t point, struct override *out, struct arena *);
+/* `warmup: auto`, found by pilots (sweep_warmup.c). Until it is settled, identities of the point are those with `auto`. */
+bool plan_is_auto(const struct plan *, uint64_t point);
+/* From now on the point has this warm-up, as if a factor said so. */
+bool plan_settle(struct plan *, uint64_t point, double warmup_s, struct err *) MUST_USE;
+/* Settled by plan_settle; negative: as the scenario says. */
+double plan_settled_s(const struct plan *, uint64_t point);
 /* identity_base of the policy (index of plan->policy) at the point. */
 struct hash plan_base_id(const struct plan *, uint64_t point, int policy);
 /* The same, of all policies: out[n_policies]. */

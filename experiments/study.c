@@ -8,6 +8,7 @@
 #include "sim/arena.h"
 #include "sim/check.h"
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -117,6 +118,21 @@ void study_set_warmup(struct study *s, double warmup_s)
   sc->world.horizon.warmup_auto = false;
   json_put_path(sc->resolved, "horizon.warmup", json_number_value(warmup_s));
   json_put_path(sc->identity, "horizon.warmup", json_number_value(warmup_s));
+}
+
+void study_pilot_key(struct hash base, uint64_t seed, char out[PILOT_KEY])
+{
+  char hex[33];
+  hash_hex(identity_run(base, seed, PILOT_REPLICATION), hex);
+  snprintf(out, PILOT_KEY, "pilot.%s", hex);
+}
+
+double study_round_up(double x)
+{
+  if (x <= 0)
+    return 0;
+  double unit = pow(10, floor(log10(x)) - 1);
+  return ceil(x / unit) * unit;
 }
 
 /* ---- overrides --------------------------------------------------------------------------------------------------- */

@@ -25,6 +25,11 @@ char *study_overrides_write(const struct override *, size_t n);
 size_t study_overrides_read(const char *text, struct arena *, struct override **, struct err *);
 /* Put the warm-up into the scenario that identities are made of. */
 void study_set_warmup(struct study *, double warmup_s);
+/* `warmup: auto`: where the catalogue's provenance has the truncation that a pilot found; and the warm-up that the latest
+ * of them gives, two digits rounded up. */
+enum { PILOT_KEY = 64 };
+void study_pilot_key(struct hash base, uint64_t seed, char out[PILOT_KEY]);
+double study_round_up(double truncation_s);
 /* Scenario, policies and provenance into the catalogue, at the point that belongs to the scenario. */
 bool study_describe(struct study *, const struct run_call *, struct catalog *, struct err *) MUST_USE;
 /* The part of it that a study has: sources, files, program and machine. */

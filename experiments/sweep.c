@@ -222,6 +222,14 @@ static bool publish_run(void *context, uint64_t point, int policy, uint64_t repl
   return catalog_put_point_run(p->c, point, hex, p->err);
 }
 
+static bool publish_warmup(const struct publishing *p, uint64_t point)
+{
+  double warmup_s = plan_settled_s(p->s->plan, point);
+  char text[40];
+  snprintf(text, sizeof text, "%.9g", warmup_s);
+  return warmup_s < 0 || point_put(p->c, point, "warmup_s", text, p->err);
+}
+
 static bool publish_points(struct publishing *p)
 {
   const struct plan *plan = p->s->plan;
@@ -232,7 +240,7 @@ static bool publish_points(struct publishing *p)
     struct arena *texts = arena_new();
     char *factors = plan_factors_json(plan, i), *overrides;
     overrides = study_overrides_write(set, plan_overrides(plan, i, set, texts));
-    ok = catalog_put_study_point(p->c, i, factors, overrides, p->err);
+    ok = catalog_put_study_point(p->c, i, factors, overrides, p->err) && publish_warmup(p, i);
     free(factors);
     free(overrides);
     arena_free(texts);
@@ -334,7 +342,7 @@ static bool list_run(void *context, uint64_t point, int policy, uint64_t replica
   }
   struct run_order *o = &l->order[l->all.n - 1];
   *o = (struct run_order){.policy = l->s->plan->base->n_policies ? l->s->policy[policy] : -1, .point = point,
-                          .replication = replication, .warmup_s = -1, .trace = l->s->trace};
+                          .replication = replication, .warmup_s = plan_settled_s(l->s->plan, point), .trace = l->s->trace};
   hash_hex(id, o->id);
   return true;
 }

@@ -52,6 +52,11 @@ struct sweep {
 bool sweep_load(struct sweep *, struct err *) MUST_USE;
 /* False: the folder is another study's, or of another model version. */
 bool sweep_check_folder(const struct sweep *, struct catalog *, struct err *) MUST_USE;
+/* sweep_warmup.c: the warm-up of each point with `warmup: auto`: the latest that MSER-5 finds in a pilot of each policy.
+ * Pilots are done once and kept in the catalogue. supervisor NULL: nothing runs; points with unknown pilots stay as they
+ * are. False also when a pilot failed, or a signal came (report). */
+bool sweep_settle_warmup(struct sweep *, struct supervisor *, struct catalog *, const struct supervisor_options *,
+                         struct supervisor_report *, size_t *unknown, struct err *) MUST_USE;
 /* The study's points and runs into the catalogue, when they are not there like this. */
 bool sweep_publish(struct sweep *, struct catalog *, struct err *) MUST_USE;
 /* What is left (c NULL: everything); may be called again after more replications were added. */

@@ -66,6 +66,32 @@ check "warm-up of one policy" steady --policy always_local
 check "warm-up of three" steady
 check "is a factor" grep -q '"horizon.warmup":[0-9]' <("$OFFSIM" export "$work/s" --jsonl)
 
+# ---- `warmup: auto` in a study: each point has the warm-up that `run` finds there, and its runs are the same ones ----------
+cat >"$work/w.yaml" <<END
+study: w
+scenario: first.yaml
+set: {horizon: {kind: steady, warmup: auto, duration: 2 min}}
+replications: 2
+factors:
+  load: {path: classes.photo.arrivals.poisson.rate, values: [3 /s, 12 /s]}
+  policy: [always_local, always_edge]
+END
+new_runs() { "$OFFSIM" sweep "$work/w.yaml" -o "$work/w" --quiet --format json "$@" | /usr/bin/python3 -c 'import json, sys; print(json.load(sys.stdin)["new"])'; }
+ids() { /usr/bin/python3 -c 'import sqlite3, sys
+print(*[r[0] for r in sqlite3.connect(sys.argv[1] + "/catalog.sqlite").execute("SELECT DISTINCT run FROM v_runs WHERE policy != ? " + sys.argv[2] + " ORDER BY 1", ("ucb1",))])' "$1" "$2"; }
+check "the pilots are told" grep -q '^warm-up   auto: 4 pilots come first' <("$OFFSIM" sweep "$work/w.yaml" -o "$work/w" --plan)
+check "a study with warm-ups of its own" same "$(new_runs)" 8
+check "again: nothing" same "$(new_runs)" 0
+check "no pilots any more" bash -c "! '$OFFSIM' sweep '$work/w.yaml' -o '$work/w' --plan | grep -q pilots"
+check "more replications: these alone" same "$(new_runs --replications 3)" 4
+"$OFFSIM" run "$scenario" --quiet --policy always_local,always_edge --replications 3 --set 'horizon={kind: steady, warmup: auto, duration: 2 min}' \
+  --set 'classes.photo.arrivals.poisson.rate=12 /s' -o "$work/w1" >"$work/told"
+check "what run does is the study's point" same "$(ids "$work/w1" "")" "$(ids "$work/w" "AND load = 12")"
+check "verify does them again" "$OFFSIM" verify --all "$work/w"
+check "each point tells its warm-up" same "$("$OFFSIM" compare "$work/w" --point 1 2>/dev/null | grep -o 'warm-up of [0-9.]*')" \
+  "$(grep -o 'warm-up of [0-9.]*' "$work/told")"
+check_exit "not on a cluster" 2 "$OFFSIM" sweep "$work/w.yaml" -o "$work/w" --launcher slurm --dry-run
+
 # ---- two folders -----------------------------------------------------------------------------------------------------
 absent() { local pattern=$1; shift; "$@" >"$work/said" 2>&1 && ! grep -q "$pattern" "$work/said"; }
 both() { "$OFFSIM" compare "$work/a" "$work/$1" 2>&1; }
