@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_ROUND = 5 };
+enum { FIRST_ROUND = 30 };
 
 uint64_t until_next(uint64_t n, uint64_t most)
 {

@@ -1,7 +1,9 @@
 /* until.h: `replications: {until: ...}`: how many more, and whether a metric is known well enough.
  *
- * Rounds of 5, 7, 10, 15, ... replications (half as many again), which depend on nothing but the rule, so that the same
- * replications are run anywhere. All policies of a point go on together.
+ * Rounds of 30, 45, 67, 100, ... replications (half as many again), which depend on nothing but the rule, so that the same
+ * replications are run anywhere. All policies of a point go on together. Who stops at the first interval that is short
+ * enough stops where the variance came out too small: with few values, and with a look after each one, the interval then
+ * holds the truth too rarely. Why 30, and what it leaves: docs/equations.md.
  */
 #ifndef OFFSIM_EXPERIMENTS_UNTIL_H
 #define OFFSIM_EXPERIMENTS_UNTIL_H

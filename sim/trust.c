@@ -108,6 +108,58 @@ struct trust trust_replications(const struct trust_pool *p, double q)
   return runs * t.tau / length > TRUST_START ? short_because(t, "replications too short for so many") : t;
 }
 
+/* ---- what the queue tells ------------------------------------------------------------------------------------------ */
+
+/* Erlang's C from his B: B(0) = 1, B(k) = a B(k-1) / (k + a B(k-1)); C = B / (1 - rho (1 - B)). Check: C = rho for one. */
+static double waits(double rho, double servers)
+{
+  double load = rho * servers, blocked = 1;
+  for (double k = 1; k <= servers; k++)
+    blocked = load * blocked / (k + load * blocked);
+  return blocked / (1 - rho * (1 - blocked));
+}
+
+/* Of the waiting time in M/M/1 (Daley 1968; Whitt 1989). Check: 82.3 at .8. */
+static double waiting_tau(double r)
+{
+  return (2 + 5 * r - 4 * r * r + r * r * r) / ((2 - r) * (1 - r) * (1 - r));
+}
+
+/* Waiting has its share of the variance of the time in the queue: C (2 - C) m^2, m its mean when there is any, in service
+ * times; service, independent, has the rest. Check: .96 x 82.3 + .04 = 79.1 of M/M/1 at .8. */
+double trust_queue_tau(const struct trust_queue *q)
+{
+  double rho = q->utilization, servers = fmax(q->servers, 1);
+  if (!(rho < TRUST_BUSY))
+    return INFINITY;
+  double spread = (q->arrival_variation + q->service_variation) / 2, mean = spread / (servers * (1 - rho));
+  double c = waits(rho, servers), variance = c * (2 - c) * mean * mean, all = variance + q->service_variation;
+  double share = all > 0 ? variance / all : 0;
+  return fmax(share * spread * waiting_tau(rho) + 1 - share, 1);
+}
+
+struct trust trust_queue(const struct trust_queue *k, double q)
+{
+  double tau = trust_queue_tau(k), runs = (double)k->runs, length = k->served / runs;
+  struct trust t = {.effective_n = k->served / tau, .tau = tau};
+  if (isinf(tau))
+    return short_because(t, "a place is busy all the time");
+  if (t.effective_n < TRUST_EFFECTIVE)
+    t = short_because(t, "too few effective observations at this utilization");
+  if (q > 0)
+    t = beyond(t, q);
+  return k->runs > 1 && runs * tau / length > TRUST_START ? short_because(t, "replications too short for so many") : t;
+}
+
+struct trust trust_both(struct trust a, struct trust b)
+{
+  bool a_has_less = !(b.effective_n < a.effective_n);
+  struct trust t = a_has_less ? a : b;
+  t.too_short = a.too_short || b.too_short;
+  t.why = a.why ? a.why : b.why;
+  return t;
+}
+
 /* ---- intervals of one run ------------------------------------------------------------------------------------------ */
 
 static double skewness(const double *x, size_t n)

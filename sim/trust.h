@@ -31,6 +31,17 @@ void trust_pool_add(struct trust_pool *, const double *x, size_t n);
  * was short enough: a start-up bias stays while the interval shrinks, which TRUST_START bounds. */
 struct trust trust_replications(const struct trust_pool *, double q);
 
+/* What is known of the queue that the values waited in, without looking at them: a flag from the variance of the values
+ * alone spares just those runs whose variance came out too small. `utilization` is measured over all runs together, 1 -
+ * utilization to a few percent where it matters. `served` by all runs; variation: squared coefficients, 1 = exponential. */
+struct trust_queue { double utilization, served; uint64_t runs; double servers, arrival_variation, service_variation; };
+/* tau of the time in an M/M/1-like queue of several servers: infinite from a utilization of TRUST_BUSY. */
+#define TRUST_BUSY 0.99
+double trust_queue_tau(const struct trust_queue *);
+struct trust trust_queue(const struct trust_queue *, double q);
+/* Too short for one of them, too short for both; the fewer effective observations, `a`'s reason first. */
+struct trust trust_both(struct trust a, struct trust b);
+
 /* Intervals of one long run. The mean: overlapping batches of n / 16 values, Student t, corrected for the skewness of
  * the batch means ("overlapping"). The quantile: the order statistics at q -+ the half-width of the share of
  * values below it, that also from overlapping batches ("overlapping-order"). NaN ends below 32 values. */
