@@ -465,12 +465,13 @@ static void csv_row(const struct comparison *c, FILE *f, size_t i, const struct 
   csv_number(f, pair ? pair->difference.value : NAN);
   csv_number(f, pair ? pair->difference.lo : NAN);
   csv_number(f, pair ? pair->difference.hi : NAN);
-  fprintf(f, ",%s\n", pair && pair->verdict ? verdict_name[pair->verdict] : "");
+  fprintf(f, ",%s,%s\n", pair && pair->verdict ? verdict_name[pair->verdict] : "",
+          !m->judged ? "" : m->trust.too_short ? "1" : "0");
 }
 
 void comparison_print_csv(const struct comparison *c, FILE *f, const struct comparison_view *v)
 {
-  fputs("policy,kind,metric,class,place,value,lo_95,hi_95,n,method,difference,difference_lo,difference_hi,verdict\n",
+  fputs("policy,kind,metric,class,place,value,lo_95,hi_95,n,method,difference,difference_lo,difference_hi,verdict,too_short\n",
         f);
   for (size_t i = 0; i < c->n_policies; i++)
     for (size_t k = 0; k < c->policy[i].n_metrics; k++)

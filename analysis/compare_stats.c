@@ -159,6 +159,60 @@ static bool pool_of(const struct compared_policy *p, struct trust_pool *pool)
   return p->n > 1;
 }
 
+static bool is_text(const json *object, const char *key, const char *want)
+{
+  const char *text = json_text(json_at(object, key));
+  return text && !strcmp(text, want);
+}
+
+/* Servers of one queue of the place; 0 when it is no queue in front of servers that are always there: batches, engines,
+ * instances that come and go, shared processors, price lists and bounded queues, of which a high utilization says little. */
+static double plain_servers(const json *resolved, const char *place)
+{
+  const json *places = json_at(resolved, "places"), *at = NULL;
+  for (size_t i = 0; i < json_count(places) && !at; i++)
+    if (is_text(json_nth(places, i), "name", place)) at = json_nth(places, i);
+  bool plain = at && is_text(json_at(at, "batching"), "kind", "none") && is_text(at, "kind", "servers")
+               && !is_text(at, "discipline", "processor_sharing") && !json_at(at, "instances")
+               && !(json_real(json_at(at, "capacity"), 0) > 0);
+  return plain ? json_real(json_at(at, "servers"), 1) * json_real(json_at(at, "slots"), 1) : 0;
+}
+
+/* Waiting there must be so much of the mean latency for the place to be judged. */
+static const double WEIGHTY = 0.1;
+
+struct trust compare_place_trust(const json *resolved, const struct place_use *u, struct trust t, double q)
+{
+  double servers = plain_servers(resolved, u->place);
+  bool weighty = u->wait_s * u->attempts >= WEIGHTY * u->latency_s * u->completed;
+  if (!(servers > 0) || !weighty || !(u->attempts > 0) || isnan(u->utilization)) return t;
+  struct trust_queue k = {.utilization = u->utilization, .served = u->attempts * (double)u->runs, .runs = u->runs,
+                          .servers = servers, .arrival_variation = 1, .service_variation = 1};
+  return trust_both(t, trust_queue(&k, q));
+}
+
+static double mean_at(const struct compared_policy *p, const char *metric, const char *place)
+{
+  const struct compared_metric *m = comparison_metric(p, metric, "", place);
+  return m ? m->interval.value : (double)NAN;
+}
+
+/* Of the values, and of each place by itself. */
+static struct trust judge(const struct comparison *c, const struct compared_policy *p, const struct trust_pool *pool, double q)
+{
+  struct trust t = trust_replications(pool, q);
+  struct place_use u = {.runs = p->n, .latency_s = mean_at(p, "latency_mean_s", ""), .completed = mean_at(p, "completed", "")};
+  for (size_t i = 0; i < p->n_metrics; i++) {
+    if (strcmp(p->metric[i].metric, "utilization")) continue;
+    u.place = p->metric[i].place;
+    u.utilization = p->metric[i].interval.value;
+    u.attempts = mean_at(p, "attempts", u.place);
+    u.wait_s = mean_at(p, "queue_wait_mean_s", u.place);
+    t = compare_place_trust(c->resolved, &u, t, q);
+  }
+  return t;
+}
+
 /* Replications of a terminating horizon are independent whatever happens inside of them: nothing to judge. */
 void compare_add_trust(struct comparison *c)
 {
@@ -171,7 +225,7 @@ void compare_add_trust(struct comparison *c)
       struct compared_metric *m = &p->metric[k];
       double q = *m->klass || *m->place ? (double)NAN : compare_trusted_quantile(m->metric);
       m->judged = !isnan(q);
-      if (m->judged) m->trust = trust_replications(&pool, q);
+      if (m->judged) m->trust = judge(c, p, &pool, q);
     }
   }
 }

@@ -17,6 +17,10 @@ void compare_add_trust(struct comparison *);            /* after compare_read_wa
 void compare_pool_add(struct trust_pool *, double completed, double mean_s, double sd_s, double stretch_sd_s);
 /* 0 of a mean of latencies, the share of a latency quantile, NaN of metrics that runs tell nothing about. */
 double compare_trusted_quantile(const char *metric);
+/* Means over the runs of a policy. The trust of its latencies so far, and what the utilization of the place makes of it
+ * (trust_queue): of a place of the resolved scenario that has plain servers and makes a tenth of the latency by waiting. */
+struct place_use { const char *place; uint64_t runs; double utilization, attempts, wait_s, latency_s, completed; };
+struct trust compare_place_trust(const json *resolved, const struct place_use *, struct trust so_far, double q);
 void compare_read_warmup(struct comparison *);
 /* E requests of a class ("" = of all) in the window: rate x duration where its arrivals are Poisson and `max_requests`
  * does not end the run; else NaN. */

@@ -95,7 +95,7 @@ void trust_pool_add(struct trust_pool *p, const double *x, size_t n)
 }
 
 /* Start-up: a bias of about tau / 2 standard deviations is spread over one replication's length L, the half-width is
- * t sqrt(tau / (R L)) of them: the ratio grows with R tau / L, 0.28 at TRUST_START. */
+ * t sqrt(tau / (R L)) of them: the ratio grows with R tau / L, 0.32 at TRUST_START. */
 struct trust trust_replications(const struct trust_pool *p, double q)
 {
   const char *few = "too few observations in a replication";

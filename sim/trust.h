@@ -13,7 +13,7 @@
 
 enum { TRUST_EFFECTIVE = 420, TRUST_BEYOND = 21 };      /* effective observations needed: in all, beyond a quantile */
 enum { TRUST_BATCHES = 64, TRUST_PIECES = 8 };          /* of one long run; of each replication */
-#define TRUST_START 1.2                                 /* replications x tau / length of one */
+#define TRUST_START 1.6                                 /* replications x tau / length of one */
 
 /* `why` is NULL or a short phrase for tables: "too few effective observations", ... */
 struct trust { bool too_short; double effective_n, tau; const char *why; };

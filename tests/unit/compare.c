@@ -340,6 +340,39 @@ static void pool_from_metrics(void **state)
   assert_true(compare_trusted_quantile("latency_mean_s") == 0 && isnan(compare_trusted_quantile("ttft_p99_s")));
 }
 
+/* 10 runs of 2000 at a utilization of .8 and one server are worth 20000 / 79.08 = 253; none of it where the place batches,
+ * hardly makes anyone wait, or is unknown. */
+static void busy_places(void **state)
+{
+  (void)state;
+  static const char text[] =
+    "{\"places\": [{\"name\": \"edge\", \"kind\": \"servers\", \"servers\": 1, \"slots\": 1, \"discipline\": \"fifo\","
+    " \"batching\": {\"kind\": \"none\"}}, {\"name\": \"cloud\", \"kind\": \"servers\", \"servers\": 1, \"slots\": 1,"
+    " \"discipline\": \"fifo\", \"batching\": {\"kind\": \"dynamic\"}}]}";
+  struct err err;
+  err_init(&err);
+  json *resolved = json_parse(text, strlen(text), &err);
+  assert_non_null(resolved);
+  struct place_use u = {.place = "edge", .runs = 10, .utilization = .8, .attempts = 2000, .wait_s = 4, .latency_s = 5,
+                        .completed = 2000};
+  struct trust fine = {.effective_n = 1000, .tau = 20};
+  struct trust t = compare_place_trust(resolved, &u, fine, 0);
+  assert_true(t.too_short);
+  assert_near(t.effective_n, 20000 / (.96 * 3.952 / .048 + .04), 1e-6);
+  u.utilization = .3;
+  assert_false(compare_place_trust(resolved, &u, fine, 0).too_short);
+  u.utilization = 1;
+  assert_true(compare_place_trust(resolved, &u, fine, 0).too_short);
+  u.wait_s = .4;
+  assert_false(compare_place_trust(resolved, &u, fine, 0).too_short);
+  u.wait_s = 4, u.place = "cloud";
+  assert_false(compare_place_trust(resolved, &u, fine, 0).too_short);
+  u.place = "nowhere";
+  assert_false(compare_place_trust(resolved, &u, fine, 0).too_short);
+  json_release(resolved);
+  err_release(&err);
+}
+
 /* Welch, w = 1, of 1 2 6 - 5: 1; (1 + 2 + 6) / 3; (2 + 6) / 2; (6 + 5) / 2; no average for the last. */
 static void moving_average(void **state)
 {
@@ -361,7 +394,7 @@ int main(void)
                                      cmocka_unit_test(unknown_names),
                                      cmocka_unit_test(tests_of_pairs),
                                      cmocka_unit_test(expected_requests),
-                                     cmocka_unit_test(pool_from_metrics),
+                                     cmocka_unit_test(pool_from_metrics), cmocka_unit_test(busy_places),
                                      cmocka_unit_test(moving_average),
                                      cmocka_unit_test(page)};
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,6 +134,55 @@ static void test_start_up(void **state)
   says(trust_replications(&independent, 0.999), "too few effective observations beyond the quantile");
 }
 
+static struct trust_queue queue_at(double rho, double served, uint64_t runs)
+{
+  return (struct trust_queue){rho, served, runs, 1, 1, 1};
+}
+
+/* M/M/1 at .8: 3.952 / .048 = 82.333 of waiting, which has 24 of the variance 25. Erlang: two servers at a load of one
+ * wait with C = 1/3, m = 1: variance 5/9; waiting tau at .5: 3.625 / .375. Nobody waits: independent. */
+static void test_queue_tau(void **state)
+{
+  (void)state;
+  struct trust_queue q = queue_at(0.8, 1e5, 1);
+  assert_near(trust_queue_tau(&q), 0.96 * 3.952 / 0.048 + 0.04, 1e-9);
+  q.arrival_variation = 0;                              /* D/M/1 as if half as variable: m = 2.5, variance 6; tau 41.2 */
+  assert_near(trust_queue_tau(&q), 6. / 7 * 0.5 * 3.952 / 0.048 + 1. / 7, 1e-9);
+  struct trust_queue two = {0.5, 1e5, 1, 2, 1, 1};
+  assert_near(trust_queue_tau(&two), 5. / 14 * 3.625 / 0.375 + 9. / 14, 1e-9);
+  struct trust_queue idle = queue_at(0, 1e5, 1);
+  assert_near(trust_queue_tau(&idle), 1, 1e-12);
+}
+
+static void test_queue_is_short(void **state)
+{
+  (void)state;
+  struct trust_queue q = queue_at(0.8, 33500, 1);       /* 79.08 x 420 = 33214 */
+  says(trust_queue(&q, 0), NULL);
+  says(trust_queue(&q, 0.99), "too few effective observations beyond the quantile");
+  q = queue_at(0.8, 33000, 1);
+  says(trust_queue(&q, 0), "too few effective observations at this utilization");
+  q = queue_at(0.8, 100 * 3e4, 100);                    /* 100 x 79 / 30000 = .26 */
+  says(trust_queue(&q, 0), NULL);
+  q = queue_at(0.8, 100 * 4e3, 100);                    /* 1.98 */
+  says(trust_queue(&q, 0), "replications too short for so many");
+  q = queue_at(0.995, 1e12, 2);
+  says(trust_queue(&q, 0), "a place is busy all the time");
+  q = queue_at(NAN, 1e12, 2);
+  says(trust_queue(&q, 0), "a place is busy all the time");
+}
+
+static void test_both(void **state)
+{
+  (void)state;
+  struct trust fine = {.effective_n = 900, .tau = 2}, bad = {.too_short = true, .effective_n = 90, .tau = 9, .why = "w"};
+  struct trust t = trust_both(fine, bad), u = trust_both(bad, fine);
+  says(t, "w");
+  says(u, "w");
+  assert_true(t.effective_n == 90 && u.tau == 9);
+  says(trust_both(fine, fine), NULL);
+}
+
 /* Batch means that lie evenly have no skewness: the plain overlapping interval. A heavy right end makes it longer. */
 static void test_interval_steady(void **state)
 {
@@ -180,6 +229,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_by_hand), cmocka_unit_test(test_constant), cmocka_unit_test(test_autoregressive),
     cmocka_unit_test(test_quantile), cmocka_unit_test(test_pool_by_hand), cmocka_unit_test(test_start_up),
+    cmocka_unit_test(test_queue_tau), cmocka_unit_test(test_queue_is_short), cmocka_unit_test(test_both),
     cmocka_unit_test(test_interval_steady), cmocka_unit_test(test_interval_quantile),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
