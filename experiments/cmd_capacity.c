@@ -157,7 +157,9 @@ static bool read_arguments(struct request *r, int argc, char **argv, struct err 
   if (!ok)
     return false;
   const char *missing = !r->file ? "a scenario file" : !r->metric ? "--metric" : !r->limit ? "--below or --above"
-                        : !r->vary ? "--vary" : !r->from_text != !r->to_text ? "both --from and --to, or neither" : NULL;
+                        : !r->vary ? "--vary"
+                        : r->from_text && !r->to_text ? "--to (it goes with --from)"
+                        : r->to_text && !r->from_text ? "--from (it goes with --to)" : NULL;
   return !missing || mistake(err, "%s is missing", missing, NULL);
 }
 
@@ -290,6 +292,20 @@ static const char *filled_in_text(const struct request *r, struct arena *a, stru
   return isfinite(value) ? r->set[r->n_sets].value : NULL;
 }
 
+/* Is there such a setting? A value that does not fit is no matter here. */
+static bool check_path(const struct request *r, struct err *err)
+{
+  struct err own;
+  err_init(&own);
+  r->set[r->n_sets] = (struct override){r->vary, "1"};
+  scenario_free(scenario_load(r->file, r->set, r->n_sets + 1, &own));
+  for (size_t i = 0; i < own.n && !err_any(err); i++)
+    if (!strncmp(own.problems[i].message, "unknown path", 12))
+      mistake(err, "--vary: %s", own.problems[i].message, NULL);
+  err_release(&own);
+  return !err_any(err);
+}
+
 static const char *current_text(const struct request *r, struct arena *a, struct err *err)
 {
   for (size_t i = r->n_sets; i-- > 0;)
@@ -312,13 +328,15 @@ static bool read_range(struct request *r, struct arena *a, struct err *err)
     return r->from.number < r->to.number
            || mistake(err, "--from '%s' --to '%s': the first must be the smaller", r->from_text, r->to_text);
   }
+  if (!check_path(r, err))
+    return false;
   const char *text = current_text(r, a, err);
   if (err_any(err))
     return false;
   if (!text)
-    return mistake(err, "the file has no number at '%s' (unknown, or from a preset in its own unit); give --from and --to",
+    return mistake(err, "the file has no number at '%s' (it may come from a preset, in its own unit); give --from and --to",
                    r->vary, NULL);
-  if (!split_value(text, &r->from) || r->from.number <= 0)
+  if (!number_unit(text) || !split_value(text, &r->from) || r->from.number <= 0)
     return mistake(err, "'%s' is '%s': to look around it needs a number above 0; give --from and --to", r->vary, text);
   r->to = r->from;
   return true;

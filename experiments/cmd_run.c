@@ -3,6 +3,7 @@
 #include "analysis/store/trace.h"
 #include "experiments/commands.h"
 #include "experiments/identity.h"
+#include "experiments/options.h"
 #include "experiments/run_ask.h"
 #include "experiments/scenario_check.h"
 #include "experiments/study.h"
@@ -85,13 +86,6 @@ static bool read_value(struct options *o, const char *name, const char *value, s
   return true;
 }
 
-static bool unknown_option(const char *name, struct err *err)
-{
-  const char *near = nearest(name, option_names, sizeof option_names / sizeof option_names[0]);
-  return err_add(err, (struct where){0}, "run: unknown option '%s'%s%s%s", name, near ? "; did you mean '" : "",
-                 near ? near : "", near ? "'?" : "");
-}
-
 static bool is_option(const char *text)
 {
   for (size_t i = 0; i < sizeof option_names / sizeof option_names[0]; i++)
@@ -117,7 +111,7 @@ static bool read_options(struct options *o, int argc, char **argv, struct arena 
       read_value(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL, a, err);
       i++;
     } else if (argv[i][0] == '-' && argv[i][1])
-      unknown_option(argv[i], err);
+      return options_unknown("run", argv[i], option_names, sizeof option_names / sizeof option_names[0], err);
     else if (o->file)
       err_add(err, (struct where){0}, "run takes one scenario file; '%s' is a second one", argv[i]);
     else

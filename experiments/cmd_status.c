@@ -3,6 +3,7 @@
 #include "experiments/commands.h"
 #include "experiments/journals.h"
 #include "experiments/launcher.h"
+#include "experiments/options.h"
 #include "experiments/supervisor.h"
 #include "sim/json.h"
 #include <math.h>
@@ -14,15 +15,19 @@ struct options { const char *dir; bool json, keep, help; };
 
 static bool read_options(const char *command, struct options *o, int argc, char **argv, bool may_keep, struct err *err)
 {
+  static const char *const known[] = {"--format", "--help", "--keep"};
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--help") == 0)
       o->help = true;
     else if (strcmp(argv[i], "--keep") == 0 && may_keep)
       o->keep = true;
-    else if (strcmp(argv[i], "--format") == 0 && i + 1 < argc)
-      o->json = strcmp(argv[++i], "json") == 0;
-    else if (argv[i][0] == '-')
-      err_add(err, (struct where){0}, "%s: unknown option '%s'", command, argv[i]);
+    else if (strcmp(argv[i], "--format") == 0) {
+      const char *form = i + 1 < argc ? argv[++i] : "";
+      o->json = strcmp(form, "json") == 0;
+      if (!o->json && strcmp(form, "table") != 0)
+        err_add(err, (struct where){0}, "--format is table or json, not '%s'", form);
+    } else if (argv[i][0] == '-')
+      return options_unknown(command, argv[i], known, may_keep ? 3 : 2, err);
     else if (o->dir)
       err_add(err, (struct where){0}, "%s: one results folder only, not also '%s'", command, argv[i]);
     else

@@ -1,6 +1,7 @@
 /* cmd_sweep.c: `offsim sweep STUDY`: every run of a study that its folder lacks. */
 #include "experiments/commands.h"
 #include "experiments/launcher.h"
+#include "experiments/options.h"
 #include "experiments/study.h"
 #include "experiments/sweep.h"
 #include "experiments/until.h"
@@ -9,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -88,6 +90,12 @@ static bool take_value(struct sweep_options *o, const char *name, const char *va
   return (value && *value) || err_add(err, (struct where){0}, "%s needs a value", name);
 }
 
+static bool is_folder(const char *path)
+{
+  struct stat st;
+  return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
 static bool is_option(const char *text)
 {
   for (int i = 0; i < N_OPTIONS; i++)
@@ -96,11 +104,28 @@ static bool is_option(const char *text)
   return false;
 }
 
-static void unknown_option(const char *name, struct err *err)
+/* False. What `run` has as an option, a study has as a key. */
+static bool unknown_option(const char *name, struct err *err)
 {
-  const char *near = nearest(name, option_names, N_OPTIONS);
-  err_add(err, (struct where){0}, "sweep: unknown option '%s'%s%s%s", name, near ? "; did you mean '" : "",
-          near ? near : "", near ? "'?" : "");
+  static const struct { const char *option, *key; } in_study[] = {{"--set", "set: {PATH: VALUE}"},
+    {"--policy", "factors: {policy: [A, B]}"}, {"--seed", "set: {seed: S}"}};
+  for (size_t i = 0; i < sizeof in_study / sizeof in_study[0]; i++)
+    if (strcmp(name, in_study[i].option) == 0)
+      return err_add(err, (struct where){0}, "sweep has no %s: the study says `%s`", name, in_study[i].key);
+  return options_unknown("sweep", name, option_names, N_OPTIONS, err);
+}
+
+/* What is of one launcher only would otherwise be passed over, and runs start that nobody asked for. */
+static bool check_launcher(const struct sweep_options *o, struct err *err)
+{
+  bool away = o->launcher && strcmp(o->launcher, "local") != 0;
+  if (o->template_file && (!o->launcher || strcmp(o->launcher, "template") != 0))
+    err_add(err, (struct where){0}, "--template FILE goes with --launcher template");
+  if (o->dry_run && !away)
+    err_add(err, (struct where){0}, "--dry-run goes with --launcher slurm or template; --plan says what would run here");
+  if (o->file && is_folder(o->file))
+    err_add(err, (struct where){0}, "'%s' is a folder; sweep takes a study file (what a folder holds: offsim status)", o->file);
+  return !err_any(err);
 }
 
 static bool read_options(struct sweep_options *o, int argc, char **argv, struct err *err)
@@ -115,7 +140,7 @@ static bool read_options(struct sweep_options *o, int argc, char **argv, struct 
       take_value(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL, err);
       i++;
     } else if (argv[i][0] == '-' && argv[i][1])
-      unknown_option(argv[i], err);
+      return unknown_option(argv[i], err);
     else if (o->file)
       err_add(err, (struct where){0}, "sweep takes one study file; '%s' is a second one", argv[i]);
     else
@@ -123,7 +148,7 @@ static bool read_options(struct sweep_options *o, int argc, char **argv, struct 
   }
   if (!o->file && !o->help)
     err_add(err, (struct where){0}, "sweep needs a study file");
-  return !err_any(err);
+  return !err_any(err) && (o->help || check_launcher(o, err));
 }
 
 static void print_help(void)

@@ -2,6 +2,7 @@
 #include "analysis/store/trace.h"
 #include "experiments/commands.h"
 #include "experiments/journals.h"
+#include "experiments/options.h"
 #include "experiments/replay.h"
 #include "experiments/supervisor.h"
 #include "scenarios/units.h"
@@ -30,6 +31,7 @@ struct verify {
 
 static bool read_options(struct options *o, int argc, char **argv, struct err *err)
 {
+  static const char *const known[] = {"--all", "--seed", "--help"};
   char why[UNITS_WHY];
   if (getrandom(&o->seed, sizeof o->seed, 0) != (ssize_t)sizeof o->seed)
     o->seed = 1;
@@ -43,7 +45,7 @@ static bool read_options(struct options *o, int argc, char **argv, struct err *e
       if (i + 1 >= argc || !count_parse(argv[++i], &o->seed, why))
         err_add(err, (struct where){0}, "--seed needs a number");
     } else if (argv[i][0] == '-')
-      err_add(err, (struct where){0}, "verify: unknown option '%s'", argv[i]);
+      return options_unknown("verify", argv[i], known, sizeof known / sizeof *known, err);
     else if (o->dir)
       err_add(err, (struct where){0}, "verify: one results folder only, not also '%s'", argv[i]);
     else

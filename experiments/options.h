@@ -11,5 +11,7 @@ typedef bool option_fn(void *context, const char *option, const char *value, str
  * named in messages; an unknown option names the nearest. False after adding to err. */
 bool options_read(const char *command, int argc, char **argv, const char *const *known, size_t n_known, option_fn *take,
                   void *context, const char **subject, struct err *) MUST_USE;
+/* "sweep: unknown option '--replication'; did you mean '--replications'?" False. */
+bool options_unknown(const char *command, const char *word, const char *const *known, size_t n_known, struct err *);
 
 #endif

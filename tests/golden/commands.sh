@@ -30,6 +30,26 @@ says "capacity of a study" 2 "this is a study, where a scenario is expected" \
 says "sweep of a scenario" 2 "this is a scenario, where a study is expected" sweep $scenario -o "$work/r"
 says "--where is no expression" 2 "--where takes FACTOR=VALUE" compare "$work" --where 'bw >= 1'
 
+# ---- studies and capacities: what is wrong is said, and nothing runs -----------------------------------------------------
+says "one message for one mistake" 2 "unknown option '--replication'; did you mean '--replications'?" sweep "$work/study.yaml" --replication 3
+check "and no other" test "$(wc -l <"$work/said")" = 1
+says "sweep --set" 2 'the study says `set: {PATH: VALUE}`' sweep "$work/study.yaml" --set seed=3
+says "sweep --policy" 2 'the study says `factors: {policy: [A, B]}`' sweep "$work/study.yaml" --policy always_edge
+says "--dry-run alone" 2 "--dry-run goes with --launcher slurm or template" sweep "$work/study.yaml" --dry-run -o "$work/r"
+says "--template alone" 2 "--template FILE goes with --launcher template" sweep "$work/study.yaml" --template x -o "$work/r"
+says "a folder for a study" 2 "is a folder; sweep takes a study file" sweep "$work"
+check "and nothing ran" test ! -e "$work/r"
+says "status --format" 2 "--format is table or json, not 'yaml'" status "$work" --format yaml
+says "status: typo" 2 "did you mean '--format'?" status "$work" --formt json
+says "merge: typo" 2 "did you mean '--keep'?" merge "$work" --kep
+says "verify: typo" 2 "did you mean '--all'?" verify "$work" --al
+capacity() { local name=$1 pattern=$2; shift 2; says "capacity: $name" 2 "$pattern" capacity $scenario --metric latency_p95_s --below '1 s' "$@"; }
+capacity "a path" "did you mean 'access'?" --vary links.acces.rate
+capacity "a path, its end" "did you mean 'rate'?" --vary links.access.rat
+capacity "no number" "it needs a number above 0" --vary links.access.preset
+capacity "one end" "--to (it goes with --from) is missing" --vary links.access.rate --from '1 Mbit/s'
+capacity "an option" "did you mean '--vary'?" --vry x
+
 # ---- describe ----------------------------------------------------------------------------------------------------------
 says "a metric by its name" 0 "unit: s" describe latency_p95_s
 says "a metric with prefix" 0 "unit: s" describe metric.latency_p95_s
