@@ -159,6 +159,40 @@ check "names the trace" grep -qF "$work/trace.csv was edited while" "$work/said"
 cp "$work/trace.before" "$work/trace.csv"
 check "what was recorded before is true, too" true_results edited_trace
 
+# ---- until an interval is narrow enough --------------------------------------------------------------------------------
+# Each point has a round's number of replications of both policies, at which the paired t interval of the difference from the
+# better one is narrow enough, or the most; and was not in the rounds before. Quantiles of Student's t from a table.
+rounds() { /usr/bin/python3 - "$1" "$2" <<'PY'
+import sqlite3, statistics, sys
+t975 = {30: 2.0452, 45: 2.0154, 67: 1.9966, 100: 1.9842}
+x, allowed = {}, float(sys.argv[2])
+for point, policy, r, value in sqlite3.connect(sys.argv[1] + "/catalog.sqlite").execute(
+    "SELECT point, policy, replication, latency_mean_s FROM v_runs WHERE state = 'done'"):
+    x.setdefault(point, {}).setdefault(policy, {})[r] = value
+def narrow(a, b, n):
+    d = [a[r] - b[r] for r in range(n)]
+    best = min(statistics.mean(p[r] for r in range(n)) for p in (a, b))
+    return t975[n] * statistics.stdev(d) / n**0.5 <= allowed * best
+out = []
+for point in sorted(x):
+    a, b = x[point].values()
+    assert sorted(a) == sorted(b) == list(range(len(a))), "not the same replications"
+    stop = next((n for n in t975 if narrow(a, b, n)), 100)
+    out.append(f"{len(a)}" + ("" if stop == len(a) else f" but should be {stop}"))
+print(*out, sep=", ")
+PY
+}
+study u '{until: {metric: latency_mean_s, half_width: 6 %}, max: 100}' '0.25, 1' "$two"
+check "until: both points by their own rounds" sweep u -o "$work/u"
+stopped_at=$(rounds "$work/u" 0.06)
+check "one at the most, one before ($stopped_at)" bash -c '[[ "$1" =~ ^100,\ (30|45|67)$ ]]' - "$stopped_at"
+check "planted: another half-width is seen" bash -c '[[ "$1" == *should* ]]' - "$(rounds "$work/u" 5)"
+done_u=$(dump "$work/u")
+check "until, again: nothing" same "$(counts u -o "$work/u" | cut -d' ' -f1,3)" "0 0"
+again_u() { begin u "$work/u2" 1 >/dev/null 2>&1 & local pid=$!; sleep 0.3; kill -9 $pid; wait $pid 2>/dev/null; sweep u -o "$work/u2"; }
+check "until, killed and resumed" again_u
+check "as uninterrupted" same "$(dump "$work/u2")" "$done_u"
+
 # ---- runs that fail -------------------------------------------------------------------------------------------------------
 cc -std=c11 -I. -fPIC -shared -o "$work/bad.so" tests/fault/bad_policy.c -lm
 study f 6 '0.5, 1' 'always_local, bad' "set: {horizon.duration: 60 s, classes.photo.arrivals: {poisson: {rate: 1 /s}}}
