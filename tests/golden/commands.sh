@@ -45,7 +45,7 @@ says "merge: typo" 2 "did you mean '--keep'?" merge "$work" --kep
 says "verify: typo" 2 "did you mean '--all'?" verify "$work" --al
 capacity() { local name=$1 pattern=$2; shift 2; says "capacity: $name" 2 "$pattern" capacity $scenario --metric latency_p95_s --below '1 s' "$@"; }
 capacity "a path" "did you mean 'access'?" --vary links.acces.rate
-capacity "a path, its end" "did you mean 'rate'?" --vary links.access.rat
+capacity "a path, its end" "did you mean 'rate_scale'?" --vary links.access.rate_scal
 capacity "no number" "it needs a number above 0" --vary links.access.preset
 capacity "one end" "--to (it goes with --from) is missing" --vary links.access.rate --from '1 Mbit/s'
 capacity "an option" "did you mean '--vary'?" --vry x
