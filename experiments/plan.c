@@ -25,7 +25,7 @@
 static const double NOT_SETTLED = -1;
 static const char WARMUP[] = "horizon.warmup";
 enum { NUMBER_BYTES = YAML_KEY * 2 + 80 };               /* a key, escaped, and a number */
-enum { COMBINATIONS = 512, MANY_LEVELS = 24, PROBES = 3, SAMPLES = 16, PAIRS = 128, FAILED_PLACE = -1,
+enum { COMBINATIONS = 512, MANY_LEVELS = 24, PROBES = 5, RANGE_PROBES = 3, SAMPLES = 16, PAIRS = 128, FAILED_PLACE = -1,
        NUMERIC_PIECES = 4 };
 
 /* numeric: one factor whose pieces are numbers of these quantities. */
@@ -388,32 +388,79 @@ static bool find_quantities(const struct plan *p, struct block *b, const char *c
   return true;
 }
 
-/* First, last, and one between. */
-static void probe_values(const struct factor_def *f, char (*buffer)[CELL_TEXT], const char **value)
+/* Ends of a range, and one between. */
+static size_t probe_range(const struct factor_def *f, char (*buffer)[CELL_TEXT], const char **value)
 {
-  for (size_t i = 0; i < PROBES; i++) {
-    double share = (double)i / (PROBES - 1), x = f->lo + share * (f->hi - f->lo) * (i == 1 ? 0.837 : 1);
-    struct cell c = {.drawn = !f->n_levels, .value = f->integer ? floor(x) : x,
-                     .level = f->n_levels ? i * (f->n_levels - 1) / (PROBES - 1) : 0};
-    value[i] = cell_text(f, c, buffer[i]);
+  for (size_t i = 0; i < RANGE_PROBES; i++) {
+    double share = (double)i / (RANGE_PROBES - 1), x = f->lo + share * (f->hi - f->lo) * (i == 1 ? 0.837 : 1);
+    value[i] = cell_text(f, (struct cell){.drawn = true, .value = f->integer ? floor(x) : x}, buffer[i]);
   }
+  return RANGE_PROBES;
+}
+
+/* First, middle and last level, and the smallest and largest number: what a key allows is an interval. */
+static size_t probe_levels(const struct factor_def *f, size_t *level)
+{
+  double least = INFINITY, most = -INFINITY, x;
+  char why[UNITS_WHY];
+  level[0] = 0, level[1] = (f->n_levels - 1) / 2, level[2] = f->n_levels - 1, level[3] = level[4] = 0;
+  for (size_t i = 0; i < f->n_levels; i++) {
+    if (!number_parse(f->level[i], Q_ANY, &x, why))
+      continue;
+    if (x < least)
+      least = x, level[3] = i;
+    if (x > most)
+      most = x, level[4] = i;
+  }
+  return PROBES;
+}
+
+/* The first level that is no such number as the others; n_levels: none. */
+static size_t odd_level(const struct plan *p, const struct block *b, const struct factor_def *f)
+{
+  char number[64];
+  for (size_t i = 0; i < f->n_levels; i++)
+    for (int d = 0; d < p->work->n_documents; d++)
+      for (size_t k = 0; k < b->paths[d].n; k++)
+        if (!number_as(f->level[i], b->quantity[d][k], number))
+          return i;
+  return f->n_levels;
 }
 
 /* ---- making the blocks ------------------------------------------------------------------------------------------- */
 
 struct outcome { bool whole; const char *why; };
 
+/* Something among the numbers that is none: a mistake, whose message building it gives, or a factor of words. */
+static long build_odd(const struct plan *p, struct block *b, size_t level, struct err *err)
+{
+  const char *text[STUDY_FACTORS] = {NULL};
+  struct built one;
+  b->numeric = false;
+  text[b->factor[0]] = p->file->factor[b->factor[0]].level[level];
+  if (!build(p, text, &one, err))
+    return (long)level;
+  study_free(&one.study);
+  return FAILED_PLACE;
+}
+
+/* FAILED_PLACE, or the number of the level (of a range: 0) that cannot be built. */
 static long build_numeric(const struct plan *p, struct block *b, struct err *err)
 {
   const struct factor_def *f = &p->file->factor[b->factor[0]];
   char buffer[PROBES][CELL_TEXT];
-  const char *value[PROBES], *texts[PROBES][STUDY_FACTORS] = {{NULL}};
-  probe_values(f, buffer, value);
-  for (size_t i = 0; i < PROBES; i++)
+  const char *value[PROBES] = {NULL}, *texts[PROBES][STUDY_FACTORS] = {{NULL}};
+  size_t level[PROBES] = {0}, n = f->n_levels ? probe_levels(f, level) : probe_range(f, buffer, value);
+  for (size_t i = 0; i < n; i++) {
+    value[i] = f->n_levels ? f->level[level[i]] : value[i];
     texts[i][b->factor[0]] = value[i];
-  long failed = block_build(p, b, (const char *const (*)[STUDY_FACTORS])texts, PROBES, err);
-  b->numeric = failed == FAILED_PLACE && find_quantities(p, b, value, PROBES);
-  return failed;
+  }
+  long failed = block_build(p, b, (const char *const (*)[STUDY_FACTORS])texts, n, err);
+  if (failed != FAILED_PLACE)
+    return (long)level[failed];
+  b->numeric = find_quantities(p, b, value, n);
+  size_t odd = b->numeric ? odd_level(p, b, f) : f->n_levels;
+  return odd < f->n_levels ? build_odd(p, b, odd, err) : FAILED_PLACE;
 }
 
 static long build_levels(const struct plan *p, struct block *b, struct err *err)

@@ -202,10 +202,19 @@ static bool read_word(struct parsing *x, struct side *s, const struct side *othe
   return true;
 }
 
+/* A level such as `5g_public_n78_urban` starts like a number. */
+static bool is_level_word(const struct parsing *x, const struct side *other)
+{
+  if (!other || other->factor == NONE)
+    return false;
+  const char *word = arena_printf(x->arena, "%.*s", (int)word_length(x->p), x->p);
+  return !operand_of(word).is_number && has_level(&x->factor[other->factor], word);
+}
+
 static bool read_side(struct parsing *x, struct side *s, const struct side *other)
 {
   skip_blanks(x);
-  if (starts_number(x->p))
+  if (starts_number(x->p) && !is_level_word(x, other))
     return read_number(x, s);
   if (*x->p == '\'' || *x->p == '"')
     return read_quoted(x, s);

@@ -232,12 +232,12 @@ static void test_where(void **state)
     {"(a == 1 or a == 2) and b == 10 ms", 4},
     {"not a == 1 and c == x", 4},                       /* not before and: (8 of 12) and half */
     {"not (a == 1 and c == x)", 10}, {"not not c == 'y'", 6}, {"c != \"x\" or a > 2", 8},
-    {"a==1or b>10ms", 8},
+    {"a==1or b>10ms", 8}, {"d == 5g_urban", 12}, {"not d != 5g_urban and a == 1", 4},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     char text[400];
     snprintf(text, sizeof text, "factors:\n  a: {path: a, values: [1, 2, 3]}\n  b: {path: b, values: [10 ms, 20 ms]}\n"
-             "  c: {path: c, values: [x, y]}\nwhere: >-\n  %s\n", rows[i].where);
+             "  c: {path: c, values: [x, y]}\n  d: {path: d, values: [5g_urban]}\nwhere: >-\n  %s\n", rows[i].where);
     struct study_file *f = study(text);
     struct design_table *t = table_of(f);
     assert_int_equal(design_points(t), rows[i].kept);
@@ -321,6 +321,36 @@ static void test_many_levels(void **state)
   check_point(p, 431);
   plan_free(p);
   study_file_free(f);
+}
+
+/* Among many numbers, one that is none, or that the key does not allow: told before anything runs. */
+static void test_odd_level_among_many(void **state)
+{
+  (void)state;
+  static const struct { const char *path, *unit, *odd, *message; } rows[] = {
+    {"classes.question.arrivals.poisson.rate", " /s", "abc", "'abc' is not a number"},
+    {"classes.question.arrivals.poisson.rate", " /s", "-5 /s", "allowed: more than 0"},
+    {"classes.question.arrivals.poisson.rate", " /s", "18 s", "is a time"},
+    {"places.metro.slots", "", "2.5", "is not a whole number"}, {"places.metro.slots", "", "0", "allowed: 1 to"},
+  };
+  for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+    char text[1000];
+    struct err err;
+    snprintf(text, sizeof text, "factors:\n  a: {path: %s, values: [%s", rows[k].path, "1000");
+    snprintf(text + strlen(text), sizeof text - strlen(text), "%s", rows[k].unit);
+    for (int i = 1; i <= 40; i++)
+      snprintf(text + strlen(text), sizeof text - strlen(text), i == 13 ? ", %.0d%s" : ", %d%s", i == 13 ? 0 : i,
+               i == 13 ? rows[k].odd : rows[k].unit);
+    snprintf(text + strlen(text), sizeof text - strlen(text), "]}\n");
+    struct study_file *f = study(text);
+    err_init(&err);
+    assert_null(plan_new(f, &err));
+    assert_int_equal(err.n_errors, 1);
+    assert_non_null(strstr(err.problems[0].message, rows[k].message));
+    assert_int_equal(err.problems[0].at.line, 4);       /* of the level, in the study */
+    err_release(&err);
+    study_file_free(f);
+  }
 }
 
 /* Two places that may take the same new hardware: their changes meet, so their combinations are built. */
@@ -418,6 +448,7 @@ int main(void)
     cmocka_unit_test(test_orders), cmocka_unit_test(test_lhs_strata), cmocka_unit_test(test_known_sequences),
     cmocka_unit_test(test_discrepancy), cmocka_unit_test(test_points_stay), cmocka_unit_test(test_ranges),
     cmocka_unit_test(test_where), cmocka_unit_test(test_identities), cmocka_unit_test(test_many_levels),
+    cmocka_unit_test(test_odd_level_among_many),
     cmocka_unit_test(test_factors_that_meet), cmocka_unit_test(test_interaction), cmocka_unit_test(test_shared_runs),
     cmocka_unit_test(test_factors_json),
   };
