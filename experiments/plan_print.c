@@ -1,5 +1,4 @@
 /* plan_print.c: what a study would cost, before anything is run. */
-#include "analysis/metrics.h"
 #include "analysis/store/catalog.h"
 #include "experiments/plan.h"
 #include "experiments/design.h"
@@ -21,42 +20,52 @@
 
 enum { PILOT_POINTS = 4, PILOT_LIMIT_S = 10 };
 #define PILOT_S 2.0                                     /* no new pilot run after so much CPU time */
-#define ROW_BYTES 45.0                                  /* a metric row of the catalogue with its share of the index */
-#define RUN_BYTES 6000.0                                /* row, notes and latency sketch of a run */
+enum { ENOUGH = 20 /* runs in a catalogue to know their size */, TRACES = 50 /* files looked at, of a policy */ };
 
 /* ---- what is known of costs -------------------------------------------------------------------------------------- */
 
-/* Seconds by policy. */
-struct timing { double *sum_s; uint64_t *n, all; double all_s, trace_bytes; bool cut; };
+/* Sums of a quantity, by policy. */
+struct sums { double *sum, all_sum; uint64_t *n, all; };
 
-static struct timing timing_new(const struct plan *p)
+static struct sums sums_new(const struct plan *p)
 {
-  struct timing t = {.sum_s = calloc((size_t)p->n_policies, sizeof *t.sum_s),
-                     .n = calloc((size_t)p->n_policies, sizeof *t.n)};
-  if (!t.sum_s || !t.n)
+  struct sums t = {.sum = calloc((size_t)p->n_policies, sizeof *t.sum), .n = calloc((size_t)p->n_policies, sizeof *t.n)};
+  if (!t.sum || !t.n)
     check_out_of_memory(sizeof *t.n);
   return t;
 }
 
-static void timing_free(struct timing *t)
+static void sums_free(struct sums *t)
 {
-  free(t->sum_s);
+  free(t->sum);
   free(t->n);
 }
 
-static void timing_add(struct timing *t, int policy, double seconds)
+static void sums_add(struct sums *t, int policy, double x)
 {
-  t->sum_s[policy] += seconds;
+  t->sum[policy] += x;
   t->n[policy]++;
-  t->all_s += seconds;
+  t->all_sum += x;
   t->all++;
 }
 
-static double timing_of(const struct timing *t, int policy)
+/* The average of a policy, else of all. */
+static double sums_of(const struct sums *t, int policy)
 {
   if (t->n[policy])
-    return t->sum_s[policy] / (double)t->n[policy];
-  return t->all ? t->all_s / (double)t->all : NAN;
+    return t->sum[policy] / (double)t->n[policy];
+  return t->all ? t->all_sum / (double)t->all : NAN;
+}
+
+/* CPU seconds, bytes on disk (of the runs that say so), and whether a run was cut off. */
+struct costs { struct sums s, bytes; bool cut; };
+
+static struct costs costs_new(const struct plan *p) { return (struct costs){sums_new(p), sums_new(p), false}; }
+
+static void costs_free(struct costs *t)
+{
+  sums_free(&t->s);
+  sums_free(&t->bytes);
 }
 
 /* ---- a pilot ----------------------------------------------------------------------------------------------------- */
@@ -72,46 +81,59 @@ static struct scenario *point_scenario(const struct plan *p, uint64_t point, str
   return ok ? s->scenario : NULL;
 }
 
-static _Noreturn void pilot_child(const struct study *s, int policy, const char *trace, enum trace_level level)
+static _Noreturn void pilot_child(const struct study *s, int policy, const char *trace, enum trace_level level, int out)
 {
   struct rlimit cpu = {PILOT_LIMIT_S, PILOT_LIMIT_S + 1};
   struct run_order order = {.policy = s->chosen[policy], .warmup_s = -1, .trace = trace ? level : TRACE_NONE};
-  struct run_totals totals;
   struct err err;
+  double bytes = 0;
   err_init(&err);
   setrlimit(RLIMIT_CPU, &cpu);
-  _exit(run_here(s->scenario, &order, trace, &totals, &err));
+  int code = run_weigh(s->scenario, &order, trace, &bytes, &err);
+  _exit(write(out, &bytes, sizeof bytes) == (ssize_t)sizeof bytes ? code : EXIT_SYSTEM);
 }
 
-/* CPU seconds of one run; negative: it failed. A run that is cut off counts as so long. */
-static double pilot_run(const struct plan *p, const struct study *s, int policy, struct timing *t)
+/* The child's end, and what it told. A run that is cut off counts as so long, one that fails not at all. */
+static void pilot_end(pid_t child, int in, int policy, struct costs *t)
 {
-  char trace[64];
-  bool with_trace = p->file->trace != TRACE_NONE;
   struct rusage used;
-  struct stat facts;
   int status;
-  snprintf(trace, sizeof trace, "/tmp/offsim-pilot-%ld.h5", (long)getpid());
-  fflush(NULL);
-  pid_t child = fork();
-  if (child == 0)
-    pilot_child(s, policy, with_trace ? trace : NULL, p->file->trace);
-  if (child < 0 || wait4(child, &status, 0, &used) != child)
-    return -1;
-  if (with_trace && !stat(trace, &facts))
-    t->trace_bytes = fmax(t->trace_bytes, (double)facts.st_size);
-  if (with_trace)
-    unlink(trace);
+  double bytes;
+  bool told = read(in, &bytes, sizeof bytes) == (ssize_t)sizeof bytes;
+  if (wait4(child, &status, 0, &used) != child)
+    return;
   bool cut = WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL);
   t->cut |= cut;
   if (!cut && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
-    return -1;
-  return (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec
-         + 1e-6 * ((double)used.ru_utime.tv_usec + (double)used.ru_stime.tv_usec);
+    return;
+  sums_add(&t->s, policy, (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec
+                            + 1e-6 * ((double)used.ru_utime.tv_usec + (double)used.ru_stime.tv_usec));
+  if (told && !cut)
+    sums_add(&t->bytes, policy, bytes);
+}
+
+static void pilot_run(const struct plan *p, const struct study *s, int policy, struct costs *t)
+{
+  char trace[64];
+  int pair[2];
+  bool with_trace = p->file->trace != TRACE_NONE;
+  snprintf(trace, sizeof trace, "/tmp/offsim-pilot-%ld.h5", (long)getpid());
+  fflush(NULL);
+  if (pipe(pair) != 0)
+    return;
+  pid_t child = fork();
+  if (child == 0)
+    pilot_child(s, policy, with_trace ? trace : NULL, p->file->trace, pair[1]);
+  close(pair[1]);
+  if (child > 0)
+    pilot_end(child, pair[0], policy, t);
+  close(pair[0]);
+  if (with_trace)
+    unlink(trace);
 }
 
 /* Points from first to last; each starts with another policy, so that all are met soon. */
-static void pilot(const struct plan *p, bool base_only, struct timing *t)
+static void pilot(const struct plan *p, bool base_only, struct costs *t)
 {
   for (uint64_t i = 0; i < (base_only ? 1 : PILOT_POINTS); i++) {
     uint64_t point = base_only ? UINT64_MAX : i * (p->n_points - 1) / (PILOT_POINTS - 1);
@@ -119,12 +141,8 @@ static void pilot(const struct plan *p, bool base_only, struct timing *t)
     struct err unsaid;
     err_init(&unsaid);
     if (point_scenario(p, point, &s, &unsaid))
-      for (int k = 0; k < p->n_policies && t->all_s < PILOT_S; k++) {
-        int policy = (int)((i * 3 + (uint64_t)k) % (uint64_t)p->n_policies);
-        double seconds = pilot_run(p, &s, policy, t);
-        if (seconds >= 0)
-          timing_add(t, policy, seconds);
-      }
+      for (int k = 0; k < p->n_policies && t->s.all_sum < PILOT_S; k++)
+        pilot_run(p, &s, (int)((i * 3 + (uint64_t)k) % (uint64_t)p->n_policies), t);
     study_free(&s);
     err_release(&unsaid);
   }
@@ -132,7 +150,8 @@ static void pilot(const struct plan *p, bool base_only, struct timing *t)
 
 /* ---- the catalogue ----------------------------------------------------------------------------------------------- */
 
-struct finished { const struct plan *plan; struct timing *timing; struct hash *id; size_t n, room; };
+/* traces: bytes of those that were looked at. */
+struct finished { const struct plan *plan; const char *dir; struct costs *costs; struct sums traces; struct hash *id; size_t n, room; };
 
 static int compare_hashes(const void *a, const void *b)
 {
@@ -140,6 +159,17 @@ static int compare_hashes(const void *a, const void *b)
   if (x->hi != y->hi)
     return x->hi < y->hi ? -1 : 1;
   return (x->lo > y->lo) - (x->lo < y->lo);
+}
+
+static void take_trace(struct finished *k, int policy, const char *file)
+{
+  struct stat facts;
+  char *path = NULL;
+  if (!*file || k->traces.n[policy] >= TRACES || asprintf(&path, "%s/%s", k->dir, file) < 0)
+    return;
+  if (stat(path, &facts) == 0)
+    sums_add(&k->traces, policy, (double)facts.st_size);
+  free(path);
 }
 
 static void take_run(void *context, const struct catalog_brief *r)
@@ -156,28 +186,39 @@ static void take_run(void *context, const struct catalog_brief *r)
   if (hash_parse(r->id, &k->id[k->n]))
     k->n++;
   for (int i = 0; i < k->plan->n_policies && r->elapsed_s > 0; i++)
-    if (!strcmp(k->plan->policy[i], r->policy))
-      timing_add(k->timing, i, r->elapsed_s);
+    if (!strcmp(k->plan->policy[i], r->policy)) {
+      sums_add(&k->costs->s, i, r->elapsed_s);
+      take_trace(k, i, r->trace_file);
+    }
+}
+
+/* What the file takes a run, and a trace of each policy where the plan wants them. */
+static void weigh(struct finished *k, double file_bytes)
+{
+  double rows = fmax(file_bytes - catalog_empty_bytes(), 0) / (double)k->n;
+  bool traces = k->plan->file->trace != TRACE_NONE;
+  for (int i = 0; i < k->plan->n_policies && k->n >= ENOUGH && (!traces || k->traces.all); i++)
+    sums_add(&k->costs->bytes, i, rows + (traces ? sums_of(&k->traces, i) : 0));
 }
 
 /* Nothing there, or nothing readable: nothing known. */
-static bool read_catalog(const char *dir, struct finished *k, double *bytes_per_run, struct err *err)
+static bool read_catalog(const char *dir, struct finished *k, bool *there, struct err *err)
 {
   char *path = NULL;
   struct stat facts;
+  *there = false;
   if (!dir || asprintf(&path, "%s/catalog.sqlite", dir) < 0)
     return true;
-  bool there = !stat(path, &facts);
+  *there = !stat(path, &facts);
   free(path);
-  if (!there)
+  if (!*there)
     return true;
   struct catalog *c = catalog_open(dir, CATALOG_READ, err);
   bool ok = c && catalog_brief(c, take_run, k, err);
   catalog_close(c);
   if (k->n)
     qsort(k->id, k->n, sizeof *k->id, compare_hashes);
-  if (k->n >= 20)
-    *bytes_per_run = (double)facts.st_size / (double)k->n;
+  weigh(k, (double)facts.st_size);
   return ok;
 }
 
@@ -211,7 +252,7 @@ static struct cell_run *distinct_runs(const struct plan *p, size_t *n)
   return cell;
 }
 
-static void count_runs(const struct plan *p, const struct finished *k, struct timing *t, struct plan_cost *cost)
+static void count_runs(const struct plan *p, const struct finished *k, const struct costs *t, struct plan_cost *cost)
 {
   size_t n;
   struct cell_run *cell = distinct_runs(p, &n);
@@ -224,42 +265,44 @@ static void count_runs(const struct plan *p, const struct finished *k, struct ti
       done += bsearch(&id, k->id, k->n, sizeof id, compare_hashes) != NULL;
     }
     cost->done += done;
-    if (done < p->replications)
-      cost->cpu_s += (double)(p->replications - done) * timing_of(t, cell[i].policy);
+    if (done < p->replications) {
+      cost->cpu_s += (double)(p->replications - done) * sums_of(&t->s, cell[i].policy);
+      cost->disk_bytes += (double)(p->replications - done) * sums_of(&t->bytes, cell[i].policy);
+    }
   }
   free(cell);
 }
 
-/* Rows of a run: each metric once, by class and by place. */
-static double bytes_of_run(const struct plan *p)
+/* What the catalogue does not know, a pilot tells. */
+static void complete(const struct plan *p, struct costs *t, struct plan_cost *cost)
 {
-  const char *const *name;
-  size_t n = metric_names(&name);
-  double rows = 0;
-  for (size_t i = 0; i < n; i++) {
-    const struct metric_info *m = metric_find(name[i]);
-    rows += 1 + (m->per_class ? p->base->world.n_classes : 0) + (m->per_place ? p->base->world.n_places : 0);
-  }
-  return RUN_BYTES + rows * ROW_BYTES;
+  cost->from_catalog = t->s.all > 0;
+  if (t->s.all > 0 && t->bytes.all > 0)
+    return;
+  struct costs more = costs_new(p), known = *t;
+  pilot(p, false, &more);
+  *t = (struct costs){known.s.all ? known.s : more.s, known.bytes.all ? known.bytes : more.bytes, more.cut};
+  sums_free(known.s.all ? &more.s : &known.s);
+  sums_free(known.bytes.all ? &more.bytes : &known.bytes);
 }
 
 bool plan_cost_of(const struct plan *p, const char *dir, struct plan_cost *cost, struct err *err)
 {
-  struct timing t = timing_new(p);
-  struct finished known = {.plan = p, .timing = &t};
-  double bytes = bytes_of_run(p);
+  struct costs t = costs_new(p);
+  struct finished known = {.plan = p, .dir = dir, .costs = &t, .traces = sums_new(p)};
+  bool there;
   *cost = (struct plan_cost){0};
-  bool ok = read_catalog(dir, &known, &bytes, err);
-  cost->from_catalog = t.all > 0;
-  if (ok && !t.all)
-    pilot(p, false, &t);
-  if (ok)
+  bool ok = read_catalog(dir, &known, &there, err);
+  if (ok) {
+    complete(p, &t, cost);
     count_runs(p, &known, &t, cost);
-  cost->measured = t.all;
+  }
+  cost->measured = t.s.all;
   cost->at_least = t.cut;
-  cost->disk_bytes = (double)(cost->distinct - cost->done) * (bytes + t.trace_bytes);
+  cost->disk_bytes += there ? 0 : catalog_empty_bytes();
   free(known.id);
-  timing_free(&t);
+  sums_free(&known.traces);
+  costs_free(&t);
   return ok;
 }
 
@@ -282,23 +325,27 @@ static const char *bytes_text(double bytes, char out[64])
   int k = 0;
   for (; bytes >= 1000 && k < 4; k++)
     bytes /= 1000;
-  snprintf(out, 64, "%.3g %s", bytes, unit[k]);
+  if (isnan(bytes))
+    snprintf(out, 64, "an unknown amount (no pilot run succeeded)");
+  else
+    snprintf(out, 64, "%.3g %s", bytes, unit[k]);
   return out;
 }
 
 bool plan_too_large(const struct plan *p, double points, struct err *err)
 {
-  struct timing t = timing_new(p);
+  struct costs t = costs_new(p);
   char took[64], disk[64];
   pilot(p, true, &t);
   double runs = points * p->n_policies * (double)p->replications;
-  double each = t.all ? t.all_s / (double)t.all : NAN;
-  timing_free(&t);
+  double each = sums_of(&t.s, 0), bytes = sums_of(&t.bytes, 0);
+  uint64_t n = t.s.all;
+  costs_free(&t);
   return err_add(err, p->file->design_at, "the design has %.4g points, which are %.4g runs: about %s (from a pilot of "
                  "%llu runs) and %s of disk; at most %d points are possible, before `where`. Take fewer values, or a "
                  "design that draws some of the points (lhs, sobol)", points, runs, duration(runs * each, took),
-                 (unsigned long long)t.all,
-                 bytes_text(runs * bytes_of_run(p), disk), STUDY_POINTS);
+                 (unsigned long long)n,
+                 bytes_text(runs * bytes, disk), STUDY_POINTS);
 }
 
 static void print_factors(const struct plan *p, FILE *out)

@@ -111,7 +111,9 @@ bool sweep_load(struct sweep *s, struct err *err)
     s->plan->replications = o->replications;
   if (asprintf(&s->dir, "%s%s", o->dir ? o->dir : "results/", o->dir ? "" : s->file->name) < 0)
     check_out_of_memory(64);
-  s->trace = o->trace_given ? o->trace : s->file->trace;
+  if (o->trace_given)
+    s->file->trace = o->trace;                          /* the plan's estimate is of these runs */
+  s->trace = s->file->trace;
   s->finder = (struct sweep_finder){.plan = s->plan};
   s->source = (struct run_source){.scenario = s->plan->base, .name = s->file->name, .find = find_scenario,
                                   .context = &s->finder};

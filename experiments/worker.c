@@ -249,6 +249,15 @@ static void run_free(struct run *r)
   arena_free(r->arena);
 }
 
+static void save_sketch(struct run *r)
+{
+  struct quantiles *latency = metrics_latency(r->to.metrics);
+  if (latency && quantiles_n(latency) <= EXACT_KEPT)
+    r->result.sketch = quantiles_save(latency, &r->result.sketch_bytes);
+  else if (latency)
+    r->result.sketch = quantiles_save_sketch(latency, &r->result.sketch_bytes);
+}
+
 int run_here(const struct scenario *s, const struct run_order *order, const char *trace_file, struct run_totals *totals,
              struct err *err)
 {
@@ -258,6 +267,20 @@ int run_here(const struct scenario *s, const struct run_order *order, const char
   *totals = (struct run_totals){.events = r.summary.events, .requests = r.summary.requests,
                                 .trace_bytes = r.trace_bytes, .elapsed_s = r.result.elapsed_s};
   memcpy(totals->trace_hash, r.result.trace_hash, sizeof totals->trace_hash);
+  run_free(&r);
+  return ok ? EXIT_OK : err->code;
+}
+
+int run_weigh(const struct scenario *s, const struct run_order *order, const char *trace_file, double *bytes,
+              struct err *err)
+{
+  struct run r = {.scenario = s, .order = order, .arena = arena_new(),
+                  .trace_file = trace_file ? strdup(trace_file) : NULL};
+  bool ok = simulate(&r, err);
+  if (ok)
+    save_sketch(&r);
+  *bytes = ok ? catalog_run_bytes(&r.result) + (double)r.trace_bytes : 0;
+  free((void *)r.result.sketch);
   run_free(&r);
   return ok ? EXIT_OK : err->code;
 }
@@ -369,15 +392,6 @@ static int report_result(const struct worker_setup *setup, const struct run_orde
   if (written != EXIT_OK)
     err_print(&err, stderr, false);
   return written != EXIT_OK ? written : code;
-}
-
-static void save_sketch(struct run *r)
-{
-  struct quantiles *latency = metrics_latency(r->to.metrics);
-  if (latency && quantiles_n(latency) <= EXACT_KEPT)
-    r->result.sketch = quantiles_save(latency, &r->result.sketch_bytes);
-  else if (latency)
-    r->result.sketch = quantiles_save_sketch(latency, &r->result.sketch_bytes);
 }
 
 static void fail(struct run *r, const struct err *err)

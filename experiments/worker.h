@@ -47,5 +47,7 @@ _Noreturn void worker_main(const struct worker_setup *, int in, int out);
 struct run_totals { char trace_hash[33]; uint64_t events, requests, trace_bytes; double elapsed_s; };
 int run_here(const struct scenario *, const struct run_order *, const char *trace_file, struct run_totals *,
              struct err *);
+/* The same to learn what it takes of the disk: rows in the catalogue and trace (removed by the caller), about. */
+int run_weigh(const struct scenario *, const struct run_order *, const char *trace_file, double *bytes, struct err *);
 
 #endif

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 enum { FACTOR_KEY = 512, FORMAT = 2, APPLICATION = 0x6f66736d /* "ofsm" */, WAIT_MS = 20000,
-       CACHE_KIB = 65536 /* a transaction stays in memory until its commit: readers are not kept out */ };
+       PAGE = 16384, CACHE_KIB = 65536 /* a transaction stays in memory until its commit: readers are not kept out */ };
 
 static const char schema[] =
   "CREATE TABLE IF NOT EXISTS format(version INTEGER NOT NULL) STRICT;"
@@ -309,7 +309,8 @@ static bool open_file(struct catalog *c, enum catalog_mode mode, struct err *err
     return true;
   c->view_stale = true;
   char cache[128];
-  snprintf(cache, sizeof cache, "PRAGMA page_size = 16384; PRAGMA cache_size = -%d; PRAGMA cache_spill = OFF", CACHE_KIB);
+  snprintf(cache, sizeof cache, "PRAGMA page_size = %d; PRAGMA cache_size = -%d; PRAGMA cache_spill = OFF", PAGE,
+           CACHE_KIB);
   return execute(c, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL", err) && execute(c, cache, err)
          && make_tables(c, err) && (c->format = FORMAT) && note_planned(c);
 }
@@ -431,6 +432,35 @@ static bool make_view(struct catalog *c, struct err *err)
   c->view_stale = c->view_stale && !ok;
   return ok;
 }
+
+/* ---- how much it takes ------------------------------------------------------------------------------------------- */
+
+/* A row of an index tree, SQLite file format section 1.6: of one that is too long for a quarter of a page, at least an
+ * eighth stays there and the rest fills pages of its own. Pages of the tree are about four fifths full, since runs come in
+ * the random order of their names, and each brings half a page of metrics at once. */
+static double row_bytes(double payload)
+{
+  const double fill = 0.8, usable = PAGE, most = floor((usable - 12) * 64 / 255) - 23, least = floor((usable - 12) * 32 / 255) - 23;
+  if (payload <= most)
+    return (payload + 3) / fill;
+  double kept = least + fmod(payload - least, usable - 4);
+  kept = kept <= most ? kept : least;
+  return kept / fill + PAGE * ceil((payload - kept) / (usable - 4));
+}
+
+double catalog_run_bytes(const struct catalog_run *r)
+{
+  enum { ID = 32, NUMBER = 12 /* a value, and lengths of the columns */, REST = 900 /* run, elapsed_s, point_run, indices */ };
+  double bytes = REST + (r->sketch ? row_bytes(ID + NUMBER + (double)r->sketch_bytes) : 0);
+  for (size_t i = 0; i < r->n_metrics; i++) {
+    const struct catalog_metric *m = &r->metric[i];
+    bytes += row_bytes(ID + NUMBER + (double)(strlen(m->metric) + strlen(m->klass) + strlen(m->place) + strlen(r->policy)));
+  }
+  return bytes;
+}
+
+/* One page for each table and index. */
+double catalog_empty_bytes(void) { return 15.0 * PAGE; }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 

@@ -39,6 +39,9 @@ bool catalog_is_done(struct catalog *, const char *id);
 /* A run with its metrics; *found = there is one and it is done. */
 bool catalog_get(struct catalog *, const char *id, struct catalog_run *, bool *found, struct err *) MUST_USE;
 bool catalog_put(struct catalog *, const struct catalog_run *, struct err *) MUST_USE;  /* one transaction */
+/* About what a run takes of the file, with its metrics and sketch; and what a catalogue without runs takes. */
+double catalog_run_bytes(const struct catalog_run *);
+double catalog_empty_bytes(void);
 /* A result whose identity may be there already. An equal one is the same run (it may bring a trace); one with another
  * trace_hash or other metrics is a conflict: the first stays, and a note "conflict" of the run tells of the other. */
 enum settled { SETTLED_NEW, SETTLED_SAME, SETTLED_CONFLICT };
