@@ -15,6 +15,7 @@ struct points_store {
   struct catalog *catalog;
   json **factors; size_t n_all; uint64_t *all_id; const char **all_text;        /* every point of the folder */
   char **text; size_t n_texts;                          /* levels */
+  json *resolved;                                       /* the study's scenario; NULL when unreadable */
 };
 
 /* ---- points and their factors -------------------------------------------------------------------------------------
@@ -235,10 +236,15 @@ static void fill_cells(struct points *p, const struct values *v)
   }
 }
 
-static bool read_values(struct points *p, const char *metric, struct values *v, struct err *err)
+static bool read_values_at(struct points *p, const char *metric, const char *place, struct values *v, struct err *err)
 {
   *v = (struct values){.p = p};
-  return catalog_values(p->store->catalog, metric, on_value, v, err);
+  return catalog_values(p->store->catalog, metric, place, on_value, v, err);
+}
+
+static bool read_values(struct points *p, const char *metric, struct values *v, struct err *err)
+{
+  return read_values_at(p, metric, "", v, err);
 }
 
 /* Mean number of requests of a run, for tail quantiles. */
@@ -254,6 +260,51 @@ static bool read_requests(struct points *p, struct err *err)
   free(mean);
   free(v.at);
   return ok;
+}
+
+enum { USE_UTILIZATION, USE_ATTEMPTS, USE_WAIT, N_USES };
+
+/* Mean over the runs of each cell. */
+static bool read_uses(struct points *p, const char *place, struct moments (*use)[N_USES], struct err *err)
+{
+  static const char *const name[N_USES] = {"utilization", "attempts", "queue_wait_mean_s"};
+  bool ok = true;
+  for (int k = 0; ok && k < N_USES; k++) {
+    struct values v;
+    ok = read_values_at(p, name[k], place, &v, err);
+    for (size_t i = 0; ok && i < v.n; i++)
+      if (!v.at[i].failed && !isnan(v.at[i].x)) moments_add(&use[v.at[i].point * p->n_policies + v.at[i].policy][k], v.at[i].x);
+    free(v.at);
+  }
+  return ok;
+}
+
+/* What the utilization of each place says; its servers are those of the study's scenario, whatever a factor makes of them. */
+static bool read_place_trust(struct points *p, const char *place, const struct trust_pool *pool, double q, struct err *err)
+{
+  size_t n = p->n_points * p->n_policies;
+  struct moments (*use)[N_USES] = grab(n, sizeof *use);
+  bool ok = read_uses(p, place, use, err);
+  for (size_t i = 0; ok && i < n; i++) {
+    const struct moments *m = use[i];
+    if (p->cell[i].n < 2 || !m[USE_UTILIZATION].n || !m[USE_ATTEMPTS].n || !m[USE_WAIT].n) continue;
+    struct place_use u = {.place = place, .runs = p->cell[i].n, .utilization = m[USE_UTILIZATION].mean,
+                          .attempts = m[USE_ATTEMPTS].mean, .wait_s = m[USE_WAIT].mean, .latency_s = pool[i].values.mean,
+                          .completed = (double)pool[i].values.n / (double)p->cell[i].n};
+    p->cell[i].trust = compare_place_trust(p->store->resolved, &u, p->cell[i].trust, q);
+  }
+  free(use);
+  return ok;
+}
+
+static bool read_places_trust(struct points *p, const struct trust_pool *pool, double q, struct err *err)
+{
+  const json *places = json_at(p->store->resolved, "places");
+  for (size_t i = 0; i < json_count(places); i++) {
+    const char *name = json_text(json_at(json_nth(places, i), "name"));
+    if (name && !read_place_trust(p, name, pool, q, err)) return false;
+  }
+  return true;
 }
 
 /* Are the runs of a steady study long enough? The four metrics list the same runs in the same order. */
@@ -274,6 +325,7 @@ static bool read_trust(struct points *p, struct err *err)
   }
   for (size_t i = 0; known && i < p->n_points * p->n_policies; i++)
     if (p->cell[i].n > 1) p->cell[i].trust = trust_replications(&pool[i], q);
+  ok = ok && (!known || read_places_trust(p, pool, q, err));
   for (int k = 0; k < 4; k++) free(v[k].at);
   free(pool);
   return ok;
@@ -384,7 +436,7 @@ static bool read_scenario(struct points *p, const char *metric, struct err *err)
   const char *text = catalog_study_json(p->store->catalog), *name = catalog_provenance(p->store->catalog, "study.name");
   struct err ignored;
   err_init(&ignored);
-  json *resolved = text ? json_parse(text, strlen(text), &ignored) : NULL;
+  json *resolved = p->store->resolved = text ? json_parse(text, strlen(text), &ignored) : NULL;
   err_release(&ignored);
   const json *horizon = json_at(resolved, "horizon");
   const char *kind = json_text(json_at(horizon, "kind")), *primary = json_text(json_at(resolved, "primary"));
@@ -394,7 +446,6 @@ static bool read_scenario(struct points *p, const char *metric, struct err *err)
   if (p->warmup_s >= 0 && warmup_is_factor(p->store->catalog)) p->warmup_s = -1;
   p->metric = metric_find(metric ? metric : primary ? primary : "latency_p95_s");
   if (!p->metric) err_add(err, (struct where){0}, "unknown metric '%s'", metric ? metric : primary);
-  json_release(resolved);
   return p->metric != NULL;
 }
 
@@ -439,6 +490,7 @@ static void store_free(struct points_store *s)
   for (size_t i = 0; i < s->n_all; i++) json_release(s->factors[i]);
   for (size_t i = 0; i < s->n_texts; i++) free(s->text[i]);
   catalog_close(s->catalog);
+  json_release(s->resolved);
   free(s->factors);
   free(s->all_id);
   free(s->all_text);

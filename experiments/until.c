@@ -110,7 +110,7 @@ bool until_extend(struct sweep *s, struct catalog *c, bool *more, struct err *er
     check_out_of_memory(k * x.room * sizeof *x.all);
   for (size_t i = 0; i < k; i++)
     x.value[i] = x.all + i * x.room;
-  bool ok = catalog_values(c, metric_of(s), on_value, &x, err);
+  bool ok = catalog_values(c, metric_of(s), "", on_value, &x, err);
   end_point(&x);
   free(x.all);
   free(x.value);

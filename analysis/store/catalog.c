@@ -837,14 +837,14 @@ bool catalog_runs(struct catalog *c, bool with_metrics, catalog_visit_fn *visit,
 /* Rows of a query until the visitor or they end. */
 typedef bool row_fn(struct catalog *c, sqlite3_stmt *row, void *context);
 
-static bool visit_rows(struct catalog *c, const char *query, const char *parameter, row_fn *visit, void *context,
+static bool visit_rows(struct catalog *c, const char *query, const char *const parameter[2], row_fn *visit, void *context,
                        struct err *err)
 {
   sqlite3_stmt *s = NULL;
   if (sqlite3_prepare_v2(c->db, query, -1, &s, NULL) != SQLITE_OK)
     return failed(c, err);
-  if (parameter)
-    bind_text(s, 1, parameter);
+  for (int i = 0; parameter && i < 2; i++)
+    bind_text(s, i + 1, parameter[i]);
   bool more = true;
   int code = SQLITE_DONE;
   while (more && (code = sqlite3_step(s)) == SQLITE_ROW)
@@ -869,14 +869,15 @@ static bool one_value(struct catalog *c, sqlite3_stmt *s, void *context)
 #define VALUES_OF(points) "SELECT r.id, r.study, r.point, r.policy, r.kind, r.replication, r.seed, r.state, r.message," \
   " r.trace_hash, r.trace_file, r.trace_file_hash, r.events, 0, q.point, m.value" \
   " FROM (" points ") q JOIN run r ON r.id = q.run LEFT JOIN policy p ON p.policy = r.policy" \
-  " LEFT JOIN metric m ON m.run = r.id AND m.name = ?1 AND m.class = '' AND m.place = ''" \
+  " LEFT JOIN metric m ON m.run = r.id AND m.name = ?1 AND m.class = '' AND m.place = ?2" \
   " ORDER BY q.point, p.position, r.policy, r.replication"
 
-bool catalog_values(struct catalog *c, const char *metric, catalog_value_fn *visit, void *context, struct err *err)
+bool catalog_values(struct catalog *c, const char *metric, const char *place, catalog_value_fn *visit, void *context,
+                    struct err *err)
 {
   const char *query = c->format > 1 ? VALUES_OF("SELECT point, run FROM point_run")
                              : VALUES_OF("SELECT point, id AS run FROM run");
-  return visit_rows(c, query, metric, one_value, &(struct visit_value){visit, context}, err);
+  return visit_rows(c, query, (const char *const[]){metric, place}, one_value, &(struct visit_value){visit, context}, err);
 }
 
 struct visit_point { catalog_point_fn *visit; void *context; };

@@ -89,10 +89,11 @@ bool catalog_lock_held(const char *dir);                /* by another process: s
 typedef bool catalog_visit_fn(void *context, const struct catalog_run *);
 bool catalog_runs(struct catalog *, bool with_metrics, catalog_visit_fn *, void *context, struct err *) MUST_USE;
 
-/* One metric of the whole run (NaN = it has none) for every run of every point it belongs to: of a study, whose points may
- * share runs. In order (point, policy, replication); `run` without metrics and sketch. */
+/* One metric of the whole run, or of a place ("" = none), for every run of every point it belongs to (NaN = it has none): of
+ * a study, whose points may share runs. In order (point, policy, replication); `run` without metrics and sketch. */
 typedef bool catalog_value_fn(void *context, uint64_t point, const struct catalog_run *run, double value);
-bool catalog_values(struct catalog *, const char *metric, catalog_value_fn *, void *context, struct err *) MUST_USE;
+bool catalog_values(struct catalog *, const char *metric, const char *place, catalog_value_fn *, void *context,
+                    struct err *) MUST_USE;
 typedef bool catalog_point_fn(void *context, uint64_t point, const char *factors_json);
 bool catalog_points(struct catalog *, catalog_point_fn *, void *context, struct err *) MUST_USE;
 

@@ -213,9 +213,54 @@ static void test_wrong_words(void **state)
   folder_remove(&f);
 }
 
+static const char queue_json[] =
+  "{\"name\": \"queue\", \"seed\": 1, \"primary\": \"latency_mean_s\", \"horizon\": {\"kind\": \"steady\", \"warmup\": 9},"
+  " \"places\": [{\"name\": \"edge\", \"kind\": \"servers\", \"servers\": 1, \"slots\": 1, \"discipline\": \"fifo\","
+  " \"batching\": {\"kind\": \"none\"}}]}";
+
+static void put_queue_run(struct folder *f, uint64_t point, double utilization, uint64_t replication)
+{
+  const struct catalog_metric metric[] = {
+    {"latency_mean_s", "", "", 5}, {"completed", "", "", 2000}, {"latency_sd_s", "", "", 5}, {"requests", "", "", 2000},
+    {"latency_stretch_sd_s", "", "", .3}, {"utilization", "", "edge", utilization}, {"attempts", "", "edge", 2000},
+    {"queue_wait_mean_s", "", "edge", 4}};
+  static int number = 1 << 20;
+  struct catalog_run r = {.point = point, .replication = replication, .seed = 1, .policy = "plain", .kind = "policy",
+                          .study = "queue", .state = RUN_DONE, .message = "", .trace_hash = "", .trace_file = "",
+                          .n_metrics = 8, .metric = metric};
+  snprintf(r.id, sizeof r.id, "%032x", ++number);
+  assert_true(catalog_put(f->c, &r, &f->err));
+}
+
+/* The values look independent (250 x .09 / 25: tau 0.9). 20000 requests are worth 20000 / 79.08 = 253 at .8, 4700 at .3. */
+static void test_busy_place(void **state)
+{
+  (void)state;
+  struct folder f;
+  folder_open(&f);
+  assert_true(catalog_put_study(f.c, "queue", queue_json, &f.err));
+  for (uint64_t point = 0; point < 2; point++) {
+    assert_true(catalog_put_point(f.c, point, point ? "{\"rate\": 2}" : "{\"rate\": 1}", &f.err));
+    for (uint64_t r = 0; r < 10; r++) put_queue_run(&f, point, point ? .8 : .3, r);
+  }
+  folder_close(&f);
+  struct err err;
+  err_init(&err);
+  struct points *p = points_load(f.path, &(struct points_options){0}, &err);
+  err_print(&err, stderr, false);
+  assert_non_null(p);
+  assert_false(points_cell(p, 0, 0)->trust.too_short);
+  assert_true(points_cell(p, 1, 0)->trust.too_short);
+  assert_near(points_cell(p, 1, 0)->trust.effective_n, 20000 / (.96 * 3.952 / .048 + .04), 1e-6);
+  points_free(p);
+  err_release(&err);
+  folder_remove(&f);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_effects), cmocka_unit_test(test_incomplete_design),
-                                     cmocka_unit_test(test_points), cmocka_unit_test(test_wrong_words)};
+                                     cmocka_unit_test(test_points), cmocka_unit_test(test_busy_place),
+                                     cmocka_unit_test(test_wrong_words)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
