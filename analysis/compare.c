@@ -27,10 +27,18 @@ struct comparison_store {
   char **text;
 };
 
+/* Lists grow by doubling: room is the next power of two. */
+static size_t room_for(size_t n)
+{
+  size_t room = n ? 1 : 0;
+  while (room < n) room *= 2;
+  return room;
+}
+
 static const char *keep(struct comparison *c, char *text)
 {
   struct comparison_store *s = c->store;
-  s->text = grab_more(s->text, s->n_texts + 1, sizeof *s->text);
+  if (s->n_texts == room_for(s->n_texts)) s->text = grab_more(s->text, room_for(s->n_texts + 1), sizeof *s->text);
   return s->text[s->n_texts++] = text;
 }
 
@@ -72,17 +80,27 @@ struct interval comparison_interval(const double *x, size_t n, double confidence
   return out;
 }
 
+size_t compare_find(const uint64_t *replication, size_t n, uint64_t wanted, size_t near)
+{
+  for (size_t d = 0; d < n || d <= near; d++) {
+    if (near + d < n && replication[near + d] == wanted) return near + d;
+    if (d <= near && near - d < n && replication[near - d] == wanted) return near - d;
+  }
+  return n;
+}
+
 /* Values of a and b over their common replications; the number of them. */
 static size_t join(const double *a, const uint64_t *ra, size_t na, const double *b, const uint64_t *rb, size_t nb,
                    double *xa, double *xb)
 {
-  size_t n = 0;
-  for (size_t i = 0; i < na; i++)
-    for (size_t j = 0; j < nb; j++)
-      if (ra[i] == rb[j] && !isnan(a[i]) && !isnan(b[j])) {
-        xa[n] = a[i];
-        xb[n++] = b[j];
-      }
+  size_t n = 0, next = 0;
+  for (size_t i = 0; i < na; i++) {
+    size_t j = compare_find(rb, nb, ra[i], next);
+    if (j < nb) next = j + 1;
+    if (j == nb || isnan(a[i]) || isnan(b[j])) continue;
+    xa[n] = a[i];
+    xb[n++] = b[j];
+  }
   return n;
 }
 
@@ -128,6 +146,7 @@ struct loading {
   const char *dir, *suffix;                             /* suffix: told apart when two folders have the same policy */
   struct catalog *catalog;
   uint64_t point;
+  struct err *err;
 };
 
 /* Provenance of one point of a folder; NULL = none. */
@@ -186,25 +205,29 @@ static struct compared_metric *metric_slot(struct compared_policy *p, const stru
   p->metric = grab_more(p->metric, p->n_metrics + 1, sizeof *p->metric);
   struct compared_metric *fresh = &p->metric[p->n_metrics++];
   *fresh = (struct compared_metric){.metric = m->metric, .klass = m->klass, .place = m->place};
-  fresh->x = grab(p->n, sizeof *fresh->x);
+  fresh->x = grab(room_for(p->n), sizeof *fresh->x);
   for (size_t i = 0; i < p->n; i++) fresh->x[i] = NAN;
   return fresh;
+}
+
+static void grow_runs(struct compared_policy *p)
+{
+  size_t room = room_for(p->n + 1);
+  p->replication = grab_more(p->replication, room, sizeof *p->replication);
+  p->run_id = grab_more(p->run_id, room, sizeof *p->run_id);
+  p->trace = grab_more(p->trace, room, sizeof *p->trace);
+  p->sketch = grab_more(p->sketch, room, sizeof *p->sketch);
+  p->sketch_bytes = grab_more(p->sketch_bytes, room, sizeof *p->sketch_bytes);
+  for (size_t k = 0; k < p->n_metrics; k++)
+    p->metric[k].x = grab_more(p->metric[k].x, room, sizeof *p->metric[k].x);
 }
 
 /* Room for one more run. */
 static size_t add_run_slot(struct compared_policy *p)
 {
-  size_t i = p->n++;
-  p->replication = grab_more(p->replication, p->n, sizeof *p->replication);
-  p->run_id = grab_more(p->run_id, p->n, sizeof *p->run_id);
-  p->trace = grab_more(p->trace, p->n, sizeof *p->trace);
-  p->sketch = grab_more(p->sketch, p->n, sizeof *p->sketch);
-  p->sketch_bytes = grab_more(p->sketch_bytes, p->n, sizeof *p->sketch_bytes);
-  for (size_t k = 0; k < p->n_metrics; k++) {
-    p->metric[k].x = grab_more(p->metric[k].x, p->n, sizeof *p->metric[k].x);
-    p->metric[k].x[i] = NAN;
-  }
-  return i;
+  if (p->n == room_for(p->n)) grow_runs(p);
+  for (size_t k = 0; k < p->n_metrics; k++) p->metric[k].x[p->n] = NAN;
+  return p->n++;
 }
 
 static const char *trace_path(struct loading *l, const struct catalog_run *r)
@@ -217,9 +240,10 @@ static const char *trace_path(struct loading *l, const struct catalog_run *r)
 
 static void add_run(struct loading *l, struct compared_policy *p, const struct catalog_run *r)
 {
-  size_t i = 0;
-  while (i < p->n && p->replication[i] != r->replication) i++;
-  if (i == p->n) i = add_run_slot(p);                   /* else: a later run of the same replication takes its place */
+  size_t i = p->n;                                      /* a later run of the same replication takes its place */
+  if (p->n && r->replication <= p->replication[p->n - 1])       /* they come in the order of replications */
+    i = compare_find(p->replication, p->n, r->replication, p->n - 1);
+  if (i == p->n) i = add_run_slot(p);
   p->replication[i] = r->replication;
   memcpy(p->run_id[i], r->id, sizeof p->run_id[i]);
   p->trace[i] = trace_path(l, r);
@@ -248,9 +272,9 @@ bool comparison_is_current(struct catalog *c, uint64_t point, const struct catal
 static bool wanted(const struct loading *l, const struct catalog_run *r)
 {
   const struct comparison_options *o = l->options;
-  if (r->point != l->point || !comparison_is_current(l->catalog, l->point, r)) return false;
   if (o->some_replications && (r->replication < o->from || r->replication > o->to)) return false;
-  return !o->n_policies || is_listed(r->policy, o->policy, o->n_policies);
+  if (o->n_policies && !is_listed(r->policy, o->policy, o->n_policies)) return false;
+  return comparison_is_current(l->catalog, l->point, r);
 }
 
 static bool on_run(void *context, const struct catalog_run *r)
@@ -258,11 +282,11 @@ static bool on_run(void *context, const struct catalog_run *r)
   struct loading *l = context;
   if (!wanted(l, r)) return true;
   struct compared_policy *p = policy_of_run(l, r);
-  if (r->state == RUN_DONE) add_run(l, p, r);
-  else {
+  struct catalog_run whole = *r;
+  if (r->state != RUN_DONE) {
     if (!p->failed++) p->failure = r->message;
-  }
-  return true;
+  } else if (catalog_complete(l->catalog, &whole, l->err)) add_run(l, p, &whole);
+  return !err_any(l->err);
 }
 
 static const char *last_part(const char *path)
@@ -297,8 +321,7 @@ static void put_factors(struct text *t, struct catalog *catalog, const char *fac
 /* Which point of a folder is shown, when it holds several. */
 static void note_point(struct comparison *c, struct catalog *catalog, const char *dir, uint64_t point)
 {
-  uint64_t n = 0;
-  while (catalog_point_json(catalog, n)) n++;
+  uint64_t n = catalog_n_points(catalog);
   if (n < 2 || point >= n) return;
   struct text t = {c->points, c->points ? strlen(c->points) : 0, c->points ? strlen(c->points) + 1 : 0};
   text_add(&t, "%llu points in %s; showing point %llu (", (unsigned long long)n, dir, (unsigned long long)point);
@@ -322,8 +345,8 @@ static bool load_dir(struct comparison *c, const char *dir, const struct compari
   s->point[k] = o->point_given ? o->point : last ? strtoull(last, NULL, 10) : 0;
   c->point = s->point[0];
   note_point(c, catalog, dir, s->point[k]);
-  struct loading l = {c, o, dir, last_part(dir), catalog, s->point[k]};
-  return catalog_runs(catalog, true, on_run, &l, err);
+  struct loading l = {c, o, dir, last_part(dir), catalog, s->point[k], err};
+  return catalog_runs_of(catalog, s->point[k], on_run, &l, err) && !err_any(err);
 }
 
 /* ---- what the scenario says ---------------------------------------------------------------------------------------
@@ -404,36 +427,34 @@ const struct compared_metric *comparison_metric(const struct compared_policy *p,
   return NULL;
 }
 
-/* Value of one replication; NaN when it has none. */
-static double value_at(const struct compared_policy *p, const char *metric, uint64_t replication)
+/* Value of one replication, expected near a place in the list; NaN when it has none. */
+static double value_at(const struct compared_policy *p, const char *metric, uint64_t replication, size_t near)
 {
   const struct compared_metric *m = comparison_metric(p, metric, "", "");
-  for (size_t i = 0; m && i < p->n; i++)
-    if (p->replication[i] == replication) return m->x[i];
-  return NAN;
+  size_t i = m ? compare_find(p->replication, p->n, replication, near) : p->n;
+  return i < p->n ? m->x[i] : (double)NAN;
 }
 
 static bool is_fixed(const struct compared_policy *p) { return starts_with(p->type, "always_") && p->n; }
 
 /* The cheapest always_* policy of a folder's replication, or NULL when one of them has not run it. */
-static const struct compared_policy *cheapest_fixed(const struct comparison *c, const char *dir, uint64_t replication)
+static const struct compared_policy *cheapest_fixed(const struct comparison *c, const char *dir, uint64_t replication,
+                                                    size_t near)
 {
   const struct compared_policy *best = NULL;
   double least = INFINITY;
   for (size_t i = 0; i < c->n_policies; i++) {
     if (!is_fixed(&c->policy[i]) || c->policy[i].dir != dir) continue;
-    double cost = value_at(&c->policy[i], "cost_objective", replication);
+    double cost = value_at(&c->policy[i], "cost_objective", replication, near);
     if (isnan(cost)) return NULL;
     if (!best || cost < least) best = &c->policy[i], least = cost;
   }
   return best;
 }
 
-static void copy_run(struct compared_policy *to, const struct compared_policy *from, uint64_t replication)
+static void copy_run(struct compared_policy *to, const struct compared_policy *from, uint64_t replication, size_t near)
 {
-  size_t j = 0;
-  while (from->replication[j] != replication) j++;
-  size_t i = add_run_slot(to);
+  size_t j = compare_find(from->replication, from->n, replication, near), i = add_run_slot(to);
   to->replication[i] = replication;
   memcpy(to->run_id[i], from->run_id[j], sizeof to->run_id[i]);
   to->trace[i] = from->trace[j];
@@ -480,9 +501,9 @@ static void add_best_fixed(struct comparison *c, const char *dir)
   best->type = best->entry = "best_fixed";
   for (size_t i = 0; i < c->policy[first].n; i++) {
     uint64_t replication = c->policy[first].replication[i];
-    const struct compared_policy *from = cheapest_fixed(c, dir, replication);
+    const struct compared_policy *from = cheapest_fixed(c, dir, replication, i);
     if (!from) continue;
-    copy_run(best, from, replication);
+    copy_run(best, from, replication, i);
     won[from - c->policy]++;
   }
   if (!best->n) c->n_policies--;
@@ -516,7 +537,7 @@ static void add_regret(struct comparison *c)
     double *x = metric_slot(p, &(struct catalog_metric){"regret", "", "", NAN}, 0)->x;
     for (size_t k = 0; k < p->n; k++) {
       uint64_t r = p->replication[k];
-      x[k] = value_at(p, "requests", r) * (value_at(p, "cost_objective", r) - value_at(to, "cost_objective", r));
+      x[k] = value_at(p, "requests", r, k) * (value_at(p, "cost_objective", r, k) - value_at(to, "cost_objective", r, k));
     }
   }
 }

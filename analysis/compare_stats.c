@@ -90,13 +90,14 @@ static size_t differences(const struct comparison *c, const struct paired *pair,
   const struct compared_metric *x = comparison_metric(p, pair->info->name, "", ""),
                                *y = comparison_metric(b, pair->info->name, "", "");
   *d = grab(p->n, sizeof **d);
-  size_t n = 0;
-  for (size_t i = 0; i < p->n; i++)
-    for (size_t j = 0; j < b->n; j++) {
-      if (p->replication[i] != b->replication[j] || isnan(x->x[i]) || isnan(y->x[j])) continue;
-      if (!isfinite(x->x[i]) || !isfinite(y->x[j])) return 0;
-      (*d)[n++] = x->x[i] - y->x[j];
-    }
+  size_t n = 0, next = 0;
+  for (size_t i = 0; i < p->n; i++) {
+    size_t j = compare_find(b->replication, b->n, p->replication[i], next);
+    if (j < b->n) next = j + 1;
+    if (j == b->n || isnan(x->x[i]) || isnan(y->x[j])) continue;
+    if (!isfinite(x->x[i]) || !isfinite(y->x[j])) return 0;
+    (*d)[n++] = x->x[i] - y->x[j];
+  }
   return n;
 }
 

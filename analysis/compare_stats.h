@@ -1,4 +1,4 @@
-/* compare_stats.h: what a comparison says beyond its intervals; private to compare.c and its tests.
+/* compare_stats.h: what a comparison says beyond its intervals; private to compare.c, effects.c and their tests.
  *
  * p values of every pair (paired t, and Wilcoxon's signed ranks, which needs no normal differences), adjusted by Holm over
  * one family: all pairs of secondary metrics of the whole run that know a better direction and differ somewhere. The
@@ -9,6 +9,8 @@
 
 #include "analysis/compare.h"
 
+/* Where a replication stands in a list, looked for from `near` outwards: lists are mostly in step. n: nowhere. */
+size_t compare_find(const uint64_t *replication, size_t n, uint64_t wanted, size_t near);
 void compare_refuse_tails(struct compared_policy *);    /* after the intervals, before a baseline is chosen */
 void compare_add_controls(struct comparison *);         /* before pairs: no policies or metrics are added after it */
 void compare_add_tests(struct comparison *);            /* after pairs */

@@ -5,6 +5,7 @@
  * 1.5, interactions 1.5, 10, 0.
  */
 #include "analysis/effects.h"
+#include "analysis/compare_stats.h"
 #include "analysis/stat_tests.h"
 #include "analysis/text.h"
 
@@ -66,11 +67,9 @@ static size_t mate(const struct layout *l, size_t point, size_t factor, size_t o
 /* ---- values -------------------------------------------------------------------------------------------------------
  */
 
-static size_t index_of(const struct point_cell *c, uint64_t replication)
+static size_t index_of(const struct point_cell *c, uint64_t replication, size_t near)
 {
-  size_t i = 0;
-  while (i < c->n && c->replication[i] != replication) i++;
-  return i;
+  return compare_find(c->replication, c->n, replication, near);
 }
 
 /* Replications that every point of the policy has. */
@@ -89,7 +88,7 @@ static void common_replications(struct layout *l)
     }
     size_t kept = 0;
     for (size_t r = 0; r < l->n; r++)
-      if (index_of(c, l->replication[r]) < c->n) l->replication[kept++] = l->replication[r];
+      if (index_of(c, l->replication[r], r) < c->n) l->replication[kept++] = l->replication[r];
     l->n = kept;
     first = false;
   }
@@ -104,7 +103,7 @@ static struct layout layout_of(const struct points *p, size_t policy, size_t *or
   for (size_t i = 0; i < p->n_points; i++)
     for (size_t r = 0; l.has[i] && r < l.n; r++) {
       const struct point_cell *c = points_cell(p, i, policy);
-      l.y[i * l.n + r] = c->x[index_of(c, l.replication[r])];
+      l.y[i * l.n + r] = c->x[index_of(c, l.replication[r], r)];
     }
   return l;
 }

@@ -354,20 +354,33 @@ static bool settle_warmup(struct session *x, struct err *err)
 /* ---- replications: {until: ...} ---------------------------------------------------------------------------------- */
 
 /* value[chosen policy][replication], NaN = none. */
-struct collected { const struct session *x; double **value; };
+struct collected { const struct session *x; double **value; struct err *err; };
 
-static bool collect(void *context, const struct catalog_run *r)
+/* The chosen policy, this one or a later one, whose run of the asked replications this is; -1: of none. */
+static int chosen_of(const struct session *x, const struct catalog_run *r, int i)
+{
+  const struct study *s = &x->study;
+  bool mine = r->state == RUN_DONE && r->replication >= s->from && r->replication <= s->to;
+  for (; mine && i < s->n_chosen; i++)
+    if (strcmp(make_order(x, i, r->replication).id, r->id) == 0)
+      return i;
+  return -1;
+}
+
+static bool collect(void *context, const struct catalog_run *run)
 {
   struct collected *c = context;
-  const struct study *s = &c->x->study;
-  if (r->state != RUN_DONE || r->replication > s->to)
+  const char *metric = c->x->study.scenario->until.metric;
+  struct catalog_run r = *run;
+  int i = chosen_of(c->x, run, 0);
+  if (i < 0)
     return true;
-  for (int i = 0; i < s->n_chosen; i++) {
-    struct run_order o = make_order(c->x, i, r->replication);
-    for (size_t k = 0; strcmp(o.id, r->id) == 0 && k < r->n_metrics; k++)
-      if (strcmp(r->metric[k].metric, s->scenario->until.metric) == 0 && !*r->metric[k].klass && !*r->metric[k].place)
-        c->value[i][r->replication] = r->metric[k].value;
-  }
+  if (!catalog_complete(c->x->catalog, &r, c->err))
+    return false;
+  for (size_t k = 0; k < r.n_metrics; k++)
+    if (strcmp(r.metric[k].metric, metric) == 0 && !*r.metric[k].klass && !*r.metric[k].place)
+      for (int j = i; j >= 0; j = chosen_of(c->x, run, j + 1))
+        c->value[j][r.replication] = r.metric[k].value;
   return true;
 }
 
@@ -375,7 +388,7 @@ static bool precise(const struct session *x, struct err *err)
 {
   const struct study *s = &x->study;
   size_t k = (size_t)s->n_chosen, room = s->to + 1;
-  struct collected c = {x, calloc(k, sizeof *c.value)};
+  struct collected c = {x, calloc(k, sizeof *c.value), err};
   double *all = calloc(k * room, sizeof *all);
   if (!c.value || !all)
     check_out_of_memory(k * room * sizeof *all);
@@ -383,7 +396,7 @@ static bool precise(const struct session *x, struct err *err)
     c.value[i] = all + i * room;
   for (size_t i = 0; i < k * room; i++)
     all[i] = NAN;
-  bool ok = catalog_runs(x->catalog, true, collect, &c, err)
+  bool ok = catalog_runs_of(x->catalog, s->point, collect, &c, err) && !err_any(err)
             && until_precise(c.value, k, room, s->scenario->until.metric, s->scenario->until.half_width);
   free(c.value);
   free(all);
@@ -509,16 +522,20 @@ static void print_warnings(struct err *err, bool colour)
 
 /* ---- the same for other commands --------------------------------------------------------------------------------- */
 
-struct asked { const struct session *session; run_told_fn *tell; void *context; };
+struct asked { const struct session *session; run_told_fn *tell; void *context; struct err *err; };
 
-static bool tell_run(void *context, const struct catalog_run *r)
+static bool tell_run(void *context, const struct catalog_run *run)
 {
   const struct asked *asked = context;
   const struct study *s = &asked->session->study;
-  bool mine = r->state == RUN_DONE && r->replication >= s->from && r->replication <= s->to;
-  for (int i = 0; mine && i < s->n_chosen; i++)
-    if (strcmp(make_order(asked->session, i, r->replication).id, r->id) == 0)
-      asked->tell(asked->context, study_policy_name(s, s->chosen[i]), r);
+  struct catalog_run r = *run;
+  int i = chosen_of(asked->session, run, 0);
+  if (i < 0)
+    return true;
+  if (!catalog_complete(asked->session->catalog, &r, asked->err))
+    return false;
+  for (; i >= 0; i = chosen_of(asked->session, run, i + 1))
+    asked->tell(asked->context, study_policy_name(s, s->chosen[i]), &r);
   return true;
 }
 
@@ -533,7 +550,8 @@ int run_ask(const struct run_ask *ask, run_told_fn *tell, void *context, struct 
   bool ok = load(&x, a, err) && execute(&x, err) && !x.report.failed;
   supervisor_stop(x.supervisor);
   x.supervisor = NULL;
-  ok = ok && catalog_runs(x.catalog, true, tell_run, &(struct asked){&x, tell, context}, err);
+  ok = ok && catalog_runs_of(x.catalog, x.study.point, tell_run, &(struct asked){&x, tell, context, err}, err)
+       && !err_any(err);
   finish(&x);
   *told = (struct run_told){.done = x.report.done, .reused = x.reused, .failed = x.report.failed};
   int code = exit_code(&x, err);

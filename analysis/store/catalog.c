@@ -56,13 +56,13 @@ static const char migration[] =
 enum statement {
   SAVE, RELEASE, PUT_STUDY, PUT_POINT, PUT_POINT_RUN, PUT_OWN_POINT, PUT_POLICY, PUT_RUN, DROP_METRICS, PUT_METRIC, PUT_METRICS, DROP_SKETCH,
   PUT_SKETCH, PUT_PROVENANCE, GET_RUN, GET_STATE, GET_STUDY, GET_POINT, GET_OVERRIDES, GET_PROVENANCE, LIST_BRIEF,
-  LIST_RUNS, LIST_RUNS_1, GET_METRICS, GET_SKETCH, N_STATEMENTS
+  LIST_RUNS, LIST_RUNS_1, LIST_POINT, LIST_POINT_1, GET_METRICS, GET_SKETCH, N_STATEMENTS
 };
 
 #define RUN_COLUMNS(point) "r.id, r.study, " point ".point, r.policy, r.kind, r.replication, r.seed, r.state," \
   " r.message, r.trace_hash, r.trace_file, r.trace_file_hash, r.events, e.value"
 #define ELAPSED " LEFT JOIN provenance e ON e.run = r.id AND e.key = 'elapsed_s'"
-#define IN_ORDER(point) " LEFT JOIN policy p ON p.policy = r.policy ORDER BY " point ".point, p.position, r.policy," \
+#define IN_ORDER(point, where) " LEFT JOIN policy p ON p.policy = r.policy" where " ORDER BY " point ".point, p.position, r.policy," \
   " r.replication"
 
 static const char *const state_name[] = {[RUN_DONE] = "done", [RUN_FAILED] = "failed", [RUN_QUARANTINED] = "quarantined"};
@@ -95,8 +95,11 @@ static const char *const sql[N_STATEMENTS] = {
   [GET_PROVENANCE] = "SELECT value FROM provenance WHERE run = ?1 AND key = ?2",
   [LIST_BRIEF] = "SELECT r.id, r.trace_file, r.trace_file_hash, r.policy, r.point, r.state, e.value, a.value FROM run r"
                  ELAPSED " LEFT JOIN provenance a ON r.state != 'done' AND a.run = r.id AND a.key = 'attempts'",
-  [LIST_RUNS] = "SELECT " RUN_COLUMNS("o") " FROM point_run o JOIN run r ON r.id = o.run" ELAPSED IN_ORDER("o"),
-  [LIST_RUNS_1] = "SELECT " RUN_COLUMNS("r") " FROM run r" ELAPSED IN_ORDER("r"),
+  [LIST_RUNS] = "SELECT " RUN_COLUMNS("o") " FROM point_run o JOIN run r ON r.id = o.run" ELAPSED IN_ORDER("o", ""),
+  [LIST_RUNS_1] = "SELECT " RUN_COLUMNS("r") " FROM run r" ELAPSED IN_ORDER("r", ""),
+  [LIST_POINT] = "SELECT " RUN_COLUMNS("o") " FROM point_run o JOIN run r ON r.id = o.run" ELAPSED
+                 IN_ORDER("o", " WHERE o.point = ?1"),
+  [LIST_POINT_1] = "SELECT " RUN_COLUMNS("r") " FROM run r" ELAPSED IN_ORDER("r", " WHERE r.point = ?1"),
   [GET_METRICS] = "SELECT name, class, place, value FROM metric WHERE run = ?1",
   [GET_SKETCH] = "SELECT bytes FROM sketch WHERE run = ?1 AND name = 'latency'",
 };
@@ -814,22 +817,41 @@ static bool read_sketch(struct catalog *c, struct catalog_run *r, struct err *er
   return true;
 }
 
-bool catalog_runs(struct catalog *c, bool with_metrics, catalog_visit_fn *visit, void *context, struct err *err)
+bool catalog_complete(struct catalog *c, struct catalog_run *r, struct err *err)
+{
+  return read_metrics(c, r, err) && read_sketch(c, r, err);
+}
+
+/* point: NULL, all. */
+static bool visit_runs(struct catalog *c, enum statement list, const uint64_t *point, bool with_metrics,
+                       catalog_visit_fn *visit, void *context, struct err *err)
 {
   sqlite3_stmt *s = NULL;                               /* not the shared one: a visitor may list as well */
-  if (sqlite3_prepare_v2(c->db, sql[c->format > 1 ? LIST_RUNS : LIST_RUNS_1], -1, &s, NULL) != SQLITE_OK)
+  if (sqlite3_prepare_v2(c->db, sql[list], -1, &s, NULL) != SQLITE_OK)
     return failed(c, err);
+  if (point)
+    sqlite3_bind_int64(s, 1, (sqlite3_int64)*point);
   bool ok = true, more = true;
   int code = SQLITE_DONE;
   while (ok && more && (code = sqlite3_step(s)) == SQLITE_ROW) {
     struct catalog_run r;
     read_run(c, s, &r);
-    ok = !with_metrics || (read_metrics(c, &r, err) && read_sketch(c, &r, err));
+    ok = !with_metrics || catalog_complete(c, &r, err);
     more = ok && visit(context, &r);
   }
   ok = ok && (code == SQLITE_DONE || !more || failed(c, err));
   sqlite3_finalize(s);
   return ok;
+}
+
+bool catalog_runs(struct catalog *c, bool with_metrics, catalog_visit_fn *visit, void *context, struct err *err)
+{
+  return visit_runs(c, c->format > 1 ? LIST_RUNS : LIST_RUNS_1, NULL, with_metrics, visit, context, err);
+}
+
+bool catalog_runs_of(struct catalog *c, uint64_t point, catalog_visit_fn *visit, void *context, struct err *err)
+{
+  return visit_runs(c, c->format > 1 ? LIST_POINT : LIST_POINT_1, &point, false, visit, context, err);
 }
 
 /* ---- many points -------------------------------------------------------------------------------------------------- */
@@ -892,6 +914,12 @@ bool catalog_points(struct catalog *c, catalog_point_fn *visit, void *context, s
 {
   return visit_rows(c, "SELECT point, factors FROM point ORDER BY point", NULL, one_point,
                     &(struct visit_point){visit, context}, err);
+}
+
+uint64_t catalog_n_points(struct catalog *c)
+{
+  int64_t n = one_integer(c, "SELECT count(*) FROM point", 0);
+  return n > 0 ? (uint64_t)n : 0;
 }
 
 void catalog_count(struct catalog *c, uint64_t count[3])

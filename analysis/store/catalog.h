@@ -68,6 +68,7 @@ bool catalog_put_note(struct catalog *, const char *run, const char *key, const 
 const char *catalog_note(struct catalog *, const char *run, const char *key);
 const char *catalog_study_json(struct catalog *);       /* resolved scenario of the last study written */
 const char *catalog_point_json(struct catalog *, uint64_t point);
+uint64_t catalog_n_points(struct catalog *);
 const char *catalog_provenance(struct catalog *, const char *key);      /* NULL = none */
 /* The unit in which a factor's numbers are told; NULL = none. */
 const char *catalog_factor_unit(struct catalog *, const char *factor);
@@ -88,6 +89,9 @@ bool catalog_lock_held(const char *dir);                /* by another process: s
  * visited, so that a run of several points comes several times. Stop when the visitor returns false. */
 typedef bool catalog_visit_fn(void *context, const struct catalog_run *);
 bool catalog_runs(struct catalog *, bool with_metrics, catalog_visit_fn *, void *context, struct err *) MUST_USE;
+/* The same of one point, without metrics and sketches; catalog_complete adds those of a run. */
+bool catalog_runs_of(struct catalog *, uint64_t point, catalog_visit_fn *, void *context, struct err *) MUST_USE;
+bool catalog_complete(struct catalog *, struct catalog_run *, struct err *) MUST_USE;
 
 /* One metric of the whole run, or of a place ("" = none), for every run of every point it belongs to (NaN = it has none): of
  * a study, whose points may share runs. In order (point, policy, replication); `run` without metrics and sketch. */
