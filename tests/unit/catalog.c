@@ -60,6 +60,20 @@ static bool look(void *context, const struct catalog_run *r)
   return s->n < 8;
 }
 
+/* Metrics on demand are those of catalog_runs. */
+struct whole { struct catalog *catalog; struct seen seen; };
+
+static bool look_whole(void *context, const struct catalog_run *r)
+{
+  struct whole *w = context;
+  struct catalog_run more = *r;
+  struct err err;
+  err_init(&err);
+  assert_int_equal(r->n_metrics, 0);
+  assert_true(catalog_complete(w->catalog, &more, &err));
+  return look(&w->seen, &more);
+}
+
 static void test_round_trip(void **state)
 {
   (void)state;
@@ -86,6 +100,13 @@ static void test_round_trip(void **state)
   assert_string_equal(seen.id[0], "zeta-2");            /* zeta was named first */
   assert_string_equal(seen.id[1], "alpha-0");
   assert_string_equal(seen.id[2], "alpha-1");
+  assert_int_equal(catalog_n_points(c), 1);
+  struct whole whole = {.catalog = c};
+  assert_true(catalog_runs_of(c, 0, look_whole, &whole, &err));
+  assert_int_equal(whole.seen.n, 3);
+  assert_string_equal(whole.seen.id[1], "alpha-0");
+  assert_true(catalog_runs_of(c, 1, look_whole, &whole, &err));
+  assert_int_equal(whole.seen.n, 3);                    /* there is no such point */
   struct catalog_run found;
   assert_true(catalog_has(c, "alpha-1", &found));
   assert_string_equal(found.trace_file, "traces/x.h5");

@@ -35,6 +35,17 @@ static void paired_interval(void **state)
 }
 
 /* Only replications that both have, in whatever order; here 7 and 9 with differences 1 and 3. */
+static void replications_found(void **state)
+{
+  (void)state;
+  static const uint64_t list[] = {7, 2, 9, 4};
+  for (size_t near = 0; near < 8; near++) {
+    for (size_t i = 0; i < 4; i++) assert_int_equal(compare_find(list, 4, list[i], near), i);
+    assert_int_equal(compare_find(list, 4, 5, near), 4);
+  }
+  assert_int_equal(compare_find(NULL, 0, 5, 3), 0);
+}
+
 static void pairs_by_replication(void **state)
 {
   const double a[] = {5, 100, 8}, b[] = {5, 4, 50};
@@ -386,6 +397,7 @@ static void moving_average(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(paired_interval),
+                                     cmocka_unit_test(replications_found),
                                      cmocka_unit_test(pairs_by_replication),
                                      cmocka_unit_test(infinite_values),
                                      cmocka_unit_test(verdicts),
