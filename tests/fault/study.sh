@@ -1,9 +1,7 @@
 #!/bin/bash
-# Studies that are killed, crowded, starved of disk or damaged come out as if nothing had happened; a study that grows
-# runs what is new and nothing else. `study.sh long`: 100 kills instead of 20.
+# Studies that are crowded, interrupted, starved of disk or damaged come out as if nothing had happened; a study that grows
+# runs what is new and nothing else. (Killed ones: kills.sh.)
 . tests/tap.sh
-kills_wanted=20; [ "${1:-}" = long ] && kills_wanted=100
-RANDOM=4
 "$OFFSIM" new "$work/s.yaml" >/dev/null; sed -i 's/^name: .*/name: tiny/; s/duration: 10 min/duration: 5 s/' "$work/s.yaml"
 study() { # study NAME REPLICATIONS LEVELS POLICIES [MORE]
   printf 'study: %s\nscenario: %s\nreplications: %s\nfactors:\n  bw: {path: links.access.rate_scale, values: [%s]}\n  policy: [%s]\n%s' \
@@ -18,25 +16,11 @@ print(*[v for r in db.execute(sys.argv[2]) for v in r]); db.commit()
 PY
 }
 # All that is in a folder, without times and hosts, and the bytes of its traces.
-dump() { /usr/bin/python3 - "$1" <<'PY'
-import hashlib, pathlib, sqlite3, sys
-db = sqlite3.connect(sys.argv[1] + "/catalog.sqlite")
-h = hashlib.sha256()
-for table in ["study", "point", "policy", "run", "point_run", "metric", "sketch", "provenance"]:
-    n = len(db.execute(f"SELECT * FROM {table} LIMIT 1").description)
-    where = " WHERE key NOT IN ('elapsed_s', 'host', 'system', 'cpu')" if table == "provenance" else ""
-    for row in db.execute(f"SELECT * FROM {table}{where} ORDER BY " + ", ".join(str(i + 1) for i in range(n))):
-        h.update(repr((table, row)).encode())
-for f in sorted(pathlib.Path(sys.argv[1]).rglob("*")):
-    if f.suffix == ".h5": h.update(f.name.encode() + hashlib.sha256(f.read_bytes()).digest())
-    elif f.is_file() and f.name != "catalog.sqlite": h.update(f"left over: {f}".encode())
-print(h.hexdigest(), db.execute("SELECT count(*), count(DISTINCT id) FROM run WHERE state = 'done'").fetchone())
-PY
-}
+dump() { /usr/bin/python3 -B tests/same_study.py "$1"; }
 
 named() { local want=$1 path=$2 rc; shift 2; "$@" >"$work/said" 2>&1; rc=$?; [ $rc = "$want" ] && grep -qF "$path" "$work/said" || { echo "exit $rc"; cat "$work/said"; return 1; }; }
 
-# ---- kills ------------------------------------------------------------------------------------------------------------
+# ---- crowded, interrupted ---------------------------------------------------------------------------------------------
 study k 100 '0.25, 0.5, 1, 2, 4' 'always_local, always_edge'
 study t 30 '0.25, 1' 'always_local, always_edge' "trace: full
 "
@@ -49,53 +33,7 @@ sql "$work/planted" "UPDATE metric SET value = value * 1.0000001 WHERE name = 'l
 check "and differs" differ "$(dump "$work/planted")" "$whole"
 rm -r "$work/planted"
 
-children() { cat "/proc/$1/task/$1/children" 2>/dev/null; }
-strike() { # kill the supervisor, a worker, or the child that does a run (short lives: look often, without forking)
-  local workers i child; workers=($(children "$1"))
-  case $2 in 0) kill -9 "$1"; return;; 1) kill -9 "${workers[0]:-none}"; return;; esac
-  for i in {1..2000}; do
-    read -r child </proc/${workers[i % 2]:-0}/task/${workers[i % 2]:-0}/children
-    [ -n "$child" ] && kill -9 ${child% } && return
-  done; return 1; }
-alive() { kill -0 "$1" 2>/dev/null; }
 begin() { exec "$OFFSIM" sweep "$work/$1.yaml" --quiet --format json -o "$2" -j "$3"; }
-hit=(0 0 0); folders=0; tries=0; bad_ends=0
-while [ $((hit[0] + hit[1] + hit[2])) -lt $kills_wanted ] || [ -n "${unfinished:-}" ]; do
-  if [ -z "${unfinished:-}" ]; then                     # one with traces after each without
-    folders=$((folders + 1)); unfinished=$work/k$folders; name=k; want=$whole
-    [ $((folders % 2)) = 1 ] || { name=t; want=$whole_t; }
-  fi
-  begin $name "$unfinished" 2 >/dev/null 2>>"$work/last" & pid=$!
-  while alive $pid && [ $((hit[0] + hit[1] + hit[2])) -lt $kills_wanted ]; do
-    sleep 0.$((RANDOM % 3))$((RANDOM % 10))
-    kind=$((RANDOM % 3))
-    strike $pid $kind 2>/dev/null && hit[kind]=$((hit[kind] + 1))
-  done
-  wait $pid 2>/dev/null; rc=$?
-  case $rc in 0) same "$(dump "$unfinished")" "$want" >"$work/diff" || bad_ends=$((bad_ends + 1)); rm -r "$unfinished"; unfinished=;;
-    137|3) tries=$((tries + 1)); [ $tries -lt 1000 ] || { bad_ends=1; break; };; *) bad_ends=$((bad_ends + 1)); echo "# exit $rc"; sed "s/^/# /" "$work/last"; break;; esac
-done
-check "$kills_wanted kills (${hit[0]} supervisors, ${hit[1]} workers, ${hit[2]} runs) in $folders studies: as uninterrupted" same "$bad_ends" 0
-check "each kind was hit" test "${hit[0]}" -gt 0 -a "${hit[1]}" -gt 0 -a "${hit[2]}" -gt 0
-
-# Runs of built-in policies share a process, one after the other: the third of one dies, before its result is written.
-cc -std=c11 -fPIC -shared -o "$work/crash.so" tests/fault/crash_once.c -ldl
-crash() { local name=$1 to=$2; shift 2; rm -f "$work/mark"; CRASH_MARK="$work/mark" LD_PRELOAD="$work/crash.so" sweep "$name" -o "$to" -j 1 "$@" >/dev/null 2>"$work/err"; }
-for name in k t; do
-  want=$whole; total=1000; [ $name = k ] || { want=$whole_t; total=120; }
-  check_exit "$name: the third run of a process crashes" 1 crash $name "$work/crash_$name"
-  check "$name: it was hit, by a crash" grep -q "failed: crashed: Segmentation fault" "$work/err"
-  check "$name: that run alone is lost" same "$(sql "$work/crash_$name" "SELECT state, count(*), count(DISTINCT id) FROM run GROUP BY state ORDER BY state")" \
-    "done $((total - 1)) $((total - 1)) quarantined 1 1"
-  check "$name: tried again" sweep $name -o "$work/crash_$name" --retry 1
-  check "$name: the try is noted" same "$(sql "$work/crash_$name" "SELECT value FROM provenance WHERE key = 'attempts'")" 1
-  sql "$work/crash_$name" "DELETE FROM provenance WHERE key = 'attempts'" >/dev/null
-  check "$name: else as uninterrupted" same "$(dump "$work/crash_$name")" "$want"
-  check "$name: with --retry no run is lost" crash $name "$work/again_$name" --retry 1
-  check "$name: it was hit" grep -q "is tried again" "$work/err"
-  check "$name: as uninterrupted" same "$(dump "$work/again_$name")" "$want"
-done
-
 both() { begin t "$work/both" 1 >/dev/null 2>&1 & local a=$!; begin t "$work/both" 1 >/dev/null 2>&1 & local b=$!
   wait $a; local ra=$?; wait $b; local rb=$?; same "$((ra + rb)) $((ra * rb))" "3 0"; }
 check "two at once: one works, one is told that the folder is locked" both
@@ -247,7 +185,7 @@ check "another format" named 3 "format 99" sweep d -o "$work/x"
 check "no results" named 3 "$work/other" "$OFFSIM" status "$work/other"
 check "a locked folder" named 3 "is locked" flock "$work/d" "$OFFSIM" sweep "$work/d.yaml" --quiet -o "$work/d"
 check "merge of a locked folder" named 3 "is locked" flock "$work/d" "$OFFSIM" merge "$work/d"
-check "rerun of a study's run" "$OFFSIM" rerun "$work/g" --run "$(sql "$work/g" "SELECT max(id) FROM run WHERE point >= 0")" --trace full
+check "rerun of a study's run" "$OFFSIM" rerun "$work/whole" --run "$(sql "$work/whole" "SELECT max(id) FROM run WHERE point >= 0")" --trace full
 for command in compare report export inspect; do check "$command of a study" "$OFFSIM" $command "$work/d"; done
 
 # ---- no room -----------------------------------------------------------------------------------------------------------------
