@@ -1,6 +1,6 @@
 #!/bin/bash
 # What asking a large study again costs, through the command line, over real runs with all their metrics: tiny runs, so
-# that there can be many. `study_speed.sh long`: 10^4 and 10^5 runs (minutes); else 10^3, and the same limits.
+# that there can be many. `study_speed.sh long`: 10^4 and 10^5 runs (minutes); else a tenth of each, with the same limits.
 . tests/tap.sh
 small=25; large=250; [ "${1:-}" = long ] && { small=250; large=2500; }   # replications of 40 (point, policy)
 study=bench/study-tiny.yaml
