@@ -273,7 +273,8 @@ static bool read_uses(struct points *p, const char *place, struct moments (*use)
     struct values v;
     ok = read_values_at(p, name[k], place, &v, err);
     for (size_t i = 0; ok && i < v.n; i++)
-      if (!v.at[i].failed && !isnan(v.at[i].x)) moments_add(&use[v.at[i].point * p->n_policies + v.at[i].policy][k], v.at[i].x);
+      if (!v.at[i].failed && !isnan(v.at[i].x))
+        moments_add(&use[v.at[i].point * p->n_policies + v.at[i].policy][k], v.at[i].x);
     free(v.at);
   }
   return ok;

@@ -34,7 +34,11 @@ struct trust trust_replications(const struct trust_pool *, double q);
 /* What is known of the queue that the values waited in, without looking at them: a flag from the variance of the values
  * alone spares just those runs whose variance came out too small. `utilization` is measured over all runs together, 1 -
  * utilization to a few percent where it matters. `served` by all runs; variation: squared coefficients, 1 = exponential. */
-struct trust_queue { double utilization, served; uint64_t runs; double servers, arrival_variation, service_variation; };
+struct trust_queue {
+  double utilization, served;
+  uint64_t runs;
+  double servers, arrival_variation, service_variation;
+};
 /* tau of the time in an M/M/1-like queue of several servers: infinite from a utilization of TRUST_BUSY. */
 #define TRUST_BUSY 0.99
 double trust_queue_tau(const struct trust_queue *);

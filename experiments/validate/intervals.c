@@ -40,6 +40,7 @@ static const double loads[] = {0.5, 0.8, 0.9, 0.95};
 static const double lengths[] = {1e3, 1e4, 1e5, 1e6};
 enum { N_LOADS = sizeof loads / sizeof *loads, N_LENGTHS = sizeof lengths / sizeof *lengths, N_CELLS = N_LOADS * N_LENGTHS };
 enum { REPLICATIONS = 10, MOST_REPLICATIONS = 20000, EXPERIMENTS = 2000, MOST_TESTS = 400, LEAST_SPARED = 50 };
+enum { QUICK_SEQUENTIAL = 80 };
 static const int quick_experiments[N_LENGTHS] = {300, 400, 80, 0};
 #define FASTER 1.1
 #define PRECISION 0.02
@@ -253,19 +254,20 @@ static bool chosen(const struct suite_options *o, enum kind k)
 }
 
 /* The reduced size leaves out what costs most: 2 % at a load of .9 takes 4 million customers. */
-static bool runs_sequential(const struct suite_options *o, double rho)
+static bool runs_sequential(const struct suite_options *o, double rho, int e)
 {
-  return chosen(o, SEQUENTIAL) && (!o->quick || rho < 0.85) && o->plant == NULL;
+  bool reduced = o->quick && !o->experiments;
+  return chosen(o, SEQUENTIAL) && (!o->quick || rho < 0.85) && (!reduced || e < QUICK_SEQUENTIAL) && o->plant == NULL;
 }
 
-static void experiment(const struct suite_options *o, struct bench *b)
+static void experiment(const struct suite_options *o, struct bench *b, int e)
 {
   bool others = chosen(o, RUN_MEAN) || chosen(o, RUN_P95), paired = chosen(o, RUN_PAIRED);
   if (others || paired)
     one_run(b, paired, others);
   if (chosen(o, REPL_MEAN) || chosen(o, REPL_P95) || chosen(o, REPL_PAIRED))
     replications(b);
-  if (runs_sequential(o, b->cell.rho))
+  if (runs_sequential(o, b->cell.rho, e))
     sequential(b);
 }
 
@@ -285,7 +287,7 @@ static void work(const struct suite_options *o, const struct cells *c, enum faul
       b.cell = c->at[i];
       b.root = rng_root_make(o->seed, (uint64_t)e);
       b.tally = tally + (size_t)i * N_KINDS;
-      experiment(o, &b);
+      experiment(o, &b, e);
     }
   free(b.x);
   free(b.off);
