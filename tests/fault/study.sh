@@ -33,6 +33,24 @@ sql "$work/planted" "UPDATE metric SET value = value * 1.0000001 WHERE name = 'l
 check "and differs" differ "$(dump "$work/planted")" "$whole"
 rm -r "$work/planted"
 
+# Runs of built-in policies share a process, one after the other: the third of one dies, before its result is written.
+cc -std=c11 -fPIC -shared -o "$work/crash.so" tests/fault/crash_once.c -ldl
+crash() { local name=$1 to=$2; shift 2; rm -f "$work/mark"; CRASH_MARK="$work/mark" LD_PRELOAD="$work/crash.so" sweep "$name" -o "$to" -j 1 "$@" >/dev/null 2>"$work/err"; }
+for name in k t; do
+  want=$whole; total=1000; [ $name = k ] || { want=$whole_t; total=120; }
+  check_exit "$name: the third run of a process crashes" 1 crash $name "$work/crash_$name"
+  check "$name: it was hit, by a crash" grep -q "failed: crashed: Segmentation fault" "$work/err"
+  check "$name: that run alone is lost" same "$(sql "$work/crash_$name" "SELECT state, count(*), count(DISTINCT id) FROM run GROUP BY state ORDER BY state")" \
+    "done $((total - 1)) $((total - 1)) quarantined 1 1"
+  check "$name: tried again" sweep $name -o "$work/crash_$name" --retry 1
+  check "$name: the try is noted" same "$(sql "$work/crash_$name" "SELECT value FROM provenance WHERE key = 'attempts'")" 1
+  sql "$work/crash_$name" "DELETE FROM provenance WHERE key = 'attempts'" >/dev/null
+  check "$name: else as uninterrupted" same "$(dump "$work/crash_$name")" "$want"
+  check "$name: with --retry no run is lost" crash $name "$work/again_$name" --retry 1
+  check "$name: it was hit" grep -q "is tried again" "$work/err"
+  check "$name: as uninterrupted" same "$(dump "$work/again_$name")" "$want"
+done
+
 begin() { exec "$OFFSIM" sweep "$work/$1.yaml" --quiet --format json -o "$2" -j "$3"; }
 both() { begin t "$work/both" 1 >/dev/null 2>&1 & local a=$!; begin t "$work/both" 1 >/dev/null 2>&1 & local b=$!
   wait $a; local ra=$?; wait $b; local rb=$?; same "$((ra + rb)) $((ra * rb))" "3 0"; }
