@@ -334,6 +334,7 @@ static int sweep(struct session *x, struct err *err)
     return exit_code(x, err);
   }
   ok = ok && !err_any(err) && execute(x, err);
+  x->report.interrupted = x->report.interrupted || (!ok && !err_any(err) && sweep_interrupted());
   supervisor_stop(x->supervisor);                       /* workers first: while they live, the folder stays locked */
   catalog_close(x->catalog);
   if (x->report.interrupted)

@@ -962,7 +962,7 @@ static bool fill(struct plan *p, struct err *err)
   double size = design_size(p->file);
   if (!take_base(p, err) || !check_metrics(p, err) || !check_factors(p, err))
     return false;
-  if (size > STUDY_POINTS)
+  if (size > STUDY_POINTS || size * p->n_policies * (double)p->replications > STUDY_RUNS)
     return plan_too_large(p, size, err);
   w->table = design_new(p->file, err);
   if (!w->table)

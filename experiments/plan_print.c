@@ -342,10 +342,10 @@ bool plan_too_large(const struct plan *p, double points, struct err *err)
   uint64_t n = t.s.all;
   costs_free(&t);
   return err_add(err, p->file->design_at, "the design has %.4g points, which are %.4g runs: about %s (from a pilot of "
-                 "%llu runs) and %s of disk; at most %d points are possible, before `where`. Take fewer values, or a "
-                 "design that draws some of the points (lhs, sobol)", points, runs, duration(runs * each, took),
+                 "%llu runs) and %s of disk; at most %d points and %d runs are possible, before "
+                 "`where`. Take fewer values or replications, or a design that draws some of the points (lhs, sobol)", points, runs, duration(runs * each, took),
                  (unsigned long long)n,
-                 bytes_text(runs * bytes, disk), STUDY_POINTS);
+                 bytes_text(runs * bytes, disk), STUDY_POINTS, STUDY_RUNS);
 }
 
 static void print_factors(const struct plan *p, FILE *out)

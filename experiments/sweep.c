@@ -5,6 +5,7 @@
 #include "sim/arena.h"
 #include "sim/check.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,15 +168,24 @@ static bool set_add(struct run_set *s, struct hash id)
   return true;
 }
 
+/* A signal that the supervisor holds back waits to be seen: millions of runs take a while to list. */
+bool sweep_interrupted(void)
+{
+  sigset_t waiting;
+  return sigpending(&waiting) == 0 && (sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1
+                                       || sigismember(&waiting, SIGUSR1) == 1);
+}
+
 /* Every run of the plan, point by point. Stops when the visitor returns false. */
 typedef bool plan_visit_fn(void *context, uint64_t point, int policy, uint64_t replication, struct hash id);
 static bool each_run(const struct sweep *s, plan_visit_fn *visit, void *context)
 {
   const struct plan *p = s->plan;
+  uint64_t n = 0;
   for (uint64_t i = 0; i < p->n_points; i++)
     for (int k = 0; k < p->n_policies; k++)
       for (uint64_t r = 0; r < (s->reached ? s->reached[i] : p->replications); r++)
-        if (!visit(context, i, k, r, plan_run_id(p, i, k, r)))
+        if ((++n % 4096 == 0 && sweep_interrupted()) || !visit(context, i, k, r, plan_run_id(p, i, k, r)))
           return false;
   return true;
 }
@@ -314,7 +324,7 @@ bool sweep_publish(struct sweep *s, struct catalog *c, struct err *err)
   if (ok) {
     ok = catalog_clear_points(c, err) && publish_points(&p) && each_run(s, publish_run, &p)
          && catalog_number_runs(c, err) && publish_study(&p, signature);
-    ok = catalog_commit(c, err) && ok;
+    ok = ok ? catalog_commit(c, err) : (catalog_rollback(c), false);
   }
   free(p.all.id);
   free(p.all.slot);
@@ -404,11 +414,11 @@ bool sweep_find_orders(struct sweep *s, struct catalog *c, struct err *err)
   struct left l = {.s = s, .order = s->order};
   expect_free(s->expect);
   s->expect = expect_new(s->plan, s->plan->base->n_policies);
-  each_run(s, list_run, &l);
+  bool ok = each_run(s, list_run, &l);
   l.known = calloc(l.all.n + 1, sizeof *l.known);
   if (!l.known)
     check_out_of_memory(l.all.n * sizeof *l.known);
-  bool ok = !c || catalog_brief(c, know_run, &l, err);
+  ok = ok && (!c || catalog_brief(c, know_run, &l, err));
   keep_left(&l);
   s->order = l.order;
   s->n_runs = l.all.n;

@@ -57,6 +57,8 @@ bool sweep_check_folder(const struct sweep *, struct catalog *, struct err *) MU
  * are. False also when a pilot failed, or a signal came (report). */
 bool sweep_settle_warmup(struct sweep *, struct supervisor *, struct catalog *, const struct supervisor_options *,
                          struct supervisor_report *, size_t *unknown, struct err *) MUST_USE;
+/* A signal came, and the supervisor has not seen it yet. The next two functions are false then, without a message. */
+bool sweep_interrupted(void);
 /* The study's points and runs into the catalogue, when they are not there like this. */
 bool sweep_publish(struct sweep *, struct catalog *, struct err *) MUST_USE;
 /* What is left (c NULL: everything); may be called again after more replications were added. */

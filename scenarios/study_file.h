@@ -11,7 +11,7 @@
 #include "scenarios/scenario.h"
 
 enum design { DESIGN_GRID, DESIGN_ZIP, DESIGN_LIST, DESIGN_RANDOM, DESIGN_LHS, DESIGN_SOBOL, DESIGN_HALTON };
-enum { STUDY_POINTS = 10000000, STUDY_FACTORS = 64 };   /* most points; most factors */
+enum { STUDY_POINTS = 10000000, STUDY_RUNS = 100000000, STUDY_FACTORS = 64 };   /* the most that is possible */
 
 /* A factor: values (levels) in the order of the file, or a range (n_levels 0). In design list a factor's levels are its
  * values of the points, point by point. */

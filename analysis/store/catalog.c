@@ -370,9 +370,11 @@ bool catalog_commit(struct catalog *c, struct err *err)
 {
   if (execute(c, "COMMIT", err))
     return true;
-  sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
+  catalog_rollback(c);
   return false;
 }
+
+void catalog_rollback(struct catalog *c) { sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL); }
 
 /* ---- v_runs: one wide row a run ---------------------------------------------------------------------------------- */
 

@@ -49,6 +49,7 @@ bool catalog_settle(struct catalog *, const struct catalog_run *, enum settled *
 bool catalog_same_metrics(const struct catalog_run *, const struct catalog_run *);      /* in any order */
 bool catalog_begin(struct catalog *, struct err *) MUST_USE;                            /* around many puts */
 bool catalog_commit(struct catalog *, struct err *) MUST_USE;
+void catalog_rollback(struct catalog *);                                                /* as before catalog_begin */
 /* Scenario of a study: resolved JSON, identity hash, and text pairs of provenance. */
 bool catalog_put_study(struct catalog *, const char *study, const char *resolved_json, struct err *) MUST_USE;
 /* Policies are listed in the order in which they are first named here (or by catalog_put). */
