@@ -14,7 +14,8 @@ static struct hash base(const char *scenario, const char *policy, const char *fi
   err_init(&err);
   json *identity = json_parse(scenario, strlen(scenario), &err), *entry = json_parse(policy, strlen(policy), &err);
   struct policy_def def = {.name = "mine", .policy = "./mine.so", .resolved_path = "/p/mine.so"};
-  struct file_note file = {"mine.so", "/p/mine.so", file_kind, hash_bytes(bytes, strlen(bytes))};
+  struct file_note file = {.asked = "mine.so", .path = "/p/mine.so", .kind = file_kind,
+                           .hash = hash_bytes(bytes, strlen(bytes))};
   const json *entries[] = {entry};
   struct scenario s = {.n_policies = 1, .policy = &def, .policy_json = entries, .identity = identity, .n_files = 1,
                        .file = &file};
