@@ -293,6 +293,9 @@ static void write_outcome(const struct world *w, const struct decision *d, enum 
   out->energy_j = d->energy_j;
   out->cost_usd = d->usd;
   out->quality = good ? quality : 0;
+  out->attempts = 1;
+  out->fallback = 0;
+  out->score = NAN;
   for (int i = 0; i < N_PHASES; i++) out->phase_s[i] = 1e-9 * (double)d->phase_ns[i];   /* dividing costs more */
   out->reward = o->latency_per_s * out->latency_s + o->money_per_usd * out->cost_usd + o->energy_per_j * out->energy_j
                 + o->quality * out->quality + (failed ? o->failure : 0);

@@ -196,6 +196,26 @@ static bool distribution_fine(const struct policy_host *h, const struct offsim_d
   return fabs(sum - 1) <= 1e-9 && h->distribution[d->action] == d->propensity;
 }
 
+static bool is_time(double s) { return s >= 0 && s <= 1e9; }
+
+/* What it wants beyond the first attempt. */
+static bool plans_fine(const struct policy_host *h, const struct decision_facts *f, const struct offsim_decision *d,
+                       struct err *err)
+{
+  if (!is_time(d->timeout_s)) return misbehaved(h, f, "gave a time-out outside 0 .. 1e9 s", d->timeout_s, err);
+  if (!is_time(d->hedge_delay_s))
+    return misbehaved(h, f, "gave a delay of its hedge outside 0 .. 1e9 s", d->hedge_delay_s, err);
+  if (!(d->accept_quality >= 0 && d->accept_quality < INFINITY))
+    return misbehaved(h, f, "gave a quality to accept that is no number >= 0", d->accept_quality, err);
+  if (d->hedge_action < NONE || d->hedge_action >= f->n_actions)
+    return misbehaved(h, f, "hedged with an action that does not exist", d->hedge_action, err);
+  if (d->n_fallbacks > 4) return misbehaved(h, f, "gave more than 4 fallbacks", d->n_fallbacks, err);
+  for (uint32_t i = 0; i < d->n_fallbacks; i++)
+    if (d->fallback[i] < NONE || d->fallback[i] >= f->n_actions)
+      return misbehaved(h, f, "fell back to an action that does not exist", d->fallback[i], err);
+  return true;
+}
+
 static bool answer_fine(const struct policy_host *h, const struct decision_facts *f, const struct offsim_decision *d,
                         struct err *err)
 {
@@ -203,8 +223,7 @@ static bool answer_fine(const struct policy_host *h, const struct decision_facts
     return misbehaved(h, f, "chose an action that does not exist", d->action, err);
   if (!(d->propensity > 0 && d->propensity <= 1))
     return misbehaved(h, f, "gave a propensity outside (0, 1]", d->propensity, err);
-  if (d->timeout_s != 0 || d->hedge_action != -1 || d->n_fallbacks != 0)
-    return misbehaved(h, f, "asked for a time-out, hedge or fallback, which ABI 0.1 lacks", d->action, err);
+  if (!plans_fine(h, f, d, err)) return false;
   if (h->distribution && h->mask[d->action] == 0 && !distribution_fine(h, d, f->n_actions))
     return misbehaved(h, f, "reported a distribution that is not one", d->action, err);
   return true;
@@ -215,6 +234,25 @@ static int first_allowed(const struct decision_facts *f)
   for (int a = 0; a < f->n_actions; a++)
     if (f->action[a].mask == 0) return a;
   return NONE;
+}
+
+/* Is this action there and allowed? A masked one is counted. */
+static bool usable(const struct decision_facts *f, int action, struct decision_result *out)
+{
+  if (action == NONE) return false;
+  out->left_out += f->action[action].mask != 0;
+  return f->action[action].mask == 0;
+}
+
+static void take_plans(const struct decision_facts *f, const struct offsim_decision *d, struct decision_result *out)
+{
+  out->timeout_s = d->timeout_s;
+  out->hedge_delay_s = d->hedge_delay_s;
+  out->accept_quality = d->accept_quality;
+  out->left_out = out->n_fallbacks = 0;
+  out->hedge_action = usable(f, d->hedge_action, out) ? d->hedge_action : NONE;
+  for (uint32_t i = 0; i < d->n_fallbacks; i++)
+    if (usable(f, d->fallback[i], out)) out->fallback[out->n_fallbacks++] = d->fallback[i];
 }
 
 bool policy_host_decide(struct policy_host *h, const struct decision_facts *f, struct decision_result *out,
@@ -236,6 +274,7 @@ bool policy_host_decide(struct policy_host *h, const struct decision_facts *f, s
   out->action = out->replaced ? first_allowed(f) : d.action;
   sim_assert(out->action != NONE);
   out->propensity = d.propensity;
+  take_plans(f, &d, out);
   out->n_features = h->n_features;
   memcpy(out->feature, h->value, (size_t)h->n_features * sizeof *h->value);
   return true;
@@ -262,7 +301,7 @@ bool policy_host_outcome(struct policy_host *h, const struct decision_facts *who
     struct offsim_outcome x = {.size = sizeof x, .context = number, .first_arm = kind->first_arm,
       .decision = o->decision_number, .now_ns = o->now, .action = o->action, .status = outcome_status(o->status),
       .reward = o->reward, .latency_s = o->latency_s, .energy_j = o->energy_j, .cost_usd = o->cost_usd,
-      .quality = o->quality};
+      .quality = o->quality, .attempts = o->attempts, .fallback = o->fallback, .score = o->score};
     memcpy(x.phase_s, o->phase_s, sizeof x.phase_s);
     h->policy->outcome(learner_state(h, learner_key(h, who)), &x, memo);
   }

@@ -1,6 +1,7 @@
 /* policy_host.c: find a policy by name or path, load it, and check that both sides mean the same by the boundary. */
 #include "models/policy_host.h"
 #include "models/policy_parts.h"
+#include "sim/check.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
@@ -99,28 +100,59 @@ bool policy_locate(const struct policy_def *def, char path[PATH_MAX], struct err
 
 /* ---- the descriptor ---------------------------------------------------------------------------------------------- */
 
-struct difference { const char *field; unsigned policy, host; };
+struct difference { const char *field; unsigned policy, least, most; };
 
-/* Both sides must agree on all of these (ABI 0.x). Names every one that differs, with both values. */
+/* The sizes of the boundary's first release: what every 1.x policy has at least. */
+static const struct offsim_sizes first_sizes = {.policy = 192, .feature = 24, .parameter = 72, .setup = 112,
+  .context = 200, .decision = 72, .outcome = 152, .stream = 32, .control = 112};
+
+/* The major number agrees, and nothing that the policy knows is unknown here: neither its minor number nor a size is
+ * above the host's. Names every field that differs too much, with both values. */
 static bool same_boundary(const struct offsim_policy *p, const char *path, struct where at, struct err *err)
 {
   static const struct offsim_policy host = {OFFSIM_POLICY_HEADER};
   const struct difference all[] = {
-    {"magic", p->magic, host.magic}, {"abi_major", p->abi_major, host.abi_major},
-    {"abi_minor", p->abi_minor, host.abi_minor},
-#define SIZE(NAME) {"sizes." #NAME, p->sizes.NAME, host.sizes.NAME}
+    {"magic", p->magic, host.magic, host.magic}, {"abi_major", p->abi_major, host.abi_major, host.abi_major},
+    {"abi_minor", p->abi_minor, 0, host.abi_minor},
+#define SIZE(NAME) {"sizes." #NAME, p->sizes.NAME, first_sizes.NAME, host.sizes.NAME}
     SIZE(policy), SIZE(feature), SIZE(parameter), SIZE(setup), SIZE(context), SIZE(decision), SIZE(outcome),
-    SIZE(stream)
+    SIZE(stream), SIZE(control)
 #undef SIZE
   };
   char text[1024];
   size_t n = 0;
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-    if (all[i].policy != all[i].host && n < sizeof text)
+    if ((all[i].policy < all[i].least || all[i].policy > all[i].most) && n < sizeof text)
       n += (size_t)snprintf(text + n, sizeof text - n, "%s%s is %u, here %u", n ? ", " : "", all[i].field,
-                            all[i].policy, all[i].host);
+                            all[i].policy, all[i].most);
   return n == 0 || err_add(err, at, "policy %s was built for another boundary: %s; compile it again with this "
                            "offsim_policy.h", path, text);
+}
+
+static size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
+
+/* The descriptor as this host lays it out: a policy of an earlier minor version knows a prefix of each struct. */
+static struct offsim_policy *widened(const struct offsim_policy *p)
+{
+  size_t n = p->n_features, m = p->n_parameters;
+  struct offsim_policy *own = calloc(1, sizeof *own + n * sizeof *own->feature + m * sizeof *own->parameter);
+  if (!own) check_out_of_memory(sizeof *own);
+  memcpy(own, p, at_most(p->sizes.policy, sizeof *own));
+  struct offsim_feature *feature = (void *)(own + 1);
+  struct offsim_parameter *parameter = (void *)(feature + n);
+  for (size_t i = 0; i < n && p->feature; i++)
+    memcpy(&feature[i], (const char *)p->feature + i * p->sizes.feature, p->sizes.feature);
+  for (size_t i = 0; i < m && p->parameter; i++)
+    memcpy(&parameter[i], (const char *)p->parameter + i * p->sizes.parameter, p->sizes.parameter);
+  own->feature = p->feature ? feature : NULL;
+  own->parameter = p->parameter ? parameter : NULL;
+  return own;
+}
+
+static bool is_older(const struct offsim_policy *p)
+{
+  return p->sizes.policy < sizeof *p || p->sizes.feature < sizeof *p->feature ||
+         p->sizes.parameter < sizeof *p->parameter;
 }
 
 static bool is_name(const char *s)
@@ -156,14 +188,18 @@ static bool sane_parameters(const struct offsim_policy *p, const char *path, str
   return ok;
 }
 
-static bool sane(const struct offsim_policy *p, const char *path, struct where at, struct err *err)
+static bool sane(struct loaded_policy *l, const char *path, struct where at, struct err *err)
 {
-  if (!p) return err_add(err, at, "policy %s: offsim_policy_entry returned nothing", path);
-  if (!same_boundary(p, path, at, err)) return false;
+  if (!l->policy) return err_add(err, at, "policy %s: offsim_policy_entry returned nothing", path);
+  if (!same_boundary(l->policy, path, at, err)) return false;
+  if (l->policy->n_features > MAX_FEATURES)
+    return err_add(err, at, "policy %s declares more than %d features", path, MAX_FEATURES);
+  if (l->policy->n_parameters > 256) return err_add(err, at, "policy %s declares more than 256 parameters", path);
+  if (is_older(l->policy)) l->policy = l->copy = widened(l->policy);
+  const struct offsim_policy *p = l->policy;
   const char *flaw = !is_name(p->name) ? "has no proper name" : !p->description ? "has no description" :
     !p->citation ? "has no citation (\"\" is fine)" : !p->decide ? "has no function decide" :
     p->memo_size > 4096 ? "wants more than 4096 bytes per decision" :
-    p->n_features > MAX_FEATURES ? "declares more than 16 features" :
     (p->n_features && !p->feature) || (p->n_parameters && !p->parameter) ? "lacks an array that it counts" : NULL;
   return flaw ? err_add(err, at, "policy %s %s", path, flaw) : sane_parameters(p, path, at, err);
 }
@@ -182,7 +218,7 @@ static bool open_plugin(const char *path, struct where at, struct loaded_policy 
   fesetenv(&environment);
   if (!out->handle) return err_add(err, at, "cannot load policy %s: %s", path, dlerror());
   if (!entry) return err_add(err, at, "%s is not a policy: it has no function offsim_policy_entry", path);
-  return sane(out->policy, path, at, err);
+  return sane(out, path, at, err);
 }
 
 bool policy_load(const struct policy_def *def, struct loaded_policy *out, struct err *err)
@@ -192,7 +228,7 @@ bool policy_load(const struct policy_def *def, struct loaded_policy *out, struct
   if (!policy_locate(def, path, err)) return false;
   if (!path[0]) {
     out->policy = policy_builtin(def->policy);
-    return sane(out->policy, def->policy, def->at, err);
+    return sane(out, def->policy, def->at, err);
   }
   if (open_plugin(path, def->at, out, err)) return true;
   policy_unload(out);
@@ -201,6 +237,7 @@ bool policy_load(const struct policy_def *def, struct loaded_policy *out, struct
 
 void policy_unload(struct loaded_policy *loaded)
 {
+  free(loaded->copy);
   if (loaded->handle) dlclose(loaded->handle);
   *loaded = (struct loaded_policy){0};
 }

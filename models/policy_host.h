@@ -37,12 +37,17 @@ struct decision_facts {
 };
 struct decision_result {
   int action; double propensity; bool replaced; void *memo;
+  /* Beyond the first attempt; 0, NONE and 0 where the policy leaves it to the scenario. All actions are allowed ones. */
+  double timeout_s, hedge_delay_s, accept_quality;
+  int hedge_action, n_fallbacks, fallback[4];
+  int left_out;                                         /* masked ones among what it wanted */
   int n_features; double feature[MAX_FEATURES];
 };
 
 struct outcome_facts {
   uint64_t decision_number; sim_time now; int action;   /* really executed */
   enum status status; double phase_s[N_PHASES], latency_s, energy_j, cost_usd, quality, reward;
+  unsigned attempts, fallback; double score;            /* score by the task's judge; NaN = none */
 };
 
 /* NULL after adding to err, with the scenario line of the entry: unknown policy (names the nearest and where it

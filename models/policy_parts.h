@@ -6,8 +6,9 @@
 #include "models/policy_host.h"
 #include "sim/arena.h"
 
-/* A policy in memory. handle is NULL for a built-in. */
-struct loaded_policy { const struct offsim_policy *policy; void *handle; };
+/* A policy in memory. handle is NULL for a built-in; copy is NULL unless the policy knows smaller structs than this
+ * host: then `policy` is the copy, with its arrays, in this host's layout and zeros for what it does not know. */
+struct loaded_policy { const struct offsim_policy *policy; struct offsim_policy *copy; void *handle; };
 bool policy_load(const struct policy_def *, struct loaded_policy *, struct err *) MUST_USE;
 void policy_unload(struct loaded_policy *);
 

@@ -7,9 +7,10 @@
  *
  *   cc -std=c11 -O2 -fPIC -shared -o mine.so mine.c      and in the scenario:  policies: [{policy: ./mine.so}]
  *
- * Compatibility: while the major number is 0, host and policy must agree on both numbers and on every size below.
- * From 1.0 on, structs grow only at their end and `size` tells how much is there; data per action are parallel arrays
- * for the same reason. Brackets say [when a member is read or called, by whom, how long what it points to lives].
+ * Compatibility: host and policy agree on the major number, and the policy's minor number and sizes are not above the
+ * host's. Structs grow only at their end and `size` tells how much is there; data per action are parallel arrays and
+ * joint decisions are arrays of pointers for the same reason. A compiled policy of 1.0 works with every 1.x host
+ * (tests/abi keeps one). Brackets say [when a member is read or called, by whom, how long what it points to lives].
  *
  * Numbers: SI units (seconds, joules, bytes, US dollars), NaN = not known. Indices are 0-based; -1 = none.
  */
@@ -24,8 +25,8 @@ extern "C" {
 #endif
 
 #define OFFSIM_POLICY_MAGIC 0x4f464650u        /* "OFFP" */
-#define OFFSIM_ABI_MAJOR 0u
-#define OFFSIM_ABI_MINOR 1u
+#define OFFSIM_ABI_MAJOR 1u
+#define OFFSIM_ABI_MINOR 0u
 
 #if defined(__GNUC__)
 #define OFFSIM_EXPORT __attribute__((visibility("default")))
@@ -84,7 +85,8 @@ enum offsim_phase {                             /* of an attempt's life, in orde
 /* ---- what a policy declares -------------------------------------------------------------------------------------- */
 
 /* A number that the policy reads at each decision: an attribute of the request (prompt_tokens ...) or one that the host
- * provides: elapsed_s, deadline_s, slack_s, hour, decision, device_queue, edge_queue, cloud_queue.
+ * provides: elapsed_s, deadline_s, slack_s, hour, decision, device_queue, edge_queue, cloud_queue, battery (J left),
+ * budget_usd_left, budget_j_left, retries_left (NaN where the scenario has no such thing).
  * [read at load by the host; lives as long as the policy is loaded] */
 struct offsim_feature {
   const char *name;
@@ -133,12 +135,12 @@ struct offsim_setup {
                                                    arm = offsim_context.first_arm + action */
   uint32_t n_arms;                              /* sum over contexts of their numbers of actions */
   uint32_t max_actions;                         /* no decision has more */
-  uint32_t n_features;                          /* length of offsim_context.value: declared, then chosen by parameter */
+  uint32_t n_features, reserved;                /* length of offsim_context.value: declared, then chosen by parameter */
   const char *const *feature;                   /* their names [n_features] */
   uint32_t n_parameters;
   uint32_t n_selected;                          /* features chosen by the (first) parameter of type OFFSIM_FEATURES */
   const struct offsim_value *parameter;         /* [n_parameters] */
-  uint32_t n_places, n_variants, reserved;
+  uint32_t n_places, n_variants;
   const char *const *place_name;
   const char *const *variant_name;
   /* The scenario's objective: reward = sum of weight x quantity; weights carry the sign. */
@@ -146,7 +148,7 @@ struct offsim_setup {
 };
 
 /* Random numbers. The stream belongs to (seed, replication, policy entry, learner, decision): drawing more or fewer
- * numbers in one decision changes no other one. [usable in decide and decide_batch only] */
+ * numbers in one decision changes no other one. [usable in decide, decide_batch and tick only] */
 struct offsim_random;
 struct offsim_random_functions {
   uint32_t size, reserved;
@@ -187,12 +189,15 @@ struct offsim_decision {
   double *distribution;                         /* [n_actions] of the host, zeros; NULL unless the policy declares
                                                    OFFSIM_REPORTS_DISTRIBUTION, then it must be filled: 0 where masked,
                                                    sum 1 within 1e-9, propensity at the chosen action */
-  /* Plans beyond the first attempt. ABI 0.1 fixes their place; this host refuses other values than the defaults. */
-  double timeout_s;                             /* default 0 = the scenario's */
-  double hedge_delay_s;
-  int32_t hedge_action;                         /* default -1 = none */
-  uint32_t n_fallbacks;                         /* default 0 = the scenario's */
-  int32_t fallback[4];
+  /* Plans beyond the first attempt. Masked actions among them are left out and counted, -1 is left out; times are
+   * finite, 0 .. 1e9. */
+  double timeout_s;                             /* default 0 = the scenario's; of each attempt */
+  double hedge_delay_s;                         /* after this the hedge starts; the first answer wins */
+  int32_t hedge_action;                         /* default -1 = the scenario's (often none) */
+  uint32_t n_fallbacks;                         /* default 0 = the scenario's; else this list instead of it, in order */
+  int32_t fallback[4];                          /* actions */
+  double accept_quality;                        /* default 0 = every answer; else an answer that the task's judge scores
+                                                   lower is followed by the next fallback (a cascade) */
 };
 
 /* What became of an earlier decision, told when the decision maker can know it. Out of order is normal; exactly one
@@ -206,7 +211,28 @@ struct offsim_outcome {
   int32_t status;                               /* enum offsim_status */
   double reward;                                /* by the scenario's objective; NaN = nothing known (censored) */
   double latency_s, energy_j, cost_usd, quality;
-  double phase_s[OFFSIM_N_PHASES];
+  double phase_s[OFFSIM_N_PHASES];              /* summed over the attempts */
+  uint32_t attempts;                            /* that this decision led to, hedges and retries included */
+  uint32_t fallback;                            /* 0 = the choice itself ended it; k = its k-th fallback */
+  double score;                                 /* by the task's judge; NaN = none */
+};
+
+/* The places at one moment, for periodic control. Arrays have n_places entries, in the order of
+ * offsim_setup.place_name. [made by the host for each call of tick; valid during that call only] */
+struct offsim_control {
+  uint32_t size, n_places;
+  int64_t now_ns;
+  double period_s;                              /* since the last tick */
+  const int32_t *tier;
+  const double *jobs;                           /* in the system now, all members */
+  const double *utilization, *arrivals;         /* since the last tick: busy share of the servers; attempts that came */
+  const double *instances, *instances_busy;     /* NaN where the place has no instances */
+  /* What may be set; the host fills NaN = leave as it is. */
+  double *instances_wanted;                     /* kept within the place's limits */
+  double *keep_alive_s;
+  double *admit;                                /* share of arriving attempts let in, 0 .. 1; others are shed */
+  struct offsim_random *random;
+  const struct offsim_random_functions *draw;
 };
 
 /* A byte stream that the host provides. Both return the bytes moved; fewer than asked = failure. */
@@ -219,7 +245,10 @@ struct offsim_stream {
 
 /* ---- the descriptor ---------------------------------------------------------------------------------------------- */
 
-struct offsim_sizes { uint32_t policy, feature, parameter, setup, context, decision, outcome, stream; };
+/* Bytes of the structs that both sides see; reserved: 0. The other structs never grow. */
+struct offsim_sizes {
+  uint32_t policy, feature, parameter, setup, context, decision, outcome, stream, control, reserved[4];
+};
 
 /* [returned by offsim_policy_entry; read at load; constant, lives as long as the policy is loaded] */
 struct offsim_policy {
@@ -245,14 +274,16 @@ struct offsim_policy {
   const char *(*init)(const struct offsim_setup *, void *state);
   /* Choose. `memo` is zeroed, memo_size bytes, NULL when that is 0. [per decision with at least one allowed action] */
   void (*decide)(void *state, const struct offsim_context *, struct offsim_decision *, void *memo);
-  /* Choose for several decisions jointly; memos lie memo_size apart. May be NULL. [not called by a 0.1 host] */
-  void (*decide_batch)(void *state, uint32_t n, const struct offsim_context *, struct offsim_decision *, void *memos);
-  /* Periodic control. May be NULL. [not called by a 0.1 host] */
-  void (*tick)(void *state, int64_t now_ns);
+  /* Choose for several decisions jointly: those of one request that became ready together, and those that the entry's
+   * `joint` window collected. Pointers, since structs may grow. May be NULL: then decide is asked one by one. */
+  void (*decide_batch)(void *state, uint32_t n, const struct offsim_context *const *, struct offsim_decision *const *,
+                       void *const *memo);
+  /* Periodic control, each `tick` of the policy entry. May be NULL. [on the first learner when there are several] */
+  void (*tick)(void *state, struct offsim_control *);
   /* Learn. May be NULL. [exactly once per decision; `memo` is what decide left there, and gone afterwards] */
   void (*outcome)(void *state, const struct offsim_outcome *, const void *memo);
   /* Write and read the learned state, with a version of the policy's own; 0 = fine. NULL = the state holds no
-   * pointers and the host moves its bytes. [between decisions; not called by a 0.1 host] */
+   * pointers and the host moves its bytes. [between decisions; load comes after init, with the same setup] */
   int (*save)(const void *state, const struct offsim_stream *);
   int (*load)(void *state, const struct offsim_stream *);
 };
@@ -262,7 +293,7 @@ struct offsim_policy {
   .magic = OFFSIM_POLICY_MAGIC, .abi_major = OFFSIM_ABI_MAJOR, .abi_minor = OFFSIM_ABI_MINOR,                         \
   .sizes = {sizeof(struct offsim_policy), sizeof(struct offsim_feature), sizeof(struct offsim_parameter),             \
             sizeof(struct offsim_setup), sizeof(struct offsim_context), sizeof(struct offsim_decision),               \
-            sizeof(struct offsim_outcome), sizeof(struct offsim_stream)}
+            sizeof(struct offsim_outcome), sizeof(struct offsim_stream), sizeof(struct offsim_control)}
 
 typedef const struct offsim_policy *offsim_policy_entry_fn(void);
 

@@ -68,7 +68,7 @@ static void a_foreign_boundary_names_every_difference(void **state)
   (void)state;
   char path[PATH_MAX], size[64];
   built("planted", "wrong_abi", path);
-  assert_refused(path, "", 40, "abi_minor is 7, here 1");
+  assert_refused(path, "", 40, "abi_minor is 7, here 0");
   snprintf(size, sizeof size, "sizes.context is %zu, here %zu", sizeof(struct offsim_context) - 8,
            sizeof(struct offsim_context));
   assert_refused(path, "", 40, size);
@@ -192,14 +192,14 @@ static void features_carry_what_is_known_now(void **state)
 static void misbehaviour_is_a_plugin_error(void **state)
 {
   (void)state;
-  static const char *const habits[] = {"range", "propensity", "sum", "hedge"};
+  static const char *const habits[] = {"range", "propensity", "sum", "hedge", "time", "fallback"};
   char path[PATH_MAX], parameters[64];
   struct small_world w;
   struct small_decision d;
   struct decision_result r;
   small_world_init(&w, 3);
   small_decision_init(&d, 3);
-  for (size_t i = 0; i < 4; i++) {
+  for (size_t i = 0; i < sizeof habits / sizeof *habits; i++) {
     struct err err;
     err_init(&err);
     snprintf(parameters, sizeof parameters, "habit=%s", habits[i]);
@@ -225,6 +225,33 @@ static void a_masked_choice_is_replaced_by_the_first_allowed(void **state)
   struct decision_result r = ask(h, &d.facts);
   assert_true(r.replaced);
   assert_int_equal(r.action, 1);
+  policy_host_free(h);
+}
+
+/* Action 2 is masked: the hedge and the third fallback are left out, -1 is no mistake. */
+static void plans_beyond_the_first_attempt_are_passed_on(void **state)
+{
+  (void)state;
+  char path[PATH_MAX];
+  struct small_world w;
+  struct small_decision d;
+  small_world_init(&w, 3);
+  small_decision_init(&d, 3);
+  struct policy_host *h = host_of(&w, built("planted", "rude", path), "habit=plans", 0);
+  struct decision_result r = ask(h, &d.facts);
+  assert_int_equal(r.hedge_action, 2);
+  assert_int_equal(r.n_fallbacks, 3);
+  assert_int_equal(r.left_out, 0);
+  d.action[2].mask = OFFSIM_MASK_BREAKER;
+  r = ask(h, &d.facts);
+  assert_int_equal(r.hedge_action, NONE);
+  assert_int_equal(r.left_out, 2);
+  assert_int_equal(r.n_fallbacks, 2);
+  assert_int_equal(r.fallback[0], 1);
+  assert_int_equal(r.fallback[1], 0);
+  assert_float_equal(r.timeout_s, 1.5, 0);
+  assert_float_equal(r.hedge_delay_s, 0.25, 0);
+  assert_float_equal(r.accept_quality, 0.75, 0);
   policy_host_free(h);
 }
 
@@ -435,6 +462,7 @@ int main(void)
     cmocka_unit_test(features_must_be_known_in_time), cmocka_unit_test(features_carry_what_is_known_now),
     cmocka_unit_test(misbehaviour_is_a_plugin_error),
     cmocka_unit_test(a_masked_choice_is_replaced_by_the_first_allowed),
+    cmocka_unit_test(plans_beyond_the_first_attempt_are_passed_on),
     cmocka_unit_test(builtins_respect_masks_and_equal_their_plugins), cmocka_unit_test(scope_separates_learners),
     cmocka_unit_test(threshold_has_hysteresis), cmocka_unit_test(threshold_goes_where_it_is_told),
     cmocka_unit_test(greedy_policies_weigh_estimates), cmocka_unit_test(fixed_policies_fall_back_by_tier),
