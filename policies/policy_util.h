@@ -82,6 +82,55 @@ static inline int32_t util_prefer(const struct offsim_context *c, const int32_t 
   return UTIL_NONE;
 }
 
+/* ---- queues and variants ----------------------------------------------------------------------------------------- */
+
+/* Queues are compared between servers: actions for single members of a place, where any is allowed; else all. */
+static inline bool util_has_members(const struct offsim_context *c)
+{
+  for (uint32_t a = 0; a < c->n_actions; a++)
+    if (util_allowed(c, a) && c->word[a] == OFFSIM_MEMBER) return true;
+  return false;
+}
+
+static inline bool util_candidate(const struct offsim_context *c, uint32_t a, bool members)
+{
+  return util_allowed(c, a) && (!members || c->word[a] == OFFSIM_MEMBER);
+}
+
+/* Jobs there by telemetry; longer than any other where not known. */
+static inline double util_queue(const struct offsim_context *c, uint32_t a)
+{
+  return isnan(c->queue[a]) ? INFINITY : c->queue[a];
+}
+
+/* Variants in order of their expected quality: how good is this action's, and the next better one, if any. */
+static inline double util_quality(const struct offsim_context *c, uint32_t a)
+{
+  return isnan(c->est_quality[a]) ? 0 : c->est_quality[a];
+}
+
+/* The least quality above `than` among the allowed actions; NaN where there is none. */
+static inline double util_next_quality(const struct offsim_context *c, double than)
+{
+  double next = NAN;
+  for (uint32_t a = 0; a < c->n_actions; a++)
+    if (util_allowed(c, a) && util_quality(c, a) > than && !(util_quality(c, a) >= next)) next = util_quality(c, a);
+  return next;
+}
+
+/* The allowed action of exactly this quality with the highest estimated reward, or UTIL_NONE. */
+static inline int32_t util_best_of_quality(const struct util_weights *w, const struct offsim_context *c, double quality)
+{
+  int32_t best = UTIL_NONE;
+  double best_score = 0;
+  for (uint32_t a = 0; a < c->n_actions; a++) {
+    if (!util_allowed(c, a) || util_quality(c, a) != quality) continue;
+    double score = util_score(w, c, a);
+    if (best == UTIL_NONE || score > best_score) { best = (int32_t)a; best_score = score; }
+  }
+  return best;
+}
+
 /* ---- random numbers ---------------------------------------------------------------------------------------------- */
 
 static inline double util_uniform(const struct offsim_context *c) { return c->draw->uniform(c->random); }
