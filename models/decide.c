@@ -254,11 +254,11 @@ bool decide_ask(struct world *w, struct attempt *a, int *action)
   struct request *r = a->request;
   struct decision_facts *facts = write_facts(w, r, a->task, w->n_decisions++, r->n_decisions);
   struct decision_result *answer = &w->answer;
-  if (w->setup.policy->scope == SCOPE_SITE) facts->site = site_of(w, r);
+  if (w->setup.policy->scope == SCOPE_SITE || w->shadow) facts->site = site_of(w, r);
   if (w->wants_estimates) estimates_begin(w, a);
   for (int i = 0; i < facts->n_actions; i++) fill_action(w, a, i);
   r->n_decisions = (uint8_t)count_up(r->n_decisions, 255);
-  if (!policy_host_decide(w->host, facts, answer, w->err)) {
+  if (!policy_host_decide(w->host, facts, answer, w->err) || (w->shadow && !shadow_ask(w, facts, answer))) {
     w->failed = true;
     sim_stop(w->sim);
     return false;

@@ -160,7 +160,7 @@ struct world {
   struct rng_root root;
   struct topology *topology;
   struct network *network;
-  struct policy_host *host;
+  struct policy_host *host, *shadow;                    /* shadow: asked, never heard; NULL */
   struct err *err;                                      /* of world_run */
   struct place *place;
   struct klass *klass;
@@ -209,6 +209,10 @@ void world_at_end(struct world *);                      /* schedules the end of 
 void world_check_end(struct world *);                   /* stops the run when nothing of the cohort is left */
 
 double horizon_warmup_s(const struct horizon_def *);
+
+/* ---- shadow.c -------------------------------------------------------------------------------------------------- */
+bool shadow_init(struct world *, struct err *) MUST_USE;        /* after the policy; asks for all columns */
+bool shadow_ask(struct world *, const struct decision_facts *, const struct decision_result *taken) MUST_USE;
 
 /* ---- size.c ---------------------------------------------------------------------------------------------------- */
 /* False, with the estimate in err, for a run without end. asks: there is a policy, and reports for it. */

@@ -280,6 +280,13 @@ bool policy_host_decide(struct policy_host *h, const struct decision_facts *f, s
   return true;
 }
 
+const double *policy_host_distribution(const struct policy_host *h) { return h->distribution; }
+
+void policy_host_forget(struct policy_host *h, void *memo)
+{
+  if (memo) pool_give(h->memos, memo);
+}
+
 static int32_t outcome_status(enum status s)
 {
   switch (s) {

@@ -59,6 +59,10 @@ void policy_host_free(struct policy_host *);
  * by the first allowed action and counted. With no allowed action the caller must not ask. */
 bool policy_host_decide(struct policy_host *, const struct decision_facts *, struct decision_result *,
                         struct err *) MUST_USE;
+/* What the policy reported with its last answer, [n_actions]; NULL: it reports none. */
+const double *policy_host_distribution(const struct policy_host *);
+/* A decision that nobody acts on: its memo goes back unheard. */
+void policy_host_forget(struct policy_host *, void *memo);
 /* Deliver the outcome of an earlier decision, exactly once each, then the memo is gone. */
 bool policy_host_outcome(struct policy_host *, const struct decision_facts *who, void *memo,
                          const struct outcome_facts *, struct err *) MUST_USE;

@@ -272,7 +272,7 @@ static bool policy_init(struct world *w, struct err *err)
   for (int i = 0; i < w->n_features; i++) w->wants_queue |= strstr(names[i], "queue") != NULL;
   w->late = pool_new(sizeof(struct late_outcome));
   w->decisions = pool_new(sizeof(struct decision) + sizeof(double) * (size_t)w->n_features);
-  return true;
+  return shadow_init(w, err);
 }
 
 /* ---- a world is made and freed --------------------------------------------------------------------------------- */
@@ -343,6 +343,7 @@ void world_free(struct world *w)
     if (w->klass[i].requests) pool_free(w->klass[i].requests);
   }
   policy_host_free(w->host);
+  policy_host_free(w->shadow);
   network_free(w->network);
   topology_free(w->topology);
   if (w->attempts) pool_free(w->attempts);

@@ -11,12 +11,25 @@
 #include "sim/sim.h"
 
 struct world;
+struct decision_facts; struct decision_result;
+
+/* A second policy that is asked at every decision after the first, on the same facts, and never heard: what another one
+ * would have done in this world (off-policy evaluation). It learns nothing. Estimates and queues of all actions are in
+ * the facts. distribution: [n_actions] as the shadow reports it; NULL where it reports none. */
+struct run_shadow {
+  const struct policy_def *policy;
+  void *context;
+  void (*seen)(void *context, const struct decision_facts *, const struct decision_result *taken,
+               const struct decision_result *shadow, const double *distribution);
+};
+
 struct run_setup {
   const struct world_def *def;                          /* must outlive the world */
   const struct policy_def *policy;                      /* NULL: only tasks with a single plan */
   uint64_t seed, replication;
   struct sink sink;
   uint64_t shuffle_ties;                                /* test mode; 0 = off */
+  const struct run_shadow *shadow;                      /* NULL: none */
 };
 
 /* NULL after adding to err: a plug-in that does not load, a feature that is not known, memory beyond the limit. */
