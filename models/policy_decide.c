@@ -24,51 +24,9 @@ static uint64_t draw_below(struct offsim_random *r, uint64_t n) { return rng_bel
 static const struct offsim_random_functions functions = {
   sizeof functions, 0, draw_uniform, draw_normal, draw_exponential, draw_below};
 
-/* ---- learners ---------------------------------------------------------------------------------------------------- */
-
-static size_t spread(uint64_t key) { return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 20); }
-
-static struct learner *learner_slot(struct learners *l, uint64_t key)
-{
-  size_t i = spread(key) & (l->capacity - 1);
-  while (l->slot[i].state && l->slot[i].key != key) i = (i + 1) & (l->capacity - 1);
-  return &l->slot[i];
-}
-
-static void learners_grow(struct learners *l)
-{
-  struct learners old = *l;
-  l->capacity = old.capacity ? 2 * old.capacity : 64;
-  l->slot = calloc(l->capacity, sizeof *l->slot);
-  if (!l->slot) check_out_of_memory(l->capacity * sizeof *l->slot);
-  for (size_t i = 0; i < old.capacity; i++)
-    if (old.slot[i].state) *learner_slot(l, old.slot[i].key) = old.slot[i];
-  free(old.slot);
-}
-
-static void *learner_new(struct policy_host *h, uint64_t key)
-{
-  if (2 * (h->learners.n + 1) > h->learners.capacity) learners_grow(&h->learners);
-  struct learner *l = learner_slot(&h->learners, key);
-  *l = (struct learner){key, arena_alloc(h->arena, h->state_size)};
-  h->learners.n++;
-  if (h->policy->init) h->policy->init(&h->setup, l->state);
-  return l->state;
-}
-
 static uint64_t learner_key(const struct policy_host *h, const struct decision_facts *f)
 {
   return h->scope == SCOPE_DEVICE ? f->device : h->scope == SCOPE_SITE ? f->site : 0;
-}
-
-static void *learner_state(struct policy_host *h, uint64_t key)
-{
-  if (h->state_size == 0) return NULL;
-  struct learner *last = &h->learners.last;
-  if (last->state && last->key == key) return last->state;
-  void *state = h->learners.capacity ? learner_slot(&h->learners, key)->state : NULL;
-  *last = (struct learner){key, state ? state : learner_new(h, key)};
-  return last->state;
 }
 
 /* ---- what the policy sees ---------------------------------------------------------------------------------------- */
@@ -255,6 +213,14 @@ static void take_plans(const struct decision_facts *f, const struct offsim_decis
     if (usable(f, d->fallback[i], out)) out->fallback[out->n_fallbacks++] = d->fallback[i];
 }
 
+/* A frozen learner is asked, and then put back as it was. */
+static void ask_policy(struct policy_host *h, void *state, struct offsim_decision *d, void *memo)
+{
+  if (h->frozen && h->learner_bytes) memcpy(h->frozen, state, h->learner_bytes);
+  h->policy->decide(state, &h->context, d, memo);
+  if (h->frozen && h->learner_bytes) memcpy(state, h->frozen, h->learner_bytes);
+}
+
 bool policy_host_decide(struct policy_host *h, const struct decision_facts *f, struct decision_result *out,
                         struct err *err)
 {
@@ -264,7 +230,7 @@ bool policy_host_decide(struct policy_host *h, const struct decision_facts *f, s
   fill_context(h, f, learner);
   if (h->distribution) memset(h->distribution, 0, (size_t)f->n_actions * sizeof *h->distribution);
   out->memo = h->memos ? pool_take(h->memos) : NULL;
-  h->policy->decide(learner_state(h, learner), &h->context, &d, out->memo);
+  ask_policy(h, learner_state(h, learner), &d, out->memo);
   if (!answer_fine(h, f, &d, err)) {
     if (out->memo) pool_give(h->memos, out->memo);
     out->memo = NULL;
@@ -302,7 +268,7 @@ bool policy_host_outcome(struct policy_host *h, const struct decision_facts *who
                          const struct outcome_facts *o, struct err *err)
 {
   (void)err;
-  if (h->policy->outcome) {
+  if (h->policy->outcome && !h->frozen) {
     uint32_t number;
     const struct decision_kind *kind = kind_of(h, who, &number);
     struct offsim_outcome x = {.size = sizeof x, .context = number, .first_arm = kind->first_arm,
@@ -343,6 +309,7 @@ static bool try_init(struct policy_host *h, struct err *err)
   h->state_size = h->policy->state_size ? h->policy->state_size(&h->setup) : 0;
   if (h->state_size > (size_t)1 << 32)
     return err_add(err, h->at, "policy '%s' wants %.3g bytes for one learner", h->name, (double)h->state_size);
+  h->wrap_at = h->learner_bytes = (h->state_size + 15) / 16 * 16;
   if (!h->policy->init) return true;
   void *state = calloc(1, h->state_size + 1);
   if (!state) check_out_of_memory(h->state_size);

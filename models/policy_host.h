@@ -66,6 +66,14 @@ void policy_host_forget(struct policy_host *, void *memo);
 /* Deliver the outcome of an earlier decision, exactly once each, then the memo is gone. */
 bool policy_host_outcome(struct policy_host *, const struct decision_facts *who, void *memo,
                          const struct outcome_facts *, struct err *) MUST_USE;
+/* All learners of the entry, as bytes: for a warm start, between runs. Load comes before the first decision and refuses
+ * what does not fit (policy, boundary, contexts, arms, parameters, features, wrappers), naming each with both values. */
+bool policy_host_save(struct policy_host *, const struct offsim_stream *, struct err *) MUST_USE;
+bool policy_host_load(struct policy_host *, const struct offsim_stream *, struct err *) MUST_USE;
+/* From now on nothing is learned: outcomes are not told, and a decision leaves the state as it was. A policy that does
+ * not declare to learn goes on as ever. */
+void policy_host_freeze(struct policy_host *);
+bool policy_host_is_frozen(const struct policy_host *);
 /* Names of the features that this policy declared, for the trace. */
 int policy_host_features(const struct policy_host *, const char *const **names, const char *const **units);
 bool policy_host_needs_oracle(const struct policy_host *);

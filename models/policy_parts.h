@@ -44,7 +44,8 @@ struct policy_host {
   struct decision_kind *kind;
   /* of the run */
   enum scope scope;
-  size_t state_size;
+  size_t state_size, wrap_at, learner_bytes;            /* a learner: the policy's state, then those of its wrappers */
+  void *frozen;                                         /* room for a learner as it was; NULL: it learns */
   struct learners learners;
   struct pool *memos;
   struct rng_root root;
@@ -56,6 +57,17 @@ struct policy_host {
   double *column[6];                                    /* latency, cost, energy, quality, queue, age of queue */
   double *distribution;
 };
+
+/* The learner of a key, made when there is none: never NULL. learner_state looks at the last one first. */
+void *learner_find(struct policy_host *, uint64_t key);
+/* Its policy's state as new. */
+void learner_restart(struct policy_host *, void *state);
+static inline void *learner_state(struct policy_host *h, uint64_t key)
+{
+  if (h->learner_bytes == 0) return NULL;
+  const struct learner *last = &h->learners.last;
+  return last->state && last->key == key ? last->state : learner_find(h, key);
+}
 
 /* Fill setup, features, sources and kinds of decision from the entry and the world. */
 bool policy_bind(struct policy_host *, const struct policy_def *, struct err *) MUST_USE;
