@@ -1,6 +1,6 @@
 /* policy_util.h: small helpers that policies share. Everything is inline: a policy stays one file and libc.
  *
- * Ties always go to the action that the scenario lists first.
+ * Ties go to the action that the scenario lists first, unless a policy says otherwise (`ties: random`).
  */
 #ifndef OFFSIM_POLICY_UTIL_H
 #define OFFSIM_POLICY_UTIL_H
@@ -156,6 +156,18 @@ static inline double util_beta(const struct offsim_context *c, double a, double 
   return x / (x + y);
 }
 
+/* ---- the best of several, with a rule for ties ------------------------------------------------------------------- */
+
+/* Begin with {.action = UTIL_NONE} and offer each allowed action; `ties` = how many share the best value. */
+struct util_pick { int32_t action; uint32_t ties; double best; };
+
+/* random: each of the best with the same probability (one draw per further tie), else the first offered. */
+static inline void util_offer(struct util_pick *p, const struct offsim_context *c, uint32_t a, double x, bool random)
+{
+  if (p->action == UTIL_NONE || x > p->best) *p = (struct util_pick){(int32_t)a, 1, x};
+  else if (random && x == p->best && c->draw->below(c->random, ++p->ties) == 0) p->action = (int32_t)a;
+}
+
 /* ---- arms of learners -------------------------------------------------------------------------------------------- */
 
 /* One arm: how often it was asked for (outcomes may be on their way), and the outcomes so far (Welford). */
@@ -233,6 +245,35 @@ static inline void util_learner_outcome(void *state, const struct offsim_outcome
   arm[o->action].asked++;
   util_range_add(r, o->reward);
   util_arm_add(&arm[o->action], o->reward);
+}
+
+/* ---- index policies ---------------------------------------------------------------------------------------------- */
+
+/* Rewards as x = (reward - low) / range; range <= 0: nothing is known. */
+static inline double util_unit(double x, double low, double range) { return range > 0 ? (x - low) / range : 0.5; }
+
+/* How an index policy counts and breaks ties, and the unit of its rewards. */
+struct util_rule { double low, range; bool questions, random_ties; };
+/* The index from the mean in units of the range, the number n > 0 and the decisions so far; `own` is the policy's. */
+typedef double util_index_fn(double mean, double n, double t, double own);
+
+/* The largest index wins. n counts questions (outcomes on their way included) or outcomes; n = 0 counts as infinite. With
+ * ties to the first, each arm is asked once before. Its propensity is 1, among random ties 1 / their number. */
+static inline void util_highest_index(const struct util_rule *rule, const struct util_range *r, const struct util_arm *arm,
+                                      const struct offsim_context *c, util_index_fn *index, double own,
+                                      struct offsim_decision *d)
+{
+  struct util_pick pick = {.action = UTIL_NONE};
+  d->action = rule->random_ties ? UTIL_NONE : util_initial(c, arm, 1);
+  if (d->action != UTIL_NONE) return;
+  for (uint32_t a = 0; a < c->n_actions; a++) {
+    if (!util_allowed(c, a)) continue;
+    uint32_t n = rule->questions ? arm[a].asked : arm[a].done;
+    double mean = arm[a].done ? util_unit(arm[a].mean, rule->low, rule->range) : 0.5;
+    util_offer(&pick, c, a, n ? index(mean, n, (double)r->asked, own) : INFINITY, rule->random_ties);
+  }
+  d->action = pick.action;
+  if (pick.ties > 1 && rule->random_ties) d->propensity = 1.0 / pick.ties;
 }
 
 #endif

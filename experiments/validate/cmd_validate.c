@@ -12,13 +12,16 @@ struct suite { const char *name; int (*run)(struct suite_options *); bool (*has)
 static const struct suite suites[] = {
   {"queues", validate_queues, queues_has, "closed forms of queueing theory, through scenario files"},
   {"intervals", validate_intervals, intervals_has, "how often intervals hold the truth, and whether runs too short are seen"},
+  {"policies", validate_policies, policies_has, "policies against checked values: regret, delay, changes, queues, hedging"},
 };
-/* Replays of a file that the user names: only on demand, with options of their own. */
+/* Replays of a file that the user names, and questions of the user: only on demand, with options of their own. */
 struct replay_suite { const char *name; int (*run)(int, char **); const char *doc; };
 static const struct replay_suite replays[] = {
   {"scheduler", validate_scheduler, "a reference workload through the LLM engine, request by request (--help)"},
   {"vllm", validate_vllm, "a recorded run of a vLLM server, on the kernel times of its card (--help)"},
   {"steps", validate_steps, "a compact step time against the tables of a card, or fitted to them (--help)"},
+  {"regret", validate_regret, "regret of a policy on Bernoulli arms of your own (--help)"},
+  {"pod", validate_pod, "the shortest of d random queues (--help)"},
 };
 enum { N_REPLAYS = sizeof replays / sizeof *replays };
 enum { N_SUITES = sizeof suites / sizeof *suites, MAX_OVERRIDES = 32, MAX_WORKERS = 1024 };
@@ -34,6 +37,7 @@ static int usage(FILE *out, int code)
                "                       [--plant load|discipline|residual|batch|setup|keep|repair|patience]\n"
                "       offsim validate intervals [--quick] [--seed S] [--case NAME] [-j N] [--format table|json] [--plant iid|never|always]\n"
                "                       [--length N] [--experiments N]\n"
+               "       offsim validate policies [--quick] [--seed S] [--case NAME] [-j N] [--format table|json] [--plant radius|initial|scale]\n"
                "suites:\n");
   for (int i = 0; i < N_SUITES; i++) fprintf(out, "  %-10s %s\n", suites[i].name, suites[i].doc);
   for (int i = 0; i < N_REPLAYS; i++) fprintf(out, "  %-10s %s\n", replays[i].name, replays[i].doc);

@@ -28,9 +28,13 @@ int validate_queues(struct suite_options *);
 bool queues_has(const struct suite_options *);
 int validate_intervals(struct suite_options *);
 bool intervals_has(const struct suite_options *);
+int validate_policies(struct suite_options *);
+bool policies_has(const struct suite_options *);
 /* With arguments of their own; argv[0] is the suite's name. */
 int validate_scheduler(int argc, char **argv);
 int validate_vllm(int argc, char **argv);
 int validate_steps(int argc, char **argv);
+int validate_regret(int argc, char **argv);
+int validate_pod(int argc, char **argv);
 
 #endif

@@ -1,0 +1,197 @@
+/* `offsim validate policies`: values of the literature and of independent simulations, through the real policies.
+ *
+ * Each row is the mean over runs of one number. Rules: experiments/validate/policy_cases.h. With 4 standard errors a right
+ * program fails one row in 16,000. Planted faults, which rows must see:
+ *   radius   ucb1 with sqrt(1.8 ln t / n)
+ *   initial  ties to the first arm in place of random ones, and no initial pull
+ *   scale    rewards x 1e-6 for a UCB that takes them as they are (range 1)
+ */
+#include "experiments/validate/bandits.h"
+#include "experiments/validate/parallel.h"
+#include "experiments/validate/policy_cases.h"
+#include "experiments/validate/suites.h"
+#include "sim/check.h"
+#include "sim/json.h"
+#include "sim/stat.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the table ----------------------------------------------------------------------------------------------------- */
+
+static const struct policy_case cases[] = {
+  {"regret-ucb1", ".1 ... .9, T 1e4", case_regret, CASE_ERRORS, 331.3, 1.2, 0, 500, 100, "ucb1", {0}},
+  {"regret-thompson", ".1 ... .9, T 1e4", case_regret, CASE_ERRORS, 42.1, 0.5, 0, 500, 100, "thompson", {0}},
+  {"delay-thompson", "the same, delay 100", case_regret, CASE_SHARE, 71, 0, 0.05, 500, 100, "thompson", {100}},
+  {"delay-ucb1", "the same, delay 100", case_regret, CASE_SHARE, 568, 0, 0.05, 500, 100, "ucb1", {100}},
+  {"change-ucb1", ".5/.3/.4 -> .9 in 3000..4999", case_change, CASE_ERRORS, 604, 1.9, 0, 500, 100, "ucb1", {0}},
+  {"change-thompson", ".5/.3/.4 -> .9 in 3000..4999", case_change, CASE_ERRORS, 775, 4.1, 0, 500, 100, "thompson", {0}},
+};
+enum { N_CASES = sizeof cases / sizeof *cases };
+
+/* ---- faults -------------------------------------------------------------------------------------------------------- */
+
+static const char *const faults[] = {"radius", "initial", "scale"};
+enum { N_FAULTS = sizeof faults / sizeof *faults };
+
+bool policies_has(const struct suite_options *o)
+{
+  bool known = !o->only, fault = !o->plant;
+  for (int i = 0; i < N_CASES; i++) known = known || !strcmp(o->only, cases[i].name);
+  for (int i = 0; i < N_FAULTS; i++) fault = fault || !strcmp(o->plant, faults[i]);
+  return known && fault && !o->n_overrides && !(o->margin > 0) && !(o->requests > 0) && !(o->length > 0) && !o->experiments;
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------- */
+
+struct task { const struct policy_case *c; uint64_t run; };
+struct tasks { const struct suite_options *o; size_t n; struct task *at; };
+
+static int runs_of(const struct policy_case *c, const struct suite_options *o)
+{
+  if (o->only && strcmp(o->only, c->name)) return 0;
+  return o->quick && !o->only ? c->quick_runs : o->quick && c->quick_runs ? c->quick_runs : c->runs;
+}
+
+static double value_of(const void *context, size_t job)
+{
+  const struct tasks *all = context;
+  const struct task *t = &all->at[job];
+  struct case_run r = {.seed = all->o->seed, .run = t->run, .quick = all->o->quick, .plant = all->o->plant};
+  struct err err;
+  err_init(&err);
+  double x = t->c->run(t->c, &r, &err);
+  if (err_any(&err)) err_print(&err, stderr, false);
+  err_release(&err);
+  return x;
+}
+
+static struct tasks list_tasks(const struct suite_options *o)
+{
+  struct tasks all = {.o = o};
+  for (int i = 0; i < N_CASES; i++) all.n += (size_t)runs_of(&cases[i], o);
+  all.at = malloc((all.n + 1) * sizeof *all.at);
+  if (!all.at) check_out_of_memory(all.n * sizeof *all.at);
+  all.n = 0;
+  for (int i = 0; i < N_CASES; i++)
+    for (int k = 0; k < runs_of(&cases[i], o); k++) all.at[all.n++] = (struct task){&cases[i], (uint64_t)k};
+  return all;
+}
+
+/* ---- the verdict --------------------------------------------------------------------------------------------------- */
+
+struct judged { double mean, se, allowed; bool ok; };
+
+static struct judged judge(const struct policy_case *c, const struct moments *m, bool quick)
+{
+  struct judged j = {.mean = m->n ? m->mean : NAN, .se = m->n > 1 ? moments_sd(m) / sqrt((double)(int64_t)m->n) : 0};
+  double chance = 4 * hypot(j.se, c->reference_se);
+  j.allowed = c->rule == CASE_SHARE ? c->tolerance * fabs(c->reference) + (quick ? chance : 0) : chance;
+  double off = j.mean - c->reference;
+  j.ok = c->rule == CASE_BELOW ? off <= j.allowed : fabs(off) <= j.allowed;
+  return j;
+}
+
+static void print_row(const struct policy_case *c, const struct judged *j, uint64_t runs)
+{
+  printf("%-18s %-30s %s%9.5g %10.5g %9.3g %9.3g %6llu  %s\n", c->name, c->setting, c->rule == CASE_BELOW ? "<" : " ",
+         c->reference, j->mean, j->se, j->allowed, (unsigned long long)runs, j->ok ? "ok" : "FAIL");
+}
+
+static void put_row(json *rows, const struct policy_case *c, const struct judged *j, uint64_t runs)
+{
+  json *row = json_push(rows, json_new_object());
+  json_put_string(json_put_string(row, "case", c->name), "setting", c->setting);
+  json_put_number(json_put_number(row, "reference", c->reference), "reference_se", c->reference_se);
+  json_put_number(json_put_number(json_put_number(row, "mean", j->mean), "se", j->se), "allowed", j->allowed);
+  json_put_string(json_put_int(row, "runs", (int64_t)runs), "verdict", j->ok ? "ok" : "FAIL");
+}
+
+/* Judges and prints all rows; returns how many fail. */
+static int report(const struct suite_options *o, const double *value, json *rows)
+{
+  int bad = 0;
+  for (int i = 0; i < N_CASES; i++) {
+    struct moments m = {0};
+    int n = runs_of(&cases[i], o);
+    for (int k = 0; k < n; k++) moments_add(&m, *value++);
+    if (!n) continue;
+    struct judged j = judge(&cases[i], &m, o->quick);
+    bad += !j.ok;
+    if (rows) put_row(rows, &cases[i], &j, m.n);
+    else print_row(&cases[i], &j, m.n);
+  }
+  return bad;
+}
+
+static int report_json(const struct suite_options *o, const double *value)
+{
+  json *all = json_put_string(json_new_object(), "suite", "policies"), *rows = json_new_array();
+  int bad = report(o, value, rows);
+  json_put_bool(json_put_int(all, "seed", (int64_t)o->seed), "quick", o->quick);
+  json_put_int(json_put(all, "rows", rows), "failed", bad);
+  char *text = json_write(all, true);
+  puts(text);
+  free(text);
+  json_release(all);
+  return bad;
+}
+
+static int report_table(const struct suite_options *o, const double *value)
+{
+  printf("offsim validate policies, seed %llu\n", (unsigned long long)o->seed);
+  printf("%-18s %-30s %10s %10s %9s %9s %6s\n", "case", "setting", "reference", "here", "se", "allowed", "runs");
+  int bad = report(o, value, NULL);
+  printf("%d row%s failed\n", bad, bad == 1 ? "" : "s");
+  return bad;
+}
+
+int validate_policies(struct suite_options *o)
+{
+  struct tasks all = list_tasks(o);
+  double *value = malloc((all.n + 1) * sizeof *value);
+  if (!value) check_out_of_memory(all.n * sizeof *value);
+  bool ok = parallel_values(all.n, o->workers, value_of, &all, value);
+  if (!ok) fprintf(stderr, "offsim validate policies: a worker did not end well\n");
+  int bad = !ok ? 0 : o->json ? report_json(o, value) : report_table(o, value);
+  free(value);
+  free(all.at);
+  return !ok ? EXIT_SYSTEM : bad ? EXIT_NEGATIVE : EXIT_OK;
+}
+
+/* ---- bandits ------------------------------------------------------------------------------------------------------- */
+
+/* The policy of the row, or what the planted fault makes of it. */
+static const char *policy_of(const struct policy_case *c, const struct case_run *r, struct arena *a)
+{
+  if (!r->plant) return c->policy;
+  const char *fault = !strcmp(r->plant, "radius") ? "factor=1.8" : !strcmp(r->plant, "initial") ? "ties=first" : NULL;
+  bool ucb1 = !strcmp(c->policy, "ucb1");
+  return ucb1 && fault ? arena_printf(a, "%s:%s", c->policy, fault)
+         : ucb1 ? arena_printf(a, "%s:range=1", c->policy) : c->policy;
+}
+
+static double regret_of(const struct policy_case *c, struct bandit_problem *b, const struct case_run *r, struct err *err)
+{
+  struct arena *a = arena_new();
+  struct policy_def def;
+  if (r->plant && !strcmp(r->plant, "scale")) b->scale = 1e-6;
+  double x = bandit_policy(policy_of(c, r, a), b, a, &def, err) ? bandit_regret(b, &def, r->seed, r->run, err) : NAN;
+  arena_free(a);
+  return x;
+}
+
+double case_regret(const struct policy_case *c, const struct case_run *r, struct err *err)
+{
+  struct bandit_problem b = {.n_arms = 9, .horizon = 10000, .delay = (int64_t)c->argument[0]};
+  for (int i = 0; i < b.n_arms; i++) b.p[i] = 0.1 * (i + 1);
+  return regret_of(c, &b, r, err);
+}
+
+double case_change(const struct policy_case *c, const struct case_run *r, struct err *err)
+{
+  struct bandit_problem b = {.n_arms = 3, .p = {0.5, 0.3, 0.4}, .n_changes = 2, .change = {{3000, 2, 0.9}, {5000, 2, 0.4}},
+                             .horizon = 10000};
+  return regret_of(c, &b, r, err);
+}

@@ -1,0 +1,38 @@
+/* policy_cases.h: the checked values behind `offsim validate policies`, as a table. To add one, write its function and a
+ * row in experiments/validate/policies.c. */
+#ifndef OFFSIM_VALIDATE_POLICY_CASES_H
+#define OFFSIM_VALIDATE_POLICY_CASES_H
+
+#include "sim/err.h"
+
+#include <stdint.h>
+
+struct policy_case;
+/* plant: name of the planted fault, or NULL. */
+struct case_run { uint64_t seed, run; bool quick; const char *plant; };
+/* The value of one run, by (seed, run) alone. NAN after adding to err. */
+typedef double case_fn(const struct policy_case *, const struct case_run *, struct err *);
+
+/* How the mean x over the runs, with standard error se, is compared with the reference r. */
+enum case_rule {
+  CASE_ERRORS,                                          /* |x - r| <= 4 sqrt(se^2 + reference_se^2) */
+  CASE_SHARE,                                           /* |x - r| <= tolerance |r|; --quick: + 4 se */
+  CASE_BELOW                                            /* x <= r + 4 se */
+};
+
+struct policy_case {
+  const char *name, *setting;
+  case_fn *run;
+  enum case_rule rule;
+  double reference, reference_se, tolerance;
+  int runs, quick_runs;                                 /* 1 = no chance in it; quick_runs 0: not in --quick */
+  const char *policy;                                   /* what follows is for the function */
+  double argument[4];
+};
+
+/* Nine Bernoulli arms .1 ... .9, T = 1e4; argument: delay. */
+double case_regret(const struct policy_case *, const struct case_run *, struct err *);
+/* Arms .5, .3, .4; the third .9 in [3000, 5000); T = 1e4. */
+double case_change(const struct policy_case *, const struct case_run *, struct err *);
+
+#endif
