@@ -43,6 +43,8 @@ static bool is_as_planned(struct sweep_finder *f, const struct run_order *o, str
   struct hash planned;
   if (o->pilot || !hash_parse(o->id, &planned))
     return true;
+  if (!f->has_base[k] && o->warmup_s >= 0)
+    study_set_warmup(&(struct study){.scenario = f->kept}, o->warmup_s);
   if (!f->has_base[k])
     f->base[k] = identity_base(f->kept, o->policy);
   f->has_base[k] = true;
