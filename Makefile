@@ -50,7 +50,7 @@ $(BUILD)/config.mk: tools/config tools/deps
 endif
 
 # ---- sources --------------------------------------------------------------------------------------------------------
-ROOMS    := sim models scenarios experiments experiments/calibrate experiments/validate analysis analysis/store
+ROOMS    := sim models scenarios experiments experiments/calibrate experiments/conformance experiments/validate analysis analysis/store
 SOURCES  := $(sort $(foreach r,$(ROOMS),$(wildcard $(r)/*.c)))
 POLICIES := $(sort $(wildcard policies/*.c))
 MAIN     := experiments/main.c

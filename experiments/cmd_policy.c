@@ -139,9 +139,11 @@ out:
 int cmd_policy(int argc, char **argv)
 {
   if (argc < 2 || strcmp(argv[1], "--help") == 0) {
-    printf("usage: offsim policy list [NAME | PATH]... [--format text|json]\n");
+    printf("usage: offsim policy list [NAME | PATH]... [--format text|json]\n"
+           "       offsim policy check [NAME | PATH | python:FILE]... (--help tells more)\n");
     return argc < 2 ? EXIT_USER : EXIT_OK;
   }
+  if (strcmp(argv[1], "check") == 0) return cmd_policy_check(argc - 1, argv + 1);
   if (strcmp(argv[1], "list") != 0) return usage("unknown word", argv[1]);
   bool as_json = false;
   int n = 2;

@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fenv.h>
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
@@ -206,15 +207,26 @@ static bool sane(struct loaded_policy *l, const char *path, struct where at, str
 
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
 
+/* Rounding, and whether numbers below the normal ones are kept: what start-up code may have changed. */
+struct floating { int rounding; double tiny; };
+static struct floating floating_now(void)
+{
+  volatile double smallest = DBL_MIN;
+  return (struct floating){fegetround(), smallest / 4};
+}
+
 /* The floating-point environment (MXCSR too) is put back: code linked with -ffast-math changes it when it is loaded. */
 static bool open_plugin(const char *path, struct where at, struct loaded_policy *out, struct err *err)
 {
   fenv_t environment;
   fegetenv(&environment);
+  struct floating before = floating_now();
   out->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   offsim_policy_entry_fn *entry = NULL;
   if (out->handle) *(void **)&entry = dlsym(out->handle, "offsim_policy_entry");
   out->policy = entry ? entry() : NULL;
+  struct floating after = floating_now();
+  out->changed_floating_point = before.rounding != after.rounding || before.tiny != after.tiny;
   fesetenv(&environment);
   if (!out->handle) return err_add(err, at, "cannot load policy %s: %s", path, dlerror());
   if (!entry) return err_add(err, at, "%s is not a policy: it has no function offsim_policy_entry", path);
