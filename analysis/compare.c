@@ -364,13 +364,24 @@ static double margin_of(const json *j)
   return end == s ? DEFAULT_MARGIN : strchr(end, '%') ? x / 100 : x;
 }
 
+/* The reference "model-greedy": greedy on a policy's estimates by the scenario's objective, so without own weights. */
+static bool is_model_greedy(const char *type, const json *entry)
+{
+  static const char *const weights[] = {"latency", "money", "energy", "quality"};
+  for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
+    if (json_at(entry, weights[i])) return false;
+  return !strcmp(type, "cost_aware");
+}
+
 static void type_of_entry(struct comparison *c, const char *dir, const json *entry)
 {
   const char *type = text_or(json_text(json_at(entry, "policy")), json_text(entry));
   const char *name = text_or(json_text(json_at(entry, "name")), type);
-  for (size_t i = 0; name && i < c->n_policies; i++)
-    if (c->policy[i].dir == dir && !strcmp(c->policy[i].entry, name))
-      c->policy[i].type = keep(c, grab_text(last_part(type)));
+  for (size_t i = 0; name && i < c->n_policies; i++) {
+    if (c->policy[i].dir != dir || strcmp(c->policy[i].entry, name)) continue;
+    c->policy[i].type = keep(c, grab_text(last_part(type)));
+    c->policy[i].model_greedy = is_model_greedy(type, entry);
+  }
 }
 
 /* The scenario of a folder's point; NULL when it cannot be read. */
@@ -511,6 +522,58 @@ static void add_best_fixed(struct comparison *c, const char *dir)
   free(won);
 }
 
+/* ---- tuned threshold -----------------------------------------------------------------------------------------------
+ */
+
+bool comparison_in_hindsight(const char *type) { return !strcmp(type, "best_fixed") || !strcmp(type, "tuned_threshold"); }
+
+static bool is_threshold_of(const struct compared_policy *p, const char *dir)
+{
+  return !strcmp(p->type, "threshold") && p->dir == dir && p->n;
+}
+
+/* Mean cost over the replications that `all`, the first of them, has too; NaN where one is missing. */
+static double mean_cost_beside(const struct compared_policy *p, const struct compared_policy *all)
+{
+  double sum = 0;
+  for (size_t k = 0; k < all->n; k++) sum += value_at(p, "cost_objective", all->replication[k], k);
+  return sum / (double)all->n;
+}
+
+static void note_tuned(struct comparison *c, const char *name, const char *dir, const char *chosen, size_t n)
+{
+  struct text line = {c->notes, c->notes ? strlen(c->notes) : 0, c->notes ? strlen(c->notes) + 1 : 0};
+  text_add(&line, "%s: %s, the lowest mean cost_objective of %zu thresholds%s%s\n", name, chosen, n,
+           c->store->n_catalogs > 1 ? " of " : "", c->store->n_catalogs > 1 ? dir : "");
+  c->notes = line.s;
+}
+
+/* One threshold for all replications: of a folder's entries of `threshold`, the one of least mean cost. */
+static void add_tuned_threshold(struct comparison *c, const char *dir)
+{
+  const struct compared_policy *first = NULL;
+  size_t n = 0, best = 0;
+  double least = INFINITY;
+  for (size_t i = 0; i < c->n_policies; i++) {
+    const struct compared_policy *p = &c->policy[i];
+    if (!is_threshold_of(p, dir)) continue;
+    if (!first) first = p;
+    n++;
+    double cost = mean_cost_beside(p, first);
+    if (cost < least) best = i, least = cost;
+  }
+  if (n < 2 || isinf(least)) return;
+  struct text name = {0};
+  text_add(&name, find_policy(c, "tuned_threshold") ? "tuned_threshold@%s" : "tuned_threshold", last_part(dir));
+  const char *kept = keep(c, name.s);
+  if (find_policy(c, kept)) return;
+  struct compared_policy *row = add_policy(c, kept, "reference", dir);
+  const struct compared_policy *from = &c->policy[best];
+  row->type = row->entry = "tuned_threshold";
+  for (size_t k = 0; k < from->n; k++) copy_run(row, from, from->replication[k], k);
+  note_tuned(c, kept, dir, from->name, n);
+}
+
 /* ---- regret -------------------------------------------------------------------------------------------------------
  */
 
@@ -589,7 +652,7 @@ static bool competes(const struct comparison *c, const struct compared_policy *p
   if (!strcmp(p->kind, "policy")) return true;
   for (size_t i = 0; i < c->n_policies; i++)
     if (!strcmp(c->policy[i].kind, "policy")) return false;
-  return strcmp(p->type, "clairvoyant") && strcmp(p->type, "best_fixed");
+  return strcmp(p->type, "clairvoyant") && !comparison_in_hindsight(p->type) && strcmp(p->kind, "bound");
 }
 
 /* The best real policy, leaving one out; SIZE_MAX when there is none. References know more than a policy may. */
@@ -668,21 +731,43 @@ const struct paired *comparison_pair(const struct comparison *c, size_t policy, 
 static bool has_type(const struct comparison *c, const char *type)
 {
   for (size_t i = 0; i < c->n_policies; i++)
-    if (!strcmp(c->policy[i].type, type) && c->policy[i].n) return true;
+    if (c->policy[i].n && !strcmp(c->policy[i].type, type)) return true;
   return false;
+}
+
+/* A threshold that `tune` found stands under this name. */
+static bool has_tuned(const struct comparison *c)
+{
+  for (size_t i = 0; i < c->n_policies; i++)
+    if (c->policy[i].n && !strcmp(c->policy[i].type, "threshold") && !strcmp(c->policy[i].entry, "tuned_threshold"))
+      return true;
+  return has_type(c, "tuned_threshold");
+}
+
+static bool has_greedy(const struct comparison *c)
+{
+  for (size_t i = 0; i < c->n_policies; i++)
+    if (c->policy[i].n && c->policy[i].model_greedy) return true;
+  return false;
+}
+
+static bool has_reference(const struct comparison *c, const char *type)
+{
+  return !strcmp(type, "tuned_threshold") ? has_tuned(c) : !strcmp(type, "model_greedy") ? has_greedy(c)
+         : has_type(c, type);
 }
 
 static void find_missing(struct comparison *c)
 {
   static const struct { const char *type, *label, *add; } references[] = {
-    {"tuned_threshold", "tuned threshold", NULL}, {"model_greedy", "model-greedy", NULL},
+    {"tuned_threshold", "tuned threshold", "`tuned_threshold`"}, {"model_greedy", "model-greedy", "`cost_aware`"},
     {"clairvoyant", "clairvoyant greedy", "`clairvoyant`"},
     {"best_fixed", "best fixed in hindsight", "the always_* policies"}};
   bool learner = false;
   for (size_t i = 0; i < c->n_policies; i++) learner |= c->policy[i].learner;
   struct text t = {0}, add = {0};
   for (size_t i = 0; learner && i < sizeof references / sizeof *references; i++) {
-    if (has_type(c, references[i].type)) continue;
+    if (has_reference(c, references[i].type)) continue;
     text_add(&t, "%s%s", t.n ? ", " : "", references[i].label);
     if (references[i].add) text_add(&add, "%s%s", add.n ? " and " : "add ", references[i].add);
   }
@@ -933,6 +1018,7 @@ struct comparison *comparison_load(const char *const *dir, size_t n_dirs, const 
   read_scenario(c, o, err);
   if (err_any(err)) goto failed;
   for (size_t i = 0; i < n_dirs; i++) add_best_fixed(c, dir[i]);
+  for (size_t i = 0; i < n_dirs; i++) add_tuned_threshold(c, dir[i]);
   add_regret(c);
   for (size_t i = 0; i < c->n_policies; i++) summarise(&c->policy[i]);
   if (!choose_baseline(c, o->baseline, err)) goto failed;

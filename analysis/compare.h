@@ -47,7 +47,7 @@ struct compared_metric {
 struct compared_policy {
   const char *name, *kind, *type;                       /* type: the policy's own name, e.g. threshold */
   const char *entry;                                    /* its name in its own folder: without "@FOLDER" */
-  bool learner;
+  bool learner, model_greedy;                           /* model_greedy: it is that reference (cost_aware, own weights: no) */
   size_t n; uint64_t *replication;                      /* runs that are done */
   size_t failed; const char *failure;                   /* runs that failed; the first one's message */
   size_t n_metrics; struct compared_metric *metric;
@@ -115,6 +115,9 @@ enum verdict compare_verdict(struct interval difference, double margin, int bett
 void comparison_say_point(const struct comparison *, FILE *);
 /* One sentence: which policy wins on the primary metric and by how much. Caller frees. */
 char *comparison_sentence(const struct comparison *);
+
+/* A row computed from others' runs, by what they turned out to cost: best_fixed, tuned_threshold. */
+bool comparison_in_hindsight(const char *type);
 
 /* A warning that several policies share is said once: did one before `policy` have it, and how many have it? */
 bool comparison_said_before(const struct comparison *, size_t policy, const char *warning);

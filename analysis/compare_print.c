@@ -307,7 +307,7 @@ static const struct compared_policy *twin_of(const struct comparison *c, const s
   for (size_t i = 0; i < c->n_policies; i++) {
     const struct compared_policy *q = &c->policy[i];
     size_t n = base_length(p->name);
-    if (!strcmp(q->type, "best_fixed")) continue;       /* it is one of the others once more */
+    if (comparison_in_hindsight(q->type)) continue;     /* it is one of the others once more */
     if (q->dir && p->dir && strcmp(q->dir, p->dir) && base_length(q->name) == n && !strncmp(p->name, q->name, n)) return q;
   }
   return NULL;
@@ -513,6 +513,8 @@ static json *policy_json(const struct compared_policy *p)
   json *j = json_new_object();
   json_put_string(j, "policy", p->name);
   json_put_string(j, "kind", p->kind);
+  const char *reference = p->model_greedy ? "model_greedy" : comparison_in_hindsight(p->type) ? p->type : NULL;
+  if (reference || !strcmp(p->type, "clairvoyant")) json_put_string(j, "reference", reference ? reference : p->type);
   json_put_string(j, "trace_hash", p->trace_hash);
   json_put_int(j, "replications", (int64_t)p->n);
   json *metrics = json_child(j, "metrics"), *classes = json_child(j, "classes"), *places = json_child(j, "places");

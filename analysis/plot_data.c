@@ -317,7 +317,7 @@ static void drop_fixed(struct plotting *p)
   size_t n = 0;
   for (size_t k = 0; k < p->n && !p->o->n_policies; k++) {
     const struct compared_policy *q = chosen(p, k);
-    if (strncmp(q->type, "always_", 7) && strcmp(q->type, "best_fixed") && any_trace(q)) p->chosen[n++] = p->chosen[k];
+    if (strncmp(q->type, "always_", 7) && !comparison_in_hindsight(q->type) && any_trace(q)) p->chosen[n++] = p->chosen[k];
   }
   if (n) p->n = n;
 }

@@ -65,6 +65,12 @@ static bool choose_name(struct study *s, const char *name, struct err *err)
       choose(s, i);
       found = true;
     }
+  for (int i = 0; i < sc->n_policies; i++)              /* values of a grid: NAME.VALUE */
+    if (strncmp(sc->policy[i].name, name, strlen(name)) == 0 && sc->policy[i].name[strlen(name)] == '.' &&
+        strcmp(sc->policy[i].policy, "threshold") == 0) {
+      choose(s, i);
+      found = true;
+    }
   if (found)
     return true;
   if (!policy_builtin(name))

@@ -201,6 +201,7 @@ struct attribute_def {
   enum known known;
   int after_task;
   const struct dist *dist;                              /* NULL: the trace's column of this name */
+  bool classifies; double error;                        /* what a classifier makes of difficulty (docs/equations.md) */
   enum estimator estimator; double estimate;            /* first value for CLASS_MEAN */
 };
 

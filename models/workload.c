@@ -4,6 +4,8 @@
 #include "models/streams.h"
 #include "sim/check.h"
 
+#include <gsl/gsl_cdf.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +48,7 @@ static bool find_attributes(struct source *s, struct err *e)
     const struct attribute_def *a = &s->klass->attribute[i];
     int column = column_of(s, a->name);
     if (a->dist)
-      s->dist[s->n_dists++] = (struct attribute_from_dist){i, s->key ^ rng_name(a->name), a->dist};
+      s->dist[s->n_dists++] = (struct attribute_from_dist){i, s->key ^ rng_name(a->name), a->dist, a->classifies, a->error};
     else if (column != NONE)
       s->column[s->n_columns++] = (struct attribute_from_column){i, column};
     else
@@ -56,12 +58,22 @@ static bool find_attributes(struct source *s, struct err *e)
   return good;
 }
 
+/* Normal scores of difficulty and guess have the correlation sqrt(1 - error^2), and the guess is uniform, too: error 0
+ * is the truth, 1 is chance. Check: P(both on one side of the median) = 1/2 + asin(sqrt(1 - error^2)) / pi. */
+static double guess(double difficulty, double error, struct rng *r)
+{
+  double z = gsl_cdf_ugaussian_Pinv(fmin(fmax(difficulty, 1e-16), 1 - 1e-16));
+  return gsl_cdf_ugaussian_P(sqrt(1 - error * error) * z + error * rng_normal(r));
+}
+
 void source_attributes(const struct source *s, uint64_t id, double *attribute)
 {
   attribute[DIFFICULTY] = rng_fresh(&s->root, STREAM_ATTRIBUTES, s->key, id);
   for (int i = 0; i < s->n_dists; i++) {
     struct rng r = rng_open(&s->root, STREAM_ATTRIBUTES, s->dist[i].key, id);
-    attribute[s->dist[i].attribute] = dist_draw(s->dist[i].dist, &r);
+    const struct attribute_from_dist *from = &s->dist[i];
+    attribute[from->attribute] =
+        from->classifies ? guess(attribute[DIFFICULTY], from->error, &r) : dist_draw(from->dist, &r);
   }
 }
 

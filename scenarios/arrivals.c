@@ -214,21 +214,30 @@ static void build_estimators(struct build *b, const struct node *map)
   }
 }
 
-/* With a distribution: one more; without: says when a column of the workload is known. */
+/* With a distribution or of a classifier: one more; without: says when a column of the workload is known. */
 static void own_attribute(struct build *b, const struct node *node)
 {
   struct attribute_def *a = NULL;
   const char *si;
   double scale = unit_scale(b, node_get(node, "unit"), &si);
-  for (int i = 1; i < b->n_attributes && !node_get(node, "dist"); i++)
+  const struct node *classifier = node_get(node, "classifier");
+  bool drawn = classifier || node_get(node, "dist");
+  for (int i = 1; i < b->n_attributes && !drawn; i++)
     if (!strcmp(b->attribute[i].name, node->key))
       a = &b->attribute[i];
-  if (!a && node_is(node, NODE_MAP) && !node_get(node, "dist"))
+  if (!a && node_is(node, NODE_MAP) && !drawn)
     err_add(b->err, node->key_at, "the attribute '%s' needs 'dist'; the workload has no such column", node->key);
   if (!a)
     a = add_attribute(b, node->key, node->key_at);
   if (node_get(node, "dist"))
     a->dist = build_dist(b, node_get(node, "dist"), Q_ANY, scale);
+  if (classifier) {
+    if (node_get(node, "dist"))
+      err_add(b->err, classifier->at, "an attribute has a 'dist' or is what a 'classifier' says, not both");
+    a->dist = b->attribute[0].dist;
+    a->classifies = true;
+    a->error = get_number(node, "attribute", "classifier");
+  }
   a->unit = si ? si : a->unit;
   if (node_get(node, "known"))
     attribute_known(b, a, node_get(node, "known"));

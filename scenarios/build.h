@@ -44,6 +44,8 @@ const struct preset *preset_read(struct arena *, const char *kind, const char *n
 size_t preset_names(struct arena *, const char *kind, const char *const **names);
 /* The source of a key of the value: the longest that fits; NULL: none. */
 const struct preset_source *preset_source(const struct preset *, const char *key);
+/* Replace entries that stand for several (grid.c). */
+void grid_expand(struct arena *, struct node *root, struct err *);
 /* Put includes under the root. */
 bool include_all(struct arena *, struct node *root, const char *path, struct scenario *, struct err *) MUST_USE;
 /* Fill presets in: afterwards hardware, variants, tariffs hold all that is named, links what their presets say. */

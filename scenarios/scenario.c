@@ -23,6 +23,8 @@ static bool read_tree(struct scenario *s, const char *path, const struct overrid
   bool ok = true;
   for (size_t i = 0; i < n; i++)
     ok &= override_apply(s->arena, *root, &overrides[i], err);
+  if (node_is(*root, NODE_MAP))
+    grid_expand(s->arena, *root, err);
   return ok || node_is(*root, NODE_MAP);
 }
 

@@ -643,6 +643,9 @@ const struct key keys[] = {
   {"slo", "tpot", V_NUMBER, Q_TIME, POS, .doc = "Time of each token after the first, mean of a streamed answer."},
   {"attribute", "dist", V_DIST, Q_ANY, .scope = "request",
    .doc = "Its distribution. Without: a column of the workload, to say when it is known."},
+  {"attribute", "classifier", V_NUMBER, Q_PURE, .low = 0, .high = 1,
+   .doc = "In place of 'dist': what a classifier says of the difficulty, uniform in 0 .. 1, with this error: 0 tells the "
+          "truth, 1 is chance (normal scores correlate by sqrt(1 - error^2))."},
   {"attribute", "unit", V_TEXT, .doc = "Of its values, e.g. B."},
   {"attribute", "known", V_TEXT, .otherwise = "arrival", .choices = "arrival|completion|oracle",
    .doc = "When policies may read it: arrival, after TASK, completion, oracle."},
