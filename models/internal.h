@@ -169,6 +169,7 @@ struct world {
 
   uint64_t next_id, n_decisions;
   int n_features;
+  struct bound *bound;                                  /* of a run that only bounds; else NULL */
   bool oracle, wants_queue, wants_estimates, failed, sources_dry, window_closed;
   double visible[MAX_ATTRIBUTES];                       /* what a policy may use for estimates */
   /* the same of the task decided on; inputs by task, last: the device's */

@@ -4,10 +4,12 @@
  * means the same request under every policy. A request of a closed class has its class, user and turn packed into its
  * id, because the order of those depends on the answers.
  */
+#include "models/bound.h"
 #include "models/internal.h"
 
 static void request_settle(struct world *, struct request *, enum status);
 static void begin_ready(struct world *, struct request *);
+static void bound_begin(struct world *, struct request *);
 static void user_returns(struct world *, const struct klass *, const struct request *);
 
 /* ---- arrival --------------------------------------------------------------------------------------------------- */
@@ -60,7 +62,19 @@ static void request_start(struct world *w, struct request *r)
 {
   uint64_t most = w->def->horizon.max_requests;
   if (most > 0 && w->cohort >= most && !w->window_closed) world_close_window(w);
-  if (demand_possible(w, r)) begin_ready(w, r);
+  if (!demand_possible(w, r)) return;
+  if (w->bound) bound_begin(w, r);
+  else begin_ready(w, r);
+}
+
+/* Nothing is simulated: the request is settled after the least time that it needs. */
+static void on_bound(struct sim *s, void *request) { request_settle(world_of(s), request, STATUS_COMPLETED); }
+
+static void bound_begin(struct world *w, struct request *r)
+{
+  double latency_s;
+  if (bound_request(w, r, &latency_s)) sim_after(w->sim, ns_from_s(latency_s), PRIORITY_COMPLETE, on_bound, r);
+  else request_settle(w, r, STATUS_MASKED);
 }
 
 /* ---- open classes: one pending arrival event for all ----------------------------------------------------------- */
@@ -326,6 +340,7 @@ static void write_record(const struct world *w, const struct request *r, enum st
   if (succeeded(status) && record->first_token_ns < 0) record->first_token_ns = now;
   record->slo_met = slo_met(w->klass[r->klass].def, record);
   record->reward = reward(w, r, record, now);
+  if (w->bound) bound_record(r, record);
 }
 
 static void count(struct world *w, const struct request *r, enum status status)

@@ -5,6 +5,7 @@
  * failed + censored; busy <= capacity and both identities of the ledgers (ledger.c); Little's law as an identity of
  * integers: the integral of the requests in the system = the sum of their times in it.
  */
+#include "models/bound.h"
 #include "models/instances.h"
 #include <stdlib.h>
 #include <string.h>
@@ -309,7 +310,10 @@ static bool world_build(struct world *w, struct err *err)
   for (int v = 0; v < w->def->n_variants; v++) w->quality_mean[v] = quality_mean(&w->def->variant[v]);
   for (int i = 0; i < w->def->n_classes; i++)
     if (!class_init(w, i, err)) return false;
-  return policy_init(w, err) && telemetry_new(w, err);
+  if (!policy_init(w, err) || !telemetry_new(w, err)) return false;
+  if (!world_bounds(w->setup.policy)) return true;
+  bound_new(w);
+  return bound_possible(w->def, w->setup.policy->at, err);
 }
 
 struct world *world_new(const struct run_setup *setup, struct err *err)
@@ -371,7 +375,10 @@ bool world_check(const struct world_def *def, const struct policy_def *policy, i
   if (!fits_memory(def, err) || !size_possible(def, n_policies > 0, err) || !sources_possible(def, err)) return false;
   struct topology *topology = topology_new(def, err);
   bool ok = topology && telemetry_possible(&def->telemetry, err) && (n_policies > 0 || needs_policy(def, err));
-  for (int i = 0; topology && i < n_policies; i++) ok = reaches_learner(def, topology, &policy[i], err) && ok;
+  for (int i = 0; topology && i < n_policies; i++) {
+    ok = reaches_learner(def, topology, &policy[i], err) && ok;
+    if (world_bounds(&policy[i])) ok = bound_possible(def, policy[i].at, err) && ok;
+  }
   topology_free(topology);
   return ok;
 }
@@ -392,6 +399,7 @@ static bool reads_true_sizes(const struct place_def *p)
 
 const char *world_policy_kind(const struct world *w)
 {
+  if (w->bound) return "bound";
   for (int i = 0; i < w->def->n_places; i++)
     if (reads_true_sizes(&w->def->place[i])) return "reference";
   return w->host ? policy_host_kind(w->host) : "policy";
