@@ -1,5 +1,6 @@
 #include "experiments/identity.h"
 #include "experiments/model_version.h"
+#include "models/policy_python.h"
 #include "sim/check.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +18,14 @@ static void add_json(struct hasher *h, const json *value)
   free(text);
 }
 
-/* A plug-in belongs to the entries that load it; every other file to all runs. */
+/* A plug-in belongs to the entries that load it, and so does what it imports; every other file to all runs. */
 static bool file_counts(const struct scenario *s, const struct file_note *f, int policy)
 {
+  const char *own = policy >= 0 ? s->policy[policy].resolved_path : NULL;
+  if (strcmp(f->kind, "python module") == 0)
+    return own && policy_is_python(own);
   if (strcmp(f->kind, "plug-in") != 0)
     return true;
-  const char *own = policy >= 0 ? s->policy[policy].resolved_path : NULL;
   return own && strcmp(own, f->path) == 0;
 }
 

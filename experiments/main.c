@@ -147,6 +147,23 @@ static int close_output(int code)
   return code == EXIT_OK ? EXIT_SYSTEM : code;
 }
 
+/* `--python PATH` names the interpreter of policies in Python, for all that this command starts. */
+static int take_python(int argc, char **argv)
+{
+  int n = 0;
+  for (int i = 0; i < argc; i++) {
+    bool joined = strncmp(argv[i], "--python=", 9) == 0;
+    if (!joined && (strcmp(argv[i], "--python") != 0 || i + 1 >= argc)) {
+      argv[n++] = argv[i];
+      continue;
+    }
+    const char *path = joined ? argv[i] + 9 : argv[++i];
+    setenv("OFFSIM_PYTHON", path, 1);
+  }
+  argv[n] = NULL;
+  return n;
+}
+
 static int dispatch(int argc, char **argv)
 {
   const char *name = argv[1];
@@ -179,5 +196,6 @@ int main(int argc, char **argv)
     print_help(stderr);
     return EXIT_USER;
   }
+  argc = take_python(argc, argv);
   return close_output(dispatch(argc, argv));
 }

@@ -73,7 +73,7 @@ static bool choose_name(struct study *s, const char *name, struct err *err)
     }
   if (found)
     return true;
-  if (!policy_builtin(name))
+  if (!policy_builtin(name) && !policy_is_path(name))
     return unknown_policy(s, name, err);
   if (!scenario_add_policy(sc, name, err))
     return false;

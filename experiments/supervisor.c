@@ -432,8 +432,11 @@ static void say_failure(struct work *w, const struct run_order *o, const char *m
   const struct policy_def *policy = policy_of(w, o);
   if (w->options->progress)
     fprintf(stderr, "\r\033[K");
+  size_t whole = strlen(message), line = strcspn(message, "\n"), n = w->report->failed == 0 && !again ? whole : line;
+  while (n > line && message[n - 1] == '\n')
+    n--;
   fprintf(stderr, "offsim: run %s (policy %s, replication %llu) failed%s: %.*s\n", o->id, policy ? policy->name : "none",
-          (unsigned long long)o->replication, again ? ", is tried again" : "", (int)strcspn(message, "\n"), message);
+          (unsigned long long)o->replication, again ? ", is tried again" : "", (int)n, message);
 }
 
 /* A run that ends badly by itself is recorded; the others go on. */

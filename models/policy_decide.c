@@ -1,5 +1,6 @@
 /* policy_decide.c: the policy host during a run: facts in, a checked action out; outcomes back to the learner. */
 #include "models/policy_parts.h"
+#include "models/policy_python.h"
 #include "models/streams.h"
 #include "sim/check.h"
 
@@ -174,9 +175,18 @@ static bool plans_fine(const struct policy_host *h, const struct decision_facts 
   return true;
 }
 
+/* A policy in another process says itself what went wrong. */
+static bool in_trouble(const struct policy_host *h)
+{
+  return h->loaded.python && policy_python_trouble(h->loaded.python);
+}
+
 static bool answer_fine(const struct policy_host *h, const struct decision_facts *f, const struct offsim_decision *d,
                         struct err *err)
 {
+  if (in_trouble(h))
+    return err_plugin(err, "policy '%s', decision %llu, t = %.9g s: %s", h->name, (unsigned long long)f->decision_number,
+                      s_from_ns(f->now), policy_python_trouble(h->loaded.python));
   if (d->action < 0 || d->action >= f->n_actions)
     return misbehaved(h, f, "chose an action that does not exist", d->action, err);
   if (!(d->propensity > 0 && d->propensity <= 1))
@@ -280,6 +290,12 @@ bool policy_host_outcome(struct policy_host *h, const struct decision_facts *who
   }
   if (memo) pool_give(h->memos, memo);
   return true;
+}
+
+bool policy_host_settle(struct policy_host *h, struct err *err)
+{
+  if (!h->loaded.python || policy_python_settle(h->loaded.python)) return true;
+  return err_plugin(err, "policy '%s', at the end: %s", h->name, policy_python_trouble(h->loaded.python));
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* policy_host.c: find a policy by name or path, load it, and check that both sides mean the same by the boundary. */
 #include "models/policy_host.h"
 #include "models/policy_parts.h"
+#include "models/policy_python.h"
 #include "sim/check.h"
 
 #include <ctype.h>
@@ -81,17 +82,20 @@ static bool unknown_policy(const struct policy_def *def, struct err *err)
 /* A path is relative to the file that names it. */
 static void beside_scenario(const struct policy_def *def, char path[PATH_MAX])
 {
-  const char *slash = def->at.file && def->policy[0] != '/' ? strrchr(def->at.file, '/') : NULL;
+  const char *file = policy_python_file(def->policy);
+  const char *slash = def->at.file && file[0] != '/' ? strrchr(def->at.file, '/') : NULL;
   int folder = slash ? (int)(slash + 1 - def->at.file) : 0;
-  snprintf(path, PATH_MAX, "%.*s%s", folder, slash ? def->at.file : "", def->policy);
+  snprintf(path, PATH_MAX, "%.*s%s", folder, slash ? def->at.file : "", file);
 }
+
+bool policy_is_path(const char *policy) { return strchr(policy, '/') || policy_is_python(policy); }
 
 bool policy_locate(const struct policy_def *def, char path[PATH_MAX], struct err *err)
 {
   char wanted[PATH_MAX];
   path[0] = 0;
   if (def->resolved_path) snprintf(wanted, sizeof wanted, "%s", def->resolved_path);
-  else if (strchr(def->policy, '/')) beside_scenario(def, wanted);
+  else if (policy_is_path(def->policy)) beside_scenario(def, wanted);
   else if (policy_builtin(def->policy)) return true;
   else if (!in_search_path(def->policy, wanted)) return unknown_policy(def, err);
   if (!realpath(wanted, path)) return err_add(err, def->at, "policy %s: %s", wanted, strerror(errno));
@@ -233,6 +237,13 @@ static bool open_plugin(const char *path, struct where at, struct loaded_policy 
   return sane(out, path, at, err);
 }
 
+static bool open_python(const char *path, struct where at, struct loaded_policy *out, struct err *err)
+{
+  out->python = policy_python_start(path, at, err);
+  out->policy = out->python ? policy_python_descriptor(out->python) : NULL;
+  return out->policy && sane(out, path, at, err);
+}
+
 bool policy_load(const struct policy_def *def, struct loaded_policy *out, struct err *err)
 {
   char path[PATH_MAX];
@@ -242,7 +253,7 @@ bool policy_load(const struct policy_def *def, struct loaded_policy *out, struct
     out->policy = policy_builtin(def->policy);
     return sane(out, def->policy, def->at, err);
   }
-  if (open_plugin(path, def->at, out, err)) return true;
+  if (policy_is_python(path) ? open_python(path, def->at, out, err) : open_plugin(path, def->at, out, err)) return true;
   policy_unload(out);
   return false;
 }
@@ -250,6 +261,7 @@ bool policy_load(const struct policy_def *def, struct loaded_policy *out, struct
 void policy_unload(struct loaded_policy *loaded)
 {
   free(loaded->copy);
+  policy_python_free(loaded->python);
   if (loaded->handle) dlclose(loaded->handle);
   *loaded = (struct loaded_policy){0};
 }
@@ -258,5 +270,7 @@ void policy_unload(struct loaded_policy *loaded)
 const struct offsim_policy *policy_describe(const struct policy_def *def, struct err *err)
 {
   struct loaded_policy loaded;
-  return policy_load(def, &loaded, err) ? loaded.policy : NULL;
+  if (!policy_load(def, &loaded, err)) return NULL;
+  if (loaded.python) policy_python_halt(loaded.python);
+  return loaded.policy;
 }

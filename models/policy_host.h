@@ -74,6 +74,8 @@ bool policy_host_load(struct policy_host *, const struct offsim_stream *, struct
  * not declare to learn goes on as ever. */
 void policy_host_freeze(struct policy_host *);
 bool policy_host_is_frozen(const struct policy_host *);
+/* After the last outcome: did the policy take all of them? A policy in another process may answer late. */
+bool policy_host_settle(struct policy_host *, struct err *) MUST_USE;
 /* Names of the features that this policy declared, for the trace. */
 int policy_host_features(const struct policy_host *, const char *const **names, const char *const **units);
 bool policy_host_needs_oracle(const struct policy_host *);
@@ -88,6 +90,8 @@ const struct offsim_policy *policy_builtin(const char *name);
 /* The file of a plug-in, resolved: by path (relative to the file that names it), then $OFFSIM_POLICY_PATH, then the
  * installed folder. "" for a built-in, which a name without '/' means first. False after adding to err. */
 bool policy_locate(const struct policy_def *, char path[PATH_MAX], struct err *) MUST_USE;
+/* Does it name a file, not a policy to be searched? With a '/', or in Python. */
+bool policy_is_path(const char *policy);
 /* Load a descriptor for `policy list` and checks: built-in name, or a path. */
 const struct offsim_policy *policy_describe(const struct policy_def *, struct err *);
 

@@ -8,9 +8,11 @@
 
 /* A policy in memory. handle is NULL for a built-in; copy is NULL unless the policy knows smaller structs than this
  * host: then `policy` is the copy, with its arrays, in this host's layout and zeros for what it does not know.
- * changed_floating_point: loading it did (it has been put back). */
+ * changed_floating_point: loading it did (it has been put back). python: its interpreter, NULL for other policies. */
+struct python;
 struct loaded_policy {
   const struct offsim_policy *policy; struct offsim_policy *copy; void *handle; bool changed_floating_point;
+  struct python *python;
 };
 bool policy_load(const struct policy_def *, struct loaded_policy *, struct err *) MUST_USE;
 void policy_unload(struct loaded_policy *);

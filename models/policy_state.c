@@ -5,6 +5,7 @@
  * `save`, where it has one). All numbers are little-endian, as the bytes of a state are the machine's own.
  */
 #include "models/policy_parts.h"
+#include "models/policy_python.h"
 #include "sim/check.h"
 #include "sim/hash.h"
 
@@ -326,6 +327,7 @@ void policy_host_freeze(struct policy_host *h)
 {
   if (!policy_host_learns(h) || h->frozen) return;
   h->frozen = arena_alloc(h->arena, h->learner_bytes + 1);
+  if (h->loaded.python) policy_python_freeze(h->loaded.python);
 }
 
 bool policy_host_is_frozen(const struct policy_host *h) { return h->frozen != NULL; }

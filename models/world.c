@@ -611,7 +611,7 @@ bool world_run(struct world *w, struct run_summary *summary, struct err *err)
   world_close_window(w);
   requests_censor(w);
   outcomes_flush(w);
-  if (w->failed) return false;
+  if (w->failed || (w->host && !policy_host_settle(w->host, err))) return false;
   sum_up(w);
   check_conservation(w);
   read_meters(w);

@@ -2,6 +2,7 @@
 #include "scenarios/build.h"
 
 #include "models/policy_host.h"
+#include "models/policy_python.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -86,11 +87,24 @@ static void build_parameters(struct build *b, struct policy_def *p, const struct
   p->parameter = all;
 }
 
+/* What a policy in Python imports belongs to it. */
+static void note_module(struct scenario *s, struct err *err)
+{
+  struct hash hash;
+  char path[PATH_MAX];
+  if (policy_python_module(path) && hash_file(path, &hash))
+    note_file(s, "offsim_policy.py", path, "python module", hash);
+  else
+    err_system(err, "the module offsim_policy.py is not found; set OFFSIM_SHARE");
+}
+
 /* A plug-in's bytes belong to the identity of its runs. */
 void note_plugin(struct scenario *s, struct policy_def *p, const char *path, struct err *err)
 {
   struct hash hash;
   p->resolved_path = arena_strdup(s->arena, path);
+  if (policy_is_python(path))
+    note_module(s, err);
   if (hash_file(path, &hash))
     note_file(s, p->policy, path, "plug-in", hash);
   else
@@ -102,16 +116,24 @@ static void find_policy(struct build *b, struct policy_def *p, const struct node
 {
   const char *tried, *found;
   char path[PATH_MAX];
-  if (!strchr(p->policy, '/')) {
+  if (!policy_is_path(p->policy)) {
     if (policy_locate(p, path, b->err) && *path)
       note_plugin(b->scenario, p, path, b->err);
     return;
   }
-  found = scenario_find_file(b->arena, b->folder_of, p->policy, &tried);
+  found = scenario_find_file(b->arena, b->folder_of, policy_python_file(p->policy), &tried);
   if (found)
     note_plugin(b->scenario, p, found, b->err);
   else
-    err_add(b->err, name->at, "the policy '%.200s' was not found; looked for %s", p->policy, tried);
+    err_add(b->err, name->at, "the policy '%.200s' was not found; looked for %s", policy_python_file(p->policy), tried);
+}
+
+/* An entry without a name: the policy's, or its file's without folder and ending. */
+const char *name_of_policy(struct arena *a, const char *policy)
+{
+  const char *file = policy_python_file(policy);
+  file = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
+  return arena_printf(a, "%.*s", (int)strcspn(file, "."), file);
 }
 
 static void build_policy(struct build *b, struct policy_def *p, const struct node *node)
@@ -124,9 +146,8 @@ static void build_policy(struct build *b, struct policy_def *p, const struct nod
     return;
   p->policy = name->text;
   p->at = name->at;
-  const char *file = strrchr(p->policy, '/') ? strrchr(p->policy, '/') + 1 : p->policy;
-  p->name = get_text(node, "policy", "name") ? get_text(node, "policy", "name")
-                                             : arena_printf(b->arena, "%.*s", (int)strcspn(file, "."), file);
+  const char *own = get_text(node, "policy", "name");
+  p->name = own ? own : name_of_policy(b->arena, p->policy);
   for (int i = 0; i < b->world->n_places; i++)
     places[i] = b->world->place[i].name;
   if (at)

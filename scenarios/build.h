@@ -96,6 +96,7 @@ void build_tasks(struct build *, struct class_def *);
 
 /* ---- build.c, resolve.c ---------------------------------------------------------------------------------------- */
 void build_scenario(struct build *);
+const char *name_of_policy(struct arena *, const char *policy);
 void note_plugin(struct scenario *, struct policy_def *, const char *path, struct err *);
 json *resolve_scenario(const struct node *root);
 json *resolve_identity(const struct node *root);

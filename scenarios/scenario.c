@@ -72,8 +72,13 @@ bool scenario_add_policy(struct scenario *s, const char *name, struct err *err)
   char path[PATH_MAX];
   struct node entry = {.kind = NODE_TEXT, .text = arena_strdup(s->arena, name)};
   struct policy_def p = {.name = entry.text, .policy = entry.text, .at_place = NONE, .at = {.file = "--policy"}};
-  if (!id_valid(name) || !policy_locate(&p, path, err))
+  p.name = name_of_policy(s->arena, name);
+  if (!id_valid(p.name) || !policy_locate(&p, path, err))
     return err->n_errors > errors ? false : err_add(err, p.at, "'%.64s' is no name of a policy", name);
+  for (int i = 0; i < s->n_policies; i++)
+    if (!strcmp(s->policy[i].name, p.name))
+      return err_add(err, p.at, "'%.200s' would be the second policy called '%s'; rename the file, or give it an entry "
+                     "with a 'name' in the scenario", name, p.name);
   if (*path)
     note_plugin(s, &p, path, err);
   struct policy_def *all = arena_array(s->arena, struct policy_def, s->n_policies + 1);
