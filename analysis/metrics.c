@@ -22,6 +22,8 @@ struct tally {
   uint64_t requests, completed, censored, slo_asked, slo_met, good, offloaded, cold;
   uint64_t first_tokens, first_token_lost, streams;
   sum_ns latency_ns, ttft_ns, phase_ns[N_PHASES];
+  uint64_t attempts, retries, hedges, hedges_won, shed;
+  double served_s, wasted_s, wasted_j, wasted_usd;      /* of attempts: in service; of those that gave no answer */
   double tpot_s, quality, energy_device_j, energy_direct_j, cost_usd, reward;
   struct quantiles *latency_s, *ttft_s;
 };
@@ -98,11 +100,30 @@ static void table_remove(struct waiting_table *t, struct waiting *w)
   t->used--;
 }
 
+/* What the end of the run cut short was not in vain as far as anybody knows. */
+static void add_attempt(struct tally *t, const struct attempt_record *a)
+{
+  double service_s = (double)a->phase_ns[PHASE_SERVE] * NS;
+  t->attempts++;
+  t->served_s += service_s;
+  if (a->role) {
+    t->retries += (a->role & ROLE_RETRY) != 0;
+    t->hedges += (a->role & ROLE_HEDGE) != 0;
+    t->hedges_won += a->role & ROLE_HEDGE && a->status == STATUS_COMPLETED;
+    t->shed += (a->role & ROLE_SHED) != 0;
+  }
+  if (a->status == STATUS_COMPLETED || a->status == STATUS_CENSORED) return;
+  t->wasted_s += service_s;
+  t->wasted_j += a->energy_device_j + a->energy_network_j + a->energy_server_j;
+  t->wasted_usd += a->cost_usd;
+}
+
 void metrics_attempt(struct metrics *m, const struct attempt_record *a)
 {
   if (!a->measured) return;
   struct waiting *w = table_get(&m->table, a->request);
   for (int p = 0; p < N_PHASES; p++) w->phase_ns[p] += a->phase_ns[p];
+  add_attempt(&m->klass[a->klass], a);
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
@@ -249,6 +270,14 @@ OF_TALLY(energy_direct, per_request(t, t->energy_direct_j))
 OF_TALLY(quality_mean, per_request(t, t->quality))
 OF_TALLY(offload_ratio, per_request(t, (double)t->offloaded))
 OF_TALLY(cold_start_ratio, per_request(t, (double)t->cold))
+OF_TALLY(retry_ratio, per_request(t, (double)t->retries))
+OF_TALLY(hedge_ratio, per_request(t, (double)t->hedges))
+OF_TALLY(hedge_won_ratio, ratio((double)t->hedges_won, (double)t->hedges))
+OF_TALLY(shed_ratio, ratio((double)t->shed, (double)t->attempts))
+OF_TALLY(wasted_energy, per_request(t, t->wasted_j))
+OF_TALLY(wasted_cost, per_request(t, 1000 * t->wasted_usd))
+OF_TALLY(wasted_service, ratio(t->wasted_s, t->served_s))
+OF_TALLY(probe_bytes, m->summary->probe_bytes)
 OF_TALLY(cost_objective, per_request(t, -t->reward))
 OF_TALLY(requests_settled, (double)m->settled)
 /* Slope between the halves' means, half a window apart, over the rate of arrivals. */
@@ -321,6 +350,8 @@ OF_PLACE(cost, p->cost_usd)
 OF_PLACE(instance_s, p->instance_s)
 OF_PLACE(cold_starts, (double)p->cold_starts)
 OF_PLACE(down_s, p->down_s)
+OF_PLACE(breaker_open_s, p->breaker_open_s)
+OF_PLACE(breaker_open_ratio, p->breaker_open_ratio)
 OF_PLACE(iterations, p->iterations)
 OF_PLACE(preemptions, p->preemptions)
 OF_PLACE(kv_occupancy, p->kv_occupancy)
@@ -400,6 +431,17 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
   ROW("jain", "1", "Jain's index of the devices' mean latencies; 1 = all alike", 1, RUN, jain, NULL) \
   ROW("worst_decile_latency_s", "s", "mean latency of the tenth of the devices that fares worst", \
       -1, RUN, worst_decile, NULL) \
+  ROW("retry_ratio", "1", "tries of a plan beyond its first, per request", -1, BOTH, retry_ratio, NULL) \
+  ROW("hedge_ratio", "1", "copies sent beside an attempt, per request", -1, BOTH, hedge_ratio, NULL) \
+  ROW("hedge_won_ratio", "1", "share of these copies that gave the answer", 0, BOTH, hedge_won_ratio, NULL) \
+  ROW("shed_ratio", "1", "share of attempts turned away by load shedding", -1, BOTH, shed_ratio, NULL) \
+  ROW("wasted_energy_j_per_request", "J", "direct energy of attempts that gave no answer: failed, cut, called off", \
+      -1, BOTH, wasted_energy, NULL) \
+  ROW("wasted_cost_usd_per_1k_requests", "USD/1k", "direct money of attempts that gave no answer", \
+      -1, BOTH, wasted_cost, NULL) \
+  ROW("wasted_service_ratio", "1", "share of the time in service that attempts without an answer took", \
+      -1, BOTH, wasted_service, NULL) \
+  ROW("probe_bytes", "B", "sent for health checks, there and back, whole run", -1, RUN, probe_bytes, NULL) \
   ROW("cost_objective", "1", "mean cost by the scenario's objective: minus the reward", \
       -1, BOTH, cost_objective, NULL) \
   ROW("backlog_growth_ratio", "1", "rise of the number of requests in the system over the window, as a share of the " \
@@ -424,6 +466,8 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
       -1, PLACE, NULL, place_instance_s) \
   ROW("cold_starts", "1", "starts of instances in the whole run", -1, PLACE, NULL, place_cold_starts) \
   ROW("down_s", "s", "time down of its members in the whole run", -1, PLACE, NULL, place_down_s) \
+  ROW("breaker_open_s", "s", "time for which its circuit breaker was open, whole run", -1, PLACE, NULL, place_breaker_open_s) \
+  ROW("breaker_open_ratio", "1", "the same as a share of the run", -1, PLACE, NULL, place_breaker_open_ratio) \
   ROW("iterations", "1", "iterations of the LLM engines in the window", 0, ENGINE, NULL, place_iterations) \
   ROW("preemptions", "1", "requests pushed out of KV memory, to be read again", -1, ENGINE, NULL, place_preemptions) \
   ROW("kv_occupancy", "1", "share of the KV blocks in use, time average", 0, ENGINE, NULL, place_kv_occupancy) \
@@ -510,6 +554,9 @@ static void tally_add(struct tally *a, const struct tally *b)
   a->requests += b->requests, a->completed += b->completed, a->censored += b->censored;
   a->slo_asked += b->slo_asked, a->slo_met += b->slo_met, a->good += b->good;
   a->offloaded += b->offloaded, a->cold += b->cold;
+  a->attempts += b->attempts, a->retries += b->retries, a->hedges += b->hedges, a->hedges_won += b->hedges_won;
+  a->shed += b->shed, a->served_s += b->served_s, a->wasted_s += b->wasted_s;
+  a->wasted_j += b->wasted_j, a->wasted_usd += b->wasted_usd;
   a->first_tokens += b->first_tokens, a->streams += b->streams;
   a->latency_ns += b->latency_ns, a->ttft_ns += b->ttft_ns;
   for (int p = 0; p < N_PHASES; p++) a->phase_ns[p] += b->phase_ns[p];
@@ -532,6 +579,7 @@ static void put(struct metrics *m, const char *metric, const char *klass, const 
 static bool row_applies(const struct row *row, const struct place_summary *p)
 {
   if (row->of_place == place_refused_memory) return !isnan(p->refused_memory);
+  if (row->of_place == place_breaker_open_s || row->of_place == place_breaker_open_ratio) return !isnan(p->breaker_open_s);
   return !row->info.engines_only || !isnan(p->iterations);
 }
 

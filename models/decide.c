@@ -73,7 +73,9 @@ static uint32_t members_mask(const struct world *w, const struct place *p, uint3
   return mask;
 }
 
-uint32_t plan_mask(struct world *w, const struct request *r, int task, struct endpoint at, const struct plan_def *plan)
+/* What does not change during a run. */
+static uint32_t lasting_mask(struct world *w, const struct request *r, int task, struct endpoint at,
+                             const struct plan_def *plan)
 {
   const struct class_def *k = w->klass[r->klass].def;
   const struct task_def *t = &k->task[task];
@@ -87,6 +89,17 @@ uint32_t plan_mask(struct world *w, const struct request *r, int task, struct en
     mask |= way_mask(w, from, farthest(w, from, at, plan), k->zones);
   }
   return mask;
+}
+
+/* And what does: breakers and health, in no cache. */
+static uint32_t passing_mask(struct world *w, struct endpoint at, const struct plan_def *plan)
+{
+  return w->guarded && at.place < w->def->n_places ? guard_mask(w, &w->place[at.place], plan, at.member) : 0;
+}
+
+uint32_t plan_mask(struct world *w, const struct request *r, int task, struct endpoint at, const struct plan_def *plan)
+{
+  return lasting_mask(w, r, task, at, plan) | passing_mask(w, at, plan);
 }
 
 /* Masks of first tasks depend on the origin's place alone, where the members of the plan's place are alike: attachment
@@ -105,7 +118,7 @@ static uint32_t mask_of(struct world *w, const struct request *r, int task, int 
 {
   const struct plan_def *p = &task_of(w, r, task)->plan[plan];
   if (known && known[plan] != MASK_UNKNOWN) return known[plan];
-  uint32_t mask = plan_mask(w, r, task, w->action_end[plan], p);
+  uint32_t mask = lasting_mask(w, r, task, w->action_end[plan], p);
   uint16_t place = w->action_end[plan].place;
   bool alike = place < w->def->n_places && w->place[place].n_kinds == 1
                && (place != r->origin || p->word == WORD_ORIGIN);
@@ -121,7 +134,7 @@ int decide_options(struct world *w, const struct attempt *a, int *first)
   int allowed = 0;
   for (int i = t->n_plans - 1; i >= 0; i--) {
     w->action_end[i] = plan_end(w, r, &t->plan[i]);
-    w->actions[i].mask = mask_of(w, r, a->task, i, known);
+    w->actions[i].mask = mask_of(w, r, a->task, i, known) | passing_mask(w, w->action_end[i], &t->plan[i]);
     if (w->actions[i].mask) continue;
     allowed++;
     *first = i;
@@ -159,11 +172,21 @@ static uint32_t dispatch(struct world *w, struct place *p, const struct attempt 
   }
 }
 
+/* The next one that is not known to be down. */
+static uint32_t healthy(const struct place *p, uint32_t member)
+{
+  for (uint64_t i = 0; p->health && i < p->def->count; i++) {
+    uint32_t next = (uint32_t)((member + i) % p->def->count);
+    if (!health_down(p, next)) return next;
+  }
+  return member;
+}
+
 void decide_commit(struct world *w, struct attempt *a, const struct plan_def *plan, struct endpoint at)
 {
   a->place = at.place;
   a->variant = (uint8_t)plan->variant;
-  a->member = plan->word == WORD_PLACE ? dispatch(w, &w->place[at.place], a) : at.member;
+  a->member = plan->word == WORD_PLACE ? healthy(&w->place[at.place], dispatch(w, &w->place[at.place], a)) : at.member;
 }
 
 /* ---- the question ---------------------------------------------------------------------------------------------- */
@@ -277,6 +300,8 @@ void decision_add(struct decision *d, const struct attempt_record *record)
   for (int i = 0; i < N_PHASES; i++) d->phase_ns[i] += record->phase_ns[i];
   d->energy_j += record->energy_device_j + record->energy_network_j + record->energy_server_j;
   d->usd += record->cost_usd;
+  d->attempts = (uint8_t)count_up(d->attempts, 255);
+  d->fallback = record->fallback;
 }
 
 static void write_outcome(const struct world *w, const struct decision *d, enum status status, double quality,
@@ -293,9 +318,9 @@ static void write_outcome(const struct world *w, const struct decision *d, enum 
   out->energy_j = d->energy_j;
   out->cost_usd = d->usd;
   out->quality = good ? quality : 0;
-  out->attempts = 1;
-  out->fallback = 0;
-  out->score = NAN;
+  out->attempts = d->attempts;
+  out->fallback = d->fallback;
+  out->score = w->efforts ? efforts_score(w) : NAN;
   for (int i = 0; i < N_PHASES; i++) out->phase_s[i] = 1e-9 * (double)d->phase_ns[i];   /* dividing costs more */
   out->reward = o->latency_per_s * out->latency_s + o->money_per_usd * out->cost_usd + o->energy_per_j * out->energy_j
                 + o->quality * out->quality + (failed ? o->failure : 0);

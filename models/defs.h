@@ -139,6 +139,17 @@ struct failures_def {
   enum failure_work work;
 };
 
+/* ---- what guards a place (models/breaker.c, health.c) ---- */
+
+/* Opens when of the last `window` attempts that ended there the share `failures` failed; lets `probes` through after
+ * open_for_s, and closes when all of these succeed. */
+struct breaker_def { uint32_t window, probes; double failures, open_for_s; };
+/* Each member is asked every `every_s` from member 0 of place `from` (NONE: the first device that can). */
+struct health_def { double every_s, timeout_s, bytes; uint32_t down_after, up_after; int from; };
+/* Who comes is turned away at so many waiting, at so long an expected wait, or by chance; 0 = no such rule. */
+struct shed_def { uint64_t queue; double wait_s, probability; };
+struct guard_def { const struct breaker_def *breaker; const struct health_def *health; const struct shed_def *shed; };
+
 /* A place of `count` like members. Each member has `servers` servers with `slots` slots each: servers * slots jobs are
  * served at once under FIFO, LIFO, PRIORITY, EDF, SRPT; under PROCESSOR_SHARING the servers share all jobs, each job
  * at most at the rate of one server. capacity: jobs in a member at most, waiting ones included (0 = no limit). */
@@ -167,6 +178,7 @@ struct place_def {
   double limit_requests_per_s, limit_tok_per_s;         /* token buckets, burst = one minute's worth; 0 = none */
   const struct instances_def *instances;                /* NULL: every server is always there */
   const struct failures_def *failures;                  /* NULL: none */
+  const struct guard_def *guard;                        /* NULL: none */
 };
 
 /* ---- links ----------------------------------------------------------------------------------------------------- */
@@ -222,6 +234,19 @@ struct plan_def { enum place_word word; int place; uint64_t member; int variant;
 
 struct fallback_def { bool answers; struct plan_def plan; const char *answer; double quality; };
 
+/* ---- the life around a decision (models/effort.c, retry.c, hedge.c) ---- */
+
+/* `attempts` at each plan, the first one included, after an end whose status is in `on` (bit set). The k-th waits
+ * first_s * factor^(k-1), at most max_s; with jitter a uniform share of it. budget: retries per first attempt, kept in a
+ * bucket of `burst`, full at the start; negative: no limit. */
+struct retry_def { unsigned attempts; uint32_t on; double first_s, factor, max_s, budget, burst; bool jitter; };
+/* A copy after after_s, or after the given quantile of the time that attempts of the task take (0: after_s). With a plan
+ * of its own, or the one of the attempt. tied: whose service begins calls the other off. */
+struct hedge_def { double after_s, quantile; bool has_plan, tied; struct plan_def plan; };
+/* Score of an answer = its quality + noise x standard normal; below `accept` the next fallback is asked (0: never). */
+struct judge_def { double noise, accept; };
+struct life_def { const struct retry_def *retry; const struct hedge_def *hedge; const struct judge_def *judge; };
+
 struct task_def {
   const char *name;
   uint32_t after;                                       /* bit set of tasks of this pipeline; 0 = ready at arrival */
@@ -236,6 +261,7 @@ struct task_def {
   const struct dist *patience_s;                        /* in the queue until the service begins; NULL = without end */
   int n_fallbacks; const struct fallback_def *fallback;
   double repeat_probability;                            /* after success the task is done again with this probability */
+  const struct life_def *life;                          /* NULL: one attempt at a time, each plan tried once */
 };
 
 enum arrivals_kind { ARRIVE_POISSON, ARRIVE_RENEWAL, ARRIVE_MMPP, ARRIVE_ON_OFF, ARRIVE_PIECEWISE, ARRIVE_CLOSED,

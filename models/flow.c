@@ -35,7 +35,8 @@ static const struct task_def *task_at(const struct world *w, const struct attemp
 static sim_time time_limit(const struct world *w, const struct attempt *a, bool first_is_sure)
 {
   const struct task_def *t = task_at(w, a);
-  sim_time limit = t->timeout_s > 0 ? time_add(a->started, ns_from_s(t->timeout_s)) : SIM_NEVER;
+  double own_s = a->in_effort ? effort_timeout_s(w, a) : 0, whole_s = own_s > 0 ? own_s : t->timeout_s;
+  sim_time limit = whole_s > 0 ? time_add(a->started, ns_from_s(whole_s)) : SIM_NEVER;
   sim_time first = t->timeout_first_s > 0 && !first_is_sure ? time_add(a->started, ns_from_s(t->timeout_first_s))
                                                             : SIM_NEVER;
   return first < limit ? first : limit;
@@ -56,6 +57,7 @@ static void on_timeout(struct sim *s, void *attempt)
 static void arm_timer(struct world *w, struct attempt *a, bool first_is_sure)
 {
   sim_time limit = time_limit(w, a, first_is_sure);
+  if (limit < now_of(w)) limit = now_of(w);             /* a policy's, set when it was over */
   if (limit != SIM_NEVER) a->timer = sim_at(w->sim, limit, PRIORITY_NORMAL, on_timeout, a);
 }
 
@@ -157,16 +159,19 @@ static double ask_bytes(const struct world *w)
 
 /* ---- begin and decide ------------------------------------------------------------------------------------------ */
 
-static struct attempt *attempt_new(struct world *w, struct request *r, int task, unsigned ordinal, int fallback)
+static struct attempt *attempt_new(struct world *w, struct request *r, const struct attempt_ask *ask)
 {
   struct attempt *a = pool_take(w->attempts);
   a->request = r;
   a->next = r->attempts;
   r->attempts = a;
   r->n_attempts = (uint8_t)count_up(r->n_attempts, 255);
-  a->task = (uint8_t)task;
-  a->ordinal = (uint16_t)ordinal;
-  a->fallback = (uint8_t)fallback;
+  a->task = (uint8_t)ask->task;
+  a->ordinal = (uint16_t)ask->ordinal;
+  a->fallback = (uint8_t)ask->fallback;
+  a->decision = ask->decision;
+  a->role = ask->role;
+  a->in_effort = ask->in_effort;
   a->place = r->origin;
   a->member = r->device;
   a->started = now_of(w);
@@ -174,21 +179,18 @@ static struct attempt *attempt_new(struct world *w, struct request *r, int task,
   return a;
 }
 
-void attempt_begin(struct world *w, struct request *r, int task, unsigned ordinal, int fallback,
-                   struct decision *decision)
+void attempt_begin(struct world *w, struct request *r, const struct attempt_ask *ask)
 {
-  struct attempt *a = attempt_new(w, r, task, ordinal, fallback);
+  struct attempt *a = attempt_new(w, r, ask);
   const struct task_def *t = task_at(w, a);
-  a->decision = decision;
-  if (t->timeout_s > 0 || t->timeout_first_s > 0) arm_timer(w, a, false);
-  if (fallback == 0) {
+  if (t->timeout_s > 0 || t->timeout_first_s > 0 || a->in_effort) arm_timer(w, a, false);
+  if (!ask->plan) {
     flow_decide(w, a);
     return;
   }
-  const struct plan_def *plan = &t->fallback[fallback - 1].plan;
-  struct endpoint at = plan_end(w, r, plan);
-  if (plan_mask(w, r, task, at, plan)) attempt_end(w, a, STATUS_MASKED);
-  else flow_take(w, a, plan, at);
+  struct endpoint at = plan_end(w, r, ask->plan);
+  if (plan_mask(w, r, ask->task, at, ask->plan)) attempt_end(w, a, STATUS_MASKED);
+  else flow_take(w, a, ask->plan, at);
 }
 
 /* One allowed plan needs no decision and costs none. */
@@ -222,6 +224,10 @@ static void flow_ask(struct world *w, struct attempt *a)
     return;
   }
   if (!decide_ask(w, a, &action)) return;
+  if (effort_on_answer(w, a, &w->answer)) {
+    disarm_timer(w, a);
+    arm_timer(w, a, false);
+  }
   double thinks_s = w->setup.policy->decision_s;
   if (thinks_s > 0) a->wait.event = sim_after(w->sim, ns_from_s(thinks_s), PRIORITY_NORMAL, flow_asked, a);
   else flow_answer(w, a);
@@ -257,6 +263,8 @@ static void flow_take(struct world *w, struct attempt *a, const struct plan_def 
 {
   a->decided = now_of(w);
   decide_commit(w, a, plan, at);
+  if (w->guarded) breaker_on_sent(w, a);
+  if (a->in_effort) effort_on_sent(w, a, plan);
   if (a->place != a->request->origin || a->member != a->request->device) a->request->offloaded = true;
   flow_uplink(w, a);
 }
@@ -333,10 +341,16 @@ static void flow_enter(struct world *w, struct attempt *a)
   a->entered = true;
   a->job.entered = now_of(w);
   struct demand d;
+  if (p->def->guard && sheds(w, a)) {
+    a->role |= ROLE_SHED;
+    attempt_end(w, a, STATUS_REJECTED);
+    return;
+  }
   demand_draw(w, a->request, a->task, a->variant, a->ordinal, end_of(a), &d);
   if (p->def->kind == PLACE_API) {
     a->stage = STAGE_API;
     if (api_enter(w, a, &d) == BLOCKED) attempt_end(w, a, STATUS_REJECTED);
+    else if (a->in_effort) effort_on_begun(w, a);
     return;
   }
   a->stage = STAGE_STATION;
@@ -361,9 +375,16 @@ static void on_job_refused(struct sim *s, struct job *job)
 void flow_on_api_first(struct world *w, struct attempt *a) { flow_first(w, a); }
 void flow_on_api_done(struct world *w, struct attempt *a) { flow_served(w, a); }
 
-void flow_events(struct station_events *events)
+static void on_job_started(struct sim *s, struct job *job)
+{
+  struct attempt *a = (struct attempt *)job;
+  if (a->in_effort) effort_on_begun(world_of(s), a);
+}
+
+void flow_events(const struct world_def *def, struct station_events *events)
 {
   *events = (struct station_events){ .first = on_job_first, .done = on_job_done, .refused = on_job_refused };
+  if (life_watches_starts(def)) events->started = on_job_started;
 }
 
 /* The first token leaves the place. Streamed, it reaches the user one latency later, or lets successors start. What
@@ -544,7 +565,7 @@ static void attempt_stop(struct world *w, struct attempt *a)
 static void attempt_end(struct world *w, struct attempt *a, enum status status)
 {
   struct request *r = a->request;
-  struct task_end end = { a->task, a->fallback, a->variant, a->ordinal, status, a->decision };
+  struct task_end end = { a->task, a->fallback, a->variant, a->in_effort, a->ordinal, status, a->decision };
   if (status == STATUS_TIMEOUT || status == STATUS_LOST) attempt_stop(w, a);
   attempt_settle(w, a, status);
   request_on_end(w, r, &end);
@@ -552,12 +573,23 @@ static void attempt_end(struct world *w, struct attempt *a, enum status status)
 
 void flow_on_lost(struct world *w, struct attempt *a) { attempt_end(w, a, STATUS_LOST); }
 
+bool attempt_begun(const struct attempt *a)
+{
+  if (a->stage == STAGE_STATION) return !job_waits_to_begin(&a->job);
+  return a->served >= 0 || a->stage == STAGE_API;
+}
+
+void attempt_drop(struct world *w, struct attempt *a, enum status status)
+{
+  attempt_stop(w, a);
+  attempt_settle(w, a, status);
+}
+
 void attempt_cancel(struct world *w, struct attempt *a, enum status status)
 {
   struct request *r = a->request;
   struct decision *d = a->decision;
-  attempt_stop(w, a);
-  attempt_settle(w, a, status);
+  attempt_drop(w, a, status);
   if (d) decision_close(w, r, d, status, 0);
 }
 
@@ -596,6 +628,7 @@ static void write_identity(const struct world *w, const struct attempt *a, enum 
   record->status = (uint8_t)status;
   record->measured = a->request->measured;
   record->fallback = a->fallback;
+  record->role = a->role;
   record->first_output_ns = a->first_output;
 }
 
@@ -626,6 +659,8 @@ static void attempt_settle(struct world *w, struct attempt *a, enum status statu
   struct request *r = a->request;
   struct attempt_record *record = &w->attempt_record;
   disarm_timer(w, a);
+  if (w->guarded) breaker_on_end(w, a, status);
+  if (a->in_effort) effort_observe(w, a, status);
   write_phases(a, now_of(w), record);
   write_identity(w, a, status, record);
   write_bytes(w, a, record);

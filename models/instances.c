@@ -447,6 +447,7 @@ static void on_started(struct sim *sim, struct job *job)
   }
   remember(f, job);
   cancel_surplus(f);
+  if (f->w->events.started) f->w->events.started(sim, job);
 }
 
 void fleet_forget(struct fleet *f, struct job *job)

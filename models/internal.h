@@ -33,7 +33,7 @@ struct request {
   uint32_t begun, done, flowing;
   uint16_t klass, origin;
   uint8_t n_attempts, n_decisions, n_cold, hold;
-  uint8_t status;
+  uint8_t status, n_efforts;                            /* effort.c */
   bool measured : 1, offloaded : 1, answered : 1;
   /* then, when n_tasks > 1: struct endpoint output[n_tasks]; uint16_t next_ordinal[n_tasks] */
   double attribute[];
@@ -68,6 +68,8 @@ struct attempt {
   bool entered : 1, fetched : 1, returned : 1, strayed : 1;
   /* instances.c: waits for a start, which it caused; holds a slot meanwhile; its place failed under it */
   bool cold : 1, caused_start : 1, at_instance : 1, interrupted : 1;
+  uint8_t role;                                         /* ROLE_* bits */
+  bool in_effort : 1, trial : 1;                        /* has an effort; half-open, its place's breaker let it through */
 };
 
 /* One of several inputs on their way. A single one needs none. */
@@ -85,6 +87,7 @@ struct decision {
   uint32_t tasks_done;
   uint16_t action, n_actions, place;
   uint8_t nth, variant, task, replaced;
+  uint8_t attempts, fallback;                           /* so far, of any role; of the last one that ended */
   double feature[];                                     /* as many as the policy declared */
 };
 
@@ -115,6 +118,8 @@ struct place {
   struct token_cost *llm_cost;                          /* per kind, LLM engines only: that it works by tokens */
   uint64_t tokens_made, extrapolated;                   /* LLM engines; whole run, window */
   double started_j, started_usd;                        /* starts: charged to those who caused them */
+  struct breaker *breaker;                              /* NULL: none */
+  struct health *health;
   double usd_per_slot_s, use_usd;                       /* use_usd: per request, token and byte, so far */
   uint64_t entered;                                     /* attempts that came to it */
   double served_s; uint64_t served;                     /* mean service so far, for estimates */
@@ -132,6 +137,8 @@ struct task {
   const struct task_def *def;
   double *expected_time_s;                              /* WORK_TIME: mean per variant */
   uint8_t *masks;                                      /* [origin place][plan] of a first task, MASK_UNKNOWN at first */
+  double retry_tokens;                                  /* retry.c; how long attempts take: hedge.c, NULL unless asked */
+  struct spread *spread;
 };
 
 struct user { uint32_t klass, index; uint64_t k; };
@@ -165,12 +172,14 @@ struct world {
   struct place *place;
   struct klass *klass;
   struct pool *attempts, *legs, *decisions, *late;      /* the last two only with a policy */
+  struct efforts *efforts;                              /* NULL until the first one */
   struct station_events events, fleet_events;
 
   uint64_t next_id, n_decisions;
   int n_features;
   struct bound *bound;                                  /* of a run that only bounds; else NULL */
   bool oracle, wants_queue, wants_estimates, failed, sources_dry, window_closed;
+  bool guarded;                                         /* masks change: some place has a breaker or health checks */
   double visible[MAX_ATTRIBUTES];                       /* what a policy may use for estimates */
   /* the same of the task decided on; inputs by task, last: the device's */
   double output_bytes, input_bytes[MAX_TASKS + 1];
@@ -199,8 +208,14 @@ struct world {
 void requests_start(struct world *);                    /* schedules the first arrivals */
 void requests_censor(struct world *);                   /* settles what is left at the horizon */
 /* An attempt of a task has come to its end; the attempt itself is gone. */
-struct task_end { uint8_t task, fallback, variant; uint16_t ordinal; enum status status; struct decision *decision; };
+struct task_end { uint8_t task, fallback, variant; bool in_effort; uint16_t ordinal; enum status status; struct decision *decision; };
 void request_on_end(struct world *, struct request *, const struct task_end *);
+/* For effort.c, which says when a task is done, void or given up. next: ordinal of the next attempt, if there is one. */
+void request_on_done(struct world *, struct request *, const struct task_end *, unsigned next, double quality);
+double request_quality(const struct world *, const struct request *, int task, int variant);
+void request_on_void(struct world *, struct request *, int task);      /* what flowed of its output is worth nothing */
+void request_on_answer(struct world *, struct request *, int task, const struct fallback_def *);
+void request_on_given_up(struct world *, struct request *, enum status);
 void request_on_first(struct world *, struct request *, int task);      /* a flow that successors may start on */
 bool request_repeats(const struct world *, const struct request *, int task, unsigned ordinal);
 
@@ -220,13 +235,47 @@ bool shadow_ask(struct world *, const struct decision_facts *, const struct deci
 bool size_possible(const struct world_def *, bool asks, struct err *);
 
 /* ---- flow.c ---------------------------------------------------------------------------------------------------- */
-void attempt_begin(struct world *, struct request *, int task, unsigned ordinal, int fallback, struct decision *);
+/* plan: where, or NULL: to be decided. decision: what led here, or NULL. */
+struct attempt_ask { int task; unsigned ordinal; int fallback; const struct plan_def *plan; struct decision *decision;
+                     uint8_t role; bool in_effort; };
+void attempt_begin(struct world *, struct request *, const struct attempt_ask *);
 void attempt_cancel(struct world *, struct attempt *, enum status);     /* settles it without telling the request */
+void attempt_drop(struct world *, struct attempt *, enum status);      /* nor the learner */
+bool attempt_begun(const struct attempt *);             /* its service has */
 void attempt_release_held(struct world *, struct attempt *);
-void flow_events(struct station_events *);
+void flow_events(const struct world_def *, struct station_events *);
 void flow_on_lost(struct world *, struct attempt *);    /* its place failed under it */
 void flow_on_api_first(struct world *, struct attempt *);
 void flow_on_api_done(struct world *, struct attempt *);
+
+/* ---- effort.c: retries, copies, fallbacks and the judge of a task; retry.c and hedge.c are beside it ------------- */
+/* Begins a task; with an effort where the scenario asks for more than one attempt at a time. */
+void task_begin(struct world *, struct request *, int task, unsigned ordinal);
+/* The policy answered: true when it wants more than one attempt, or another timeout. */
+bool effort_on_answer(struct world *, struct attempt *, const struct decision_result *);
+void effort_on_sent(struct world *, struct attempt *, const struct plan_def *);
+void effort_on_begun(struct world *, struct attempt *); /* its service begins */
+void effort_on_end(struct world *, struct request *, const struct task_end *);
+double effort_timeout_s(const struct world *, const struct attempt *);  /* 0: the task's own */
+void effort_observe(struct world *, const struct attempt *, enum status);
+/* Of those tasks: their attempts and all that would follow end with this status. Which had any; next: ordinals. */
+uint32_t efforts_cancel(struct world *, struct request *, uint32_t tasks, enum status, uint16_t *next);
+void efforts_free(struct world *);
+size_t efforts_live(const struct world *);
+double efforts_score(const struct world *);             /* of the answer whose decision is being closed; NaN: none */
+bool life_watches_starts(const struct world_def *);
+
+/* ---- breaker.c, health.c: what is seen of places from outside --------------------------------------------------- */
+void guards_new(struct world *);
+void guards_start(struct world *);                      /* the first probes */
+void guards_free(struct world *);
+void guards_close(struct world *);                      /* writes the places' summaries */
+/* OFFSIM_MASK_* bits for who would go there now. */
+uint32_t guard_mask(struct world *, struct place *, const struct plan_def *, uint32_t member);
+void breaker_on_sent(struct world *, struct attempt *);
+void breaker_on_end(struct world *, const struct attempt *, enum status);
+bool sheds(struct world *, const struct attempt *);     /* shed.c */
+bool health_down(const struct place *, uint32_t member);
 
 /* ---- decide.c -------------------------------------------------------------------------------------------------- */
 /* Fill world.actions for the attempt's task; returns how many are allowed, *first the first of them. */
@@ -263,6 +312,8 @@ double demand_service_s(const struct demand *, double running);        /* time i
 bool telemetry_possible(const struct telemetry_def *, struct err *);
 bool telemetry_new(struct world *, struct err *);
 void telemetry_start(struct world *);
+/* The first device place that the end can be reached from, or the end itself. */
+struct endpoint telemetry_reader(const struct world *, struct endpoint from);
 /* Jobs at a place as a decision of this request may see them; *age_s of the report. NaN before the first report. */
 double telemetry_jobs(struct world *, const struct request *, const struct place *, int64_t member, double *age_s);
 /* The mean time in service there so far, seen in the same way; NaN: nobody knows yet. */

@@ -49,7 +49,10 @@ struct attempt_record {
   uint16_t place, klass;                                /* klass: of the request */
   uint8_t task, attempt, variant, status, measured;
   uint8_t fallback;                                     /* 0 = the plan decided; k = the k-th fallback */
+  uint8_t role;                                         /* ROLE_* bits */
 };
+/* A plan tried again; a copy beside another attempt; turned away at the door of its place. */
+enum { ROLE_RETRY = 1, ROLE_HEDGE = 2, ROLE_SHED = 4 };
 
 enum { MAX_FEATURES = 16 };
 struct decision_record {
@@ -96,6 +99,7 @@ struct place_summary {
   double cost_usd, cost_direct_usd;                     /* whole run */
   double instance_s, down_s;                            /* whole run, all members: instances alive; member down */
   double on_demand_instance_s;                          /* of instance_s, beyond what is reserved */
+  double breaker_open_s, breaker_open_ratio;            /* whole run; NaN without a breaker */
   uint64_t cold_starts;                                 /* whole run; those asked for in advance included */
   /* LLM engines; NaN elsewhere. Refused: can never be admitted (refused_memory: also token service); extrapolated:
    * beyond what the step times cover. */
@@ -111,7 +115,7 @@ struct run_summary {
   double window_s, run_s;                               /* measured window; whole run */
   double in_system_half[2];                             /* requests in the system, mean of each half of the window; NaN */
   double energy_total_j, energy_direct_j, cost_total_usd, cost_direct_usd;       /* whole run, all requests */
-  double telemetry_bytes;
+  double telemetry_bytes, probe_bytes;
   uint64_t trace_rows_used; int workload_is_fit;        /* -1 no trace, 0 original, 1 fit */
   int n_places; struct place_summary *place;            /* owned by the world */
 };

@@ -186,7 +186,7 @@ static void begin_ready(struct world *w, struct request *r)
   for (int task = 0; task < k->def->n_tasks && r->status == STATUS_OPEN; task++) {
     if (!is_ready(r, &k->def->task[task], task)) continue;
     r->begun |= 1u << task;
-    attempt_begin(w, r, task, k->def->n_tasks > 1 ? request_ordinals(w, r)[task] : 0, 0, NULL);
+    task_begin(w, r, task, k->def->n_tasks > 1 ? request_ordinals(w, r)[task] : 0);
   }
   release(w, r);
 }
@@ -204,14 +204,20 @@ static struct attempt *held_attempt(const struct request *r)
   return NULL;
 }
 
+static struct attempt *held_copy(const struct world *w, const struct request *r, int task)
+{
+  if (task_of(w, r, task)->after & ~r->done) return NULL;
+  for (struct attempt *a = r->attempts; a; a = a->next)
+    if (a->stage == STAGE_HELD && a->task == task) return a;
+  return NULL;
+}
+
 /* Attempts that only waited for the end of this flow go on. Each may settle the request. */
 static void release_held(struct world *w, struct request *r, uint32_t before)
 {
-  for (uint32_t left = before; left && r->status == STATUS_OPEN; left &= left - 1) {
-    struct attempt *a = r->attempts;
-    while (a && !(a->stage == STAGE_HELD && a->task == __builtin_ctz(left))) a = a->next;
-    if (a) attempt_release_held(w, a);
-  }
+  struct attempt *a;
+  for (uint32_t left = before; left; left &= left - 1)
+    while (r->status == STATUS_OPEN && (a = held_copy(w, r, __builtin_ctz(left))) != NULL) attempt_release_held(w, a);
 }
 
 static void task_done(struct world *w, struct request *r, int task, double quality)
@@ -247,11 +253,31 @@ static void close_decision(struct world *w, struct request *r, const struct task
 
 static void on_completed(struct world *w, struct request *r, const struct task_end *e)
 {
-  const struct variant_def *v = variant_of(w, task_of(w, r, e->task), e->variant);
-  double quality = v ? quality_at(v, r->attribute[0]) : 1;
+  double quality = request_quality(w, r, e->task, e->variant);
   close_decision(w, r, e, STATUS_COMPLETED, quality);
-  if (request_repeats(w, r, e->task, e->ordinal)) attempt_begin(w, r, e->task, e->ordinal + 1u, 0, NULL);
+  request_on_done(w, r, e, e->ordinal + 1u, quality);
+}
+
+double request_quality(const struct world *w, const struct request *r, int task, int variant)
+{
+  const struct variant_def *v = variant_of(w, task_of(w, r, task), variant);
+  return v ? quality_at(v, r->attribute[0]) : 1;
+}
+
+void request_on_done(struct world *w, struct request *r, const struct task_end *e, unsigned next, double quality)
+{
+  if (request_repeats(w, r, e->task, e->ordinal)) task_begin(w, r, e->task, next);
   else task_done(w, r, e->task, quality);
+}
+
+static void take_back_successors(struct world *, struct request *, int task);
+
+static void take_back_efforts(struct world *w, struct request *r, uint32_t tasks)
+{
+  uint32_t open = efforts_cancel(w, r, tasks, STATUS_CANCELLED, request_ordinals(w, r));
+  r->begun &= ~open;
+  for (; open; open &= open - 1)
+    if (r->flowing >> __builtin_ctz(open) & 1) take_back_successors(w, r, __builtin_ctz(open));
 }
 
 /* Successors that had started on the flow of a task that now failed start again later, as attempts of their own. */
@@ -259,6 +285,7 @@ static void take_back_successors(struct world *w, struct request *r, int task)
 {
   uint32_t before = task_of(w, r, task)->before;
   r->flowing &= ~(1u << task);
+  if (r->n_efforts) take_back_efforts(w, r, before);
   for (struct attempt *a = r->attempts, *next; a; a = next) {
     next = a->next;
     if (!(before >> a->task & 1)) continue;
@@ -273,28 +300,43 @@ static void take_back_successors(struct world *w, struct request *r, int task)
   }
 }
 
+void request_on_void(struct world *w, struct request *r, int task)
+{
+  const struct task_def *t = task_of(w, r, task);
+  if (r->flowing >> task & 1) take_back_successors(w, r, task);
+  if (is_final(t) && t->stream) r->first_token = r->server_first = -1;   /* what the user saw is void */
+}
+
+void request_on_answer(struct world *w, struct request *r, int task, const struct fallback_def *fallback)
+{
+  r->answered = true;
+  if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[task] = origin_of(r);
+  task_done(w, r, task, fallback->quality);
+}
+
+void request_on_given_up(struct world *w, struct request *r, enum status status) { request_settle(w, r, status); }
+
 static void on_failed(struct world *w, struct request *r, const struct task_end *e)
 {
   const struct task_def *t = task_of(w, r, e->task);
   unsigned next = e->fallback + 1u;
-  if (r->flowing >> e->task & 1) take_back_successors(w, r, e->task);
-  if (is_final(t) && t->stream) r->first_token = r->server_first = -1;   /* what the user saw is void */
+  request_on_void(w, r, e->task);
   if (next > (unsigned)t->n_fallbacks) {
     close_decision(w, r, e, e->status, 0);
     request_settle(w, r, e->status);
   } else if (t->fallback[next - 1].answers) {
-    r->answered = true;
-    if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[e->task] = origin_of(r);
     close_decision(w, r, e, STATUS_ANSWERED, t->fallback[next - 1].quality);
-    task_done(w, r, e->task, t->fallback[next - 1].quality);
+    request_on_answer(w, r, e->task, &t->fallback[next - 1]);
   } else {
-    attempt_begin(w, r, e->task, e->ordinal + 1u, (int)next, e->decision);
+    attempt_begin(w, r, &(struct attempt_ask){ .task = e->task, .ordinal = e->ordinal + 1u, .fallback = (int)next,
+                                               .plan = &t->fallback[next - 1].plan, .decision = e->decision });
   }
 }
 
 void request_on_end(struct world *w, struct request *r, const struct task_end *e)
 {
-  if (e->status == STATUS_COMPLETED) on_completed(w, r, e);
+  if (e->in_effort) effort_on_end(w, r, e);
+  else if (e->status == STATUS_COMPLETED) on_completed(w, r, e);
   else on_failed(w, r, e);
 }
 
@@ -361,8 +403,10 @@ static void request_settle(struct world *w, struct request *r, enum status statu
   struct request_record record;
   sim_assert(r->status == STATUS_OPEN && status != STATUS_OPEN);
   hold(r);
+  enum status rest = status == STATUS_CENSORED ? status : STATUS_CANCELLED;
   r->status = (uint8_t)status;
-  while (r->attempts) attempt_cancel(w, r->attempts, status == STATUS_CENSORED ? status : STATUS_CANCELLED);
+  if (r->n_efforts) (void)efforts_cancel(w, r, UINT32_MAX, rest, NULL);
+  while (r->attempts) attempt_cancel(w, r->attempts, rest);
   write_record(w, r, status, &record);
   count(w, r, status);
   if (w->setup.sink.request) w->setup.sink.request(w->setup.sink.context, &record, r->attribute, k->def->n_attributes);

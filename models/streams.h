@@ -24,7 +24,10 @@ enum stream_purpose {
   STREAM_LINK_STATE,            /* link name, time slot */
   STREAM_INSTANCE,              /* place name ^ member, k: steps of the k-th start of the member; weakly synchronised */
   STREAM_FAILURE,               /* place name, member: times up and down in turn */
-  STREAM_PATIENCE               /* request id, stream_entity(task, 0, attempt) */
+  STREAM_PATIENCE,              /* request id, stream_entity(task, 0, attempt) */
+  STREAM_BACKOFF,               /* request id, stream_entity(task, 0, attempt): jitter before this attempt */
+  STREAM_JUDGE,                 /* request id, stream_entity(task, variant, attempt): error of the judge */
+  STREAM_SHED                   /* request id, stream_entity(task, 0, attempt): who is turned away by chance */
 };
 
 static inline uint64_t stream_entity(unsigned task, unsigned variant, unsigned attempt)

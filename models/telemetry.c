@@ -66,7 +66,7 @@ static void take_report(struct world *w, struct place *p)
   }
 }
 
-static struct endpoint reader_of(const struct world *w, struct endpoint from)
+struct endpoint telemetry_reader(const struct world *w, struct endpoint from)
 {
   for (int i = 0; i < w->def->n_places; i++) {
     struct endpoint to = { (uint16_t)i, 0 };
@@ -78,7 +78,7 @@ static struct endpoint reader_of(const struct world *w, struct endpoint from)
 static void charge_reports(struct world *w, const struct place *p)
 {
   double bytes = w->def->telemetry.bytes_per_report, members = (double)p->def->count;
-  struct endpoint from = { (uint16_t)p->index, 0 }, to = reader_of(w, from);
+  struct endpoint from = { (uint16_t)p->index, 0 }, to = telemetry_reader(w, from);
   struct transfer_cost cost = network_cost(w->network, from, to, bytes);
   sim_time now = now_of(w);
   struct transfer_record record = { .request = UINT64_MAX, .started_ns = now, .bytes = bytes,

@@ -151,6 +151,7 @@ static void task_init(struct world *w, struct task *t, const struct class_def *k
   t->expected_time_s = arena_array(w->arena, double, n);
   for (int v = 0; v < n; v++)
     if (def->work[v].kind == WORK_TIME) t->expected_time_s[v] = dist_mean(def->work[v].time_s);
+  if (def->life && def->life->retry) t->retry_tokens = def->life->retry->burst;
   if (def->after) return;
   t->masks = arena_array(w->arena, uint8_t, k->n_from * def->n_plans);
   memset(t->masks, MASK_UNKNOWN, (size_t)(k->n_from * def->n_plans));
@@ -294,7 +295,7 @@ static void window_init(struct world *w)
 
 static bool world_build(struct world *w, struct err *err)
 {
-  flow_events(&w->events);
+  flow_events(w->def, &w->events);
   fleet_events(w, &w->events);
   window_init(w);
   w->topology = topology_new(w->def, err);
@@ -306,6 +307,7 @@ static bool world_build(struct world *w, struct err *err)
   w->summary.place = arena_array(w->arena, struct place_summary, w->def->n_places);
   w->klass = arena_array(w->arena, struct klass, w->def->n_classes);
   places_init(w);
+  guards_new(w);
   w->quality_mean = arena_array(w->arena, double, w->def->n_variants);
   for (int v = 0; v < w->def->n_variants; v++) w->quality_mean[v] = quality_mean(&w->def->variant[v]);
   for (int i = 0; i < w->def->n_classes; i++)
@@ -346,6 +348,8 @@ void world_free(struct world *w)
     if (w->klass[i].source) source_free(w->klass[i].source);
     if (w->klass[i].requests) pool_free(w->klass[i].requests);
   }
+  guards_free(w);
+  efforts_free(w);
   policy_host_free(w->host);
   policy_host_free(w->shadow);
   network_free(w->network);
@@ -578,6 +582,7 @@ static void check_conservation(struct world *w)
 {
   const struct run_summary *sum = &w->summary;
   sim_assert(w->in_system.value == 0 && pool_live(w->attempts) == 0 && pool_live(w->legs) == 0);
+  sim_assert(efforts_live(w) == 0);
   sim_assert(!w->decisions || pool_live(w->decisions) + pool_live(w->late) == 0);
   sim_assert(w->all_in == w->all_completed + w->all_failed + w->all_censored);
   sim_assert(sum->requests == sum->completed + sum->failed + sum->censored);
@@ -605,6 +610,7 @@ bool world_run(struct world *w, struct run_summary *summary, struct err *err)
   w->err = err;
   schedule_horizon(w);
   telemetry_start(w);
+  guards_start(w);
   requests_start(w);
   sim_run(w->sim, SIM_NEVER);
   if (w->failed) return false;
@@ -615,6 +621,7 @@ bool world_run(struct world *w, struct run_summary *summary, struct err *err)
   sum_up(w);
   check_conservation(w);
   read_meters(w);
+  guards_close(w);
   ledger_close(w);
   *summary = w->summary;
   return true;

@@ -88,6 +88,11 @@ void batching_keys(struct build *, const struct node *batching, bool continuous)
 const struct llm_def *build_llm(struct build *, struct place_def *, const struct node *batching);
 void check_llm_requests(struct build *);                /* after the classes: requests of known size */
 void build_instances(struct build *, struct place_def *, const struct node *place);   /* instances.c; and failures */
+void build_guard(struct build *, struct place_def *, const struct node *place);       /* life.c; after all places */
+const struct life_def *build_life(struct build *, const struct class_def *, const struct task_def *, const struct node *);
+/* klass.c: a plan of a place and a variant of the task; adds a problem and gives false when there is none. */
+bool build_plan(struct build *, const struct class_def *, const struct task_def *, const struct node *place,
+                const struct node *variant, struct plan_def *);
 void build_classes(struct build *);
 void build_arrivals(struct build *, struct class_def *);
 void build_attributes(struct build *, struct class_def *);

@@ -267,16 +267,29 @@ static void build_plans(struct build *b, const struct class_def *c, struct task_
   t->n_plans = plans.n;
 }
 
+bool build_plan(struct build *b, const struct class_def *c, const struct task_def *t, const struct node *place,
+                const struct node *variant, struct plan_def *plan)
+{
+  const char *variants[NO_VARIANT];
+  struct word w = {0};
+  double lacks;
+  for (int v = 0; v < t->n_variants; v++)
+    variants[v] = b->world->variant[t->variant[v]].name;
+  int v = variant ? build_find(b, variant, "variant of this task", variants, t->n_variants) : 0;
+  if (!node_is(place, NODE_TEXT) || !parse_word(b, place, &w) || v == NONE)
+    return false;
+  if (!word_offers(b, c, &w, t, v, &lacks))
+    err_add(b->err, place->at, "'%.64s' cannot run %s", place->text, t->n_variants ? variants[v] : t->name);
+  *plan = (struct plan_def){w.word, w.place, w.first, v, plan_label(b, place, &w, w.first, t, v)};
+  return true;
+}
+
 static void build_fallbacks(struct build *b, const struct class_def *c, struct task_def *t, const struct node *list)
 {
   size_t n = node_is(list, NODE_LIST) ? list->n : 0;
   struct fallback_def *fallback = arena_array(b->arena, struct fallback_def, n + 1);
-  const char *variants[NO_VARIANT];
-  for (int v = 0; v < t->n_variants; v++)
-    variants[v] = b->world->variant[t->variant[v]].name;
   for (size_t i = 0; i < n; i++) {
-    const struct node *node = list->child[i], *place = node_get(node, "place"), *variant = node_get(node, "variant");
-    struct word w = {0};
+    const struct node *node = list->child[i], *place = node_get(node, "place");
     if (!place == !node_get(node, "answer")) {
       err_add(b->err, node->at, "a fallback is {place, variant} or {answer, quality}");
       continue;
@@ -289,14 +302,9 @@ static void build_fallbacks(struct build *b, const struct class_def *c, struct t
         err_add(b->err, list->child[i + 1]->at, "nothing can follow an answer");
       continue;
     }
-    int v = variant ? build_find(b, variant, "variant of this task", variants, t->n_variants) : 0;
-    if (!node_is(place, NODE_TEXT) || !parse_word(b, place, &w) || v == NONE)
-      continue;
-    double lacks;
-    if (!word_offers(b, c, &w, t, v, &lacks))
-      err_add(b->err, place->at, "'%.64s' cannot run %s", place->text, t->n_variants ? variants[v] : t->name);
-    fallback[t->n_fallbacks++] =
-        (struct fallback_def){.plan = {w.word, w.place, w.first, v, plan_label(b, place, &w, w.first, t, v)}};
+    struct plan_def plan;
+    if (build_plan(b, c, t, place, node_get(node, "variant"), &plan))
+      fallback[t->n_fallbacks++] = (struct fallback_def){.plan = plan};
   }
   t->fallback = fallback;
 }
@@ -324,6 +332,7 @@ static void build_task(struct build *b, const struct class_def *c, struct task_d
   t->patience_s = build_dist(b, node_get(timeout, "queue"), Q_TIME, 1);
   t->repeat_probability = get_number(node, "task", "repeat");
   build_fallbacks(b, c, t, node_get(node, "fallback"));
+  t->life = build_life(b, c, t, node);
   if (t->successor_starts_on_first && !t->stream)
     err_add(b->err, node_get(node, "starts_on")->at, "'starts_on: first' needs 'stream: true'");
 }

@@ -332,6 +332,8 @@ void build_places(struct build *b)
     b->world->n_places++;
   }
   b->world->place = place;
+  for (size_t i = 0; i < n; i++)
+    build_guard(b, &place[i], list->child[i]);
   if (n)
     check_memory(b, list);
 }

@@ -95,6 +95,8 @@ static const struct column_def attempt_columns[] = {
    COLUMN_U8, NAMES_STATUS, IN(attempt_row, r.status)},
   {"fallback", "", "0: planned by the decision; k: the k-th fallback",
    COLUMN_U8, NAMES_NONE, IN(attempt_row, r.fallback)},
+  {"role", "", "bits: 1 a plan tried again; 2 a copy beside another attempt; 4 turned away at the door",
+   COLUMN_U8, NAMES_NONE, IN(attempt_row, r.role)},
   {"measured", "", "1: its request is in the cohort",
    COLUMN_U8, NAMES_NONE, IN(attempt_row, r.measured)},
 };

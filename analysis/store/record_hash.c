@@ -9,6 +9,7 @@ enum { REQUEST_BYTES = BYTES_TO(request_record, cold), ATTEMPT_BYTES = BYTES_TO(
        DECISION_BYTES = BYTES_TO(decision_record, n_features), MOST_ATTRIBUTES = 64 };
 _Static_assert(REQUEST_BYTES == 5 * 8 + 5 * 8 + 2 * 4 + 2 * 2 + 7, "no padding between the members of a request");
 _Static_assert(ATTEMPT_BYTES == 4 * 8 + N_PHASES * 8 + 6 * 8 + 2 * 4 + 2 * 2 + 6, "nor of an attempt");
+_Static_assert(offsetof(struct attempt_record, role) == ATTEMPT_BYTES, "the role follows at once");
 _Static_assert(DECISION_BYTES == 4 * 8 + 4 * 2 + 6, "nor of a decision");
 
 /* x86 makes negative NaN, the compiler's constants are positive: one bit pattern stands for all. */
@@ -44,11 +45,12 @@ static inline bool any_nan(const double *x, size_t n)
 struct hash hash_attempt(const struct attempt_record *a)
 {
   struct attempt_record copy;
+  size_t bytes = ATTEMPT_BYTES + (a->role != 0);          /* a first try has no byte for it */
   if (!any_nan(&a->bytes_up, 6))
-    return hash_bytes(a, ATTEMPT_BYTES);
-  memcpy(&copy, a, ATTEMPT_BYTES);
+    return hash_bytes(a, bytes);
+  memcpy(&copy, a, bytes);
   settle_nan(&copy.bytes_up, 6);
-  return hash_bytes(&copy, ATTEMPT_BYTES);
+  return hash_bytes(&copy, bytes);
 }
 
 struct hash hash_decision(const struct decision_record *d)
