@@ -168,6 +168,24 @@ static inline void util_offer(struct util_pick *p, const struct offsim_context *
   else if (random && x == p->best && c->draw->below(c->random, ++p->ties) == 0) p->action = (int32_t)a;
 }
 
+/* What was picked; its propensity is 1, among random ties 1 / their number. */
+static inline void util_answer(struct offsim_decision *d, const struct util_pick *p, bool random)
+{
+  d->action = p->action;
+  if (random && p->ties > 1) d->propensity = 1.0 / p->ties;
+}
+
+/* Draws from d->distribution, which sums to 1. */
+static inline void util_draw(const struct offsim_context *c, struct offsim_decision *d)
+{
+  double x = util_uniform(c);
+  for (uint32_t a = 0; a < c->n_actions && (x >= 0 || d->action < 0); a++) {
+    if (d->distribution[a] > 0) d->action = (int32_t)a;
+    x -= d->distribution[a];
+  }
+  d->propensity = d->distribution[d->action];
+}
+
 /* ---- arms of learners -------------------------------------------------------------------------------------------- */
 
 /* One arm: how often it was asked for (outcomes may be on their way), and the outcomes so far (Welford). */
@@ -190,8 +208,11 @@ static inline void util_range_add(struct util_range *r, double x)
   r->done++;
 }
 
+static inline double util_width(const struct util_range *r) { return r->high - r->low; }
+
 /* A learner: this head, ranges of the contexts, one flat array of arms. No pointers, so its bytes can be moved. */
-struct util_learner { uint32_t n_contexts, n_arms; double parameter[4]; };
+enum { UTIL_MAX_PARAMETERS = 6 };
+struct util_learner { uint32_t n_contexts, n_arms; double parameter[UTIL_MAX_PARAMETERS]; };
 /* What a learner remembers of a decision. */
 struct util_memo { uint32_t action; };
 
@@ -200,13 +221,13 @@ static inline size_t util_learner_size(const struct offsim_setup *s)
   return sizeof(struct util_learner) + s->n_contexts * sizeof(struct util_range) + s->n_arms * sizeof(struct util_arm);
 }
 
-/* Head with the first four parameters of the policy. */
+/* Head with the first parameters of the policy. */
 static inline const char *util_learner_init(const struct offsim_setup *s, void *state)
 {
   struct util_learner *l = state;
   l->n_contexts = s->n_contexts;
   l->n_arms = s->n_arms;
-  for (uint32_t i = 0; i < 4 && i < s->n_parameters; i++) l->parameter[i] = s->parameter[i].number;
+  for (uint32_t i = 0; i < UTIL_MAX_PARAMETERS && i < s->n_parameters; i++) l->parameter[i] = s->parameter[i].number;
   return NULL;
 }
 
@@ -258,22 +279,265 @@ struct util_rule { double low, range; bool questions, random_ties; };
 typedef double util_index_fn(double mean, double n, double t, double own);
 
 /* The largest index wins. n counts questions (outcomes on their way included) or outcomes; n = 0 counts as infinite. With
- * ties to the first, each arm is asked once before. Its propensity is 1, among random ties 1 / their number. */
-static inline void util_highest_index(const struct util_rule *rule, const struct util_range *r, const struct util_arm *arm,
-                                      const struct offsim_context *c, util_index_fn *index, double own,
-                                      struct offsim_decision *d)
+ * ties to the first, each arm is asked once before. */
+static inline void util_highest_index(struct util_learner *l, const struct util_rule *rule, const struct offsim_context *c,
+                                      util_index_fn *index, double own, struct offsim_decision *d, void *memo)
 {
-  struct util_pick pick = {.action = UTIL_NONE};
-  d->action = rule->random_ties ? UTIL_NONE : util_initial(c, arm, 1);
-  if (d->action != UTIL_NONE) return;
-  for (uint32_t a = 0; a < c->n_actions; a++) {
+  struct util_range *r = &util_ranges(l)[c->context];
+  struct util_arm *arm = util_arms(l) + c->first_arm;
+  struct util_pick best = {.action = rule->random_ties ? UTIL_NONE : util_initial(c, arm, 1)};
+  bool initial = best.action != UTIL_NONE;
+  for (uint32_t a = 0; !initial && a < c->n_actions; a++) {
     if (!util_allowed(c, a)) continue;
     uint32_t n = rule->questions ? arm[a].asked : arm[a].done;
     double mean = arm[a].done ? util_unit(arm[a].mean, rule->low, rule->range) : 0.5;
-    util_offer(&pick, c, a, n ? index(mean, n, (double)r->asked, own) : INFINITY, rule->random_ties);
+    util_offer(&best, c, a, n ? index(mean, n, (double)r->asked, own) : INFINITY, rule->random_ties);
   }
-  d->action = pick.action;
-  if (pick.ties > 1 && rule->random_ties) d->propensity = 1.0 / pick.ties;
+  util_answer(d, &best, rule->random_ties);
+  util_ask(r, arm, d->action, memo);
+}
+
+/* Parameters that learners share. */
+#define UTIL_PARAMETER_RANGE {.name = "range", .type = OFFSIM_NUMBER, .max = 1e300, \
+  .help = "width of the reward's range; 0 = from the rewards seen"}
+#define UTIL_PARAMETER_LOW {.name = "low", .type = OFFSIM_NUMBER, .min = -1e300, .max = 1e300, \
+  .help = "least reward"}
+#define UTIL_PARAMETER_HIGH {.name = "high", .type = OFFSIM_NUMBER, .min = -1e300, .max = 1e300, \
+  .help = "largest reward (equal to low: both as seen)"}
+#define UTIL_PARAMETER_COUNT {.name = "count", .type = OFFSIM_CHOICE, .text = "questions", \
+  .choices = "questions|outcomes", .help = "what n counts"}
+#define UTIL_PARAMETER_TIES {.name = "ties", .type = OFFSIM_CHOICE, .text = "first", .choices = "first|random", \
+  .help = "who wins ties: the first in the scenario's order, or any"}
+
+/* ---- linear models ----------------------------------------------------------------------------------------------- */
+
+/* disjoint: one model per action, x = (1, the selected features of the request). shared: one model for all actions of a
+ * kind of decision, x = (1, is edge, is cloud, estimated latency, cost, energy, quality, queue) of the action. Each feature
+ * is divided by the power of two above its largest size so far; when that grows, the models are re-expressed as if it had
+ * been so from the start. Unknown features count 0. The first three parameters of such a policy are these: */
+enum { UTIL_LINEAR_MODEL, UTIL_LINEAR_ALPHA, UTIL_LINEAR_FEATURES };
+#define UTIL_PARAMETERS_LINEAR(ALPHA_HELP, ALPHA_DEFAULT) \
+  {.name = "model", .type = OFFSIM_CHOICE, .help = "a model per action, or one of the actions' properties", \
+   .text = "disjoint", .choices = "disjoint|shared"}, \
+  {.name = "alpha", .type = OFFSIM_NUMBER, .help = ALPHA_HELP, .max = 1e6, .number = ALPHA_DEFAULT}, \
+  {.name = "features", .type = OFFSIM_FEATURES, .help = "features of the request (disjoint)", .text = "*"}
+
+enum { UTIL_DISJOINT, UTIL_SHARED };
+enum { UTIL_N_SHARED = 8, UTIL_MAX_DIMENSION = 17 };
+
+/* All rewards of a kind of decision; `own` is the policy's. */
+struct util_seen { struct util_arm all, own; struct util_range range; };
+struct util_linear_memo { uint32_t action, pad; double x[UTIL_MAX_DIMENSION]; };
+/* Head; then what is known of all rewards per context, scale[d], one model of `doubles` numbers per arm (or per context
+ * when shared). */
+struct util_linear {
+  uint32_t dimension, n_contexts, n_models, first_feature;
+  int32_t model;
+  uint32_t doubles;
+  double alpha;
+};
+
+static inline uint32_t util_dimension(const struct offsim_setup *s)
+{
+  return (int)s->parameter[UTIL_LINEAR_MODEL].number == UTIL_SHARED ? UTIL_N_SHARED : 1 + s->n_selected;
+}
+
+static inline uint32_t util_models(const struct offsim_setup *s)
+{
+  return (int)s->parameter[UTIL_LINEAR_MODEL].number == UTIL_SHARED ? s->n_contexts : s->n_arms;
+}
+
+/* With models of so many numbers. */
+static inline size_t util_linear_size(const struct offsim_setup *s, size_t doubles)
+{
+  uint32_t d = util_dimension(s);
+  return sizeof(struct util_linear) + s->n_contexts * sizeof(struct util_seen) +
+         (d + util_models(s) * doubles) * sizeof(double);
+}
+
+static inline struct util_seen *util_rewards(struct util_linear *l) { return (struct util_seen *)(void *)(l + 1); }
+static inline double *util_scales(struct util_linear *l) { return (double *)(void *)(util_rewards(l) + l->n_contexts); }
+
+static inline double *util_model_numbers(struct util_linear *l, uint32_t i)
+{
+  return util_scales(l) + l->dimension + (size_t)i * l->doubles;
+}
+
+/* NULL, or what is wrong with the parameters. */
+static inline const char *util_linear_init(const struct offsim_setup *s, struct util_linear *l, size_t doubles)
+{
+  l->model = (int32_t)s->parameter[UTIL_LINEAR_MODEL].number;
+  l->alpha = s->parameter[UTIL_LINEAR_ALPHA].number;
+  l->dimension = util_dimension(s);
+  if (l->dimension > UTIL_MAX_DIMENSION) return "at most 16 features are read";
+  l->n_contexts = s->n_contexts;
+  l->n_models = util_models(s);
+  l->doubles = (uint32_t)doubles;
+  double first = s->parameter[UTIL_LINEAR_FEATURES].number;
+  l->first_feature = first < 0 ? 0 : (uint32_t)first;
+  return NULL;
+}
+
+static inline double util_dot(const double *a, const double *b, uint32_t n)
+{
+  double sum = 0;
+  for (uint32_t i = 0; i < n; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+/* How the models change when from now on x_j' = ratio x_j, ratio < 1. */
+typedef void util_rescale_fn(struct util_linear *, uint32_t j, double ratio);
+
+static inline double util_scaled(struct util_linear *l, uint32_t j, double x, util_rescale_fn *rescale)
+{
+  if (!isfinite(x) || x == 0) return 0;
+  double *scale = &util_scales(l)[j], size = fabs(x);
+  if (size > *scale) {
+    int exponent;
+    double power = frexp(size, &exponent) > 0.5 ? ldexp(1, exponent) : size;
+    if (*scale > 0) rescale(l, j, *scale / power);
+    *scale = power;
+  }
+  return x / *scale;
+}
+
+static inline void util_request_features(struct util_linear *l, const struct offsim_context *c, double *x,
+                                         util_rescale_fn *rescale)
+{
+  x[0] = 1;
+  for (uint32_t j = 1; j < l->dimension; j++) x[j] = util_scaled(l, j, c->value[l->first_feature + j - 1], rescale);
+}
+
+static inline void util_action_features(struct util_linear *l, const struct offsim_context *c, uint32_t a, double *x,
+                                        util_rescale_fn *rescale)
+{
+  const double raw[UTIL_N_SHARED] = {1, c->tier[a] == OFFSIM_EDGE, c->tier[a] == OFFSIM_CLOUD, c->est_latency_s[a],
+                                     c->est_cost_usd[a], c->est_energy_j[a], c->est_quality[a], c->queue[a]};
+  x[0] = 1;
+  for (uint32_t j = 1; j < UTIL_N_SHARED; j++) x[j] = util_scaled(l, j, raw[j], rescale);
+}
+
+/* Scales are settled for all actions first, since a growing one changes the others' features. */
+static inline void util_settle(struct util_linear *l, const struct offsim_context *c, double *x, util_rescale_fn *rescale)
+{
+  if (l->model == UTIL_DISJOINT) { util_request_features(l, c, x, rescale); return; }
+  for (uint32_t a = 0; a < c->n_actions; a++)
+    if (util_allowed(c, a)) util_action_features(l, c, a, x, rescale);
+}
+
+/* x of the action that was chosen, in the features' own units: scales may grow until the outcome. */
+static inline void util_linear_keep(struct util_linear *l, struct util_linear_memo *kept, int32_t action, const double *x)
+{
+  kept->action = (uint32_t)action;
+  kept->x[0] = 1;
+  for (uint32_t j = 1; j < l->dimension; j++) kept->x[j] = x[j] * util_scales(l)[j];
+}
+
+static inline uint32_t util_model_of(const struct util_linear *l, const struct offsim_context *c, uint32_t a)
+{
+  return l->model == UTIL_SHARED ? c->context : c->first_arm + a;
+}
+
+/* x of an outcome and the number of its model; false when it teaches nothing. Books the reward. */
+static inline bool util_linear_outcome(struct util_linear *l, const struct offsim_outcome *o,
+                                       const struct util_linear_memo *kept, double *x, uint32_t *model,
+                                       util_rescale_fn *rescale)
+{
+  if (isnan(o->reward) || o->action < 0) return false;
+  if (l->model == UTIL_SHARED && o->action != (int32_t)kept->action) return false;      /* x is of the action wanted */
+  x[0] = 1;
+  for (uint32_t j = 1; j < l->dimension; j++) x[j] = util_scaled(l, j, kept->x[j], rescale);
+  util_arm_add(&util_rewards(l)[o->context].all, o->reward);
+  util_range_add(&util_rewards(l)[o->context].range, o->reward);
+  *model = l->model == UTIL_SHARED ? o->context : o->first_arm + (uint32_t)o->action;
+  return true;
+}
+
+/* ---- linear models as ellipsoids: A = I + sum x x', A^-1 by Sherman-Morrison --------------------------------------- */
+
+/* A model: A^-1 [d*d], A^-1 sum r x [d], A^-1 sum x [d], and the two sums themselves [d] each. */
+struct util_ellipsoid { double *inverse, *reward, *one, *sum_reward, *sum_one; };
+
+static inline struct util_ellipsoid util_ellipsoid_at(struct util_linear *l, uint32_t i)
+{
+  uint32_t d = l->dimension;
+  double *p = util_model_numbers(l, i), *v = p + (size_t)d * d;
+  return (struct util_ellipsoid){p, v, v + d, v + 2 * d, v + 3 * d};
+}
+
+static inline size_t util_ellipsoid_doubles(const struct offsim_setup *s)
+{
+  size_t d = util_dimension(s);
+  return d * (d + 4);
+}
+
+static inline size_t util_ellipsoid_size(const struct offsim_setup *s)
+{
+  return util_linear_size(s, util_ellipsoid_doubles(s));
+}
+
+static inline const char *util_ellipsoid_init(const struct offsim_setup *s, void *state)
+{
+  struct util_linear *l = state;
+  const char *flaw = util_linear_init(s, l, util_ellipsoid_doubles(s));
+  for (uint32_t i = 0; !flaw && i < l->n_models; i++)
+    for (uint32_t j = 0; j < l->dimension; j++) util_ellipsoid_at(l, i).inverse[(size_t)j * l->dimension + j] = 1;
+  return flaw;
+}
+
+/* A += weight x x' in its inverse. */
+static inline void util_add_square(struct util_ellipsoid m, uint32_t d, const double *x, double weight)
+{
+  double v[UTIL_MAX_DIMENSION], down = 1;
+  for (uint32_t j = 0; j < d; j++) { v[j] = util_dot(&m.inverse[(size_t)j * d], x, d); down += weight * x[j] * v[j]; }
+  for (uint32_t j = 0; j < d; j++)
+    for (uint32_t k = 0; k < d; k++) m.inverse[(size_t)j * d + k] -= weight * v[j] * v[k] / down;
+}
+
+static inline void util_solve(struct util_ellipsoid m, uint32_t d)
+{
+  for (uint32_t j = 0; j < d; j++) {
+    m.reward[j] = util_dot(&m.inverse[(size_t)j * d], m.sum_reward, d);
+    m.one[j] = util_dot(&m.inverse[(size_t)j * d], m.sum_one, d);
+  }
+}
+
+/* From now on x_j' = ratio x_j, ratio < 1: A' = R A R, and its ridge comes back to 1. */
+static inline void util_ellipsoid_rescale(struct util_linear *l, uint32_t j, double ratio)
+{
+  uint32_t d = l->dimension;
+  double unit[UTIL_MAX_DIMENSION] = {0};
+  unit[j] = 1;
+  for (uint32_t i = 0; i < l->n_models; i++) {
+    struct util_ellipsoid m = util_ellipsoid_at(l, i);
+    for (uint32_t k = 0; k < d; k++) { m.inverse[(size_t)j * d + k] /= ratio; m.inverse[(size_t)k * d + j] /= ratio; }
+    m.sum_reward[j] *= ratio;
+    m.sum_one[j] *= ratio;
+    util_add_square(m, d, unit, 1 - ratio * ratio);
+    util_solve(m, d);
+  }
+}
+
+/* x' A^-1 x. */
+static inline double util_ellipsoid_square(struct util_linear *l, struct util_ellipsoid m, const double *x)
+{
+  uint32_t d = l->dimension;
+  double square = 0;
+  for (uint32_t j = 0; j < d; j++) square += x[j] * util_dot(&m.inverse[(size_t)j * d], x, d);
+  return square > 0 ? square : 0;
+}
+
+/* The model's mean reward of x less the mean m of all rewards. */
+static inline double util_ellipsoid_mean(struct util_linear *l, struct util_ellipsoid e, const double *x, double m)
+{
+  return util_dot(e.reward, x, l->dimension) - m * util_dot(e.one, x, l->dimension);
+}
+
+static inline void util_ellipsoid_learn(struct util_linear *l, struct util_ellipsoid m, const double *x, double reward)
+{
+  util_add_square(m, l->dimension, x, 1);
+  for (uint32_t j = 0; j < l->dimension; j++) { m.sum_reward[j] += reward * x[j]; m.sum_one[j] += x[j]; }
+  util_solve(m, l->dimension);
 }
 
 #endif

@@ -22,21 +22,16 @@ static double index_of(double mean, double n, double t, double factor) { return 
 static void decide(void *state, const struct offsim_context *c, struct offsim_decision *d, void *memo)
 {
   struct util_learner *l = state;
-  struct util_range *r = &util_ranges(l)[c->context];
-  struct util_arm *arm = util_arms(l) + c->first_arm;
-  double range = l->parameter[RANGE] > 0 ? l->parameter[RANGE] : r->high - r->low;
+  const struct util_range *r = &util_ranges(l)[c->context];
+  double range = l->parameter[RANGE] > 0 ? l->parameter[RANGE] : util_width(r);
   struct util_rule rule = {r->low, range, l->parameter[COUNT] == QUESTIONS, l->parameter[TIES] == RANDOM};
-  util_highest_index(&rule, r, arm, c, index_of, l->parameter[FACTOR], d);
-  util_ask(r, arm, d->action, memo);
+  util_highest_index(l, &rule, c, index_of, l->parameter[FACTOR], d, memo);
 }
 
 static const struct offsim_parameter parameters[] = {
-  {.name = "range", .type = OFFSIM_NUMBER, .help = "width of the reward's range; 0 = from the rewards seen",
-   .max = 1e300},
+  UTIL_PARAMETER_RANGE,
   {.name = "factor", .type = OFFSIM_NUMBER, .help = "of ln t / n below the root", .max = 1e6, .number = 2},
-  {.name = "count", .type = OFFSIM_CHOICE, .help = "what n counts", .text = "questions",
-   .choices = "questions|outcomes"},
-  {.name = "ties", .type = OFFSIM_CHOICE, .help = "who wins ties", .text = "first", .choices = "first|random"}};
+  UTIL_PARAMETER_COUNT, UTIL_PARAMETER_TIES};
 
 static const struct offsim_policy policy = {
   OFFSIM_POLICY_HEADER, .name = "ucb1", .description = "upper confidence bounds on the mean reward of each action",

@@ -37,7 +37,8 @@ static int usage(FILE *out, int code)
                "                       [--plant load|discipline|residual|batch|setup|keep|repair|patience]\n"
                "       offsim validate intervals [--quick] [--seed S] [--case NAME] [-j N] [--format table|json] [--plant iid|never|always]\n"
                "                       [--length N] [--experiments N]\n"
-               "       offsim validate policies [--quick] [--seed S] [--case NAME] [-j N] [--format table|json] [--plant radius|initial|scale]\n"
+               "       offsim validate policies [--quick] [--seed S] [--case NAME] [-j N] [--format table|json] \n"
+               "                       [--plant radius|ties|initial|scale]\n"
                "suites:\n");
   for (int i = 0; i < N_SUITES; i++) fprintf(out, "  %-10s %s\n", suites[i].name, suites[i].doc);
   for (int i = 0; i < N_REPLAYS; i++) fprintf(out, "  %-10s %s\n", replays[i].name, replays[i].doc);

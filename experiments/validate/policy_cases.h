@@ -34,5 +34,15 @@ struct policy_case {
 double case_regret(const struct policy_case *, const struct case_run *, struct err *);
 /* Arms .5, .3, .4; the third .9 in [3000, 5000); T = 1e4. */
 double case_change(const struct policy_case *, const struct case_run *, struct err *);
+/* K = 20 actions with linear rewards: argument 0 regret over that of random choice, 1 regret(T) / regret(T / 4). */
+double case_linear(const struct policy_case *, const struct case_run *, struct err *);
+/* 500 servers, two choices; argument: load. And for infinitely many servers. */
+double case_pod(const struct policy_case *, const struct case_run *, struct err *);
+double case_pod_limit(const struct policy_case *, const struct case_run *, struct err *);
+/* Take-all batching, alpha 1, tau 2: mean latency, and its upper bound; argument: arrival rate. */
+double case_take_all(const struct policy_case *, const struct case_run *, struct err *);
+double case_batch_bound(const struct policy_case *, const struct case_run *, struct err *);
+/* P(cold), one instance. */
+double case_keep_alive(const struct policy_case *, const struct case_run *, struct err *);
 
 #endif
