@@ -366,6 +366,16 @@ struct world_def {
 enum scope { SCOPE_GLOBAL, SCOPE_SITE, SCOPE_DEVICE };
 /* text: NULL if number */
 struct policy_parameter { const char *name; double value; const char *text; struct where at; };
+/* A policy over a policy (models/policy_wrap.c). Exactly one of usd and joule of a budget is > 0. */
+enum wrap_kind { WRAP_FLOOR, WRAP_DETECT, WRAP_BUDGET, WRAP_GUARD };
+struct wrap_def {
+  enum wrap_kind kind;
+  struct where at;
+  double floor;                                         /* probability of a uniform action */
+  double window, threshold, drift;                      /* detect: rewards of the reference; in its deviations */
+  double usd, joule, step;                              /* budget: a decision */
+  const char *policy;                                   /* guard: name of a built-in policy */
+};
 struct policy_def {
   const char *name;                                     /* of the entry; default: the policy's own */
   const char *policy;                                   /* built-in name, or path when it has a '/' */
@@ -375,6 +385,7 @@ struct policy_def {
   int at_place;                                         /* where the learners live; NONE = with the decision maker */
   double decision_s;                                    /* declared time of one decision */
   int n_parameters; const struct policy_parameter *parameter;
+  int n_wraps; const struct wrap_def *wrap;             /* inner to outer */
 };
 
 struct place_def place_def_default(void);

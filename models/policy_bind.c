@@ -96,7 +96,7 @@ static const struct host_feature host_features[] = {
   {"elapsed_s", "s", SOURCE_ELAPSED}, {"deadline_s", "s", SOURCE_DEADLINE}, {"slack_s", "s", SOURCE_SLACK},
   {"hour", "h", SOURCE_HOUR}, {"decision", "", SOURCE_NTH}, {"device_queue", "", SOURCE_DEVICE_QUEUE},
   {"edge_queue", "", SOURCE_EDGE_QUEUE}, {"cloud_queue", "", SOURCE_CLOUD_QUEUE}, {"battery", "J", SOURCE_MISSING},
-  {"budget_usd_left", "USD", SOURCE_MISSING}, {"budget_j_left", "J", SOURCE_MISSING},
+  {"budget_usd_left", "USD", SOURCE_BUDGET_USD}, {"budget_j_left", "J", SOURCE_BUDGET_J},
   {"retries_left", "", SOURCE_MISSING}};
 enum { N_HOST_FEATURES = sizeof host_features / sizeof *host_features };
 

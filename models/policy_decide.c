@@ -66,7 +66,7 @@ static double feature_value(const struct decision_facts *f, const struct source 
   case SOURCE_DEVICE_QUEUE: return queue_of(f, TIER_DEVICE, age_s);
   case SOURCE_EDGE_QUEUE: return queue_of(f, TIER_EDGE, age_s);
   case SOURCE_CLOUD_QUEUE: return queue_of(f, TIER_CLOUD, age_s);
-  case SOURCE_MISSING: break;
+  case SOURCE_BUDGET_USD: case SOURCE_BUDGET_J: case SOURCE_MISSING: break;
   }
   *age_s = NAN;
   return NAN;
@@ -223,12 +223,34 @@ static void take_plans(const struct decision_facts *f, const struct offsim_decis
     if (usable(f, d->fallback[i], out)) out->fallback[out->n_fallbacks++] = d->fallback[i];
 }
 
+void policy_host_forget(struct policy_host *h, void *memo)
+{
+  if (!memo) return;
+  if (h->n_wraps > 0) wraps_forget(h, memo);
+  pool_give(h->memos, memo);
+}
+
 /* A frozen learner is asked, and then put back as it was. */
-static void ask_policy(struct policy_host *h, void *state, struct offsim_decision *d, void *memo)
+static bool ask_policy(struct policy_host *h, const struct decision_facts *f, void *state, struct offsim_decision *d,
+                       void *memo, struct err *err)
 {
   if (h->frozen && h->learner_bytes) memcpy(h->frozen, state, h->learner_bytes);
   h->policy->decide(state, &h->context, d, memo);
   if (h->frozen && h->learner_bytes) memcpy(state, h->frozen, h->learner_bytes);
+  return answer_fine(h, f, d, err);
+}
+
+static bool ask_wrapped(struct policy_host *h, const struct decision_facts *f, void *state, uint64_t learner,
+                        struct offsim_decision *d, void *memo, struct err *err)
+{
+  bool done;
+  wraps_asked(h, state, memo);
+  wraps_features(h, f, state);
+  if (!wraps_guard(h, f, d, memo, err, &done)) return false;
+  if (!done && !ask_policy(h, f, h->state_size ? state : NULL, d, h->policy->memo_size ? memo : NULL, err))
+    return false;
+  wraps_floor(h, f, d, state, learner, memo);
+  return true;
 }
 
 bool policy_host_decide(struct policy_host *h, const struct decision_facts *f, struct decision_result *out,
@@ -240,9 +262,11 @@ bool policy_host_decide(struct policy_host *h, const struct decision_facts *f, s
   fill_context(h, f, learner);
   if (h->distribution) memset(h->distribution, 0, (size_t)f->n_actions * sizeof *h->distribution);
   out->memo = h->memos ? pool_take(h->memos) : NULL;
-  ask_policy(h, learner_state(h, learner), &d, out->memo);
-  if (!answer_fine(h, f, &d, err)) {
-    if (out->memo) pool_give(h->memos, out->memo);
+  void *state = learner_state(h, learner);
+  bool fine = h->n_wraps > 0 ? ask_wrapped(h, f, state, learner, &d, out->memo, err)
+                             : ask_policy(h, f, state, &d, out->memo, err);
+  if (!fine) {
+    policy_host_forget(h, out->memo);
     out->memo = NULL;
     return false;
   }
@@ -258,11 +282,6 @@ bool policy_host_decide(struct policy_host *h, const struct decision_facts *f, s
 
 const double *policy_host_distribution(const struct policy_host *h) { return h->distribution; }
 
-void policy_host_forget(struct policy_host *h, void *memo)
-{
-  if (memo) pool_give(h->memos, memo);
-}
-
 static int32_t outcome_status(enum status s)
 {
   switch (s) {
@@ -274,22 +293,32 @@ static int32_t outcome_status(enum status s)
   }
 }
 
+static struct offsim_outcome outcome_of(const struct policy_host *h, const struct decision_facts *who,
+                                        const struct outcome_facts *o)
+{
+  uint32_t number;
+  const struct decision_kind *kind = kind_of(h, who, &number);
+  struct offsim_outcome x = {.size = sizeof x, .context = number, .first_arm = kind->first_arm,
+    .decision = o->decision_number, .now_ns = o->now, .action = o->action, .status = outcome_status(o->status),
+    .reward = o->reward, .latency_s = o->latency_s, .energy_j = o->energy_j, .cost_usd = o->cost_usd,
+    .quality = o->quality, .attempts = o->attempts, .fallback = o->fallback, .score = o->score};
+  memcpy(x.phase_s, o->phase_s, sizeof x.phase_s);
+  return x;
+}
+
 bool policy_host_outcome(struct policy_host *h, const struct decision_facts *who, void *memo,
                          const struct outcome_facts *o, struct err *err)
 {
-  (void)err;
-  if (h->policy->outcome && !h->frozen) {
-    uint32_t number;
-    const struct decision_kind *kind = kind_of(h, who, &number);
-    struct offsim_outcome x = {.size = sizeof x, .context = number, .first_arm = kind->first_arm,
-      .decision = o->decision_number, .now_ns = o->now, .action = o->action, .status = outcome_status(o->status),
-      .reward = o->reward, .latency_s = o->latency_s, .energy_j = o->energy_j, .cost_usd = o->cost_usd,
-      .quality = o->quality, .attempts = o->attempts, .fallback = o->fallback, .score = o->score};
-    memcpy(x.phase_s, o->phase_s, sizeof x.phase_s);
+  bool ok = true;
+  if (h->n_wraps > 0) {
+    struct offsim_outcome x = outcome_of(h, who, o);
+    ok = wraps_outcome(h, who, o, &x, learner_state(h, learner_key(h, who)), memo, err);
+  } else if (h->policy->outcome && !h->frozen) {
+    struct offsim_outcome x = outcome_of(h, who, o);
     h->policy->outcome(learner_state(h, learner_key(h, who)), &x, memo);
   }
   if (memo) pool_give(h->memos, memo);
-  return true;
+  return ok;
 }
 
 bool policy_host_settle(struct policy_host *h, struct err *err)
@@ -345,18 +374,19 @@ struct policy_host *policy_host_new(const struct policy_def *def, const struct w
     .name = arena_strdup(arena, def->name ? def->name : loaded.policy->name), .scope = def->scope, .root = *root};
   h->name_hash = rng_name(h->name);
   h->random.root = &h->root;
-  if (!policy_bind(h, def, err) || !try_init(h, err)) {
+  if (!policy_bind(h, def, err) || !try_init(h, err) || !wraps_make(h, def, err)) {
     policy_host_free(h);
     return NULL;
   }
   make_columns(h);
-  if (h->policy->memo_size) h->memos = pool_new(h->policy->memo_size);
+  if (h->memo_bytes) h->memos = pool_new(h->memo_bytes);
   return h;
 }
 
 void policy_host_free(struct policy_host *h)
 {
   if (!h) return;
+  wraps_free(h);
   free(h->learners.slot);
   if (h->memos) pool_free(h->memos);
   struct loaded_policy loaded = h->loaded;
@@ -371,7 +401,7 @@ int policy_host_features(const struct policy_host *h, const char *const **names,
   return h->n_features;
 }
 
-uint32_t policy_host_columns(const struct policy_host *h) { return h->policy->columns; }
+uint32_t policy_host_columns(const struct policy_host *h) { return h->policy->columns | wraps_columns(h); }
 bool policy_host_needs_oracle(const struct policy_host *h) { return h->policy->capabilities & OFFSIM_NEEDS_ORACLE; }
 bool policy_host_learns(const struct policy_host *h) { return h->policy->capabilities & OFFSIM_LEARNS; }
 

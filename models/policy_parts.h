@@ -21,7 +21,7 @@ void policy_unload(struct loaded_policy *);
 enum source_kind {
   SOURCE_MISSING, SOURCE_ATTRIBUTE, SOURCE_AFTER_TASK, SOURCE_ESTIMATE,
   SOURCE_ELAPSED, SOURCE_DEADLINE, SOURCE_SLACK, SOURCE_HOUR, SOURCE_NTH,
-  SOURCE_DEVICE_QUEUE, SOURCE_EDGE_QUEUE, SOURCE_CLOUD_QUEUE
+  SOURCE_DEVICE_QUEUE, SOURCE_EDGE_QUEUE, SOURCE_CLOUD_QUEUE, SOURCE_BUDGET_USD, SOURCE_BUDGET_J
 };
 struct source { uint8_t kind, after_task; uint16_t attribute; };
 
@@ -33,6 +33,9 @@ struct offsim_random { struct rng rng; const struct rng_root *root; uint64_t lea
 /* Learners by key (device or site), made when first needed. Open addressing; state NULL = free. */
 struct learner { uint64_t key; void *state; };
 struct learners { struct learner *slot; size_t n, capacity; struct learner last; };
+
+/* One wrapper: its own state lies state_at bytes behind the policy's. */
+struct wrap { const struct wrap_def *def; size_t state_at; uint64_t stream; struct policy_host *guard; };
 
 struct policy_host {
   struct loaded_policy loaded;
@@ -52,6 +55,9 @@ struct policy_host {
   size_t state_size, wrap_at, learner_bytes;            /* a learner: the policy's state, then those of its wrappers */
   void *frozen;                                         /* room for a learner as it was; NULL: it learns */
   struct learners learners;
+  int n_wraps; struct wrap *wrap;
+  size_t wrap_memo_at, memo_bytes;                      /* a memo: the policy's, then that of the wrappers */
+  void *spare, *spare_memo;                             /* to ask once more without a trace */
   struct pool *memos;
   struct rng_root root;
   uint64_t name_hash;
@@ -73,6 +79,22 @@ static inline void *learner_state(struct policy_host *h, uint64_t key)
   const struct learner *last = &h->learners.last;
   return last->state && last->key == key ? last->state : learner_find(h, key);
 }
+
+/* policy_wrap.c; called only where the entry has wrappers, wraps_make, wraps_free and wraps_columns always. */
+bool wraps_make(struct policy_host *, const struct policy_def *, struct err *) MUST_USE;
+void wraps_free(struct policy_host *);
+void wraps_print(const struct policy_host *, char *text, size_t size);
+uint32_t wraps_columns(const struct policy_host *);
+void wraps_features(struct policy_host *, const struct decision_facts *, void *state);
+void wraps_asked(struct policy_host *, void *state, void *memo);
+/* *done: a guard has decided; the policy is not asked. */
+bool wraps_guard(struct policy_host *, const struct decision_facts *, struct offsim_decision *, void *memo,
+                 struct err *, bool *done) MUST_USE;
+void wraps_floor(struct policy_host *, const struct decision_facts *, struct offsim_decision *, void *state,
+                 uint64_t learner, const void *memo);
+bool wraps_outcome(struct policy_host *, const struct decision_facts *who, const struct outcome_facts *,
+                   struct offsim_outcome *, void *state, void *memo, struct err *) MUST_USE;
+void wraps_forget(struct policy_host *, void *memo);
 
 /* Fill setup, features, sources and kinds of decision from the entry and the world. */
 bool policy_bind(struct policy_host *, const struct policy_def *, struct err *) MUST_USE;

@@ -151,7 +151,10 @@ static uint64_t meaning(const struct policy_host *h)
     put_text(&b, h->feature[f]);
     put_text(&b, h->unit[f] ? h->unit[f] : "");
   }
-  uint64_t hash = hash_bytes(b.at ? b.at : (const unsigned char *)"", b.n).lo;
+  char wraps[1024] = "";
+  wraps_print(h, wraps, sizeof wraps);
+  put_text(&b, wraps);
+  uint64_t hash = hash_bytes(b.at, b.n).lo;
   free(b.at);
   return hash;
 }
@@ -328,6 +331,8 @@ void policy_host_freeze(struct policy_host *h)
   if (!policy_host_learns(h) || h->frozen) return;
   h->frozen = arena_alloc(h->arena, h->learner_bytes + 1);
   if (h->loaded.python) policy_python_freeze(h->loaded.python);
+  for (int i = 0; i < h->n_wraps; i++)
+    if (h->wrap[i].guard) policy_host_freeze(h->wrap[i].guard);
 }
 
 bool policy_host_is_frozen(const struct policy_host *h) { return h->frozen != NULL; }

@@ -136,6 +136,42 @@ const char *name_of_policy(struct arena *a, const char *policy)
   return arena_printf(a, "%.*s", (int)strcspn(file, "."), file);
 }
 
+static struct wrap_def build_wrap(struct build *b, const struct node *node)
+{
+  const struct node *detect = node_get(node, "detect"), *budget = node_get(node, "budget");
+  struct wrap_def w = {.kind = WRAP_GUARD, .at = node->at};
+  if (node_get(node, "floor")) {
+    w.kind = WRAP_FLOOR;
+    w.floor = get_number(node, "wrap", "floor");
+  } else if (detect) {
+    w.kind = WRAP_DETECT;
+    w.window = (double)get_count(detect, "wrap_detect", "window");
+    w.threshold = get_number(detect, "wrap_detect", "threshold");
+    w.drift = get_number(detect, "wrap_detect", "drift");
+  } else if (budget) {
+    w.kind = WRAP_BUDGET;
+    if (node_get(budget, "usd_per_request")) w.usd = get_number(budget, "wrap_budget", "usd_per_request");
+    if (node_get(budget, "joules_per_request")) w.joule = get_number(budget, "wrap_budget", "joules_per_request");
+    w.step = get_number(budget, "wrap_budget", "step");
+    if (w.usd <= 0 && w.joule <= 0)
+      err_add(b->err, budget->at, "'budget' needs 'usd_per_request' or 'joules_per_request'");
+  } else {
+    w.policy = get_text(node_get(node, "guard"), "wrap_guard", "policy");
+    if (!w.policy) w.policy = "?";
+  }
+  return w;
+}
+
+static void build_wraps(struct build *b, struct policy_def *p, const struct node *list)
+{
+  const struct node *const *entry;
+  size_t n = elements(list, &entry, b->arena);
+  struct wrap_def *all = arena_array(b->arena, struct wrap_def, n + 1);
+  for (size_t i = 0; i < n; i++)
+    if (node_is(entry[i], NODE_MAP)) all[p->n_wraps++] = build_wrap(b, entry[i]);
+  p->wrap = all;
+}
+
 static void build_policy(struct build *b, struct policy_def *p, const struct node *node)
 {
   const struct node *name = node_is(node, NODE_TEXT) ? node : node_get(node, "policy"), *at = node_get(node, "at");
@@ -152,8 +188,10 @@ static void build_policy(struct build *b, struct policy_def *p, const struct nod
     places[i] = b->world->place[i].name;
   if (at)
     p->at_place = build_find(b, at, "place", places, b->world->n_places);
-  if (node_is(node, NODE_MAP))
+  if (node_is(node, NODE_MAP)) {
     build_parameters(b, p, node);
+    build_wraps(b, p, node_get(node, "wrap"));
+  }
   find_policy(b, p, name);
 }
 

