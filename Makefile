@@ -59,7 +59,8 @@ OBJECTS  := $(LIBRARY:%.c=$(BUILD)/%.o)
 BUILTIN  := $(POLICIES:policies/%.c=$(BUILD)/policies/%.o)
 PLUGINS  := $(POLICIES:policies/%.c=$(BUILD)/policies/%.so)
 PLANTED  := $(patsubst tests/abi/%.c,$(BUILD)/planted/%.so,$(sort $(wildcard tests/abi/*.c)))
-UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*.c)))
+PLANTED  += $(BUILD)/planted/frozen_1_0.so $(BUILD)/planted/later.so
+UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*.c))) $(BUILD)/tests/policy_abi_later
 
 .DEFAULT_GOAL := all
 .PHONY: FORCE all docs help demo check check-long bench asan ubsan install uninstall deps deps-check clean units test-programs
@@ -112,6 +113,23 @@ $(BUILD)/planted/%.so: tests/abi/%.c policies/offsim_policy.h | $(BUILD)/config.
 	@mkdir -p $(@D)
 	$(say)$(CC) $(CFLAGS) -fPIC -shared -o $@ $< -lm
 $(BUILD)/planted/fast_math.so: CFLAGS += -ffast-math
+# The boundary in time: a policy compiled for 1.0 once and for all; a header, a policy and a host of a later minor version,
+# whose structs have grown at their ends.
+$(BUILD)/planted/frozen_1_0.so: tests/abi/frozen/frozen-1.0-x86_64.b64 | $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	@base64 -d $< > $@
+GROWN := policy|feature|parameter|setup|context|decision|outcome|stream|control
+$(BUILD)/later/policies/offsim_policy.h: policies/offsim_policy.h Makefile | $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	@awk '/^struct offsim_($(GROWN)) \{/ { grows = 1 } /^};/ && grows { print "  double later[3];"; grows = 0 } { print }' $< \
+	  | sed 's/OFFSIM_ABI_MINOR 0u/OFFSIM_ABI_MINOR 1u/' > $@
+$(BUILD)/planted/later.so: tests/abi/strict.c $(BUILD)/later/policies/offsim_policy.h
+	@mkdir -p $(@D)
+	$(say)$(CC) -I$(BUILD)/later $(CFLAGS) -fPIC -shared -o $@ $< -lm
+HOST := $(sort $(wildcard models/policy_*.c))
+$(BUILD)/tests/policy_abi_later: tests/unit/policy_abi.c $(HOST) $(BUILD)/later/policies/offsim_policy.h $(BUILD)/liboffsim.a
+	@mkdir -p $(@D)
+	$(say)$(CC) -I$(BUILD)/later $(CFLAGS) -DLATER_HOST $(LDFLAGS) -o $@ $< $(HOST) $(BUILD)/liboffsim.a -lcmocka $(LDLIBS)
 $(filter $(BUILD)/tests/policy_%,$(UNITS)): | $(PLANTED) $(PLUGINS)
 units: $(UNITS) ## build and run the unit tests, as built
 	@for t in $(UNITS); do echo "== $$t"; $$t || exit 1; done
