@@ -194,11 +194,11 @@ static void fill_result(struct run *r, double elapsed_s)
 }
 
 /* A bound says nothing of the rest. */
-static size_t keep_proven(struct catalog_metric *metric, size_t n)
+static size_t keep_proven(const struct world *w, struct catalog_metric *metric, size_t n)
 {
   size_t kept = 0;
   for (size_t i = 0; i < n; i++)
-    if (!*metric[i].place && world_bound_proves(metric[i].metric)) metric[kept++] = metric[i];
+    if (!*metric[i].place && world_bound_proves(w, metric[i].metric, &metric[i].value)) metric[kept++] = metric[i];
   return kept;
 }
 
@@ -209,7 +209,7 @@ static void fill_metrics(struct run *r)
   struct catalog_metric *metric = arena_array(r->arena, struct catalog_metric, n + 1);
   for (size_t i = 0; i < n; i++)
     metric[i] = (struct catalog_metric){value[i].metric, value[i].klass, value[i].place, value[i].value};
-  if (world_bounds(policy_of(r->scenario, r->order->policy))) n = keep_proven(metric, n);
+  if (world_bounds(policy_of(r->scenario, r->order->policy))) n = keep_proven(r->world, metric, n);
   if (r->order->pilot)
     metric[n++] = (struct catalog_metric){"pilot_truncation_s", "", "", truncation_s(&r->arrivals)};
   r->result.metric = metric;

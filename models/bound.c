@@ -23,12 +23,23 @@ struct bound {
   struct option *of_task[MAX_TASKS]; int n_of_task[MAX_TASKS];
   double *finish_s[MAX_TASKS];
   uint32_t **member;                                    /* [place][kind] of it */
+  struct whole_bound *whole;                            /* of the run's mean, not of its requests; or NULL */
 };
 
-bool world_bounds(const struct policy_def *p) { return p && strcmp(p->policy, "alone_bound") == 0; }
+static bool is_alone(const struct policy_def *p) { return strcmp(p->policy, "alone_bound") == 0; }
 
-bool world_bound_proves(const char *metric)
+bool world_bounds(const struct policy_def *p)
 {
+  return p && (is_alone(p) || strcmp(p->policy, "batch_bound") == 0 || strcmp(p->policy, "queues_bound") == 0);
+}
+
+bool world_bound_proves(const struct world *w, const char *metric, double *value)
+{
+  if (w->bound->whole) {
+    if (strcmp(metric, "requests") == 0) return true;
+    *value = bound_whole_value(w->bound->whole, metric);
+    return !isnan(*value);
+  }
   static const char *const proven[] = {"requests", "completed", "failed_ratio", "latency_mean_s", "latency_p50_s",
     "latency_p95_s", "latency_p99_s", "cost_direct_usd_per_1k_requests", "energy_direct_j_per_request", "quality_mean",
     "cost_objective"};
@@ -37,15 +48,17 @@ bool world_bound_proves(const char *metric)
   return false;
 }
 
-bool bound_possible(const struct world_def *def, struct where at, struct err *err)
+bool bound_possible(const struct world_def *def, const struct policy_def *p, struct err *err)
 {
+  struct where at = p->at;
   const struct objective_def *o = &def->objective;
   bool ok = true;
   if (o->latency_per_s > 0 || o->money_per_usd > 0 || o->energy_per_j > 0 || o->quality < 0)
-    ok = err_add(err, at, "alone_bound needs an objective in which less time, money and energy and more quality are better");
+    ok = err_add(err, at, "%s needs an objective in which less time, money and energy and more quality are better",
+                 p->policy);
   for (int i = 0; i < def->n_classes; i++)
     if (def->klass[i].arrivals.kind == ARRIVE_CLOSED)
-      ok = err_add(err, at, "alone_bound needs open arrivals: the users of class '%s' wait for their answers",
+      ok = err_add(err, at, "%s needs open arrivals: the users of class '%s' wait for their answers", p->policy,
                    def->klass[i].name);
   return ok;
 }
@@ -95,7 +108,7 @@ static int options_of(const struct world *w, const struct task_def *t)
   return (t->n_plans + t->n_fallbacks) * kinds + 1;
 }
 
-void bound_new(struct world *w)
+bool bound_new(struct world *w, struct err *err)
 {
   struct bound *b = arena_alloc(w->arena, sizeof *b);
   w->bound = b;
@@ -115,6 +128,7 @@ void bound_new(struct world *w)
     b->finish_s[t] = arena_array(w->arena, double, most + 1);
   }
   find_members(w, b);
+  return is_alone(w->setup.policy) || bound_whole_new(w, &b->whole, err);
 }
 
 /* ---- one task at one place --------------------------------------------------------------------------------------- */
@@ -270,6 +284,11 @@ static struct least way_down(struct world *w, const struct request *r, int task,
              task_of(w, r, task)->stream);
 }
 
+double bound_return_s(struct world *w, const struct request *r, struct endpoint from)
+{
+  return way_down(w, r, 0, &(struct option){.at = from}).s;
+}
+
 /* ---- the whole request ------------------------------------------------------------------------------------------- */
 
 /* The earliest moment at which the output of an earlier task can be at `to`: over all its options. */
@@ -328,6 +347,13 @@ static double least_cost(const struct world *w, const struct answer *a, int n_ta
 /* False when the request can only fail. The cost is kept in device_j, which a bound does not tell. */
 bool bound_request(struct world *w, struct request *r, double *latency_s)
 {
+  if (w->bound->whole) {
+    *latency_s = 0;
+    if (bound_whole_add(w, w->bound->whole, r)) return true;
+    w->failed = true;
+    sim_stop(w->sim);
+    return true;
+  }
   struct answer sum = {.quality = 1};
   int n = w->klass[r->klass].def->n_tasks;
   for (int task = 0; task < n; task++) {
@@ -345,6 +371,11 @@ bool bound_request(struct world *w, struct request *r, double *latency_s)
   double cost = least_cost(w, &sum, n) + w->def->objective.latency_per_s * SLACK_S;
   r->device_j = w->bound->may_fail && failed < cost ? failed : cost;
   return true;
+}
+
+void bound_end(const struct world *w)
+{
+  if (w->bound->whole) bound_whole_end(w, w->bound->whole);
 }
 
 void bound_record(const struct request *r, struct request_record *record)

@@ -4,6 +4,7 @@
  * makes the shorter of two equal ways win. Devices carry no one else's traffic: arcs out of a device place count only
  * when it is the source. A route of more than MAX_HOPS hops does not exist.
  */
+#include "models/assignment.h"
 #include "models/network.h"
 #include "sim/check.h"
 #include <igraph/igraph.h>
@@ -203,4 +204,25 @@ void topology_free(struct topology *t)
   free(t->attached);
   free(t->latency_s);
   free(t);
+}
+
+/* ---- assignment (models/assignment.h) ---------------------------------------------------------------------------- */
+
+bool assignment_solve(const double *cost, int n, int *column)
+{
+  igraph_matrix_t c;
+  igraph_vector_int_t p;
+  if (n == 0) return true;
+  if (igraph_matrix_init(&c, n, n) != IGRAPH_SUCCESS) return false;
+  if (igraph_vector_int_init(&p, n) != IGRAPH_SUCCESS) {
+    igraph_matrix_destroy(&c);
+    return false;
+  }
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < n; j++) MATRIX(c, i, j) = cost[(size_t)i * (size_t)n + (size_t)j];
+  bool ok = igraph_solve_lsap(&c, n, &p) == IGRAPH_SUCCESS;
+  for (int i = 0; ok && i < n; i++) column[i] = (int)VECTOR(p)[i];
+  igraph_vector_int_destroy(&p);
+  igraph_matrix_destroy(&c);
+  return ok;
 }

@@ -314,8 +314,7 @@ static bool world_build(struct world *w, struct err *err)
     if (!class_init(w, i, err)) return false;
   if (!policy_init(w, err) || !telemetry_new(w, err)) return false;
   if (!world_bounds(w->setup.policy)) return true;
-  bound_new(w);
-  return bound_possible(w->def, w->setup.policy->at, err);
+  return bound_possible(w->def, w->setup.policy, err) && bound_new(w, err);
 }
 
 struct world *world_new(const struct run_setup *setup, struct err *err)
@@ -381,7 +380,7 @@ bool world_check(const struct world_def *def, const struct policy_def *policy, i
   bool ok = topology && telemetry_possible(&def->telemetry, err) && (n_policies > 0 || needs_policy(def, err));
   for (int i = 0; topology && i < n_policies; i++) {
     ok = reaches_learner(def, topology, &policy[i], err) && ok;
-    if (world_bounds(&policy[i])) ok = bound_possible(def, policy[i].at, err) && ok;
+    if (world_bounds(&policy[i])) ok = bound_possible(def, &policy[i], err) && ok;
   }
   topology_free(topology);
   return ok;
@@ -618,6 +617,7 @@ bool world_run(struct world *w, struct run_summary *summary, struct err *err)
   requests_censor(w);
   outcomes_flush(w);
   if (w->failed || (w->host && !policy_host_settle(w->host, err))) return false;
+  if (w->bound) bound_end(w);
   sum_up(w);
   check_conservation(w);
   read_meters(w);

@@ -46,7 +46,7 @@ int world_features(const struct world *, const char *const **names, const char *
 const char *world_policy_kind(const struct world *);
 /* An entry that is a bound (models/bound.c); and whether what such a run says of this metric is proven. */
 bool world_bounds(const struct policy_def *);
-bool world_bound_proves(const char *metric);
+bool world_bound_proves(const struct world *, const char *metric, double *value);      /* may change the value */
 /* Bytes that a world of this definition would need before its first request: refuse what cannot fit. */
 double world_bytes_estimate(const struct world_def *);
 

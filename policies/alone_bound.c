@@ -4,12 +4,6 @@
  * task, `any` those too that hedge, retry or fall back: then no draw of chance counts. */
 #include "policies/policy_util.h"
 
-static void decide(void *state, const struct offsim_context *c, struct offsim_decision *d, void *memo)
-{
-  (void)state, (void)memo;
-  d->action = util_next_allowed(c, 0);
-}
-
 static const struct offsim_parameter parameters[] = {
   {.name = "attempts", .type = OFFSIM_CHOICE, .help = "policies with one attempt a task, or with any number",
    .text = "first", .choices = "first|any"}};
@@ -17,6 +11,6 @@ static const struct offsim_parameter parameters[] = {
 static const struct offsim_policy policy = {
   OFFSIM_POLICY_HEADER, .name = "alone_bound", .citation = "",
   .description = "bound: each request alone on its best plan", .capabilities = OFFSIM_NEEDS_ORACLE,
-  .n_parameters = 1, .parameter = parameters, .decide = decide};
+  .n_parameters = 1, .parameter = parameters, .decide = util_decide_first};
 
 const struct offsim_policy *offsim_policy_entry(void) { return &policy; }

@@ -25,6 +25,13 @@ static inline int32_t util_next_allowed(const struct offsim_context *c, uint32_t
   return UTIL_NONE;
 }
 
+/* decide of a bound, which is never asked: the first allowed action. */
+static inline void util_decide_first(void *state, const struct offsim_context *c, struct offsim_decision *d, void *memo)
+{
+  (void)state, (void)memo;
+  d->action = util_next_allowed(c, 0);
+}
+
 /* ---- estimated reward -------------------------------------------------------------------------------------------- */
 
 struct util_weights { double per_s, per_usd, per_j, per_quality; };
