@@ -62,6 +62,16 @@ static const struct policy_case cases[] = {
   {"bound-holds-.5", "take-all, bound + 1 %", case_take_all, CASE_BELOW, 7.667 * 1.01, 0, 0, 8, 2, NULL, {0.5}},
   {"bound-holds-.7", "take-all, bound + 1 %", case_take_all, CASE_BELOW, 12.65 * 1.01, 0, 0, 8, 2, NULL, {0.7}},
   {"keep-alive", "rate 1 / 10 min, tau 10 min", case_keep_alive, CASE_ERRORS, 0.36787944, 0, 0, 24, 4, NULL, {0}},
+  {"drift-power-1", "V 1, Bernoulli .8, mu 0/1/2", case_drift, CASE_SHARE, .6408, 0, .02, 4, 2, "drift_plus_penalty", {1, 0}},
+  {"drift-power-5", "V 5", case_drift, CASE_SHARE, .5217, 0, .02, 4, 2, "drift_plus_penalty", {5, 0}},
+  {"drift-power-20", "V 20", case_drift, CASE_SHARE, .5009, 0, .02, 4, 2, "drift_plus_penalty", {20, 0}},
+  {"drift-backlog-1", "V 1", case_drift, CASE_SHARE, 2.18, 0, .02, 4, 2, "drift_plus_penalty", {1, 1}},
+  {"drift-backlog-5", "V 5", case_drift, CASE_SHARE, 5.17, 0, .02, 4, 2, "drift_plus_penalty", {5, 1}},
+  {"drift-backlog-20", "V 20", case_drift, CASE_SHARE, 19.2, 0, .02, 4, 2, "drift_plus_penalty", {20, 1}},
+  {"break-even", "1 MB, RTT .2 s, 1 s or .2 s", case_break_even, CASE_SHARE, 1e6 / .6, 0, 1e-6, 1, 1, "latency_greedy", {0}},
+  {"fan-out", "100 parts, slow w.p. .01", case_fan_out, CASE_ERRORS, .63396765873, 0, 0, 20, 5, "always_edge", {0}},
+  {"two-queues-jsq", "1.6 /s, two servers of 1 /s", case_two_queues, CASE_ERRORS, 2.9557365, 0, 0, 40, 12, "jsq", {0}},
+  {"two-queues-turn", "1.6 /s, two servers of 1 /s", case_two_queues, CASE_ERRORS, 3.8439798, 0, 0, 40, 12, "round_robin", {0}},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 

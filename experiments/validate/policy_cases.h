@@ -45,4 +45,12 @@ double case_batch_bound(const struct policy_case *, const struct case_run *, str
 /* P(cold), one instance. */
 double case_keep_alive(const struct policy_case *, const struct case_run *, struct err *);
 
+/* router_cases.c. Arguments: V, and 0 for the power or 1 for the mean backlog. */
+double case_drift(const struct policy_case *, const struct case_run *, struct err *);
+/* Scenario files of the same names, with the row's policy: mean latency; share of fan-outs of 100 that are slow; rate at
+ * which the device is left. */
+double case_two_queues(const struct policy_case *, const struct case_run *, struct err *);
+double case_fan_out(const struct policy_case *, const struct case_run *, struct err *);
+double case_break_even(const struct policy_case *, const struct case_run *, struct err *);
+
 #endif
