@@ -2,6 +2,7 @@
  *
  * service = ttft + tpot * (tok_out - 1) (+ the time of a WORK_TIME task). Limits are token buckets that hold one
  * minute's worth, of requests and of tokens (prompt and output, counted on entry): what does not fit is rejected.
+ * Where the scenario changes its speed, both times are divided by the speed at which the request came.
  */
 #include "models/internal.h"
 
@@ -26,9 +27,9 @@ static bool admit(struct place *p, sim_time now, double tokens)
   return true;
 }
 
-static double stream_s(const struct place *p, const struct demand *d)
+static double stream_s(const struct place *p, const struct demand *d, double speed)
 {
-  return d->tok_out > 1 || isnan(d->tok_out) ? p->def->tpot_s * (d->tok_out - 1) : 0;
+  return d->tok_out > 1 || isnan(d->tok_out) ? p->def->tpot_s / speed * (d->tok_out - 1) : 0;
 }
 
 /* Drawn by (request, task, attempt): whoever asks before it is sent gets what will come. */
@@ -36,13 +37,13 @@ static double first_s(const struct world *w, const struct attempt *a, const stru
 {
   if (!p->def->ttft_s) return 0;
   struct rng rng = rng_open(&w->root, STREAM_API, p->name, latency_key(a->request->id, a->task, a->ordinal, 0));
-  return dist_draw(p->def->ttft_s, &rng);
+  return dist_draw(p->def->ttft_s, &rng) / p->speed;
 }
 
 double api_expected_s(const struct world *w, const struct attempt *a, const struct place *p, const struct demand *d)
 {
   double mean_s = p->def->ttft_s ? dist_mean(p->def->ttft_s) : 0;
-  return (w->oracle ? first_s(w, a, p) : mean_s) + d->time_s + stream_s(p, d);
+  return (w->oracle ? first_s(w, a, p) : mean_s) + d->time_s + stream_s(p, d, w->oracle ? p->speed : 1);
 }
 
 static void on_done(struct sim *s, void *attempt)
@@ -72,7 +73,7 @@ enum entry api_enter(struct world *w, struct attempt *a, const struct demand *d)
     p->api_blocked++;
     return BLOCKED;
   }
-  a->job.work = d->time_s + stream_s(p, d);             /* seconds from the first token to the last */
+  a->job.work = d->time_s + stream_s(p, d, p->speed);             /* seconds from the first token to the last */
   level_set(&p->in_flight, now_of(w), p->in_flight.value + 1);
   a->wait.event = sim_after(w->sim, ns_from_s(first_s(w, a, p)), PRIORITY_COMPLETE, on_first, a);
   return ENTERED;
@@ -81,7 +82,7 @@ enum entry api_enter(struct world *w, struct attempt *a, const struct demand *d)
 /* Tokens come one by one; other outputs evenly from the first part to the last. */
 double api_made(const struct world *w, const struct attempt *a)
 {
-  double tpot_s = w->place[a->place].def->tpot_s, work_s = a->job.work;
+  double tpot_s = w->place[a->place].def->tpot_s / w->place[a->place].speed, work_s = a->job.work;
   if (a->first_output < 0) return 0;
   double since_s = s_from_ns(now_of(w) - a->first_output);
   if (work_s <= 0) return 1;

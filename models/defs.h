@@ -347,6 +347,21 @@ struct horizon_def { enum horizon_kind kind; double duration_s, drain_max_s, war
  * direct), quality per unit, failure per failed request. */
 struct objective_def { double latency_per_s, money_per_usd, energy_per_j, quality, failure; };
 
+/* ---- what changes during a run (models/changes.c) ---- */
+
+/* From at_s on (again and again: each every_s) the target is `to`; over_s: on the way there it is a ramp of equal steps;
+ * for_s: after that it is again what the scenario says, `base`. A link's rate_scale, background, availability and price;
+ * a place's speed, its instances (all cold), the numbers of its tariff. Rates: `to` is a factor on the link's own. */
+enum change_what { CHANGE_RATE_SCALE, CHANGE_BACKGROUND, CHANGE_AVAILABLE, CHANGE_PRICE, CHANGE_SPEED, CHANGE_INSTANCES,
+                   CHANGE_TIME_USD, CHANGE_REQUEST_USD, CHANGE_INPUT_USD, CHANGE_OUTPUT_USD, CHANGE_EGRESS_USD };
+struct change_def {
+  enum change_what what;
+  int index;                                            /* of the link or the place */
+  double at_s, over_s, for_s, every_s;                  /* 0: a step; for good; once */
+  double base, to;
+};
+static inline bool change_is_of_link(enum change_what w) { return w <= CHANGE_PRICE; }
+
 struct world_def {
   int n_zones; const char *const *zone;
   int n_hardware; const struct hardware_def *hardware;
@@ -354,6 +369,7 @@ struct world_def {
   int n_places; const struct place_def *place;
   int n_links; const struct link_def *link;
   int n_classes; const struct class_def *klass;
+  int n_changes; const struct change_def *change;       /* in the order of the file: the later one wins */
   struct telemetry_def telemetry;
   struct horizon_def horizon;
   struct objective_def objective;

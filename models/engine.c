@@ -61,7 +61,7 @@ struct engine *engine_new(struct sim *s, const struct engine_def *def, const str
 {
   struct engine *e = some(1, sizeof *e);
   *e = (struct engine){.def = *def, .sim = s, .model = model, .on = on, .total = def->kv_blocks,
-                       .watermark = def->kv_blocks / 100, .seen = SIM_NEVER};
+                       .watermark = def->kv_blocks / 100, .seen = SIM_NEVER, .speed = 1};
   sim_assert((!def->by_priority && !def->async) || (def->scheduler == VLLM_V1 && !(def->by_priority && def->async)));
   sim_assert(def->max_num_seqs > 0 && def->max_num_batched_tokens > 0 && def->block_tok > 0 && def->kv_blocks > 1);
   if (def->scheduler == VLLM_V1)
@@ -407,6 +407,15 @@ static void count_blocks(struct engine *e, uint32_t n)
     e->taken[k] += e->taken[k - 1];
 }
 
+void engine_set_speed(struct engine *e, double speed)
+{
+  if (e->speed == speed)
+    return;
+  if (e->flying)
+    cut(e);
+  e->speed = speed;
+}
+
 /* As long as memory lasts: V0 and Sarathi want one free block before the last request that is served, so one left when
  * all are is enough; the step that may not have it is formed anew. */
 static uint32_t run_length(struct engine *e)
@@ -429,6 +438,8 @@ static void plan(struct engine *e)
   e->before_s = 0;
   for (uint32_t i = 0; i < e->n_run; i++) {
     e->duration[i] = steptime_ns(e->model, &b);
+    if (e->speed != 1)
+      e->duration[i] = (sim_time)((double)e->duration[i] / e->speed + 1);
     e->joule[i] = steptime_j(e->model, &b);
     sim_assert(e->duration[i] > 0);
     end = time_add(end, e->duration[i]);

@@ -84,6 +84,8 @@ enum engine_refusal engine_enter(struct engine *, struct engine_request *);
 void engine_leave(struct engine *, struct engine_request *);
 /* Its server fails, and all requests have left: the iteration in flight ends here, the cache is empty. */
 void engine_stop(struct engine *);
+/* Of the iterations that begin from now on; 1 at first. Their energy stays. */
+void engine_set_speed(struct engine *, double);
 uint32_t engine_cap(const struct engine *);             /* max_num_seqs */
 bool engine_has(const struct engine *, const struct engine_request *);
 /* Tokens that it has given by now. */

@@ -41,6 +41,7 @@ struct engine {
   struct engine_request *late; uint32_t n_late;         /* async: blocks of the completed, held until the next formation */
   bool gave;                                            /* that formation gave some back */
   struct engine_meters meters;
+  double speed;
 };
 
 static inline uint32_t blocks_for(const struct engine *e, uint32_t tokens)

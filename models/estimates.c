@@ -44,7 +44,7 @@ void estimates_begin(struct world *w, const struct attempt *a)
 
 static double egress_usd(const struct world *w, struct endpoint from, double bytes)
 {
-  double usd_per_byte = w->place[from.place].def->tariff.usd_per_byte_out;
+  double usd_per_byte = w->place[from.place].tariff.usd_per_byte_out;
   return usd_per_byte > 0 ? usd_per_byte * bytes : 0;
 }
 
@@ -144,7 +144,7 @@ static double inside_s(struct world *w, const struct option *o, const struct dem
 
 static double use_usd(const struct place *p, const struct demand *d)
 {
-  const struct tariff_def *f = &p->def->tariff;
+  const struct tariff_def *f = &p->tariff;
   double usd = f->usd_per_request;
   if (f->usd_per_tok_in > 0) usd += f->usd_per_tok_in * d->tok_in;
   if (f->usd_per_tok_out > 0) usd += f->usd_per_tok_out * d->tok_out;
@@ -171,7 +171,9 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   struct transfer_cost way = { 0 };
   double service_s = 0, joule = 0, network_s = up_s(w, a, at, &way) + down_s(w, a, at, &way);
   struct option option = { a, p, plan->word == WORD_PLACE ? NONE : (int64_t)at.member, f->queue };
-  f->est_latency_s = network_s + inside_s(w, &option, &d, &service_s, &joule);
+  double here_s = inside_s(w, &option, &d, &service_s, &joule);
+  if (w->oracle && p->speed != 1 && p->def->kind != PLACE_API) here_s /= p->speed;
+  f->est_latency_s = network_s + here_s;
   if (p->def->instances) f->est_latency_s += telemetry_start_s(w, r, p, option.member);
   f->est_cost_usd = way.usd + p->usd_per_slot_s * service_s + use_usd(p, &d);
   f->est_energy_j = way.device_j + way.network_j + p->dynamic_w[kind_of(p, at.member)] * service_s + joule;

@@ -26,6 +26,7 @@ static struct fleet *fleet_of(struct world *w, const struct attempt *a)
 static bool in_batches(const struct fleet *f) { return f->place->def->batching != NULL; }
 
 static void running_drop(struct fleet *, struct job *);
+static void ending_left(struct instance *);
 static void spent_settle(struct fleet *, struct job *);
 
 /* ---- made and freed ----------------------------------------------------------------------------------------------- */
@@ -90,12 +91,15 @@ static void settle_alive(struct fleet *f)
 
 void fleet_gate(struct fleet *f)
 {
-  uint32_t open = 0;
+  uint32_t open = 0, held = 0;
   for (uint32_t i = 0; i < f->n; i++) {
-    f->closed[i] = f->down || f->instance[i].failed || f->instance[i].state != INSTANCE_WARM;
+    const struct instance *one = &f->instance[i];
+    f->closed[i] = f->down || one->failed || one->ends || one->state != INSTANCE_WARM;
     open += !f->closed[i];
+    held += one->ends ? one->busy : 0;
   }
-  station_gate(f->station, f->w->sim, f->closed, f->down ? 0 : open * (uint32_t)f->place->def->slots + f->bound);
+  open *= (uint32_t)f->place->def->slots;
+  station_gate(f->station, f->w->sim, f->closed, f->down ? 0 : open + held + f->bound);
 }
 
 static void instance_off(struct instance *i)
@@ -109,6 +113,8 @@ static void instance_off(struct instance *i)
   if (i->event.bits) sim_cancel(f->w->sim, i->event);
   i->event = (event_id){ 0 };
   i->state = INSTANCE_OFF;
+  f->ending -= i->ends;
+  i->ends = false;
 }
 
 void instance_retire(struct instance *i)
@@ -261,9 +267,16 @@ static struct instance *next_ready(struct fleet *f, bool with_room)
   return best;
 }
 
+static uint32_t ending_busy(const struct fleet *f)
+{
+  uint32_t sum = 0;
+  for (uint32_t i = 0; f->ending && i < f->n; i++) sum += f->instance[i].ends ? f->instance[i].busy : 0;
+  return sum;
+}
+
 static bool slot_is_free(const struct fleet *f)
 {
-  uint32_t slots = f->warm * (uint32_t)f->place->def->slots + f->bound;
+  uint32_t slots = (f->warm - f->ending) * (uint32_t)f->place->def->slots + ending_busy(f) + f->bound;
   return station_queue(f->station) == 0 && station_busy(f->station) < slots;
 }
 
@@ -356,7 +369,7 @@ static struct instance *instance_for(struct fleet *f)
   struct instance *best = NULL;
   if (f->binding) return f->binding;
   for (struct instance *i = f->instance; i < f->instance + f->n; i++)
-    if (i->state == INSTANCE_WARM && !i->failed && (!best || better(i, best, room, share))) best = i;
+    if (i->state == INSTANCE_WARM && !i->failed && !i->ends && (!best || better(i, best, room, share))) best = i;
   sim_assert(best && (best->busy < room || f->place->cost));
   return best;
 }
@@ -460,6 +473,7 @@ void fleet_forget(struct fleet *f, struct job *job)
     fleet_gate(f);
   }
   running_drop(f, job);
+  if (i->ends) ending_left(i);
 }
 
 /* Results of a batch may wait for their turn to leave; where they must, the instance is idle from now on. */
@@ -514,6 +528,45 @@ void fleet_events(struct world *w, const struct station_events *flow)
   w->fleet_events.refused = on_refused;
 }
 
+/* ---- a deployment ------------------------------------------------------------------------------------------------- */
+
+/* What there must be, and what those who wait need. */
+static void fleet_refill(struct fleet *f)
+{
+  while (!f->down && fleet_alive(f) < f->def->min && instance_start(f)) continue;
+  fleet_serve_queue(f);
+}
+
+/* An instance that ends has lost a request: its slot closes with it, and with the last one it goes. */
+static void ending_left(struct instance *i)
+{
+  if (i->busy == 0) instance_off(i);
+  fleet_gate(i->fleet);
+  fleet_refill(i->fleet);
+}
+
+static void instance_cold(struct instance *i)
+{
+  struct fleet *f = i->fleet;
+  i->cached = false;
+  if (i->state != INSTANCE_WARM) return;
+  if (i->busy == 0) {
+    instance_off(i);
+  } else {
+    f->ending += !i->ends;
+    i->ends = true;
+  }
+}
+
+void fleets_cold(struct place *p)
+{
+  for (struct fleet *f = p->fleets; f < p->fleets + p->def->count; f++) {
+    for (uint32_t i = 0; i < f->n; i++) instance_cold(&f->instance[i]);
+    fleet_gate(f);
+    fleet_refill(f);
+  }
+}
+
 /* ---- what others may know ------------------------------------------------------------------------------------------ */
 
 double fleet_start_s(const struct fleet *f)
@@ -524,10 +577,10 @@ double fleet_start_s(const struct fleet *f)
   for (const struct instance *i = f->instance; i < f->instance + f->n; i++) {
     if (i->state == INSTANCE_STARTING && i->busy < slots)
       soonest = fmin(soonest, s_from_ns(i->ready - fleet_now(f)));
-    if (i->state == INSTANCE_WARM) busy += i->busy;
+    if (i->state == INSTANCE_WARM && !i->ends) busy += i->busy;
     cached |= i->state == INSTANCE_OFF && i->cached;
   }
-  if (f->down || busy < f->warm * slots) return 0;
+  if (f->down || busy < (f->warm - f->ending) * slots) return 0;
   if (at_front(f) < room_ahead(f)) return soonest;
   bool comes = fleet_alive(f) < f->def->max && (f->def->by == SCALE_BY_DEMAND || fleet_alive(f) == 0);
   if (comes && f->def->cold_start) return cold_start_mean_s(f->def->cold_start, cached);

@@ -18,6 +18,7 @@ struct instance {
   uint32_t busy;
   uint8_t state;
   bool cached;                                          /* of its server: steps that are done once are done */
+  bool ends;                                            /* takes no more requests; goes when the last one is done */
   bool failed; sim_time failed_since; struct rng failure;       /* of its server, where servers fail one by one */
 };
 
@@ -38,7 +39,7 @@ struct fleet {
   struct spent *spent; uint32_t n_spent, spent_room;
   uint32_t batch_number, batch_on;                      /* the last one that began, and its instance */
   struct instance *binding;                             /* whom the job that enters now waits for */
-  uint32_t n, member, warm, starting, bound;            /* bound: jobs that wait at starting instances */
+  uint32_t n, member, warm, starting, ending, bound;    /* ending: of the warm; bound: jobs that wait at starting instances */
   uint32_t pulling, desired;
   bool down;
   /* alive: integral of their number; lived: their own lives, when over. The two agree. */
@@ -66,6 +67,10 @@ void fleets_close(struct world *, struct place *, struct place_summary *);
 double fleet_start_s(const struct fleet *);
 /* The part of its time at the place that the attempt waited for an instance to start. */
 sim_time cold_start_of(const struct attempt *, sim_time inside);
+
+/* A deployment: nothing is cached any more, warm instances go as soon as they have nothing to do, those that start
+ * come up; `min` are started anew. */
+void fleets_cold(struct place *);
 
 /* ---- between the files ---------------------------------------------------------------------------------------------- */
 static inline uint32_t fleet_alive(const struct fleet *f) { return f->warm + f->starting; }

@@ -99,6 +99,8 @@ struct late_outcome { struct decision_facts who; void *memo; struct outcome_fact
 /* One snapshot of a place by telemetry: jobs in each member, and its mean time in service so far. */
 struct report { sim_time taken; float *jobs, *start_s; double service_s; };       /* start_s: NULL without instances */
 
+struct price_step { sim_time from; double usd_per_s, before_usd; };    /* of a server; before: paid until `from` */
+
 struct place {
   const struct place_def *def;
   struct station *stations;                             /* NULL for an API */
@@ -120,6 +122,11 @@ struct place {
   double started_j, started_usd;                        /* starts: charged to those who caused them */
   struct breaker *breaker;                              /* NULL: none */
   struct health *health;
+  double speed;                                         /* 1; changes.c */
+  struct tariff_def tariff;                             /* as it is now */
+  /* of a place whose price of time changes: times from which it was what, and its integral until then */
+  struct price_step *price; uint32_t n_prices, price_room;
+  double changed_usd;                                   /* charged to attempts for slots */
   double usd_per_slot_s, use_usd;                       /* use_usd: per request, token and byte, so far */
   uint64_t entered;                                     /* attempts that came to it */
   double served_s; uint64_t served;                     /* mean service so far, for estimates */
@@ -168,6 +175,7 @@ struct world {
   struct topology *topology;
   struct network *network;
   struct policy_host *host, *shadow;                    /* shadow: asked, never heard; NULL */
+  struct changes *changes;                              /* NULL: none */
   struct err *err;                                      /* of world_run */
   struct place *place;
   struct klass *klass;
@@ -329,6 +337,7 @@ void ledger_transfer(struct world *, struct attempt *, const struct transfer_cos
 void ledger_flow(struct world *, struct attempt *, double bytes, sim_time last_at);
 /* Whole-run totals per place and in sum; asserts direct + residual = total. */
 void ledger_close(struct world *);
+void ledger_reprice(struct world *, struct place *, double usd_per_s);          /* the price of time, from now on */
 
 /* ---- llm.c: LLM engines as places ------------------------------------------------------------------------------- */
 /* False, and w->err says so, for a request beyond what the step times were measured for. */
@@ -338,6 +347,10 @@ double llm_expected_s(const struct place *, int kind, const struct demand *, dou
                       double *joule);
 void llm_add(struct llm_meters *sum, const struct llm_meters *);
 void llm_summary(const struct place *, const struct llm_meters *, double window_s, struct place_summary *);
+
+/* ---- changes.c --------------------------------------------------------------------------------------------------- */
+void changes_new(struct world *);                       /* schedules them; before anything else happens */
+void changes_free(struct world *);
 
 /* ---- api.c ----------------------------------------------------------------------------------------------------- */
 enum entry api_enter(struct world *, struct attempt *, const struct demand *);

@@ -6,9 +6,13 @@
  * which usd_per_s / slots a slot-second is direct; an on-demand place costs only that; requests, tokens and bytes are
  * direct. The energy of an attempt is device + network + server; device = compute of a device place and its radio.
  * An iteration of an LLM engine that all its requests have left goes on: its rest is residual.
+ * A price of time that changes: paid by the integral of the price; an attempt pays its slot-seconds at the mean price of
+ * the time that it was served (of what was interrupted: of as long until its end).
  * Checkable: idle 10 W, busy 30 W, 2 slots, one job of 3 s in a run of 10 s: total 130 J, direct 30 J, residual 100 J.
+ * Price 1 USD/s, 3 from 4 s on: a job in its slot from 3 to 5 s pays 1 + 3 = 4 USD, the server costs 4 + 6 x 3 = 22.
  */
 #include "models/instances.h"
+#include <string.h>
 
 void ledger_transfer(struct world *w, struct attempt *a, const struct transfer_cost *cost)
 {
@@ -35,7 +39,7 @@ void ledger_flow(struct world *w, struct attempt *a, double bytes, sim_time last
 /* A prompt is paid for once it is being read, output tokens as they are made. */
 static double use_usd(const struct world *w, const struct place *p, const struct attempt *a, enum status status)
 {
-  const struct tariff_def *f = &p->def->tariff;
+  const struct tariff_def *f = &p->tariff;
   const struct work_def *work = &task_of(w, a->request, a->task)->work[a->variant];
   if (!a->entered || status == STATUS_BLOCKED || status == STATUS_REJECTED) return 0;
   double usd = f->usd_per_request;
@@ -43,6 +47,48 @@ static double use_usd(const struct world *w, const struct place *p, const struct
   if (f->usd_per_tok_in > 0) usd += f->usd_per_tok_in * expr_value(&work->tok_in, a->request->attribute);
   if (f->usd_per_tok_out > 0)
     usd += f->usd_per_tok_out * share_made(a) * expr_value(&work->tok_out, a->request->attribute);
+  return usd;
+}
+
+/* ---- a price of time that changes ------------------------------------------------------------------------------- */
+
+void ledger_reprice(struct world *w, struct place *p, double usd_per_s)
+{
+  sim_time now = now_of(w);
+  if (p->n_prices == p->price_room) {
+    struct price_step *more = arena_array(w->arena, struct price_step, p->price_room ? 2 * p->price_room : 16);
+    if (p->n_prices) memcpy(more, p->price, p->n_prices * sizeof *more);
+    p->price_room = p->price_room ? 2 * p->price_room : 16;
+    p->price = more;
+  }
+  if (p->n_prices == 0) p->price[p->n_prices++] = (struct price_step){ 0, p->tariff.usd_per_s, 0 };
+  const struct price_step *last = &p->price[p->n_prices - 1];
+  double before = last->before_usd + last->usd_per_s * s_from_ns(now - last->from);
+  p->price[p->n_prices++] = (struct price_step){ now, usd_per_s, before };
+  p->tariff.usd_per_s = usd_per_s;
+  p->usd_per_slot_s = usd_per_s / p->def->slots;
+}
+
+/* Of a server from the start of the run. */
+static double paid_until(const struct place *p, sim_time t)
+{
+  uint32_t low = 0, high = p->n_prices;                 /* price[low].from <= t */
+  while (high - low > 1) {
+    uint32_t middle = low + (high - low) / 2;
+    if (p->price[middle].from <= t) low = middle;
+    else high = middle;
+  }
+  return p->price[low].before_usd + p->price[low].usd_per_s * s_from_ns(t - p->price[low].from);
+}
+
+static double slot_usd(struct world *w, struct place *p, const struct attempt *a, double slot_s)
+{
+  if (p->n_prices == 0) return p->usd_per_slot_s * slot_s;
+  sim_time now = now_of(w), end = a->served >= 0 ? a->served : now, begin = end - a->job.served_ns;
+  double usd = p->usd_per_slot_s * slot_s;
+  if (begin >= 0 && begin < end)
+    usd = slot_s / p->def->slots * ((paid_until(p, end) - paid_until(p, begin)) / s_from_ns(end - begin));
+  p->changed_usd += usd;
   return usd;
 }
 
@@ -74,7 +120,7 @@ void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_rec
   record->energy_device_j = a->radio_j + (p->def->tier == TIER_DEVICE ? compute_j : 0);
   record->energy_server_j = p->def->tier == TIER_DEVICE ? 0 : compute_j;
   record->energy_network_j = a->network_j;
-  record->cost_usd = a->usd + usd + start_usd + p->usd_per_slot_s * slot_s;
+  record->cost_usd = a->usd + usd + start_usd + slot_usd(w, p, a, slot_s);
   w->direct_j += a->radio_j + a->network_j + compute_j;
   w->direct_usd += record->cost_usd;
 }
@@ -119,13 +165,15 @@ static void close_place(struct world *w, struct place *p, const double *busy_slo
   rounding_j += 1e-6 * p->batch_j;
   sim_assert(fabs(out->energy_j - out->energy_direct_j - idle_j - orphan_j - (warm_j - p->started_j))
              <= rounding_j + 1e-9 * (1 + out->energy_j));
-  double reserved = def->tariff.usd_per_s * def->servers * (double)def->count * run_s;
-  out->cost_usd = p->use_usd + (!def->tariff.on_demand ? reserved
-                                  : on_demand_usd(p, direct_s + orphan_s, run_s, out));
-  out->cost_direct_usd = p->use_usd + p->started_usd + p->usd_per_slot_s * direct_s;
+  double server_usd = p->n_prices ? paid_until(p, now_of(w)) : def->tariff.usd_per_s * run_s;
+  double slots_usd = p->n_prices ? p->changed_usd : p->usd_per_slot_s * direct_s;
+  double on_demand = p->n_prices ? slots_usd + p->usd_per_slot_s * orphan_s
+                                 : on_demand_usd(p, direct_s + orphan_s, run_s, out);
+  out->cost_usd = p->use_usd + (def->tariff.on_demand ? on_demand : server_usd * def->servers * (double)def->count);
+  out->cost_direct_usd = p->use_usd + p->started_usd + slots_usd;
   if (p->tokens_made) out->joules_per_token = out->energy_j / (double)p->tokens_made;
   double rounding_usd = p->usd_per_slot_s * rounding_s * p->n_kinds + 1e-9 * out->cost_usd;
-  sim_assert(sides > 1 || out->cost_direct_usd <= out->cost_usd + rounding_usd);
+  sim_assert(sides > 1 || p->n_prices || out->cost_direct_usd <= out->cost_usd + rounding_usd);
 }
 
 void ledger_close(struct world *w)

@@ -5,11 +5,15 @@
  * is what the background load leaves: rate x (1 - background), but for LINK_FIXED.
  * Energy of a device end: watts x bytes / rate of the idle hop, whatever the load (a radio that waits for its turn is
  * not charged here). Check: 10 MB over 8 Mbit/s at 1.5 W = 15 J.
+ * A link that changes during the run takes all its transfers through channels, those that share nothing too (all of
+ * them at one speed), so that one step changes whatever is on its way; energy and price of a message are those of the
+ * moment at which it began. Check: 1 MB at 1 MB/s, a quarter of it from 0.5 s on: 0.5 + 0.5 / 0.25 = 2.5 s.
  */
 #include "models/network.h"
 #include "models/streams.h"
 #include "sim/arena.h"
 #include "sim/check.h"
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -19,7 +23,8 @@ struct channel {
   struct network *network;
   struct channel **home;                                /* where the link keeps it */
   struct channel *next;                                 /* unused ones */
-  double byte_per_s;
+  double byte_per_s;                                    /* 0: an outage */
+  bool divides;                                         /* else each has all of it */
 };
 
 struct link_state {
@@ -29,6 +34,10 @@ struct link_state {
   double device_w[2];                                   /* of the device at an end, if any, that sends or receives */
   double latency_s;                                     /* of a constant one */
   bool latency_is_constant, shares;
+  bool varies, down;                                    /* the scenario changes it; an outage, until: */
+  sim_time back_at;
+  double scale, background, usd_per_byte[2];
+  struct link_rates told;                               /* what policies know of it */
   struct channel **channel[2];                          /* [members of all places]; made at first use */
   uint32_t active;
 };
@@ -44,14 +53,18 @@ struct network {
   struct pool *transfers;
   struct channel *unused;
   struct way **way;                                     /* [from][to] of places, rows made when first asked for */
+  bool varies;                                          /* some link does */
 };
 
 /* A route in numbers: idle time = latency + per byte x bytes, costs per byte. `instant`: no latency, never; `nothing`:
  * costs no time, joule or dollar, whatever it carries, and leaves no record. */
 struct way {
-  double latency_s, s_per_byte, device_j_per_byte, network_j_per_byte, usd_per_byte;
+  double latency_s, s_per_byte, told_s_per_byte, device_j_per_byte, network_j_per_byte, usd_per_byte;
   bool known, instant, nothing;
 };
+
+/* What a message that began pays, by hop, whatever the links become; and the work that it brought to its channel. */
+struct at_start { double work; struct { double device_j, usd; } per_byte[MAX_HOPS]; };
 
 struct transfer {
   struct share_user user;
@@ -67,6 +80,7 @@ struct transfer {
   struct endpoint from, to;
   struct transfer_record record;
   uint8_t at;                                           /* hop */
+  struct at_start began[];                              /* one, where a link varies */
 };
 
 static void *zeroed(size_t n, size_t bytes)
@@ -84,17 +98,27 @@ static double device_watts(const struct world_def *w, const struct link_def *l, 
   return ((down ? b : a) ? l->device_tx_w : 0) + ((down ? a : b) ? l->device_rx_w : 0);
 }
 
+static void link_rate(struct link_state *l)
+{
+  const struct link_def *def = l->def;
+  double left = def->kind == LINK_FIXED ? 1 : 1 - l->background;
+  l->byte_per_s[0] = def->up_byte_per_s * l->scale * left;
+  l->byte_per_s[1] = def->down_byte_per_s * l->scale * left;
+  for (int down = 0; down < 2; down++)
+    l->s_per_byte[down] = l->byte_per_s[down] > 0 ? 1 / l->byte_per_s[down] : 0;
+}
+
 static void link_init(struct link_state *l, const struct world_def *world, const struct link_def *def)
 {
-  double left = def->kind == LINK_FIXED ? 1 : 1 - def->background_load;
   l->def = def;
   l->name = rng_name(def->name);
-  l->byte_per_s[0] = def->up_byte_per_s * left;
-  l->byte_per_s[1] = def->down_byte_per_s * left;
-  for (int down = 0; down < 2; down++) {
-    l->s_per_byte[down] = l->byte_per_s[down] > 0 ? 1 / l->byte_per_s[down] : 0;
-    l->device_w[down] = device_watts(world, def, down);
-  }
+  l->scale = 1;
+  l->background = def->background_load;
+  l->usd_per_byte[0] = def->usd_per_byte_up;
+  l->usd_per_byte[1] = def->usd_per_byte_down;
+  link_rate(l);
+  l->told = (struct link_rates){{l->s_per_byte[0], l->s_per_byte[1]}};
+  for (int down = 0; down < 2; down++) l->device_w[down] = device_watts(world, def, down);
   l->latency_is_constant = !def->latency_s || dist_is_constant(def->latency_s);
   if (def->latency_s && l->latency_is_constant) l->latency_s = dist_mean(def->latency_s);
   l->shares = def->kind == LINK_FLUID && def->shared_by != SHARED_BY_NONE;
@@ -116,7 +140,9 @@ struct network *network_new(struct sim *sim, const struct world_def *world, cons
     n->first_member[p] = n->n_members;
     n->n_members += world->place[p].count;
   }
-  n->transfers = pool_new(sizeof(struct transfer));
+  for (const struct change_def *c = world->change; c < world->change + world->n_changes; c++)
+    if (change_is_of_link(c->what)) n->varies = n->link[c->index].varies = true;
+  n->transfers = pool_new(sizeof(struct transfer) + (n->varies ? sizeof(struct at_start) : 0));
   n->way = zeroed(world->n_places, sizeof *n->way);
   return n;
 }
@@ -175,14 +201,15 @@ static struct endpoint cell_of(const struct network *n, const struct transfer *t
 
 static uint64_t channel_number(const struct network *n, const struct transfer *t, const struct link_def *l)
 {
-  if (l->shared_by == SHARED_BY_LINK) return 0;
+  if (l->shared_by == SHARED_BY_LINK || !n->link[l - n->world->link].shares) return 0;
   struct endpoint e = l->shared_by == SHARED_BY_DEVICE ? device_of(n, t) : cell_of(n, t, l);
   return n->first_member[e.place] + e.member;
 }
 
 static double channel_speed(const void *context, uint32_t users)
 {
-  return ((const struct channel *)context)->byte_per_s / users;
+  const struct channel *c = context;
+  return c->divides ? c->byte_per_s / users : c->byte_per_s;
 }
 
 static void on_transmitted(struct sim *, void *context, struct share_user *);
@@ -200,6 +227,14 @@ static struct channel *channel_take(struct network *n)
   return c;
 }
 
+static const double AT_ONCE = 1e18;                     /* B/s of an unlimited link that somebody waits for */
+
+static double channel_rate(const struct link_state *l, bool down)
+{
+  if (l->down) return 0;
+  return l->byte_per_s[down] > 0 ? l->byte_per_s[down] : AT_ONCE;
+}
+
 static struct channel *channel_for(struct network *n, const struct transfer *t, struct hop hop)
 {
   struct link_state *l = &n->link[hop.link];
@@ -208,7 +243,8 @@ static struct channel *channel_for(struct network *n, const struct transfer *t, 
   if (!*home) {
     *home = channel_take(n);
     (*home)->home = home;
-    (*home)->byte_per_s = l->byte_per_s[hop.down];
+    (*home)->byte_per_s = channel_rate(l, hop.down);
+    (*home)->divides = l->shares;
   }
   return *home;
 }
@@ -277,14 +313,15 @@ static bool cross(struct network *n, struct transfer *t)
     struct link_state *l = &n->link[hop.link];
     double factor = 1, rate = l->byte_per_s[hop.down];
     double latency_s = draw_latency(n, t->route, t->at, t->key, &factor);
-    bool takes_time = rate > 0 && t->bytes > 0;
+    bool takes_time = (rate > 0 && t->bytes > 0) || l->down;
     l->active++;
     t->record.started_ns = sim_now(n->sim);
     t->latency_ns = ns_from_s(latency_s);
     t->transmit_ns = 0;
-    if (takes_time && l->shares) {
+    if (takes_time && (l->shares || l->varies)) {
       t->channel = channel_for(n, t, hop);
-      share_join(t->channel->share, n->sim, &t->user, t->bytes);
+      if (n->varies) t->began->work = t->bytes * factor;
+      share_join(t->channel->share, n->sim, &t->user, t->bytes * factor);
       return false;
     }
     if (takes_time) t->transmit_ns = ns_from_s(t->bytes / rate * factor);
@@ -330,10 +367,11 @@ static void add_hop(const struct network *n, struct hop hop, struct way *way)
   const struct link_state *l = &n->link[hop.link];
   double s_per_byte = l->s_per_byte[hop.down];
   way->s_per_byte += s_per_byte;
+  way->told_s_per_byte += l->told.s_per_byte[hop.down];
   way->device_j_per_byte += l->device_w[hop.down] * s_per_byte;
   way->network_j_per_byte += l->def->j_per_byte;
-  way->usd_per_byte += hop.down ? l->def->usd_per_byte_down : l->def->usd_per_byte_up;
-  if (!l->latency_is_constant || l->latency_s > 0) way->instant = false;
+  way->usd_per_byte += l->usd_per_byte[hop.down];
+  if (!l->latency_is_constant || l->latency_s > 0 || l->varies) way->instant = false;
 }
 
 static void way_make(const struct network *n, struct endpoint from, struct endpoint to, struct way *way)
@@ -381,16 +419,26 @@ double network_estimate(const struct network *n, struct endpoint from, struct en
   sum->device_j += way->device_j_per_byte * bytes;
   sum->network_j += way->network_j_per_byte * bytes;
   sum->usd += way->usd_per_byte * bytes;
-  return way->latency_s + way->s_per_byte * bytes;
+  return way->latency_s + way->told_s_per_byte * bytes;
 }
 
 double network_idle_s(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
 {
   const struct way *way = way_of(n, from, to);
-  return way->latency_s + way->s_per_byte * bytes;
+  return way->latency_s + way->told_s_per_byte * bytes;
 }
 
 /* ---- sending --------------------------------------------------------------------------------------------------- */
+
+static void keep_prices(const struct network *n, struct transfer *t)
+{
+  for (int i = 0; i < t->route->n; i++) {
+    struct way hop = {0};
+    add_hop(n, t->route->hop[i], &hop);
+    t->began->per_byte[i].device_j = hop.device_j_per_byte;
+    t->began->per_byte[i].usd = hop.usd_per_byte;
+  }
+}
 
 struct transfer *network_send(struct network *n, struct endpoint from, struct endpoint to, double bytes, uint64_t key,
                               struct transfer_record template_, transfer_done_fn *done, void *subject,
@@ -411,6 +459,7 @@ struct transfer *network_send(struct network *n, struct endpoint from, struct en
     t->from = from;
     t->to = to;
     t->record = template_;
+    if (n->varies) keep_prices(n, t);
     if (!cross(n, t)) return t;
     pool_give(n->transfers, t);
   }
@@ -426,6 +475,8 @@ static struct transfer_rest rest_of(const struct network *n, const struct transf
     struct way hop = {0};
     double bytes = i == t->at ? t->bytes - moved : t->bytes;
     add_hop(n, t->route->hop[i], &hop);
+    if (n->varies) hop.device_j_per_byte = t->began->per_byte[i].device_j;
+    if (n->varies) hop.usd_per_byte = t->began->per_byte[i].usd;
     rest.cost.device_j += hop.device_j_per_byte * bytes;
     rest.cost.network_j += hop.network_j_per_byte * bytes;
     rest.cost.usd += hop.usd_per_byte * bytes;
@@ -437,7 +488,8 @@ struct transfer_rest network_cancel(struct network *n, struct transfer *t)
 {
   double moved = t->bytes;
   if (t->channel) {
-    moved -= share_leave(t->channel->share, n->sim, &t->user);
+    double left = share_leave(t->channel->share, n->sim, &t->user);
+    moved -= n->varies && t->began->work > 0 ? t->bytes * (left / t->began->work) : left;
     channel_left(t->channel);
   } else {
     sim_time gone = sim_now(n->sim) - t->record.started_ns;
@@ -461,6 +513,74 @@ void network_flow(struct network *n, struct endpoint from, struct endpoint to, s
   }
 }
 
+/* ---- links that change ----------------------------------------------------------------------------------------- */
+
+/* Numbers of ways are made anew when they are next asked for. */
+static void ways_forget(struct network *n)
+{
+  for (int from = 0; from < n->world->n_places; from++)
+    for (int to = 0; n->way[from] && to < n->world->n_places; to++) n->way[from][to].known = false;
+}
+
+static void channels_update(struct network *n, struct link_state *l)
+{
+  for (int down = 0; down < 2; down++)
+    for (uint64_t i = 0; l->channel[down] && i < n->n_members; i++) {
+      struct channel *c = l->channel[down][i];
+      if (!c) continue;
+      c->byte_per_s = channel_rate(l, down);
+      share_update(c->share, n->sim);
+    }
+}
+
+void network_set_rate(struct network *n, int link, double scale, double background)
+{
+  struct link_state *l = &n->link[link];
+  l->scale = scale;
+  l->background = background;
+  link_rate(l);
+  channels_update(n, l);
+  ways_forget(n);
+}
+
+void network_set_available(struct network *n, int link, bool available, sim_time back_at)
+{
+  struct link_state *l = &n->link[link];
+  l->down = !available;
+  l->back_at = back_at;
+  channels_update(n, l);
+}
+
+void network_set_price(struct network *n, int link, double usd_per_byte)
+{
+  struct link_state *l = &n->link[link];
+  l->usd_per_byte[0] = isnan(usd_per_byte) ? l->def->usd_per_byte_up : usd_per_byte;
+  l->usd_per_byte[1] = isnan(usd_per_byte) ? l->def->usd_per_byte_down : usd_per_byte;
+  ways_forget(n);
+}
+
+struct link_rates network_rates(const struct network *n, int link)
+{
+  return (struct link_rates){{n->link[link].s_per_byte[0], n->link[link].s_per_byte[1]}};
+}
+
+void network_tell(struct network *n, int link, struct link_rates rates)
+{
+  n->link[link].told = rates;
+  ways_forget(n);
+}
+
+/* Until the last of the way's outages is over, as far as it is known to end. */
+static double outage_left_s(const struct network *n, const struct route *r)
+{
+  sim_time until = sim_now(n->sim);
+  for (int i = 0; i < r->n; i++) {
+    const struct link_state *l = &n->link[r->hop[i].link];
+    if (l->down && l->back_at > until) until = l->back_at;
+  }
+  return s_from_ns(until - sim_now(n->sim));
+}
+
 /* ---- what policies ask ------------------------------------------------------------------------------------------- */
 
 double network_latency_s(struct network *n, struct endpoint from, struct endpoint to, uint64_t key)
@@ -468,7 +588,7 @@ double network_latency_s(struct network *n, struct endpoint from, struct endpoin
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
   double sum = 0;
   for (int i = 0; i < r->n; i++) sum += draw_latency(n, r, i, key, NULL);
-  return sum;
+  return n->varies ? sum + outage_left_s(n, r) : sum;
 }
 
 uint32_t network_active(const struct network *n, int link) { return n->link[link].active; }

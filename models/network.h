@@ -60,6 +60,17 @@ void network_flow(struct network *, struct endpoint from, struct endpoint to, st
 double network_latency_s(struct network *, struct endpoint from, struct endpoint to, uint64_t key);
 /* Mean time to move bytes over an idle route, for estimates: sum of mean latency and bytes/rate. */
 double network_idle_s(const struct network *, struct endpoint from, struct endpoint to, double bytes);
+
+/* ---- links that change during the run (world_def.change); what is on its way goes on at the new rate at once ---- */
+/* Factor on the link's own rates, and the background load. What policies are told stays as it was until network_tell. */
+void network_set_rate(struct network *, int link, double scale, double background);
+/* An outage: nothing moves until it is over; a stream's tokens wait for back_at. */
+void network_set_available(struct network *, int link, bool, sim_time back_at);
+/* Of both directions; NaN: the link's own again. Messages pay the price at which they began. */
+void network_set_price(struct network *, int link, double usd_per_byte);
+struct link_rates { double s_per_byte[2]; };            /* as a report tells them; 0 = unlimited */
+struct link_rates network_rates(const struct network *, int link);
+void network_tell(struct network *, int link, struct link_rates);
 uint32_t network_active(const struct network *, int link);
 
 #endif

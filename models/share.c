@@ -54,7 +54,8 @@ static void reschedule(struct share *s, struct sim *sim)
     return;
   }
   s->speed = s->speed_of(s->context, s->heap.n);
-  sim_assert(s->speed > 0);
+  sim_assert(s->speed >= 0);
+  if (s->speed == 0) return;
   double left = heap_top(&s->heap)->key - s->v;
   sim_time wait = left > 0 ? ns_from_s(left / s->speed) : 0;
   s->event = sim_after(sim, wait, PRIORITY_COMPLETE, on_finish, s);
@@ -103,6 +104,11 @@ void share_update(struct share *s, struct sim *sim)
 {
   advance(s, sim_now(sim));
   reschedule(s, sim);
+}
+
+void share_each(const struct share *s, share_each_fn *fn, void *context)
+{
+  for (uint32_t i = 0; i < s->heap.n; i++) fn(context, holder_of(s->heap.at[i], struct share_user, finish));
 }
 
 void share_reuse(struct share *s, void *context)

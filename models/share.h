@@ -17,7 +17,7 @@
 struct share;
 /* Embedded in whatever uses the share. All fields belong to share.c; finish.index is 0 while not in. */
 struct share_user { struct heap_item finish; };
-/* Work per second that each of n users gets, > 0; context is the owner's. Called after each change of n. */
+/* Work per second that each of n users gets; 0: they stand still until share_update. context is the owner's. Called after each change of n. */
 typedef double share_speed_fn(const void *context, uint32_t n);
 /* Called when a user has its work; it has left already. The share may be freed or reused in here when it is empty. */
 typedef void share_done_fn(struct sim *, void *context, struct share_user *);
@@ -32,6 +32,9 @@ uint32_t share_users(const struct share *);
 double share_left(const struct share *, const struct sim *, const struct share_user *);
 /* The speed changed for outside reasons: bring V up to now and move the event. */
 void share_update(struct share *, struct sim *);
+/* Each user, in no particular order; fn may not change the share. */
+typedef void share_each_fn(void *context, struct share_user *);
+void share_each(const struct share *, share_each_fn *, void *context);
 /* An empty share serves another owner from now on. */
 void share_reuse(struct share *, void *context);
 

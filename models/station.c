@@ -32,6 +32,9 @@ struct station *stations_new(struct sim *sim, const struct place_def *place, con
   kind->gated = place->instances || place->failures;
   kind->limits_share = place->instances != NULL;
   kind->llm = place->llm;
+  kind->speed = 1;
+  for (int i = 0; world && i < world->n_changes; i++)
+    kind->varies |= world->change[i].what == CHANGE_SPEED && &world->place[world->change[i].index] == place;
   kind->first = all;
   kind->entries = kind->returned = FIRST_ENTRY;
   if (kind->llm) {
@@ -59,6 +62,7 @@ void stations_free(struct station *all, uint64_t count)
     heap_release(&extra->queue);
     heap_release(&extra->running);
     share_free(extra->ps);
+    free(extra->slot);
     tokens_release(extra, all[i].kind->servers);
     batch_release(extra);
     llm_release(extra, all[i].kind->servers);
@@ -149,11 +153,32 @@ static int64_t units_of(const struct station *s, const struct job *job)
   return job->cost ? tokens_units(s, job) : SLOT_UNITS;
 }
 
+/* Who runs in a slot, for changes of the speed. */
+static void slot_add(struct station *s, struct job *job)
+{
+  struct station_extra *x = station_more(s);
+  if (x->n_slot == x->slot_room) {
+    x->slot_room = x->slot_room ? 2 * x->slot_room : 8;
+    x->slot = realloc(x->slot, x->slot_room * sizeof *x->slot);
+    if (!x->slot) check_out_of_memory(x->slot_room * sizeof *x->slot);
+  }
+  x->slot[x->n_slot++] = job;
+}
+
+static void slot_drop(struct station *s, const struct job *job)
+{
+  struct station_extra *x = s->extra;
+  uint32_t i = x->n_slot;
+  while (x->slot[--i] != job) continue;
+  x->slot[i] = x->slot[--x->n_slot];
+}
+
 static void on_slot_done(struct sim *sim, void *subject)
 {
   struct job *job = subject;
   struct station *s = job->station;
   station_settle(s, sim_now(sim));
+  if (s->kind->varies) slot_drop(s, job);
   if (s->kind->preempts) running_remove(s, job);
   station_release(s, SLOT_UNITS);
   station_account(s, job, SLOT_UNITS);
@@ -165,6 +190,7 @@ static void start_in_slot(struct station *s, struct sim *sim, struct job *job)
   station_hold(s, job, SLOT_UNITS);
   job->state = JOB_SLOT;
   if (s->kind->preempts) running_push(s, job, s->since);
+  if (s->kind->varies) slot_add(s, job);
   job->event = sim_after(sim, station_lasts(s, job->left_ns), PRIORITY_COMPLETE, on_slot_done, job);
 }
 
@@ -173,6 +199,7 @@ static void stop_in_slot(struct station *s, struct sim *sim, struct job *job)
 {
   sim_cancel(sim, job->event);
   if (s->kind->preempts) running_remove(s, job);
+  if (s->kind->varies) slot_drop(s, job);
   job->left_ns -= station_done(s, s->since - job->since);
   job->since = s->since;
   station_release(s, SLOT_UNITS);
@@ -246,7 +273,8 @@ static uint32_t open_servers(const struct station *s)
 static double ps_speed(const void *context, uint32_t n)
 {
   uint32_t servers = open_servers(context);
-  return n <= servers || servers == 0 ? 1.0 : (double)servers / n;
+  const struct station *s = context;
+  return s->kind->speed * (n <= servers || servers == 0 ? 1.0 : (double)servers / n);
 }
 
 /* An instance takes as many as it has slots. */
@@ -274,12 +302,17 @@ static void ps_account(const struct station *s, struct job *job)
   job->slot_s = used_s;
 }
 
+static void ps_used(const struct station *s, struct job *job, double left)
+{
+  job->slot_s += (job->work - left) * s->kind->slots / s->kind->speed;
+  job->work = left;
+}
+
 /* The job has left the share, with `left` seconds of its work undone. A share of a server counts as the work done. */
 static void ps_out(struct station *s, struct job *job, double left)
 {
   station_release(s, 0);
-  job->slot_s += (job->work - left) * s->kind->slots;
-  job->work = left;
+  ps_used(s, job, left);
   ps_occupy(s);
 }
 
@@ -372,6 +405,57 @@ void station_stop(struct station *s, struct sim *sim, uint32_t server)
   if (s->kind->llm) llm_stop(s, server);
 }
 
+/* ---- speed -------------------------------------------------------------------------------------------------------- */
+
+struct look { const struct station *station; const struct sim *sim; };
+
+static void ps_settle(void *context, struct share_user *user)
+{
+  const struct look *look = context;
+  ps_used(look->station, job_of_share(user), share_left(look->station->extra->ps, look->sim, user));
+}
+
+/* At the old speed: what has been done. `since` of a running job is the beginning of what is left. */
+static void before_speed(struct station *s, struct sim *sim)
+{
+  struct station_extra *x = s->extra;
+  station_settle(s, sim_now(sim));
+  for (uint32_t i = 0; i < x->n_slot; i++) {
+    x->slot[i]->left_ns -= station_done(s, s->since - x->slot[i]->since);
+    if (x->slot[i]->left_ns < 0) x->slot[i]->left_ns = 0;
+    x->slot[i]->since = s->since;
+  }
+  if (x->ps) share_each(x->ps, ps_settle, &(struct look){s, sim});
+  if (x->engine) tokens_before_speed(s, sim);
+}
+
+static void after_speed(struct station *s, struct sim *sim)
+{
+  struct station_extra *x = s->extra;
+  for (uint32_t i = 0; i < x->n_slot; i++) {
+    struct job *job = x->slot[i];
+    sim_cancel(sim, job->event);
+    job->event = sim_after(sim, station_lasts(s, job->left_ns), PRIORITY_COMPLETE, on_slot_done, job);
+  }
+  if (x->ps) share_update(x->ps, sim);
+  if (x->engine) tokens_after_speed(s, sim);
+  if (x->llm) llm_speed(s);
+}
+
+void stations_speed(struct station *all, uint64_t count, struct sim *sim, double speed)
+{
+  double before = all->kind->speed;
+  sim_assert(all->kind->varies && speed > 0);
+  for (struct station *s = all; s < all + count; s++) {
+    if (!s->extra) continue;
+    all->kind->speed = before;
+    before_speed(s, sim);
+    all->kind->speed = speed;
+    after_speed(s, sim);
+  }
+  all->kind->speed = speed;
+}
+
 /* ---- in and out -------------------------------------------------------------------------------------------------- */
 
 static void job_prepare(struct station *s, struct job *job, const struct demand *d)
@@ -443,6 +527,7 @@ void station_leave(struct station *s, struct sim *sim, struct job *job)
   case JOB_SLOT:
     sim_cancel(sim, job->event);
     if (s->kind->preempts) running_remove(s, job);
+    if (s->kind->varies) slot_drop(s, job);
     station_release(s, SLOT_UNITS);
     station_account(s, job, SLOT_UNITS);
     break;

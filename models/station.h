@@ -101,6 +101,10 @@ bool station_interrupt(struct station *, struct sim *, struct job *, const struc
 /* A server has failed and nobody runs there any more: whatever it was still doing is over. */
 void station_stop(struct station *, struct sim *, uint32_t server);
 
+/* Places whose speed the scenario changes: work in service goes on at the new speed at once; batches, and iterations of
+ * LLM engines, that are under way keep their time. */
+void stations_speed(struct station *, uint64_t count, struct sim *, double speed);
+
 bool job_waits_to_begin(const struct job *);            /* inside, and never served so far */
 uint32_t station_queue(const struct station *);         /* waiting */
 uint32_t station_busy(const struct station *);          /* slots in use; running requests for token service */

@@ -45,7 +45,14 @@ static struct llm *llm_new(struct station *s, struct sim *sim)
   l->number = some(kind->servers, sizeof *l->number);
   sim_assert(kind->servers <= UINT16_MAX);
   for (uint32_t i = 0; i < kind->servers; i++) l->engine[i] = engine_new(sim, &def, k->step_time, &kind->llm_events);
-  return station_more(s)->llm = l;
+  station_more(s)->llm = l;
+  llm_speed(s);
+  return l;
+}
+
+void llm_speed(struct station *s)
+{
+  for (uint32_t i = 0; i < s->kind->servers; i++) engine_set_speed(s->extra->llm->engine[i], s->kind->speed);
 }
 
 void llm_release(struct station_extra *extra, uint32_t servers)

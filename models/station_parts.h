@@ -23,6 +23,7 @@ struct station_kind {
   enum discipline discipline;
   bool lists, preempts;                                 /* the queue is a list; a newcomer may take a slot */
   bool derated;                                         /* some member has a sustained rate below its first */
+  bool varies; double speed;                            /* the scenario changes it; of all servers, 1 = as described */
   bool gated, limits_share;                             /* not all servers are always there; each shares by its slots */
   uint32_t servers, slots, n_variants;                  /* slots per server */
   int64_t units;                                        /* all slots of a member */
@@ -51,6 +52,7 @@ struct station_extra {
   const struct sustained_def *sustained;
   sim_time heat;                                        /* load so far less what was recovered; station_heat.c */
   event_id hotter;
+  struct job **slot; uint32_t n_slot, slot_room;        /* running in slots; only where the speed varies */
 };
 
 struct station {
@@ -103,11 +105,13 @@ static inline void station_settle(struct station *s, sim_time now)
 
 static inline sim_time station_lasts(const struct station *s, sim_time work)
 {
+  if (s->kind->varies) work = (sim_time)((double)work / s->kind->speed + 0.5);
   return s->kind->derated ? heat_lasts(s, work) : work;
 }
 static inline sim_time station_done(const struct station *s, sim_time wall)
 {
-  return s->kind->derated ? heat_done(s, wall) : wall;
+  sim_time work = s->kind->derated ? heat_done(s, wall) : wall;
+  return s->kind->varies ? (sim_time)((double)work * s->kind->speed + 0.5) : work;
 }
 
 /* The job stops waiting: it begins, goes on, or gives up. */
@@ -176,6 +180,9 @@ void tokens_release(struct station_extra *, uint32_t servers);
 void tokens_open_window(struct station *, sim_time now);
 void tokens_meters(const struct station *, sim_time now, struct station_meters *);
 
+void tokens_before_speed(struct station *, struct sim *);      /* the speed is about to change; has changed */
+void tokens_after_speed(struct station *, struct sim *);
+
 /* ---- station_batch.c --------------------------------------------------------------------------------------------- */
 
 bool batch_full(const struct station *);                /* max_queue_size */
@@ -201,6 +208,7 @@ void llm_stop(struct station *, uint32_t server);
 void llm_interrupt(struct station *, struct sim *, struct job *, struct job_use *);
 double llm_made(const struct station *, const struct job *);
 void llm_release(struct station_extra *, uint32_t servers);
+void llm_speed(struct station *);                       /* it has changed */
 void llm_open_window(struct station *);
 void llm_meters(const struct station *, struct station_meters *);
 

@@ -19,6 +19,7 @@ struct token_engine {
   uint32_t requests;                                    /* prefill and decode */
   uint32_t n_used;                                      /* variants seen */
   struct variant_use *used;                             /* [n_used], grows */
+  sim_time reads_ns, reads_since;                       /* of the prompt at hand: work left at that moment */
   double speed, steps, tokens;                          /* steps per second; steps and tokens over the window */
   sim_time since;
 };
@@ -59,7 +60,8 @@ static double decode_speed(const void *context, uint32_t n)
   const struct token_engine *e = context;
   double step = e->n_used == 1 ? variant_step_s(e->used, n) : step_s(e);
   if (step <= 0) return 1e12;                           /* a step of no time: the tokens come at once */
-  return e->station->kind->derated ? heat_rate(e->station) / step : 1 / step;
+  double rate = e->station->kind->derated ? heat_rate(e->station) : 1;
+  return e->station->kind->speed * rate / step;
 }
 
 /* Book the steps since the last change, before n changes. */
@@ -224,7 +226,29 @@ void tokens_start(struct station *s, struct sim *sim, struct job *job)
   use_of(e, job->cost)->kv_tok += job->kv_tok;
   job->batch_seen = e->requests;
   job->state = JOB_PREFILL;
-  job->event = sim_after(sim, station_lasts(s, prefill_ns(job)), PRIORITY_COMPLETE, on_prefilled, job);
+  e->reads_ns = prefill_ns(job);
+  e->reads_since = s->since;
+  job->event = sim_after(sim, station_lasts(s, e->reads_ns), PRIORITY_COMPLETE, on_prefilled, job);
+}
+
+void tokens_before_speed(struct station *s, struct sim *sim)
+{
+  for (struct token_engine *e = s->extra->engine; e < s->extra->engine + s->kind->servers; e++) {
+    count_steps(e, sim_now(sim));
+    e->reads_ns -= e->prefill ? station_done(s, s->since - e->reads_since) : 0;
+    e->reads_since = s->since;
+  }
+}
+
+void tokens_after_speed(struct station *s, struct sim *sim)
+{
+  for (struct token_engine *e = s->extra->engine; e < s->extra->engine + s->kind->servers; e++) {
+    decoding_changed(e, sim, true);
+    if (!e->prefill) continue;
+    sim_cancel(sim, e->prefill->event);
+    sim_time left = e->reads_ns > 0 ? e->reads_ns : 0;
+    e->prefill->event = sim_after(sim, station_lasts(s, left), PRIORITY_COMPLETE, on_prefilled, e->prefill);
+  }
 }
 
 static void give_back(struct station *s, struct token_engine *e, struct job *job)

@@ -108,6 +108,8 @@ static void place_init(struct world *w, int index, uint64_t first_member)
   p->index = index;
   p->first_member = first_member;
   p->name = rng_name(p->def->name);
+  p->speed = 1;
+  p->tariff = p->def->tariff;
   p->n_kinds = p->def->n_hardware > 0 ? p->def->n_hardware : 1;
   p->dynamic_w = arena_array(w->arena, double, p->n_kinds);
   p->idle_w = arena_array(w->arena, double, p->n_kinds);
@@ -308,6 +310,7 @@ static bool world_build(struct world *w, struct err *err)
   w->klass = arena_array(w->arena, struct klass, w->def->n_classes);
   places_init(w);
   guards_new(w);
+  changes_new(w);
   w->quality_mean = arena_array(w->arena, double, w->def->n_variants);
   for (int v = 0; v < w->def->n_variants; v++) w->quality_mean[v] = quality_mean(&w->def->variant[v]);
   for (int i = 0; i < w->def->n_classes; i++)
@@ -351,6 +354,7 @@ void world_free(struct world *w)
   efforts_free(w);
   policy_host_free(w->host);
   policy_host_free(w->shadow);
+  changes_free(w);
   network_free(w->network);
   topology_free(w->topology);
   if (w->attempts) pool_free(w->attempts);

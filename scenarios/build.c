@@ -283,6 +283,7 @@ void build_scenario(struct build *b)
   build_step_times(b);
   build_places(b);
   build_links(b);
+  build_changes(b);
   build_classes(b);
   check_batched_work(b);
   check_llm_requests(b);

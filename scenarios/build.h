@@ -87,6 +87,7 @@ void batching_keys(struct build *, const struct node *batching, bool continuous)
 /* llm.c: LLM engines; NULL unless batching is of kind continuous. Sets the place's slots. */
 const struct llm_def *build_llm(struct build *, struct place_def *, const struct node *batching);
 void check_llm_requests(struct build *);                /* after the classes: requests of known size */
+void build_changes(struct build *);                     /* changes.c; after places and links */
 void build_instances(struct build *, struct place_def *, const struct node *place);   /* instances.c; and failures */
 void build_guard(struct build *, struct place_def *, const struct node *place);       /* life.c; after all places */
 const struct life_def *build_life(struct build *, const struct class_def *, const struct task_def *, const struct node *);

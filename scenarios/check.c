@@ -268,7 +268,9 @@ static void check_element(const struct node *list, size_t i, const struct key *k
   char below[PATH];
   const struct node *element = list->child[i];
   const char *name = node_name(element);
-  if (key->shape == PLAIN_LIST) {
+  const struct key *own = key->map ? key_find(key->map, "name") : NULL;
+  bool may_lack = own && key->value == V_NONE && !(own->flags & REQUIRED) && node_is(element, NODE_MAP);
+  if (key->shape == PLAIN_LIST || (!name && may_lack)) {
     check_value(element, key, path, err);
     return;
   }

@@ -115,6 +115,14 @@ const struct section sections[] = {
   {"judge", "classes.NAME.pipeline.TASK.judge",
    "A score for each answer: its quality with an error. Below `accept`, or what the policy accepts, the next fallback is "
    "asked: a cascade, which pays for both.", false},
+  {"change", "changes",
+   "Numbers that are others from a time on: a step, a ramp (`over`), for a while (`for`), again and again (`every`). A "
+   "list of events and no schedules at the keys themselves, so that a key stays one number (for `--set`, factors and the "
+   "file's reader), and what happens in a run stands in one place, in the order in which it happens. The same for every "
+   "policy and replication. Transfers and services under way go on at the new rate.", false},
+  {"target", "changes.path",
+   "What `path` may name, NAME being a link or a place, and what `to` may be. A changed rate is told to policies by the "
+   "next report of telemetry, prices at once; outages and speeds are felt, not told.", false},
   {"telemetry", "telemetry",
    "What policies see of the places, and how old it is. `ideal`: everything at once, and flagged.", false},
   {"policy", "policies.NAME",
@@ -171,6 +179,8 @@ const struct key keys[] = {
    .doc = "Where tasks can run; devices included."},
   {"scenario", "links", .map = "link", .shape = NAMED_LIST, .doc = "How the places are connected."},
   {"scenario", "classes", .map = "class", .shape = NAMED_LIST, .flags = REQUIRED, .doc = "Who asks for what."},
+  {"scenario", "changes", .map = "change", .shape = NAMED_LIST,
+   .doc = "What does not stay as it is: steps of a bandwidth, outages, slow servers, deployments, prices."},
   {"scenario", "telemetry", V_CHOICE, .choices = "ideal", .map = "telemetry",
    .doc = "What policies see; `ideal` must be written out."},
   {"scenario", "policies", V_ID, .map = "policy", .shape = NAMED_LIST, .flags = OR_ONE,
@@ -763,6 +773,34 @@ const struct key keys[] = {
   {"fallback", "variant", V_REFERENCE, .doc = "With this variant; default: the first."},
   {"fallback", "answer", V_ID, .doc = "Answer with this instead of a result."},
   {"fallback", "quality", V_NUMBER, Q_PURE, SHARE, .otherwise = "0", .doc = "Quality of that answer."},
+  /* ---- what changes ---- */
+  {"change", "name", V_ID, .doc = "For `--set changes.NAME.to` and factors of studies."},
+  {"change", "at", V_NUMBER, Q_TIME, NONNEGATIVE, .flags = REQUIRED, .doc = "Since the start of the run, warm-up included."},
+  {"change", "path", V_TEXT, .flags = REQUIRED, .doc = "What changes, e.g. links.access.rate_scale."},
+  {"change", "to", V_TEXT, .flags = REQUIRED, .doc = "Its new value."},
+  {"change", "over", V_NUMBER, Q_TIME, POS, .doc = "A ramp from what it is to `to`, in 60 equal steps; default: at once."},
+  {"change", "for", V_NUMBER, Q_TIME, POS,
+   .doc = "So long after `at` it is again what the rest of the file says; default: for good."},
+  {"change", "every", V_NUMBER, Q_TIME, POS, .doc = "Again so long after `at`, and so on; default: once."},
+  {"target", "links.NAME.rate_scale", V_NUMBER, Q_PURE, POS, .doc = "Factor on the rates."},
+  {"target", "links.NAME.background", V_NUMBER, Q_PURE, .low = 0, .high = 0.999, .doc = "Share of the rate that others use."},
+  {"target", "links.NAME.available", V_FLAG,
+   .doc = "false: an outage. Transfers stand still, new ones wait, tokens of a stream come when it is over; a message that "
+          "has left the sender still arrives."},
+  {"target", "links.NAME.price", V_NUMBER, Q_MONEY_PER_BYTE, NONNEGATIVE,
+   .doc = "Of both directions; a message pays what held when it began, as for its energy."},
+  {"target", "places.NAME.speed", V_NUMBER, Q_PURE, POS,
+   .doc = "Factor on the rate of all services; 1 at first. Batches and iterations of LLM engines under way keep their time, "
+          "an api's answers the speed at which they began."},
+  {"target", "places.NAME.instances", V_CHOICE, .choices = "cold",
+   .doc = "A deployment: idle instances go at once, busy ones take no more requests and go when they are done, nothing is "
+          "cached; those that start come up. `min` are started anew."},
+  {"target", "places.NAME.tariff.time", V_NUMBER, Q_MONEY_RATE, NONNEGATIVE,
+   .doc = "Of one server; a request pays the mean price over its service."},
+  {"target", "places.NAME.tariff.request", V_NUMBER, Q_MONEY, NONNEGATIVE, .doc = "Each request."},
+  {"target", "places.NAME.tariff.input", V_NUMBER, Q_MONEY_PER_TOK, NONNEGATIVE, .doc = "Each token read."},
+  {"target", "places.NAME.tariff.output", V_NUMBER, Q_MONEY_PER_TOK, NONNEGATIVE, .doc = "Each token written."},
+  {"target", "places.NAME.tariff.egress", V_NUMBER, Q_MONEY_PER_BYTE, NONNEGATIVE, .doc = "Data that leaves the place."},
   /* ---- who decides, what is kept ---- */
   {"telemetry", "refresh", V_NUMBER, Q_TIME, POS, .otherwise = "100 ms", .doc = "Period of the reports."},
   {"telemetry", "delay", V_NUMBER, Q_TIME, NONNEGATIVE, .otherwise = "20 ms", .doc = "Age of a report on arrival."},

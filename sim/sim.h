@@ -24,7 +24,7 @@ typedef struct { uint64_t bits; } event_id;     /* slot and generation; bits == 
 
 /* Priorities at one instant. Completions come before new arrivals, observation last, so that an observer sees the
  * state that the instant leaves behind. */
-enum event_priority { PRIORITY_COMPLETE = 2, PRIORITY_NORMAL = 4, PRIORITY_ARRIVE = 6, PRIORITY_OBSERVE = 12, PRIORITY_LAST = 15 };
+enum event_priority { PRIORITY_COMPLETE = 2, PRIORITY_CHANGE = 3, PRIORITY_NORMAL = 4, PRIORITY_ARRIVE = 6, PRIORITY_OBSERVE = 12, PRIORITY_LAST = 15 };
 
 struct sim *sim_new(void);                      /* never NULL; caller frees with sim_free */
 void sim_free(struct sim *);
