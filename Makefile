@@ -109,10 +109,10 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/liboffsim.a
 	@mkdir -p $(@D)
 	$(say)$(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/liboffsim.a -lcmocka $(LDLIBS)
 # Plug-ins with planted mistakes, which the policy host must find.
-$(BUILD)/planted/%.so: tests/abi/%.c policies/offsim_policy.h | $(BUILD)/config.mk
+$(BUILD)/planted/%.so: tests/abi/%.c tests/abi/hostile.h policies/offsim_policy.h policies/policy_util.h | $(BUILD)/config.mk
 	@mkdir -p $(@D)
 	$(say)$(CC) $(CFLAGS) -fPIC -shared -o $@ $< -lm
-$(BUILD)/planted/fast_math.so: CFLAGS += -ffast-math
+$(BUILD)/planted/fast_math.so $(BUILD)/planted/hostile_fast_math.so: CFLAGS += -ffast-math
 # The boundary in time: a policy compiled for 1.0 once and for all; a header, a policy and a host of a later minor version,
 # whose structs have grown at their ends.
 $(BUILD)/planted/frozen_1_0.so: tests/abi/frozen/frozen-1.0-x86_64.b64 | $(BUILD)/config.mk

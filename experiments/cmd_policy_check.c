@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum { MAX_SETTINGS = 32 };
-static const double LIMIT_S = 60;
+static const double LIMIT_S = 20;
 
 struct check_options {
   struct conformance_options run;

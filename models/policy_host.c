@@ -212,11 +212,11 @@ static bool sane(struct loaded_policy *l, const char *path, struct where at, str
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
 
 /* Rounding, and whether numbers below the normal ones are kept: what start-up code may have changed. */
-struct floating { int rounding; double tiny; };
+struct floating { int rounding; bool keeps_tiny; };
 static struct floating floating_now(void)
 {
   volatile double smallest = DBL_MIN;
-  return (struct floating){fegetround(), smallest / 4};
+  return (struct floating){fegetround(), smallest / 4 > 0};
 }
 
 /* The floating-point environment (MXCSR too) is put back: code linked with -ffast-math changes it when it is loaded. */
@@ -230,7 +230,7 @@ static bool open_plugin(const char *path, struct where at, struct loaded_policy 
   if (out->handle) *(void **)&entry = dlsym(out->handle, "offsim_policy_entry");
   out->policy = entry ? entry() : NULL;
   struct floating after = floating_now();
-  out->changed_floating_point = before.rounding != after.rounding || before.tiny != after.tiny;
+  out->changed_floating_point = before.rounding != after.rounding || before.keeps_tiny != after.keeps_tiny;
   fesetenv(&environment);
   if (!out->handle) return err_add(err, at, "cannot load policy %s: %s", path, dlerror());
   if (!entry) return err_add(err, at, "%s is not a policy: it has no function offsim_policy_entry", path);

@@ -34,7 +34,7 @@ struct conformance_test {
   const char *name, *what;
   void (*run)(const struct subject *, const struct conformance_test *, struct report *);
   const struct habit *habit;                            /* for tests that are a world and nothing else (lab.h) */
-  bool alone;                                           /* the subject need not load for it */
+  bool alone;                                           /* it loads the subject itself */
 };
 
 /* The tests of a file, in order; NULL-terminated by name. */

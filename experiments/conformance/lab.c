@@ -226,6 +226,13 @@ void lab_prepare(struct lab *l, const struct habit *h)
   prepare_masks(l, h);
 }
 
+static int n_allowed(const struct decision_facts *f)
+{
+  int n = 0;
+  for (int a = 0; a < f->n_actions; a++) n += f->action[a].mask == 0;
+  return n;
+}
+
 static void add_to_trail(struct trail *t, const struct decision_result *r)
 {
   if (t->n < t->capacity) t->step[t->n++] = (struct lab_step){r->action, r->propensity};
@@ -246,7 +253,7 @@ bool lab_decide(struct lab *l)
   if (!policy_host_decide(l->host, &l->facts, &l->result, &l->err)) return report_err(l->report, &l->err);
   if (l->result.replaced)
     return report_fail(l->report, "decision %llu: it chose an action that is masked (%d of %d actions are not)",
-                       (unsigned long long)l->number, l->facts.n_actions, l->n_actions);
+                       (unsigned long long)l->number, n_allowed(&l->facts), l->facts.n_actions);
   add_to_trail(&l->trail, &l->result);
   l->number++;
   return read_only_kept(l);

@@ -205,7 +205,7 @@ static void refuses_beyond_bounds(const struct subject *s, const struct conforma
 
 const struct conformance_test conformance_load[] = {
   {.name = "load.opens", "it loads, with every symbol, and both sides mean the same boundary", opens, .alone = true},
-  {.name = "load.floating_point", "loading leaves the floating-point state", keeps_floating_point},
+  {.name = "load.floating_point", "loading leaves the floating-point state", keeps_floating_point, .alone = true},
   {.name = "load.twice", "loaded again, it is the same", loads_twice},
   {.name = "load.bogus", "another name is refused", refuses_bogus_names},
   {.name = "descriptor.names", "a proper name and a description of one line", names_itself},
