@@ -420,7 +420,7 @@ static void read_scenario(struct comparison *c, const struct comparison_options 
     json_release(resolved);
   }
   static const char *const learners[] = {"ucb1",   "ucb_half", "kl_ucb", "thompson",  "linucb",
-                                         "sw_ucb", "d_linucb", "exp3",   "eps_greedy"};
+                                         "sw_ucb", "d_linucb", "exp3",   "eps_greedy", "lints"};
   for (size_t i = 0; i < c->n_policies; i++)
     c->policy[i].learner = is_listed(c->policy[i].type, learners, sizeof learners / sizeof *learners);
 }

@@ -7,8 +7,9 @@
  * m is the mean of the rewards of this kind of decision so far, s their range (largest - smallest), so that the index
  * is free of the reward's scale and origin. Each feature is divided by the power of two above its largest size so far;
  * when that grows, the models are re-expressed as if it had been so from the start. Unknown features count 0. A^-1 is
- * kept by Sherman-Morrison. Ties: the first in the scenario's order; no initial pulls. Check: twenty actions with unit
- * vectors in five dimensions, noise .1, T = 4000: regret below 1 % of random choice.
+ * kept by Sherman-Morrison. Ties: the first in the scenario's order; no initial pulls, no schedule. Declared: learns,
+ * sublinear. Check: twenty actions with unit vectors in five dimensions, noise .1, T = 4000: regret below 1 % of random
+ * choice.
  */
 #include "policies/policy_util.h"
 #include <string.h>

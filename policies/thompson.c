@@ -6,7 +6,8 @@
  * Both are free of the reward's scale and origin. The largest theta wins; ties: the first in the scenario's order.
  *
  * The propensity has no closed form: it is estimated as (1 + hits) / (1 + draws) from further posterior draws.
- * Check: beta on nine Bernoulli arms .1 ... .9, T = 10^4: regret 42.1 +- .5.
+ * No schedule: the posteriors narrow by themselves. Declared: stochastic, learns, sublinear. Check: beta on nine Bernoulli
+ * arms .1 ... .9, T = 10^4: regret 42.1 +- .5; with outcomes 100 decisions late 71.
  */
 #include "policies/policy_util.h"
 

@@ -1,0 +1,45 @@
+#!/bin/bash
+# Wrong use of `offsim validate regret` and `validate pod`: one line that names the option, exit code 2, nothing run.
+. tests/tap.sh
+OFFSIM=${OFFSIM:-build/offsim}
+export NO_COLOR=1 LC_ALL=C
+says() { # says NAME PATTERN ARGUMENTS...
+  local name=$1 pattern=$2; shift 2
+  "$OFFSIM" validate "$@" >"$work/said" 2>"$work/stderr"; local rc=$?
+  [ $rc = 2 ] && [ ! -s "$work/said" ] && grep -qF -- "$pattern" "$work/stderr"; local seen=$?
+  result $seen "$name"; [ $seen = 0 ] || { echo "#   exit $rc, wanted 2 and '$pattern'"; sed 's/^/#   /' "$work/said" "$work/stderr" | head -n 6; }
+}
+two="--arms .5,.6 --horizon 10 --runs 2"
+# shellcheck disable=SC2086
+{
+says "a probability above 1" "--arms needs a number from 0 to 1, not '1.5'" regret --arms .5,1.5 --horizon 10 --policy ucb1
+says "a probability that is none" "--arms needs a number from 0 to 1, not 'x'" regret --arms .5,x --horizon 10 --policy ucb1
+says "NaN" "--arms needs a number from 0 to 1, not 'nan'" regret --arms .5,nan --horizon 10 --policy ucb1
+says "no arms" "--arms needs probabilities" regret --arms , --horizon 10 --policy ucb1
+says "no rounds" "--horizon needs a whole number from 1 to 100000000, not '0'" regret --arms .5,.6 --horizon 0 --policy ucb1
+says "half a round" "--horizon needs a whole number" regret --arms .5,.6 --horizon 1.5 --policy ucb1
+says "one run" "--runs needs a whole number from 2" regret --arms .5,.6 --horizon 10 --runs 1 --policy ucb1
+says "a delay below 0" "--delay needs a whole number from 0" regret $two --policy ucb1 --delay -1
+says "no policy" "--policy is missing" regret $two
+says "no horizon" "--horizon is missing" regret --arms .5,.6 --policy ucb1
+says "an unknown policy" "did you mean 'thompson'" regret $two --policy tompson
+says "an unknown parameter" "did you mean 'factor'" regret $two --policy ucb1:factr=3
+says "a parameter out of range" "'epsilon' must lie between 0 and 1" regret $two --policy eps_greedy:epsilon=2
+says "a word that is no choice" "'model' must be one of beta|gaussian, not 'gamma'" regret $two --policy thompson:model=gamma
+says "a parameter without value" "'factor' is no PARAMETER=VALUE" regret $two --policy ucb1:factor
+says "an arm that is not there" "there is no arm 2; the 2 arms are counted from 0" regret $two --policy ucb1 --change 5:2:.9
+says "a change without probability" "--change takes AT:ARM:P" regret $two --policy ucb1 --change 5:1
+says "a change to 2" "--change AT:ARM:P needs a number from 0 to 1" regret $two --policy ucb1 --change 5:1:2
+says "a format" "--format is table or json, not 'yaml'" regret $two --policy ucb1 --format yaml
+says "an option" "did you mean '--arms'?" regret --arm .5
+says "a word" "takes options only, not 'here'" regret here $two --policy ucb1
+says "pod: more than there are" "--d 3 of 2 servers" pod --d 3 --servers 2 --lambda .5
+says "pod: overload" "--lambda needs a number from" pod --d 2 --servers 2 --lambda 1
+says "pod: none" "--d needs a whole number from 1" pod --d 0 --servers 2 --lambda .5
+says "pod: no load" "--lambda is missing" pod --d 2 --servers 5
+says "pod: an option" "did you mean '--lambda'?" pod --lamda .5
+}
+check "regret --help tells how arms are counted" bash -c "'$OFFSIM' validate regret --help | grep -q 'rounds and arms are counted from 0'"
+check_exit "an unknown case" 2 "$OFFSIM" validate policies --case regret-nobody
+check_exit "an unknown fault" 2 "$OFFSIM" validate policies --plant nothing
+finish
