@@ -1,6 +1,7 @@
 /* cmd_policy.c: `offsim policy list [NAME | PATH]... [--format text|json]`: the policies that a scenario can name. */
 #include "experiments/commands.h"
 #include "models/policy_host.h"
+#include "models/world.h"
 #include "sim/json.h"
 
 #include <math.h>
@@ -13,6 +14,7 @@ static const char *const type_name[] = {"number", "integer", "choice", "text", "
 
 static const char *kind_of(const struct offsim_policy *p)
 {
+  if (world_bounds(&(struct policy_def){.policy = p->name})) return "bound";
   return p->capabilities & OFFSIM_NEEDS_ORACLE ? "reference" : "policy";
 }
 

@@ -71,7 +71,7 @@ static bool place_may_fail(const struct world_def *w, const struct place_def *p)
 {
   bool tokens = false, limits = p->limit_requests_per_s > 0 || p->limit_tok_per_s > 0;
   for (int h = 0; h < p->n_hardware; h++) tokens |= w->hardware[p->hardware[h]].tokens != NULL;
-  return p->capacity > 0 || p->failures || p->llm || p->batching || tokens || limits;
+  return p->guard || p->capacity > 0 || p->failures || p->llm || p->batching || tokens || limits;
 }
 
 static bool any_attempt_asked(const struct policy_def *p)
@@ -86,7 +86,7 @@ static void note_tasks(struct bound *b, const struct class_def *k)
   b->may_fail |= k->n_tasks > 1 && k->zones != ~UINT64_C(0);
   for (const struct task_def *t = k->task; t < k->task + k->n_tasks; t++) {
     b->may_fail |= task_may_fail(t);
-    b->any_attempt |= t->n_fallbacks > 0 || t->repeat_probability > 0 || t->successor_starts_on_first;
+    b->any_attempt |= t->life || t->n_fallbacks > 0 || t->repeat_probability > 0 || t->successor_starts_on_first;
   }
 }
 
@@ -105,7 +105,7 @@ static int options_of(const struct world *w, const struct task_def *t)
 {
   int kinds = 1;
   for (int i = 0; i < w->def->n_places; i++) kinds = w->place[i].n_kinds > kinds ? w->place[i].n_kinds : kinds;
-  return (t->n_plans + t->n_fallbacks) * kinds + 1;
+  return (t->n_plans + t->n_fallbacks + 1) * kinds + 1; /* and the plan of copies */
 }
 
 bool bound_new(struct world *w, struct err *err)
@@ -228,6 +228,7 @@ static void list_options(struct world *w, struct request *r, int task)
       b->option[b->n_options++] = (struct option){.at = origin_of(r), .answers = true, .quality = t->fallback[i].quality};
     else add_plan(w, r, task, &t->fallback[i].plan);
   }
+  if (t->life && t->life->hedge && t->life->hedge->has_plan) add_plan(w, r, task, &t->life->hedge->plan);
   b->n_of_task[task] = b->n_options;
 }
 

@@ -22,6 +22,7 @@ static bool refuse(struct err *err, struct where at, const char *bound, const ch
 static const char *task_flaw(const struct task_def *t)
 {
   if (t->timeout_s > 0 || t->timeout_first_s > 0 || t->patience_s || t->n_fallbacks > 0) return "knows no timeouts and fallbacks";
+  if (t->life) return "knows no retries, copies and judges";
   if (t->repeat_probability > 0) return "knows no repeated tasks";
   for (int v = 0; v < (t->n_variants > 0 ? t->n_variants : 1); v++)
     if (t->work[v].kind != WORK_TIME) return "needs 'work: {time: ...}'";
@@ -31,7 +32,7 @@ static const char *task_flaw(const struct task_def *t)
 static const char *place_flaw(const struct place_def *p)
 {
   if (p->kind != PLACE_SERVERS || p->llm || p->batching) return "knows servers only: no API, engine or batches";
-  return p->instances || p->failures ? "knows no instances that come and go, and no failures" : NULL;
+  return p->instances || p->failures || p->guard ? "knows no instances that come and go, failures and guards" : NULL;
 }
 
 static const char *world_flaw(const struct world_def *w)

@@ -233,7 +233,7 @@ static void on_answered(struct world *w, struct effort *e, const struct task_end
   drop_attempts(w, e, STATUS_CANCELLED);
   hedge_disarm(w, e);
   e->score = score_of(w, e, end, quality);
-  if (e->score < e->accept && stage_plan(task_in(w, e)->def, e, e->stage + 1)) {
+  if (e->accept > 0 && e->score < e->accept && stage_plan(task_in(w, e)->def, e, e->stage + 1)) {
     e->kept = quality;
     take_back_tokens(w, r, end);
     request_on_void(w, r, end->task);

@@ -113,7 +113,7 @@ static inline double util_queue(const struct offsim_context *c, uint32_t a)
 /* Variants in order of their expected quality: how good is this action's, and the next better one, if any. */
 static inline double util_quality(const struct offsim_context *c, uint32_t a)
 {
-  return isnan(c->est_quality[a]) ? 0 : c->est_quality[a];
+  return isfinite(c->est_quality[a]) ? c->est_quality[a] : 0;
 }
 
 /* The least quality above `than` among the allowed actions; NaN where there is none. */

@@ -38,6 +38,8 @@ def place(r, name, tier):
         parts.append(f"tariff: {{request: {r.uniform(0, 1e-3):.3g} USD}}")
     if r.random() < .3:
         parts.append("discipline: " + r.choice(["fifo", "lifo", "processor_sharing"]))
+    if tier != "device" and r.random() < .1:
+        parts.append(f"shed: {{queue: {r.randint(2, 10)}}}")
     if tier != "device" and r.random() < .2:
         parts.append("capacity: 20")
     return "{" + ", ".join(parts) + "}"
@@ -50,7 +52,11 @@ def task(r, name, after):
     parts[2] = parts[2].replace("edge[*]", "'edge[*]'")
     if after is not None:
         parts.append(f"after: [{after}]")
-    if r.random() < .15:
+    if r.random() < .1:
+        parts.append(f"hedge: {{after: {r.uniform(10, 200):.4g} ms}}")
+    if r.random() < .1:
+        parts.append(f"retry: {{attempts: 3}}, timeout: {{e2e: {r.uniform(50, 500):.4g} ms}}")
+    elif r.random() < .15:
         parts.append(f"timeout: {{e2e: {r.uniform(50, 500):.4g} ms}}, fallback: [{{place: origin}}]")
     return "{" + ", ".join(parts) + "}"
 
