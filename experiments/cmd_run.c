@@ -4,6 +4,7 @@
 #include "experiments/commands.h"
 #include "experiments/identity.h"
 #include "experiments/options.h"
+#include "experiments/replications.h"
 #include "experiments/run_ask.h"
 #include "experiments/scenario_check.h"
 #include "experiments/study.h"
@@ -11,14 +12,12 @@
 #include "scenarios/units.h"
 #include "sim/arena.h"
 #include "sim/check.h"
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
-enum { MAX_REPLICATIONS = 1000000 };
 
 struct options {
   const char *file, *policies, *replications, *seed, *dir;
@@ -122,30 +121,13 @@ static bool read_options(struct options *o, int argc, char **argv, struct arena 
   return !err_any(err);
 }
 
-static bool read_count(const char *text, char **end, uint64_t *out)
-{
-  errno = 0;
-  *out = strtoull(text, end, 10);
-  return *end != text && *text >= '0' && *text <= '9' && errno == 0 && *out < PILOT_REPLICATION;
-}
-
-/* N = replications 0 to N - 1, or A..B, both included. */
 static bool read_replications(const struct options *o, struct study *s, struct err *err)
 {
-  uint64_t a = 0, b = 0;
-  char *end;
-  if (!o->replications) {
-    s->from = 0, s->to = s->scenario->replications - 1;
-    return true;
-  }
-  bool ok = read_count(o->replications, &end, &a);
-  bool range = ok && strncmp(end, "..", 2) == 0;
-  if (range)
-    ok = read_count(end + 2, &end, &b) && a <= b;
-  if (!ok || *end || (!range && a == 0))
-    return bad(err, "--replications needs a number from 1, or A..B with A <= B", o->replications);
-  s->from = range ? a : 0, s->to = range ? b : a - 1;
-  return s->to - s->from < MAX_REPLICATIONS || bad(err, "--replications: at most 1000000", o->replications);
+  struct replications r = {0, s->scenario->replications - 1};
+  if (o->replications && !replications_parse("--replications", o->replications, &r, err))
+    return false;
+  s->from = r.from, s->to = r.to;
+  return true;
 }
 
 static void print_help(void)
