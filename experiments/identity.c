@@ -18,13 +18,16 @@ static void add_json(struct hasher *h, const json *value)
   free(text);
 }
 
-/* A plug-in belongs to the entries that load it, and so does what it imports; every other file to all runs. */
+/* A plug-in and a learned state belong to the entries that load them, and so does what a plug-in imports; every other file
+ * to all runs. */
 static bool file_counts(const struct scenario *s, const struct file_note *f, int policy)
 {
-  const char *own = policy >= 0 ? s->policy[policy].resolved_path : NULL;
+  const struct policy_def *p = policy >= 0 ? &s->policy[policy] : NULL;
+  bool state = strcmp(f->kind, "state") == 0;
+  const char *own = !p ? NULL : state ? p->state_path : p->resolved_path;
   if (strcmp(f->kind, "python module") == 0)
     return own && policy_is_python(own);
-  if (strcmp(f->kind, "plug-in") != 0)
+  if (!state && strcmp(f->kind, "plug-in") != 0)
     return true;
   return own && strcmp(own, f->path) == 0;
 }

@@ -31,6 +31,9 @@
 #pragma weak cmd_report
 #pragma weak cmd_trace
 #pragma weak cmd_policy
+#pragma weak cmd_ope
+#pragma weak cmd_train
+#pragma weak cmd_tune
 #pragma weak cmd_validate
 #pragma weak cmd_bench
 #pragma weak cmd_doctor
@@ -64,6 +67,10 @@ static const struct command commands[] = {
   {"report", "DIR", "one self-contained page: DIR/report.html", cmd_report, true},
   {"trace", "FILE [--fit -o PRESET.yaml]", "describe a workload trace, or fit a preset to it", cmd_trace, true},
   {"policy", "list", "the policies that this build has", cmd_policy, true},
+  {"train", "FILE --policy P --replications A..B -o STATE", "let a policy learn through replications, and keep what it learned",
+   cmd_train, true},
+  {"tune", "FILE --policy P --budget N", "search a policy's parameters with the same budget for any policy", cmd_tune, true},
+  {"ope", "DIR --target P", "what a policy would have earned, from the log of another", cmd_ope, true},
   {"validate", "[SUITE] [--quick] [--seed S]", "check the models against closed forms", cmd_validate, true},
   {"doctor", "[DIR]", "what this machine offers, and what is in the way", cmd_doctor, true},
   {"bench", "[--format json]", "speed of the engine, in CPU time", cmd_bench, true},

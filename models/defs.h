@@ -402,6 +402,9 @@ struct policy_def {
   double decision_s;                                    /* declared time of one decision */
   int n_parameters; const struct policy_parameter *parameter;
   int n_wraps; const struct wrap_def *wrap;             /* inner to outer */
+  const char *state_path;                               /* learned state to start from (models/learned.h); NULL: none */
+  const void *state; size_t state_bytes;                /* the learners in it */
+  bool frozen;                                          /* nothing is learned */
 };
 
 struct place_def place_def_default(void);

@@ -1,4 +1,5 @@
 /* policy_decide.c: the policy host during a run: facts in, a checked action out; outcomes back to the learner. */
+#include "models/learned.h"
 #include "models/policy_parts.h"
 #include "models/policy_python.h"
 #include "models/streams.h"
@@ -380,7 +381,9 @@ struct policy_host *policy_host_new(const struct policy_def *def, const struct w
   }
   make_columns(h);
   if (h->memo_bytes) h->memos = pool_new(h->memo_bytes);
-  return h;
+  if (policy_host_start(h, def, err)) return h;
+  policy_host_free(h);
+  return NULL;
 }
 
 void policy_host_free(struct policy_host *h)

@@ -390,6 +390,11 @@ bool world_check(const struct world_def *def, const struct policy_def *policy, i
   return ok;
 }
 
+bool world_save_learned(struct world *w, const struct offsim_stream *to, struct err *err)
+{
+  return w->host && policy_host_save(w->host, to, err);
+}
+
 struct sim *world_sim(const struct world *w) { return w->sim; }
 
 int world_features(const struct world *w, const char *const **names, const char *const **units)

@@ -40,6 +40,9 @@ void world_free(struct world *);
 /* Run to the horizon and settle what is left. False when a plug-in misbehaved. *summary is valid until world_free. */
 bool world_run(struct world *, struct run_summary *, struct err *) MUST_USE;
 struct sim *world_sim(const struct world *);
+/* What its policy has learned by now; after world_run. False: there is no policy, or it cannot be saved. */
+struct offsim_stream;
+bool world_save_learned(struct world *, const struct offsim_stream *, struct err *) MUST_USE;
 /* Names and units of the features in decision records, from world_new on; 0 without a policy.
  * world_policy_kind: "policy" or "reference". */
 int world_features(const struct world *, const char *const **names, const char *const **units);

@@ -1,6 +1,7 @@
 /* build.c: the whole: who decides, how long, how often, what is kept. */
 #include "scenarios/build.h"
 
+#include "models/learned.h"
 #include "models/policy_host.h"
 #include "models/policy_python.h"
 #include <limits.h>
@@ -172,6 +173,40 @@ static void build_wraps(struct build *b, struct policy_def *p, const struct node
   p->wrap = all;
 }
 
+/* The bytes are read once: what runs is what the identity tells of. */
+static void read_state(struct build *b, struct policy_def *p, const struct node *node, const char *found)
+{
+  void *bytes;
+  size_t n;
+  struct learned learned;
+  if (learned_open(found, &bytes, &n, b->err) && learned_read(bytes, n, node->text, node->at, &learned, b->err)) {
+    void *kept = arena_alloc(b->arena, learned.n + 1);
+    memcpy(kept, learned.learners, learned.n);
+    p->state_path = arena_strdup(b->arena, found);
+    p->state = kept;
+    p->state_bytes = learned.n;
+    note_file(b->scenario, node->text, found, "state", hash_bytes(bytes, n));
+    json_release(learned.header);
+  }
+  free(bytes);
+}
+
+static void build_state(struct build *b, struct policy_def *p, const struct node *node)
+{
+  const struct node *state = node_get(node, "state"), *frozen = node_get(node, "frozen");
+  const char *tried, *found = NULL;
+  p->frozen = node_is(node, NODE_MAP) && get_flag(node, "policy", "frozen");
+  if (state && node_is(state, NODE_TEXT)) {
+    found = scenario_find_file(b->arena, b->folder_of, state->text, &tried);
+    if (found)
+      read_state(b, p, state, found);
+    else
+      err_add(b->err, state->at, "the state '%.200s' was not found; looked for %s", state->text, tried);
+  } else if (p->frozen) {
+    err_add(b->err, frozen->at, "a policy that is frozen goes by a state: give it `state: FILE` (`offsim train` writes it)");
+  }
+}
+
 static void build_policy(struct build *b, struct policy_def *p, const struct node *node)
 {
   const struct node *name = node_is(node, NODE_TEXT) ? node : node_get(node, "policy"), *at = node_get(node, "at");
@@ -192,6 +227,7 @@ static void build_policy(struct build *b, struct policy_def *p, const struct nod
     build_parameters(b, p, node);
     build_wraps(b, p, node_get(node, "wrap"));
   }
+  build_state(b, p, node);
   find_policy(b, p, name);
 }
 

@@ -22,7 +22,7 @@ struct source_note { const char *preset, *key, *source, *grade; int year; };
 /* What tells an edited file from the one before, without reading it. */
 struct file_stamp { int64_t changed_ns, bytes; uint64_t number; };
 /* A file whose bytes belong to the identity of a run. hash is of its bytes at load. */
-/* kind: trace, include, preset, plug-in, profile */
+/* kind: trace, include, preset, plug-in, profile, state */
 struct file_note { const char *asked, *path, *kind; struct hash hash; struct file_stamp stamp; };
 
 struct scenario {
