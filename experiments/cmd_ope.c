@@ -362,16 +362,16 @@ static void warn_of_carry_over(struct ope_command *c)
   const struct ope_rows *rows = c->rows;
   const struct ope_estimate *dr = &c->result.of[OPE_DR];
   struct interval truth = truth_of(c);
-  bool known = c->truth.runs && rows->busiest >= 0;
-  double busy = known ? c->truth.utilization[rows->busiest] / (double)c->truth.runs : NAN;
+  bool told = c->truth.runs && rows->busiest >= 0;
+  double busy = told ? c->truth.utilization[rows->busiest] / (double)c->truth.runs : NAN;
   char target[40] = "";
-  if (known)
+  if (told)
     snprintf(target, sizeof target, ", by the target %.2f", busy);
   bool missed = dr->hi < truth.lo || dr->lo > truth.hi;
   if (rows->max_utilization > 0.3 || rows->autocorrelation > 0.1 || fabs(busy - rows->max_utilization) > 0.1 || missed)
     warn(c, "carry-over: decisions meet in queues and on links (utilization of '%s' %.2f in the log%s; rewards of"
          " neighbouring decisions correlate by %.2f%s): the estimates are of one changed decision in the log's world, not"
-         " of a world that the target runs", known ? c->world.def->place[rows->busiest].name : "", rows->max_utilization,
+         " of a world that the target runs", told ? c->world.def->place[rows->busiest].name : "", rows->max_utilization,
          target, rows->autocorrelation, missed ? "; the target's own runs lie outside the interval of dr" : "");
 }
 
