@@ -2,6 +2,7 @@
 #include "analysis/compare.h"
 #include "analysis/store/trace.h"
 #include "experiments/commands.h"
+#include "experiments/frozen.h"
 #include "experiments/identity.h"
 #include "experiments/options.h"
 #include "experiments/replications.h"
@@ -24,13 +25,13 @@ struct options {
   struct override *set; size_t n_sets;
   int workers;
   enum format format;
-  bool quiet, mixed, help, traceless;
+  bool quiet, mixed, help, traceless, frozen;
 };
 
 /* ---- arguments --------------------------------------------------------------------------------------------------- */
 
 static const char *const option_names[] = {"--policy", "--replications", "--seed", "--set", "-o", "-j", "--format",
-                                           "--mixed", "--quiet", "--help"};
+                                           "--frozen", "--mixed", "--quiet", "--help"};
 
 static bool bad(struct err *err, const char *what, const char *value)
 {
@@ -102,6 +103,8 @@ static bool read_options(struct options *o, int argc, char **argv, struct arena 
       o->help = true;
     else if (strcmp(argv[i], "--quiet") == 0)
       o->quiet = true;
+    else if (strcmp(argv[i], "--frozen") == 0)
+      o->frozen = true;
     else if (strcmp(argv[i], "--mixed") == 0)
       o->mixed = true;
     else if (strncmp(argv[i], "-j", 2) == 0 && argv[i][2])
@@ -140,6 +143,7 @@ static void print_help(void)
        "  -o DIR                 results folder (default results/NAME); what is there already is not run again\n"
        "  -j N                   workers (default: one a core)\n"
        "  --format table|json|csv\n"
+       "  --frozen               learners go by their `state: FILE` and learn nothing; not what they were trained on\n"
        "  --mixed                into a folder with results of another model version\n"
        "  --quiet                no progress\n\n"
        "exit codes: 0 done; 1 a run failed; 2 mistake in scenario or arguments; 3 file, disk or memory;\n"
@@ -401,6 +405,20 @@ static bool run_until(struct session *x, struct err *err)
 
 /* ---- the command ------------------------------------------------------------------------------------------------- */
 
+/* `--frozen` is `frozen: true` in each chosen learner, which only the loaded scenario can tell. */
+static bool freeze(struct session *x, struct arena *a, struct err *err)
+{
+  struct options *o = &x->options;
+  struct study first = {.scenario = scenario_load(o->file, o->set, o->n_sets, err)};
+  bool ok = first.scenario && study_choose(&first, o->policies, err);
+  struct override *set = arena_array(a, struct override, o->n_sets + (ok ? (size_t)first.n_chosen : 0) + 1);
+  memcpy(set, o->set, o->n_sets * sizeof *set);
+  o->set = set;
+  ok = ok && frozen_add(&first, o->set, &o->n_sets, a, err);
+  study_free(&first);
+  return ok;
+}
+
 static bool load(struct session *x, struct arena *a, struct err *err)
 {
   struct options *o = &x->options;
@@ -408,11 +426,13 @@ static bool load(struct session *x, struct arena *a, struct err *err)
   char why[UNITS_WHY];
   if (o->seed && !count_parse(o->seed, &seed, why))
     return err_add(err, (struct where){0}, "--seed: %s", why);
+  if (o->frozen && !freeze(x, a, err))
+    return false;
   if (o->seed)
     o->set[o->n_sets++] = (struct override){"seed", o->seed};
   struct study *s = &x->study;
   s->scenario = scenario_load(o->file, o->set, o->n_sets, err);
-  if (!s->scenario || !study_choose(s, o->policies, err) || !read_replications(o, s, err)
+  if (!s->scenario || !study_choose(s, o->policies, err) || !read_replications(o, s, err) || !frozen_check(s, err)
       || !scenario_check_to_run(s->scenario, err))
     return false;
   o->workers = study_workers(s, o->workers, err);

@@ -7,6 +7,7 @@
  */
 #include "models/bound.h"
 #include "models/instances.h"
+#include "models/learned.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -390,6 +391,13 @@ bool world_check(const struct world_def *def, const struct policy_def *policy, i
   return ok;
 }
 
+/* A learner that goes by its state ends with it. */
+static bool learned_nothing(const struct world *w)
+{
+  const struct policy_def *p = w->setup.policy;
+  return !w->host || !p->frozen || !p->state || policy_host_unchanged(w->host, p);
+}
+
 bool world_save_learned(struct world *w, const struct offsim_stream *to, struct err *err)
 {
   return w->host && policy_host_save(w->host, to, err);
@@ -627,6 +635,8 @@ bool world_run(struct world *w, struct run_summary *summary, struct err *err)
   outcomes_flush(w);
   if (w->failed || (w->host && !policy_host_settle(w->host, err))) return false;
   if (w->bound) bound_end(w);
+  if (!learned_nothing(w))
+    return err_plugin(err, "policy '%s' changed its state, although it is frozen", w->setup.policy->name);
   sum_up(w);
   check_conservation(w);
   read_meters(w);

@@ -1,0 +1,13 @@
+/* frozen.h: policies that go by what they have learned: `run --frozen` and `frozen: true`. */
+#ifndef OFFSIM_EXPERIMENTS_FROZEN_H
+#define OFFSIM_EXPERIMENTS_FROZEN_H
+
+#include "experiments/study.h"
+
+/* `--frozen`: a further override per chosen learner (room for n_policies in `set`). A learner without state is refused;
+ * what does not learn needs none. */
+bool frozen_add(const struct study *, struct override *set, size_t *n_sets, struct arena *, struct err *) MUST_USE;
+/* Refuses replications that a frozen policy was trained on, naming them. */
+bool frozen_check(const struct study *, struct err *) MUST_USE;
+
+#endif
