@@ -30,6 +30,7 @@ static const char usage[] =
   "  --metric M             what is made better (default: the scenario's primary)\n"
   "  --train A..B           replications of the search (default: from 0 on)\n"
   "  --test C..D            replications of the test (default: the 10 after those of the search)\n"
+  "  --split S              where arrivals come from a trace: search on the first share S of its time, test on the rest\n"
   "  --seed S, --set PATH=VALUE, -j N   as for `run`\n"
   "  --dir DIR              results folder (default results/NAME-tune); what is there already is not run again\n"
   "  -o FILE                the tuned entries as YAML\n"
@@ -42,7 +43,7 @@ struct range { const char *name; double lo, hi; bool log, integer; };
 /* One candidate: a value for each range; none: the entry as it stands. */
 struct candidate { bool as_is; double value[MAX_PARAMS]; size_t n; double *x /* [MAX_RUNS] by replication */, mean; };
 struct tuning {
-  const char *file, *policy, *budget_text, *metric, *train_text, *test_text, *seed, *dir, *out, *workers;
+  const char *file, *policy, *budget_text, *metric, *train_text, *test_text, *split_text, *seed, *dir, *out, *workers;
   const char *param[MAX_PARAMS]; int n_given;
   struct override *set; size_t n_sets;
   bool quiet, help;
@@ -56,6 +57,7 @@ struct tuning {
   /* of the policy at hand */
   const struct policy_def *entry; bool added;
   struct range range[MAX_PARAMS]; int n_ranges;
+  double split; bool testing;                           /* split 0: by replications alone */
   struct candidate *now;                                /* whose runs are being told */
   uint64_t first;
   struct err *err; int code;
@@ -68,7 +70,7 @@ static bool mistake(struct err *err, const char *text, const char *what)
 
 /* ---- arguments ----------------------------------------------------------------------------------------------------- */
 
-static const char *const options[] = {"--policy", "--budget", "--param", "--metric", "--train", "--test", "--seed", "--set",
+static const char *const options[] = {"--policy", "--budget", "--param", "--metric", "--train", "--test", "--split", "--seed", "--set",
                                       "-j", "--dir", "-o"};
 
 static bool take(void *context, const char *option, const char *text, struct err *err)
@@ -76,7 +78,7 @@ static bool take(void *context, const char *option, const char *text, struct err
   struct tuning *t = context;
   const struct { const char *option; const char **to; } plain[] = {
     {"--policy", &t->policy}, {"--budget", &t->budget_text}, {"--metric", &t->metric}, {"--train", &t->train_text},
-    {"--test", &t->test_text}, {"--seed", &t->seed}, {"-j", &t->workers}, {"--dir", &t->dir}, {"-o", &t->out}};
+    {"--test", &t->test_text}, {"--split", &t->split_text}, {"--seed", &t->seed}, {"-j", &t->workers}, {"--dir", &t->dir}, {"-o", &t->out}};
   if (!text || !*text)
     return err_add(err, (struct where){0}, "tune: %s needs a value", option);
   for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
@@ -107,6 +109,9 @@ static bool read_numbers(struct tuning *t, struct err *err)
   t->train_bounded = t->train_text != NULL;
   if (t->train_text && !replications_parse("tune: --train", t->train_text, &t->train, err))
     return false;
+  t->split = t->split_text ? strtod(t->split_text, &end) : 0;
+  if (t->split_text && (*end || !(t->split >= 0.05 && t->split <= 0.95)))
+    return mistake(err, "--split is a share from 0.05 to 0.95", t->split_text);
   t->test = (struct replications){0, 0};
   if (t->test_text && !replications_parse("tune: --test", t->test_text, &t->test, err))
     return false;
@@ -199,6 +204,46 @@ static bool find_ranges(struct tuning *t, bool one, struct err *err)
   return true;
 }
 
+/* ---- a trace, split by time ---------------------------------------------------------------------------------------- */
+
+/* Seconds of the trace: its slice, else what the horizon runs through. */
+static double span_of(const struct tuning *t, const struct trace_def *d)
+{
+  return d->slice_to_s > 0 ? d->slice_to_s - d->slice_from_s : t->scenario->world.horizon.duration_s;
+}
+
+static bool check_split(const struct tuning *t, struct err *err)
+{
+  const struct world_def *w = &t->scenario->world;
+  int traces = 0;
+  for (int i = 0; i < w->n_classes; i++)
+    traces += w->klass[i].arrivals.trace != NULL;
+  if (t->split > 0 && !traces)
+    return mistake(err, "--split is for arrivals from a trace; other workloads are split by replications (--train, --test)",
+                   NULL);
+  return t->split <= 0 || w->horizon.duration_s < 1e8
+         || mistake(err, "--split needs a horizon with a duration", NULL);
+}
+
+/* The first share of the time while searching, the rest while testing; the horizon shrinks with it. */
+static size_t add_split(const struct tuning *t, struct override *set)
+{
+  const struct world_def *w = &t->scenario->world;
+  size_t n = 0;
+  double share = t->testing ? 1 - t->split : t->split;
+  for (int i = 0; i < w->n_classes && t->split > 0; i++) {
+    const struct trace_def *d = w->klass[i].arrivals.trace;
+    double cut = d ? d->slice_from_s + t->split * span_of(t, d) : 0;
+    if (d)
+      set[n++] = (struct override){arena_printf(t->arena, "classes.%s.arrivals.trace.slice", w->klass[i].name),
+        arena_printf(t->arena, "{from: %.9g s, to: %.9g s}", t->testing ? cut : d->slice_from_s,
+                     t->testing ? d->slice_from_s + span_of(t, d) : cut)};
+  }
+  if (n)
+    set[n++] = (struct override){"horizon.duration", arena_printf(t->arena, "%.9g s", share * w->horizon.duration_s)};
+  return n;
+}
+
 /* ---- runs ---------------------------------------------------------------------------------------------------------- */
 
 static void on_told(void *context, const char *policy, const struct catalog_run *r)
@@ -220,7 +265,8 @@ static const char *value_text(const struct tuning *t, const struct candidate *c,
 /* Replications from .. to of one candidate, into c->x; false: t->code tells. */
 static bool run_candidate(struct tuning *t, struct candidate *c, uint64_t first, uint64_t from, uint64_t to)
 {
-  struct override *set = arena_array(t->arena, struct override, t->n_sets + MAX_PARAMS + 1);
+  struct override *set = arena_array(t->arena, struct override,
+                                      t->n_sets + MAX_PARAMS + (size_t)t->scenario->world.n_classes + 2);
   struct run_told told;
   size_t n = t->n_sets;
   memcpy(set, t->set, n * sizeof *set);
@@ -229,6 +275,7 @@ static bool run_candidate(struct tuning *t, struct candidate *c, uint64_t first,
   for (int k = 0; k < t->n_ranges && !c->as_is; k++)
     set[n++] = (struct override){arena_printf(t->arena, "policies.%s.%s", t->entry->name, t->range[k].name),
                                  value_text(t, c, k)};
+  n += add_split(t, set + n);
   struct run_ask ask = {.file = t->file, .set = set, .n_sets = n, .policies = t->entry->name, .seed = t->seed,
     .replications = arena_printf(t->arena, "%llu..%llu", (unsigned long long)from, (unsigned long long)to),
     .dir = t->folder, .workers = t->workers ? (int)strtol(t->workers, NULL, 10) : (int)sysconf(_SC_NPROCESSORS_ONLN),
@@ -350,6 +397,7 @@ static void table_row(const struct tuning *t, struct table *table, const char *n
 static bool tune_one(struct tuning *t, bool one, struct table *table, struct err *err)
 {
   uint64_t spent = 0, last = t->train.from;
+  t->testing = false;
   if (!find_ranges(t, one, err))
     return false;
   size_t n = t->n_ranges ? n_candidates(t->budget) : 1;
@@ -363,6 +411,7 @@ static bool tune_one(struct tuning *t, bool one, struct table *table, struct err
   struct replications test = t->test_text ? t->test : (struct replications){t->train.to + 1, t->train.to + 10};
   double trained[2] = {all[0].n ? all[0].mean : NAN, n > 1 ? best->mean : NAN};
   struct candidate tested[2] = {all[0], *best};
+  t->testing = true;
   for (int i = 0; i < 2; i++) {
     tested[i].x = arena_array(t->arena, double, MAX_RUNS);
     if (!run_candidate(t, &tested[i], test.from, test.from, test.to))
@@ -403,7 +452,7 @@ static bool tune_all(struct tuning *t, struct table *table, struct err *err)
 static bool tune(struct tuning *t, struct err *err)
 {
   t->scenario = scenario_load(t->file, t->set, t->n_sets, err);
-  if (!t->scenario)
+  if (!t->scenario || !check_split(t, err))
     return false;
   const char *metric = t->metric ? t->metric : t->scenario->primary ? t->scenario->primary : "latency_p95_s";
   t->info = metric_find(metric);

@@ -4,6 +4,7 @@
 #include "experiments/journals.h"
 #include "experiments/options.h"
 #include "experiments/replay.h"
+#include "experiments/study.h"
 #include "experiments/supervisor.h"
 #include "scenarios/units.h"
 #include "sim/arena.h"
@@ -104,6 +105,15 @@ static bool pick_runs(struct verify *v, struct err *err)
   v->order = arena_array(v->arena, struct run_order, v->n);
   return true;
 }
+/* Runs that were asked for with other settings have other scenarios, and must not share a child, whatever their point. */
+static uint64_t settings_of(const struct replay *r)
+{
+  char *text = study_overrides_write(r->set, r->n_sets);
+  uint64_t number = hash_name(text);
+  free(text);
+  return number;
+}
+
 
 /* Built once here, so that a changed scenario is said before anything runs. */
 static bool prepare_run(struct verify *v, size_t i, struct err *err)
@@ -115,6 +125,7 @@ static bool prepare_run(struct verify *v, size_t i, struct err *err)
     return false;
   scenario_free(s);
   v->order[i].number = (int32_t)i;
+  v->order[i].point = settings_of(&v->replay[i]);
   v->order[i].trace = replay_trace_level(v->options.dir, &v->picked[i].run);
   return true;
 }

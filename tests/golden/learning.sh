@@ -1,0 +1,117 @@
+#!/bin/bash
+# train, run --frozen, tune, ope: what they say of mistakes, and that what they keep is what it should be.
+. tests/tap.sh
+OFFSIM=$PWD/${OFFSIM:-build/offsim}; case $OFFSIM in *//*) OFFSIM=/${OFFSIM##*//};; esac
+export NO_COLOR=1 LC_ALL=C OFFSIM_SHARE=$PWD/scenarios
+cp scenarios/minimal.yaml "$work/m.yaml"; cd "$work" || exit 1
+says() { # says NAME EXIT PATTERN ARGUMENTS...
+  local name=$1 want=$2 pattern=$3; shift 3
+  "$OFFSIM" "$@" >said 2>&1; local rc=$?
+  [ $rc = "$want" ] && grep -qF -- "$pattern" said; local seen=$?
+  result $seen "$name"; [ $seen = 0 ] || { echo "#   exit $rc, wanted $want and '$pattern'"; sed 's/^/#   /' said | head -n 10; }
+}
+entry() { echo "policies=[{policy: ucb1, state: $1}]"; }
+
+# ---- train -----------------------------------------------------------------------------------------------------------
+says "train without a file for the state" 2 "-o STATE is missing" train m.yaml --policy ucb1 --replications 2
+says "nothing to train" 2 "'threshold' does not learn" train m.yaml --policy threshold --replications 2 -o x.state
+says "unknown option" 2 "did you mean '--replications'?" train m.yaml --policy ucb1 --replication 2 -o x.state
+says "unknown metric" 2 "unknown metric 'latency'" train m.yaml --policy ucb1 --replications 2 -o x.state --metric latency
+check "and nothing is left" test ! -e x.state -a ! -e x.state.part
+says "train" 0 "ucb1 after 5 episodes" train m.yaml --policy ucb1 --replications 0..4 -o all.state --curve curve.csv
+check "an episode a row" test "$(wc -l <curve.csv)" = 6
+check "no part is left" test ! -e all.state.part
+check "the first episode is a run that starts afresh" bash -c "'$OFFSIM' run m.yaml --policy ucb1 --replications 1 -o fresh --format csv --quiet >/dev/null 2>&1
+  v=\$('$OFFSIM' export fresh --csv 2>/dev/null | grep ',latency_mean_s,' | grep -o '0\.1[0-9]*' | head -n 1); grep -q \"^0,\${v:0:12}\" curve.csv"
+"$OFFSIM" train m.yaml --policy ucb1 --replications 0..4 -o again.state --quiet
+check "the same command, the same bytes" cmp all.state again.state
+"$OFFSIM" train m.yaml --policy ucb1 --replications 0..2 -o first.state --quiet
+says "and on from a state" 0 "after 2 episodes" train m.yaml --set "$(entry first.state)" --policy ucb1 --replications 3..4 -o rest.state
+check "which tells of all that it saw" bash -c "head -n 2 rest.state | grep -q '\"from\":0,\"to\":2.*\"from\":3,\"to\":4'"
+
+# Killed in the middle: nothing under the name, exit 75 for an interrupt, and the same command ends with the same bytes.
+long="$OFFSIM train m.yaml --policy ucb1 --replications 0..300 --quiet"
+$long -o whole.state
+$long -o cut.state & pid=$!; for i in $(seq 50); do [ -e cut.state.part ] && break; sleep 0.02; done; kill -INT $pid; wait $pid; rc=$?
+check "interrupted: 75" test $rc = 75
+check "nothing half-written" test ! -e cut.state
+$long -o cut.state & pid=$!; sleep 0.2; kill -KILL $pid; wait $pid 2>/dev/null; sleep 0.1
+check "killed: no state, or a whole one" bash -c "[ ! -e cut.state ] || cmp -s cut.state whole.state"
+check "the same command goes on" $long -o cut.state
+check "to the same bytes" cmp cut.state whole.state
+
+# ---- frozen ----------------------------------------------------------------------------------------------------------
+says "frozen without a state" 2 "'ucb1' learns and has no" run m.yaml --policy ucb1 --frozen -o f --quiet
+says "frozen: true without a state" 2 "goes by a state" run m.yaml --set 'policies=[{policy: ucb1, frozen: true}]' -o f --quiet
+says "trained on these" 2 "trained on replications 3 to 4 of seed 1" run m.yaml --set "$(entry all.state)" --frozen --replications 3..8 -o f --quiet
+says "of another seed they are others" 0 "ucb1" run m.yaml --set "$(entry all.state)" --frozen --replications 3..4 --seed 2 -o f2 --quiet
+says "on others" 0 "ucb1" run m.yaml --set "$(entry all.state)" --frozen --replications 5..8 -o f --quiet
+says "what does not learn needs no state" 0 "threshold" run m.yaml --policy threshold --frozen --replications 1 -o f --quiet
+says "a state of another policy" 2 "cannot start from a state of policy 'ucb1'" run m.yaml --set 'policies=[{policy: thompson, state: all.state}]' -o f3 --quiet
+says "no state" 2 "was not found" run m.yaml --set "$(entry nowhere.state)" -o f --quiet
+echo bad >bad.state; says "not a state" 2 "is no learned state" run m.yaml --set "$(entry bad.state)" -o f --quiet
+head -c 200 all.state >half.state; says "half a state" 2 "cut short or changed" run m.yaml --set "$(entry half.state)" -o f --quiet
+says "warm start is another run" 0 "ucb1" run m.yaml --set "$(entry all.state)" --replications 5..5 -o f --quiet
+ids() { "$OFFSIM" export "$1" --csv 2>/dev/null | cut -d, -f1 | sort -u | wc -l; }
+check "verify does frozen runs again" "$OFFSIM" verify f --all
+
+# ---- tune ------------------------------------------------------------------------------------------------------------
+says "tune: a budget" 2 "--budget is a number of runs from 4" tune m.yaml --policy threshold --budget 3
+says "tune: a parameter" 2 "has no parameter 'abov'" tune m.yaml --policy threshold --budget 8 --param abov=0:8
+says "tune: a range" 2 "LO < HI" tune m.yaml --policy threshold --budget 8 --param above=8:0
+says "tune: no range" 2 "--param NAME=LO:HI" tune m.yaml --policy threshold --budget 8 --dir t
+says "tune: seen in the search" 2 "share replications" tune m.yaml --policy threshold --budget 8 --train 0..9 --test 5..20
+says "tune: no trace to split" 2 "--split is for arrivals from a trace" tune m.yaml --policy threshold --budget 8 --param above=0:8 --split 0.7
+says "tune" 0 "name: threshold-tuned, feature: images, above:" tune m.yaml --policy threshold --budget 8 --param above=0:8 -o tuned.yaml --dir t --quiet
+check "the budget is kept" bash -c "awk '/ tuned +[0-9]/ { exit !(\$3 <= 8 && \$3 >= 4) }' said"
+check "the tuned entry is one" "$OFFSIM" check m.yaml --set "policies=[$(sed -n 's/^  - //p' tuned.yaml)]"
+
+# ---- ope -------------------------------------------------------------------------------------------------------------
+cat >free.yaml <<'Y'
+name: free
+seed: 3
+horizon: {kind: terminating, duration: 10 min, drain_max: 2 min}
+objective: {latency: -1 /s, failure: -10}
+places:
+  - {name: phone, tier: device, zone: user, count: 50, slots: 1000}
+  - {name: edge, tier: edge, zone: operator, slots: 1000, servers: 4}
+links:
+  - {name: access, between: [phone, edge], latency: 20 ms, rate: 1 Gbit/s}
+classes:
+  - name: photo
+    from: [phone]
+    arrivals: {poisson: {rate: 4 /s}}
+    attributes: {images: {dist: {uniform: {low: 1, high: 8}}}}
+    input: 1 kB
+    pipeline: [{task: detect, work: {time: {exponential: {mean: 0.1 s}}}, places: [origin, edge], output: 1 kB}]
+telemetry: {refresh: 100 ms, delay: 20 ms}
+policies: [random, {policy: threshold, feature: images, above: 4}, ucb1]
+Y
+"$OFFSIM" run free.yaml --replications 6 -o free --quiet >/dev/null 2>&1
+says "ope: no target" 2 "--target P" ope free
+says "ope: unknown target" 2 "did you mean 'threshold'?" ope free --target thresold
+says "ope: a learner without state" 2 "'ucb1' learns" ope free --target ucb1
+says "ope: an oracle" 2 "reads the future" ope free --target clairvoyant
+says "ope: a feature that the log lacks" 2 "reads the feature 'imags'" ope free --target-policy '{policy: threshold, feature: imags, above: 2}'
+says "ope: unknown log" 2 "did you mean 'random'?" ope free --target threshold --log rndom
+says "ope" 0 "effective sample size" ope free --target threshold --rows rows.csv
+"$OFFSIM" ope free --target threshold --format json >ope.json 2>/dev/null
+# Where nobody waits there is no carry-over: the truth lies within 4 standard errors of ips, snips and dr (one false alarm
+# in 5,000 seeds), and no warning is given. The rows give ips and the effective sample size again.
+check "ope is right where decisions do not meet" python3 - <<'P'
+import csv, json
+r = json.load(open("ope.json")); e = r["estimates"]; half = (r["truth"]["hi_95"] - r["truth"]["lo_95"]) / 4
+for k in ("ips", "snips", "dr"):
+    assert abs(e[k]["error"]) < 4 * (e[k]["se"] ** 2 + half ** 2) ** .5, (k, e[k])
+assert not r["warnings"], r["warnings"]
+rows = list(csv.DictReader(open("rows.csv"))); w = [float(x["weight"]) for x in rows]
+assert abs(sum(a * float(x["reward"]) for a, x in zip(w, rows)) / len(w) - e["ips"]["value"]) < 1e-9
+assert abs(sum(w) ** 2 / sum(a * a for a in w) - r["effective_sample_size"]) < 1e-6
+assert all(abs(float(x["target"]) / float(x["propensity"]) - float(x["weight"])) < 1e-12 for x in rows)
+P
+says "a log that covers nothing is said" 0 "warning: the mean weight is" ope free --target random --log threshold
+"$OFFSIM" run m.yaml --policy random --replications 5 -o met --quiet >/dev/null 2>&1
+says "carry-over is said" 0 "warning: carry-over" ope met --target threshold
+"$OFFSIM" train free.yaml --policy ucb1 --replications 20..22 -o u.state --quiet
+says "a frozen learner as target" 0 "own runs" ope free --target-policy '{policy: ucb1, state: u.state, frozen: true}'
+finish
