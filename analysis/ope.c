@@ -16,7 +16,7 @@ static void *room(size_t n, size_t size)
   return p;
 }
 
-/* ---- the model of the reward -------------------------------------------------------------------------------------- */
+/* ---- the model of the reward ------------------------------------------------------------------------------------- */
 
 /* Normal equations by fold and arm: xx [d * d], xy [d], rows. d: the constant and the features. */
 struct sums { double *xx, *xy; double *n, *sum; size_t d, n_arms; };
@@ -159,7 +159,7 @@ bool ope_model(const struct ope_log *log, double *q, double *v, struct err *err)
   return ok;
 }
 
-/* ---- the estimates ------------------------------------------------------------------------------------------------ */
+/* ---- the estimates ----------------------------------------------------------------------------------------------- */
 
 /* Sums over the rows of one unit; every estimate is a ratio of two of them. */
 enum { SUM_N, SUM_W, SUM_WR, SUM_CLIPPED, SUM_V, SUM_DR, N_SUMS };

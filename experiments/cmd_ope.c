@@ -58,7 +58,7 @@ struct ope_command {
 
 static bool mistake(struct err *err, const char *text) { return err_add(err, (struct where){0}, "ope: %s", text); }
 
-/* ---- arguments ----------------------------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
 
 static const char *const known[] = {"--target", "--target-policy", "--log", "--replications", "--clip", "--resamples",
                                     "--seed", "--rows", "--format"};
@@ -123,7 +123,7 @@ static bool read_arguments(struct ope_command *c, int argc, char **argv, struct 
   return !c->replications || replications_parse("ope: --replications", c->replications, &c->wanted, err);
 }
 
-/* ---- which runs ---------------------------------------------------------------------------------------------------- */
+/* ---- which runs -------------------------------------------------------------------------------------------------- */
 
 struct listing { struct ope_command *c; struct catalog *catalog; uint64_t point; struct catalog_run first; bool ok;
                  size_t n_names; char *name[64]; };
@@ -260,7 +260,7 @@ static bool find_runs(struct ope_command *c, struct catalog *catalog, struct err
   return replay_find(catalog, &l.first, c->arena, &c->replay, err);
 }
 
-/* ---- the target ---------------------------------------------------------------------------------------------------- */
+/* ---- the target -------------------------------------------------------------------------------------------------- */
 
 static bool load_target(struct ope_command *c, struct err *err)
 {
@@ -312,7 +312,7 @@ static bool load_all(struct ope_command *c, struct err *err)
   return c->world.logger || mistake(err, "the log has no policy");
 }
 
-/* ---- the estimates ------------------------------------------------------------------------------------------------- */
+/* ---- the estimates ----------------------------------------------------------------------------------------------- */
 
 static bool collect(struct ope_command *c, struct err *err)
 {
@@ -393,7 +393,7 @@ static void find_warnings(struct ope_command *c)
     warn(c, "'%s' draws and reports no distribution: its drawn choices stand for it", c->world.target->name);
 }
 
-/* ---- told ---------------------------------------------------------------------------------------------------------- */
+/* ---- told -------------------------------------------------------------------------------------------------------- */
 
 static void print_estimate(struct table *t, const char *name, double value, double lo, double hi, double truth)
 {

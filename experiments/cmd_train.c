@@ -1,4 +1,4 @@
-/* cmd_train.c: `offsim train`: a policy learns through replications, one after the other, and what it learned is kept. */
+/* cmd_train.c: `offsim train`: a policy learns through replications, one after the other, and keeps what it learned. */
 #include "analysis/metrics.h"
 #include "analysis/text.h"
 #include "experiments/commands.h"
@@ -52,7 +52,7 @@ struct training {
 
 static bool mistake(struct err *err, const char *text) { return err_add(err, (struct where){0}, "train: %s", text); }
 
-/* ---- arguments ----------------------------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
 
 static const char *const known[] = {"--policy", "--replications", "-o", "--curve", "--metric", "--seed", "--set"};
 
@@ -121,7 +121,7 @@ static bool load(struct training *t, struct err *err)
   return metric_find(t->metric) || err_add(err, (struct where){0}, "train: unknown metric '%.64s'", t->metric);
 }
 
-/* ---- the state ----------------------------------------------------------------------------------------------------- */
+/* ---- the state --------------------------------------------------------------------------------------------------- */
 
 static void put_hash(json *to, const char *key, struct hash h)
 {
@@ -237,7 +237,7 @@ static void resume(struct training *t)
   err_release(&unsaid);
 }
 
-/* ---- the episodes -------------------------------------------------------------------------------------------------- */
+/* ---- the episodes ------------------------------------------------------------------------------------------------ */
 
 static void on_request(void *metrics, const struct request_record *r, const double *attribute, int n_attributes)
 {

@@ -68,7 +68,7 @@ static bool mistake(struct err *err, const char *text, const char *what)
   return err_add(err, (struct where){0}, "tune: %s%s%s%s", text, what ? ", not '" : "", what ? what : "", what ? "'" : "");
 }
 
-/* ---- arguments ----------------------------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
 
 static const char *const options[] = {"--policy", "--budget", "--param", "--metric", "--train", "--test", "--split", "--seed", "--set",
                                       "-j", "--dir", "-o"};
@@ -140,7 +140,7 @@ static bool read_arguments(struct tuning *t, int argc, char **argv, struct err *
   return missing ? mistake(err, missing, NULL) : read_numbers(t, err);
 }
 
-/* ---- ranges -------------------------------------------------------------------------------------------------------- */
+/* ---- ranges ------------------------------------------------------------------------------------------------------ */
 
 static const struct offsim_parameter *parameter_of(const struct offsim_policy *p, const char *name, size_t n)
 {
@@ -204,7 +204,7 @@ static bool find_ranges(struct tuning *t, bool one, struct err *err)
   return true;
 }
 
-/* ---- a trace, split by time ---------------------------------------------------------------------------------------- */
+/* ---- a trace, split by time -------------------------------------------------------------------------------------- */
 
 /* Seconds of the trace: its slice, else what the horizon runs through. */
 static double span_of(const struct tuning *t, const struct trace_def *d)
@@ -244,7 +244,7 @@ static size_t add_split(const struct tuning *t, struct override *set)
   return n;
 }
 
-/* ---- runs ---------------------------------------------------------------------------------------------------------- */
+/* ---- runs -------------------------------------------------------------------------------------------------------- */
 
 static void on_told(void *context, const char *policy, const struct catalog_run *r)
 {
@@ -291,7 +291,7 @@ static bool run_candidate(struct tuning *t, struct candidate *c, uint64_t first,
   return t->code == EXIT_OK;
 }
 
-/* ---- the search ---------------------------------------------------------------------------------------------------- */
+/* ---- the search -------------------------------------------------------------------------------------------------- */
 
 /* As many as sequential halving can give at least one run in the first round. */
 static size_t n_candidates(uint64_t budget)
@@ -358,7 +358,7 @@ static struct candidate *halve(struct tuning *t, struct candidate *all, size_t n
   return left[0];
 }
 
-/* ---- told ---------------------------------------------------------------------------------------------------------- */
+/* ---- told -------------------------------------------------------------------------------------------------------- */
 
 static void add_yaml(struct tuning *t, const struct candidate *best)
 {

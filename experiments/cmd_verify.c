@@ -105,6 +105,7 @@ static bool pick_runs(struct verify *v, struct err *err)
   v->order = arena_array(v->arena, struct run_order, v->n);
   return true;
 }
+
 /* Runs that were asked for with other settings have other scenarios, and must not share a child, whatever their point. */
 static uint64_t settings_of(const struct replay *r)
 {
@@ -113,7 +114,6 @@ static uint64_t settings_of(const struct replay *r)
   free(text);
   return number;
 }
-
 
 /* Built once here, so that a changed scenario is said before anything runs. */
 static bool prepare_run(struct verify *v, size_t i, struct err *err)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what the model of the reward may read ------------------------------------------------------------------------- */
+/* ---- what the model of the reward may read ----------------------------------------------------------------------- */
 
 /* Known attributes by name, time since the arrival, and per action the estimated latency and the queue. */
 enum { PER_ACTION = 2, MAX_MODEL_ACTIONS = 24 };
@@ -60,7 +60,7 @@ static void write_features(const struct world_def *d, struct layout *l, const st
   }
 }
 
-/* ---- one run ------------------------------------------------------------------------------------------------------- */
+/* ---- one run ----------------------------------------------------------------------------------------------------- */
 
 /* What the target said to a decision; what became of it. Both found by (request, nth). */
 struct asked { uint64_t request, number; uint32_t nth, first_arm, n_actions; size_t target, x; };
@@ -169,7 +169,7 @@ static void replay_free(struct replay *r)
   free(r->x);
 }
 
-/* ---- joined -------------------------------------------------------------------------------------------------------- */
+/* ---- joined ------------------------------------------------------------------------------------------------------ */
 
 static int by_ids(uint64_t a, uint32_t a_nth, uint64_t b, uint32_t b_nth)
 {

@@ -8,7 +8,7 @@
 static const char first_line[] = "offsim learned state 1\n";
 enum { FIRST = sizeof first_line - 1, HASH = 32, MAX_STATE = 1 << 30 };
 
-/* ---- streams over memory ------------------------------------------------------------------------------------------- */
+/* ---- streams over memory ----------------------------------------------------------------------------------------- */
 
 static size_t write_bytes(void *handle, const void *from, size_t n)
 {
@@ -38,7 +38,7 @@ struct offsim_stream learned_stream(struct learned_bytes *b)
                                 .read = read_bytes};
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------------------ */
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 void *learned_write(json *header, const void *learners, size_t n, size_t *size)
 {
@@ -111,7 +111,7 @@ bool learned_overlaps(const json *header, uint64_t seed, uint64_t from, uint64_t
   return false;
 }
 
-/* ---- a host from a file -------------------------------------------------------------------------------------------- */
+/* ---- a host from a file ------------------------------------------------------------------------------------------ */
 
 bool policy_host_start(struct policy_host *h, const struct policy_def *def, struct err *err)
 {
