@@ -317,7 +317,8 @@ static int work(void *context)
   err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
   if (ok && !t->quiet)
     printf("%s: %s after %llu episodes (replications %llu to %llu, seed %llu), %zu bytes\n", t->out, t->entry.name,
-           (unsigned long long)(t->replications.to - t->replications.from + 1), (unsigned long long)t->replications.from,
+           (unsigned long long)(t->replications.to - t->replications.from + 1),
+           (unsigned long long)t->replications.from,
            (unsigned long long)t->replications.to, (unsigned long long)t->study.scenario->seed, t->learners.n);
   int code = ok ? EXIT_OK : (int)err.code;
   err_release(&err);

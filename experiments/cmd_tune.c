@@ -30,7 +30,7 @@ static const char usage[] =
   "  --metric M             what is made better (default: the scenario's primary)\n"
   "  --train A..B           replications of the search (default: from 0 on)\n"
   "  --test C..D            replications of the test (default: the 10 after those of the search)\n"
-  "  --split S              where arrivals come from a trace: search on the first share S of its time, test on the rest\n"
+  "  --split S              where arrivals come from a trace: search on a first share S of its time, test on the rest\n"
   "  --seed S, --set PATH=VALUE, -j N   as for `run`\n"
   "  --dir DIR              results folder (default results/NAME-tune); what is there already is not run again\n"
   "  -o FILE                the tuned entries as YAML\n"
@@ -65,20 +65,22 @@ struct tuning {
 
 static bool mistake(struct err *err, const char *text, const char *what)
 {
-  return err_add(err, (struct where){0}, "tune: %s%s%s%s", text, what ? ", not '" : "", what ? what : "", what ? "'" : "");
+  const char *quote = what ? "'" : "";
+  return err_add(err, (struct where){0}, "tune: %s%s%s%s%s", text, what ? ", not " : "", quote, what ? what : "", quote);
 }
 
 /* ---- arguments --------------------------------------------------------------------------------------------------- */
 
-static const char *const options[] = {"--policy", "--budget", "--param", "--metric", "--train", "--test", "--split", "--seed", "--set",
-                                      "-j", "--dir", "-o"};
+static const char *const options[] = {"--policy", "--budget", "--param", "--metric", "--train", "--test", "--split", "--seed",
+                                      "--set", "-j", "--dir", "-o"};
 
 static bool take(void *context, const char *option, const char *text, struct err *err)
 {
   struct tuning *t = context;
   const struct { const char *option; const char **to; } plain[] = {
     {"--policy", &t->policy}, {"--budget", &t->budget_text}, {"--metric", &t->metric}, {"--train", &t->train_text},
-    {"--test", &t->test_text}, {"--split", &t->split_text}, {"--seed", &t->seed}, {"-j", &t->workers}, {"--dir", &t->dir}, {"-o", &t->out}};
+    {"--test", &t->test_text}, {"--split", &t->split_text}, {"--seed", &t->seed}, {"-j", &t->workers},
+    {"--dir", &t->dir}, {"-o", &t->out}};
   if (!text || !*text)
     return err_add(err, (struct where){0}, "tune: %s needs a value", option);
   for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
@@ -150,7 +152,10 @@ static const struct offsim_parameter *parameter_of(const struct offsim_policy *p
   return NULL;
 }
 
-static bool is_number(const struct offsim_parameter *q) { return q->type == OFFSIM_NUMBER || q->type == OFFSIM_INTEGER; }
+static bool is_number(const struct offsim_parameter *q)
+{
+  return q->type == OFFSIM_NUMBER || q->type == OFFSIM_INTEGER;
+}
 
 static bool add_given(struct tuning *t, const struct offsim_policy *p, const char *text, struct err *err)
 {
@@ -160,7 +165,8 @@ static bool add_given(struct tuning *t, const struct offsim_policy *p, const cha
   if (!equals)
     return mistake(err, "--param needs NAME=LO:HI or NAME=LO:HI:log", text);
   if (!q)
-    return err_add(err, (struct where){0}, "tune: policy '%s' has no parameter '%.*s'", p->name, (int)(equals - text), text);
+    return err_add(err, (struct where){0}, "tune: policy '%s' has no parameter '%.*s'", p->name,
+                   (int)(equals - text), text);
   double lo = strtod(equals + 1, &end), hi = *end == ':' ? strtod(end + 1, &last) : NAN;
   bool log = last && !strcmp(last, ":log");
   if (!last || (*last && !log) || !(lo < hi) || (log && lo <= 0))
