@@ -123,12 +123,21 @@ static void random_requests(struct rig *r, struct rng *g)
   else r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_POISSON, .rate_per_s = 0.5 + (double)pick(g, 10)};
 }
 
+/* A parameter, or a world of a special kind. */
+static bool asks_for_more(const char *policy)
+{
+  const struct offsim_policy *p = policy_builtin(policy);
+  for (uint32_t i = 0; i < p->n_parameters; i++)
+    if (p->parameter[i].required) return true;
+  return !strcmp(policy, "threshold") || strstr(policy, "_bound");
+}
+
 static void random_rest(struct rig *r, struct rng *g)
 {
   const char *const *names;
   size_t n = policy_builtin_names(&names);
   do r->policy.policy = names[pick(g, n)];
-  while (!strcmp(r->policy.policy, "threshold"));
+  while (asks_for_more(r->policy.policy));
   r->policy.name = "p";
   r->policy.at_place = one_in(g, 3) ? 1 : NONE;
   r->policy.scope = (enum scope)pick(g, 3);
@@ -191,6 +200,43 @@ static void random_lives(struct rig *r, struct rng *g, struct lives *all)
   }
 }
 
+struct around {
+  struct retry_def retry[4]; struct hedge_def hedge[4]; struct judge_def judge[4]; struct life_def life[4];
+  struct breaker_def breaker[4]; struct health_def health[4]; struct shed_def shed[4]; struct guard_def guard[4];
+};
+
+static void random_guards(struct rig *r, struct rng *g, struct around *all)
+{
+  for (int i = 0; i < 4; i++) {
+    all->breaker[i] = (struct breaker_def){1 + (uint32_t)pick(g, 5), 1 + (uint32_t)pick(g, 3), 0.6, 2};
+    all->health[i] = (struct health_def){one_in(g, 2) ? 0.5 : 0.1, one_in(g, 2) ? 0.2 : 0.01, 100, 2, 1 + (uint32_t)pick(g, 2),
+                                         NONE};
+    all->shed[i] = one_in(g, 3) ? (struct shed_def){.queue = 1 + pick(g, 4)}
+                 : one_in(g, 2) ? (struct shed_def){.wait_s = 0.3} : (struct shed_def){.probability = 0.2};
+    all->guard[i] = (struct guard_def){one_in(g, 2) ? &all->breaker[i] : NULL, one_in(g, 2) ? &all->health[i] : NULL,
+                                       one_in(g, 3) ? &all->shed[i] : NULL};
+    if (!one_in(g, 3)) r->place[i].guard = &all->guard[i];
+  }
+}
+
+/* Everything beyond one attempt at a time, in any combination. */
+static void random_around(struct rig *r, struct rng *g, struct around *all)
+{
+  static const double quantiles[] = {0, 0.5, 0.95};
+  for (int i = 0; i < r->klass[0].n_tasks; i++) {
+    struct task_def *t = &r->task[i];
+    all->retry[i] = (struct retry_def){2 + (unsigned)pick(g, 3), (uint32_t)pick(g, 1u << N_STATUS), one_in(g, 4) ? 0 : 0.1, 2, 1,
+                                       one_in(g, 2) ? -1 : 0.3, 3, one_in(g, 2)};
+    all->hedge[i] = (struct hedge_def){one_in(g, 3) ? 0 : 0.02, quantiles[pick(g, 3)], one_in(g, 2), one_in(g, 2),
+                                       {WORD_PLACE, (int)pick(g, 4), 0, 0, "copy"}};
+    all->judge[i] = (struct judge_def){0.2, one_in(g, 3) ? 0 : 0.6};
+    all->life[i] = (struct life_def){one_in(g, 3) ? NULL : &all->retry[i], one_in(g, 3) ? NULL : &all->hedge[i],
+                                     one_in(g, 2) ? NULL : &all->judge[i]};
+    if (!one_in(g, 4)) t->life = &all->life[i];
+  }
+  random_guards(r, g, all);
+}
+
 /* What the records say among themselves. */
 static void audit(const struct rig *r)
 {
@@ -241,9 +287,9 @@ static void names_are_unique(struct kept *k)
     if (k->attempt[i].attempt < 255) assert_true(by_key(&k->attempt[i - 1], &k->attempt[i]) < 0);
 }
 
-static void try_worlds(bool batches, bool lives, unsigned long seen[N_STATUS])
+static void try_worlds(bool batches, bool lives, bool around, unsigned long seen[N_STATUS], unsigned long roles[8])
 {
-  struct rng_root root = rng_root_make(20240917, batches + 2 * lives);
+  struct rng_root root = rng_root_make(20240917, batches + 2 * lives + 4 * around);
   for (uint64_t i = 0; i < WORLDS; i++) {
     struct rng g = rng_open(&root, 1, i, 0);
     struct rig *r = rig_new();
@@ -253,13 +299,15 @@ static void try_worlds(bool batches, bool lives, unsigned long seen[N_STATUS])
     random_rest(r, &g);
     struct batching_def rule[3];
     struct lives come;
+    struct around more;
     if (batches) random_batches(r, &g, rule);
     if (lives) random_lives(r, &g, &come);
+    if (around) random_around(r, &g, &more);
     r->replication = i;
     rig_run(r);
     audit(r);
     names_are_unique(r->kept);
-    for (int a = 0; a < r->kept->attempts; a++) seen[r->kept->attempt[a].status]++;
+    for (int a = 0; a < r->kept->attempts; a++) seen[r->kept->attempt[a].status]++, roles[r->kept->attempt[a].role]++;
     rig_free(r);
   }
 }
@@ -267,8 +315,8 @@ static void try_worlds(bool batches, bool lives, unsigned long seen[N_STATUS])
 static void test_random_worlds(void **state)
 {
   (void)state;
-  unsigned long seen[N_STATUS] = {0};
-  try_worlds(false, false, seen);
+  unsigned long seen[N_STATUS] = {0}, roles[8] = {0};
+  try_worlds(false, false, false, seen, roles);
   for (int s = STATUS_COMPLETED; s < STATUS_LOST; s++)
     if (s != STATUS_ANSWERED) assert_true(seen[s] > 0);         /* every way to end occurred */
 }
@@ -276,23 +324,35 @@ static void test_random_worlds(void **state)
 static void test_random_batches(void **state)
 {
   (void)state;
-  unsigned long seen[N_STATUS] = {0};
-  try_worlds(true, false, seen);
+  unsigned long seen[N_STATUS] = {0}, roles[8] = {0};
+  try_worlds(true, false, false, seen, roles);
   assert_true(seen[STATUS_COMPLETED] > 0 && seen[STATUS_REJECTED] > 0 && seen[STATUS_BLOCKED] > 0);
 }
 
 static void test_random_lives(void **state)
 {
   (void)state;
-  unsigned long seen[N_STATUS] = {0};
-  try_worlds(false, true, seen);
-  try_worlds(true, true, seen);
+  unsigned long seen[N_STATUS] = {0}, roles[8] = {0};
+  try_worlds(false, true, false, seen, roles);
+  try_worlds(true, true, false, seen, roles);
   assert_true(seen[STATUS_COMPLETED] > 0 && seen[STATUS_LOST] > 0 && seen[STATUS_REJECTED] > 0);
+}
+
+/* Retries, copies, cascades and guards on top of all that. */
+static void test_random_around(void **state)
+{
+  (void)state;
+  unsigned long seen[N_STATUS] = {0}, roles[8] = {0};
+  try_worlds(false, false, true, seen, roles);
+  try_worlds(true, false, true, seen, roles);
+  try_worlds(false, true, true, seen, roles);
+  try_worlds(true, true, true, seen, roles);
+  assert_true(roles[ROLE_RETRY] > 0 && roles[ROLE_HEDGE] > 0 && roles[ROLE_SHED] > 0 && roles[ROLE_RETRY | ROLE_SHED] > 0);
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_worlds), cmocka_unit_test(test_random_batches),
-                                     cmocka_unit_test(test_random_lives)};
+                                     cmocka_unit_test(test_random_lives), cmocka_unit_test(test_random_around)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
