@@ -34,7 +34,7 @@ static const struct retry_def *build_retry(struct build *b, const struct node *n
                           .jitter = get_choice(backoff, "backoff", "jitter") == 0,
                           .budget = limited ? get_number(node, "retry", "budget") : -1,
                           .burst = get_number(node, "retry", "burst")};
-  if (node_get(node, "burst") && !limited)
+  if (node_get(node, "burst") && !budget)
     err_add(b->err, node_get(node, "burst")->key_at, "'burst' belongs to a 'budget'");
   if (limited && !(d->burst >= 1))
     err_add(b->err, node->at, "a budget with 'burst' below 1 never pays for a retry");

@@ -76,6 +76,12 @@ static const struct policy_case cases[] = {
   {"fan-out", "100 parts, slow w.p. .01", case_fan_out, CASE_ERRORS, .63396765873, 0, 0, 20, 5, "always_edge", {0}},
   {"two-queues-jsq", "1.6 /s, two servers of 1 /s", case_two_queues, CASE_ERRORS, 2.9557365, 0, 0, 40, 12, "jsq", {0}},
   {"two-queues-turn", "1.6 /s, two servers of 1 /s", case_two_queues, CASE_ERRORS, 3.8439798, 0, 0, 40, 12, "round_robin", {0}},
+  {"hedging-none", "lognormal, no copy: p99 ms", case_hedging, CASE_SHARE, 102.4, 0, 0.01, 20, 3, NULL, {0, 0.99}},
+  {"hedging-none-p999", "lognormal, no copy: p99.9 ms", case_hedging, CASE_SHARE, 219.8, 0, 0.01, 20, 0, NULL, {0, 0.999}},
+  {"hedging-p95", "lognormal, copy p95: p99 ms", case_hedging, CASE_SHARE, 66.7, 0, 0.01, 20, 3, NULL, {95, 0.99}},
+  {"hedging-p95-p999", "lognormal, copy p95: p99.9 ms", case_hedging, CASE_SHARE, 93.1, 0, 0.01, 20, 0, NULL, {95, 0.999}},
+  {"hedging-p50", "lognormal, copy p50: p99 ms", case_hedging, CASE_SHARE, 41.2, 0, 0.01, 20, 3, NULL, {50, 0.99}},
+  {"hedging-p50-p999", "lognormal, copy p50: p99.9 ms", case_hedging, CASE_SHARE, 69.2, 0, 0.01, 20, 0, NULL, {50, 0.999}},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 

@@ -54,5 +54,7 @@ double case_drift(const struct policy_case *, const struct case_run *, struct er
 double case_two_queues(const struct policy_case *, const struct case_run *, struct err *);
 double case_fan_out(const struct policy_case *, const struct case_run *, struct err *);
 double case_break_even(const struct policy_case *, const struct case_run *, struct err *);
+/* hedging.c: a quantile of latency, ms; arguments: percentile at which a copy is sent (0: none), quantile. */
+double case_hedging(const struct policy_case *, const struct case_run *, struct err *);
 
 #endif
