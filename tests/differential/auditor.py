@@ -2,7 +2,8 @@
 """An independent auditor: recomputes phase sums, energy, money, bytes per zone and the headline metrics of every run of a
 results folder from its trace and its scenario, in floating point of its own, and compares to 1e-9. It shares no code
 with the program. Then it tampers with a copy of the first trace (a shifted phase, a double charge, a lost joule, a leak
-into a forbidden zone, a wrong latency) and must see each. Prints TAP.
+into a forbidden zone, a wrong latency, and what concerns copies, retries and probes where there are any) and must see
+each. Prints TAP.
 
 It covers what its scenarios use: FIFO places of one kind of dynamic power, places that batch by size with time and energy as
 lines or tables, fluid links of constant rate, tariffs.
@@ -86,7 +87,7 @@ def rate(link, up):
 
 def with_transfers(s, run):
     """Per attempt: joules of the device's radio, joules of links, dollars of links; from /transfers."""
-    t = run.transfers[run.transfers["kind"] == "data"].copy()
+    t = run.transfers[run.transfers["kind"].isin(["data", "relay"])].copy()      # relay: a copy is called off
     sums = []
     for link, rows in t.groupby("link"):
         d = s.links[link]
@@ -220,7 +221,65 @@ def audit_metrics(s, run):
             yield f"{name}: {said} in the catalogue, {value} from the trace"
 
 
-AUDITS = [("phases add up", audit_phases), ("energy and money", audit_ledgers), ("bytes per zone", audit_zones), ("metrics", audit_metrics)]
+RETRY, HEDGE, SHED = 1, 2, 4                              # bits of role
+FAILED = ["timeout", "lost", "rejected", "blocked"]
+
+
+def audit_copies(s, run):
+    """A copy begins beside another attempt of its task; the first answer wins, the others end with it. A retry follows an
+    attempt that failed. Budgets hold; an answered request has one answer a task."""
+    a = run.attempts
+    if not (a["role"] > 0).any():
+        return
+    budget = {c: t.get("retry", {}) for c, d in s.classes.items() for t in d["pipeline"][:1]}
+    for (request, task), group in a[a.groupby(["request", "task"])["role"].transform("max") > 0].groupby(["request", "task"]):
+        done = group[group["status"] == "completed"]
+        if len(done) > 1:
+            yield f"request {request} has {len(done)} answers"
+        if len(done) and (group["ended_ns"] > done["ended_ns"].max()).any():
+            yield f"request {request}: an attempt outlives the answer"
+        for i, row in group[group["role"] & HEDGE > 0].iterrows():
+            others = group.drop(i)
+            if not ((others["started_ns"] <= row["started_ns"]) & (others["ended_ns"] >= row["started_ns"])).any():
+                yield f"request {request}: a copy of nothing"
+        for i, row in group[group["role"] & RETRY > 0].iterrows():
+            before = group[group["ended_ns"] <= row["started_ns"]]
+            if not before["status"].isin(FAILED).any():
+                yield f"request {request}: tried again though nothing had failed"
+    for c, d in budget.items():
+        rows = a[a["class"] == c]
+        retries, firsts = (rows["role"] & RETRY > 0).sum(), rows["request"].nunique()
+        if isinstance(d.get("budget"), (int, float)) and retries > d.get("burst", 10) + d["budget"] * firsts + 1e-6:
+            yield f"class {c}: {retries} retries of {firsts} requests"
+
+
+def audit_probes(s, run):
+    """Each message crosses one link here: the bytes are those of the summary, the times those of the period."""
+    probes = run.transfers[run.transfers["kind"] == "probe"] if run.transfers is not None else ()
+    said = run.metrics.get("probe_bytes") or 0
+    if len(probes) == 0:
+        if said: yield f"{said} bytes of probes without a transfer"
+        return
+    if not close(probes["bytes"].sum(), said): yield f"{probes['bytes'].sum()} bytes of probes in the trace, {said} in the catalogue"
+    for p in (p for p in s.places.values() if p.get("health")):
+        there = probes[probes["zone"] == p["zone"]]
+        if (there["started_ns"] % round(p["health"]["every"] * 1e9) != 0).any(): yield f"a probe of {p['name']} out of its turn"
+
+
+def audit_waste(s, run):
+    r = run.requests[run.requests["measured"] == 1]
+    a = run.attempts[run.attempts["measured"] == 1]
+    vain = a[~a["status"].isin(["completed", "censored"])]
+    joules = vain[["energy_device_j", "energy_network_j", "energy_server_j"]].sum(axis=1).sum()
+    expected = {"wasted_energy_j_per_request": joules / len(r), "wasted_cost_usd_per_1k_requests": 1000 * vain["cost_usd"].sum() / len(r),
+                "wasted_service_ratio": vain["serve_ns"].sum() / max(1, a["serve_ns"].sum()),
+                "retry_ratio": (a["role"] & RETRY > 0).sum() / len(r), "hedge_ratio": (a["role"] & HEDGE > 0).sum() / len(r),
+                "shed_ratio": (a["role"] & SHED > 0).sum() / len(a)}
+    for name, value in expected.items():
+        if not close(run.metrics[name] or 0, value): yield f"{name}: {run.metrics[name]} in the catalogue, {value} from the trace"
+
+
+AUDITS = [("copies and retries", audit_copies), ("probes", audit_probes), ("what was in vain", audit_waste), ("phases add up", audit_phases), ("energy and money", audit_ledgers), ("bytes per zone", audit_zones), ("metrics", audit_metrics)]
 
 
 def plant_phase(run): run.attempts.loc[run.attempts.index[5], "serve_ns"] += 1
@@ -243,6 +302,49 @@ def plant_batch(run):
     group = together[(together[["place", "member", "batch"]] == key).all(axis=1)].index
     run.attempts.loc[group[0], "energy_server_j"] += 1e-3
     run.attempts.loc[group[1], "energy_server_j"] -= 1e-3
+
+
+def first_where(run, condition): return run.attempts.index[condition][0]
+
+
+def plant_copy_alone(run):
+    """A first attempt that calls itself a copy."""
+    a = run.attempts
+    run.attempts.loc[first_where(run, (a["role"] == 0) & ~a["request"].duplicated(keep=False)), "role"] = HEDGE
+
+
+def plant_late_loser(run):
+    a = run.attempts
+    answered = run.requests[run.requests["status"] == "completed"].set_index("request")["completed_ns"]
+    i = first_where(run, (a["status"] == "cancelled") & (a["ended_ns"].to_numpy() == answered.reindex(a["request"]).to_numpy()))
+    run.attempts.loc[i, ["ended_ns", "downlink_ns"]] += 1
+
+
+def plant_free_loser(run):
+    a = run.attempts
+    run.attempts.loc[first_where(run, (a["status"] == "cancelled") & (a["energy_server_j"] > 0)), "energy_server_j"] = 0
+
+
+def plant_groundless_retry(run):
+    a = run.attempts
+    run.attempts.loc[first_where(run, (a["role"] == 0) & ~a["request"].duplicated(keep=False)), "role"] = RETRY
+
+
+def plant_hidden_probe(run):
+    run.transfers = run.transfers.drop(run.transfers.index[run.transfers["kind"] == "probe"][3])
+
+
+def plant_leak_by_copy(run):
+    """The bytes of a copy pass a zone that the class does not allow."""
+    a, t = run.attempts, run.transfers
+    copies = set(zip(a["request"][a["role"] & HEDGE > 0], a["attempt"][a["role"] & HEDGE > 0]))
+    at = [i for i, k, r, n in zip(t.index, t["kind"], t["request"], t["attempt"]) if k == "data" and (r, n) in copies]
+    run.transfers.loc[at[0], "zone"] = "elsewhere"
+
+
+LIFE = [("a copy beside nothing", plant_copy_alone, audit_copies), ("a copy that outlives the answer by 1 ns", plant_late_loser, audit_copies),
+        ("a copy that paid nothing", plant_free_loser, audit_ledgers), ("a retry without a failure", plant_groundless_retry, audit_copies),
+        ("a probe that is not told", plant_hidden_probe, audit_probes), ("a leak by a copy", plant_leak_by_copy, audit_zones)]
 
 
 def main(folder):
@@ -268,7 +370,8 @@ def main(folder):
             faults = list(audit(scenario, run))
             tell(not faults, f"{row[1]}, replication {row[2]}: {title}", faults)
     batched = [("a millijoule moved within a batch", plant_batch, audit_ledgers)] if any(map(scenario.batches, scenario.places)) else []
-    for title, plant, audit in PLANTS + batched:
+    life = LIFE if any(t.get("hedge") for d in scenario.classes.values() for t in d["pipeline"]) else []
+    for title, plant, audit in PLANTS + batched + life:
         run = load(runs[0])
         plant(run)
         tell(bool(list(audit(scenario, run))), f"planted: {title} is seen")

@@ -6,12 +6,14 @@
 /usr/bin/python3 tests/differential/auditor.py "$work/r" >"$work/audit"; audit=$?
 "$OFFSIM" run tests/differential/batches.yaml --replications 2 -o "$work/b" --quiet >"$work/out" 2>&1 || cat "$work/out"
 /usr/bin/python3 tests/differential/auditor.py "$work/b" >"$work/batches"; batches=$?
+"$OFFSIM" run tests/differential/resilient.yaml --replications 2 -o "$work/l" --quiet >"$work/out" 2>&1 || cat "$work/out"
+/usr/bin/python3 tests/differential/auditor.py "$work/l" >"$work/life"; life=$?
 # what is asked for shows in the time of service where the rate does not depend on the load before
 cool=(); for phone in phone_soc_2022 phone_soc_2024; do cool+=(--set "hardware.$phone.sustained={load: [0 s], rate: [1], recovery: 1 s}"); done
 "$OFFSIM" run scenarios/edge-rag-small.yaml "${cool[@]}" --set output.trace=links --replications 2 -o "$work/c" --quiet >"$work/out" 2>&1 || cat "$work/out"
 /usr/bin/python3 tests/differential/crn.py "$work/c" >"$work/crn"; crn=$?
 # one number of results, so that the lines of both may follow ours
-grep -hE '^(ok|not ok|#)' "$work/audit" "$work/batches" "$work/crn"
-number=$(grep -chE '^(ok|not ok)' <(cat "$work/audit" "$work/batches" "$work/crn"))
-[ $audit = 0 ] && [ $batches = 0 ] && [ $crn = 0 ] || bad=1
+grep -hE '^(ok|not ok|#)' "$work/audit" "$work/batches" "$work/life" "$work/crn"
+number=$(grep -chE '^(ok|not ok)' <(cat "$work/audit" "$work/batches" "$work/life" "$work/crn"))
+[ $audit = 0 ] && [ $batches = 0 ] && [ $life = 0 ] && [ $crn = 0 ] || bad=1
 finish
