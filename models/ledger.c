@@ -61,7 +61,10 @@ void ledger_reprice(struct world *w, struct place *p, double usd_per_s)
     p->price_room = p->price_room ? 2 * p->price_room : 16;
     p->price = more;
   }
-  if (p->n_prices == 0) p->price[p->n_prices++] = (struct price_step){ 0, p->tariff.usd_per_s, 0 };
+  if (p->n_prices == 0) {
+    p->price[p->n_prices++] = (struct price_step){ 0, p->tariff.usd_per_s, 0 };
+    for (int k = 0; k < p->n_kinds; k++) p->changed_usd += p->usd_per_slot_s * p->direct_slot_s[k];
+  }
   const struct price_step *last = &p->price[p->n_prices - 1];
   double before = last->before_usd + last->usd_per_s * s_from_ns(now - last->from);
   p->price[p->n_prices++] = (struct price_step){ now, usd_per_s, before };

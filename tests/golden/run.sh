@@ -50,7 +50,7 @@ mkdir -p "$work/planted/presets/tariffs"
 printf 'kind: tariff\nname: free\nsources: {input: {source: x, year: 2026, grade: E}}\nvalue: {input: 1 USD/Mtok, output: 2 USD/Mtok}\n' >"$work/planted/presets/tariffs/free.yaml"
 OFFSIM_SHARE=$work/planted "$offsim" presets --audit >"$work/audit" 2>/dev/null
 [ $? = 1 ] && grep -q 'output.*NO SOURCE' "$work/audit" && say ok "the audit sees a planted number without source" || say "not ok" "planted number without source"
-for file in "$share"/*.yaml "$share"/validation/*.yaml "$share"/studies/*.yaml; do
+for file in "$share"/*.yaml "$share"/validation/*.yaml "$share"/studies/*.yaml "$share"/changes/*.yaml; do
   check "$file" >"$work/actual"
   [ "$(head -n 1 "$work/actual")" = "exit 0" ] && say ok "shipped ${file#"$share"/} is sound" || { say "not ok" "shipped ${file#"$share"/}"; sed 's/^/#   /' "$work/actual"; }
 done

@@ -290,6 +290,13 @@ static void test_price_of_time(void **state)
   run_strict(r);
   near(r->kept->request[0].cost_usd, 4, 1e-9);
   near(r->summary.place[1].cost_usd, t + 1 + 3 * (r->summary.run_s - t - 1), 1e-9);
+  r->def.horizon.duration_s = t + 15;
+  will(r, 0, CHANGE_TIME_USD, 1, t + 11, 3);            /* in the second one: 2 and 4 USD, on demand nothing else */
+  r->place[1].tariff.on_demand = true;
+  run_strict(r);
+  near(r->kept->request[0].cost_usd, 2, 1e-9);
+  near(r->kept->request[1].cost_usd, 4, 1e-9);
+  near(r->summary.place[1].cost_usd, 6, 1e-9);
   rig_free(r);
 }
 
