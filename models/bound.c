@@ -56,6 +56,8 @@ bool bound_possible(const struct world_def *def, const struct policy_def *p, str
   if (o->latency_per_s > 0 || o->money_per_usd > 0 || o->energy_per_j > 0 || o->quality < 0)
     ok = err_add(err, at, "%s needs an objective in which less time, money and energy and more quality are better",
                  p->policy);
+  if (def->n_changes > 0)
+    ok = err_add(err, at, "%s needs a world that stays as it is: a rate or price may be better later (changes)", p->policy);
   for (int i = 0; i < def->n_classes; i++)
     if (def->klass[i].arrivals.kind == ARRIVE_CLOSED)
       ok = err_add(err, at, "%s needs open arrivals: the users of class '%s' wait for their answers", p->policy,
