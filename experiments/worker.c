@@ -4,6 +4,7 @@
 #include "analysis/store/record_hash.h"
 #include "analysis/store/trace.h"
 #include "experiments/setup.h"
+#include "models/policy_host.h"
 #include "models/world.h"
 #include "sim/arena.h"
 #include "sim/check.h"
@@ -153,6 +154,16 @@ static void set_horizon(struct run *r)
   }
 }
 
+/* A plug-in that does not load fails its own runs; a mistake in its entry is the user's and stops the study. */
+static void blame_plugin(const struct policy_def *policy, struct err *err)
+{
+  struct err own;
+  err_init(&own);
+  if (policy && policy->resolved_path && err->code == EXIT_USER && !policy_describe(policy, &own))
+    err->code = EXIT_PLUGIN;
+  err_release(&own);
+}
+
 static bool build(struct run *r, struct err *err)
 {
   const struct scenario *s = r->scenario;
@@ -165,8 +176,10 @@ static bool build(struct run *r, struct err *err)
   r->to.pilot = r->order->pilot ? &r->arrivals : NULL;
   r->world = world_new(&(struct run_setup){.def = &r->def, .policy = policy_of(s, r->order->policy), .seed = s->seed,
                                            .replication = r->order->replication, .sink = sink_to(&r->to)}, err);
-  if (!r->world)
+  if (!r->world) {
+    blame_plugin(policy_of(s, r->order->policy), err);
     return false;
+  }
   check_set_context((struct check_context){sim_clock(world_sim(r->world)), r->replay});
   if (!r->trace_file)
     return true;
