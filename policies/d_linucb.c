@@ -3,7 +3,8 @@
  *   index(a) = theta . x + alpha s sqrt(x' V^-1 W V^-1 x),   V = I + sum g^(t-i) x x',   W = I + sum g^(2(t-i)) x x',
  *   theta = V^-1 sum g^(t-i) (r - m) x,   g = gamma
  *
- * t - i = outcomes of this kind of decision since outcome i. Models, features and their scaling as in linucb; m is the
+ * Questions whose outcomes are on their way count in V and W of the width, not in theta: else late outcomes make the rule
+ * repeat itself until all else is forgotten. t - i = outcomes of this kind of decision since outcome i. Models, features and their scaling as in linucb; m is the
  * discounted mean of rewards, s their range so far: free of the reward's scale and origin. No initial pulls: an arm that was
  * not tried lately has the widest interval. Ties: the first in the scenario's order. gamma 0 (the default): 1 - (d T)^(-2/3),
  * the source's schedule for one change, T = `horizon`, d = features of a model. Declared: learns, adapts. Check: Bernoulli
@@ -15,13 +16,14 @@
 enum { GAMMA = UTIL_LINEAR_FEATURES + 1, HORIZON };
 
 struct d_linucb { double gamma, pad; struct util_linear linear; };
-/* A model: the sums of g x x' and g^2 x x' [d*d], of g r x and g x [d], and the outcomes of its kind at their date. */
-struct model { double *v, *w, *reward, *one, *date; };
+/* A model: the sums of g x x' and g^2 x x' [d*d], of x x' on their way [d*d], of g r x and g x [d], and the outcomes of its
+ * kind at their date. */
+struct model { double *v, *w, *late, *reward, *one, *date; };
 
 static size_t doubles(const struct offsim_setup *s)
 {
   size_t d = util_dimension(s);
-  return 2 * d * d + 2 * d + 1;
+  return 3 * d * d + 2 * d + 1;
 }
 
 static size_t state_size(const struct offsim_setup *s)
@@ -41,7 +43,8 @@ static struct model model_at(struct util_linear *l, uint32_t i)
 {
   size_t d = l->dimension;
   double *p = util_model_numbers(l, i);
-  return (struct model){p, p + d * d, p + 2 * d * d, p + 2 * d * d + d, p + 2 * d * d + 2 * d};
+  double *v = p + 3 * d * d;
+  return (struct model){p, p + d * d, p + 2 * d * d, v, v + d, v + 2 * d};
 }
 
 static void rescale(struct util_linear *l, uint32_t j, double ratio)
@@ -52,19 +55,20 @@ static void rescale(struct util_linear *l, uint32_t j, double ratio)
     for (uint32_t k = 0; k < d; k++) {
       m.v[j * d + k] *= ratio; m.v[k * d + j] *= ratio;
       m.w[j * d + k] *= ratio; m.w[k * d + j] *= ratio;
+      m.late[j * d + k] *= ratio; m.late[k * d + j] *= ratio;
     }
     m.reward[j] *= ratio;
     m.one[j] *= ratio;
   }
 }
 
-/* y = (I + scale v)^-1 x by Cholesky; the ridge keeps every pivot >= 1 but for rounding. */
-static void solve(const double *v, double scale, uint32_t d, const double *x, double *y)
+/* y = (I + scale v + more late)^-1 x by Cholesky; the ridge keeps every pivot >= 1 but for rounding. */
+static void solve(struct model m, double scale, double more, uint32_t d, const double *x, double *y)
 {
   double lower[UTIL_MAX_DIMENSION * UTIL_MAX_DIMENSION];
   for (uint32_t i = 0; i < d; i++) {
     for (uint32_t j = 0; j <= i; j++) {
-      double rest = scale * v[i * d + j] + (i == j) - util_dot(&lower[i * d], &lower[j * d], j);
+      double rest = scale * m.v[i * d + j] + more * m.late[i * d + j] + (i == j) - util_dot(&lower[i * d], &lower[j * d], j);
       lower[i * d + j] = i == j ? sqrt(rest > 1e-9 ? rest : 1e-9) : rest / lower[j * d + j];
     }
     y[i] = (x[i] - util_dot(&lower[i * d], y, i)) / lower[i * d + i];
@@ -81,10 +85,18 @@ static double index_of(const struct d_linucb *t, struct util_linear *l, struct m
   uint32_t d = l->dimension;
   double y[UTIL_MAX_DIMENSION], g = pow(t->gamma, (double)seen->range.done - *m.date), square = 0;
   double s = util_width(&seen->range) > 0 ? util_width(&seen->range) : 1;
-  solve(m.v, g, d, x, y);
-  for (uint32_t j = 0; j < d; j++) square += y[j] * (y[j] + g * g * util_dot(&m.w[j * d], y, d));
+  solve(m, g, 0, d, x, y);
   double mean = g * (util_dot(m.reward, y, d) - seen->own.mean * util_dot(m.one, y, d));
+  solve(m, g, 1, d, x, y);
+  for (uint32_t j = 0; j < d; j++)
+    square += y[j] * (y[j] + g * g * util_dot(&m.w[j * d], y, d) + util_dot(&m.late[j * d], y, d));
   return mean + l->alpha * s * sqrt(square > 0 ? square : 0);
+}
+
+static void add_late(struct model m, uint32_t d, const double *x, double weight)
+{
+  for (uint32_t j = 0; j < d; j++)
+    for (uint32_t k = 0; k < d; k++) m.late[j * d + k] += weight * x[j] * x[k];
 }
 
 static void decide(void *state, const struct offsim_context *c, struct offsim_decision *d, void *memo)
@@ -101,6 +113,7 @@ static void decide(void *state, const struct offsim_context *c, struct offsim_de
   }
   d->action = best.action;
   if (l->model == UTIL_SHARED) util_action_features(l, c, (uint32_t)d->action, x, rescale);
+  add_late(model_at(l, util_model_of(l, c, (uint32_t)d->action)), l->dimension, x, 1);
   util_linear_keep(l, memo, d->action, x);
 }
 
@@ -122,7 +135,11 @@ static void outcome(void *state, const struct offsim_outcome *o, const void *mem
   struct d_linucb *t = state;
   struct util_linear *l = &t->linear;
   double x[UTIL_MAX_DIMENSION];
-  uint32_t number;
+  const struct util_linear_memo *kept = memo;
+  uint32_t number = l->model == UTIL_SHARED ? o->context : o->first_arm + kept->action;
+  x[0] = 1;
+  for (uint32_t j = 1; j < l->dimension; j++) x[j] = util_scaled(l, j, kept->x[j], rescale);
+  add_late(model_at(l, number), l->dimension, x, -1);
   if (!util_linear_outcome(l, o, memo, x, &number, rescale)) return;
   struct util_seen *seen = &util_rewards(l)[o->context];
   struct model m = model_at(l, number);
