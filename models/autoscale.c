@@ -103,6 +103,7 @@ static void step_down(struct fleet *f)
 static void on_look(struct sim *sim, void *subject)
 {
   struct fleet *f = subject;
+  if (f->def->by == SCALE_BY_POLICY) return;            /* a policy has taken over */
   f->desired = (uint32_t)fmin(fmax(wanted(f), f->def->min), f->def->max);
   if (f->desired == 0 && f->def->grace_s > 0) {
     if (f->none_since < 0) f->none_since = fleet_now(f);
@@ -119,6 +120,39 @@ void autoscale_start(struct fleet *f)
 {
   f->none_since = -1;
   if (f->def->by != SCALE_BY_DEMAND) sim_after(f->w->sim, ns_from_s(f->def->period_s), PRIORITY_NORMAL, on_look, f);
+}
+
+/* ---- a policy instead --------------------------------------------------------------------------------------------- */
+
+/* From now on nothing goes by itself: keep-alives that run are called off. */
+static void take_over(struct fleet *f)
+{
+  if (f->own.by == SCALE_BY_POLICY) return;
+  f->own.by = SCALE_BY_POLICY;
+  for (struct instance *i = f->instance; i < f->instance + f->n; i++) {
+    if (i->state != INSTANCE_WARM || !i->event.bits) continue;
+    sim_cancel(f->w->sim, i->event);
+    i->event = (event_id){ 0 };
+  }
+}
+
+void fleet_control(struct fleet *f, double wanted, double keep_s)
+{
+  if (isnan(wanted) && isnan(keep_s)) return;
+  if (f->def != &f->own) f->own = *f->def;
+  f->def = &f->own;
+  if (!isnan(keep_s)) {
+    f->own.keep = KEEP_FOR;
+    f->own.keep_s = keep_s;
+    f->keeps = true;
+  }
+  if (isnan(wanted)) return;
+  take_over(f);
+  sim_time now = fleet_now(f), keep = f->keeps ? ns_from_s(f->own.keep_s) : 0;
+  f->desired = (uint32_t)fmin(fmax(wanted, f->def->min), f->def->max);
+  while (!f->down && fleet_alive(f) < f->desired && instance_start(f)) f->last_up = now;
+  for (struct instance *i = f->instance; i < f->instance + f->n && fleet_alive(f) > f->desired; i++)
+    if (i->state == INSTANCE_WARM && i->busy == 0 && now - i->idle_since >= keep) instance_retire(i);
 }
 
 /* ---- hybrid histogram --------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
  * place's dispatch, which sees its own members as they are.
  */
 #include "models/internal.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- masks ----------------------------------------------------------------------------------------------------- */
@@ -263,34 +264,98 @@ static struct decision *decision_new(struct world *w, const struct attempt *a, c
   d->tasks_done = facts->tasks_done;
   d->action = (uint16_t)result->action;
   d->n_actions = (uint16_t)facts->n_actions;
-  d->place = (uint16_t)w->actions[result->action].place;
+  d->place = (uint16_t)facts->action[result->action].place;
   d->nth = (uint8_t)facts->decision;
   d->task = a->task;
-  d->variant = w->actions[result->action].variant == NONE ? NO_VARIANT : (uint8_t)w->actions[result->action].variant;
+  int variant = facts->action[result->action].variant;
+  d->variant = variant == NONE ? NO_VARIANT : (uint8_t)variant;
   d->replaced = result->replaced;
   memcpy(d->feature, result->feature, sizeof(double) * (size_t)w->n_features);
   return d;
 }
 
-bool decide_ask(struct world *w, struct attempt *a, int *action)
+static bool no_answer(struct world *w)
+{
+  w->failed = true;
+  sim_stop(w->sim);
+  return false;
+}
+
+uint64_t decide_learner(const struct world *w, const struct request *r)
+{
+  enum scope scope = w->setup.policy->scope;
+  return scope == SCOPE_DEVICE ? device_of(w, r) : scope == SCOPE_SITE ? site_of(w, r) : 0;
+}
+
+/* The question of an attempt; its options are in world.actions. */
+static struct decision_facts *question(struct world *w, struct attempt *a)
 {
   struct request *r = a->request;
   struct decision_facts *facts = write_facts(w, r, a->task, w->n_decisions++, r->n_decisions);
-  struct decision_result *answer = &w->answer;
   if (w->setup.policy->scope == SCOPE_SITE || w->shadow) facts->site = site_of(w, r);
   if (w->wants_estimates) estimates_begin(w, a);
   for (int i = 0; i < facts->n_actions; i++) fill_action(w, a, i);
   r->n_decisions = (uint8_t)count_up(r->n_decisions, 255);
-  if (!policy_host_decide(w->host, facts, answer, w->err) || (w->shadow && !shadow_ask(w, facts, answer))) {
-    w->failed = true;
-    sim_stop(w->sim);
-    return false;
-  }
+  return facts;
+}
+
+static void answered(struct world *w, struct attempt *a, const struct decision_facts *facts,
+                     const struct decision_result *answer)
+{
   w->summary.decisions++;
   w->summary.replaced += answer->replaced;
   a->decision = decision_new(w, a, facts, answer);
+}
+
+bool decide_ask(struct world *w, struct attempt *a, int *action)
+{
+  struct decision_facts *facts = question(w, a);
+  struct decision_result *answer = &w->answer;
+  if (!policy_host_decide(w->host, facts, answer, w->err) || (w->shadow && !shadow_ask(w, facts, answer)))
+    return no_answer(w);
+  answered(w, a, facts, answer);
   *action = answer->action;
   return true;
+}
+
+static bool ask_in_turn(struct world *w, uint32_t n, struct attempt *const *a, struct decision_result *answer)
+{
+  for (uint32_t i = 0; i < n; i++) {
+    int first, action;
+    decide_options(w, a[i], &first);
+    if (!decide_ask(w, a[i], &action)) return false;
+    answer[i] = w->answer;
+  }
+  return true;
+}
+
+/* Each question with actions of its own. */
+static void ask_jointly(struct world *w, uint32_t n, struct attempt *const *a, struct decision_facts *facts,
+                        struct action_facts *action, int most)
+{
+  for (uint32_t i = 0; i < n; i++, action += most) {
+    int first;
+    decide_options(w, a[i], &first);
+    facts[i] = *question(w, a[i]);
+    memcpy(action, w->actions, (size_t)facts[i].n_actions * sizeof *action);
+    facts[i].action = action;
+  }
+}
+
+bool decide_ask_all(struct world *w, uint32_t n, struct attempt *const *a, struct decision_result *answer)
+{
+  int most = 1;
+  if (!policy_host_batches(w->host) || w->shadow) return ask_in_turn(w, n, a, answer);
+  for (uint32_t i = 0; i < n; i++) most = (int)fmax(most, task_of(w, a[i]->request, a[i]->task)->n_plans);
+  struct decision_facts *facts = calloc(n, sizeof *facts);
+  struct action_facts *action = calloc((size_t)n * (size_t)most, sizeof *action);
+  if (!facts || !action) check_out_of_memory(n * sizeof *facts);
+  ask_jointly(w, n, a, facts, action, most);
+  bool ok = policy_host_decide_batch(w->host, n, facts, answer, w->err) || no_answer(w);
+  for (uint32_t i = 0; ok && i < n; i++) answered(w, a[i], &facts[i], &answer[i]);
+  free(facts);
+  free(action);
+  return ok;
 }
 
 /* ---- the outcome ----------------------------------------------------------------------------------------------- */

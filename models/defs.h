@@ -110,7 +110,7 @@ struct cold_start_def { int n_steps; const struct cold_step_def *step; };
 enum { MAX_COLD_STEPS = 32 };
 
 enum keep_alive { KEEP_FOR, KEEP_ALWAYS, KEEP_HISTOGRAM };
-enum scale_by { SCALE_BY_DEMAND, SCALE_BY_UTILIZATION, SCALE_BY_QUEUE, SCALE_BY_CONCURRENCY };
+enum scale_by { SCALE_BY_DEMAND, SCALE_BY_UTILIZATION, SCALE_BY_QUEUE, SCALE_BY_CONCURRENCY, SCALE_BY_POLICY };
 /* An instance stands on one server of the place and has the place's slots. keep_s: how long an idle one stays (of the
  * histogram: its fallback). warm_w: power of an instance that lives, over that of its server. */
 struct instances_def {
@@ -405,6 +405,8 @@ struct policy_def {
   const char *state_path;                               /* learned state to start from (models/learned.h); NULL: none */
   const void *state; size_t state_bytes;                /* the learners in it */
   bool frozen;                                          /* nothing is learned */
+  double tick_s;                                        /* period of its control of the places; 0 = none */
+  double joint_s; int joint_max;                        /* how long and how many decisions it waits for; 0: at once, any */
 };
 
 struct place_def place_def_default(void);

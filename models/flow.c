@@ -5,7 +5,9 @@
  * A phase that takes no time calls the next one directly. An attempt may be stopped in every phase (timeout, request
  * settled, horizon). A function that hands an attempt on does not touch it afterwards: it may be gone.
  */
+#include "models/control.h"
 #include "models/instances.h"
+#include "models/joint.h"
 
 static void flow_decide(struct world *, struct attempt *);
 static void flow_ask(struct world *, struct attempt *);
@@ -223,8 +225,15 @@ static void flow_ask(struct world *w, struct attempt *a)
     attempt_end(w, a, STATUS_MASKED);
     return;
   }
-  if (!decide_ask(w, a, &action)) return;
-  if (effort_on_answer(w, a, &w->answer)) {
+  if (w->joins) joint_add(w, a);
+  else if (decide_ask(w, a, &action)) flow_on_answer(w, a, &w->answer);
+}
+
+void flow_on_masked(struct world *w, struct attempt *a) { attempt_end(w, a, STATUS_MASKED); }
+
+void flow_on_answer(struct world *w, struct attempt *a, const struct decision_result *answer)
+{
+  if (effort_on_answer(w, a, answer)) {
     disarm_timer(w, a);
     arm_timer(w, a, false);
   }
@@ -335,13 +344,20 @@ static void add_bytes(struct world *w, struct attempt *a, int from, void *sum)
 
 /* ---- queue and serve: the station's part, or the API's --------------------------------------------------------- */
 
+/* By the place's own rule, or by a policy's control of it. */
+static bool turned_away(struct world *w, const struct place *p, const struct attempt *a)
+{
+  return (p->def->guard && sheds(w, a)) || (p->turned_away > 0 && control_turns_away(w, a));
+}
+
 static void flow_enter(struct world *w, struct attempt *a)
 {
-  const struct place *p = &w->place[a->place];
+  struct place *p = &w->place[a->place];
+  p->came++;
   a->entered = true;
   a->job.entered = now_of(w);
   struct demand d;
-  if (p->def->guard && sheds(w, a)) {
+  if (turned_away(w, p, a)) {
     a->role |= ROLE_SHED;
     attempt_end(w, a, STATUS_REJECTED);
     return;
@@ -671,6 +687,7 @@ static void attempt_settle(struct world *w, struct attempt *a, enum status statu
   r->usd += record->cost_usd;
   if (a->decision) decision_add(a->decision, record);
   if (w->setup.sink.attempt) w->setup.sink.attempt(w->setup.sink.context, record);
+  if (w->joint && a->stage == STAGE_ASK) joint_drop(w, a);
   unlink_attempt(r, a);
   pool_give(w->attempts, a);
 }

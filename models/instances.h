@@ -33,6 +33,7 @@ struct fleet {
   struct place *place;
   struct station *station;
   const struct instances_def *def;
+  struct instances_def own; bool keeps;                 /* its definition under a policy's control; keep-alive is set */
   struct instance *instance;                            /* [n], one a server */
   uint8_t *closed;                                      /* [n] */
   struct job **running; uint32_t n_running, room;       /* in the order of their starts; only where members fail */
@@ -90,6 +91,7 @@ sim_time cold_start_draw(struct fleet *, const struct instance *);
 double cold_start_mean_s(const struct cold_start_def *, bool cached);
 
 /* autoscale.c */
+void fleet_control(struct fleet *, double wanted, double keep_s);      /* by a policy; NaN: as it is */
 void autoscale_start(struct fleet *);
 double autoscale_windows(struct fleet *, double present);
 void histogram_new(struct fleet *);

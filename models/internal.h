@@ -103,6 +103,8 @@ struct price_step { sim_time from; double usd_per_s, before_usd; };    /* of a s
 
 struct place {
   const struct place_def *def;
+  uint64_t came;                                        /* attempts, those that were turned away too */
+  double turned_away;                                   /* share of them, by a policy's control */
   struct station *stations;                             /* NULL for an API */
   struct fleet *fleets;                                 /* [members]; NULL without instances and failures */
   uint8_t *hardware;                                    /* member -> index of def->hardware; NULL: all the first */
@@ -165,6 +167,7 @@ struct klass {
   bool estimates;                                       /* has a CLASS_MEAN */
 };
 
+struct joint;
 struct world {
   struct sim *sim;
   const sim_time *clock;                                /* of sim */
@@ -176,6 +179,7 @@ struct world {
   struct network *network;
   struct policy_host *host, *shadow;                    /* shadow: asked, never heard; NULL */
   struct changes *changes;                              /* NULL: none */
+  struct joint *joint;                                  /* decisions that wait for others; NULL: none so far */
   struct err *err;                                      /* of world_run */
   struct place *place;
   struct klass *klass;
@@ -186,7 +190,7 @@ struct world {
   uint64_t next_id, n_decisions;
   int n_features;
   struct bound *bound;                                  /* of a run that only bounds; else NULL */
-  bool oracle, wants_queue, wants_estimates, failed, sources_dry, window_closed;
+  bool joins, oracle, wants_queue, wants_estimates, failed, sources_dry, window_closed;
   bool guarded;                                         /* masks change: some place has a breaker or health checks */
   double visible[MAX_ATTRIBUTES];                       /* what a policy may use for estimates */
   /* the same of the task decided on; inputs by task, last: the device's */
@@ -293,6 +297,9 @@ struct endpoint plan_end(struct world *, const struct request *, const struct pl
 uint32_t plan_mask(struct world *, const struct request *, int task, struct endpoint, const struct plan_def *);
 void decide_commit(struct world *, struct attempt *, const struct plan_def *, struct endpoint);
 bool decide_ask(struct world *, struct attempt *, int *action);        /* false when the policy misbehaved */
+/* The same for several that wait, jointly where the policy can; answers in their order. */
+bool decide_ask_all(struct world *, uint32_t n, struct attempt *const *, struct decision_result *answer);
+uint64_t decide_learner(const struct world *, const struct request *);  /* its number, by the entry's scope */
 struct endpoint decide_where(struct world *, const struct request *);  /* where the learner lives */
 void decision_add(struct decision *, const struct attempt_record *);
 void decision_close(struct world *, struct request *, struct decision *, enum status, double quality);

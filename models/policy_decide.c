@@ -254,14 +254,32 @@ static bool ask_wrapped(struct policy_host *h, const struct decision_facts *f, v
   return true;
 }
 
+static struct offsim_decision blank_answer(const struct policy_host *h, const struct decision_facts *f)
+{
+  if (h->distribution) memset(h->distribution, 0, (size_t)f->n_actions * sizeof *h->distribution);
+  return (struct offsim_decision){.size = sizeof(struct offsim_decision), .action = -1, .propensity = 1,
+                                  .distribution = h->distribution, .hedge_action = -1};
+}
+
+/* A checked answer becomes the result. */
+static void take_answer(const struct policy_host *h, const struct decision_facts *f, const struct offsim_decision *d,
+                        struct decision_result *out)
+{
+  out->replaced = f->action[d->action].mask != 0;
+  out->action = out->replaced ? first_allowed(f) : d->action;
+  sim_assert(out->action != NONE);
+  out->propensity = d->propensity;
+  take_plans(f, d, out);
+  out->n_features = h->n_features;
+  memcpy(out->feature, h->value, (size_t)h->n_features * sizeof *h->value);
+}
+
 bool policy_host_decide(struct policy_host *h, const struct decision_facts *f, struct decision_result *out,
                         struct err *err)
 {
   uint64_t learner = learner_key(h, f);
-  struct offsim_decision d = {.size = sizeof d, .action = -1, .propensity = 1, .distribution = h->distribution,
-                              .hedge_action = -1};
+  struct offsim_decision d = blank_answer(h, f);
   fill_context(h, f, learner);
-  if (h->distribution) memset(h->distribution, 0, (size_t)f->n_actions * sizeof *h->distribution);
   out->memo = h->memos ? pool_take(h->memos) : NULL;
   void *state = learner_state(h, learner);
   bool fine = h->n_wraps > 0 ? ask_wrapped(h, f, state, learner, &d, out->memo, err)
@@ -271,14 +289,131 @@ bool policy_host_decide(struct policy_host *h, const struct decision_facts *f, s
     out->memo = NULL;
     return false;
   }
-  out->replaced = f->action[d.action].mask != 0;
-  out->action = out->replaced ? first_allowed(f) : d.action;
-  sim_assert(out->action != NONE);
-  out->propensity = d.propensity;
-  take_plans(f, &d, out);
-  out->n_features = h->n_features;
-  memcpy(out->feature, h->value, (size_t)h->n_features * sizeof *h->value);
+  take_answer(h, f, &d, out);
   return true;
+}
+
+static void make_columns(struct policy_host *h)
+{
+  struct offsim_context *c = &h->context;
+  size_t n = h->setup.max_actions + 1;
+  uint32_t wanted = h->policy->columns;
+  h->mask = arena_array(h->arena, uint32_t, n);
+  h->place = arena_array(h->arena, int32_t, n);
+  h->tier = arena_array(h->arena, int32_t, n);
+  if (wanted & OFFSIM_COLUMN_VARIANT) h->variant = arena_array(h->arena, int32_t, n);
+  if (wanted & OFFSIM_COLUMN_MEMBER) h->member = arena_array(h->arena, uint64_t, n);
+  for (int i = 0; i < N_COLUMNS; i++)
+    if (wanted & columns[i].bit) h->column[i] = arena_array(h->arena, double, n);
+  if (h->policy->capabilities & OFFSIM_REPORTS_DISTRIBUTION) h->distribution = arena_array(h->arena, double, n);
+  *c = (struct offsim_context){.size = sizeof *c, .value = h->value, .age_s = h->age_s, .mask = h->mask,
+    .place = h->place, .tier = h->tier, .variant = h->variant, .member = h->member, .est_latency_s = h->column[0],
+    .est_cost_usd = h->column[1], .est_energy_j = h->column[2], .est_quality = h->column[3], .queue = h->column[4],
+    .queue_age_s = h->column[5], .random = &h->random, .draw = &functions};
+}
+
+/* ---- several at once --------------------------------------------------------------------------------------------- */
+
+bool policy_host_batches(const struct policy_host *h)
+{
+  return h->policy->decide_batch && h->n_wraps == 0 && !h->loaded.python;
+}
+
+static void lanes_grow(struct policy_host *h, uint32_t n)
+{
+  if (n <= h->lanes.n) return;
+  struct policy_host **all = arena_array(h->arena, struct policy_host *, 2 * n);
+  for (uint32_t i = 0; i < 2 * n; i++) {
+    if (i < h->lanes.n) { all[i] = h->lanes.host[i]; continue; }
+    all[i] = arena_alloc(h->arena, sizeof *h);
+    *all[i] = *h;
+    make_columns(all[i]);
+  }
+  h->lanes = (struct lanes){all, 2 * n};
+}
+
+/* All hooks take arrays of pointers, since structs may grow. */
+struct batch { const struct offsim_context **context; struct offsim_decision **answer, *decision; void **memo; };
+
+static struct batch batch_new(uint32_t n)
+{
+  struct batch b = {calloc(n, sizeof *b.context), calloc(n, sizeof *b.answer), calloc(n, sizeof *b.decision),
+                    calloc(n, sizeof *b.memo)};
+  if (!b.context || !b.answer || !b.decision || !b.memo) check_out_of_memory(n * sizeof *b.decision);
+  return b;
+}
+
+static void batch_free(struct batch *b)
+{
+  free(b->context);
+  free(b->answer);
+  free(b->decision);
+  free(b->memo);
+}
+
+static bool batch_ask(struct policy_host *h, uint32_t n, const struct decision_facts *f, struct batch *b, struct err *err)
+{
+  uint64_t learner = learner_key(h, f);
+  for (uint32_t i = 0; i < n; i++) {
+    struct policy_host *lane = h->lanes.host[i];
+    sim_assert(learner_key(h, &f[i]) == learner);
+    b->decision[i] = blank_answer(lane, &f[i]);
+    b->answer[i] = &b->decision[i];
+    fill_context(lane, &f[i], learner);
+    b->context[i] = &lane->context;
+    b->memo[i] = h->memos ? pool_take(h->memos) : NULL;
+  }
+  void *state = learner_state(h, learner);
+  if (h->frozen && h->learner_bytes) memcpy(h->frozen, state, h->learner_bytes);
+  h->policy->decide_batch(state, n, b->context, b->answer, b->memo);
+  if (h->frozen && h->learner_bytes) memcpy(state, h->frozen, h->learner_bytes);
+  for (uint32_t i = 0; i < n; i++)
+    if (!answer_fine(h->lanes.host[i], &f[i], &b->decision[i], err)) return false;
+  return true;
+}
+
+bool policy_host_decide_batch(struct policy_host *h, uint32_t n, const struct decision_facts *f,
+                              struct decision_result *out, struct err *err)
+{
+  struct batch b = batch_new(n);
+  lanes_grow(h, n);
+  bool ok = batch_ask(h, n, f, &b, err);
+  for (uint32_t i = 0; i < n; i++) {
+    out[i].memo = ok ? b.memo[i] : NULL;
+    if (ok) take_answer(h->lanes.host[i], &f[i], &b.decision[i], &out[i]);
+    else policy_host_forget(h, b.memo[i]);
+  }
+  batch_free(&b);
+  return ok;
+}
+
+/* ---- periodic control -------------------------------------------------------------------------------------------- */
+
+static bool unset_or(double x, double most) { return isnan(x) || (x >= 0 && x <= most); }
+
+static bool control_fine(const struct policy_host *h, const struct offsim_control *c, struct err *err)
+{
+  for (uint32_t i = 0; i < c->n_places; i++) {
+    double x = c->instances_wanted[i], keep = c->keep_alive_s[i], admit = c->admit[i];
+    if (!unset_or(x, 1e9) || !unset_or(keep, 1e9) || !unset_or(admit, 1))
+      return err_plugin(err, "policy '%s' set what it may not in its tick at place '%s', t = %.9g s: %g instances, "
+                        "keep-alive %g s, %g let in", h->name, h->world->place[i].name, s_from_ns(c->now_ns), x, keep,
+                        admit);
+  }
+  return true;
+}
+
+bool policy_host_tick(struct policy_host *h, struct offsim_control *seen, uint64_t number, struct err *err)
+{
+  struct offsim_random random = {.root = &h->root, .learner = h->name_hash ^ rng_name("tick"), .decision = number};
+  void *state = learner_state(h, 0);
+  seen->size = sizeof *seen;
+  seen->random = &random;
+  seen->draw = &functions;
+  if (h->frozen && h->learner_bytes) memcpy(h->frozen, state, h->learner_bytes);
+  h->policy->tick(h->state_size ? state : NULL, seen);
+  if (h->frozen && h->learner_bytes) memcpy(state, h->frozen, h->learner_bytes);
+  return control_fine(h, seen, err);
 }
 
 const double *policy_host_distribution(const struct policy_host *h) { return h->distribution; }
@@ -330,25 +465,6 @@ bool policy_host_settle(struct policy_host *h, struct err *err)
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-static void make_columns(struct policy_host *h)
-{
-  struct offsim_context *c = &h->context;
-  size_t n = h->setup.max_actions + 1;
-  uint32_t wanted = h->policy->columns;
-  h->mask = arena_array(h->arena, uint32_t, n);
-  h->place = arena_array(h->arena, int32_t, n);
-  h->tier = arena_array(h->arena, int32_t, n);
-  if (wanted & OFFSIM_COLUMN_VARIANT) h->variant = arena_array(h->arena, int32_t, n);
-  if (wanted & OFFSIM_COLUMN_MEMBER) h->member = arena_array(h->arena, uint64_t, n);
-  for (int i = 0; i < N_COLUMNS; i++)
-    if (wanted & columns[i].bit) h->column[i] = arena_array(h->arena, double, n);
-  if (h->policy->capabilities & OFFSIM_REPORTS_DISTRIBUTION) h->distribution = arena_array(h->arena, double, n);
-  *c = (struct offsim_context){.size = sizeof *c, .value = h->value, .age_s = h->age_s, .mask = h->mask,
-    .place = h->place, .tier = h->tier, .variant = h->variant, .member = h->member, .est_latency_s = h->column[0],
-    .est_cost_usd = h->column[1], .est_energy_j = h->column[2], .est_quality = h->column[3], .queue = h->column[4],
-    .queue_age_s = h->column[5], .random = &h->random, .draw = &functions};
-}
-
 /* A trial state finds parameters that do not fit together before the run begins. */
 static bool try_init(struct policy_host *h, struct err *err)
 {
@@ -364,6 +480,12 @@ static bool try_init(struct policy_host *h, struct err *err)
   return !flaw || err_add(err, h->at, "policy '%s': %s", h->name, flaw);
 }
 
+static bool can_tick(const struct policy_host *h, const struct policy_def *def, struct err *err)
+{
+  return def->tick_s <= 0 || h->policy->tick ||
+         err_add(err, def->at, "policy '%s' has no 'tick' to be called", h->policy->name);
+}
+
 struct policy_host *policy_host_new(const struct policy_def *def, const struct world_def *world,
                                     const struct rng_root *root, struct err *err)
 {
@@ -375,7 +497,7 @@ struct policy_host *policy_host_new(const struct policy_def *def, const struct w
     .name = arena_strdup(arena, def->name ? def->name : loaded.policy->name), .scope = def->scope, .root = *root};
   h->name_hash = rng_name(h->name);
   h->random.root = &h->root;
-  if (!policy_bind(h, def, err) || !try_init(h, err) || !wraps_make(h, def, err)) {
+  if (!can_tick(h, def, err) || !policy_bind(h, def, err) || !try_init(h, err) || !wraps_make(h, def, err)) {
     policy_host_free(h);
     return NULL;
   }

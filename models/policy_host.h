@@ -63,6 +63,12 @@ bool policy_host_decide(struct policy_host *, const struct decision_facts *, str
 const double *policy_host_distribution(const struct policy_host *);
 /* A decision that nobody acts on: its memo goes back unheard. */
 void policy_host_forget(struct policy_host *, void *memo);
+/* Several at once, all of one learner. Asked only where the entry can (policy_host_batches). */
+bool policy_host_batches(const struct policy_host *);
+bool policy_host_decide_batch(struct policy_host *, uint32_t n, const struct decision_facts *, struct decision_result *,
+                              struct err *) MUST_USE;
+/* Periodic control: `seen` holds what the policy may read and room for what it sets, NaN before; number: of the tick. */
+bool policy_host_tick(struct policy_host *, struct offsim_control *seen, uint64_t number, struct err *) MUST_USE;
 /* Deliver the outcome of an earlier decision, exactly once each, then the memo is gone. */
 bool policy_host_outcome(struct policy_host *, const struct decision_facts *who, void *memo,
                          const struct outcome_facts *, struct err *) MUST_USE;

@@ -37,6 +37,10 @@ struct learners { struct learner *slot; size_t n, capacity; struct learner last;
 /* One wrapper: its own state lies state_at bytes behind the policy's. */
 struct wrap { const struct wrap_def *def; size_t state_at; uint64_t stream; struct policy_host *guard; };
 
+struct policy_host;
+/* Contexts of joint decisions: shallow copies of the host, each with its own arrays. */
+struct lanes { struct policy_host **host; uint32_t n; };
+
 struct policy_host {
   struct loaded_policy loaded;
   const struct offsim_policy *policy;
@@ -62,6 +66,7 @@ struct policy_host {
   struct rng_root root;
   uint64_t name_hash;
   struct offsim_random random;
+  struct lanes lanes;
   struct offsim_context context;                        /* arrays below, made once */
   double value[MAX_FEATURES], age_s[MAX_FEATURES];
   uint32_t *mask; int32_t *place, *tier, *variant; uint64_t *member;

@@ -6,8 +6,10 @@
  * integers: the integral of the requests in the system = the sum of their times in it.
  */
 #include "models/bound.h"
+#include "models/control.h"
 #include "models/instances.h"
 #include "models/learned.h"
+#include "models/joint.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -271,6 +273,7 @@ static bool policy_init(struct world *w, struct err *err)
   const char *const *names, *const *units;
   w->n_features = policy_host_features(w->host, &names, &units);
   w->oracle = policy_host_needs_oracle(w->host);
+  w->joins = joint_wanted(w);
   uint32_t columns = policy_host_columns(w->host);
   w->wants_estimates = columns & OFFSIM_COLUMNS_ESTIMATES;
   w->wants_queue = columns & (OFFSIM_COLUMN_QUEUE | OFFSIM_COLUMN_QUEUE_AGE);
@@ -353,6 +356,7 @@ void world_free(struct world *w)
   }
   guards_free(w);
   efforts_free(w);
+  joint_free(w);
   policy_host_free(w->host);
   policy_host_free(w->shadow);
   changes_free(w);
@@ -626,6 +630,7 @@ bool world_run(struct world *w, struct run_summary *summary, struct err *err)
   w->err = err;
   schedule_horizon(w);
   telemetry_start(w);
+  control_start(w);
   guards_start(w);
   requests_start(w);
   sim_run(w->sim, SIM_NEVER);

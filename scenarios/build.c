@@ -225,6 +225,9 @@ static void build_policy(struct build *b, struct policy_def *p, const struct nod
     p->at_place = build_find(b, at, "place", places, b->world->n_places);
   if (node_is(node, NODE_MAP)) {
     build_parameters(b, p, node);
+    p->tick_s = get_number(node, "policy", "tick");
+    p->joint_s = get_number(node, "policy", "joint");
+    p->joint_max = (int)get_count(node, "policy", "joint_max");
     build_wraps(b, p, node_get(node, "wrap"));
   }
   build_state(b, p, node);
