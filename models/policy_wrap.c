@@ -67,6 +67,16 @@ static bool needs_learner(const struct policy_host *h, const struct wrap_def *de
          err_add(err, def->at, "%s; policy '%s' does not learn", why[def->kind], h->policy->name);
 }
 
+/* What a Python policy remembers lies in its own process and cannot be put back: it is not asked once more. */
+static bool can_floor(const struct policy_host *h, const struct wrap_def *def, struct err *err)
+{
+  bool draws = h->policy->capabilities & OFFSIM_STOCHASTIC;
+  return def->kind != WRAP_FLOOR || !h->loaded.python || !draws ||
+         (h->policy->capabilities & OFFSIM_REPORTS_DISTRIBUTION) ||
+         err_add(err, def->at, "'floor' needs the distribution of policy '%s', which draws and does not report it",
+                 h->policy->name);
+}
+
 /* The guard's policy is a host of its own; it must not draw, so that its choice has probability 1. */
 static bool make_guard(struct policy_host *h, struct wrap *w, struct err *err)
 {
@@ -93,6 +103,7 @@ bool wraps_make(struct policy_host *h, const struct policy_def *def, struct err 
                        .stream = h->name_hash ^ rng_name(arena_printf(h->arena, "wrap %d", i))};
     at += bytes_of(h, w->def);
     ok = needs_learner(h, w->def, err) && ok;
+    ok = can_floor(h, w->def, err) && ok;
     if (w->def->kind == WRAP_GUARD) ok = make_guard(h, w, err) && ok;
   }
   h->learner_bytes += (at + 15) / 16 * 16;
