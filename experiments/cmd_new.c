@@ -1,5 +1,6 @@
 /* cmd_new.c: `offsim new [--from NAME] FILE`: a copy of a shipped scenario to start from. Never overwrites. */
 #include "experiments/commands.h"
+#include "experiments/new_file.h"
 #include "scenarios/scenario.h"
 #include "sim/arena.h"
 
@@ -33,7 +34,7 @@ static const char *stem(struct arena *a, const char *path)
 }
 
 /* Shipped scenarios are small; the text comes back with a NUL. */
-static char *read_text(struct arena *a, const char *path)
+char *new_file_read(struct arena *a, const char *path)
 {
   enum { LARGEST = 1 << 20 };
   char *text = arena_alloc(a, LARGEST + 1);
@@ -56,7 +57,7 @@ static const char *renamed(struct arena *a, char *text, const char *name)
   return arena_printf(a, "%s\nname: %s%s", text, name, rest ? rest : "\n");
 }
 
-static int write_new(const char *to, const char *text)
+int new_file_write(const char *to, const char *text)
 {
   static const char problem[] = "new: cannot write %s: %s\n";
   int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -73,8 +74,8 @@ static int write_new(const char *to, const char *text)
 
 static int copy(struct arena *a, const char *from, const char *to)
 {
-  char *text = read_text(a, from);
-  if (text) return write_new(to, renamed(a, text, stem(a, to)));
+  char *text = new_file_read(a, from);
+  if (text) return new_file_write(to, renamed(a, text, stem(a, to)));
   fprintf(stderr, "new: cannot read %s: %s\n", from, strerror(errno));
   return EXIT_SYSTEM;
 }

@@ -142,10 +142,14 @@ int cmd_policy(int argc, char **argv)
 {
   if (argc < 2 || strcmp(argv[1], "--help") == 0) {
     printf("usage: offsim policy list [NAME | PATH]... [--format text|json]\n"
+           "       offsim policy new NAME --lang c|python [-o FILE]\n"
+           "       offsim policy build FILE.c [-o FILE.so]\n"
            "       offsim policy check [NAME | PATH | python:FILE]... (--help tells more)\n");
     return argc < 2 ? EXIT_USER : EXIT_OK;
   }
   if (strcmp(argv[1], "check") == 0) return cmd_policy_check(argc - 1, argv + 1);
+  if (strcmp(argv[1], "new") == 0) return cmd_policy_new(argc - 1, argv + 1);
+  if (strcmp(argv[1], "build") == 0) return cmd_policy_build(argc - 1, argv + 1);
   if (strcmp(argv[1], "list") != 0) return usage("unknown word", argv[1]);
   bool as_json = false;
   int n = 2;

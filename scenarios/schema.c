@@ -806,7 +806,7 @@ const struct key keys[] = {
   {"telemetry", "delay", V_NUMBER, Q_TIME, NONNEGATIVE, .otherwise = "20 ms", .doc = "Age of a report on arrival."},
   {"telemetry", "noise", V_NUMBER, Q_PURE, SHARE, .otherwise = "0", .doc = "Relative error of a reported number."},
   {"telemetry", "bytes", V_NUMBER, Q_BYTES, NONNEGATIVE, .otherwise = "64 B", .doc = "Size of a report; charged."},
-  {"policy", "policy", V_TEXT, .flags = REQUIRED, .doc = "A built-in name, or a path to a plug-in (with a '/')."},
+  {"policy", "policy", V_TEXT, .flags = REQUIRED, .doc = "A built-in name, a path to a plug-in (with a '/'), or python:FILE.py."},
   {"policy", "name", V_ID, .doc = "Name of the entry; default: the policy's."},
   {"policy", "scope", V_CHOICE, .choices = "global|site|device", .otherwise = "global",
    .doc = "How many learners there are."},

@@ -1,0 +1,137 @@
+#!/bin/bash
+# Policies in Python: the same decisions as in C, and every way to go wrong contained and named.
+. tests/tap.sh
+root=$PWD; OFFSIM=$(realpath "${OFFSIM:-build/offsim}"); export NO_COLOR=1 OFFSIM_SHARE=$root/scenarios
+cd "$work" || exit 1
+run() { local out=$1 policies=$2; shift 2; "$OFFSIM" run "$root/scenarios/minimal.yaml" --set horizon.duration='60 s' --replications 2 --quiet --policy "$policies" -o "$out" --format json "$@" >"$out.json" 2>"$out.err"; }
+hash_of() { /usr/bin/python3 -c 'import json,sys; print(*[p["trace_hash"] for p in json.load(open(sys.argv[1]))["policies"] if p["policy"] == sys.argv[2]])' "$1.json" "$2"; }
+policy() { { echo "from offsim_policy import Policy, Number"; echo "import os, sys, time"; echo "class Planted(Policy):"; sed 's/^/    /'; } >"$1.py"; }
+says() { grep -qF -- "$2" "$1.err" || { echo "not said: $2"; cat "$1.err"; return 1; }; }
+
+# the same decisions, in C and in Python
+policy costly <<'END'
+def decide(self, ctx):
+    score = ctx.score
+    return max(ctx.allowed, key=lambda a: score[a])
+END
+check "Python and C run" run same ./costly.py,cost_aware
+check "cost_aware in Python leaves the trace of the one in C" same "$(hash_of same costly)" "$(hash_of same cost_aware)"
+mkdir c; awk '/^```c file=shy.c/ { inside = 1; next } /^```/ { inside = 0 } inside' "$root/docs/policy-guide.md" >c/shy.c
+awk '/^```python file=shy.py/ { inside = 1; next } /^```/ { inside = 0 } inside' "$root/docs/policy-guide.md" >shy.py
+check "the guide's shy.c compiles" "$OFFSIM" policy build c/shy.c
+check "shy in C" run shy-c ./c/shy.so
+check "shy in Python" run shy-py ./shy.py
+check "both draw the same numbers" same "$(hash_of shy-c shy)" "$(hash_of shy-py shy)"
+check "one worker" run shy-one ./shy.py -j 1
+check "gives the same bytes" same "$(hash_of shy-py shy)" "$(hash_of shy-one shy)"
+policy costly <<'END'
+def decide(self, ctx):
+    print("noise", flush=True)
+    os.write(1, b"noise")
+    score = ctx.score
+    return max(ctx.allowed, key=lambda a: score[a])
+END
+check "a policy that prints" run noise ./costly.py
+check "decides as before" same "$(hash_of same costly)" "$(hash_of noise costly)"
+check "and its output is no result" /usr/bin/python3 -m json.tool noise.json
+check "an edited file is another run" run same ./costly.py
+check "which its folder keeps beside the old one" test "$(ls same/traces | wc -l)" = 6
+run alone always_local; alone=$(hash_of alone always_local)
+
+# what goes wrong
+planted() { # planted NAME EXIT WORDS: run fails so, says so, and leaves the other policy's runs as they are
+  run "$1" "./$1.py,always_local"; local rc=$?
+  check "$1: exit $2" same $rc "$2"
+  check "$1: $3" says "$1" "$3"
+  [ "$2" = 2 ] || check "$1: the others go on, to the byte" same "$alone" "$(hash_of "$1" always_local)"
+}
+policy raises <<'END'
+def decide(self, ctx):
+    return 1 // (20 - ctx.decision) and 0
+END
+planted raises 4 "raises.py:5: ZeroDivisionError"
+check "raises: the traceback stands there once" same 1 "$(grep -c Traceback raises.err)"
+policy learns <<'END'
+def decide(self, ctx): return ctx.allowed[0]
+def outcome(self, o): self.nothing
+END
+planted learns 4 "AttributeError: 'Planted' object has no attribute 'nothing'"
+policy syntax <<'END'
+def decide(self, ctx)
+END
+planted syntax 2 "syntax.py:4: SyntaxError"
+policy leaves <<'END'
+def decide(self, ctx): sys.exit(7)
+END
+planted leaves 4 "SystemExit: 7"
+policy dies <<'END'
+def decide(self, ctx): os.kill(os.getpid(), 9)
+END
+planted dies 4 "its interpreter was ended by signal 9"
+policy ends <<'END'
+def decide(self, ctx): os._exit(3)
+END
+planted ends 4 "ended by itself with exit code 3"
+policy garbage <<'END'
+def decide(self, ctx): os.write(3, b"x" * 64); return 0
+END
+planted garbage 4 "wrote garbage into the socket"
+policy nothing <<'END'
+def decide(self, ctx): pass
+END
+planted nothing 4 "not None"
+policy outside <<'END'
+def decide(self, ctx): return 99
+END
+planted outside 4 "chose an action that does not exist: 99"
+policy flaw <<'END'
+def start(self, setup): raise ValueError("gain and loss exclude each other")
+def decide(self, ctx): return 0
+END
+planted flaw 2 "gain and loss exclude each other"
+policy loops <<'END'
+def decide(self, ctx):
+    while True: pass
+END
+policy sleeps <<'END'
+def decide(self, ctx): time.sleep(1e6)
+END
+export OFFSIM_HANG_S=1
+planted loops 4 "it did not answer within"
+planted sleeps 4 "(5 s by the clock)"
+unset OFFSIM_HANG_S
+echo "x = 1" >empty.py; planted empty 2 "this one defines none"
+run gone ./shy.py --python /nowhere/python3; check "no interpreter: exit 2" same $? 2
+check "it is named" says gone "cannot start the interpreter /nowhere/python3"
+run typo ./none.py; check "no file: exit 2" same $? 2
+sed "s|^policies:.*|policies: [{policy: \"python:shy.py\", gian: 1}]|; /^  - always_local/,\$d" "$root/scenarios/minimal.yaml" >typo.yaml
+"$OFFSIM" check typo.yaml >out 2>typo.err; check "wrong parameter: exit 2" same $? 2
+check "the nearest is named" says typo "did you mean 'gain'?"
+check "no interpreter is left" bash -c '! pgrep -P 1 -f "offsim_policy[.]serve.* $0" >/dev/null' "$work"
+
+# a start
+check "new, in C" "$OFFSIM" policy new mine --lang c
+check "it compiles without a word" bash -c '[ "$("$0" policy build mine.c 2>&1 | wc -l)" = 1 ]' "$OFFSIM"
+check "new, in Python" "$OFFSIM" policy new other --lang python
+check "both run beside a reference" run new ./mine.so,./other.py,always_edge
+check "built-in and both are there" test -n "$(hash_of new mine)" -a -n "$(hash_of new other)"
+check_exit "new does not overwrite" 2 "$OFFSIM" policy new mine --lang c
+check_exit "another language" 2 "$OFFSIM" policy new mine --lang rust
+
+# the environment
+cat >learn.py <<'END'
+import sys
+sys.path.insert(0, sys.argv[1] + "/examples")
+from gym_env import OffsimEnv, epsilon_greedy
+def learn():
+    env = OffsimEnv(sys.argv[1] + "/scenarios/minimal.yaml", ["images"], sys.argv[2], ["horizon.duration=30 s"])
+    result = epsilon_greedy(env, 3)
+    env.close()
+    return result
+history, mean = learn()
+assert learn() == (history, mean), "the same seeds, other episodes"
+assert set(mean) == {0, 1} and mean[1] > mean[0], mean      # the edge is faster than the phone in this scenario
+assert len(set(history)) == 3, "each episode is another replication"
+END
+check "an epsilon-greedy learns in gym_env, twice the same" /usr/bin/python3 learn.py "$root" "$OFFSIM"
+finish
