@@ -59,7 +59,7 @@ planted learns 4 "AttributeError: 'Planted' object has no attribute 'nothing'"
 policy syntax <<'END'
 def decide(self, ctx)
 END
-planted syntax 2 "syntax.py:4: SyntaxError"
+planted syntax 4 "syntax.py:4: SyntaxError"
 policy leaves <<'END'
 def decide(self, ctx): sys.exit(7)
 END
@@ -100,8 +100,8 @@ export OFFSIM_HANG_S=1
 planted loops 4 "it did not answer within"
 planted sleeps 4 "(5 s by the clock)"
 unset OFFSIM_HANG_S
-echo "x = 1" >empty.py; planted empty 2 "this one defines none"
-run gone ./shy.py --python /nowhere/python3; check "no interpreter: exit 2" same $? 2
+echo "x = 1" >empty.py; planted empty 4 "this one defines none"
+run gone ./shy.py --python /nowhere/python3; check "no interpreter: exit 4" same $? 4
 check "it is named" says gone "cannot start the interpreter /nowhere/python3"
 run typo ./none.py; check "no file: exit 2" same $? 2
 sed "s|^policies:.*|policies: [{policy: \"python:shy.py\", gian: 1}]|; /^  - always_local/,\$d" "$root/scenarios/minimal.yaml" >typo.yaml
