@@ -599,13 +599,26 @@ static bool wait_for_answers(struct work *w)
   return w->begun_s == 0 || now < w->begun_s + COMMIT_S || commit(w);
 }
 
-/* Children that still work are stopped with their workers: what they wrote so far has no final name. */
+/* The worker and the child that does its runs are gone when nobody holds the other end of its answers any more. */
+static void wait_for_end(const struct worker *worker)
+{
+  struct pollfd fd = {worker->from, POLLIN, 0};
+  char rest[sizeof(struct run_answer)];
+  while (poll(&fd, 1, 5000) > 0 && read(worker->from, rest, sizeof rest) > 0)
+    continue;
+}
+
+/* Children that still work are stopped with their workers: what they wrote so far has no final name. It is removed when
+ * they are gone: a child dies a moment after its worker, and would write it again. */
 static void abandon(struct work *w)
 {
+  for (int i = 0; i < w->s->n; i++)
+    if (w->s->worker[i].pid)
+      kill(w->s->worker[i].pid, SIGKILL);
   for (int i = 0; i < w->s->n; i++) {
     struct worker *worker = &w->s->worker[i];
     if (worker->pid)
-      kill(worker->pid, SIGKILL);
+      wait_for_end(worker);
     if (worker->order)
       remove_part(w, worker->order);
     worker->order = NULL;
