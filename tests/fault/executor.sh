@@ -88,12 +88,12 @@ check "nothing done" same "$(count "$work/full" done)" 0
 check "and with room it goes on" run "${full[@]}"
 
 # ---- signals ------------------------------------------------------------------------------------------------------------------
-long=(--set "horizon.duration=60 min" --replications 200 -j 2 --policy always_edge -o "$work/i")
-stop() { "$OFFSIM" run "$scenario" --quiet "${long[@]}" & local pid=$!; sleep 1.5; kill -"$1" $pid; wait $pid; }
+long=(--set "horizon.duration=60 min" --replications 4000 -j 2 --policy always_edge -o "$work/i")
+stop() { "$OFFSIM" run "$scenario" --quiet "${long[@]}" & local pid=$!; sleep 0.6; kill -"$1" $pid; wait $pid; }
 check_exit "interrupted" 75 stop INT
 check_exit "terminated" 75 stop TERM
 done=$(count "$work/i" done)
-check "something was done, not all" test "$done" -gt 0 -a "$done" -lt 200
+check "something was done, not all" test "$done" -gt 0 -a "$done" -lt 4000
 check "nothing partial" no_leftovers "$work/i"
 stop KILL >/dev/null 2>&1; sleep 0.2
 check "after a kill: the same command goes on" run --set "horizon.duration=60 min" --policy always_edge -o "$work/i" \
