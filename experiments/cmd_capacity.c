@@ -46,11 +46,12 @@ struct request {
   const char *file, *metric, *limit, *vary, *from_text, *to_text, *klass, *place, *policies, *replications, *seed, *dir;
   struct override *set; size_t n_sets;                  /* one more has room */
   int workers;
-  bool above, quiet, json;
+  bool above, quiet, json, help;
   double confidence;
   const struct metric_info *info;
   char *folder;
   size_t n_policies; const char **policy;
+  struct arena *arena;
   struct scenario *scenario;                            /* at the first value */
   struct value from, to;
   double limit_value, step;
@@ -82,18 +83,6 @@ static bool take_number(const char *option, const char *text, double low, double
   return (end != text && !*end && *out >= low && *out <= high) || mistake(err, "%s, not '%s'", range, text);
 }
 
-static bool take_set(struct request *r, const char *text, struct err *err)
-{
-  const char *equals = strchr(text, '=');
-  if (!equals || equals == text)
-    return mistake(err, "--set needs PATH=VALUE, not '%s'", text, NULL);
-  char *path = strndup(text, (size_t)(equals - text));
-  if (!path)
-    check_out_of_memory(strlen(text));
-  r->set[r->n_sets++] = (struct override){path, equals + 1};
-  return true;
-}
-
 static bool take_limit(struct request *r, bool above, const char *text, struct err *err)
 {
   if (r->limit)
@@ -107,7 +96,7 @@ static bool take_parsed(struct request *r, const char *option, const char *text,
 {
   double number;
   if (!strcmp(option, "--set"))
-    return take_set(r, text, err);
+    return options_set("capacity: ", text, r->arena, r->set, &r->n_sets, err);
   if (!strcmp(option, "--below") || !strcmp(option, "--above"))
     return take_limit(r, option[2] == 'a', text, err);
   if (!strcmp(option, "--confidence")) {
@@ -127,34 +116,26 @@ static bool take_parsed(struct request *r, const char *option, const char *text,
 static bool take(void *context, const char *option, const char *text, struct err *err)
 {
   struct request *r = context;
-  const struct { const char *option; const char **to; } plain[] = {
+  const struct option_text plain[] = {
     {"--metric", &r->metric}, {"--vary", &r->vary}, {"--from", &r->from_text}, {"--to", &r->to_text},
     {"--class", &r->klass}, {"--place", &r->place}, {"--policy", &r->policies}, {"--replications", &r->replications},
     {"--seed", &r->seed}, {"-o", &r->dir}};
   if (!text || !*text)
     return mistake(err, "%s needs a value", option, NULL);
-  for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-    if (!strcmp(option, plain[i].option)) {
-      *plain[i].to = text;
-      return true;
-    }
+  if (options_text(plain, sizeof plain / sizeof *plain, option, text))
+    return true;
   return take_parsed(r, option, text, err);
 }
 
 static bool read_arguments(struct request *r, int argc, char **argv, struct err *err)
 {
-  char **rest = calloc((size_t)argc + 1, sizeof *rest);
-  int n = 0;
-  if (!rest)
-    check_out_of_memory(sizeof *rest);
-  for (int i = 0; i < argc; i++)
-    if (i && !strcmp(argv[i], "--quiet"))
-      r->quiet = true;
-    else
-      rest[n++] = argv[i];
-  bool ok = options_read("capacity", n, rest, known, N_KNOWN, take, r, &r->file, err);
-  free(rest);
-  if (!ok)
+  char **rest = arena_array(r->arena, char *, argc + 1);
+  const struct option_flag flag[] = {{"--quiet", &r->quiet}, {"--help", &r->help}};
+  int n = options_flags(argc, argv, flag, sizeof flag / sizeof *flag, rest);
+  r->set = arena_array(r->arena, struct override, argc + 2);
+  if (r->help)
+    return true;
+  if (!options_read("capacity", n, rest, known, N_KNOWN, take, r, &r->file, err))
     return false;
   const char *missing = !r->file ? "a scenario file" : !r->metric ? "--metric" : !r->limit ? "--below or --above"
                         : !r->vary ? "--vary"
@@ -268,7 +249,7 @@ static const json *named(const json *list, const char *path, size_t *length)
 }
 
 /* The default, or what a preset says; without a unit. */
-static const char *filled_in_text(const struct request *r, struct arena *a, struct err *err)
+static const char *filled_in_text(const struct request *r, struct err *err)
 {
   struct err unsaid;
   struct scenario *s = scenario_load(r->file, r->set, r->n_sets, err);
@@ -283,7 +264,7 @@ static const char *filled_in_text(const struct request *r, struct arena *a, stru
   double value = json_real(at, NAN);
   scenario_free(s);
   if (isfinite(value)) {                                /* a number of seconds or bytes is refused: it needs a unit */
-    r->set[r->n_sets] = (struct override){r->vary, arena_printf(a, "%.9g", value)};
+    r->set[r->n_sets] = (struct override){r->vary, arena_printf(r->arena, "%.9g", value)};
     s = scenario_load(r->file, r->set, r->n_sets + 1, &unsaid);
     value = s ? value : NAN;
     scenario_free(s);
@@ -306,18 +287,18 @@ static bool check_path(const struct request *r, struct err *err)
   return !err_any(err);
 }
 
-static const char *current_text(const struct request *r, struct arena *a, struct err *err)
+static const char *current_text(const struct request *r, struct err *err)
 {
   for (size_t i = r->n_sets; i-- > 0;)
     if (!strcmp(r->set[i].path, r->vary))
       return r->set[i].value;
-  const struct node *root = yaml_read(a, r->file, NULL, NULL, err);
+  const struct node *root = yaml_read(r->arena, r->file, NULL, NULL, err);
   const char *text = root ? text_at(root, r->vary) : NULL;
-  return text || !root ? text : filled_in_text(r, a, err);
+  return text || !root ? text : filled_in_text(r, err);
 }
 
 /* Where to look, in the user's unit. */
-static bool read_range(struct request *r, struct arena *a, struct err *err)
+static bool read_range(struct request *r, struct err *err)
 {
   if (r->from_text) {
     if (!split_value(r->from_text, &r->from) || !split_value(r->to_text, &r->to))
@@ -330,7 +311,7 @@ static bool read_range(struct request *r, struct arena *a, struct err *err)
   }
   if (!check_path(r, err))
     return false;
-  const char *text = current_text(r, a, err);
+  const char *text = current_text(r, err);
   if (err_any(err))
     return false;
   if (!text)
@@ -342,7 +323,7 @@ static bool read_range(struct request *r, struct arena *a, struct err *err)
   return true;
 }
 
-static char *value_text(const struct request *r, double x, struct arena *a)
+static char *value_text(const struct request *r, double x)
 {
   char digits[64];
   snprintf(digits, sizeof digits, "%.*f", r->decimals > 0 ? r->decimals : 0, x);
@@ -353,17 +334,17 @@ static char *value_text(const struct request *r, double x, struct arena *a)
     if (digits[strlen(digits) - 1] == '.')
       digits[strlen(digits) - 1] = 0;
   }
-  return arena_printf(a, "%s%s%s", digits, *r->from.unit ? " " : "", r->from.unit);
+  return arena_printf(r->arena, "%s%s%s", digits, *r->from.unit ? " " : "", r->from.unit);
 }
 
-static struct scenario *load_at(const struct request *r, double x, struct arena *a, struct err *err)
+static struct scenario *load_at(const struct request *r, double x, struct err *err)
 {
-  r->set[r->n_sets] = (struct override){r->vary, value_text(r, x, a)};
+  r->set[r->n_sets] = (struct override){r->vary, value_text(r, x)};
   return scenario_load(r->file, r->set, r->n_sets + 1, err);
 }
 
 /* A power of ten with 1000 to 10^4 steps to the largest number; 1 where the setting takes whole numbers only. */
-static bool choose_step(struct request *r, struct arena *a, struct err *err)
+static bool choose_step(struct request *r, struct err *err)
 {
   double largest = fmax(fabs(r->from.number), fabs(r->to.number)), from = r->from.number;
   int power = (int)floor(log10(largest / STEPS) + 1e-9);
@@ -371,13 +352,13 @@ static bool choose_step(struct request *r, struct arena *a, struct err *err)
   while (power > -9 && pow(10, power) > finest)
     power--;
   r->decimals = 9;
-  r->scenario = load_at(r, from, a, err);
+  r->scenario = load_at(r, from, err);
   if (!r->scenario)
     return false;
   if (floor(from) == from && floor(r->to.number) == r->to.number && !*r->from.unit) {
     struct err unsaid;
     err_init(&unsaid);
-    struct scenario *between = load_at(r, from + 0.5, a, &unsaid);
+    struct scenario *between = load_at(r, from + 0.5, &unsaid);
     r->whole = !between;
     scenario_free(between);
     err_release(&unsaid);
@@ -389,13 +370,13 @@ static bool choose_step(struct request *r, struct arena *a, struct err *err)
 
 /* ---- which policies, how often ----------------------------------------------------------------------------------- */
 
-static bool choose_policies(struct request *r, struct arena *a, struct err *err)
+static bool choose_policies(struct request *r, struct err *err)
 {
   struct study s = {.scenario = r->scenario};
   bool ok = study_choose(&s, r->policies, err);
-  r->policy = arena_array(a, const char *, s.n_chosen + 1);
+  r->policy = arena_array(r->arena, const char *, s.n_chosen + 1);
   for (int i = 0; i < s.n_chosen && ok; i++)
-    r->policy[r->n_policies++] = s.chosen[i] < 0 ? NULL : arena_strdup(a, study_policy_name(&s, s.chosen[i]));
+    r->policy[r->n_policies++] = s.chosen[i] < 0 ? NULL : arena_strdup(r->arena, study_policy_name(&s, s.chosen[i]));
   free(s.chosen);
   return ok;
 }
@@ -412,17 +393,17 @@ static bool choose_replications(struct request *r, struct err *err)
   return floor(n) == n || mistake(err, "--replications needs a whole number, not '%s'", r->replications, NULL);
 }
 
-static bool prepare(struct request *r, struct arena *a, struct err *err)
+static bool prepare(struct request *r, struct err *err)
 {
   unsigned long long seed;
   char why[UNITS_WHY];
   if (r->seed && !count_parse(r->seed, &seed, why))
     return mistake(err, "--seed: %s", why, NULL);
-  if (!check_metric(r, err) || !read_limit(r, err) || !read_range(r, a, err) || !choose_step(r, a, err))
+  if (!check_metric(r, err) || !read_limit(r, err) || !read_range(r, err) || !choose_step(r, err))
     return false;
-  r->folder = arena_printf(a, "%s%s%s", r->dir ? r->dir : "results/", r->dir ? "" : r->scenario->name,
+  r->folder = arena_printf(r->arena, "%s%s%s", r->dir ? r->dir : "results/", r->dir ? "" : r->scenario->name,
                            r->dir ? "" : "-capacity");
-  return check_names(r, err) && choose_policies(r, a, err) && choose_replications(r, err);
+  return check_names(r, err) && choose_policies(r, err) && choose_replications(r, err);
 }
 
 /* ---- one value --------------------------------------------------------------------------------------------------- */
@@ -453,15 +434,15 @@ static void note_run(void *context, const char *policy, const struct catalog_run
   m->censored[m->n++] = value_of(run, "censored_ratio", "", "");
 }
 
-struct asking { struct request *r; const char *policy; struct arena *arena; };
+struct asking { struct request *r; const char *policy; };
 
 static bool ask(struct asking *asking, double x, struct measured *m, struct err *err)
 {
   struct request *r = asking->r;
   struct run_told told;
-  r->set[r->n_sets] = (struct override){r->vary, value_text(r, x, asking->arena)};
+  r->set[r->n_sets] = (struct override){r->vary, value_text(r, x)};
   struct run_ask call = {.file = r->file, .set = r->set, .n_sets = r->n_sets + 1, .policies = asking->policy,
-    .replications = arena_printf(asking->arena, "%llu", (unsigned long long)r->n_replications), .seed = r->seed,
+    .replications = arena_printf(r->arena, "%llu", (unsigned long long)r->n_replications), .seed = r->seed,
     .dir = r->folder, .workers = r->workers, .quiet = r->quiet};
   r->code = run_ask(&call, note_run, m, &told, err);
   r->done += told.done, r->reused += told.reused;
@@ -645,14 +626,14 @@ static void hold_signals(void)
   sigprocmask(SIG_BLOCK, &held, NULL);
 }
 
-static int search(struct request *r, struct arena *a, struct err *err)
+static int search(struct request *r, struct err *err)
 {
   hold_signals();
   struct capacity_answer *answer = grab(r->n_policies, sizeof *answer);
   bool ok = true;
   int code = EXIT_OK;
   for (size_t i = 0; i < r->n_policies && ok; i++) {
-    struct asking asking = {r, r->policy[i], a};
+    struct asking asking = {r, r->policy[i]};
     struct capacity_question q = question_of(r, &asking);
     ok = capacity_find(&q, &answer[i], err);
     if (answer[i].outcome == CAPACITY_NEVER || answer[i].outcome == CAPACITY_NOT_MONOTONE)
@@ -668,31 +649,22 @@ static int search(struct request *r, struct arena *a, struct err *err)
   return ok ? code : err_any(err) ? (int)err->code : r->code;
 }
 
-static void release(struct request *r)
-{
-  scenario_free(r->scenario);
-  for (size_t i = 0; i < r->n_sets; i++)
-    free((char *)r->set[i].path);
-  free(r->set);
-}
-
 int cmd_capacity(int argc, char **argv)
 {
-  for (int i = 1; i < argc; i++)
-    if (!strcmp(argv[i], "--help"))
-      return fputs(usage, stdout), EXIT_OK;
   struct request r = {.confidence = 0.95, .workers = (int)sysconf(_SC_NPROCESSORS_ONLN)};
-  struct arena *a = arena_new();
   struct err err;
   err_init(&err);
-  r.set = grab((size_t)argc + 2, sizeof *r.set);
-  bool ok = read_arguments(&r, argc, argv, &err) && prepare(&r, a, &err);
-  int code = ok ? search(&r, a, &err) : (int)err.code;
+  r.arena = arena_new();
+  bool ok = read_arguments(&r, argc, argv, &err);
+  if (ok && r.help)
+    fputs(usage, stdout);
+  ok = ok && (r.help || prepare(&r, &err));
+  int code = !ok ? (int)err.code : r.help ? EXIT_OK : search(&r, &err);
   if (code == EXIT_INTERRUPTED)
     fprintf(stderr, "offsim: interrupted; what was finished is in %s, and the same command goes on\n", r.folder);
   err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
-  release(&r);
+  scenario_free(r.scenario);
   err_release(&err);
-  arena_free(a);
+  arena_free(r.arena);
   return code;
 }

@@ -74,17 +74,14 @@ static bool take_number(const char *option, const char *text, double low, double
 static bool take(void *context, const char *option, const char *text, struct err *err)
 {
   struct ope_command *c = context;
-  const struct { const char *option; const char **to; } plain[] = {
+  const struct option_text plain[] = {
     {"--target", &c->target}, {"--target-policy", &c->entry}, {"--log", &c->logger},
     {"--replications", &c->replications}, {"--rows", &c->rows_file}};
   double number = 0;
   if (!text || !*text)
     return err_add(err, (struct where){0}, "ope: %s needs a value", option);
-  for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-    if (!strcmp(option, plain[i].option)) {
-      *plain[i].to = text;
-      return true;
-    }
+  if (options_text(plain, sizeof plain / sizeof *plain, option, text))
+    return true;
   if (!strcmp(option, "--clip"))
     return take_number(option, text, 1, 1e12, &c->options.clip, err);
   if (!strcmp(option, "--format")) {
@@ -103,14 +100,8 @@ static bool take(void *context, const char *option, const char *text, struct err
 static bool read_arguments(struct ope_command *c, int argc, char **argv, struct err *err)
 {
   char **rest = grab((size_t)argc + 1, sizeof *rest);
-  int n = 0;
-  for (int i = 0; i < argc; i++)
-    if (i && !strcmp(argv[i], "--no-truth"))
-      c->no_truth = true;
-    else if (i && !strcmp(argv[i], "--help"))
-      c->help = true;
-    else
-      rest[n++] = argv[i];
+  const struct option_flag flag[] = {{"--no-truth", &c->no_truth}, {"--help", &c->help}};
+  int n = options_flags(argc, argv, flag, sizeof flag / sizeof *flag, rest);
   bool ok = c->help || options_read("ope", n, rest, known, sizeof known / sizeof *known, take, c, &c->dir, err);
   free(rest);
   if (!ok || c->help)

@@ -39,15 +39,6 @@ static bool bad(struct err *err, const char *what, const char *value)
   return err_add(err, (struct where){0}, "%s%s%s%s%s", what, value ? ", not " : "", quote, value ? value : "", quote);
 }
 
-static bool add_set(struct options *o, const char *text, struct arena *a, struct err *err)
-{
-  const char *equals = text ? strchr(text, '=') : NULL;
-  if (!equals || equals == text)
-    return bad(err, "--set needs PATH=VALUE", text);
-  o->set[o->n_sets++] = (struct override){arena_printf(a, "%.*s", (int)(equals - text), text), equals + 1};
-  return true;
-}
-
 static bool read_format(struct options *o, const char *text, struct err *err)
 {
   static const char *const name[] = {"table", "json", "csv"};
@@ -72,7 +63,7 @@ static bool read_workers(struct options *o, const char *text, struct err *err)
 static bool read_value(struct options *o, const char *name, const char *value, struct arena *a, struct err *err)
 {
   if (strcmp(name, "--set") == 0)
-    return add_set(o, value, a, err);
+    return options_set("", value, a, o->set, &o->n_sets, err);
   if (strcmp(name, "--format") == 0)
     return read_format(o, value, err);
   if (strcmp(name, "-j") == 0)
@@ -96,18 +87,14 @@ static bool is_option(const char *text)
 
 static bool read_options(struct options *o, int argc, char **argv, struct arena *a, struct err *err)
 {
+  const struct option_flag flag[] = {{"--help", &o->help}, {"--quiet", &o->quiet}, {"--frozen", &o->frozen},
+                                     {"--mixed", &o->mixed}};
   o->set = arena_array(a, struct override, argc + 2);
   o->workers = (int)sysconf(_SC_NPROCESSORS_ONLN);
   for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--help") == 0)
-      o->help = true;
-    else if (strcmp(argv[i], "--quiet") == 0)
-      o->quiet = true;
-    else if (strcmp(argv[i], "--frozen") == 0)
-      o->frozen = true;
-    else if (strcmp(argv[i], "--mixed") == 0)
-      o->mixed = true;
-    else if (strncmp(argv[i], "-j", 2) == 0 && argv[i][2])
+    if (options_flag(flag, sizeof flag / sizeof flag[0], argv[i]))
+      continue;
+    if (strncmp(argv[i], "-j", 2) == 0 && argv[i][2])
       read_workers(o, argv[i] + 2, err);
     else if (is_option(argv[i])) {
       read_value(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL, a, err);

@@ -33,12 +33,9 @@ static bool take_flag(struct sweep_options *o, const char *name)
     o->fail_fast = 0;
     return true;
   }
-  const struct { const char *name; bool *flag; } flag[] = {{"--plan", &o->plan}, {"--dry-run", &o->dry_run},
+  const struct option_flag flag[] = {{"--plan", &o->plan}, {"--dry-run", &o->dry_run},
     {"--quiet", &o->quiet}, {"--mixed", &o->mixed}, {"--help", &o->help}};
-  for (size_t i = 0; i < sizeof flag / sizeof flag[0]; i++)
-    if (strcmp(name, flag[i].name) == 0)
-      return *flag[i].flag = true;
-  return false;
+  return options_flag(flag, sizeof flag / sizeof flag[0], name);
 }
 
 static bool read_number(const char *text, unsigned long long least, unsigned long long most, unsigned long long *out)

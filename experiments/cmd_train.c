@@ -59,35 +59,22 @@ static const char *const known[] = {"--policy", "--replications", "-o", "--curve
 static bool take(void *context, const char *option, const char *text, struct err *err)
 {
   struct training *t = context;
-  const struct { const char *option; const char **to; } plain[] = {
+  const struct option_text plain[] = {
     {"--policy", &t->policy}, {"--replications", &t->replications_text}, {"-o", &t->out}, {"--curve", &t->curve},
     {"--metric", &t->metric}, {"--seed", &t->seed}};
   if (!text || !*text)
     return err_add(err, (struct where){0}, "train: %s needs a value", option);
-  for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-    if (!strcmp(option, plain[i].option)) {
-      *plain[i].to = text;
-      return true;
-    }
-  const char *equals = strchr(text, '=');
-  if (!equals || equals == text)
-    return err_add(err, (struct where){0}, "train: --set needs PATH=VALUE, not '%.64s'", text);
-  t->set[t->n_sets++] = (struct override){arena_printf(t->arena, "%.*s", (int)(equals - text), text), equals + 1};
-  return true;
+  if (options_text(plain, sizeof plain / sizeof *plain, option, text))
+    return true;
+  return options_set("train: ", text, t->arena, t->set, &t->n_sets, err);
 }
 
 static bool read_arguments(struct training *t, int argc, char **argv, struct err *err)
 {
   char **rest = arena_array(t->arena, char *, argc + 1);
-  int n = 0;
+  const struct option_flag flag[] = {{"--quiet", &t->quiet}, {"--help", &t->help}};
+  int n = options_flags(argc, argv, flag, sizeof flag / sizeof *flag, rest);
   t->set = arena_array(t->arena, struct override, argc + 2);
-  for (int i = 0; i < argc; i++)
-    if (i && !strcmp(argv[i], "--quiet"))
-      t->quiet = true;
-    else if (i && !strcmp(argv[i], "--help"))
-      t->help = true;
-    else
-      rest[n++] = argv[i];
   if (t->help)
     return true;
   if (!options_read("train", n, rest, known, sizeof known / sizeof *known, take, t, &t->file, err))

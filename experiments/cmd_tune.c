@@ -77,28 +77,21 @@ static const char *const options[] = {"--policy", "--budget", "--param", "--metr
 static bool take(void *context, const char *option, const char *text, struct err *err)
 {
   struct tuning *t = context;
-  const struct { const char *option; const char **to; } plain[] = {
+  const struct option_text plain[] = {
     {"--policy", &t->policy}, {"--budget", &t->budget_text}, {"--metric", &t->metric}, {"--train", &t->train_text},
     {"--test", &t->test_text}, {"--split", &t->split_text}, {"--seed", &t->seed}, {"-j", &t->workers},
     {"--dir", &t->dir}, {"-o", &t->out}};
   if (!text || !*text)
     return err_add(err, (struct where){0}, "tune: %s needs a value", option);
-  for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-    if (!strcmp(option, plain[i].option)) {
-      *plain[i].to = text;
-      return true;
-    }
+  if (options_text(plain, sizeof plain / sizeof *plain, option, text))
+    return true;
   if (!strcmp(option, "--param")) {
     if (t->n_given == MAX_PARAMS)
       return mistake(err, "at most 8 parameters", NULL);
     t->param[t->n_given++] = text;
     return true;
   }
-  const char *equals = strchr(text, '=');
-  if (!equals || equals == text)
-    return mistake(err, "--set needs PATH=VALUE", text);
-  t->set[t->n_sets++] = (struct override){arena_printf(t->arena, "%.*s", (int)(equals - text), text), equals + 1};
-  return true;
+  return options_set("tune: ", text, t->arena, t->set, &t->n_sets, err);
 }
 
 static bool read_numbers(struct tuning *t, struct err *err)
@@ -124,15 +117,9 @@ static bool read_numbers(struct tuning *t, struct err *err)
 static bool read_arguments(struct tuning *t, int argc, char **argv, struct err *err)
 {
   char **rest = arena_array(t->arena, char *, argc + 1);
-  int n = 0;
+  const struct option_flag flag[] = {{"--quiet", &t->quiet}, {"--help", &t->help}};
+  int n = options_flags(argc, argv, flag, sizeof flag / sizeof *flag, rest);
   t->set = arena_array(t->arena, struct override, argc + 2);
-  for (int i = 0; i < argc; i++)
-    if (i && !strcmp(argv[i], "--quiet"))
-      t->quiet = true;
-    else if (i && !strcmp(argv[i], "--help"))
-      t->help = true;
-    else
-      rest[n++] = argv[i];
   if (t->help)
     return true;
   if (!options_read("tune", n, rest, options, sizeof options / sizeof *options, take, t, &t->file, err))

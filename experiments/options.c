@@ -34,3 +34,41 @@ bool options_read(const char *command, int argc, char **argv, const char *const 
   }
   return true;
 }
+
+bool options_flag(const struct option_flag *all, size_t n, const char *word)
+{
+  for (size_t i = 0; i < n; i++)
+    if (!strcmp(word, all[i].word))
+      return *all[i].set = true;
+  return false;
+}
+
+int options_flags(int argc, char **argv, const struct option_flag *all, size_t n_all, char **rest)
+{
+  int n = 0;
+  for (int i = 0; i < argc; i++)
+    if (i == 0 || !options_flag(all, n_all, argv[i]))
+      rest[n++] = argv[i];
+  return n;
+}
+
+bool options_text(const struct option_text *all, size_t n, const char *option, const char *value)
+{
+  for (size_t i = 0; i < n; i++)
+    if (!strcmp(option, all[i].option)) {
+      *all[i].to = value;
+      return true;
+    }
+  return false;
+}
+
+bool options_set(const char *before, const char *text, struct arena *a, struct override *set, size_t *n_sets,
+                 struct err *err)
+{
+  const char *equals = text ? strchr(text, '=') : NULL;
+  if (!equals || equals == text)
+    return err_add(err, (struct where){0}, text ? "%s--set needs PATH=VALUE, not '%s'" : "%s--set needs PATH=VALUE",
+                   before, text);
+  set[(*n_sets)++] = (struct override){arena_printf(a, "%.*s", (int)(equals - text), text), equals + 1};
+  return true;
+}
