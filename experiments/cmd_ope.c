@@ -518,11 +518,12 @@ static bool evaluate(struct ope_command *c, struct err *err)
 }
 
 /* In a process of its own: the policies may be anybody's. */
-static int work(void *context)
+static int work(void *context, struct contained *contained)
 {
   struct ope_command *c = context;
   struct err err;
   err_init(&err);
+  c->world.contained = contained;
   bool ok = collect(c, &err) && evaluate(c, &err);
   err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
   int code = ok ? EXIT_OK : (int)err.code;
@@ -545,7 +546,7 @@ int cmd_ope(int argc, char **argv)
     fputs(usage, stdout);
   ok = ok && (c.help || load_all(&c, &err));
   err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
-  int code = !ok ? (int)err.code : c.help ? EXIT_OK : contained_run(work, &c, "off-policy evaluation");
+  int code = !ok ? (int)err.code : c.help ? EXIT_OK : contained_run("ope", work, &c);
   scenario_free(c.scenario);
   scenario_free(c.target_scenario);
   free(c.replication);

@@ -48,6 +48,7 @@ struct training {
   struct learned_bytes learners;
   struct text rows;                                     /* of the curve */
   json *header;                                         /* of the state that the entry began with; NULL: none */
+  struct world *volatile world;                         /* of the episode at work */
 };
 
 static bool mistake(struct err *err, const char *text) { return err_add(err, (struct where){0}, "train: %s", text); }
@@ -243,7 +244,8 @@ static double value_of(struct metrics *m, const struct run_summary *summary, con
   return NAN;
 }
 
-static bool episode(struct training *t, uint64_t replication, struct err *err)
+/* In the watched process: a policy that never comes back ends it. */
+static bool episode(struct training *t, struct contained *c, uint64_t replication, struct err *err)
 {
   const struct scenario *s = t->study.scenario;
   struct arena *a = arena_new();
@@ -253,8 +255,10 @@ static bool episode(struct training *t, uint64_t replication, struct err *err)
   struct run_summary summary;
   if (t->learners.n)
     t->entry.state = t->learners.at, t->entry.state_bytes = t->learners.n;
+  contained_begin(c, &t->world, "policy '%s' in replication %llu", t->entry.name, (unsigned long long)replication);
   struct world *w = world_new(&(struct run_setup){.def = &s->world, .policy = &t->entry, .seed = s->seed,
     .replication = replication, .sink = {.context = m, .request = on_request, .attempt = on_attempt}}, err);
+  t->world = w;
   bool ok = w && world_run(w, &summary, err);
   if (ok) {
     struct learned_bytes after = {0};
@@ -264,6 +268,8 @@ static bool episode(struct training *t, uint64_t replication, struct err *err)
     t->learners = after;
     text_add(&t->rows, "%llu,%.17g\n", (unsigned long long)replication, value_of(m, &summary, t->metric));
   }
+  contained_end(c);
+  t->world = NULL;
   if (w)
     world_free(w);
   metrics_free(m);
@@ -283,10 +289,10 @@ static bool write_curve(const struct training *t, struct err *err)
   return ok;
 }
 
-static bool train(struct training *t, struct err *err)
+static bool train(struct training *t, struct contained *c, struct err *err)
 {
   for (uint64_t i = t->next; i <= t->replications.to; i++)
-    if (!episode(t, i, err) || (i < t->replications.to && !write_state(t, t->part, i, err)))
+    if (!episode(t, c, i, err) || (i < t->replications.to && !write_state(t, t->part, i, err)))
       return false;
   if (!write_state(t, t->out, t->replications.to, err) || !write_curve(t, err))
     return false;
@@ -294,13 +300,13 @@ static bool train(struct training *t, struct err *err)
   return true;
 }
 
-static int work(void *context)
+static int work(void *context, struct contained *c)
 {
   struct training *t = context;
   struct err err;
   err_init(&err);
   resume(t);
-  bool ok = train(t, &err);
+  bool ok = train(t, c, &err);
   err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
   if (ok && !t->quiet)
     printf("%s: %s after %llu episodes (replications %llu to %llu, seed %llu), %zu bytes\n", t->out, t->entry.name,
@@ -329,6 +335,15 @@ static bool read_header(struct training *t, struct err *err)
   return ok;
 }
 
+/* The state under its name is the one that was there before, if any. */
+static void say_what_is_left(const struct training *t, int code)
+{
+  if (code == EXIT_INTERRUPTED)
+    fprintf(stderr, "offsim: interrupted; the same command goes on\n");
+  else if (code != EXIT_OK && access(t->part, F_OK) == 0)
+    fprintf(stderr, "offsim: %s has what the episodes before gave; the same command goes on from it\n", t->part);
+}
+
 int cmd_train(int argc, char **argv)
 {
   struct training t = {.arena = arena_new()};
@@ -343,9 +358,8 @@ int cmd_train(int argc, char **argv)
   if (ok && !t.help) {
     t.part = arena_printf(t.arena, "%s.part", t.out);
     t.next = t.replications.from;
-    code = contained_run(work, &t, "training");
-    if (code == EXIT_INTERRUPTED)
-      fprintf(stderr, "offsim: interrupted; the same command goes on\n");
+    code = contained_run("train", work, &t);
+    say_what_is_left(&t, code);
   }
   json_release(t.header);
   study_free(&t.study);

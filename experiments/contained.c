@@ -2,40 +2,80 @@
 #include "sim/err.h"
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static _Noreturn void child_main(contained_fn *work, void *context, const sigset_t *mask)
+void contained_begin(struct contained *c, struct world *const volatile *world, const char *format, ...)
 {
-  struct rlimit none = {0, 0};
+  va_list list;
+  va_start(list, format);
+  vsnprintf(c->doing, sizeof c->doing, format, list);
+  va_end(list);
+  watch_run(&c->watch, world);
+}
+
+void contained_end(struct contained *c) { watch_run(&c->watch, NULL); }
+
+static _Noreturn void child_main(contained_fn *work, void *context, struct contained *shared, const sigset_t *mask)
+{
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  setrlimit(RLIMIT_CORE, &none);
+  watch_limits();
+  watch_make(&shared->watch);
   sigprocmask(SIG_SETMASK, mask, NULL);
-  int code = work(context);
+  int code = work(context, shared);
   if (fflush(stdout) != 0 || ferror(stdout))
     code = code == EXIT_OK ? EXIT_SYSTEM : code;
+  shared->finished = true;
   _exit(code);
 }
 
-static int judge(int status, bool interrupted, const char *what)
+static int judge(const char *command, int status, bool interrupted, const struct contained *c)
 {
-  if (interrupted || (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM)))
+  int died = WIFSIGNALED(status) ? WTERMSIG(status) : 0, code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+  if (interrupted || died == SIGINT || died == SIGTERM)
     return EXIT_INTERRUPTED;
-  if (WIFEXITED(status))
-    return WEXITSTATUS(status);
-  fprintf(stderr, "offsim: error: %s died of signal %d (%s)\n", what, WTERMSIG(status), strsignal(WTERMSIG(status)));
+  if (!died && c->finished)
+    return code;
+  const char *doing = *c->doing ? c->doing : "the work";
+  if (died)
+    fprintf(stderr, "offsim: error: %s: %s crashed: %s (signal %d)\n", command, doing, strsignal(died), died);
+  else if (code == EXIT_HANG)
+    fprintf(stderr, "offsim: error: %s: %s hung: no event in %d s of CPU time\n", command, doing, watch_limit_s());
+  else
+    fprintf(stderr, "offsim: error: %s: %s ended the process, exit code %d\n", command, doing, code);
   return EXIT_PLUGIN;
 }
 
-int contained_run(contained_fn *work, void *context, const char *what)
+static int refused(const char *what)
+{
+  fprintf(stderr, "offsim: error: %s: %s\n", what, strerror(errno));
+  return EXIT_SYSTEM;
+}
+
+/* A signal for the child and for us: it is killed, whatever it does. */
+static int wait_for(pid_t child, const sigset_t *watched, bool *interrupted)
+{
+  int status = 0, number;
+  while (waitpid(child, &status, WNOHANG) == 0)
+    if (sigwait(watched, &number) == 0 && number != SIGCHLD) {
+      *interrupted = true;
+      kill(child, SIGKILL);
+    }
+  return status;
+}
+
+int contained_run(const char *command, contained_fn *work, void *context)
 {
   sigset_t watched, before;
-  int status = 0, number;
   bool interrupted = false;
+  struct contained *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED)
+    return refused("no memory to share");
   sigemptyset(&watched);
   sigaddset(&watched, SIGINT);
   sigaddset(&watched, SIGTERM);
@@ -44,17 +84,10 @@ int contained_run(contained_fn *work, void *context, const char *what)
   fflush(stdout);
   pid_t child = fork();
   if (child == 0)
-    child_main(work, context, &before);
-  if (child < 0) {
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    fprintf(stderr, "offsim: error: cannot fork: %s\n", strerror(errno));
-    return EXIT_SYSTEM;
-  }
-  while (waitpid(child, &status, WNOHANG) == 0)
-    if (sigwait(&watched, &number) == 0 && number != SIGCHLD) {
-      interrupted = true;
-      kill(child, SIGKILL);
-    }
+    child_main(work, context, shared, &before);
+  int status = child > 0 ? wait_for(child, &watched, &interrupted) : 0;
+  int code = child > 0 ? judge(command, status, interrupted, shared) : refused("cannot fork");
   sigprocmask(SIG_SETMASK, &before, NULL);
-  return judge(status, interrupted, what);
+  munmap(shared, sizeof *shared);
+  return code;
 }

@@ -70,6 +70,7 @@ struct replay {
   struct ope_rows *rows;                                /* NULL: only the rewards are wanted */
   struct layout layout;
   struct hash hash;
+  struct world *volatile at_work;                       /* watched */
   size_t n_asked, asked_room, n_told, told_room, x_room;
   struct asked *asked;
   struct told *told;
@@ -150,10 +151,16 @@ static bool simulate(struct replay *r, const struct policy_def *policy, const st
                      uint64_t replication, double *utilization, struct err *err)
 {
   struct run_summary summary;
+  const char *beside = shadow ? shadow->policy->name : NULL;
+  contained_begin(r->world->contained, &r->at_work, "policy '%s'%s%s%s in replication %llu", policy->name,
+                  beside ? " with '" : "", beside ? beside : "", beside ? "' asked beside it" : "",
+                  (unsigned long long)replication);
   struct world *w = world_new(&(struct run_setup){.def = r->world->def, .policy = policy, .seed = r->world->seed,
     .replication = replication, .shadow = shadow,
     .sink = {.context = r, .request = on_request, .attempt = on_attempt, .decision = on_decision}}, err);
+  r->at_work = w;
   bool ok = w && world_run(w, &summary, err);
+  contained_end(r->world->contained);
   for (int i = 0; ok && i < summary.n_places; i++)
     if (isfinite(summary.place[i].utilization))
       utilization[i] += summary.place[i].utilization;

@@ -9,6 +9,7 @@
 #define OFFSIM_EXPERIMENTS_OPE_LOG_H
 
 #include "analysis/ope.h"
+#include "experiments/contained.h"
 #include "models/world.h"
 #include "scenarios/scenario.h"
 #include "sim/hash.h"
@@ -35,6 +36,7 @@ struct ope_world {
   const struct world_def *def; const struct policy_def *logger, *target;
   uint64_t seed;
   bool by_run;                                          /* rows of a run are one unit; else those of a request */
+  struct contained *contained;                          /* the process at work */
 };
 
 struct ope_rows *ope_rows_new(const struct ope_world *);

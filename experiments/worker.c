@@ -4,6 +4,7 @@
 #include "analysis/store/record_hash.h"
 #include "analysis/store/trace.h"
 #include "experiments/setup.h"
+#include "experiments/watch.h"
 #include "models/policy_host.h"
 #include "models/world.h"
 #include "sim/arena.h"
@@ -15,16 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-/* CPU seconds without a single event before a run is given up; building a large world counts as one event. */
-enum { HANG_CPU_S = 60, MAX_FILE_GIB = 256, EXIT_HANG = 124,
-       CHILD_RUNS = 16 /* of one child */, SYNC_S = 2, EXACT_KEPT = 4096 /* latencies a run in the catalogue; more become a sketch */ };
+enum { CHILD_RUNS = 16 /* of one child */, SYNC_S = 2, EXACT_KEPT = 4096 /* latencies a run in the catalogue; more become a sketch */ };
 
 #define CHILD_S 0.5                                     /* a child that is older does no further run */
 
@@ -322,63 +320,6 @@ char *trace_path(const char *dir, const char *id)
   return asprintf(&path, "%s/traces/%s.h5", dir, id) < 0 ? NULL : path;
 }
 
-/* Physical memory bounds the address space: a run that needs more would only swap. The sanitizers map terabytes. */
-static void set_limits(void)
-{
-  struct rlimit none = {0, 0}, file = {(rlim_t)MAX_FILE_GIB << 30, (rlim_t)MAX_FILE_GIB << 30};
-  setrlimit(RLIMIT_CORE, &none);
-  setrlimit(RLIMIT_FSIZE, &file);
-  signal(SIGXFSZ, SIG_IGN);                             /* the write fails instead */
-#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
-  rlim_t bytes = (rlim_t)sysconf(_SC_PHYS_PAGES) * (rlim_t)sysconf(_SC_PAGESIZE);
-  struct rlimit memory = {bytes, bytes};
-  setrlimit(RLIMIT_AS, &memory);
-#endif
-}
-
-/* run: NULL between two runs of a child. */
-struct watch { struct run *volatile run; uint64_t events; int seconds, limit; timer_t timer; bool armed; };
-
-/* Every second of CPU time: has the run moved? A decision that never returns keeps its event. */
-static void on_watch(int number, siginfo_t *info, void *unused)
-{
-  (void)number, (void)unused;
-  struct watch *w = info->si_value.sival_ptr;
-  const struct run *r = w->run;
-  uint64_t events = r && r->world ? sim_events(world_sim(r->world)) : 0;
-  w->seconds = r && events == w->events ? w->seconds + 1 : 0;
-  w->events = events;
-  if (w->seconds >= w->limit)
-    _exit(EXIT_HANG);
-}
-
-static int hang_limit_s(void)
-{
-  const char *text = getenv("OFFSIM_HANG_S");           /* for tests */
-  long s = text ? strtol(text, NULL, 10) : 0;
-  return s > 0 && s < HANG_CPU_S ? (int)s : HANG_CPU_S;
-}
-
-static void make_watch(struct watch *w)
-{
-  struct sigaction action = {.sa_sigaction = on_watch, .sa_flags = SA_SIGINFO | SA_RESTART};
-  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF, .sigev_value.sival_ptr = w};
-  *w = (struct watch){.limit = hang_limit_s()};
-  sigaction(SIGPROF, &action, NULL);
-  w->armed = timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &w->timer) == 0;
-}
-
-/* Each run has its seconds for itself. */
-static void start_watch(struct watch *w, struct run *r)
-{
-  struct itimerspec second = {{1, 0}, {1, 0}};
-  w->run = NULL;
-  w->seconds = 0, w->events = 0;
-  w->run = r;
-  if (w->armed)
-    timer_settime(w->timer, 0, &second, NULL);
-}
-
 static char *text_of(const struct err *err)
 {
   char *text = NULL;
@@ -436,7 +377,7 @@ static int run_in_child(const struct worker_setup *setup, struct run *r, struct 
     r->trace_file = trace_path(setup->dir, r->order->id);
   r->replay = arena_printf(r->arena, "offsim rerun %s --run %s --trace full", setup->dir, r->order->id);
   check_set_context((struct check_context){NULL, r->replay});
-  start_watch(watch, r);
+  watch_run(watch, &r->world);
   bool ok = simulate(r, &err);
   int code = ok ? EXIT_OK : err.code;
   if (ok)
@@ -444,7 +385,7 @@ static int run_in_child(const struct worker_setup *setup, struct run *r, struct 
   else
     fail(r, &err);
   code = report_result(setup, r->order, &r->result, code);
-  watch->run = NULL;
+  watch_run(watch, NULL);
   if (code == EXIT_OK)
     err_release(&err);
   return code;
@@ -467,8 +408,8 @@ static _Noreturn void child_main(const struct worker_setup *setup, const struct 
   struct watch watch;
   double began_s = monotonic_s();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  set_limits();
-  make_watch(&watch);
+  watch_limits();
+  watch_make(&watch);
   for (int n = 1;; n++) {
     struct run r = {.scenario = scenario, .study = setup->source->name, .order = &order, .arena = arena_new()};
     int code = run_in_child(setup, &r, &watch);

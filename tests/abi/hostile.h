@@ -1,9 +1,12 @@
 /* hostile.h: a plug-in that behaves for twenty decisions (the first allowed action) and then does ACT, once a decision.
- * NAME is what it is called. Each hostile_*.c is one. */
+ * NAME is what it is called. Each hostile_*.c is one; -DIS=OFFSIM_LEARNS makes it one that may be trained. */
 #include "policies/offsim_policy.h"
 #include <math.h>
 #include <stdlib.h>
 
+#ifndef IS
+#define IS 0
+#endif
 enum { BEHAVES = 20 };
 
 static size_t state_size(const struct offsim_setup *s) { return sizeof(uint32_t); }
@@ -18,5 +21,5 @@ static void decide(void *state, const struct offsim_context *c, struct offsim_de
 }
 
 static const struct offsim_policy policy = {OFFSIM_POLICY_HEADER, .name = NAME, .description = "is hostile", .citation = "",
-                                            .state_size = state_size, .decide = decide};
+                                            .capabilities = IS, .state_size = state_size, .decide = decide};
 const struct offsim_policy *offsim_policy_entry(void) { return &policy; }

@@ -3,7 +3,7 @@
 . tests/tap.sh
 OFFSIM=$PWD/${OFFSIM:-build/offsim}; case $OFFSIM in *//*) OFFSIM=/${OFFSIM##*//};; esac
 export NO_COLOR=1 LC_ALL=C OFFSIM_SHARE=$PWD/scenarios
-cp scenarios/minimal.yaml "$work/m.yaml"; cd "$work" || exit 1
+root=$PWD; cp scenarios/minimal.yaml "$work/m.yaml"; cd "$work" || exit 1
 says() { # says NAME EXIT PATTERN ARGUMENTS...
   local name=$1 want=$2 pattern=$3; shift 3
   "$OFFSIM" "$@" >said 2>&1; local rc=$?
@@ -39,6 +39,20 @@ $long -o cut.state & pid=$!; sleep 0.2; kill -KILL $pid; wait $pid 2>/dev/null; 
 check "killed: no state, or a whole one" bash -c "[ ! -e cut.state ] || cmp -s cut.state whole.state"
 check "the same command goes on" $long -o cut.state
 check "to the same bytes" cmp cut.state whole.state
+
+# Hostile plug-ins (tests/abi/hostile.h): twenty decisions well, then each its own end. Named, exit 4; what was under the
+# name of the state stays.
+for h in exit loop crash nan; do
+  for is in 0 OFFSIM_LEARNS; do
+    ${CC:-cc} -std=gnu11 -O2 -fPIC -shared -I"$root" -I"$root/policies" -DIS=$is -o $h-$is.so "$root/tests/abi/hostile_$h.c"
+  done
+  echo before >kept.state
+  case $h in exit) ends="ended the process, exit code 0";; loop) ends="hung: no event in 1 s of CPU time";;
+             crash) ends="crashed: Segmentation fault";; nan) ends="gave a propensity outside (0, 1]";; esac
+  OFFSIM_HANG_S=1 says "train: $h is contained" 4 "$ends" train m.yaml --policy ./$h-OFFSIM_LEARNS.so --replications 2 -o kept.state
+  check "and named" grep -q "policy '$h-OFFSIM_LEARNS'" said
+  check "the state of before is kept" bash -c '[ "$(cat kept.state)" = before ] && [ ! -e kept.state.part ]'
+done
 
 # ---- frozen ----------------------------------------------------------------------------------------------------------
 says "frozen without a state" 2 "'ucb1' learns and has no" run m.yaml --policy ucb1 --frozen -o f --quiet
@@ -110,6 +124,9 @@ assert abs(sum(w) ** 2 / sum(a * a for a in w) - r["effective_sample_size"]) < 1
 assert all(abs(float(x["target"]) / float(x["propensity"]) - float(x["weight"])) < 1e-12 for x in rows)
 P
 says "a log that covers nothing is said" 0 "warning: the mean weight is" ope free --target random --log threshold
+for h in exit loop crash nan; do
+  OFFSIM_HANG_S=1 says "ope: $h is contained" 4 "'$h-0'" ope free --target-policy "{policy: ./$h-0.so}"
+done
 "$OFFSIM" run m.yaml --policy random --replications 5 -o met --quiet >/dev/null 2>&1
 says "carry-over is said" 0 "warning: carry-over" ope met --target threshold
 "$OFFSIM" train free.yaml --policy ucb1 --replications 20..22 -o u.state --quiet
