@@ -1,4 +1,4 @@
-/* bench_python.c: decisions a CPU second of a policy in Python: a question and an answer over a socket, and an outcome. */
+/* bench_python.c: decisions a CPU second of a policy in Python: a question and an answer over pipes, and an outcome. */
 #include "experiments/bench.h"
 #include "models/policy_host.h"
 #include "sim/arena.h"

@@ -186,8 +186,9 @@ static bool answer_fine(const struct policy_host *h, const struct decision_facts
                         struct err *err)
 {
   if (in_trouble(h))
-    return err_plugin(err, "policy '%s', decision %llu, t = %.9g s: %s", h->name, (unsigned long long)f->decision_number,
-                      s_from_ns(f->now), policy_python_trouble(h->loaded.python));
+    return err_plugin(err, "policy '%s', request %llu, decision %llu, t = %.9g s: %s", h->name,
+                      (unsigned long long)f->request, (unsigned long long)f->decision_number, s_from_ns(f->now),
+                      policy_python_trouble(h->loaded.python));
   if (d->action < 0 || d->action >= f->n_actions)
     return misbehaved(h, f, "chose an action that does not exist", d->action, err);
   if (!(d->propensity > 0 && d->propensity <= 1))
@@ -316,7 +317,7 @@ static void make_columns(struct policy_host *h)
 
 bool policy_host_batches(const struct policy_host *h)
 {
-  return h->policy->decide_batch && h->n_wraps == 0 && !h->loaded.python;
+  return h->policy->decide_batch && h->n_wraps == 0;
 }
 
 static void lanes_grow(struct policy_host *h, uint32_t n)

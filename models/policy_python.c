@@ -1,222 +1,39 @@
-/* policy_python.c: an interpreter with a policy at the other end of a socket (policies/offsim_policy.py). */
+/* policy_python.c: the hooks of a policy in Python: questions to the interpreter of policies/offsim_policy.py. */
 #include "models/policy_python.h"
 #include "models/policy_parts.h"
+#include "models/python_wire.h"
 #include "sim/check.h"
 #include "sim/json.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef OFFSIM_PREFIX
 #define OFFSIM_PREFIX "/usr/local"
 #endif
 
-/* The words of both sides, in the order of the module. */
-enum ask { ASK_SETUP, ASK_START, ASK_DECIDE, ASK_OUTCOME, ASK_TICK, ASK_SAVE, ASK_LOAD, ASK_FROZEN, ASK_SYNC, DRAWN };
-enum say { SAY_OK, SAY_ACTION, SAY_PLAN, SAY_ERROR, SAY_DRAW, SAY_FLAW };
-enum { CHILD_FD = 3, AHEAD = 4 /* random numbers sent along: one block */, MAX_FRAME = 1 << 28, KEPT = 1 << 15,
-       HANG_S = 60, ASLEEP = 5 /* times as long without CPU time */ };
-struct frame { uint32_t length, word; };
-
-struct bytes { char *data; size_t n, room; };
+enum { AHEAD = 4 /* random numbers sent along: one block */, KEPT = 1 << 15 };
+static const struct drawing NOTHING_DRAWN = {0};
 
 struct python {
   struct offsim_policy policy;
   json *described;                                      /* the strings of policy lie there */
   struct offsim_feature feature[MAX_FEATURES];
   struct offsim_parameter *parameter;
-  char *trouble;
-  pid_t pid;
-  int fd;
+  struct wire wire;
   bool told;                                            /* the setup */
-  uint32_t n_learners, n_columns, n_features;
-  struct bytes out, in;
+  uint32_t n_learners, n_features;
 };
 
 /* A learner here is the number of one there. */
 struct far_learner { struct python *python; uint32_t number, reserved; };
 
-/* ---- bytes ------------------------------------------------------------------------------------------------------- */
-
-static void *room_for(struct bytes *b, size_t n)
-{
-  if (b->n + n > b->room) {
-    b->room = 2 * (b->n + n);
-    b->data = realloc(b->data, b->room);
-    if (!b->data) check_out_of_memory(b->room);
-  }
-  b->n += n;
-  return b->data + b->n - n;
-}
-
-static void add(struct bytes *b, const void *from, size_t n)
-{
-  if (n) memcpy(room_for(b, n), from, n);
-}
-
-/* The frame begins now; its length is known when it is closed. */
-static size_t open_frame(struct bytes *b, enum ask word)
-{
-  size_t at = b->n;
-  add(b, &(struct frame){0, word}, sizeof(struct frame));
-  return at;
-}
-
-static void close_frame(struct bytes *b, size_t at)
-{
-  uint32_t length = (uint32_t)(b->n - at - sizeof(struct frame));
-  memcpy(b->data + at, &length, sizeof length);
-}
-
-/* ---- trouble ----------------------------------------------------------------------------------------------------- */
-
-static bool fail(struct python *p, const char *what)
-{
-  if (!p->trouble && !(p->trouble = strdup(what))) check_out_of_memory(strlen(what));
-  policy_python_halt(p);
-  return false;
-}
-
-/* Its socket is closed: how did it end? */
-static bool is_gone(struct python *p)
-{
-  int status = 0;
-  char text[160];
-  bool known = p->pid > 0 && waitpid(p->pid, &status, 0) == p->pid;
-  p->pid = 0;
-  if (known && WIFSIGNALED(status))
-    snprintf(text, sizeof text, "its interpreter was ended by signal %d (%s)", WTERMSIG(status),
-             strsignal(WTERMSIG(status)));
-  else
-    snprintf(text, sizeof text, "its interpreter ended by itself with exit code %d", known ? WEXITSTATUS(status) : -1);
-  return fail(p, text);
-}
-
-static int limit_s(void)
-{
-  const char *text = getenv("OFFSIM_HANG_S");           /* for tests, as for other plug-ins */
-  long s = text ? strtol(text, NULL, 10) : 0;
-  return s > 0 && s < HANG_S ? (int)s : HANG_S;
-}
-
-static double cpu_s(pid_t pid)
-{
-  clockid_t clock;
-  struct timespec t;
-  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0) return 0;
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* One more second without an answer. CPU time counts, so that a loaded machine is no hang; sleeping is one, later. */
-struct patience { int seconds; double cpu_s; };
-static bool still_waits(struct python *p, struct patience *w)
-{
-  char text[160];
-  double now = cpu_s(p->pid);
-  if (w->seconds++ == 0) w->cpu_s = now;
-  if (now - w->cpu_s < limit_s() && w->seconds < ASLEEP * limit_s()) return true;
-  snprintf(text, sizeof text, "it did not answer within %.3g s of CPU time (%d s by the clock)", now - w->cpu_s,
-           w->seconds);
-  return fail(p, text);
-}
-
-/* ---- one question, one answer ------------------------------------------------------------------------------------ */
-
-static bool send_all(struct python *p)
-{
-  size_t sent = 0;
-  while (sent < p->out.n && p->fd >= 0) {
-    ssize_t n = send(p->fd, p->out.data + sent, p->out.n - sent, MSG_NOSIGNAL);
-    if (n < 0 && errno != EINTR) break;                 /* it is gone: what it said last is still to be read */
-    sent += n > 0 ? (size_t)n : 0;
-  }
-  p->out.n = 0;
-  return p->fd >= 0;
-}
-
-/* At least n bytes in p->in. */
-static bool receive(struct python *p, size_t n)
-{
-  struct patience patience = {0, 0};
-  if (p->in.room < n) {
-    size_t more = n + 4096 - p->in.n;
-    room_for(&p->in, more);
-    p->in.n -= more;
-  }
-  while (p->in.n < n) {
-    ssize_t got = recv(p->fd, p->in.data + p->in.n, p->in.room - p->in.n, 0);
-    if (got > 0) p->in.n += (size_t)got;
-    else if (got == 0 || (errno != EINTR && errno != EAGAIN)) return is_gone(p);
-    else if (errno == EAGAIN && !still_waits(p, &patience)) return false;
-  }
-  return true;
-}
-
-static bool answer(struct python *p, struct frame *f)
-{
-  if (p->fd < 0) return false;
-  p->in.n = 0;
-  if (!receive(p, sizeof *f)) return false;
-  memcpy(f, p->in.data, sizeof *f);
-  if (f->length > MAX_FRAME || f->word > SAY_FLAW)
-    return fail(p, "it wrote garbage into the socket that belongs to offsim_policy");
-  return receive(p, sizeof *f + f->length);
-}
-
-static const char *said(const struct python *p) { return p->in.data + sizeof(struct frame); }
-
-static char *text_said(const struct python *p, const struct frame *f)
-{
-  char *text = strndup(said(p), f->length);
-  if (!text) check_out_of_memory(f->length);
-  return text;
-}
-
-static void send_drawn(struct python *p, struct offsim_random *random, const struct offsim_random_functions *draw)
-{
-  uint32_t n = 0;
-  memcpy(&n, said(p), sizeof n);
-  n = n < 4096 ? n : 4096;
-  size_t at = open_frame(&p->out, DRAWN);
-  for (uint32_t i = 0; i < n; i++) {
-    double u = draw->uniform(random);
-    add(&p->out, &u, sizeof u);
-  }
-  close_frame(&p->out, at);
-}
-
-/* Send what is there and wait for the answer `wanted`; requests for random numbers are served meanwhile. */
-static bool ask(struct python *p, struct frame *f, struct offsim_random *random,
-                const struct offsim_random_functions *draw)
-{
-  for (;;) {
-    if (!send_all(p) || !answer(p, f)) return false;
-    if (f->word != SAY_DRAW || f->length != 4 || !random) break;
-    send_drawn(p, random, draw);
-  }
-  if (f->word != SAY_ERROR) return true;
-  p->trouble = text_said(p, f);
-  policy_python_halt(p);
-  return false;
-}
-
-static bool expect(struct python *p, struct frame *f, enum say word)
-{
-  if (!ask(p, f, NULL, NULL)) return false;
-  return f->word == word || fail(p, "it answered something that was not asked");
-}
+static bool fail(struct python *p, const char *what) { return python_process_fail(&p->wire.process, what); }
+static bool in_trouble(const struct python *p) { return p->wire.process.trouble != NULL; }
 
 /* ---- the hooks --------------------------------------------------------------------------------------------------- */
 
@@ -277,20 +94,13 @@ static bool tell_setup(struct python *p, const struct offsim_setup *s)
   struct frame f;
   if (p->told) return true;
   char *text = setup_text(p, s);
-  size_t at = open_frame(&p->out, ASK_SETUP);
-  add(&p->out, text, strlen(text));
-  close_frame(&p->out, at);
+  size_t at = wire_open(&p->wire, ASK_SETUP);
+  wire_add(&p->wire, text, strlen(text));
+  wire_close(&p->wire, at);
   free(text);
   p->n_features = s->n_features;
-  p->told = expect(p, &f, SAY_OK);
+  p->told = wire_expect(&p->wire, &f, SAY_OK, NOTHING_DRAWN);
   return p->told;
-}
-
-static void put_word(struct python *p, enum ask word, uint32_t value)
-{
-  size_t at = open_frame(&p->out, word);
-  add(&p->out, &value, sizeof value);
-  close_frame(&p->out, at);
 }
 
 static size_t far_size(const struct offsim_setup *s) { (void)s; return sizeof(struct far_learner); }
@@ -302,33 +112,32 @@ static const char *far_init(const struct offsim_setup *s, void *state)
   struct python *p = h->loaded.python;
   struct frame f;
   *(struct far_learner *)state = (struct far_learner){p, p->n_learners++, 0};
-  if (!tell_setup(p, s)) return p->trouble;
-  put_word(p, ASK_START, ((struct far_learner *)state)->number);
-  if (!ask(p, &f, NULL, NULL)) return p->trouble;
-  if (f.word == SAY_OK) return NULL;
-  p->trouble = text_said(p, &f);                        /* lives as long as the host that reads it */
-  return p->trouble;
+  if (!tell_setup(p, s)) return policy_python_trouble(p);
+  wire_word(&p->wire, ASK_START, ((struct far_learner *)state)->number);
+  if (wire_ask(&p->wire, &f, NOTHING_DRAWN) && f.word == SAY_OK) return NULL;
+  if (!in_trouble(p)) p->wire.process.trouble = wire_text(&p->wire, &f);        /* lives as long as the host */
+  return policy_python_trouble(p);
 }
 
 static void add_column(struct python *p, const void *from, uint32_t n, size_t size)
 {
-  if (from) add(&p->out, from, n * size);
+  if (from) wire_add(&p->wire, from, n * size);
 }
 
+/* As _Layout takes it apart. */
 static void put_question(struct python *p, uint32_t learner, const struct offsim_context *c)
 {
+  struct wire *w = &p->wire;
   bool draws = p->policy.capabilities & OFFSIM_STOCHASTIC;
   uint32_t n = c->n_actions;
-  size_t at = open_frame(&p->out, ASK_DECIDE);
+  size_t at = wire_open(w, ASK_DECIDE);
   const uint32_t word[] = {learner, c->context, c->first_arm, c->klass, c->task, c->nth, n, draws ? AHEAD : 0};
-  add(&p->out, word, sizeof word);
-  add(&p->out, &c->request, sizeof c->request);
-  add(&p->out, &c->decision, sizeof c->decision);
-  add(&p->out, &c->now_ns, sizeof c->now_ns);
-  add(&p->out, &c->elapsed_s, sizeof c->elapsed_s);
-  add(&p->out, &c->deadline_s, sizeof c->deadline_s);
-  add(&p->out, c->value, p->n_features * sizeof *c->value);
-  add(&p->out, c->age_s, p->n_features * sizeof *c->age_s);
+  const double time[] = {c->elapsed_s, c->deadline_s};
+  wire_add(w, word, sizeof word);
+  wire_add(w, (const uint64_t[]){c->request, c->decision, (uint64_t)c->now_ns}, 3 * sizeof(uint64_t));
+  wire_add(w, time, sizeof time);
+  wire_add(w, c->value, p->n_features * sizeof *c->value);
+  wire_add(w, c->age_s, p->n_features * sizeof *c->age_s);
   add_column(p, c->mask, n, sizeof *c->mask);
   add_column(p, c->place, n, sizeof *c->place);
   add_column(p, c->tier, n, sizeof *c->tier);
@@ -340,26 +149,40 @@ static void put_question(struct python *p, uint32_t learner, const struct offsim
   for (size_t i = 0; i < sizeof column / sizeof *column; i++) add_column(p, column[i], n, sizeof(double));
   for (int i = 0; i < AHEAD && draws; i++) {
     double u = c->draw->uniform(c->random);
-    add(&p->out, &u, sizeof u);
+    wire_add(w, &u, sizeof u);
   }
-  close_frame(&p->out, at);
+  wire_close(w, at);
 }
 
-/* As _PLAN packs it: no padding, so field by field. */
-static bool take_plan(struct python *p, const struct frame *f, uint32_t n, struct offsim_decision *d)
+/* As _PLAN packs it: no padding, so field by field. Moves `at` behind it; NULL: that is no plan. */
+static const char *take_plan(const char *at, const char *end, uint32_t n, struct offsim_decision *d)
 {
-  const char *at = said(p);
   uint32_t n_given;
   enum { PLAN = 4 + 4 * 8 + 4 + 4 + 16 + 4 };
-  if (f->length < PLAN) return fail(p, "it answered a plan that is too short");
+  if (end - at < PLAN) return NULL;
 #define TAKE(FIELD) (memcpy(&(FIELD), at, sizeof(FIELD)), at += sizeof(FIELD))
   TAKE(d->action), TAKE(d->propensity), TAKE(d->timeout_s), TAKE(d->hedge_delay_s), TAKE(d->accept_quality);
   TAKE(d->hedge_action), TAKE(d->n_fallbacks), TAKE(d->fallback), TAKE(n_given);
 #undef TAKE
-  if (f->length != PLAN + n_given * sizeof(double) || (n_given && n_given != n))
-    return fail(p, "it answered a plan of the wrong length");
+  if ((n_given && n_given != n) || (size_t)(end - at) < n_given * sizeof(double)) return NULL;
   if (d->distribution) memcpy(d->distribution, at, n_given * sizeof(double));
-  return true;
+  return at + n_given * sizeof(double);
+}
+
+static void take_action(const struct python *p, const struct offsim_context *c, struct offsim_decision *d)
+{
+  memcpy(&d->action, wire_said(&p->wire), sizeof d->action);
+  memcpy(&d->propensity, wire_said(&p->wire) + sizeof d->action, sizeof d->propensity);
+  if (d->distribution && d->action >= 0 && (uint32_t)d->action < c->n_actions && d->propensity == 1)
+    d->distribution[d->action] = 1;
+}
+
+static void take_plans(struct python *p, const struct frame *f, uint32_t n, const struct offsim_context *const *c,
+                       struct offsim_decision *const *d)
+{
+  const char *at = wire_said(&p->wire), *end = at + f->length;
+  for (uint32_t i = 0; i < n && at; i++) at = take_plan(at, end, c[i]->n_actions, d[i]);
+  if (at != end) fail(p, "it answered a plan of the wrong length");
 }
 
 static void far_decide(void *state, const struct offsim_context *c, struct offsim_decision *d, void *memo)
@@ -368,19 +191,34 @@ static void far_decide(void *state, const struct offsim_context *c, struct offsi
   const struct far_learner *l = state;
   struct python *p = l->python;
   struct frame f;
-  if (p->trouble) return;
+  if (in_trouble(p)) return;
   put_question(p, l->number, c);
-  if (!ask(p, &f, c->random, c->draw)) return;
-  if (f.word == SAY_ACTION && f.length == sizeof d->action + sizeof d->propensity) {
-    memcpy(&d->action, said(p), sizeof d->action);
-    memcpy(&d->propensity, said(p) + sizeof d->action, sizeof d->propensity);
-    if (d->distribution && d->action >= 0 && (uint32_t)d->action < c->n_actions && d->propensity == 1)
-      d->distribution[d->action] = 1;
-  } else if (f.word != SAY_PLAN) {
-    fail(p, "it answered something that was not asked");
-  } else if (!take_plan(p, &f, c->n_actions, d)) {
-    d->action = -1;
+  if (!wire_ask(&p->wire, &f, (struct drawing){1, &c->random, c->draw})) return;
+  if (f.word == SAY_ACTION && f.length == sizeof d->action + sizeof d->propensity) take_action(p, c, d);
+  else if (f.word == SAY_PLAN) take_plans(p, &f, 1, &c, &d);
+  else fail(p, "it answered something that was not asked");
+}
+
+/* All questions in one frame, all answers in one. */
+static void far_decide_batch(void *state, uint32_t n, const struct offsim_context *const *c,
+                             struct offsim_decision *const *d, void *const *memo)
+{
+  (void)memo;
+  const struct far_learner *l = state;
+  struct python *p = l->python;
+  struct frame f;
+  if (in_trouble(p)) return;
+  struct offsim_random **random = calloc(n, sizeof *random);
+  if (!random) check_out_of_memory(n * sizeof *random);
+  size_t at = wire_open(&p->wire, ASK_BATCH);
+  wire_add(&p->wire, (const uint32_t[]){l->number, n}, 2 * sizeof n);
+  for (uint32_t i = 0; i < n; i++) {
+    random[i] = c[i]->random;
+    put_question(p, l->number, c[i]);
   }
+  wire_close(&p->wire, at);
+  if (wire_expect(&p->wire, &f, SAY_BATCH, (struct drawing){n, random, c[0]->draw})) take_plans(p, &f, n, c, d);
+  free(random);
 }
 
 /* As _OUTCOME packs it. */
@@ -388,72 +226,70 @@ static void far_outcome(void *state, const struct offsim_outcome *o, const void 
 {
   (void)memo;
   const struct far_learner *l = state;
-  struct bytes *out = &l->python->out;
-  if (l->python->trouble) return;
-  size_t at = open_frame(out, ASK_OUTCOME);
-  const uint32_t head[] = {l->number, o->context, o->first_arm, 0};
+  struct wire *w = &l->python->wire;
+  if (in_trouble(l->python)) return;
+  size_t at = wire_open(w, ASK_OUTCOME);
   const double value[] = {o->reward, o->latency_s, o->energy_j, o->cost_usd, o->quality};
-  add(out, head, sizeof head);
-  add(out, &o->decision, sizeof o->decision);
-  add(out, &o->now_ns, sizeof o->now_ns);
-  add(out, &o->action, sizeof o->action);
-  add(out, &o->status, sizeof o->status);
-  add(out, value, sizeof value);
-  add(out, o->phase_s, sizeof o->phase_s);
-  add(out, &o->attempts, sizeof o->attempts);
-  add(out, &o->fallback, sizeof o->fallback);
-  add(out, &o->score, sizeof o->score);
-  close_frame(out, at);
-  if (out->n > KEPT) send_all(l->python);
+  wire_add(w, (const uint32_t[]){l->number, o->context, o->first_arm, 0}, 4 * sizeof(uint32_t));
+  wire_add(w, (const uint64_t[]){o->decision, (uint64_t)o->now_ns}, 2 * sizeof(uint64_t));
+  wire_add(w, (const int32_t[]){o->action, o->status}, 2 * sizeof(int32_t));
+  wire_add(w, value, sizeof value);
+  wire_add(w, o->phase_s, sizeof o->phase_s);
+  wire_add(w, (const uint32_t[]){o->attempts, o->fallback}, 2 * sizeof(uint32_t));
+  wire_add(w, &o->score, sizeof o->score);
+  wire_close(w, at);
+  if (w->out.n > KEPT) wire_flush(w);
 }
 
 static void far_tick(void *state, struct offsim_control *c)
 {
   const struct far_learner *l = state;
   struct python *p = l->python;
+  struct wire *w = &p->wire;
   struct frame f;
   uint32_t n = c->n_places;
-  if (p->trouble) return;
-  size_t at = open_frame(&p->out, ASK_TICK);
-  add(&p->out, (const uint32_t[]){l->number, n}, 2 * sizeof n);
-  add(&p->out, &c->now_ns, sizeof c->now_ns);
-  add(&p->out, &c->period_s, sizeof c->period_s);
-  add(&p->out, c->tier, n * sizeof *c->tier);
+  if (in_trouble(p)) return;
+  size_t at = wire_open(w, ASK_TICK);
+  wire_add(w, (const uint32_t[]){l->number, n}, 2 * sizeof n);
+  wire_add(w, &c->now_ns, sizeof c->now_ns);
+  wire_add(w, &c->period_s, sizeof c->period_s);
+  wire_add(w, c->tier, n * sizeof *c->tier);
   const double *const row[] = {c->jobs, c->utilization, c->arrivals, c->instances, c->instances_busy};
-  for (size_t i = 0; i < sizeof row / sizeof *row; i++) add(&p->out, row[i], n * sizeof(double));
-  close_frame(&p->out, at);
-  if (!ask(p, &f, c->random, c->draw)) return;
+  for (size_t i = 0; i < sizeof row / sizeof *row; i++) wire_add(w, row[i], n * sizeof(double));
+  wire_close(w, at);
+  if (!wire_ask(w, &f, (struct drawing){1, &c->random, c->draw})) return;
   if (f.word != SAY_OK || f.length != 3 * n * sizeof(double)) {
     fail(p, "it answered a tick wrongly");
     return;
   }
   double *const set[] = {c->instances_wanted, c->keep_alive_s, c->admit};
-  for (int i = 0; i < 3; i++) memcpy(set[i], said(p) + (size_t)i * n * sizeof(double), n * sizeof(double));
+  for (int i = 0; i < 3; i++) memcpy(set[i], wire_said(w) + (size_t)i * n * sizeof(double), n * sizeof(double));
 }
 
 static int far_save(const void *state, const struct offsim_stream *s)
 {
   const struct far_learner *l = state;
+  struct wire *w = &l->python->wire;
   struct frame f;
-  put_word(l->python, ASK_SAVE, l->number);
-  if (l->python->trouble || !expect(l->python, &f, SAY_OK)) return 1;
+  wire_word(w, ASK_SAVE, l->number);
+  if (in_trouble(l->python) || !wire_expect(w, &f, SAY_OK, NOTHING_DRAWN)) return 1;
   uint64_t n = f.length;
-  return s->write(s->handle, &n, sizeof n) != sizeof n || s->write(s->handle, said(l->python), n) != n;
+  return s->write(s->handle, &n, sizeof n) != sizeof n || s->write(s->handle, wire_said(w), n) != n;
 }
 
 static int far_load(void *state, const struct offsim_stream *s)
 {
   const struct far_learner *l = state;
-  struct python *p = l->python;
+  struct wire *w = &l->python->wire;
   struct frame f;
   uint64_t n;
-  if (p->trouble || s->read(s->handle, &n, sizeof n) != sizeof n || n > MAX_FRAME) return 1;
-  size_t at = open_frame(&p->out, ASK_LOAD);
-  add(&p->out, &l->number, sizeof l->number);
-  bool whole = s->read(s->handle, room_for(&p->out, n), n) == n;
-  close_frame(&p->out, at);
-  if (!whole) p->out.n = at;
-  return !whole || !expect(p, &f, SAY_OK);
+  if (in_trouble(l->python) || s->read(s->handle, &n, sizeof n) != sizeof n || n > MAX_FRAME) return 1;
+  size_t at = wire_open(w, ASK_LOAD);
+  wire_add(w, &l->number, sizeof l->number);
+  bool whole = s->read(s->handle, wire_room(w, n), n) == n;
+  wire_close(w, at);
+  if (!whole) w->out.n = at;
+  return !whole || !wire_expect(w, &f, SAY_OK, NOTHING_DRAWN);
 }
 
 /* ---- the descriptor ---------------------------------------------------------------------------------------------- */
@@ -498,6 +334,7 @@ static void describe(struct python *p)
     .capabilities = (uint32_t)json_int(json_at(o, "capabilities"), 0),
     .columns = (uint32_t)json_int(json_at(o, "columns"), 0), .state_size = far_size, .init = far_init,
     .decide = far_decide, .outcome = far_outcome, .save = far_save, .load = far_load,
+    .decide_batch = json_int(json_at(o, "batches"), 0) ? far_decide_batch : NULL,
     .tick = json_int(json_at(o, "ticks"), 0) ? far_tick : NULL};
   describe_features(p, json_at(o, "features"));
   describe_parameters(p, json_at(o, "parameters"));
@@ -537,73 +374,13 @@ bool policy_python_module(char path[PATH_MAX])
   return there(OFFSIM_PREFIX, "share/offsim/python", path);
 }
 
-static const char *interpreter(void)
-{
-  const char *named = getenv("OFFSIM_PYTHON");
-  return named && *named ? named : "/usr/bin/python3";
-}
-
-/* One thread, one hash seed, no byte code beside the policy; its folder is not searched: a policy is one file. */
-static void set_environment(const char *module)
-{
-  char folder[2 * PATH_MAX];
-  const char *other = getenv("PYTHONPATH"), *slash = strrchr(module, '/');
-  snprintf(folder, sizeof folder, "%.*s%s%s", (int)(slash - module), module, other && *other ? ":" : "",
-           other ? other : "");
-  setenv("PYTHONPATH", folder, 1);
-  setenv("PYTHONHASHSEED", "0", 1);
-  setenv("PYTHONIOENCODING", "utf-8", 1);
-  setenv("OPENBLAS_NUM_THREADS", "1", 1);
-  setenv("OMP_NUM_THREADS", "1", 1);
-}
-
-static _Noreturn void child_main(int fd, pid_t parent, const char *module, const char *path)
-{
-  enum { FD = 3 };                                      /* as in the module */
-  sigset_t none;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(0);                    /* it died before that */
-  int nothing = open("/dev/null", O_RDONLY);
-  dup2(nothing, STDIN_FILENO);
-  dup2(STDERR_FILENO, STDOUT_FILENO);                   /* what it prints is a message, no answer and no result */
-  if (fd != FD) dup2(fd, FD);
-  else fcntl(fd, F_SETFD, 0);
-  close_range(FD + 1, ~0U, 0);
-  signal(SIGINT, SIG_IGN);                              /* its parent ends it */
-  signal(SIGPROF, SIG_DFL);
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  set_environment(module);
-  execlp(interpreter(), "python3", "-B", "-c", "import offsim_policy; offsim_policy.serve()", path, (char *)NULL);
-  char text[PATH_MAX + 128];
-  int n = snprintf(text, sizeof text, "cannot start the interpreter %s: %s; --python PATH or $OFFSIM_PYTHON names "
-                   "another", interpreter(), strerror(errno));
-  struct frame f = {(uint32_t)n, SAY_ERROR};
-  if (write(FD, &f, sizeof f) != sizeof f || write(FD, text, (size_t)n) != n) _exit(126);
-  _exit(127);
-}
-
-static bool start(struct python *p, const char *module, const char *path)
-{
-  int end[2];
-  pid_t parent = getpid();
-  struct timeval second = {1, 0};
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, end) != 0) return fail(p, strerror(errno));
-  setsockopt(end[0], SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
-  p->fd = end[0];
-  p->pid = fork();
-  if (p->pid == 0) child_main(end[1], parent, module, path);
-  close(end[1]);
-  return p->pid > 0 || fail(p, strerror(errno));
-}
-
 static bool ask_description(struct python *p)
 {
   struct frame f;
   struct err err;
-  if (!expect(p, &f, SAY_OK)) return false;
+  if (!wire_expect(&p->wire, &f, SAY_OK, NOTHING_DRAWN)) return false;
   err_init(&err);
-  p->described = json_parse(said(p), f.length, &err);
+  p->described = json_parse(wire_said(&p->wire), f.length, &err);
   err_release(&err);
   if (!p->described) return fail(p, "it does not describe itself in JSON");
   if (json_count(json_at(p->described, "features")) > MAX_FEATURES) return fail(p, "it declares more than 16 features");
@@ -620,47 +397,30 @@ struct python *policy_python_start(const char *path, struct where at, struct err
   }
   struct python *p = calloc(1, sizeof *p);
   if (!p) check_out_of_memory(sizeof *p);
-  p->fd = -1;
   fflush(NULL);
-  if (start(p, module, path) && ask_description(p)) return p;
-  err_add(err, at, "policy %s: %s", path, p->trouble);
+  if (python_process_start(&p->wire.process, module, path) && ask_description(p)) return p;
+  err_add(err, at, "policy %s: %s", path, policy_python_trouble(p));
   policy_python_free(p);
   return NULL;
 }
 
 const struct offsim_policy *policy_python_descriptor(const struct python *p) { return &p->policy; }
-const char *policy_python_trouble(const struct python *p) { return p->trouble; }
+const char *policy_python_trouble(const struct python *p) { return p->wire.process.trouble; }
+void policy_python_freeze(struct python *p) { wire_word(&p->wire, ASK_FROZEN, 1); }
+void policy_python_halt(struct python *p) { python_process_halt(&p->wire.process); }
 
 bool policy_python_settle(struct python *p)
 {
   struct frame f;
-  put_word(p, ASK_SYNC, 0);
-  return !p->trouble && expect(p, &f, SAY_OK);
-}
-
-void policy_python_freeze(struct python *p)
-{
-  put_word(p, ASK_FROZEN, 1);
-}
-
-void policy_python_halt(struct python *p)
-{
-  if (p->fd >= 0) close(p->fd);
-  p->fd = -1;
-  if (p->pid <= 0) return;
-  kill(p->pid, SIGKILL);
-  while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR) continue;
-  p->pid = 0;
+  wire_word(&p->wire, ASK_SYNC, 0);
+  return !in_trouble(p) && wire_expect(&p->wire, &f, SAY_OK, NOTHING_DRAWN);
 }
 
 void policy_python_free(struct python *p)
 {
   if (!p) return;
-  policy_python_halt(p);
+  wire_release(&p->wire);
   json_release(p->described);
   free(p->parameter);
-  free(p->trouble);
-  free(p->out.data);
-  free(p->in.data);
   free(p);
 }

@@ -1,9 +1,7 @@
 /* policy_python.h: policies written in Python, each in an interpreter of its own.
  *
- * The interpreter runs policies/offsim_policy.py and is asked over a socket: frames of (length, word, bytes), both as
- * uint32_t of this machine, then `length` bytes whose layout policy_python.c and the module state side by side. One
- * question, one answer; outcomes have no answer and go out with the next question. The hooks of the descriptor work
- * inside a policy_host only. The interpreter dies with this process (PR_SET_PDEATHSIG) or when it is stopped.
+ * The interpreter runs policies/offsim_policy.py and is asked over pipes (python_process.h) in frames (python_wire.h).
+ * The hooks of the descriptor work inside a policy_host only.
  */
 #ifndef OFFSIM_MODELS_POLICY_PYTHON_H
 #define OFFSIM_MODELS_POLICY_PYTHON_H

@@ -14,12 +14,13 @@
             tier = "edge" if ctx.random.uniform() < p else "device"
             return ctx.first(tier), p if tier == "edge" else 1 - p
 
-In a scenario: `policies: [{policy: "python:shy.py", gain: 0.3}]`. offsim starts one interpreter a run and asks it over a
-socket; nothing but the standard library is needed. A policy is one file, and its bytes (and those of this module) are
+In a scenario: `policies: [{policy: "python:shy.py", gain: 0.3}]`. offsim starts one interpreter a run and asks it over
+two pipes; nothing but the standard library is needed. A policy is one file, and its bytes (and those of this module) are
 part of the identity of a run. Same decisions, same answers: take random numbers from `ctx.random` only, and no clock.
 docs/policy-guide.md tells the rest; policies/offsim_policy.h is the same boundary for C, with all the words.
 """
 import math
+import operator
 import os
 import struct
 import sys
@@ -127,6 +128,10 @@ class Policy:
         """Return an action, (action, propensity), or a Decision."""
         raise NotImplementedError("a policy needs a method decide(self, ctx)")
 
+    def decide_batch(self, contexts):
+        """Where it is defined: answers for decisions that are taken together, in their order. Else decide is asked."""
+        return [self.decide(ctx) for ctx in contexts]
+
     def outcome(self, o):
         """Learn. o.reward is NaN when nothing is known; o.memo is what decide left in ctx.memo."""
 
@@ -157,15 +162,15 @@ class Given:
 
 class Random:
     """The host's numbers for this decision: the same in every run with the same seed, whatever else was drawn."""
-    __slots__ = ("_channel", "_left")
+    __slots__ = ("_channel", "_left", "_nth")
 
-    def __init__(self, channel):
-        self._channel, self._left = channel, []
+    def __init__(self, channel, nth=0):
+        self._channel, self._left, self._nth = channel, [], nth
 
     def uniform(self):
         """In [0, 1)."""
         if not self._left:
-            self._left = self._channel.draw(64)
+            self._left = self._channel.draw(64, self._nth)
         return self._left.pop()
 
     def below(self, n):
@@ -238,7 +243,8 @@ class Context:
     @property
     def allowed(self):
         """The actions that may be chosen; never empty."""
-        return [a for a, m in enumerate(self.mask) if m == 0]
+        mask = self.mask
+        return [a for a, m in enumerate(mask) if m == 0] if any(mask) else list(range(self.n_actions))
 
     def first(self, tier):
         """The first allowed action of a tier, else the first allowed one."""
@@ -251,11 +257,21 @@ class Context:
         return self._layout.scores(self)
 
 
-class Outcome:
-    """What became of a decision: action (really executed), status (word of STATUS), reward, latency_s, energy_j,
-    cost_usd, quality, phase_s, attempts, fallback, score, memo."""
-    __slots__ = ("context", "first_arm", "decision", "now_s", "action", "status", "reward", "latency_s", "energy_j",
-                 "cost_usd", "quality", "phase_s", "attempts", "fallback", "score", "memo")
+def _field(i):
+    return property(operator.itemgetter(i))
+
+
+class Outcome(tuple):
+    """What became of a decision."""
+    __slots__ = ()
+    context, first_arm, decision = _field(1), _field(2), _field(4)
+    now_s = property(lambda o: o[5] / 1e9)
+    action = _field(6)                    # really executed
+    status = property(lambda o: STATUS[o[7]])
+    reward, latency_s, energy_j, cost_usd, quality = (_field(i) for i in range(8, 13))
+    phase_s = property(lambda o: o[13:20])
+    attempts, fallback, score = _field(20), _field(21), _field(22)
+    memo = _field(23)                     # what decide left in ctx.memo
 
 
 class Control:
@@ -263,47 +279,48 @@ class Control:
     instances_wanted, keep_alive_s, admit (NaN = leave as it is)."""
 
 
-# ---- the other side of the socket -------------------------------------------------------------------------------------
+# ---- the other side of the pipes --------------------------------------------------------------------------------------
 
-FD = 3
-ASK_SETUP, ASK_START, ASK_DECIDE, ASK_OUTCOME, ASK_TICK, ASK_SAVE, ASK_LOAD, ASK_FROZEN, ASK_SYNC, DRAWN = range(10)
-SAY_OK, SAY_ACTION, SAY_PLAN, SAY_ERROR, SAY_DRAW, SAY_FLAW = range(6)
-_FRAME, _ACTION = struct.Struct("=2I"), struct.Struct("=2Iid")
+ANSWERS_FD, QUESTIONS_FD = 3, 4
+(ASK_SETUP, ASK_START, ASK_DECIDE, ASK_OUTCOME, ASK_TICK, ASK_SAVE, ASK_LOAD, ASK_FROZEN, ASK_SYNC, DRAWN,
+ ASK_BATCH) = range(11)
+SAY_OK, SAY_ACTION, SAY_PLAN, SAY_ERROR, SAY_DRAW, SAY_FLAW, SAY_BATCH = range(7)
+_FRAME, _SIZES, _ACTION = struct.Struct("=2I"), struct.Struct("=2I"), struct.Struct("=2Iid")
 _PLAN = struct.Struct("=i4diI4iI")
 _OUTCOME = struct.Struct("=4IQqii12d2Id")
 
 
 class _Channel:
-    """Frames of (length, word, bytes) over one socket."""
-    def __init__(self, fd):
-        self.fd, self.buffer, self.at = fd, b"", 0
+    """Frames of (length, word, bytes) over two pipes."""
+    def __init__(self):
+        self.buffer, self.at = b"", 0
 
     def more(self):
-        got = os.read(self.fd, 1 << 18)
+        got = os.read(QUESTIONS_FD, 1 << 16)
         if not got:
             os._exit(0)                                     # the host is gone
         self.buffer, self.at = self.buffer[self.at:] + got, 0
 
     def frame(self):
         """(word, where its bytes begin in self.buffer, how many)"""
-        while len(self.buffer) - self.at < 8:
+        while True:
+            start = self.at + 8
+            if start <= len(self.buffer):
+                n, word = _FRAME.unpack_from(self.buffer, self.at)
+                if start + n <= len(self.buffer):
+                    self.at = start + n
+                    return word, start, n
             self.more()
-        n, word = _FRAME.unpack_from(self.buffer, self.at)
-        while len(self.buffer) - self.at < 8 + n:
-            self.more()
-        start = self.at + 8
-        self.at = start + n
-        return word, start, n
 
     def send(self, data):
         while data:
-            data = data[os.write(self.fd, data):]
+            data = data[os.write(ANSWERS_FD, data):]
 
     def say(self, word, data=b""):
         self.send(_FRAME.pack(len(data), word) + data)
 
-    def draw(self, n):
-        self.say(SAY_DRAW, struct.pack("=I", n))
+    def draw(self, n, nth):
+        self.say(SAY_DRAW, struct.pack("=2I", n, nth))
         word, start, size = self.frame()
         assert word == DRAWN and size == 8 * n
         return list(struct.unpack_from("=%dd" % n, self.buffer, start))[::-1]
@@ -343,6 +360,52 @@ class _Layout:
                 elif name == "latency":
                     total[a] = -math.inf
         return total
+
+
+def _no_answer(answer):
+    return TypeError("decide must return an action, (action, propensity) or a Decision, not %.200r" % (answer,))
+
+
+def _two(answer):
+    try:
+        action, propensity = answer
+        return operator.index(action), float(propensity)
+    except (TypeError, ValueError):
+        raise _no_answer(answer) from None
+
+
+def _decision(answer):
+    if isinstance(answer, Decision):
+        return answer
+    if isinstance(answer, tuple):
+        return Decision(*_two(answer))
+    if hasattr(answer, "__index__"):                        # of numpy, say
+        return Decision(operator.index(answer))
+    raise _no_answer(answer)
+
+
+def _pack(form, what, *values):
+    try:
+        return form.pack(*values)
+    except (struct.error, OverflowError) as flaw:           # of the wrong kind, or beyond 32 bits
+        raise TypeError("%s is no number that fits: %s" % (what, flaw)) from None
+
+
+def _plan(answer, n_actions):
+    d = _decision(answer)
+    if len(d.fallbacks) > 4:
+        raise ValueError("a decision has at most 4 fallbacks, not %d" % len(d.fallbacks))
+    p = d.distribution
+    if p is not None and len(p) != n_actions:
+        raise ValueError("the distribution has %d entries for %d actions" % (len(p), n_actions))
+    fallbacks = list(d.fallbacks) + [-1] * (4 - len(d.fallbacks))
+    inside = p is not None and d.action in range(n_actions)
+    data = _pack(_PLAN, "a member of a Decision", d.action, p[d.action] if inside else d.propensity, d.timeout_s,
+                 d.hedge_delay_s, d.accept_quality, d.hedge_action, len(d.fallbacks), *fallbacks,
+                 0 if p is None else n_actions)
+    if p is None:
+        return data
+    return data + _pack(struct.Struct("=%dd" % n_actions), "an entry of the distribution", *p)
 
 
 class _Server:
@@ -386,48 +449,46 @@ class _Server:
         copy.load(learner.save())
         return copy
 
-    def decide(self, start):
-        t = _HEAD.unpack_from(self.channel.buffer, start)
-        n_uniform = t[7]
-        t = self.layout.parse(self.channel.buffer, start, t[6], n_uniform)
-        self.random._left = list(t[:-n_uniform - 1:-1]) if n_uniform else []
-        ctx = Context(t, self.layout, self.random)
-        answer = self.whom(t[0]).decide(ctx)
-        if ctx.memo is not None and not self.frozen:
-            self.memo[t[0], t[9]] = ctx.memo
-        if type(answer) is int:
-            return self.channel.send(_ACTION.pack(12, SAY_ACTION, answer, 1.0))
-        if type(answer) is tuple:
-            return self.channel.send(_ACTION.pack(12, SAY_ACTION, answer[0], answer[1]))
-        self.plan(answer, t[6])
+    def context(self, start, random):
+        n_actions, n_uniform = _SIZES.unpack_from(self.channel.buffer, start + 24)
+        t = self.layout.parse(self.channel.buffer, start, n_actions, n_uniform)
+        random._left = list(t[:-n_uniform - 1:-1]) if n_uniform else []
+        return Context(t, self.layout, random)
 
-    def plan(self, d, n_actions):
-        if not isinstance(d, Decision):
-            d = Decision(int(d)) if hasattr(d, "__index__") else d
-        if not isinstance(d, Decision):
-            raise TypeError("decide must return an action, (action, propensity) or a Decision, not %r" % (d,))
-        if len(d.fallbacks) > 4:
-            raise ValueError("a decision has at most 4 fallbacks, not %d" % len(d.fallbacks))
-        p = d.distribution
-        if p is not None and len(p) != n_actions:
-            raise ValueError("the distribution has %d entries for %d actions" % (len(p), n_actions))
-        fallbacks = list(d.fallbacks) + [-1] * (4 - len(d.fallbacks))
-        propensity = p[d.action] if p is not None and 0 <= d.action < n_actions else d.propensity
-        data = _PLAN.pack(d.action, propensity, d.timeout_s, d.hedge_delay_s, d.accept_quality, d.hedge_action,
-                          len(d.fallbacks), *fallbacks, 0 if p is None else n_actions)
-        self.channel.say(SAY_PLAN, data + (struct.pack("=%dd" % n_actions, *p) if p is not None else b""))
+    def keep(self, ctx):
+        if ctx.memo is not None and not self.frozen:
+            self.memo[ctx._t[0], ctx._t[9]] = ctx.memo
+
+    def decide(self, start):
+        ctx = self.context(start, self.random)
+        answer = self.whom(ctx._t[0]).decide(ctx)
+        if ctx.memo is not None:
+            self.keep(ctx)
+        if type(answer) is int:
+            self.channel.send(_pack(_ACTION, "the action", 12, SAY_ACTION, answer, 1.0))
+        elif type(answer) is tuple:
+            self.channel.send(_pack(_ACTION, "the action", 12, SAY_ACTION, *_two(answer)))
+        else:
+            self.channel.say(SAY_PLAN, _plan(answer, ctx.n_actions))
+
+    def batch(self, start):
+        number, n = _SIZES.unpack_from(self.channel.buffer, start)
+        contexts, at = [], start + 8
+        for i in range(n):
+            contexts.append(self.context(at + 8, Random(self.channel, i)))
+            at += 8 + _FRAME.unpack_from(self.channel.buffer, at)[0]
+        answers = list(self.whom(number).decide_batch(contexts))
+        if len(answers) != n:
+            raise ValueError("decide_batch must return an answer for each of %d decisions, not %d" % (n, len(answers)))
+        for ctx in contexts:
+            self.keep(ctx)
+        self.channel.say(SAY_BATCH, b"".join(_plan(a, ctx.n_actions) for a, ctx in zip(answers, contexts)))
 
     def outcome(self, start):
         t = _OUTCOME.unpack_from(self.channel.buffer, start)
-        memo = self.memo.pop((t[0], t[4]), None)
-        if not self.learns:
-            return
-        o = Outcome()
-        o.context, o.first_arm, o.decision, o.now_s, o.action = t[1], t[2], t[4], t[5] / 1e9, t[6]
-        o.status, o.reward, o.latency_s, o.energy_j = STATUS[t[7]], t[8], t[9], t[10]
-        o.cost_usd, o.quality, o.score = t[11], t[12], t[22]
-        o.phase_s, o.attempts, o.fallback, o.memo = t[13:20], t[20], t[21], memo
-        self.learners[t[0]].outcome(o)
+        memo = self.memo.pop((t[0], t[4]), None) if self.memo else None
+        if self.learns:
+            self.learners[t[0]].outcome(Outcome(t + (memo,)))
 
     def tick(self, data):
         number, n = struct.unpack_from("=2I", data)
@@ -439,7 +500,8 @@ class _Server:
         c.jobs, c.utilization, c.arrivals, c.instances, c.instances_busy = (list(rows[i * n:i * n + n]) for i in range(5))
         c.instances_wanted, c.keep_alive_s, c.admit = [NAN] * n, [NAN] * n, [NAN] * n
         self.whom(number).tick(c)
-        self.channel.say(SAY_OK, struct.pack("=%dd" % (3 * n), *c.instances_wanted, *c.keep_alive_s, *c.admit))
+        control = [*c.instances_wanted, *c.keep_alive_s, *c.admit]
+        self.channel.say(SAY_OK, _pack(struct.Struct("=%dd" % (3 * n)), "what tick set", *control))
 
     def load(self, number, data):
         learner = self.make()
@@ -456,6 +518,8 @@ class _Server:
                 self.decide(start)
             elif word == ASK_OUTCOME:
                 self.outcome(start)
+            elif word == ASK_BATCH:
+                self.batch(start)
             else:
                 self.rarely(word, channel.buffer[start:start + n])
 
@@ -503,6 +567,7 @@ def _describe(cls, path):
     return {"name": cls.name or os.path.splitext(os.path.basename(path))[0], "description": text,
             "citation": cls.citation, "capabilities": _bits(cls.capabilities, CAPABILITIES, "capability"),
             "columns": _bits(cls.columns, COLUMNS, "column"), "ticks": int(cls.tick is not Policy.tick),
+            "batches": int(cls.decide_batch is not Policy.decide_batch),
             "features": [{"name": f.name, "unit": f.unit, "required": int(f.required)} for f in features],
             "parameters": [parameter.describe(name) for name, parameter in cls.parameters.items()]}
 
@@ -538,8 +603,8 @@ def _tell(error, path):
 
 
 def serve():
-    """What offsim starts: python3 -c 'import offsim_policy; offsim_policy.serve()' FILE.py, socket at FD."""
-    path, channel = sys.argv[1], _Channel(FD)
+    """What offsim starts: python3 -c 'import offsim_policy; offsim_policy.serve()' FILE.py, pipes at 3 and 4."""
+    path, channel = sys.argv[1], _Channel()
     sys.path[:] = [p for p in sys.path if p not in ("", os.getcwd())]
     try:
         import json

@@ -75,7 +75,7 @@ planted ends 4 "ended by itself with exit code 3"
 policy garbage <<'END'
 def decide(self, ctx): os.write(3, b"x" * 64); return 0
 END
-planted garbage 4 "wrote garbage into the socket"
+planted garbage 4 "wrote garbage into the pipe"
 policy nothing <<'END'
 def decide(self, ctx): pass
 END
