@@ -383,7 +383,7 @@ static bool run_until(struct session *x, struct err *err)
   for (uint64_t n = until_next(0, most);; n = until_next(n, most)) {
     s->from = 0, s->to = n - 1;
     x->reused = 0;
-    if (!run_new(x, err))
+    if (!frozen_check(s, err) || !run_new(x, err))
       return false;
     if (n == most || x->report.failed || precise(x, err))
       return !err_any(err);

@@ -9,5 +9,8 @@
 bool frozen_add(const struct study *, struct override *set, size_t *n_sets, struct arena *, struct err *) MUST_USE;
 /* Refuses replications that a frozen policy was trained on, naming them. */
 bool frozen_check(const struct study *, struct err *) MUST_USE;
+/* The same of one entry, if it is frozen; advice: what to do instead. */
+bool frozen_check_entry(const struct policy_def *, uint64_t seed, uint64_t from, uint64_t to, const char *advice,
+                        struct err *) MUST_USE;
 
 #endif

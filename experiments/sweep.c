@@ -1,5 +1,6 @@
 #include "experiments/sweep.h"
 #include "analysis/store/trace.h"
+#include "experiments/frozen.h"
 #include "experiments/identity.h"
 #include "experiments/study.h"
 #include "sim/arena.h"
@@ -11,6 +12,16 @@
 
 /* ---- the scenario of an order ------------------------------------------------------------------------------------ */
 
+/* A study's replications begin at 0; what a policy was trained on tells nothing of it. */
+static bool check_frozen(const struct scenario *s, uint64_t seed, uint64_t last, struct err *err)
+{
+  bool ok = true;
+  for (int i = 0; i < s->n_policies; i++)
+    ok = frozen_check_entry(&s->policy[i], seed, 0, last, "a study runs its replications from 0 on: train on later ones"
+                            " (`offsim train --replications A..B`) or with another --seed", err) && ok;
+  return ok;
+}
+
 static struct scenario *build_point(struct sweep_finder *f, uint64_t point, struct err *err)
 {
   if (!f->arena)
@@ -18,7 +29,8 @@ static struct scenario *build_point(struct sweep_finder *f, uint64_t point, stru
   struct override *set = arena_array(f->arena, struct override, plan_n_overrides(f->plan) + 1);
   size_t n = plan_overrides(f->plan, point, set, f->arena);
   struct study s = {.scenario = scenario_load(f->plan->file->scenario, set, n, err)};
-  bool ok = s.scenario && study_choose(&s, f->plan->file->policies, err);
+  bool ok = s.scenario && study_choose(&s, f->plan->file->policies, err)
+            && check_frozen(s.scenario, s.scenario->seed, f->last, err);
   free(s.chosen);
   if (!ok && s.scenario)
     scenario_free(s.scenario);
@@ -103,6 +115,17 @@ static bool find_policies(struct sweep *s, struct err *err)
   return true;
 }
 
+/* Of the study's own entries; those that a factor makes are looked at when their point is built. */
+static bool check_all_frozen(const struct sweep *s, struct err *err)
+{
+  const struct plan *p = s->plan;
+  bool ok = true;
+  for (uint64_t i = 0; ok && i < p->n_points; i++)
+    if (i == 0 || plan_seed(p, i) != plan_seed(p, i - 1))
+      ok = check_frozen(p->base, plan_seed(p, i), s->finder.last, err);
+  return ok;
+}
+
 bool sweep_load(struct sweep *s, struct err *err)
 {
   const struct sweep_options *o = &s->options;
@@ -117,10 +140,11 @@ bool sweep_load(struct sweep *s, struct err *err)
   if (o->trace_given)
     s->file->trace = o->trace;                          /* the plan's estimate is of these runs */
   s->trace = s->file->trace;
-  s->finder = (struct sweep_finder){.plan = s->plan};
+  uint64_t most = s->file->until.max > s->plan->replications ? s->file->until.max : s->plan->replications;
+  s->finder = (struct sweep_finder){.plan = s->plan, .last = most ? most - 1 : 0};
   s->source = (struct run_source){.scenario = s->plan->base, .name = s->file->name, .find = find_scenario,
                                   .context = &s->finder};
-  return true;
+  return check_all_frozen(s, err);
 }
 
 /* ---- every run once ---------------------------------------------------------------------------------------------- */

@@ -28,6 +28,7 @@ struct sweep_options {
 /* Scenario of an order, built by the worker and kept until the next point. */
 struct sweep_finder {
   const struct plan *plan;
+  uint64_t last;                                        /* replication, of any point */
   struct scenario *kept; uint64_t point;
   struct hash *base; bool *has_base;                    /* [kept->n_policies + 1]: identities, by policy + 1 */
   struct arena *arena;

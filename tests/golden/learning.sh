@@ -66,7 +66,30 @@ says "no state" 2 "was not found" run m.yaml --set "$(entry nowhere.state)" -o f
 echo bad >bad.state; says "not a state" 2 "is no learned state" run m.yaml --set "$(entry bad.state)" -o f --quiet
 head -c 200 all.state >half.state; says "half a state" 2 "cut short or changed" run m.yaml --set "$(entry half.state)" -o f --quiet
 says "warm start is another run" 0 "ucb1" run m.yaml --set "$(entry all.state)" --replications 5..5 -o f --quiet
-ids() { "$OFFSIM" export "$1" --csv 2>/dev/null | cut -d, -f1 | sort -u | wc -l; }
+study() { # study STATE REPLICATIONS FACTOR: the policy frozen, except where the factor says so
+  cat >s.yaml <<Y
+study: s
+scenario: m.yaml
+set: {policies: [{policy: ucb1, state: $1, frozen: true}, always_edge]}
+factors: {x: {$3}}
+replications: $2
+Y
+}
+"$OFFSIM" train m.yaml --policy ucb1 --replications 5..6 -o later.state --quiet
+study all.state 4 'path: links.access.rate_scale, values: [1, 0.5]'
+says "a study of what it was trained on" 2 "'ucb1' was trained on replications 0 to 3 of seed 1" sweep s.yaml -o s
+check "nothing was run" test ! -e s
+study later.state 4 'path: links.access.rate_scale, values: [1, 0.5]'
+says "a study before what it was trained on" 0 "16 done" sweep s.yaml -o s
+study later.state 6 'path: links.access.rate_scale, values: [1, 0.5]'
+says "a study that reaches it" 2 "was trained on replications 5 to 5 of seed 1" sweep s.yaml -o s
+study later.state 6 'path: seed, values: [2, 3]'
+says "of other seeds" 0 "24 done" sweep s.yaml -o s2
+study later.state 6 'path: seed, values: [2, 1]'
+says "of its seed among others" 2 "of seed 1" sweep s.yaml -o s3
+study later.state 6 'path: policies.ucb1.frozen, values: [false, true]'
+sed -i 's/, frozen: true//' s.yaml
+says "frozen by a factor" 1 "was trained on replications 5 to 5" sweep s.yaml -o s4
 check "verify does frozen runs again" "$OFFSIM" verify f --all
 
 # ---- tune ------------------------------------------------------------------------------------------------------------
