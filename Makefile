@@ -130,7 +130,7 @@ HOST := $(sort $(wildcard models/policy_*.c))
 $(BUILD)/tests/policy_abi_later: tests/unit/policy_abi.c $(HOST) $(BUILD)/later/policies/offsim_policy.h $(BUILD)/liboffsim.a
 	@mkdir -p $(@D)
 	$(say)$(CC) -I$(BUILD)/later $(CFLAGS) -Wno-missing-field-initializers -DLATER_HOST $(LDFLAGS) -o $@ $< $(HOST) $(BUILD)/liboffsim.a -lcmocka $(LDLIBS)
-$(filter $(BUILD)/tests/policy_%,$(UNITS)): | $(PLANTED) $(PLUGINS)
+$(filter $(BUILD)/tests/policy_% $(BUILD)/tests/world_life,$(UNITS)): | $(PLANTED) $(PLUGINS)
 units: $(UNITS) ## build and run the unit tests, as built
 	@for t in $(UNITS); do echo "== $$t"; $$t || exit 1; done
 asan ubsan: ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer

@@ -886,6 +886,8 @@ static void warn_inputs(struct comparison *c, struct compared_policy *p, const j
   if (mean_value(p, "zone_violations", "") > 0) warn(p, "data were seen in forbidden zones");
   if (mean_value(p, "replaced_choices", "") > 0)
     warn(p, "%.1f choices of a masked action a replication were replaced", mean_value(p, "replaced_choices", ""));
+  if (mean_value(p, "left_out_choices", "") > 0)
+    warn(p, "%.1f copies and fallbacks onto masked actions a replication were left out", mean_value(p, "left_out_choices", ""));
   size_t grade_e = 0;
   const char *first = NULL;
   for (size_t i = 0; i < json_count(sources); i++) {

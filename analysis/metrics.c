@@ -284,6 +284,7 @@ OF_TALLY(requests_settled, (double)m->settled)
 OF_TALLY(backlog_growth, ratio(2 * (m->summary->in_system_half[1] - m->summary->in_system_half[0]),
                                (double)m->whole.requests))
 OF_TALLY(replaced_choices, (double)m->summary->replaced)
+OF_TALLY(left_out, (double)m->summary->left_out)
 OF_TALLY(workload_is_fit, m->summary->workload_is_fit)
 OF_TALLY(zone_violations, (double)m->summary->zone_violations)
 /* Total = direct of the cohort + the whole run's residual, spread over all requests of the run. */
@@ -447,6 +448,7 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
   ROW("backlog_growth_ratio", "1", "rise of the number of requests in the system over the window, as a share of the " \
       "arrivals: 0 = steady; 1 - capacity / load in overload", -1, RUN, backlog_growth, NULL) \
   ROW("replaced_choices", "1", "choices of a masked action that the host replaced", -1, RUN, replaced_choices, NULL) \
+  ROW("left_out_choices", "1", "copies and fallbacks onto masked actions that the host left out", -1, RUN, left_out, NULL) \
   ROW("workload_is_fit", "1", "1: drawn from a fit of the trace; 0: the original trace; -1: no trace", \
       0, RUN, workload_is_fit, NULL) \
   ROW("regret", "1", "paired cumulative cost minus a named comparator's", -1, RUN, NULL, NULL) \

@@ -270,6 +270,7 @@ static struct decision *decision_new(struct world *w, const struct attempt *a, c
   int variant = facts->action[result->action].variant;
   d->variant = variant == NONE ? NO_VARIANT : (uint8_t)variant;
   d->replaced = result->replaced;
+  d->left_out = (uint8_t)(result->left_out & 7);        /* a copy and 4 fallbacks at most */
   memcpy(d->feature, result->feature, sizeof(double) * (size_t)w->n_features);
   return d;
 }
@@ -293,6 +294,7 @@ static struct decision_facts *question(struct world *w, struct attempt *a)
   struct request *r = a->request;
   struct decision_facts *facts = write_facts(w, r, a->task, w->n_decisions++, r->n_decisions);
   if (w->setup.policy->scope == SCOPE_SITE || w->shadow) facts->site = site_of(w, r);
+  facts->retries_left = effort_retries_left(w, a);
   if (w->wants_estimates) estimates_begin(w, a);
   for (int i = 0; i < facts->n_actions; i++) fill_action(w, a, i);
   r->n_decisions = (uint8_t)count_up(r->n_decisions, 255);
@@ -304,6 +306,7 @@ static void answered(struct world *w, struct attempt *a, const struct decision_f
 {
   w->summary.decisions++;
   w->summary.replaced += answer->replaced;
+  w->summary.left_out += (uint64_t)answer->left_out;
   a->decision = decision_new(w, a, facts, answer);
 }
 
@@ -406,9 +409,11 @@ static void send_decision(struct world *w, const struct request *r, const struct
   record->decision = d->nth;
   record->variant = d->variant;
   record->replaced = d->replaced;
+  record->left_out = d->left_out;
   record->measured = r->measured;
   record->n_features = (uint8_t)w->n_features;
   memcpy(record->feature, d->feature, sizeof(double) * (size_t)w->n_features);
+  record->n_fallbacks = (uint8_t)efforts_chosen(w, record->fallback);
   w->setup.sink.decision(w->setup.sink.context, record);
 }
 

@@ -15,7 +15,11 @@
 
 /* Efforts by request. There are few: one list in a bucket is short. */
 enum { BUCKETS = 1 << 12 };
-struct efforts { struct pool *pool; double score; struct effort *bucket[BUCKETS]; };
+struct efforts {
+  struct pool *pool;
+  double score; int n_chosen; uint16_t chosen[MAX_FALLBACKS];   /* of the effort whose decision is being closed */
+  struct effort *bucket[BUCKETS];
+};
 
 static struct effort **bucket_of(struct efforts *all, const struct request *r)
 {
@@ -78,6 +82,13 @@ void efforts_free(struct world *w)
 size_t efforts_live(const struct world *w) { return w->efforts ? pool_live(w->efforts->pool) : 0; }
 double efforts_score(const struct world *w) { return w->efforts->score; }
 
+int efforts_chosen(const struct world *w, uint16_t to[MAX_FALLBACKS])
+{
+  int n = w->efforts ? w->efforts->n_chosen : 0;
+  for (int i = 0; i < MAX_FALLBACKS; i++) to[i] = i < n ? w->efforts->chosen[i] : UINT16_MAX;
+  return n;
+}
+
 /* ---- begin ----------------------------------------------------------------------------------------------------- */
 
 /* May end the attempt, the effort and the request before it returns. */
@@ -124,6 +135,12 @@ double effort_timeout_s(const struct world *w, const struct attempt *a)
   return effort_of(w, a->request, a->task)->timeout_s;
 }
 
+double effort_retries_left(const struct world *w, const struct attempt *a)
+{
+  const struct effort *e = a->in_effort ? effort_of(w, a->request, a->task) : NULL;
+  return e ? retry_left(&w->klass[a->request->klass].task[a->task], e) : NAN;
+}
+
 void effort_on_sent(struct world *w, struct attempt *a, const struct plan_def *plan)
 {
   struct effort *e = effort_of(w, a->request, a->task);
@@ -158,9 +175,12 @@ static void effort_close(struct world *w, struct effort *e, enum status status, 
   struct request *r = e->request;
   struct decision *d = e->decision;
   w->efforts->score = e->score;
+  w->efforts->n_chosen = e->n_fallbacks;
+  memcpy(w->efforts->chosen, e->fallback, sizeof e->fallback);
   effort_free(w, e);
   if (d) decision_close(w, r, d, status, quality);
   w->efforts->score = NAN;
+  w->efforts->n_chosen = 0;
 }
 
 static int stages(const struct task_def *t, const struct effort *e)

@@ -86,7 +86,8 @@ struct decision {
   uint64_t site;
   uint32_t tasks_done;
   uint16_t action, n_actions, place;
-  uint8_t nth, variant, task, replaced;
+  uint8_t nth, variant, task;
+  uint8_t replaced : 1, left_out : 3;                   /* left_out: masked ones among its copy and fallbacks */
   uint8_t attempts, fallback;                           /* so far, of any role; of the last one that ended */
   double feature[];                                     /* as many as the policy declared */
 };
@@ -268,6 +269,7 @@ bool effort_on_answer(struct world *, struct attempt *, const struct decision_re
 void effort_on_sent(struct world *, struct attempt *, const struct plan_def *);
 void effort_on_begun(struct world *, struct attempt *); /* its service begins */
 void effort_on_end(struct world *, struct request *, const struct task_end *);
+double effort_retries_left(const struct world *, const struct attempt *);       /* NaN: its task has no retry */
 double effort_timeout_s(const struct world *, const struct attempt *);  /* 0: the task's own */
 void effort_observe(struct world *, const struct attempt *, enum status);
 /* Of those tasks: their attempts and all that would follow end with this status. Which had any; next: ordinals. */
@@ -275,6 +277,7 @@ uint32_t efforts_cancel(struct world *, struct request *, uint32_t tasks, enum s
 void efforts_free(struct world *);
 size_t efforts_live(const struct world *);
 double efforts_score(const struct world *);             /* of the answer whose decision is being closed; NaN: none */
+int efforts_chosen(const struct world *, uint16_t[MAX_FALLBACKS]);      /* the policy's fallbacks of that decision */
 bool life_watches_starts(const struct world_def *);
 
 /* ---- breaker.c, health.c: what is seen of places from outside --------------------------------------------------- */

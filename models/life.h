@@ -5,7 +5,6 @@
 
 #include "models/internal.h"
 
-enum { MAX_CHOSEN = 4 };        /* fallbacks of a policy */
 struct effort {
   struct request *request;
   struct effort *next;                                  /* of its bucket */
@@ -16,7 +15,7 @@ struct effort {
   double timeout_s, hedge_delay_s, accept;              /* policy's, 0 = none */
   double kept, score;                                   /* quality of an answer kept; of the last answer; NaN = none */
   int hedge_action;                                     /* policy's; NONE */
-  uint16_t fallback[MAX_CHOSEN], next_ordinal, starter; /* starter: whose service began first */
+  uint16_t fallback[MAX_FALLBACKS], next_ordinal, starter; /* starter: whose service began first */
   uint8_t n_fallbacks, task, stage, tries, live;        /* stage: 0 the choice, k the k-th fallback; live: attempts */
   bool planned, called_off;
 };
@@ -31,6 +30,7 @@ static inline struct task *task_in(struct world *w, const struct effort *e)
 /* ---- retry.c ---- */
 void retry_earn(struct task *);                         /* a first attempt */
 bool retry_begin(struct world *, struct effort *, enum status);        /* false: this was the last try at this plan */
+double retry_left(const struct task *, const struct effort *);         /* attempts and budget; NaN = has no retry */
 
 /* ---- hedge.c ---- */
 void hedge_arm(struct world *, struct effort *);        /* an attempt was sent */

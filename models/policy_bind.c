@@ -91,22 +91,50 @@ static bool bind_parameter(struct policy_host *h, const struct policy_def *def, 
 
 /* ---- features ---------------------------------------------------------------------------------------------------- */
 
-struct host_feature { const char *name, *unit; enum source_kind kind; };
+/* lacks: what the scenario must have for it; NULL: nothing. */
+struct host_feature { const char *name, *unit; enum source_kind kind; const char *lacks; };
+static const char no_slo[] = "no class with a choice has an 'slo: {e2e: ...}'";
 static const struct host_feature host_features[] = {
-  {"elapsed_s", "s", SOURCE_ELAPSED}, {"deadline_s", "s", SOURCE_DEADLINE}, {"slack_s", "s", SOURCE_SLACK},
-  {"hour", "h", SOURCE_HOUR}, {"decision", "", SOURCE_NTH}, {"device_queue", "", SOURCE_DEVICE_QUEUE},
-  {"edge_queue", "", SOURCE_EDGE_QUEUE}, {"cloud_queue", "", SOURCE_CLOUD_QUEUE}, {"battery", "J", SOURCE_MISSING},
-  {"budget_usd_left", "USD", SOURCE_BUDGET_USD}, {"budget_j_left", "J", SOURCE_BUDGET_J},
-  {"retries_left", "", SOURCE_MISSING}};
+  {"elapsed_s", "s", SOURCE_ELAPSED, NULL}, {"deadline_s", "s", SOURCE_DEADLINE, no_slo},
+  {"slack_s", "s", SOURCE_SLACK, no_slo}, {"hour", "h", SOURCE_HOUR, NULL}, {"decision", "", SOURCE_NTH, NULL},
+  {"device_queue", "", SOURCE_DEVICE_QUEUE, NULL}, {"edge_queue", "", SOURCE_EDGE_QUEUE, NULL},
+  {"cloud_queue", "", SOURCE_CLOUD_QUEUE, NULL}, {"battery", "J", SOURCE_MISSING, "no device has a battery"},
+  {"budget_usd_left", "USD", SOURCE_BUDGET_USD, "the entry has no 'wrap: [{budget: {usd_per_request: ...}}]'"},
+  {"budget_j_left", "J", SOURCE_BUDGET_J, "the entry has no 'wrap: [{budget: {joules_per_request: ...}}]'"},
+  {"retries_left", "", SOURCE_RETRIES, "no task with a choice has a 'retry'"}};
 enum { N_HOST_FEATURES = sizeof host_features / sizeof *host_features };
 
 static bool has_choice(const struct task_def *t) { return t->n_plans > 1; }
+static bool can_retry(const struct task_def *t) { return has_choice(t) && t->life && t->life->retry; }
 
 static bool class_has_choice(const struct class_def *c)
 {
   for (int t = 0; t < c->n_tasks; t++)
     if (has_choice(&c->task[t])) return true;
   return false;
+}
+
+static bool class_provides(const struct class_def *c, enum source_kind kind)
+{
+  bool retries = false;
+  if (kind != SOURCE_RETRIES) return c->slo_e2e_s > 0 && class_has_choice(c);
+  for (int t = 0; t < c->n_tasks; t++) retries |= can_retry(&c->task[t]);
+  return retries;
+}
+
+/* Does this scenario have what the feature tells of? Where it has not, the value is NaN at each decision. */
+static bool provides(const struct policy_host *h, enum source_kind kind)
+{
+  bool any = false;
+  switch (kind) {
+  case SOURCE_MISSING: return false;
+  case SOURCE_BUDGET_USD: return h->budget_usd;
+  case SOURCE_BUDGET_J: return h->budget_j;
+  case SOURCE_DEADLINE: case SOURCE_SLACK: case SOURCE_RETRIES: break;
+  default: return true;
+  }
+  for (int c = 0; c < h->world->n_classes; c++) any |= class_provides(&h->world->klass[c], kind);
+  return any;
 }
 
 /* Is some decision of this class taken after `task` is done? Tasks stand in topological order. */
@@ -190,6 +218,22 @@ static bool unknown_feature(const struct policy_host *h, const char *name, struc
                  near ? "; did you mean '" : " and the host does not provide", near ? near : "", near ? "'?" : "");
 }
 
+/* One of the host's own; *found tells whether it is one. */
+static bool bind_host_feature(struct policy_host *h, int f, bool required, struct where at, bool *found, struct err *err)
+{
+  const struct host_feature *x = host_features;
+  while (x < host_features + N_HOST_FEATURES && strcmp(x->name, h->feature[f]) != 0) x++;
+  *found = x < host_features + N_HOST_FEATURES;
+  if (!*found) return true;
+  if (!same_unit(h, x->name, h->unit[f], x->unit, at, err)) return false;
+  if (required && !provides(h, x->kind))
+    return err_add(err, at, "policy '%s' reads the feature '%s', which this scenario does not provide: %s", h->policy->name,
+                   x->name, x->lacks);
+  h->unit[f] = x->unit;
+  for (int c = 0; c < h->world->n_classes; c++) h->source[c * MAX_FEATURES + f] = (struct source){.kind = (uint8_t)x->kind};
+  return true;
+}
+
 /* Add a feature; returns its index, -1 after an error. The same name twice is read once. */
 static int add_feature(struct policy_host *h, const char *name, const char *unit, bool required, struct where at,
                        struct err *err)
@@ -205,14 +249,7 @@ static int add_feature(struct policy_host *h, const char *name, const char *unit
   h->unit[f] = unit ? unit : "";
   bool found;
   if (!bind_attribute(h, f, at, &found, err)) return NONE;
-  for (int i = 0; i < N_HOST_FEATURES && !found; i++) {
-    if (strcmp(host_features[i].name, name) != 0) continue;
-    found = true;
-    if (!same_unit(h, name, unit, host_features[i].unit, at, err)) return NONE;
-    h->unit[f] = host_features[i].unit;
-    for (int c = 0; c < h->world->n_classes; c++)
-      h->source[c * MAX_FEATURES + f] = (struct source){.kind = (uint8_t)host_features[i].kind};
-  }
+  if (!found && !bind_host_feature(h, f, required, at, &found, err)) return NONE;
   if (!found && required) { unknown_feature(h, name, at, err); return NONE; }
   return f;
 }
@@ -337,6 +374,10 @@ bool policy_bind(struct policy_host *h, const struct policy_def *def, struct err
     .reward_per_usd = o->money_per_usd, .reward_per_j = o->energy_per_j, .reward_per_quality = o->quality,
     .reward_per_failure = o->failure};
   h->source = arena_array(h->arena, struct source, (size_t)h->world->n_classes * MAX_FEATURES + 1);
+  for (int i = 0; i < def->n_wraps; i++) {
+    h->budget_usd |= def->wrap[i].kind == WRAP_BUDGET && def->wrap[i].usd > 0;
+    h->budget_j |= def->wrap[i].kind == WRAP_BUDGET && def->wrap[i].joule > 0;
+  }
   describe_kinds(h);
   describe_names(h);
   bool ok = bind_values(h, def, err);

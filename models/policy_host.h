@@ -30,6 +30,7 @@ struct decision_facts {
   uint64_t device, site;                                /* learner selection by scope */
   sim_time now;
   double deadline_s, elapsed_s;
+  double retries_left;                                  /* that this task may take now; NaN without 'retry' */
   const double *attribute;                              /* of the request; the host passes on only what is known now */
   uint32_t tasks_done;                                  /* bit set, for known: after a task */
   const double *estimate;                               /* [n_attributes] current estimators; NaN = none */
@@ -40,7 +41,7 @@ struct decision_result {
   /* Beyond the first attempt; 0, NONE and 0 where the policy leaves it to the scenario. All actions are allowed ones. */
   double timeout_s, hedge_delay_s, accept_quality;
   int hedge_action, n_fallbacks, fallback[4];
-  int left_out;                                         /* masked ones among what it wanted */
+  int left_out;                                         /* masked ones among what it wanted beyond its choice */
   int n_features; double feature[MAX_FEATURES];
 };
 

@@ -21,7 +21,7 @@ void policy_unload(struct loaded_policy *);
 enum source_kind {
   SOURCE_MISSING, SOURCE_ATTRIBUTE, SOURCE_AFTER_TASK, SOURCE_ESTIMATE,
   SOURCE_ELAPSED, SOURCE_DEADLINE, SOURCE_SLACK, SOURCE_HOUR, SOURCE_NTH,
-  SOURCE_DEVICE_QUEUE, SOURCE_EDGE_QUEUE, SOURCE_CLOUD_QUEUE, SOURCE_BUDGET_USD, SOURCE_BUDGET_J
+  SOURCE_DEVICE_QUEUE, SOURCE_EDGE_QUEUE, SOURCE_CLOUD_QUEUE, SOURCE_BUDGET_USD, SOURCE_BUDGET_J, SOURCE_RETRIES
 };
 struct source { uint8_t kind, after_task; uint16_t attribute; };
 
@@ -51,6 +51,7 @@ struct policy_host {
   struct offsim_setup setup;
   const char *feature[MAX_FEATURES], *unit[MAX_FEATURES];
   int n_features;
+  bool budget_usd, budget_j;                            /* a wrapper of the entry keeps one */
   struct source *source;                                /* [class * n_features + feature] */
   const uint32_t *first_kind;                           /* [class]: kind = first_kind[class] + task */
   struct decision_kind *kind;

@@ -54,7 +54,7 @@ struct attempt_record {
 /* A plan tried again; a copy beside another attempt; turned away at the door of its place. */
 enum { ROLE_RETRY = 1, ROLE_HEDGE = 2, ROLE_SHED = 4 };
 
-enum { MAX_FEATURES = 16 };
+enum { MAX_FEATURES = 16, MAX_FALLBACKS = 4 };
 struct decision_record {
   uint64_t request;
   int64_t at_ns;
@@ -63,6 +63,10 @@ struct decision_record {
   uint8_t task, decision, variant, replaced, measured;  /* replaced: the policy chose a masked action */
   uint8_t n_features;
   double feature[MAX_FEATURES];
+  /* What the policy wanted beyond its choice; not hashed, since attempts tell what came of it. left_out: copies and
+   * fallbacks onto masked actions. fallback: its own list of actions instead of the scenario's, UINT16_MAX = none. */
+  uint8_t left_out, n_fallbacks;
+  uint16_t fallback[MAX_FALLBACKS];
 };
 
 enum transfer_kind { TRANSFER_DATA, TRANSFER_TELEMETRY, TRANSFER_DECISION, TRANSFER_PROBE, TRANSFER_RELAY, N_TRANSFER_KINDS };
@@ -111,7 +115,7 @@ struct place_summary {
 struct run_summary {
   uint64_t events, ties;
   uint64_t requests, completed, failed, censored;       /* of the cohort */
-  uint64_t decisions, replaced, zone_violations;
+  uint64_t decisions, replaced, left_out, zone_violations;
   double window_s, run_s;                               /* measured window; whole run */
   double in_system_half[2];                             /* requests in the system, mean of each half of the window; NaN */
   double energy_total_j, energy_direct_j, cost_total_usd, cost_direct_usd;       /* whole run, all requests */

@@ -26,6 +26,14 @@ static bool retry_pay(struct task *t, const struct retry_def *def)
   return true;
 }
 
+double retry_left(const struct task *t, const struct effort *e)
+{
+  const struct retry_def *def = e->def->retry;
+  if (!def) return NAN;
+  double tries = def->attempts > e->tries ? def->attempts - e->tries : 0;
+  return def->budget < 0 ? tries : fmin(tries, floor(t->retry_tokens + ROUNDING));
+}
+
 static double backoff_s(const struct world *w, const struct effort *e, const struct retry_def *def)
 {
   double wait_s = fmin(def->max_s, def->first_s * pow(def->factor, e->tries - 1));

@@ -101,6 +101,9 @@ static const struct column_def attempt_columns[] = {
    COLUMN_U8, NAMES_NONE, IN(attempt_row, r.measured)},
 };
 
+#define FALLBACK(k) \
+  {"fallback_" #k, "", "index of the action that is the policy's fallback " #k "; 65535: none", \
+   COLUMN_U16, NAMES_NONE, IN(decision_row, r.fallback) + ((k) - 1) * sizeof(uint16_t)}
 static const struct column_def decision_columns[] = {
   {"request", "", "number of the request",
    COLUMN_U64, NAMES_NONE, IN(decision_row, r.request)},
@@ -126,6 +129,11 @@ static const struct column_def decision_columns[] = {
    COLUMN_F64, NAMES_NONE, IN(decision_row, r.reward)},
   {"replaced", "", "1: the policy chose a masked action, which was replaced",
    COLUMN_U8, NAMES_NONE, IN(decision_row, r.replaced)},
+  {"left_out", "", "copies and fallbacks onto masked actions that the policy wanted and did not get",
+   COLUMN_U8, NAMES_NONE, IN(decision_row, r.left_out)},
+  {"n_fallbacks", "", "length of the policy's own list of fallbacks, in place of the scenario's; 0: none",
+   COLUMN_U8, NAMES_NONE, IN(decision_row, r.n_fallbacks)},
+  FALLBACK(1), FALLBACK(2), FALLBACK(3), FALLBACK(4),
   {"measured", "", "1: its request is in the cohort",
    COLUMN_U8, NAMES_NONE, IN(decision_row, r.measured)},
 };

@@ -420,6 +420,9 @@ void trace_decision(struct trace_writer *w, const struct decision_record *r)
   struct table *t = &w->table[TABLE_DECISIONS];
   struct decision_row *row = row_next(t);
   memcpy(&row->r, r, offsetof(struct decision_record, feature));
+  row->r.left_out = r->left_out;
+  row->r.n_fallbacks = r->n_fallbacks;
+  memcpy(row->r.fallback, r->fallback, sizeof r->fallback);
   row->task = w->task_code[r->klass * TASKS_PER_CLASS + r->task];
   double *extra = t->extra + t->in_block;
   for (size_t k = 0; k < t->n_extra; k++)

@@ -43,7 +43,7 @@ static inline void small_world_init(struct small_world *w, int n_plans)
   w->task[0] = (struct task_def){.name = "retrieve", .n_plans = 1, .plan = &w->only};
   w->task[1] = (struct task_def){.name = "generate", .after = 1, .n_plans = n_plans, .plan = w->plan};
   w->klass = (struct class_def){.name = "chat", .n_attributes = WORLD_ATTRIBUTES, .attribute = w->attribute,
-                                .n_tasks = 2, .task = w->task};
+                                .n_tasks = 2, .task = w->task, .slo_e2e_s = 30};
   static const char *const names[] = {"phone", "metro", "region"};
   for (int i = 0; i < 3; i++) w->place[i] = (struct place_def){.name = names[i], .tier = (enum tier)i};
   w->def = (struct world_def){.n_places = 3, .place = w->place, .n_classes = 1, .klass = &w->klass,

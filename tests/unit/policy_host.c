@@ -1,22 +1,12 @@
 /* policy_host: finding, loading, binding and checking policies, with planted mistakes from tests/abi/. */
 #include "tests/unit/policy_fixture.h"
 
+#include "tests/unit/built.h"
+
 #include <fenv.h>
-#include <libgen.h>
-#include <limits.h>
-#include <unistd.h>
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
-
-/* BUILD/<folder>/NAME.so, beside this program's own folder. */
-static char *built(const char *folder, const char *name, char path[PATH_MAX])
-{
-  char self[PATH_MAX / 2] = {0};
-  assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
-  snprintf(path, PATH_MAX, "%s/../%s/%s.so", dirname(self), folder, name);
-  return path;
-}
 
 /* The first message about an entry that must not load, in `text`; returns its line. */
 static int refusal(const struct small_world *w, const char *policy, const char *parameters, char text[1024])

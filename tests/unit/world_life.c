@@ -1,6 +1,8 @@
 /* Life around a decision: retries, copies, cascades, breakers, health checks, shedding, each against numbers by hand. */
 #include "tests/unit/world_rig.h"
 
+#include "tests/unit/built.h"
+
 #define near(a, b, tolerance) assert_true(fabs((double)(a) - (double)(b)) <= (tolerance))
 
 static const uint32_t ANY_FAILURE = 1u << STATUS_TIMEOUT | 1u << STATUS_LOST | 1u << STATUS_REJECTED | 1u << STATUS_BLOCKED;
@@ -297,6 +299,91 @@ static void test_shed_by_queue(void **state)
   rig_free(r);
 }
 
+/* A choice between the phone and the edge that a policy sends to the edge; it reads retries_left. */
+static void seen_retries(struct rig *r, const struct life_def *life)
+{
+  static const struct policy_parameter parameters[] = {{.name = "feature", .text = "retries_left"},
+                                                       {.name = "above", .value = -1}};
+  r->plan[0][1] = plan_at(1);
+  r->plan[0][0] = plan_origin();
+  r->task[0].n_plans = 2;
+  r->task[0].life = life;
+  r->policy = (struct policy_def){.name = "t", .policy = "threshold", .at_place = NONE, .n_parameters = 2,
+                                  .parameter = parameters};
+  rig_run(r);
+}
+
+/* All fail. The first one finds a bucket of 5 and empties it; then five deposits of 0.2 are one retry. Without a budget
+ * 3 attempts are 2 retries, whoever asks. */
+static void test_policies_see_the_retries_left(void **state)
+{
+  (void)state;
+  static const struct retry_def saving = {10, ANY_FAILURE, 0, 1, 0, 0.2, 5, false}, free_of_it = {3, ANY_FAILURE, 0, 1, 0, -1, 10, false};
+  static const struct life_def life[] = {{.retry = &saving}, {.retry = &free_of_it}};
+  struct rig *r = refusing(1, &life[0]);
+  seen_retries(r, &life[0]);
+  assert_int_equal(r->kept->decisions, 1000);
+  for (int i = 0; i < r->kept->decisions; i++)
+    near(r->kept->decision[i].feature[0], i == 0 ? 5 : i % 5 == 0, 0);
+  rig_free(r);
+  r = refusing(1, &life[1]);
+  seen_retries(r, &life[1]);
+  for (int i = 0; i < r->kept->decisions; i++) near(r->kept->decision[i].feature[0], 2, 0);
+  rig_free(r);
+}
+
+/* The cascade's list stands in the record of its decision; a policy without one leaves the scenario's, and 0 there. */
+static void test_a_policys_fallbacks_are_recorded(void **state)
+{
+  (void)state;
+  static const struct judge_def judge = {0, 0};
+  static const struct policy_parameter accept = {.name = "accept", .value = 0.5};
+  struct life_def life;
+  for (int own = 0; own < 2; own++) {
+    struct rig *r = cascade(1, &judge, &life);
+    r->plan[0][1] = (struct plan_def){WORD_PLACE, 2, 0, 1, "dear"};
+    r->task[0].n_plans = 2;
+    r->policy = (struct policy_def){.name = "p", .policy = own ? "cascade" : "always_edge", .at_place = NONE,
+                                    .n_parameters = own, .parameter = &accept};
+    rig_run(r);
+    const struct decision_record *d = &r->kept->decision[0];
+    assert_int_equal(d->n_fallbacks, own);
+    assert_int_equal(d->fallback[0], own ? 1 : UINT16_MAX);
+    assert_int_equal(d->fallback[1], UINT16_MAX);
+    assert_int_equal(d->left_out, 0);
+    assert_int_equal(r->kept->attempts, own ? 2 * r->kept->requests : r->kept->requests);
+    rig_free(r);
+  }
+}
+
+/* rude wants the copy at action 2 and the fallbacks 1, 2, 0; the class's data may not go where action 2 is: two left out. */
+static void test_what_is_left_out_is_counted(void **state)
+{
+  (void)state;
+  static const struct policy_parameter habit = {.name = "habit", .text = "plans"};
+  char path[PATH_MAX];
+  struct rig *r = refusing(0, NULL);
+  r->attribute[1] = (struct attribute_def){.name = "prompt", .unit = "tok", .known = KNOWN_ARRIVAL, .dist = always(9)};
+  r->klass[0].n_attributes = 2;
+  for (int i = 0; i < 3; i++) r->plan[0][i] = plan_at(i);
+  r->plan[0][0] = plan_origin();
+  r->task[0].n_plans = 3;
+  r->klass[0].zones = 3;
+  r->policy = (struct policy_def){.name = "p", .policy = built("planted", "rude", path), .at_place = NONE,
+                                  .n_parameters = 1, .parameter = &habit};
+  rig_run(r);
+  assert_int_equal(r->kept->decisions, 1000);
+  for (int i = 0; i < r->kept->decisions; i++) {
+    const struct decision_record *d = &r->kept->decision[i];
+    assert_int_equal(d->left_out, 2);
+    assert_int_equal(d->n_fallbacks, 2);
+    assert_int_equal(d->fallback[0], 1);
+    assert_int_equal(d->fallback[1], 0);
+  }
+  assert_int_equal(r->summary.left_out, 2000);
+  rig_free(r);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -305,6 +392,8 @@ int main(void)
     cmocka_unit_test(test_tied_copies_waste_less), cmocka_unit_test(test_cascade_pays_both),
     cmocka_unit_test(test_breaker_timeline), cmocka_unit_test(test_breaker_opens_again),
     cmocka_unit_test(test_health_delay), cmocka_unit_test(test_shed_by_queue),
+    cmocka_unit_test(test_policies_see_the_retries_left), cmocka_unit_test(test_a_policys_fallbacks_are_recorded),
+    cmocka_unit_test(test_what_is_left_out_is_counted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
