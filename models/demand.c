@@ -39,23 +39,34 @@ double demand_service_s(const struct demand *d, double running)
   return d->tok_in / d->cost->prefill_tok_per_s + steps * (d->cost->step_a_s + d->cost->step_c_s * running + context_s);
 }
 
+/* Of work by attributes. */
+__attribute__((noinline))                               /* the common way, a given time, has no registers to save */
+static void amounts_expected(const struct world *w, const struct place *p, const struct hardware_def *h,
+                             const struct task_def *t, int variant, uint32_t member, const double *attribute,
+                             struct demand *d)
+{
+  const struct work_def *work = &t->work[variant];
+  if (work->kind == WORK_ROOFLINE) {
+    d->time_s = roofline_s(p->def, h, work, attribute);
+    return;
+  }
+  d->tok_in = expr_value(&work->tok_in, attribute);
+  d->tok_out = expr_value(&work->tok_out, attribute);
+  d->cost = cost_at(w, p, member, t, variant);
+}
+
 /* Without chance: a distribution gives its mean. */
 void demand_expected(const struct world *w, const struct klass *k, int task, int variant, struct endpoint at,
                      const double *attribute, struct demand *d)
 {
   const struct task_def *t = k->task[task].def;
   const struct place *p = &w->place[at.place];
-  const struct work_def *work = &t->work[variant];
   const struct hardware_def *h = hardware_at(w, p, at.member);
   *d = (struct demand){.sustained = h ? h->sustained : NULL};
-  switch (work->kind) {
-  case WORK_NONE: break;
-  case WORK_TIME: d->time_s = k->task[task].expected_time_s[variant]; break;
-  case WORK_ROOFLINE: d->time_s = roofline_s(p->def, h, work, attribute); break;
-  case WORK_TOKENS:
-    d->tok_in = expr_value(&work->tok_in, attribute);
-    d->tok_out = expr_value(&work->tok_out, attribute);
-    d->cost = cost_at(w, p, at.member, t, variant);
+  switch (t->work[variant].kind) {
+  case WORK_NONE: return;
+  case WORK_TIME: d->time_s = k->task[task].expected_time_s[variant]; return;
+  case WORK_ROOFLINE: case WORK_TOKENS: amounts_expected(w, p, h, t, variant, at.member, attribute, d);
   }
 }
 

@@ -5,6 +5,7 @@
 #ifndef OFFSIM_MODELS_EXPR_H
 #define OFFSIM_MODELS_EXPR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum expr_kind { EXPR_NUMBER, EXPR_ATTRIBUTE, EXPR_ADD, EXPR_SUBTRACT, EXPR_MULTIPLY, EXPR_DIVIDE, EXPR_MIN, EXPR_MAX,
@@ -16,10 +17,14 @@ struct expr { uint16_t n; uint64_t reads; const struct expr_op *op; };
 enum { EXPR_STACK = 16 };      /* the compiler refuses deeper expressions */
 
 double expr_compute(const struct expr *, const double *attribute);
+/* The two commonest forms need no stack: a number, and a number times an attribute. */
 static inline double expr_value(const struct expr *e, const double *attribute)
 {
+  const struct expr_op *o = e->op;
   if (e->n == 0) return 0;
-  return e->n == 1 && e->op->kind == EXPR_NUMBER ? e->op->number : expr_compute(e, attribute);
+  if (e->n == 1 && o->kind == EXPR_NUMBER) return o->number;
+  bool scales = e->n == 3 && o[0].kind == EXPR_NUMBER && o[1].kind == EXPR_ATTRIBUTE && o[2].kind == EXPR_MULTIPLY;
+  return scales ? o[0].number * attribute[o[1].attribute] : expr_compute(e, attribute);
 }
 struct expr expr_number(const struct expr_op *storage_of_one);          /* wraps a constant op */
 

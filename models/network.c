@@ -374,24 +374,25 @@ static void add_hop(const struct network *n, struct hop hop, struct way *way)
   if (!l->latency_is_constant || l->latency_s > 0 || l->varies) way->instant = false;
 }
 
-static void way_make(const struct network *n, struct endpoint from, struct endpoint to, struct way *way)
+SELDOM static const struct way *way_make(const struct network *n, struct endpoint from, struct endpoint to)
 {
+  struct way **row = &n->way[from.place];
+  if (!*row) *row = zeroed(n->world->n_places, sizeof **row);
+  struct way *way = &(*row)[to.place];
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
   *way = (struct way){.known = true, .instant = r->reachable, .latency_s = r->latency_mean_s};
   for (int i = 0; i < r->n; i++) add_hop(n, r->hop[i], way);
   bool costs = way->network_j_per_byte > 0 || way->usd_per_byte > 0 || way->s_per_byte > 0;
   way->nothing = way->instant && !costs && !n->world->record_transfers;
+  return way;
 }
 
 static const struct way *way_of(const struct network *n, struct endpoint from, struct endpoint to)
 {
   static const struct way here = {.known = true, .instant = true, .nothing = true};
   if (from.place == to.place && from.member == to.member) return &here;
-  struct way **row = &n->way[from.place];
-  if (!*row) *row = zeroed(n->world->n_places, sizeof **row);
-  struct way *way = &(*row)[to.place];
-  if (!way->known) way_make(n, from, to, way);
-  return way;
+  const struct way *row = n->way[from.place];
+  return row && row[to.place].known ? &row[to.place] : way_make(n, from, to);
 }
 
 /* Without records nothing needs to cross a way that takes no time for these bytes. */
@@ -405,11 +406,15 @@ bool network_is_nothing(const struct network *n, struct endpoint from, struct en
   return way_of(n, from, to)->nothing;
 }
 
-struct transfer_cost network_cost(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
+static struct transfer_cost way_cost(const struct way *way, double bytes)
 {
-  const struct way *way = way_of(n, from, to);
   return (struct transfer_cost){way->device_j_per_byte * bytes, way->network_j_per_byte * bytes,
                                 way->usd_per_byte * bytes};
+}
+
+struct transfer_cost network_cost(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
+{
+  return way_cost(way_of(n, from, to), bytes);
 }
 
 double network_estimate(const struct network *n, struct endpoint from, struct endpoint to, double bytes,
@@ -446,9 +451,10 @@ struct transfer *network_send(struct network *n, struct endpoint from, struct en
 {
   sim_assert(bytes >= 0);
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  const struct way *way = way_of(n, from, to);
   sim_assert(r->reachable);
-  if (cost) *cost = network_cost(n, from, to, bytes);
-  if (!takes_no_time(n, way_of(n, from, to), r, bytes)) {
+  if (cost) *cost = way_cost(way, bytes);
+  if (!takes_no_time(n, way, r, bytes)) {
     struct transfer *t = pool_take(n->transfers);
     t->network = n;
     t->route = r;

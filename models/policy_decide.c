@@ -87,7 +87,8 @@ static const struct { uint32_t bit; size_t offset; } columns[N_COLUMNS] = {
 
 static void copy_column(double *to, const struct action_facts *action, int n, size_t offset)
 {
-  for (int a = 0; a < n; a++) to[a] = *(const double *)(const void *)((const char *)&action[a] + offset);
+  const char *from = (const char *)action + offset;
+  for (int a = 0; a < n; a++, from += sizeof *action) memcpy(&to[a], from, sizeof *to);
 }
 
 static void copy_actions(struct policy_host *h, const struct decision_facts *f)

@@ -15,6 +15,9 @@ _Noreturn void check_failed(const char *expression, const char *file, int line);
 /* Memory is gone: prints the size wanted, exits with 3. */
 _Noreturn void check_out_of_memory(unsigned long bytes);
 
+/* A function for what seldom happens: out of line, so that the common way around it has few registers to save. */
+#define SELDOM __attribute__((noinline, cold))
+
 #define sim_assert(e) (__builtin_expect(!!(e), 1) ? (void)0 : check_failed(#e, __FILE__, __LINE__))
 
 #endif

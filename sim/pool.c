@@ -61,7 +61,7 @@ static void link_free(struct pool *p, char *item, uint32_t index)
   p->first_free = index;
 }
 
-static void add_slab(struct pool *p)
+SELDOM static void add_slab(struct pool *p)
 {
   if (p->n_slabs == p->capacity) {
     p->capacity = p->capacity ? 2 * p->capacity : 16;

@@ -1,5 +1,6 @@
 #include "analysis/store/column.h"
 #include "analysis/store/bits.h"
+#include "sim/check.h"
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "traces are written little-endian, as the memory stands");
@@ -82,26 +83,39 @@ uint64_t column_value(const uint8_t *src, size_t width)
   return x;
 }
 
-#define DIFFERENCES(type) \
-  for (size_t i = 0; i < rows; i++) { \
-    type x; \
-    memcpy(&x, src + i * stride, sizeof x); \
-    found |= x ^ (type)first; \
-  }
-
-unsigned column_varies(uint64_t first, size_t width, const uint8_t *src, size_t stride, size_t rows)
+/* 32 bytes of all rows at a time; the last ones overlap those before where the row is no multiple of 32. */
+void rows_differ(uint8_t *found, const uint8_t *first, const uint8_t *row, size_t row_bytes, size_t rows)
 {
-  uint64_t found = 0;
-  unsigned varies = 0;
-  switch (width) {
-    case 1: DIFFERENCES(uint8_t) break;
-    case 2: DIFFERENCES(uint16_t) break;
-    case 4: DIFFERENCES(uint32_t) break;
-    default: DIFFERENCES(uint64_t)
+  typedef uint64_t part __attribute__((vector_size(32)));
+  sim_assert(row_bytes >= sizeof(part));
+  for (size_t done = 0; done < row_bytes; done += sizeof(part)) {
+    size_t at = done + sizeof(part) <= row_bytes ? done : row_bytes - sizeof(part);
+    part of_first, x, sum = {0};
+    memcpy(&of_first, first + at, sizeof x);
+    for (size_t i = 0; i < rows; i++) {
+      memcpy(&x, row + i * row_bytes + at, sizeof x);
+      sum |= x ^ of_first;
+    }
+    memcpy(found + at, &sum, sizeof sum);
   }
+}
+
+uint64_t column_differs(uint64_t first, const double *value, size_t rows)
+{
+  uint64_t found = 0, x;
+  for (size_t i = 0; i < rows; i++) {
+    memcpy(&x, &value[i], sizeof x);
+    found |= x ^ first;
+  }
+  return found;
+}
+
+unsigned bytes_set(uint64_t x, size_t width)
+{
+  unsigned set = 0;
   for (size_t b = 0; b < width; b++)
-    varies |= (found >> 8 * b & 255 ? 1u : 0u) << b;
-  return varies;
+    set |= (x >> 8 * b & 255 ? 1u : 0u) << b;
+  return set;
 }
 
 /* Pairs of equal bytes within `n` <= 64 neighbours. */

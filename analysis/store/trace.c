@@ -94,7 +94,8 @@ struct column { struct column_def def; char *name; uint8_t *plane; hid_t dataset
 struct table {
   const struct table_def *def;
   size_t n_columns; struct column *column;
-  uint8_t *block, *planes; double *extra;                     /* BLOCK_ROWS rows; extra columns, one after the other */
+  uint8_t *block, *planes; double *extra;               /* BLOCK_ROWS rows; extra columns, one after the other */
+  uint8_t *first_row, *differ;                          /* of the chunk; bytes in which rows of the block differ from it */
   size_t n_extra, in_block, in_chunk;
   uint64_t written;                                     /* rows in finished chunks */
   hid_t group;
@@ -348,35 +349,47 @@ static void flush_chunk(struct trace_writer *w, struct table *t)
   t->in_chunk = 0;
 }
 
+/* Where the rows of a column's block lie, and the bytes that are not in all of them as in the chunk's first row. */
+struct block { const uint8_t *src; size_t stride, rows; uint64_t differ; };
+
 /* A block of the column behind `done` rows of the chunk. Planes that begin to vary get their rows so far. */
-static void column_add(struct column *c, size_t done, const uint8_t *src, size_t stride, size_t rows)
+static void column_add(struct column *c, size_t done, const struct block *block)
 {
   size_t width = column_width(c->def.type);
-  if (done == 0) {
-    c->first = column_value(src, width);
-    c->varies = 0;
-  }
-  unsigned varies = c->varies, all = (1u << width) - 1;
-  if (varies != all)
-    varies |= column_varies(c->first, width, src, stride, rows);
-  unsigned begun = varies & ~c->varies;
+  unsigned varies = c->varies | bytes_set(block->differ, width), begun = varies & ~c->varies;
   for (size_t b = 0; b < width; b++)
     if (begun >> b & 1)
       memset(c->plane + b * PLANE_STRIDE, (uint8_t)(c->first >> 8 * b), done);
   c->varies = varies;
-  column_planes(c->plane + done, width, varies, src, stride, (rows + 15) & ~(size_t)15);
+  column_planes(c->plane + done, width, varies, block->src, block->stride, (block->rows + 15) & ~(size_t)15);
+}
+
+static void chunk_begin(struct table *t)
+{
+  size_t n = t->def->n_columns;
+  memcpy(t->first_row, t->block, t->def->row_bytes);
+  for (size_t i = 0; i < t->n_columns; i++) {
+    struct column *c = &t->column[i];
+    const void *first = i < n ? (const void *)(t->first_row + c->def.offset) : t->extra + (i - n) * BLOCK_ROWS;
+    c->first = column_value(first, column_width(c->def.type));
+    c->varies = 0;
+  }
 }
 
 static void flush_block(struct trace_writer *w, struct table *t)
 {
-  size_t first_extra = t->def->n_columns, rows = t->in_block;
-  for (size_t i = 0; i < t->n_columns; i++) {
+  size_t rows = t->in_block, i = 0;
+  if (t->in_chunk == 0)
+    chunk_begin(t);
+  rows_differ(t->differ, t->first_row, t->block, t->def->row_bytes, rows);
+  for (struct column *c = t->column; i < t->def->n_columns; i++, c++) {
+    uint64_t differ = column_value(t->differ + c->def.offset, column_width(c->def.type));
+    column_add(c, t->in_chunk, &(struct block){t->block + c->def.offset, t->def->row_bytes, rows, differ});
+  }
+  for (const double *own = t->extra; i < t->n_columns; i++, own += BLOCK_ROWS) {
     struct column *c = &t->column[i];
-    bool extra = i >= first_extra;
-    const double *own = extra ? t->extra + (i - first_extra) * BLOCK_ROWS : NULL;
-    const uint8_t *src = extra ? (const uint8_t *)own : t->block + c->def.offset;
-    size_t stride = extra ? sizeof *own : t->def->row_bytes;
-    column_add(c, t->in_chunk, src, stride, rows);
+    uint64_t differ = column_differs(c->first, own, rows);
+    column_add(c, t->in_chunk, &(struct block){(const uint8_t *)own, sizeof *own, rows, differ});
   }
   t->in_chunk += rows;
   t->in_block = 0;
@@ -481,6 +494,8 @@ static void table_init(struct table *t, const struct table_def *def, int n_extra
     t->column[i] = (struct column){.def = def->column[i], .name = join("", def->column[i].name)};
   t->n_columns = def->n_columns;
   t->block = allocate(BLOCK_ROWS, def->row_bytes);
+  t->first_row = allocate(2, def->row_bytes);
+  t->differ = t->first_row + def->row_bytes;
   t->extra = allocate(BLOCK_ROWS * (size_t)n_extra, sizeof *t->extra);
 }
 
@@ -551,6 +566,7 @@ static void writer_free(struct trace_writer *w)
       free(t->column[k].name);
     free(t->column);
     free(t->block);
+    free(t->first_row);
     free(t->planes);
     free(t->extra);
   }
