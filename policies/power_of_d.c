@@ -9,7 +9,9 @@
  */
 #include "policies/policy_util.h"
 
-enum { MAX_D = 64 };
+enum { MAX_D = 4096, FEW = 64 };
+/* The d of n that are asked: few as a set; many are drawn on the way, each with the share of those still wanted. */
+struct draw { uint32_t n, d, few, set[FEW]; };
 
 static size_t state_size(const struct offsim_setup *s) { (void)s; return sizeof(uint32_t); }
 
@@ -20,21 +22,27 @@ static const char *init(const struct offsim_setup *s, void *state)
 }
 
 /* A set of d of 0 .. n-1, each as likely (Floyd). */
-static void draw_set(const struct offsim_context *c, uint32_t n, uint32_t d, uint32_t *set)
+static struct draw draw_begin(const struct offsim_context *c, uint32_t n, uint32_t d)
 {
-  for (uint32_t k = 0; k < d; k++) {
+  struct draw w = {.n = n, .d = d, .few = d <= FEW && d < n ? d : 0};
+  for (uint32_t k = 0; k < w.few; k++) {
     uint32_t last = n - d + k, x = (uint32_t)c->draw->below(c->random, last + 1u);
-    set[k] = x;
+    w.set[k] = x;
     for (uint32_t i = 0; i < k; i++)
-      if (set[i] == x) set[k] = last;
+      if (w.set[i] == x) w.set[k] = last;
   }
+  return w;
 }
 
-static bool in_set(const uint32_t *set, uint32_t d, uint32_t x)
+/* Is x asked? To be called for x = 0, 1 ... n-1 (many: Fan, Muller and Rezucha 1962, selection sampling). */
+static bool draw_has(struct draw *w, const struct offsim_context *c, uint32_t x)
 {
-  for (uint32_t i = 0; i < d; i++)
-    if (set[i] == x) return true;
-  return false;
+  for (uint32_t i = 0; i < w->few; i++)
+    if (w->set[i] == x) return true;
+  if (w->few || w->d == 0) return false;
+  if (w->d < w->n - x && c->draw->below(c->random, w->n - x) >= w->d) return false;
+  w->d--;
+  return true;
 }
 
 /* C(m, d) / C(n, d). */
@@ -61,13 +69,13 @@ static void decide(void *state, const struct offsim_context *c, struct offsim_de
 {
   (void)memo;
   bool single = util_has_members(c);
-  uint32_t n = 0, nth = 0, ties = 0, set[MAX_D], d = *(const uint32_t *)state;
+  uint32_t n = 0, nth = 0, ties = 0, d = *(const uint32_t *)state;
   for (uint32_t a = 0; a < c->n_actions; a++) n += util_candidate(c, a, single);
   d = d < n ? d : n;
-  draw_set(c, n, d, set);
+  struct draw asked = draw_begin(c, n, d);
   double least = 0;
   for (uint32_t a = 0; a < c->n_actions; a++) {
-    if (!util_candidate(c, a, single) || !in_set(set, d, nth++)) continue;
+    if (!util_candidate(c, a, single) || !draw_has(&asked, c, nth++)) continue;
     double queue = util_queue(c, a);
     if (ties > 0 && queue > least) continue;
     ties = ties > 0 && queue == least ? ties + 1 : 1;

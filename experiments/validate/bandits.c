@@ -50,7 +50,9 @@ static void tell_problem(struct policy_def *def, struct policy_parameter *list, 
     for (int k = 0; k < N_TOLD; k++) {
       const struct offsim_parameter *p = &policy->parameter[i];
       if (strcmp(p->name, told[k].name) || given(def, p->name)) continue;
-      if (told[k].text ? has_choice(p, told[k].text) : p->type <= OFFSIM_INTEGER) list[def->n_parameters++] = told[k];
+      bool takes = told[k].text ? has_choice(p, told[k].text) : p->type <= OFFSIM_INTEGER;
+      if (takes) list[def->n_parameters] = told[k];
+      if (takes) list[def->n_parameters++].value = fmin(fmax(told[k].value, p->min), p->max);
     }
 }
 

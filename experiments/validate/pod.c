@@ -100,6 +100,21 @@ static bool arrive(struct farm *f, struct policy_host *h, double now, double wor
   return policy_host_outcome(h, &f->facts, r.memo, &o, err);
 }
 
+/* Queues as of infinitely many servers, P(at least k jobs) = lambda^((d^k - 1)/(d - 1)): exact for d = 1. An empty farm would
+ * take about 1/(1 - sqrt(lambda))^2 service times to fill (Morse 1955): at d = 1, lambda = .95 some 1600. */
+static void fill(struct farm *f, const struct pod *p, const struct rng_root *root)
+{
+  struct rng r = rng_open(root, rng_name("pod start"), 0, 0);
+  for (int i = 0; i < p->servers; i++) {
+    double u = rng_uniform_open(&r);
+    for (double power = 1; pow(p->lambda, power) > u; power = power * p->d + 1) {
+      f->free_at[i] += rng_exponential(&r);
+      f->action[i].queue++;
+      heap_push(f, (struct departure){f->free_at[i], i});
+    }
+  }
+}
+
 static double mean_sojourn(struct farm *f, struct policy_host *h, const struct pod *p, struct rng *r, struct err *err)
 {
   double now = 0, sum = 0, sojourn = 0;
@@ -123,6 +138,7 @@ double pod_sojourn(const struct pod *p, uint64_t seed, uint64_t run, struct err 
   struct policy_parameter d = {.name = "d", .value = p->d};
   struct policy_def def = {.name = "power_of_d", .policy = "power_of_d", .at_place = NONE, .n_parameters = 1, .parameter = &d};
   struct policy_host *h = policy_host_new(&def, &f->def, &root, err);
+  fill(f, p, &root);
   double mean = h ? mean_sojourn(f, h, p, &draws, err) : NAN;
   if (h) policy_host_free(h);
   free(f->heap);
@@ -142,7 +158,7 @@ static const char usage[] =
   "  --seed S, -j N         (1, all cores)\n"
   "  --format table|json\n\n"
   "Mean time in the system, in service times, and its standard error. Infinitely many servers: sum over i >= 1 of\n"
-  "L^((D^i - D)/(D - 1)).\n";
+  "L^((D^i - D)/(D - 1)). A run begins with queues drawn as infinitely many servers have them, exact for D = 1.\n";
 
 struct question { struct asked asked; struct pod pod; };
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 enum { MAX_POD_SERVERS = 4096 };
-/* jobs: counted after a warm-up of a fifth as many. */
+/* jobs: counted after a warm-up of a fifth as many, which begins with queues as of infinitely many servers. */
 struct pod { int d, servers; double lambda; int64_t jobs; };
 
 /* Mean sojourn time of one run, in service times. NAN after adding to err. */

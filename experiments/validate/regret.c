@@ -39,10 +39,10 @@ static const struct where nowhere = {0};
 
 static bool take_arms(struct bandit_problem *b, const char *text, struct err *err)
 {
-  char *copy = strdup(text), *rest = NULL;
+  char *copy = strdup(text), *rest = copy;
   bool ok = copy != NULL;
   b->n_arms = 0;
-  for (char *w = ok ? strtok_r(copy, ",", &rest) : NULL; ok && w; w = strtok_r(NULL, ",", &rest)) {
+  for (char *w; ok && (w = strsep(&rest, ",")) != NULL;) {
     ok = b->n_arms < MAX_BANDIT_ARMS || err_add(err, nowhere, "--arms: at most %d", MAX_BANDIT_ARMS);
     if (ok) ok = asked_number("--arms", w, 0, 1, false, &b->p[b->n_arms++], err);
   }

@@ -15,7 +15,8 @@ two="--arms .5,.6 --horizon 10 --runs 2"
 says "a probability above 1" "--arms needs a number from 0 to 1, not '1.5'" regret --arms .5,1.5 --horizon 10 --policy ucb1
 says "a probability that is none" "--arms needs a number from 0 to 1, not 'x'" regret --arms .5,x --horizon 10 --policy ucb1
 says "NaN" "--arms needs a number from 0 to 1, not 'nan'" regret --arms .5,nan --horizon 10 --policy ucb1
-says "no arms" "--arms needs probabilities" regret --arms , --horizon 10 --policy ucb1
+says "an arm left out" "--arms needs a number from 0 to 1, not ''" regret --arms .5,,.6 --horizon 10 --policy ucb1
+says "no arms" "--arms needs a number from 0 to 1, not ''" regret --arms , --horizon 10 --policy ucb1
 says "no rounds" "--horizon needs a whole number from 1 to 100000000, not '0'" regret --arms .5,.6 --horizon 0 --policy ucb1
 says "half a round" "--horizon needs a whole number" regret --arms .5,.6 --horizon 1.5 --policy ucb1
 says "one run" "--runs needs a whole number from 2" regret --arms .5,.6 --horizon 10 --runs 1 --policy ucb1
@@ -40,6 +41,13 @@ says "pod: no load" "--lambda is missing" pod --d 2 --servers 5
 says "pod: an option" "did you mean '--lambda'?" pod --lamda .5
 }
 check "regret --help tells how arms are counted" bash -c "'$OFFSIM' validate regret --help | grep -q 'rounds and arms are counted from 0'"
+# 500 queues alone at load .95 need thousands of service times to fill: 1/(1 - .95) = 20 with either length of the run.
+# False alarm 1e-4 at |t| > 5.5 with 15 degrees of freedom.
+"$OFFSIM" validate pod --d 1 --servers 500 --lambda .95 --runs 16 --jobs 10000 --format json >"$work/alone" 2>&1
+check "pod: M/M/1 from the first job on" python3 -c "
+import json; x = json.load(open('$work/alone')); assert abs(x['mean'] - 20) <= 5.5 * x['se'] and x['se'] < .6, x"
+check "pod: more queues asked than 64" "$OFFSIM" validate pod --d 90 --servers 100 --lambda .5 --runs 2 --jobs 1000
+check "regret: one round of a policy for two" "$OFFSIM" validate regret --arms .5,.6 --horizon 1 --runs 2 --policy sw_ucb
 check_exit "an unknown case" 2 "$OFFSIM" validate policies --case regret-nobody
 check_exit "an unknown fault" 2 "$OFFSIM" validate policies --plant nothing
 finish
