@@ -443,8 +443,8 @@ void outcomes_flush(struct world *w)
 static void report(struct world *w, const struct request *r, const struct decision_facts *who, void *memo,
                    const struct outcome_facts *out)
 {
-  double way_s = w->setup.policy->at_place == NONE || out->status == STATUS_CENSORED ? 0
-    : network_idle_s(w->network, origin_of(r), decide_where(w, r), 0);
+  bool away = w->setup.policy->at_place != NONE && out->status != STATUS_CENSORED;
+  double way_s = away ? learner_tell(w, r, who->task) : 0;
   if (way_s <= 0) {
     deliver(w, who, memo, out);
     return;

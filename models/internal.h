@@ -326,6 +326,12 @@ void demand_expected(const struct world *, const struct klass *, int task, int v
                      const double *attribute, struct demand *);
 double demand_service_s(const struct demand *, double running);        /* time in service beside `running` others */
 
+/* ---- learner.c ------------------------------------------------------------------------------------------------- */
+enum { OUTCOME_BYTES = 64 };
+bool learner_in_reach(const struct world_def *, const struct topology *, const struct policy_def *, struct err *);
+/* Sends what became of a decision to the learner, if that lives elsewhere; seconds until it is there. */
+double learner_tell(struct world *, const struct request *, int task);
+
 /* ---- telemetry.c ----------------------------------------------------------------------------------------------- */
 bool telemetry_possible(const struct telemetry_def *, struct err *);
 bool telemetry_new(struct world *, struct err *);

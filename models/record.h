@@ -69,6 +69,8 @@ struct decision_record {
   uint16_t fallback[MAX_FALLBACKS];
 };
 
+/* Telemetry is of a request where it tells a learner elsewhere what became of a decision, else of a place (request
+ * UINT64_MAX); relay: a copy is called off. */
 enum transfer_kind { TRANSFER_DATA, TRANSFER_TELEMETRY, TRANSFER_DECISION, TRANSFER_PROBE, TRANSFER_RELAY, N_TRANSFER_KINDS };
 struct transfer_record {
   uint64_t request;

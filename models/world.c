@@ -223,39 +223,6 @@ static int most_plans(const struct world_def *def)
   return most;
 }
 
-/* What a question tells is the request's data: it may go no further than they may. */
-static bool may_ask(const struct world_def *def, const struct route *way, const struct class_def *k,
-                    const struct policy_def *policy, struct err *err)
-{
-  const struct place_def *home = &def->place[policy->at_place];
-  uint64_t zones = way->zones | UINT64_C(1) << home->zone;
-  bool choice = false;
-  for (int t = 0; t < k->n_tasks; t++) choice |= k->task[t].n_plans > 1;
-  if (!choice || !(zones & ~k->zones)) return true;
-  return err_add(err, policy->at, "policy '%s' is to live at '%s': the question would take data of class '%s' "
-                 "into zone '%s', which the class does not allow", policy->name, home->name, k->name,
-                 def->zone[__builtin_ctzll(zones & ~k->zones)]);
-}
-
-/* Where the learners live must be within reach of all who ask, and allowed to hear them. */
-static bool reaches_learner(const struct world_def *def, const struct topology *topology,
-                            const struct policy_def *policy, struct err *err)
-{
-  if (policy->at_place == NONE) return true;
-  for (const struct class_def *k = def->klass; k < def->klass + def->n_classes; k++)
-    for (int i = 0; i < k->n_from; i++) {
-      struct endpoint from = { (uint16_t)k->from[i], 0 }, to = { (uint16_t)policy->at_place, 0 };
-      const struct route *way = route(topology, from, to, 0);
-      if (way->reachable) {
-        if (!may_ask(def, way, k, policy, err)) return false;
-        continue;
-      }
-      return err_add(err, policy->at, "policy '%s': no way from '%s' to '%s', where it is to live", policy->name,
-                     def->place[from.place].name, def->place[to.place].name);
-    }
-  return true;
-}
-
 static bool needs_policy(const struct world_def *def, struct err *err)
 {
   const char *where = NULL;
@@ -269,7 +236,7 @@ static bool policy_init(struct world *w, struct err *err)
   w->action_end = arena_array(w->arena, struct endpoint, most_plans(w->def));
   if (!w->setup.policy) return needs_policy(w->def, err);
   w->host = policy_host_new(w->setup.policy, w->def, &w->root, err);
-  if (!w->host || !reaches_learner(w->def, w->topology, w->setup.policy, err)) return false;
+  if (!w->host || !learner_in_reach(w->def, w->topology, w->setup.policy, err)) return false;
   const char *const *names, *const *units;
   w->n_features = policy_host_features(w->host, &names, &units);
   w->oracle = policy_host_needs_oracle(w->host);
@@ -388,7 +355,7 @@ bool world_check(const struct world_def *def, const struct policy_def *policy, i
   struct topology *topology = topology_new(def, err);
   bool ok = topology && telemetry_possible(&def->telemetry, err) && (n_policies > 0 || needs_policy(def, err));
   for (int i = 0; topology && i < n_policies; i++) {
-    ok = reaches_learner(def, topology, &policy[i], err) && ok;
+    ok = learner_in_reach(def, topology, &policy[i], err) && ok;
     if (world_bounds(&policy[i])) ok = bound_possible(def, &policy[i], err) && ok;
   }
   topology_free(topology);

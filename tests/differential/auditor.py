@@ -85,6 +85,9 @@ def rate(link, up):
     return r * link.get("rate_scale", 1) * (1 - link.get("background", 0)) if r else float("inf")
 
 
+def charges(x): return any(x.values()) if isinstance(x, dict) else bool(x)
+
+
 def with_transfers(s, run):
     """Per attempt: joules of the device's radio, joules of links, dollars of links; from /transfers."""
     t = run.transfers[run.transfers["kind"].isin(["data", "relay"])].copy()      # relay: a copy is called off
@@ -93,7 +96,7 @@ def with_transfers(s, run):
         d = s.links[link]
         a, b = d["between"]
         zones = s.places[a]["zone"], s.places[b]["zone"]
-        assert zones[0] != zones[1], f"{link}: both ends in one zone, the direction cannot be told"
+        assert zones[0] != zones[1] or not (charges(d.get("power")) or charges(d.get("price"))), f"{link}: both ends in one zone, the direction cannot be told"
         up = (rows["zone"] == zones[1]).to_numpy()
         power, price = d.get("power", {}), d.get("price", 0)
         price = price if isinstance(price, dict) else {"up": price, "down": price}
@@ -188,18 +191,19 @@ def audit_ledgers(s, run):
 
 
 def audit_zones(s, run):
-    t = run.transfers[run.transfers["kind"] == "data"]
-    klass = run.requests.set_index("request")["class"].reindex(t["request"]).to_numpy()
-    for c, zone in sorted(set(zip(klass, t["zone"]))):
+    """What travels on behalf of a request (inputs, outputs, messages about copies, questions to a learner, telemetry about
+    it) stays in the zones of its class: at the far end of each link, and on the link. Telemetry of places and probes are
+    of no request."""
+    t = run.transfers.merge(run.requests[["request", "class"]], on="request")
+    for c, kind, attempt, link, zone in sorted(set(zip(t["class"], t["kind"], t["attempt"], t["link"], t["zone"]))):
         allowed = s.classes[c].get("zones")
-        if allowed is not None and zone not in allowed:
-            yield f"bytes of class {c} in zone {zone}"
-    entered = t.groupby("zone")["bytes"].sum()
-    a = run.attempts
-    moved = (a["bytes_up"] + a["bytes_down"]).sum()
-    first_hop = t.groupby(["request", "task", "attempt", "started_ns"])["bytes"].first()
-    if entered.sum() < moved * (1 - 1e-9):
-        yield f"attempts moved {moved} bytes, the zones saw {entered.sum()}"
+        passed = {zone, *(s.places[p]["zone"] for p in s.links[link]["between"]), *s.links[link].get("zones", [])}
+        if allowed is not None and passed - set(allowed):
+            yield f"class {c}: {kind} of attempt {attempt} in zone {', '.join(sorted(passed - set(allowed)))}"
+    t = t[t["kind"] == "data"]
+    entered, moved = t["bytes"].sum(), (run.attempts["bytes_up"] + run.attempts["bytes_down"]).sum()
+    if entered < moved * (1 - 1e-9):
+        yield f"attempts moved {moved} bytes, the zones saw {entered}"
 
 
 def audit_metrics(s, run):
@@ -347,10 +351,20 @@ LIFE = [("a copy beside nothing", plant_copy_alone, audit_copies), ("a copy that
         ("a probe that is not told", plant_hidden_probe, audit_probes), ("a leak by a copy", plant_leak_by_copy, audit_zones)]
 
 
+class Folder:
+    def __init__(self, folder):
+        self.folder, self.db = folder, sqlite3.connect(os.path.join(folder, "catalog.sqlite"))
+        self.scenario = Scenario(self.db.execute("select resolved from study").fetchone()[0])
+        self.runs = self.db.execute("select id, policy, replication, trace_file from run where state = 'done' order by policy, replication").fetchall()
+
+    def load(self, row):
+        metrics = dict(self.db.execute("select name, value from metric where run = ? and class = '' and place = ''", (row[0],)))
+        return Run(os.path.join(self.folder, row[3]), metrics)
+
+
 def main(folder):
-    db = sqlite3.connect(os.path.join(folder, "catalog.sqlite"))
-    scenario = Scenario(db.execute("select resolved from study").fetchone()[0])
-    runs = db.execute("select id, policy, replication, trace_file from run where state = 'done' order by policy, replication").fetchall()
+    f = Folder(folder)
+    scenario, runs, load = f.scenario, f.runs, f.load
     number, failed = 0, 0
 
     def tell(ok, title, lines=()):
@@ -359,10 +373,6 @@ def main(folder):
         failed += not ok
         print("ok" if ok else "not ok", number, "-", title)
         for line in lines: print("#  ", line)
-
-    def load(row):
-        metrics = dict(db.execute("select name, value from metric where run = ? and class = '' and place = ''", (row[0],)))
-        return Run(os.path.join(folder, row[3]), metrics)
 
     for row in runs:
         run = load(row)

@@ -1,15 +1,19 @@
 #!/usr/bin/python3
-"""Privacy zones under random scenarios: classes, places, links that pass zones, relays, pipelines, fallbacks, hedges,
-policies. Every row of /transfers that carries a request's bytes is held against the zones of its class, by sums of its
-own: the zone that the row names, and those that its link passes. Planted leaks (a relay, a hedge's copy, telemetry about
-a request) must be seen. Prints TAP and the seed.
+"""Privacy zones under random scenarios: classes, places, links that pass zones, relays, pipelines, fallbacks, copies (tied
+or not, to places of their own), learners that live elsewhere, policies. Every row of /transfers that is of a request is held
+against the zones of its class, by sums of its own: the zone that the row names, and those that its link passes; the
+auditor of tests/differential reads a sample of the same traces. Then faulty simulators, each with one function replaced
+(tests/property/leaks), run random scenarios: both must find the leak by a relay, by a copy, and by telemetry about requests,
+and nothing of another kind. Prints TAP and the seed.
 
-usage: zones.py PROGRAM DECISIONS SEED WORK
+usage: zones.py PROGRAM DECISIONS SEED WORK LEAKS
 """
-import os, random, shutil, sqlite3, subprocess, sys
+import collections, os, random, shutil, sqlite3, subprocess, sys
 import h5py, numpy
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../differential"))
+import auditor
 
-program, wanted, seed, work = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+program, wanted, seed, work, faulty = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5]
 dice = random.Random(seed)
 ZONES = ["user", "telco", "partner", "public"]
 
@@ -40,9 +44,12 @@ def scenario(requests):
                 d["timeout"] = {"e2e": "60 ms"}
                 d["fallback"] = [{"place": dice.choice(others)}, {"place": "origin"}][: dice.randint(1, 2)]
             if dice.random() < 0.3: d["stream"] = True
-            if dice.random() < 0.4: d["hedge"] = {"after": "25 ms"}
+            if dice.random() < 0.4: 
+                d["hedge"] = {"after": "25 ms"}
+                if dice.random() < 0.6: d["hedge"]["place"] = dice.choice(others)
+                if dice.random() < 0.3: d["hedge"]["tied"] = True
             task.append(d)
-        c = {"name": f"c{k}", "from": ["phone"], "arrivals": {"poisson": {"rate": "20 /s"}}, "input": "20 kB", "pipeline": task}
+        c = {"name": f"c{k}", "from": ["phone"], "arrivals": {"poisson": {"rate": "20 /s"}}, "input": "20 kB", "slo": {"e2e": "200 ms"}, "pipeline": task}
         if dice.random() < 0.8: c["zones"] = ["user"] + dice.sample(ZONES[1:], dice.randint(0, 2))
         classes.append(c)
     policy = [dice.choice(["random", "ucb1", "latency_greedy", "round_robin", "least_loaded", "cost_aware"])]
@@ -70,64 +77,111 @@ def read(path):
     with h5py.File(path, "r") as f:
         t, q = f["transfers"], f["requests"]
         klass = dict(zip(q["request"][:], words(q["class"])))
-        rows = {k: (words(t[k]) if h5py.check_enum_dtype(t[k].dtype) else t[k][:]) for k in ("request", "attempt", "link", "zone", "kind", "bytes")}
+        rows = {k: (words(t[k]) if h5py.check_enum_dtype(t[k].dtype) else t[k][:]) for k in ("request", "task", "attempt", "link", "zone", "kind")}
         return klass, rows, len(f["decisions/request"])
 
 
 def leaks(s, klass, rows):
-    """Rows that took bytes of a request where its class does not allow them."""
+    """Rows that took bytes of a request where its class does not allow them, counted by kind and attempt."""
     allowed = {c["name"]: set(c.get("zones", ZONES)) for c in s["classes"]}
     zone = {p["name"]: p["zone"] for p in s["places"]}
     passes = {l["name"]: set(l.get("zones", [])) | {zone[e] for e in l["between"]} for l in s["links"]}
-    memo, bad = {}, 0
-    for request, link, at in zip(rows["request"], rows["link"], rows["zone"]):
+    memo, bad = {}, collections.Counter()
+    for row in zip(rows["request"], rows["link"], rows["zone"], rows["kind"], rows["task"], rows["attempt"]):
+        request, link, at = row[:3]
         c = klass.get(request)
         if c is None: continue                            # telemetry: about places, of nobody
         if (c, link, at) not in memo: memo[c, link, at] = not ({at} | passes[link] <= allowed[c])
-        bad += memo[c, link, at]
+        if memo[c, link, at]: bad[(request, *row[3:])] += 1
     return bad
 
 
-def plant(s, klass, rows, kind, chosen):
-    """One row more: bytes of a private request in a zone that its class forbids."""
-    for c in s["classes"]:
-        forbidden = sorted(set(ZONES) - set(c.get("zones", ZONES)))
-        mine = [r for r, k in klass.items() if k == c["name"]]
-        if not forbidden or not mine: continue
-        more = {"request": mine[0], "attempt": chosen, "link": s["links"][0]["name"], "zone": forbidden[0], "kind": kind, "bytes": 100}
-        return {k: numpy.append(v, more[k]) for k, v in rows.items()}
-    return None
+def run(with_program, s):
+    """Exit status, standard error and the folder."""
+    path, out = os.path.join(work, "z.yaml"), os.path.join(work, "z")
+    open(path, "w").write("\n".join(f"{k}: {flow(v)}" for k, v in s.items()) + "\n")
+    shutil.rmtree(out, ignore_errors=True)
+    done = subprocess.run([with_program, "run", path, "-o", out, "--quiet"], capture_output=True, text=True)
+    return done.returncode, done.stderr, out
+
+
+def audited(out):
+    """What the auditor says of all runs."""
+    f = auditor.Folder(out)
+    return [f"{title}: {fault}" for one in map(f.load, f.runs) for title, audit in auditor.AUDITS for fault in audit(f.scenario, one)]
+
+
+def traces(out):
+    for (file,) in sqlite3.connect(os.path.join(out, "catalog.sqlite")).execute("select trace_file from run where state = 'done'"):
+        yield os.path.join(out, file)
+
+
+# What makes a leak one of this kind: (kind of transfer, whether its attempt is a copy, whether its place is allowed).
+LABELS = {"relay": lambda kind, copy, home: kind == "data" and home, "hedge": lambda kind, copy, home: kind == "data" and copy and not home,
+          "telemetry": lambda kind, copy, home: kind == "telemetry"}
+# And what else may come with it: other messages on the same ways; what a copy and its successors do where it is.
+COMPANY = {"relay": lambda kind, copy, home: home or kind in ("relay", "telemetry", "decision"), "hedge": lambda kind, copy, home: kind in ("data", "relay"),
+           "telemetry": lambda kind, copy, home: kind in ("telemetry", "decision")}
+
+
+def labelled(s, out):
+    """Each leak of the runs: kind, attempt, whether that is a copy, whether its place is allowed."""
+    allowed = {c["name"]: set(c.get("zones", ZONES)) for c in s["classes"]}
+    zone = {p["name"]: p["zone"] for p in s["places"]}
+    f = auditor.Folder(out)
+    for row, path in zip(f.runs, traces(out)):
+        klass, rows, _ = read(path)
+        a = f.load(row).attempts
+        of = dict(zip(zip(a["request"], auditor.task_index(f.scenario, a), a["attempt"]), zip(a["role"], a["place"])))
+        for (request, kind, task, attempt) in leaks(s, klass, rows):
+            role, place = of.get((request, task, attempt), (0, None))
+            yield kind, attempt, bool(role & auditor.HEDGE), place is None or zone[place] in allowed[klass[request]]
+
+
+def hunt(name):
+    """Random worlds until the faulty simulator has leaked: (by its label, nothing else, the auditor too, words, worlds)."""
+    for worlds in range(1, 400):
+        s = scenario(300)
+        code, _, out = run(os.path.join(faulty, name), s)
+        found = list(labelled(s, out)) if code == 0 else []
+        mine = [x for x in found if LABELS[name](x[0], *x[2:])]
+        if not mine: continue
+        kind, attempt = mine[0][:2]
+        said = [x for x in audited(out) if x.startswith("bytes per zone: class") and f": {kind} of attempt {attempt} in" in x]
+        return True, all(COMPANY[name](x[0], *x[2:]) for x in found), bool(said), f"{kind} of attempt {attempt}, {len(found)} rows", worlds
+    return False, False, False, "nothing", worlds
 
 
 def main():
-    decisions = transfers = bad = worlds = refused = 0
-    planted = {"relay": None, "hedge": None, "telemetry": None}
-    crashed = []
+    decisions = transfers = bad = worlds = refused = looked = 0
+    crashed, objections = [], []
+    requests = min(5000, max(300, wanted // 40))
     while decisions < wanted:
-        s = scenario(min(5000, max(300, wanted // 40)))
-        path, out = os.path.join(work, "z.yaml"), os.path.join(work, "z")
-        open(path, "w").write("\n".join(f"{k}: {flow(v)}" for k, v in s.items()) + "\n")
-        shutil.rmtree(out, ignore_errors=True)
-        run = subprocess.run([program, "run", path, "-o", out, "--quiet"], capture_output=True, text=True)
-        if run.returncode == 2:                           # nothing is allowed there, or no way: said before the run
+        s = scenario(requests)
+        code, said, out = run(program, s)
+        if code == 2:                                     # nothing is allowed there, or no way: said before the run
             refused += 1
-            if refused > 50 + 20 * worlds: print("#  ", run.stderr[:600]); break
+            if refused > 50 + 20 * worlds: print("#  ", said[:600]); break
             continue
-        if run.returncode:
-            crashed.append(f"exit {run.returncode}, world {worlds}: {run.stderr[:300]}")
+        if code:
+            crashed.append(f"exit {code}, world {worlds}: {said[:300]}")
             if len(crashed) > 3: break
             continue
         worlds += 1
-        for (file,) in sqlite3.connect(os.path.join(out, "catalog.sqlite")).execute("select trace_file from run where state = 'done'"):
-            klass, rows, n = read(os.path.join(out, file))
-            decisions, transfers, bad = decisions + n, transfers + len(rows["request"]), bad + leaks(s, klass, rows)
-            for name, (kind, attempt) in {"relay": ("relay", 0), "hedge": ("data", 1), "telemetry": ("telemetry", 0)}.items():
-                wrong = plant(s, klass, rows, kind, attempt) if planted[name] is None else None
-                if wrong is not None: planted[name] = leaks(s, klass, wrong) > leaks(s, klass, rows)
+        for path in traces(out):
+            klass, rows, n = read(path)
+            decisions, transfers, bad = decisions + n, transfers + len(rows["request"]), bad + sum(leaks(s, klass, rows).values())
+        if worlds % 4 == 1:
+            looked += 1
+            objections += audited(out)
     tests = [(not crashed, f"no world crashes ({worlds} ran, {refused} refused before they ran)"),
-             (decisions >= wanted and bad == 0, f"{bad} violations in {decisions} decisions, {transfers} rows, seed {seed}")]
-    tests += [(seen is True, f"planted: a leak by {name} is seen") for name, seen in planted.items()]
-    for line in crashed: print("#  ", line)
+             (decisions >= wanted and bad == 0, f"{bad} violations in {decisions} decisions, {transfers} rows, seed {seed}"),
+             (looked and not objections, f"the auditor agrees on {looked} of these worlds")]
+    for name in LABELS:
+        mine, alone, heard, words, tried = hunt(name)
+        tests += [(mine, f"planted: a leak by {name} is seen in world {tried}: {words}"), (alone, f"{name}: and no other leak"),
+                  (heard, f"planted: the auditor names the leak by {name}")]
+    for line in crashed + objections[:10]: print("#  ", line)
     for i, (ok, title) in enumerate(tests): print("ok" if ok else "not ok", i + 1, "-", title)
     print(f"1..{len(tests)}")
     return not all(ok for ok, _ in tests)

@@ -328,7 +328,7 @@ static void test_single_allowed_plan_needs_no_decision(void **state)
   rig_free(r);
 }
 
-/* A learner that lives on the edge: 5 ms there, 100 ms of thought, 5 ms back. */
+/* A learner that lives on the edge: 5 ms there, 100 ms of thought, 5 ms back; at the end 64 bytes tell it the outcome. */
 static void test_decision_elsewhere(void **state)
 {
   (void)state;
@@ -340,9 +340,17 @@ static void test_decision_elsewhere(void **state)
   r->def.record_transfers = true;
   rig_run(r);
   assert_int_equal(r->kept->attempt[0].phase_ns[PHASE_DECIDE], ms(110));
-  int asked = 0;
-  for (int i = 0; i < r->kept->transfers; i++) asked += r->kept->transfer[i].kind == TRANSFER_DECISION;
+  int asked = 0, told = 0;
+  for (const struct transfer_record *t = r->kept->transfer; t < r->kept->transfer + r->kept->transfers; t++) {
+    asked += t->kind == TRANSFER_DECISION;
+    if (t->kind != TRANSFER_TELEMETRY || t->request == UINT64_MAX) continue;
+    told++;
+    assert_int_equal(t->ended_ns - t->started_ns, ms(5));
+    assert_int_equal(t->started_ns, r->kept->attempt[0].ended_ns);
+    assert_true(t->bytes == 64 && t->request == r->kept->request[0].request);
+  }
   assert_int_equal(asked, 2);
+  assert_int_equal(told, 1);
   rig_free(r);
 }
 
