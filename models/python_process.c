@@ -18,47 +18,6 @@
 
 enum { ANSWERS_FD = 3, QUESTIONS_FD = 4 /* as in the module */, HANG_S = 60, ASLEEP = 5 /* as often without CPU time */ };
 
-/* ---- its end ----------------------------------------------------------------------------------------------------- */
-
-bool python_process_fail(struct python_process *p, const char *what)
-{
-  if (!p->trouble && !(p->trouble = strdup(what))) check_out_of_memory(strlen(what));
-  python_process_halt(p);
-  return false;
-}
-
-static void close_end(int *fd)
-{
-  if (*fd >= 0) close(*fd);
-  *fd = -1;
-}
-
-void python_process_halt(struct python_process *p)
-{
-  close_end(&p->questions);
-  close_end(&p->answers);
-  close_end(&p->far_end);
-  if (p->pid <= 0) return;
-  kill(p->pid, SIGKILL);
-  while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR) continue;
-  p->pid = 0;
-}
-
-/* Its pipe is closed: how did it end? */
-static void tell_end(struct python_process *p)
-{
-  int status = 0;
-  char text[160];
-  bool known = p->pid > 0 && waitpid(p->pid, &status, 0) == p->pid;
-  p->pid = 0;
-  if (known && WIFSIGNALED(status))
-    snprintf(text, sizeof text, "its interpreter was ended by signal %d (%s)", WTERMSIG(status),
-             strsignal(WTERMSIG(status)));
-  else
-    snprintf(text, sizeof text, "its interpreter ended by itself with exit code %d", known ? WEXITSTATUS(status) : -1);
-  python_process_fail(p, text);
-}
-
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
 static int limit_s(void)
@@ -76,61 +35,119 @@ static double cpu_s(pid_t pid)
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* One more second without an answer. CPU time counts, so that a loaded machine is no hang; sleeping is one, later. */
-struct patience { int seconds; double cpu_s; };
-static bool still_waits(struct python_process *p, struct patience *w)
+/* Once a second, as a signal: a poll before each read would cost more than a tenth of a decision. Is the same question
+ * still open? CPU time counts, so that a loaded machine is no hang; sleeping is one, later. Its end ends the wait. */
+static void on_second(int number, siginfo_t *info, void *unused)
 {
-  char text[160];
-  double now = cpu_s(p->pid);
-  if (w->seconds++ == 0) w->cpu_s = now;
-  if (now - w->cpu_s < limit_s() && w->seconds < ASLEEP * limit_s()) return true;
-  snprintf(text, sizeof text, "it did not answer within %.3g s of CPU time (%d s by the clock)", now - w->cpu_s,
-           w->seconds);
-  return python_process_fail(p, text);
+  (void)number, (void)unused;
+  struct python_process *p = info->si_value.sival_ptr;
+  struct patience *w = &p->patience;
+  if (p->pid <= 0 || p->turn % 2 == 0) return;
+  double now_s = cpu_s(p->pid);
+  if (w->turn != p->turn) *w = (struct patience){.turn = p->turn, .from_s = now_s};
+  w->seconds++;
+  w->cpu_s = now_s - w->from_s;
+  w->over = w->cpu_s >= p->limit_s || w->seconds >= ASLEEP * p->limit_s;
+  if (w->over) kill(p->pid, SIGKILL);
 }
 
-/* Until answers can be read or, where asked, questions written; or the answers have ended. False: its patience is over. */
-static bool wait_for(struct python_process *p, bool to_write)
+static bool watch_start(struct python_process *p)
 {
-  struct patience patience = {0, 0};
-  struct pollfd fd[] = {{p->answers, to_write ? 0 : POLLIN, 0}, {p->questions, POLLOUT, 0}};
-  for (;;) {
-    int n = poll(fd, to_write ? 2 : 1, 1000);
-    if (n > 0) return true;
-    if (n == 0 && !still_waits(p, &patience)) return false;
-  }
+  struct sigaction action = {.sa_sigaction = on_second, .sa_flags = SA_SIGINFO | SA_RESTART};
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM, .sigev_value.sival_ptr = p};
+  struct itimerspec second = {{1, 0}, {1, 0}};
+  sigaction(SIGALRM, &action, NULL);
+  p->limit_s = limit_s();
+  p->watched = timer_create(CLOCK_MONOTONIC, &event, &p->timer) == 0;
+  return p->watched && timer_settime(p->timer, 0, &second, NULL) == 0;
+}
+
+static void watch_end(struct python_process *p)
+{
+  if (p->watched) timer_delete(p->timer);
+  p->watched = false;
+}
+
+/* ---- its end ----------------------------------------------------------------------------------------------------- */
+
+bool python_process_fail(struct python_process *p, const char *what)
+{
+  if (!p->trouble && !(p->trouble = strdup(what))) check_out_of_memory(strlen(what));
+  python_process_halt(p);
+  return false;
+}
+
+static void close_end(int *fd)
+{
+  if (*fd >= 0) close(*fd);
+  *fd = -1;
+}
+
+void python_process_halt(struct python_process *p)
+{
+  watch_end(p);
+  close_end(&p->questions);
+  close_end(&p->answers);
+  close_end(&p->far_end);
+  if (p->pid <= 0) return;
+  kill(p->pid, SIGKILL);
+  while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR) continue;
+  p->pid = 0;
+}
+
+/* Its pipe is closed: how did it end? */
+static void tell_end(struct python_process *p)
+{
+  int status = 0;
+  char text[160];
+  bool known = p->pid > 0 && waitpid(p->pid, &status, 0) == p->pid;
+  p->pid = 0;
+  if (p->patience.over)
+    snprintf(text, sizeof text, "it did not answer within %.3g s of CPU time (%d s by the clock)", p->patience.cpu_s,
+             p->patience.seconds);
+  else if (known && WIFSIGNALED(status))
+    snprintf(text, sizeof text, "its interpreter was ended by signal %d (%s)", WTERMSIG(status),
+             strsignal(WTERMSIG(status)));
+  else
+    snprintf(text, sizeof text, "its interpreter ended by itself with exit code %d", known ? WEXITSTATUS(status) : -1);
+  python_process_fail(p, text);
 }
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------- */
 
-static bool has_ended(const struct python_process *p)
+/* The pipe is full: until it is not, or the answers have ended. False: ended. */
+static bool wait_for_room(const struct python_process *p)
 {
-  struct pollfd fd = {p->answers, POLLIN, 0};
-  return poll(&fd, 1, 0) > 0 && fd.revents & (POLLHUP | POLLERR);
+  struct pollfd fd[] = {{p->answers, 0, 0}, {p->questions, POLLOUT, 0}};
+  while (poll(fd, 2, -1) < 0) continue;
+  return !(fd[0].revents & (POLLHUP | POLLERR));
 }
 
 bool python_process_send(struct python_process *p, const char *data, size_t n)
 {
-  for (size_t sent = 0; sent < n;) {
-    if (p->questions < 0) return false;
+  size_t sent = 0;
+  bool goes_on = p->questions >= 0;
+  p->turn++;
+  while (goes_on && sent < n) {
     ssize_t now = write(p->questions, data + sent, n - sent);
     if (now > 0) sent += (size_t)now;
-    else if (has_ended(p) || !wait_for(p, true)) return false;
+    else goes_on = wait_for_room(p);
   }
-  return true;
+  p->turn++;
+  return goes_on;
 }
 
 size_t python_process_receive(struct python_process *p, char *to, size_t room)
 {
-  while (p->answers >= 0 && wait_for(p, false)) {
-    ssize_t n = read(p->answers, to, room);
-    if (n > 0) return (size_t)n;
-    if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
-      tell_end(p);
-      return 0;
-    }
+  ssize_t n = -1;
+  p->turn++;
+  while (n < 0 && p->answers >= 0) {
+    n = read(p->answers, to, room);
+    if (n < 0 && errno != EINTR) n = 0;
   }
-  return 0;
+  p->turn++;
+  if (n == 0) tell_end(p);
+  return n > 0 ? (size_t)n : 0;
 }
 
 /* ---- its beginning ----------------------------------------------------------------------------------------------- */
@@ -208,5 +225,5 @@ bool python_process_start(struct python_process *p, const char *module, const ch
   p->pid = fork();
   if (p->pid == 0) child_main(ask[0], say[1], parent, module, file);
   close(say[1]);
-  return p->pid > 0 || python_process_fail(p, strerror(errno));
+  return (p->pid > 0 && watch_start(p)) || python_process_fail(p, strerror(errno));
 }

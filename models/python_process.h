@@ -10,9 +10,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <time.h>
 
-/* trouble: why it cannot answer any more, NULL = all is well. A halted one keeps its trouble. */
-struct python_process { pid_t pid; int questions, answers, far_end; char *trouble; };
+/* How long one wait has lasted, looked at once a second; over: it was too long, and the interpreter has been ended. */
+struct patience { unsigned turn; int seconds; double from_s, cpu_s; bool over; };
+
+/* turn: odd while the host waits. trouble: why it cannot answer any more, NULL = all is well; a halted one keeps it.
+ * Does not move while it is watched. */
+struct python_process {
+  pid_t pid;
+  int questions, answers, far_end;
+  char *trouble;
+  volatile unsigned turn;
+  struct patience patience;
+  int limit_s;
+  bool watched;
+  timer_t timer;
+};
 
 /* Start $OFFSIM_PYTHON (default /usr/bin/python3) with the module on a policy's file. */
 bool python_process_start(struct python_process *, const char *module, const char *file);

@@ -313,8 +313,10 @@ class _Channel:
             self.more()
 
     def send(self, data):
-        while data:
-            data = data[os.write(ANSWERS_FD, data):]
+        written = os.write(ANSWERS_FD, data)
+        while written < len(data):
+            data = data[written:]
+            written = os.write(ANSWERS_FD, data)
 
     def say(self, word, data=b""):
         self.send(_FRAME.pack(len(data), word) + data)
@@ -339,14 +341,13 @@ class _Layout:
         if not any(self.weights):
             self.weights = (-1.0, 0.0, 0.0, 0.0)
 
-    def parse(self, buffer, at, n_actions, n_uniform):
-        s = self.structs.get((n_actions, n_uniform))
-        if not s:
+    def form(self, n_actions, n_uniform):
+        if (n_actions, n_uniform) not in self.structs:
             kinds = {"mask": "I", "place": "i", "tier": "i", "word": "i", "variant": "i", "member": "Q"}
             actions = "".join("%d%s" % (n_actions, kinds.get(name, "d")) for name in self.names)
-            s = struct.Struct("=8I2Qq2d%dd" % (2 * self.n_features) + actions + "%dd" % n_uniform)
-            self.structs[n_actions, n_uniform] = s
-        return s.unpack_from(buffer, at)
+            self.structs[n_actions, n_uniform] = struct.Struct(
+                "=8I2Qq2d%dd" % (2 * self.n_features) + actions + "%dd" % n_uniform)
+        return self.structs[n_actions, n_uniform]
 
     def scores(self, ctx):
         names = ("latency", "cost", "energy", "quality")
@@ -450,9 +451,11 @@ class _Server:
         return copy
 
     def context(self, start, random):
-        n_actions, n_uniform = _SIZES.unpack_from(self.channel.buffer, start + 24)
-        t = self.layout.parse(self.channel.buffer, start, n_actions, n_uniform)
-        random._left = list(t[:-n_uniform - 1:-1]) if n_uniform else []
+        buffer = self.channel.buffer
+        sizes = _SIZES.unpack_from(buffer, start + 24)      # n_actions, n_uniform
+        form = self.layout.structs.get(sizes) or self.layout.form(*sizes)
+        t = form.unpack_from(buffer, start)
+        random._left = list(t[:-sizes[1] - 1:-1]) if sizes[1] else []
         return Context(t, self.layout, random)
 
     def keep(self, ctx):
@@ -461,11 +464,12 @@ class _Server:
 
     def decide(self, start):
         ctx = self.context(start, self.random)
-        answer = self.whom(ctx._t[0]).decide(ctx)
+        number = ctx._t[0]
+        answer = (self.whom(number) if self.frozen else self.learners[number]).decide(ctx)
         if ctx.memo is not None:
             self.keep(ctx)
-        if type(answer) is int:
-            self.channel.send(_pack(_ACTION, "the action", 12, SAY_ACTION, answer, 1.0))
+        if type(answer) is int and 0 <= answer < ctx.n_actions:
+            self.channel.send(_ACTION.pack(12, SAY_ACTION, answer, 1.0))
         elif type(answer) is tuple:
             self.channel.send(_pack(_ACTION, "the action", 12, SAY_ACTION, *_two(answer)))
         else:
