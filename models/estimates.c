@@ -56,10 +56,9 @@ static double way_s(struct world *w, struct endpoint from, struct endpoint to, d
 }
 
 /* Inputs come in parallel: the slowest counts. */
-static double up_s(struct world *w, const struct attempt *a, struct endpoint at, struct transfer_cost *cost)
+static double up_s(struct world *w, struct request *r, const struct task_def *t, struct endpoint at,
+                   struct transfer_cost *cost)
 {
-  struct request *r = a->request;
-  const struct task_def *t = task_of(w, r, a->task);
   double slowest = 0;
   if (t->after == 0) return way_s(w, origin_of(r), at, w->input_bytes[MAX_TASKS], cost);
   for (uint32_t left = t->after; left; left &= left - 1) {
@@ -70,10 +69,10 @@ static double up_s(struct world *w, const struct attempt *a, struct endpoint at,
 }
 
 /* Tokens of a stream take the latency each; their bytes are charged all the same. */
-static double down_s(struct world *w, const struct attempt *a, struct endpoint at, struct transfer_cost *cost)
+static double down_s(struct world *w, const struct request *r, const struct task_def *t, struct endpoint at,
+                     struct transfer_cost *cost)
 {
-  const struct task_def *t = task_of(w, a->request, a->task);
-  struct endpoint user = origin_of(a->request);
+  struct endpoint user = origin_of(r);
   if (!is_final(t) || same_end(user, at)) return 0;
   double s = way_s(w, at, user, w->output_bytes, cost);
   return t->stream ? network_idle_s(w->network, at, user, 0) : s;
@@ -161,7 +160,7 @@ static double quality_of(const struct world *w, const struct request *r, const s
 void estimates_fill(struct world *w, const struct attempt *a, const struct plan_def *plan, struct endpoint at,
                     struct action_facts *f)
 {
-  const struct request *r = a->request;
+  struct request *r = a->request;
   const struct klass *k = &w->klass[r->klass];
   const struct task_def *t = k->task[a->task].def;
   const struct place *p = &w->place[at.place];
@@ -169,7 +168,7 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   if (w->oracle) demand_draw(w, r, a->task, plan->variant, a->ordinal, at, &d);
   else demand_expected(w, k, a->task, plan->variant, at, w->visible, &d);
   struct transfer_cost way = { 0 };
-  double service_s = 0, joule = 0, network_s = up_s(w, a, at, &way) + down_s(w, a, at, &way);
+  double service_s = 0, joule = 0, network_s = up_s(w, r, t, at, &way) + down_s(w, r, t, at, &way);
   struct option option = { a, p, plan->word == WORD_PLACE ? NONE : (int64_t)at.member, f->queue };
   double here_s = inside_s(w, &option, &d, &service_s, &joule);
   if (w->oracle && p->speed != 1 && p->def->kind != PLACE_API) here_s /= p->speed;

@@ -1,6 +1,5 @@
 #include "analysis/store/column.h"
 #include "analysis/store/bits.h"
-#include "sim/check.h"
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "traces are written little-endian, as the memory stands");
@@ -83,21 +82,19 @@ uint64_t column_value(const uint8_t *src, size_t width)
   return x;
 }
 
-/* 32 bytes of all rows at a time; the last ones overlap those before where the row is no multiple of 32. */
-void rows_differ(uint8_t *found, const uint8_t *first, const uint8_t *row, size_t row_bytes, size_t rows)
+void part_differs(uint8_t found[PART_BYTES], const uint8_t *first, const uint8_t *row, size_t stride, size_t rows)
 {
-  typedef uint64_t part __attribute__((vector_size(32)));
-  sim_assert(row_bytes >= sizeof(part));
-  for (size_t done = 0; done < row_bytes; done += sizeof(part)) {
-    size_t at = done + sizeof(part) <= row_bytes ? done : row_bytes - sizeof(part);
-    part of_first, x, sum = {0};
-    memcpy(&of_first, first + at, sizeof x);
-    for (size_t i = 0; i < rows; i++) {
-      memcpy(&x, row + i * row_bytes + at, sizeof x);
-      sum |= x ^ of_first;
-    }
-    memcpy(found + at, &sum, sizeof sum);
+  words2 first_low, first_high, x, low = {0}, high = {0};
+  memcpy(&first_low, first, sizeof x);
+  memcpy(&first_high, first + sizeof x, sizeof x);
+  for (const uint8_t *end = row + rows * stride; row < end; row += stride) {
+    memcpy(&x, row, sizeof x);
+    low |= x ^ first_low;
+    memcpy(&x, row + sizeof x, sizeof x);
+    high |= x ^ first_high;
   }
+  memcpy(found, &low, sizeof x);
+  memcpy(found + sizeof x, &high, sizeof x);
 }
 
 uint64_t column_differs(uint64_t first, const double *value, size_t rows)

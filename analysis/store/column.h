@@ -30,9 +30,10 @@ size_t column_width(enum column_type);
 /* Of most columns only some bytes ever change. `varies` has bit b where byte b of some row differs from the first row's;
  * planes of the others are not written. A column's values are looked at as integers. */
 uint64_t column_value(const uint8_t *src, size_t width);
-/* Bytes of `found` that are not 0 are those that differ, in some of the rows, from those of `first`; all columns of a
- * table at once, which is several times cheaper than one after the other. row_bytes >= 32. */
-void rows_differ(uint8_t *found, const uint8_t *first, const uint8_t *row, size_t row_bytes, size_t rows);
+/* A part of the rows of a table: bytes of `found` that are not 0 are those that differ, in some of the rows, from those
+ * of `first`. All columns of the part at once, which is several times cheaper than one after the other. */
+enum { PART_BYTES = 32 };
+void part_differs(uint8_t found[PART_BYTES], const uint8_t *first, const uint8_t *row, size_t stride, size_t rows);
 /* The same for a column that lies by itself. */
 uint64_t column_differs(uint64_t first, const double *value, size_t rows);
 unsigned bytes_set(uint64_t x, size_t width);           /* bit b: byte b is not 0 */

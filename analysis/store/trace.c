@@ -96,6 +96,7 @@ struct table {
   size_t n_columns; struct column *column;
   uint8_t *block, *planes; double *extra;               /* BLOCK_ROWS rows; extra columns, one after the other */
   uint8_t *first_row, *differ;                          /* of the chunk; bytes in which rows of the block differ from it */
+  uint64_t parts;                                       /* bit i: columns lie in the row's PART_BYTES from i times that on */
   size_t n_extra, in_block, in_chunk;
   uint64_t written;                                     /* rows in finished chunks */
   hid_t group;
@@ -376,12 +377,23 @@ static void chunk_begin(struct table *t)
   }
 }
 
+/* The last part overlaps the one before where the row is no multiple of it; no column lies in some. */
+static void rows_differ(struct table *t)
+{
+  size_t stride = t->def->row_bytes, last = stride - PART_BYTES;
+  for (size_t part = 0; part * PART_BYTES < stride; part++) {
+    size_t at = part * PART_BYTES < last ? part * PART_BYTES : last;
+    if (t->parts >> part & 1)
+      part_differs(t->differ + at, t->first_row + at, t->block + at, stride, t->in_block);
+  }
+}
+
 static void flush_block(struct trace_writer *w, struct table *t)
 {
   size_t rows = t->in_block, i = 0;
   if (t->in_chunk == 0)
     chunk_begin(t);
-  rows_differ(t->differ, t->first_row, t->block, t->def->row_bytes, rows);
+  rows_differ(t);
   for (struct column *c = t->column; i < t->def->n_columns; i++, c++) {
     uint64_t differ = column_value(t->differ + c->def.offset, column_width(c->def.type));
     column_add(c, t->in_chunk, &(struct block){t->block + c->def.offset, t->def->row_bytes, rows, differ});
@@ -486,6 +498,16 @@ static void add_columns(struct table *t, const char *prefix, int n, const char *
   t->n_extra = (size_t)n;
 }
 
+/* Parts of the row that some column reaches into. */
+static void find_parts(struct table *t)
+{
+  sim_assert(t->def->row_bytes >= PART_BYTES && t->def->row_bytes <= 64 * PART_BYTES);
+  for (const struct column_def *c = t->def->column; c < t->def->column + t->def->n_columns; c++) {
+    t->parts |= UINT64_C(1) << c->offset / PART_BYTES;
+    t->parts |= UINT64_C(1) << (c->offset + column_width(c->type) - 1) / PART_BYTES;
+  }
+}
+
 static void table_init(struct table *t, const struct table_def *def, int n_extra)
 {
   t->def = def;
@@ -496,6 +518,7 @@ static void table_init(struct table *t, const struct table_def *def, int n_extra
   t->block = allocate(BLOCK_ROWS, def->row_bytes);
   t->first_row = allocate(2, def->row_bytes);
   t->differ = t->first_row + def->row_bytes;
+  find_parts(t);
   t->extra = allocate(BLOCK_ROWS * (size_t)n_extra, sizeof *t->extra);
 }
 

@@ -21,6 +21,9 @@ static void test_values(void **state)
   assert_true(value((struct expr){0}) == 0);
   assert_true(value(EXPR(N(7))) == 7);
   assert_true(value(EXPR(A(1))) == 100);
+  assert_true(value(EXPR(N(4), A(1), OP(EXPR_MULTIPLY))) == 400);
+  assert_true(value(EXPR(A(1), N(4), OP(EXPR_MULTIPLY))) == 400);
+  assert_true(value(EXPR(N(4), A(1), OP(EXPR_DIVIDE))) == 0.04);
   assert_true(value(EXPR(N(4), A(1), OP(EXPR_MULTIPLY), N(200), OP(EXPR_ADD))) == 600);         /* 4 a + 200 */
   assert_true(value(EXPR(A(1), A(2), OP(EXPR_SUBTRACT))) == 103);
   assert_true(value(EXPR(A(1), N(8), OP(EXPR_DIVIDE))) == 12.5);
@@ -34,6 +37,7 @@ static void test_unknown(void **state)
 {
   (void)state;
   assert_true(isnan(value(EXPR(A(3), N(1), OP(EXPR_ADD)))));
+  assert_true(isnan(value(EXPR(N(4), A(3), OP(EXPR_MULTIPLY)))));
   assert_true(isnan(value(EXPR(A(3), N(1), OP(EXPR_MIN)))));
   assert_true(isnan(value(EXPR(N(1), A(3), OP(EXPR_MIN)))));
   assert_true(isnan(value(EXPR(A(3), N(1), OP(EXPR_MAX)))));
