@@ -3,7 +3,8 @@
  * Closed: the last `window` attempts that were sent there and ended are remembered; once there are so many and the share
  * `failures` of them failed (timeout, lost, blocked, rejected), it opens. Open: masked for open_for. Half-open: `probes`
  * attempts are let through, the rest is masked; when all of these succeed it closes and has forgotten, when one fails it
- * opens again; one that is cut gives its turn to another. Attempts sent earlier count only while it is closed.
+ * opens again; one that is cut gives its turn to another. Attempts sent earlier, by an earlier half-open breaker too, count
+ * only while it is closed.
  * Checkable: window 2, failures 100 %, open_for 10 s, two failures at 1 s and 2 s: masked from 2 s to 12 s.
  */
 #include "models/guards.h"
@@ -47,7 +48,7 @@ static void remember(struct breaker *b, bool failed, sim_time now)
   b->seen[b->at] = failed;
   b->failed += failed;
   b->at = (b->at + 1) % window;
-  if (b->n == window && b->failed >= b->def->failures * window) breaker_open(b, now);
+  if (b->n == window && b->failed >= b->def->failures * window * (1 - 1e-12)) breaker_open(b, now);
 }
 
 static void try_out(struct breaker *b, bool failed, sim_time now)
@@ -61,10 +62,10 @@ void breaker_on_end(struct world *w, const struct attempt *a, enum status status
   struct breaker *b = w->place[a->place].breaker;
   if (!b || !a->fetched) return;
   bool failed = status == STATUS_TIMEOUT || status == STATUS_LOST || status == STATUS_BLOCKED || status == STATUS_REJECTED;
-  bool tells = failed || status == STATUS_COMPLETED;
+  bool tells = failed || status == STATUS_COMPLETED, trial = a->trial && a->decided >= b->until;
   if (b->state == BREAKER_CLOSED && tells) remember(b, failed, now_of(w));
-  else if (b->state == BREAKER_HALF_OPEN && a->trial && tells) try_out(b, failed, now_of(w));
-  else if (b->state == BREAKER_HALF_OPEN && a->trial) b->turns++;
+  else if (b->state == BREAKER_HALF_OPEN && trial && tells) try_out(b, failed, now_of(w));
+  else if (b->state == BREAKER_HALF_OPEN && trial) b->turns++;
 }
 
 /* What was counted of the last opening before its time is up is taken back. */

@@ -1,4 +1,5 @@
 /* Life around a decision: retries, copies, cascades, breakers, health checks, shedding, each against numbers by hand. */
+#include "models/guards.h"
 #include "tests/unit/world_rig.h"
 
 #include "tests/unit/built.h"
@@ -229,6 +230,39 @@ static void test_breaker_timeline(void **state)
   rig_free(r);
 }
 
+/* Two trials; one fails at 3 s and the breaker opens again until 13 s. What the other one says after that is of before. 55 %
+ * of 20 are 11, though 0.55 x 20 is a little more in binary. */
+static void test_breaker_forgets_old_trials(void **state)
+{
+  (void)state;
+  uint8_t seen[20] = {0};
+  struct breaker_def def = {.window = 20, .probes = 2, .failures = 0.55, .open_for_s = 10};
+  struct breaker b = {.def = &def, .state = BREAKER_OPEN, .until = ms(1000), .seen = seen};
+  struct place place = {.breaker = &b};
+  sim_time now = ms(2000);
+  struct world w = {.clock = &now, .place = &place};
+  struct attempt old[2] = {{.fetched = true, .decided = ms(2000)}, {.fetched = true, .decided = ms(2000)}}, new = old[0];
+  assert_false(breaker_masks(&b, now));
+  for (int i = 0; i < 2; i++) breaker_on_sent(&w, &old[i]);
+  assert_true(breaker_masks(&b, now));
+  now = ms(3000);
+  breaker_on_end(&w, &old[0], STATUS_TIMEOUT);
+  assert_true(breaker_masks(&b, ms(12999)));
+  now = ms(14000);
+  assert_false(breaker_masks(&b, now));
+  breaker_on_end(&w, &old[1], STATUS_COMPLETED);
+  new.decided = ms(14000);
+  breaker_on_sent(&w, &new);
+  breaker_on_end(&w, &new, STATUS_COMPLETED);
+  assert_int_equal(b.state, BREAKER_HALF_OPEN);
+  b.state = BREAKER_CLOSED;
+  for (int i = 0; i < 20; i++) {
+    assert_int_equal(b.state, BREAKER_CLOSED);
+    breaker_on_end(&w, &new, i < 11 ? STATUS_LOST : STATUS_COMPLETED);
+  }
+  assert_int_equal(b.state, BREAKER_OPEN);
+}
+
 /* Still down when it is tried again: it opens once more. Open 11.9 to 16.9, half-open at 17 s: late at 17.9, open to 22.9. */
 static void test_breaker_opens_again(void **state)
 {
@@ -390,7 +424,7 @@ int main(void)
     cmocka_unit_test(test_retry_succeeds_as_often_as_it_must), cmocka_unit_test(test_jitter_is_full),
     cmocka_unit_test(test_budget_caps_the_load), cmocka_unit_test(test_copy_wins),
     cmocka_unit_test(test_tied_copies_waste_less), cmocka_unit_test(test_cascade_pays_both),
-    cmocka_unit_test(test_breaker_timeline), cmocka_unit_test(test_breaker_opens_again),
+    cmocka_unit_test(test_breaker_timeline), cmocka_unit_test(test_breaker_opens_again), cmocka_unit_test(test_breaker_forgets_old_trials),
     cmocka_unit_test(test_health_delay), cmocka_unit_test(test_shed_by_queue),
     cmocka_unit_test(test_policies_see_the_retries_left), cmocka_unit_test(test_a_policys_fallbacks_are_recorded),
     cmocka_unit_test(test_what_is_left_out_is_counted),
