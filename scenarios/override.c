@@ -3,7 +3,8 @@
  * Names may contain dots, so among elements the longest one that fits is taken. A key that the schema has and the file
  * lacks is created, with the maps above it; anything else is refused with the nearest name.
  */
-#include "scenarios/scenario.h"
+#include "models/policy_host.h"
+#include "scenarios/build.h"
 #include "scenarios/schema.h"
 
 #include "sim/dist.h"
@@ -103,14 +104,23 @@ static bool set_dist(const struct way *w, struct node *dist, const char *rest)
   return no_such(w, left, names, n);
 }
 
+/* A plug-in's entry without a name goes by its file's, as in the results. */
+static const char *name_of(const struct way *w, const struct node *element, const struct key *key)
+{
+  const char *name = node_name(element);
+  return name && !strcmp(key->name, "policies") && policy_is_path(name) ? name_of_policy(w->arena, name) : name;
+}
+
 static bool set_element(const struct way *w, struct node *list, const struct key *key, const char *rest)
 {
   const char *names[WORDS], *left = NULL;
   struct node *found = NULL;
   size_t n = 0, longest = 0, index = 0;
   for (size_t i = 0; i < list->n; i++) {
-    const char *name = node_name(list->child[i]);
-    const char *after = name ? after_name(rest, name) : NULL;
+    const char *name = name_of(w, list->child[i], key);
+    const char *whole = node_name(list->child[i]), *after = name ? after_name(rest, name) : NULL;
+    if (name && !after)
+      after = after_name(rest, whole);
     if (name && n < WORDS)
       names[n++] = name;
     if (after && strlen(name) >= longest) {

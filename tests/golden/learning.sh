@@ -96,12 +96,55 @@ check "verify does frozen runs again" "$OFFSIM" verify f --all
 says "tune: a budget" 2 "--budget is a number of runs from 4" tune m.yaml --policy threshold --budget 3
 says "tune: a parameter" 2 "has no parameter 'abov'" tune m.yaml --policy threshold --budget 8 --param abov=0:8
 says "tune: a range" 2 "LO < HI" tune m.yaml --policy threshold --budget 8 --param above=8:0
-says "tune: no range" 2 "--param NAME=LO:HI" tune m.yaml --policy threshold --budget 8 --dir t
+says "tune: no range" 2 "--param NAME=LO:HI" tune m.yaml --policy cost_aware --budget 8 --dir t
+says "tune: a word" 2 "takes two or more of any|edge|cloud|nearest" tune m.yaml --policy threshold --budget 8 --param 'target=edge|moon'
+says "tune: one word" 2 "takes two or more of" tune m.yaml --policy threshold --budget 8 --param target=edge
+says "tune: a format" 2 "--format is table or json" tune m.yaml --policy threshold --budget 8 --format xml
 says "tune: seen in the search" 2 "share replications" tune m.yaml --policy threshold --budget 8 --train 0..9 --test 5..20
 says "tune: no trace to split" 2 "--split is for arrivals from a trace" tune m.yaml --policy threshold --budget 8 --param above=0:8 --split 0.7
 says "tune" 0 "name: threshold-tuned, feature: images, above:" tune m.yaml --policy threshold --budget 8 --param above=0:8 -o tuned.yaml --dir t --quiet
 check "the budget is kept" bash -c "awk '/ tuned +[0-9]/ { exit !(\$3 <= 8 && \$3 >= 4) }' said"
 check "the tuned entry is one" "$OFFSIM" check m.yaml --set "policies=[$(sed -n 's/^  - //p' tuned.yaml)]"
+
+# An entry keeps where it lives, its times and what wraps it; choices and integers are searched like numbers.
+entry='{policy: eps_greedy, scope: site, at: edge, decision_time: 2 ms, joint: 1 ms, joint_max: 4, wrap: [{floor: 0.05}, {budget: {joules_per_request: 0.5 J}}]}'
+says "tune: a whole entry" 0 '"metric": "latency_mean_s"' tune m.yaml --set "policies=[$entry]" --policy eps_greedy --budget 8 --format json --dir t2 -o whole.yaml --quiet \
+  --param 'ties=random|first' --param 'schedule=inverse|constant' --param initial=1:3 --param epsilon=0.01:0.5:log
+cp said tune.json
+check "its JSON has the search and the test of both" python3 - tune.json <<'P'
+import json, sys
+r = json.load(open(sys.argv[1])); p, = r["policies"]
+assert r["budget"] == 8 and 4 <= p["runs"] <= 8 and p["ranges"]["ties"] == ["random", "first"], p
+both = [p["default"]["test"], p["tuned"]["test"]]
+assert abs(both[1]["mean"] - both[0]["mean"] - p["difference"]["mean"]) < 1e-12
+assert p["test_from"] >= 8 and all(x["lo_95"] <= x["mean"] <= x["hi_95"] for x in both)
+v = p["tuned"]["values"]
+assert not v or (v["ties"] in ("random", "first") and v["initial"] in (1, 2, 3) and 0.01 <= v["epsilon"] <= 0.5), v
+P
+check "the written entry keeps the rest" grep -qF "scope: site, at: edge, decision_time: 0.002 s, joint: 0.001 s, joint_max: 4, wrap: [{floor: 0.05}, {budget: {joules_per_request: 0.5 J, step: 0.02}}]" whole.yaml
+"$OFFSIM" run m.yaml --set "policies=[$(sed -n 's/^  - //p; ' whole.yaml | sed s/-tuned//)]" --replications 8..17 -o w --quiet >/dev/null 2>&1
+"$OFFSIM" export w --csv >w.csv 2>/dev/null
+check "and under its old name, on which its random numbers hang, gives the test again" python3 - tune.json w.csv <<'P'
+import csv, json, sys
+p, = json.load(open(sys.argv[1]))["policies"]
+x = [float(r["value"]) for r in csv.DictReader(open(sys.argv[2])) if r["metric"] == "latency_mean_s" and not r["class"] and not r["place"]]
+assert len(x) == 10 and abs(sum(x) / 10 - p["tuned"]["test"]["mean"]) < 1e-12, (x, p["tuned"])
+P
+says "tune: each with the same budget" 0 "ucb1-tuned" tune m.yaml --policy ucb1,thompson,linucb,random --budget 8 --dir t3 --set horizon.duration='60 s' --test 20..22
+check "all of them" bash -c '[ "$(awk "/ tuned +8 / { n++ } END { print n }" said)" = 4 ]'
+cat >picky.py <<'P'
+from offsim_policy import Number, Policy
+class Picky(Policy):
+    "does not take every gain"
+    parameters = {"gain": Number(1, min=0, max=9, help="above 4 it refuses")}
+    def start(self, setup):
+        if self.p.gain > 4:
+            raise ValueError("too much gain")
+    def decide(self, ctx):
+        return ctx.first("edge" if self.p.gain > 2 else "device")
+P
+says "tune: values that cannot be are left out" 0 "the search goes on without them" tune m.yaml --policy ./picky.py --budget 8 --dir t4 --set horizon.duration='60 s' --test 9..10
+check "which are named" grep -q "too much gain" said
 
 # ---- ope -------------------------------------------------------------------------------------------------------------
 cat >free.yaml <<'Y'
