@@ -108,11 +108,11 @@ static void decide(void *state, const struct offsim_context *c, struct offsim_de
   util_settle(l, c, x, rescale);
   for (uint32_t a = 0; a < c->n_actions; a++) {
     if (!util_allowed(c, a)) continue;
-    if (l->model == UTIL_SHARED) util_action_features(l, c, a, x, rescale);
+    if (l->model != UTIL_DISJOINT) util_action_features(l, c, a, x, rescale);
     util_offer(&best, c, a, index_of(t, l, model_at(l, util_model_of(l, c, a)), &util_rewards(l)[c->context], x), false);
   }
   d->action = best.action;
-  if (l->model == UTIL_SHARED) util_action_features(l, c, (uint32_t)d->action, x, rescale);
+  if (l->model != UTIL_DISJOINT) util_action_features(l, c, (uint32_t)d->action, x, rescale);
   add_late(model_at(l, util_model_of(l, c, (uint32_t)d->action)), l->dimension, x, 1);
   util_linear_keep(l, memo, d->action, x);
 }
@@ -136,7 +136,7 @@ static void outcome(void *state, const struct offsim_outcome *o, const void *mem
   struct util_linear *l = &t->linear;
   double x[UTIL_MAX_DIMENSION];
   const struct util_linear_memo *kept = memo;
-  uint32_t number = l->model == UTIL_SHARED ? o->context : o->first_arm + kept->action;
+  uint32_t number = l->model != UTIL_DISJOINT ? o->context : o->first_arm + kept->action;
   x[0] = 1;
   for (uint32_t j = 1; j < l->dimension; j++) x[j] = util_scaled(l, j, kept->x[j], rescale);
   add_late(model_at(l, number), l->dimension, x, -1);

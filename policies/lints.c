@@ -69,10 +69,10 @@ static int32_t winner(const struct posterior *p, double *x)
   const struct util_seen *seen = &util_rewards(l)[c->context];
   double theta[UTIL_MAX_DIMENSION];
   struct util_pick best = {.action = UTIL_NONE};
-  if (l->model == UTIL_SHARED) draw_shared(p, util_ellipsoid_at(l, c->context), theta);
+  if (l->model != UTIL_DISJOINT) draw_shared(p, util_ellipsoid_at(l, c->context), theta);
   for (uint32_t a = 0; a < c->n_actions; a++) {
     if (!util_allowed(c, a)) continue;
-    if (l->model == UTIL_SHARED) {
+    if (l->model != UTIL_DISJOINT) {
       util_action_features(l, c, a, x, util_ellipsoid_rescale);
       util_offer(&best, c, a, util_dot(theta, x, l->dimension), false);
       continue;
@@ -92,7 +92,7 @@ static void decide(void *state, const struct offsim_context *c, struct offsim_de
   struct posterior p = {.l = l, .c = c, .m = seen->all.mean};
   double x[UTIL_MAX_DIMENSION], hits = 0;
   util_settle(l, c, x, util_ellipsoid_rescale);
-  if (l->model == UTIL_SHARED) {
+  if (l->model != UTIL_DISJOINT) {
     struct util_ellipsoid m = util_ellipsoid_at(l, c->context);
     p.s = l->alpha * noise(seen, m);
     cholesky(m.inverse, l->dimension, p.factor);
@@ -100,7 +100,7 @@ static void decide(void *state, const struct offsim_context *c, struct offsim_de
   d->action = winner(&p, x);
   for (int i = 0; i < (int)t->draws; i++) hits += winner(&p, x) == d->action;
   d->propensity = (1 + hits) / (1 + t->draws);
-  if (l->model == UTIL_SHARED) util_action_features(l, c, (uint32_t)d->action, x, util_ellipsoid_rescale);
+  if (l->model != UTIL_DISJOINT) util_action_features(l, c, (uint32_t)d->action, x, util_ellipsoid_rescale);
   util_linear_keep(l, memo, d->action, x);
 }
 

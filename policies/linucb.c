@@ -3,7 +3,8 @@
  *   index(a) = theta(a) . x + alpha * s * sqrt(x' A(a)^-1 x),   A = I + sum x x',   theta = A^-1 sum (r - m) x
  *
  * disjoint: one model per action, x = (1, the selected features of the request). shared: one model for all actions of
- * a kind of decision, x = (1, is edge, is cloud, estimated latency, cost, energy, quality, queue) of the action.
+ * a kind of decision, x = (1, is edge, is cloud, estimated latency, cost, energy, quality, queue) of the action. rows: the same with x =
+ * (1, the action's own part of the selected features).
  * m is the mean of the rewards of this kind of decision so far, s their range (largest - smallest), so that the index
  * is free of the reward's scale and origin. Each feature is divided by the power of two above its largest size so far;
  * when that grows, the models are re-expressed as if it had been so from the start. Unknown features count 0. A^-1 is
@@ -28,7 +29,7 @@ static void decide(void *state, const struct offsim_context *c, struct offsim_de
   util_settle(l, c, x, util_ellipsoid_rescale);
   for (uint32_t a = 0; a < c->n_actions; a++) {
     if (!util_allowed(c, a)) continue;
-    if (l->model == UTIL_SHARED) util_action_features(l, c, a, x, util_ellipsoid_rescale);
+    if (l->model != UTIL_DISJOINT) util_action_features(l, c, a, x, util_ellipsoid_rescale);
     double value = index_of(l, util_model_of(l, c, a), &util_rewards(l)[c->context], x);
     if (d->action >= 0 && value <= best) continue;
     d->action = (int32_t)a; best = value;

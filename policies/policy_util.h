@@ -319,17 +319,18 @@ static inline void util_highest_index(struct util_learner *l, const struct util_
 /* ---- linear models ----------------------------------------------------------------------------------------------- */
 
 /* disjoint: one model per action, x = (1, the selected features of the request). shared: one model for all actions of a
- * kind of decision, x = (1, is edge, is cloud, estimated latency, cost, energy, quality, queue) of the action. Each feature
- * is divided by the power of two above its largest size so far; when that grows, the models are re-expressed as if it had
+ * kind of decision, x = (1, is edge, is cloud, estimated latency, cost, energy, quality, queue) of the action. rows: the
+ * same with x = (1, the action's part of the selected features): of n features the first action has the first n / actions,
+ * and so on, such as predictions for each variant that the request brings along. Each feature is divided by the power of two above its largest size so far; when that grows, the models are re-expressed as if it had
  * been so from the start. Unknown features count 0. The first three parameters of such a policy are these: */
 enum { UTIL_LINEAR_MODEL, UTIL_LINEAR_ALPHA, UTIL_LINEAR_FEATURES };
 #define UTIL_PARAMETERS_LINEAR(ALPHA_HELP, ALPHA_DEFAULT) \
   {.name = "model", .type = OFFSIM_CHOICE, .help = "a model per action, or one of the actions' properties", \
-   .text = "disjoint", .choices = "disjoint|shared"}, \
+   .text = "disjoint", .choices = "disjoint|shared|rows"}, \
   {.name = "alpha", .type = OFFSIM_NUMBER, .help = ALPHA_HELP, .max = 1e6, .number = ALPHA_DEFAULT}, \
-  {.name = "features", .type = OFFSIM_FEATURES, .help = "features of the request (disjoint)", .text = "*"}
+  {.name = "features", .type = OFFSIM_FEATURES, .help = "features of the request (disjoint, rows)", .text = "*"}
 
-enum { UTIL_DISJOINT, UTIL_SHARED };
+enum { UTIL_DISJOINT, UTIL_SHARED, UTIL_ROWS };
 enum { UTIL_N_SHARED = 8, UTIL_MAX_DIMENSION = 17 };
 
 /* All rewards of a kind of decision; `own` is the policy's. */
@@ -346,12 +347,13 @@ struct util_linear {
 
 static inline uint32_t util_dimension(const struct offsim_setup *s)
 {
-  return (int)s->parameter[UTIL_LINEAR_MODEL].number == UTIL_SHARED ? UTIL_N_SHARED : 1 + s->n_selected;
+  int model = (int)s->parameter[UTIL_LINEAR_MODEL].number;
+  return model == UTIL_SHARED ? UTIL_N_SHARED : 1 + s->n_selected / (model == UTIL_ROWS ? s->max_actions : 1);
 }
 
 static inline uint32_t util_models(const struct offsim_setup *s)
 {
-  return (int)s->parameter[UTIL_LINEAR_MODEL].number == UTIL_SHARED ? s->n_contexts : s->n_arms;
+  return (int)s->parameter[UTIL_LINEAR_MODEL].number != UTIL_DISJOINT ? s->n_contexts : s->n_arms;
 }
 
 /* With models of so many numbers. */
@@ -377,6 +379,8 @@ static inline const char *util_linear_init(const struct offsim_setup *s, struct 
   l->alpha = s->parameter[UTIL_LINEAR_ALPHA].number;
   l->dimension = util_dimension(s);
   if (l->dimension > UTIL_MAX_DIMENSION) return "at most 16 features are read";
+  if (l->model == UTIL_ROWS && (s->n_selected == 0 || s->n_selected % s->max_actions))
+    return "model rows: as many features for each action";
   l->n_contexts = s->n_contexts;
   l->n_models = util_models(s);
   l->doubles = (uint32_t)doubles;
@@ -415,9 +419,18 @@ static inline void util_request_features(struct util_linear *l, const struct off
   for (uint32_t j = 1; j < l->dimension; j++) x[j] = util_scaled(l, j, c->value[l->first_feature + j - 1], rescale);
 }
 
+static inline void util_row_features(struct util_linear *l, const struct offsim_context *c, uint32_t a, double *x,
+                                     util_rescale_fn *rescale)
+{
+  const double *row = c->value + l->first_feature + (size_t)a * (l->dimension - 1);
+  x[0] = 1;
+  for (uint32_t j = 1; j < l->dimension; j++) x[j] = util_scaled(l, j, row[j - 1], rescale);
+}
+
 static inline void util_action_features(struct util_linear *l, const struct offsim_context *c, uint32_t a, double *x,
                                         util_rescale_fn *rescale)
 {
+  if (l->model == UTIL_ROWS) { util_row_features(l, c, a, x, rescale); return; }
   const double raw[UTIL_N_SHARED] = {1, c->tier[a] == OFFSIM_EDGE, c->tier[a] == OFFSIM_CLOUD, c->est_latency_s[a],
                                      c->est_cost_usd[a], c->est_energy_j[a], c->est_quality[a], c->queue[a]};
   x[0] = 1;
@@ -442,7 +455,7 @@ static inline void util_linear_keep(struct util_linear *l, struct util_linear_me
 
 static inline uint32_t util_model_of(const struct util_linear *l, const struct offsim_context *c, uint32_t a)
 {
-  return l->model == UTIL_SHARED ? c->context : c->first_arm + a;
+  return l->model != UTIL_DISJOINT ? c->context : c->first_arm + a;
 }
 
 /* x of an outcome and the number of its model; false when it teaches nothing. Books the reward. */
@@ -451,12 +464,12 @@ static inline bool util_linear_outcome(struct util_linear *l, const struct offsi
                                        util_rescale_fn *rescale)
 {
   if (isnan(o->reward) || o->action < 0) return false;
-  if (l->model == UTIL_SHARED && o->action != (int32_t)kept->action) return false;      /* x is of the action wanted */
+  if (l->model != UTIL_DISJOINT && o->action != (int32_t)kept->action) return false;      /* x is of the action wanted */
   x[0] = 1;
   for (uint32_t j = 1; j < l->dimension; j++) x[j] = util_scaled(l, j, kept->x[j], rescale);
   util_arm_add(&util_rewards(l)[o->context].all, o->reward);
   util_range_add(&util_rewards(l)[o->context].range, o->reward);
-  *model = l->model == UTIL_SHARED ? o->context : o->first_arm + (uint32_t)o->action;
+  *model = l->model != UTIL_DISJOINT ? o->context : o->first_arm + (uint32_t)o->action;
   return true;
 }
 

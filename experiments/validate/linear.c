@@ -2,9 +2,13 @@
  *
  * K = 20 actions, T = 4000 rounds: fresh unit vectors x(a) in five dimensions, in the columns that a policy sees of an action
  * (estimated latency, cost, energy, quality, and queue); reward theta . x(a) + N(0, .1), |theta| = 1. Random choice has
- * regret T E max_a theta . x(a) = 4000 x .73 (unit vectors in five dimensions); the published problem has ten dimensions,
- * which is more than the five columns hold, and asks the same: regret below 1 % of random choice, and a growth
- * regret(T) / regret(T / 4) below 1.5.
+ * regret T E max_a theta . x(a) = 4000 x .73 (unit vectors in five dimensions). Asked for: regret below 1 % of random choice,
+ * and a growth regret(T) / regret(T / 4) below 1.5.
+ *
+ * The published problem has ten dimensions (random choice 2270, the textbook's rule with alpha 1, no constant term and a
+ * known scale of rewards 6.1): more than five columns hold. There the policy's descriptor is asked directly, with its own
+ * model `rows`: 200 features, ten for each action. More than the host hands on in a run (MAX_FEATURES), not more than the
+ * boundary can.
  */
 #include "experiments/validate/bandits.h"
 #include "experiments/validate/policy_cases.h"
@@ -74,6 +78,93 @@ static bool play_linear(struct linear *p, struct policy_host *h, struct rng *r, 
   struct outcome_facts o = {.decision_number = (uint64_t)t, .action = d.action, .status = STATUS_COMPLETED, .reward = reward};
   return policy_host_outcome(h, &p->facts, d.memo, &o, err);
 }
+
+/* ---- ten dimensions ------------------------------------------------------------------------------------------------ */
+
+enum { WIDE = 10, N_WIDE = K * WIDE };
+
+struct wide {
+  struct offsim_setup setup; struct offsim_context context;
+  struct offsim_value parameter[3];
+  double value[N_WIDE], theta[WIDE], mean[K], none[K], regret, quarter, random;
+  uint32_t mask[K];
+  int32_t zero[K];
+};
+
+static void wide_vector(struct rng *r, double x[WIDE])
+{
+  double square = 0;
+  for (int j = 0; j < WIDE; j++) { x[j] = rng_normal(r); square += x[j] * x[j]; }
+  for (int j = 0; j < WIDE; j++) x[j] /= sqrt(square);
+}
+
+/* Parameters of linear policies: model, alpha, features; model 2 = rows. */
+static void wide_init(struct wide *w, const struct offsim_policy *policy, struct rng *r)
+{
+  for (int i = 0; i < 3; i++) w->parameter[i].number = policy->parameter[i].number;
+  w->parameter[0] = (struct offsim_value){2, "rows"};
+  w->parameter[2] = (struct offsim_value){0, "*"};
+  w->setup = (struct offsim_setup){.size = sizeof w->setup, .n_contexts = 1, .n_arms = K, .max_actions = K,
+    .n_features = N_WIDE, .n_parameters = 3, .n_selected = N_WIDE, .parameter = w->parameter, .reward_per_quality = 1};
+  w->context = (struct offsim_context){.size = sizeof w->context, .n_actions = K, .deadline_s = NAN, .value = w->value,
+    .age_s = w->none, .mask = w->mask, .place = w->zero, .tier = w->zero, .word = w->zero, .variant = w->zero,
+    .est_latency_s = w->none, .est_cost_usd = w->none, .est_energy_j = w->none, .est_quality = w->none,
+    .queue = w->none, .queue_age_s = w->none};
+  wide_vector(r, w->theta);
+}
+
+static double wide_round(struct wide *w, struct rng *r)
+{
+  double best = -1;
+  for (int a = 0; a < K; a++) {
+    wide_vector(r, &w->value[a * WIDE]);
+    w->mean[a] = 0;
+    for (int j = 0; j < WIDE; j++) w->mean[a] += w->theta[j] * w->value[a * WIDE + j];
+    best = fmax(best, w->mean[a]);
+    w->random -= w->mean[a] / K;
+  }
+  w->random += best;
+  return best;
+}
+
+static bool play_wide(struct wide *w, const struct offsim_policy *policy, void *state, void *memo, struct rng *r, int t)
+{
+  struct offsim_decision d = {.size = sizeof d, .action = -1, .propensity = 1, .hedge_action = -1};
+  double best = wide_round(w, r);
+  w->context.decision = w->context.request = (uint64_t)t;
+  memset(memo, 0, policy->memo_size);
+  policy->decide(state, &w->context, &d, memo);
+  if (d.action < 0 || d.action >= K) return false;
+  w->regret += best - w->mean[d.action];
+  if (t == T / 4 - 1) w->quarter = w->regret;
+  struct offsim_outcome o = {.size = sizeof o, .decision = (uint64_t)t, .action = d.action,
+                             .reward = w->mean[d.action] + 0.1 * rng_normal(r)};
+  policy->outcome(state, &o, memo);
+  return true;
+}
+
+double case_linear_wide(const struct policy_case *c, const struct case_run *run, struct err *err)
+{
+  struct policy_def def = {.name = c->policy, .policy = c->policy, .at_place = NONE};
+  const struct offsim_policy *policy = policy_describe(&def, err);
+  if (!policy) return NAN;
+  struct arena *a = arena_new();
+  struct wide *w = arena_alloc(a, sizeof *w);
+  struct rng_root root = rng_root_make(run->seed, run->run);
+  struct rng draws = rng_open(&root, rng_name("linear rewards"), WIDE, 0);
+  wide_init(w, policy, &draws);
+  void *state = arena_alloc(a, policy->state_size(&w->setup)), *memo = arena_alloc(a, policy->memo_size);
+  const char *flaw = policy->init(&w->setup, state);
+  bool ok = !flaw;
+  if (flaw) err_add(err, (struct where){0}, "%s: %s", c->policy, flaw);
+  for (int t = 0; ok && t < T; t++) ok = play_wide(w, policy, state, memo, &draws, t);
+  double of[] = {w->regret / w->random, w->regret / w->quarter, w->regret, w->random};
+  double x = ok ? of[(int)c->argument[0]] : NAN;
+  arena_free(a);
+  return x;
+}
+
+/* ---- five dimensions, through the host ----------------------------------------------------------------------------- */
 
 double case_linear(const struct policy_case *c, const struct case_run *run, struct err *err)
 {

@@ -24,6 +24,7 @@
 #define ARMS ".1 ... .9, T 1e4"
 #define LATE "the same, delay 100"
 #define CHANGE ".5/.3/.4 -> .9 in 3000..4999"
+#define LINEAR_10 "d 10, K 20, T 4000"
 #define LINEAR "d 5, K 20, T 4000, sigma .1"
 
 static const struct policy_case cases[] = {
@@ -44,6 +45,9 @@ static const struct policy_case cases[] = {
   {"growth-linucb", LINEAR ", T / T/4", case_linear, CASE_BELOW, 1.5, 0, 0, 20, 2, "linucb:model=shared", {1}},
   {"linear-lints", LINEAR ", of random", case_linear, CASE_BELOW, 0.01, 0, 0, 20, 2, "lints:model=shared", {0}},
   {"growth-lints", LINEAR ", T / T/4", case_linear, CASE_BELOW, 1.5, 0, 0, 20, 2, "lints:model=shared", {1}},
+  {"linear-random-10", LINEAR_10 ", random", case_linear_wide, CASE_SHARE, 2270, 0, 0.005, 100, 2, "linucb", {3}},
+  {"linear-linucb-10", LINEAR_10 ", of random", case_linear_wide, CASE_BELOW, 0.01, 0, 0, 500, 2, "linucb", {0}},
+  {"growth-linucb-10", LINEAR_10 ", T / T/4", case_linear_wide, CASE_BELOW, 1.5, 0, 0, 500, 2, "linucb", {1}},
   {"two-choices-.5", "n -> infinity", case_pod_limit, CASE_SHARE, 1.2657, 0, 5e-5, 1, 1, NULL, {0.5}},
   {"two-choices-.7", "n -> infinity", case_pod_limit, CASE_SHARE, 1.6145, 0, 5e-5, 1, 1, NULL, {0.7}},
   {"two-choices-.8", "n -> infinity", case_pod_limit, CASE_SHARE, 1.9474, 0, 5e-5, 1, 1, NULL, {0.8}},
