@@ -84,6 +84,29 @@ policy outside <<'END'
 def decide(self, ctx): return 99
 END
 planted outside 4 "chose an action that does not exist: 99"
+answers() { # answers NAME EXPRESSION WORDS
+  echo "def decide(self, ctx): return $2" | policy "$1"; planted "$1" 4 "$3"
+}
+answers word "'edge'" "not 'edge'"
+answers notanumber "float('nan')" "not nan"
+answers three "(0, 1.0, 2)" "not (0, 1.0, 2)"
+answers vast "10 ** 12" "is no number that fits"
+answers improbable "(0, float('nan'))" "gave a propensity outside (0, 1]"
+check "word: the request is named" grep -q "policy 'word', request [0-9]*, decision 0, t = " word.err
+echo "def decide(self, ctx): return ctx.allowed[0]
+def outcome(self, o): o.memo.nothing" | policy late; planted late 4 "late.py:5: AttributeError"
+policy pair <<'END'
+capabilities = ["stochastic"]
+def decide(self, ctx): return 1 / 0
+def decide_batch(self, contexts): return [ctx.allowed[int(sum(ctx.random.uniform() for i in range(9))) % len(ctx.allowed)] for ctx in contexts]
+END
+sed "s|^policies:.*|policies: [{policy: \"python:pair.py\", joint: 200 ms}]|; /^  - always_local/,\$d" "$root/scenarios/minimal.yaml" >pair.yaml
+pair() { "$OFFSIM" run pair.yaml --set horizon.duration='60 s' --replications 1 --quiet -o "$1" --format json >"$1.json" 2>"$1.err"; }
+check "decisions taken together, with random numbers of their own" pair together
+check "twice the same" bash -c '[ -n "$0" ] && [ "$0" = "$1" ]' "$(hash_of together pair)" "$(pair again; hash_of again pair)"
+echo "def decide(self, ctx): return 0
+def decide_batch(self, contexts): return []" | policy pair
+pair short; check "an answer too few: exit 4" same $? 4; check "it is named" says short "decide_batch must return an answer for each"
 policy flaw <<'END'
 def start(self, setup): raise ValueError("gain and loss exclude each other")
 def decide(self, ctx): return 0
@@ -111,8 +134,10 @@ check "no interpreter is left" bash -c '! pgrep -P 1 -f "offsim_policy[.]serve.*
 
 # a start
 check "new, in C" "$OFFSIM" policy new mine --lang c
+check "it has at most 40 lines" test "$(wc -l <mine.c)" -le 40
 check "it compiles without a word" bash -c '[ "$("$0" policy build mine.c 2>&1 | wc -l)" = 1 ]' "$OFFSIM"
 check "new, in Python" "$OFFSIM" policy new other --lang python
+check "it has at most 20 lines" test "$(wc -l <other.py)" -le 20
 check "both run beside a reference" run new ./mine.so,./other.py,always_edge
 check "built-in and both are there" test -n "$(hash_of new mine)" -a -n "$(hash_of new other)"
 check_exit "new does not overwrite" 2 "$OFFSIM" policy new mine --lang c
