@@ -196,26 +196,27 @@ static void nothing_is_found_where_nothing_changes(void **state)
 
 /* ---- budget ------------------------------------------------------------------------------------------------------ */
 
-/* Arm 0: reward 1, costs 2 (with a coin: 0 or 4); arm 1: reward .5, free. Budget 1 a decision. The linear programme
- * max 1 x + .5 (1 - x) with 2 x <= 1 gives x = .5, reward .75; without budget ucb1 spends 2 and earns 1. */
-static void play_budget(const char *policy, const char *parameters, bool joules, double *spent, double *earned)
+/* Arm 0: reward 1, costs 2 (with a coin: 0 or 4); arm 1: reward .5, costs c. Budget 1 a decision. The linear programme
+ * max 1 x + .5 (1 - x) with 2 x + c (1 - x) <= 1 gives x = (1 - c)/(2 - c) and reward (1 + x)/2: .75 where c = 0, 2/3
+ * where c = .5; without budget ucb1 spends 2 and earns 1. */
+static void play_budget(const char *policy, bool joules, double c, double step, double *spent, double *earned)
 {
   enum { STEPS = 100000 };
   struct small_world w;
   struct small_decision d;
   struct err err;
-  const struct wrap_def budget = {.kind = WRAP_BUDGET, .usd = joules ? 0 : 1, .joule = joules ? 1 : 0, .step = 0.01};
+  const struct wrap_def budget = {.kind = WRAP_BUDGET, .usd = joules ? 0 : 1, .joule = joules ? 1 : 0, .step = step};
   struct rng_root root = rng_root_make(13, 0);
   err_init(&err);
   small_world_init(&w, 2);
   small_decision_init(&d, 2);
-  struct policy_host *h = wrapped(&w, policy, parameters, 1, &budget, 0);
+  struct policy_host *h = wrapped(&w, policy, "", 1, &budget, 0);
   *spent = *earned = 0;
   for (uint64_t t = 0; t < STEPS; t++) {
     struct rng coin = rng_open(&root, 1, t, 0);
     d.facts.decision_number = t;
     struct decision_result r = ask(h, &d.facts);
-    double cost = r.action == 0 ? 4 * (rng_uniform(&coin) < .5) : 0, reward = r.action == 0 ? 1 : .5;
+    double cost = r.action == 0 ? 4 * (rng_uniform(&coin) < .5) : c, reward = r.action == 0 ? 1 : .5;
     struct outcome_facts o = {.decision_number = t, .action = r.action, .status = STATUS_COMPLETED, .reward = reward};
     if (joules) o.energy_j = cost;
     else o.cost_usd = cost;
@@ -230,14 +231,20 @@ static void play_budget(const char *policy, const char *parameters, bool joules,
 static void a_budget_holds_and_costs_little(void **state)
 {
   (void)state;
-  for (int joules = 0; joules < 2; joules++) {
-    double spent, earned;
-    play_budget("ucb1", "", joules, &spent, &earned);
-    print_message("ucb1, budget 1: spent %.4f, earned %.4f of .75\n", spent, earned);
+  static const double other[] = {0, 0.5};
+  for (int i = 0; i < 4; i++) {
+    double spent, earned, c = other[i / 2], x = (1 - c) / (2 - c), taken;
+    play_budget("ucb1", i % 2, c, 0.01, &spent, &earned);
+    taken = 2 * earned - 1;                             /* how often arm 0, from what it earned */
+    print_message("ucb1, budget 1: spent %.4f, earned %.4f, arm 0 %.4f of the time, best %.4f\n", spent, earned, taken, x);
     assert_true(spent <= 1.02);
     assert_true(spent >= 0.98);
-    assert_true(earned >= 0.98 * 0.75);
+    assert_true(earned >= 0.98 * (1 + x) / 2);
+    assert_true(fabs(taken - x) <= 0.02);               /* the coins alone: 2 sqrt(x / 1e5) = .0045 of spending */
   }
+  double spent, earned;                                 /* planted: a price that does not move breaks the budget */
+  play_budget("ucb1", false, 0.5, 1e-9, &spent, &earned);
+  assert_true(spent > 1.5);
 }
 
 /* ---- guard, and all together ------------------------------------------------------------------------------------- */
