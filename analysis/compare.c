@@ -285,7 +285,10 @@ static bool on_run(void *context, const struct catalog_run *r)
   struct catalog_run whole = *r;
   if (r->state != RUN_DONE) {
     if (!p->failed++) p->failure = r->message;
-  } else if (catalog_complete(l->catalog, &whole, l->err)) add_run(l, p, &whole);
+  } else if (catalog_complete(l->catalog, &whole, l->err)) {
+    if (*r->message && !p->remarked++) p->remark = r->message;
+    add_run(l, p, &whole);
+  }
   return !err_any(l->err);
 }
 
@@ -818,6 +821,7 @@ static void warn_refused(struct compared_policy *p)
 static void warn_runs(struct compared_policy *p)
 {
   if (p->failed) warn(p, "%zu of %zu runs failed: %s", p->failed, p->n + p->failed, text_or(p->failure, "no message"));
+  if (p->remarked) warn(p, "in %zu of %zu runs, the first: %s", p->remarked, p->n, p->remark);
   if (p->n == 1) warn(p, "one replication: no interval");
   double requests = mean_value(p, "requests", ""), censored = mean_value(p, "censored_ratio", "");
   if (requests < SHORT_REQUESTS) warn(p, "too short: %.0f requests a replication", requests);

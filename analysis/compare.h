@@ -50,6 +50,7 @@ struct compared_policy {
   bool learner, model_greedy;                           /* model_greedy: it is that reference (cost_aware, own weights: no) */
   size_t n; uint64_t *replication;                      /* runs that are done */
   size_t failed; const char *failure;                   /* runs that failed; the first one's message */
+  size_t remarked; const char *remark;                  /* done, but the host put something right; the first one's */
   size_t n_metrics; struct compared_metric *metric;
   char trace_hash[33];                                  /* sum over its runs */
   char (*run_id)[33]; const char **trace;               /* [n]; path of the run's trace, "" = none */

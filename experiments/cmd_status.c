@@ -1,6 +1,7 @@
 /* cmd_status.c: `offsim status DIR`: how far a study is, also while it runs; `offsim merge DIR`: journals into the
  * catalogue. */
 #include "experiments/commands.h"
+#include "experiments/failures.h"
 #include "experiments/journals.h"
 #include "experiments/launcher.h"
 #include "experiments/options.h"
@@ -66,7 +67,7 @@ static struct standing standing_of(const char *dir, struct catalog *c)
   return s;
 }
 
-static void print_json(const struct standing *s)
+static void print_json(const struct standing *s, json *failures)
 {
   json *j = json_put_string(json_new_object(), "study", s->study);
   const struct { const char *key; uint64_t value; } count[] = {{"runs", s->runs}, {"done", s->count[RUN_DONE]},
@@ -76,6 +77,7 @@ static void print_json(const struct standing *s)
     json_put_int(j, count[i].key, (int64_t)count[i].value);
   json_put_bool(j, "writing", s->writing);
   json_put_number(j, "left_s", s->left_s >= 0 ? s->left_s : NAN);
+  json_put(j, "failures", failures);
   char *text = json_write(j, true);
   puts(text);
   free(text);
@@ -96,6 +98,19 @@ static void print_table(const struct standing *s, const char *dir)
     puts("  nobody is at work here");
 }
 
+static bool print_standing(const struct options *o, struct catalog *c, struct err *err)
+{
+  struct standing s = standing_of(o->dir, c);
+  if (!o->json) {
+    print_table(&s, o->dir);
+    return failures_print(c, stdout, err);
+  }
+  json *failures = failures_json(c, err);
+  if (failures)
+    print_json(&s, failures);
+  return failures != NULL;
+}
+
 int cmd_status(int argc, char **argv)
 {
   struct options o = {0};
@@ -106,10 +121,8 @@ int cmd_status(int argc, char **argv)
   if (ok && o.help)
     puts("usage: offsim status DIR [--format table|json]\n\nHow many runs of a study are done, failed, given up, running"
          " and left; also while it runs.");
-  else if (ok && (c = catalog_open(o.dir, CATALOG_READ, &err))) {
-    struct standing s = standing_of(o.dir, c);
-    o.json ? print_json(&s) : print_table(&s, o.dir);
-  }
+  else if (ok && (c = catalog_open(o.dir, CATALOG_READ, &err)))
+    ok = print_standing(&o, c, &err);
   catalog_close(c);
   err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
   int code = err.code;

@@ -1,5 +1,6 @@
 /* cmd_sweep.c: `offsim sweep STUDY`: every run of a study that its folder lacks. */
 #include "experiments/commands.h"
+#include "experiments/failures.h"
 #include "experiments/launcher.h"
 #include "experiments/options.h"
 #include "experiments/study.h"
@@ -247,7 +248,7 @@ static uint64_t left(const struct session *x)
   return x->sweep.n_runs - x->sweep.reused - x->report.done - failed(x);
 }
 
-static void print_json(const struct session *x)
+static bool print_json(const struct session *x, struct err *err)
 {
   const struct sweep *s = &x->sweep;
   json *j = json_new_object();
@@ -258,13 +259,17 @@ static void print_json(const struct session *x)
   for (size_t i = 0; i < sizeof count / sizeof count[0]; i++)
     json_put_int(j, count[i].key, (int64_t)count[i].value);
   json_put_number(j, "elapsed_s", seconds_since(x->started));
+  json *failures = failed(x) && x->catalog ? failures_json(x->catalog, err) : json_new_array();
+  if (failures)
+    json_put(j, "failures", failures);
   char *text = json_write(j, true);
   puts(text);
   free(text);
   json_release(j);
+  return failures != NULL;
 }
 
-static void print_table(const struct session *x)
+static bool print_table(const struct session *x, struct err *err)
 {
   const struct sweep *s = &x->sweep;
   printf("study %s: %llu points, %llu runs: %llu done (%zu of them now), %llu failed, %llu left; %.1f s; %s\n",
@@ -276,6 +281,12 @@ static void print_table(const struct session *x)
            (unsigned long long)s->quarantined, s->options.retries + 1);
   if (x->report.stopped)
     printf("stopped after %zu failures (--fail-fast)\n", x->report.failed);
+  return !failed(x) || !x->catalog || failures_print(x->catalog, stdout, err);
+}
+
+static bool print_end(const struct session *x, struct err *err)
+{
+  return x->sweep.options.json ? print_json(x, err) : print_table(x, err);
 }
 
 static int exit_code(const struct session *x, const struct err *err)
@@ -327,17 +338,17 @@ static int sweep(struct session *x, struct err *err)
   if (ok && sweep_is_launched(&s->options, err)) {
     ok = sweep_launch(s, err);
     if (ok && s->n_orders == 0)
-      s->options.json ? print_json(x) : print_table(x);
+      ok = print_end(x, err);
     return exit_code(x, err);
   }
   ok = ok && !err_any(err) && execute(x, err);
   x->report.interrupted = x->report.interrupted || (!ok && !err_any(err) && sweep_interrupted());
   supervisor_stop(x->supervisor);                       /* workers first: while they live, the folder stays locked */
-  catalog_close(x->catalog);
   if (x->report.interrupted)
     fprintf(stderr, "offsim: interrupted; what was finished is in %s, and the same command goes on\n", s->dir);
   if (ok || x->report.interrupted)
-    s->options.json ? print_json(x) : print_table(x);
+    ok = print_end(x, err);
+  catalog_close(x->catalog);
   return exit_code(x, err);
 }
 

@@ -42,6 +42,7 @@ struct work {
   struct supervisor *s; struct catalog *catalog;
   struct orders *orders; size_t n, ended;
   struct retried *retried; size_t n_retried;
+  bool *remarked;                                       /* [policies]: said already */
   const struct supervisor_options *options; struct supervisor_report *report; struct err *err;
   double started_s, drawn_s, live_s, logged_s, begun_s, last_s;         /* begun_s, last_s: 0 = no transaction, no end */
 };
@@ -67,7 +68,7 @@ static bool start_worker(struct supervisor *s, struct err *err)
   if (pid == 0) {
     close(down[1]), close(up[0]);
     close_others(s);
-    worker_main(&(struct worker_setup){s->source, s->dir, s->journal, s->n}, down[0], up[1]);
+    worker_main(&(struct worker_setup){s->source, s->dir, s->journal, s->n, NULL}, down[0], up[1]);
   }
   close(down[0]), close(up[1]);
   if (pid < 0) {
@@ -390,10 +391,8 @@ static const struct policy_def *policy_of(const struct work *w, const struct run
 
 static void describe_end(const struct run_answer *a, char *out, size_t size)
 {
-  if (a->code == 124)
-    snprintf(out, size, "hung: no event for a minute of CPU time");
-  else if (a->signal)
-    snprintf(out, size, "crashed: %s (signal %d)", strsignal(a->signal), a->signal);
+  if (*a->text)
+    snprintf(out, size, "%s", a->text);
   else if (a->code == EXIT_SYSTEM)
     snprintf(out, size, "out of memory, or the system refused something");
   else
@@ -427,24 +426,46 @@ static bool try_again(struct work *w, const struct run_order *o, bool killed, in
   return true;
 }
 
+/* What the host put right, once for a policy. */
+static void say_remark(struct work *w, const struct run_order *o, const struct catalog_run *r)
+{
+  if (!*r->message || o->policy < 0 || w->remarked[o->policy])
+    return;
+  w->remarked[o->policy] = true;
+  if (w->options->progress)
+    fprintf(stderr, "\r\033[K");
+  fprintf(stderr, "offsim: run %s (policy %s, replication %llu) warning: %s\n", o->id, r->policy,
+          (unsigned long long)o->replication, r->message);
+}
+
 static void say_failure(struct work *w, const struct run_order *o, const char *message, bool again)
 {
   const struct policy_def *policy = policy_of(w, o);
   if (w->options->progress)
     fprintf(stderr, "\r\033[K");
   size_t whole = strlen(message), line = strcspn(message, "\n"), n = w->report->failed == 0 && !again ? whole : line;
-  while (n > line && message[n - 1] == '\n')
-    n--;
   fprintf(stderr, "offsim: run %s (policy %s, replication %llu) failed%s: %.*s\n", o->id, policy ? policy->name : "none",
           (unsigned long long)o->replication, again ? ", is tried again" : "", (int)n, message);
 }
 
-/* A run that ends badly by itself is recorded; the others go on. */
-static bool record_failure(struct work *w, const struct run_order *o, const char *message, bool plugin, bool killed)
+/* Without the word before it and the empty lines behind it. */
+static void copy_reason(const char *text, char *out, size_t size)
 {
+  if (strncmp(text, "error: ", 7) == 0)
+    text += 7;
+  snprintf(out, size, "%s", text);
+  for (size_t n = strlen(out); n > 0 && out[n - 1] == '\n'; n--)
+    out[n - 1] = 0;
+}
+
+/* A run that ends badly by itself is recorded; the others go on. */
+static bool record_failure(struct work *w, const struct run_order *o, const char *text, bool plugin, bool killed)
+{
+  char message[4096];
   const struct policy_def *policy = policy_of(w, o);
   int attempts = 1;
   bool again = !o->pilot && try_again(w, o, killed, &attempts);
+  copy_reason(text, message, sizeof message);
   say_failure(w, o, message, again);
   if (again)
     return true;
@@ -473,6 +494,7 @@ static bool record_success(struct work *w, const struct run_order *o, const stru
 {
   w->report->done++;
   w->ended++;
+  say_remark(w, o, r);
   if (!o->pilot) {
     orders_learn(w->orders, o, r->elapsed_s);
     return put_result(w, o, r);
@@ -513,7 +535,7 @@ static bool record_end(struct work *w, const struct run_order *o, const struct r
 {
   const struct policy_def *policy = policy_of(w, o);
   bool loaded = policy && policy->resolved_path;
-  char text[160];
+  char text[sizeof a->text];
   if (r && r->state == RUN_FAILED)
     return record_failure(w, o, r->message, a->code == EXIT_PLUGIN || loaded, false);
   remove_part(w, o);
@@ -646,8 +668,12 @@ bool supervisor_run(struct supervisor *s, struct catalog *c, const struct run_or
   struct work w = {.s = s, .catalog = c, .n = n, .options = options, .report = report, .err = err,
                    .orders = orders_new(order, n, s->n, options->expect), .started_s = monotonic_s()};
   w.logged_s = w.started_s;
+  w.remarked = calloc((size_t)s->source->scenario->n_policies + 1, sizeof *w.remarked);
+  if (!w.remarked)
+    check_out_of_memory(sizeof *w.remarked);
   bool ok = serve_all(&w);
   orders_free(w.orders);
   free(w.retried);
+  free(w.remarked);
   return ok;
 }

@@ -31,8 +31,11 @@ static void on_watch(int number, siginfo_t *info, void *unused)
   uint64_t events = world ? sim_events(world_sim(world)) : 0;
   w->seconds = slot && events == w->events ? w->seconds + 1 : 0;
   w->events = events;
-  if (w->seconds >= w->limit)
-    _exit(EXIT_HANG);
+  if (w->seconds < w->limit)
+    return;
+  if (w->hung_s)
+    *w->hung_s = w->limit;
+  _exit(EXIT_HANG);
 }
 
 int watch_limit_s(void)

@@ -9,7 +9,10 @@
 enum { EXIT_HANG = 124 /* of a process whose run did not move */ };
 
 /* world: where the run at work has its own, which may still be NULL; NULL: no run now. */
-struct watch { struct world *const volatile *volatile world; uint64_t events; int seconds, limit; timer_t timer; bool armed; };
+struct watch {
+  struct world *const volatile *volatile world; uint64_t events; int seconds, limit; timer_t timer; bool armed;
+  int *hung_s;                                          /* set before the end: after how many seconds; NULL: nobody asks */
+};
 
 /* No core file, no more memory than the machine has, no file beyond 256 GiB. */
 void watch_limits(void);

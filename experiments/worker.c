@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -120,6 +121,7 @@ static double truncation_s(struct arrivals *a)
 struct run {
   const struct scenario *scenario; const struct run_order *order;
   const char *study;                                    /* NULL: the scenario's name */
+  struct policy_def policy; struct policy_desk *desk;   /* policy: the entry, with the desk */
   struct world_def def;
   struct arena *arena;
   struct records to;
@@ -162,6 +164,17 @@ static void blame_plugin(const struct policy_def *policy, struct err *err)
   err_release(&own);
 }
 
+/* The entry of the order; NULL: none. */
+static const struct policy_def *policy_with_desk(struct run *r)
+{
+  const struct policy_def *policy = policy_of(r->scenario, r->order->policy);
+  if (!policy)
+    return NULL;
+  r->policy = *policy;
+  r->policy.desk = r->desk;
+  return &r->policy;
+}
+
 static bool build(struct run *r, struct err *err)
 {
   const struct scenario *s = r->scenario;
@@ -172,7 +185,7 @@ static bool build(struct run *r, struct err *err)
   set_horizon(r);
   r->to.metrics = metrics_new(&metrics);
   r->to.pilot = r->order->pilot ? &r->arrivals : NULL;
-  r->world = world_new(&(struct run_setup){.def = &r->def, .policy = policy_of(s, r->order->policy), .seed = s->seed,
+  r->world = world_new(&(struct run_setup){.def = &r->def, .policy = policy_with_desk(r), .seed = s->seed,
                                            .replication = r->order->replication, .sink = sink_to(&r->to)}, err);
   if (!r->world) {
     blame_plugin(policy_of(s, r->order->policy), err);
@@ -202,6 +215,13 @@ static void fill_result(struct run *r, double elapsed_s)
   hash_hex(r->to.hash, to->trace_hash);
   to->events = r->summary.events;
   to->elapsed_s = elapsed_s;
+}
+
+static void add_remark(struct run *r)
+{
+  char text[1024];
+  world_remark(r->world, text, sizeof text);
+  r->result.message = arena_strdup(r->arena, text);
 }
 
 /* A bound says nothing of the rest. */
@@ -251,6 +271,8 @@ static bool simulate(struct run *r, struct err *err)
   double start = monotonic_s();
   bool ok = build(r, err) && world_run(r->world, &r->summary, err);
   fill_result(r, monotonic_s() - start);
+  if (ok)
+    add_remark(r);
   if (!files_as_loaded(r->scenario, err) || !ok)
     return false;
   fill_metrics(r);
@@ -410,8 +432,11 @@ static _Noreturn void child_main(const struct worker_setup *setup, const struct 
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   watch_limits();
   watch_make(&watch);
+  watch.hung_s = &setup->desk->hung_s;
   for (int n = 1;; n++) {
-    struct run r = {.scenario = scenario, .study = setup->source->name, .order = &order, .arena = arena_new()};
+    struct run r = {.scenario = scenario, .study = setup->source->name, .order = &order, .arena = arena_new(),
+                    .desk = setup->desk};
+    *setup->desk = (struct policy_desk){0};
     int code = run_in_child(setup, &r, &watch);
     if (code != EXIT_OK || worker < 0 || n == CHILD_RUNS || monotonic_s() - began_s > CHILD_S)
       _exit(code);                                      /* nothing is freed */
@@ -476,8 +501,29 @@ static bool may_share(const struct scenario *s, const struct run_order *order)
   return !policy || !policy->resolved_path;
 }
 
+/* Of a child that is gone: how it ended, and what its policy was doing. A policy that leaves by exit() chose its code
+ * freely. */
+static void explain(const struct policy_desk *desk, const struct policy_def *policy, struct run_answer *a)
+{
+  char how[96] = "", doing[160];
+  policy_desk_print(desk, doing, sizeof doing);
+  if (desk->hung_s)
+    snprintf(how, sizeof how, "hung: no event for %d s of CPU time", desk->hung_s);
+  else if (a->signal)
+    snprintf(how, sizeof how, "crashed: %s (signal %d)", strsignal(a->signal), a->signal);
+  else if (desk->call != CALL_NONE)
+    snprintf(how, sizeof how, "ended the process, exit code %d", a->code);
+  if (*how && *doing && policy)
+    snprintf(a->text, sizeof a->text, "%s %s; policy '%s'%s%s", how, doing, policy->name,
+             policy->resolved_path ? ", " : "", policy->resolved_path ? policy->resolved_path : "");
+  else
+    snprintf(a->text, sizeof a->text, "%s", how);
+  if (!a->signal && desk->call != CALL_NONE)
+    a->code = EXIT_PLUGIN;
+}
+
 /* The end of the run that the child does now: a word from it, or its own end. */
-static void await(struct child *c, struct run_answer *answer)
+static void await(const struct worker_setup *setup, struct child *c, int policy, struct run_answer *answer)
 {
   int32_t done;
   ssize_t n;
@@ -488,9 +534,11 @@ static void await(struct child *c, struct run_answer *answer)
     answer->code = EXIT_OK;
     return;
   }
+  const struct scenario *scenario = c->scenario;
   int number;
   answer->code = end_child(c, &number);
   answer->signal = number;
+  explain(setup->desk, policy_of(scenario, policy), answer);
 }
 
 /* Sockets, not pipes: one that nobody reads any more must not kill the worker. */
@@ -539,7 +587,7 @@ static struct run_answer serve(const struct worker_setup *setup, struct child *c
     if (!scenario || !start_child(setup, child, scenario, order))
       return answer;
   }
-  await(child, &answer);
+  await(setup, child, order->policy, &answer);
   return answer;
 }
 
@@ -559,8 +607,18 @@ static void sync_journal(const struct worker_setup *setup, bool second, double *
   free(path);
 }
 
-_Noreturn void worker_main(const struct worker_setup *setup, int in, int out)
+static struct policy_desk *new_desk(void)
 {
+  void *desk = mmap(NULL, sizeof(struct policy_desk), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (desk == MAP_FAILED)
+    check_out_of_memory(sizeof(struct policy_desk));
+  return desk;
+}
+
+_Noreturn void worker_main(const struct worker_setup *how, int in, int out)
+{
+  struct worker_setup own = *how, *setup = &own;
+  own.desk = new_desk();
   sigset_t none;
   sigemptyset(&none);
   prctl(PR_SET_PDEATHSIG, SIGKILL);

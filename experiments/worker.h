@@ -21,9 +21,9 @@ struct run_order {
   bool second_journal;
 };
 /* How it ended. code 0: the journal has a finished run. signal: the child died of it. An error has its text in the
- * journal, as a failed run. */
+ * journal, as a failed run; text: how a process ended that could not say it, and what its policy did; else "". */
 enum { EXIT_JOURNAL = 125 /* the result could not be written */ };
-struct run_answer { int32_t number, code, signal; };
+struct run_answer { int32_t number, code, signal; char text[400]; };
 
 /* Where orders get their scenario from. `scenario`: the study's; orders name policies by its indices. */
 struct run_source {
@@ -35,7 +35,10 @@ struct run_source {
   void *context;
 };
 /* journal: folder and prefix of the journals' names. */
-struct worker_setup { const struct run_source *source; const char *dir, *journal; int number; };
+struct worker_setup {
+  const struct run_source *source; const char *dir, *journal; int number;
+  struct policy_desk *desk;                             /* the worker's own, shared with its children */
+};
 #define PILOT_REPLICATION UINT32_MAX                    /* no measured run has this number */
 
 /* Name of a worker's journal (it has two, which take turns), and of the trace of a run. Caller frees. */

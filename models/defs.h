@@ -392,6 +392,7 @@ struct wrap_def {
   double usd, joule, step;                              /* budget: a decision */
   const char *policy;                                   /* guard: name of a built-in policy */
 };
+struct policy_desk;
 struct policy_def {
   const char *name;                                     /* of the entry; default: the policy's own */
   const char *policy;                                   /* built-in name, or path when it has a '/' */
@@ -407,6 +408,7 @@ struct policy_def {
   bool frozen;                                          /* nothing is learned */
   double tick_s;                                        /* period of its control of the places; 0 = none */
   double joint_s; int joint_max;                        /* how long and how many decisions it waits for; 0: at once, any */
+  struct policy_desk *desk;                             /* where a run notes what the policy does; NULL: nobody looks */
 };
 
 struct place_def place_def_default(void);

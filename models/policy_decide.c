@@ -145,8 +145,9 @@ static void fill_context(struct policy_host *h, const struct decision_facts *f, 
 static bool misbehaved(const struct policy_host *h, const struct decision_facts *f, const char *what, double value,
                        struct err *err)
 {
-  return err_plugin(err, "policy '%s' %s: %g; %d actions at decision %llu, t = %.9g s", h->name, what, value,
-                    f->n_actions, (unsigned long long)f->decision_number, s_from_ns(f->now));
+  return err_plugin(err, "policy '%s' %s: %g; %d actions; request %llu, decision %llu, t = %.9g s%s%s", h->name, what,
+                    value, f->n_actions, (unsigned long long)f->request, (unsigned long long)f->decision_number,
+                    s_from_ns(f->now), h->file ? "; " : "", h->file ? h->file : "");
 }
 
 static bool distribution_fine(const struct policy_host *h, const struct offsim_decision *d, int n)
@@ -241,7 +242,9 @@ static bool ask_policy(struct policy_host *h, const struct decision_facts *f, vo
                        void *memo, struct err *err)
 {
   if (h->frozen && h->learner_bytes) memcpy(h->frozen, state, h->learner_bytes);
+  desk_give(h, CALL_DECIDE, f->request, f->decision_number, f->now);
   h->policy->decide(state, &h->context, d, memo);
+  desk_take(h);
   if (h->frozen && h->learner_bytes) memcpy(state, h->frozen, h->learner_bytes);
   return answer_fine(h, f, d, err);
 }
@@ -266,11 +269,24 @@ static struct offsim_decision blank_answer(const struct policy_host *h, const st
                                   .distribution = h->distribution, .hedge_action = -1};
 }
 
+static void note_masked(struct masked *m, const struct decision_facts *f, int action)
+{
+  if (m->n++ > 0) return;
+  m->request = f->request;
+  m->decision = f->decision_number;
+  m->now = f->now;
+  m->action = action;
+  m->place = f->action[action].place;
+  m->mask = f->action[action].mask;
+  m->instead = first_allowed(f);
+}
+
 /* A checked answer becomes the result. */
 static void take_answer(const struct policy_host *h, const struct decision_facts *f, const struct offsim_decision *d,
                         struct decision_result *out)
 {
   out->replaced = f->action[d->action].mask != 0;
+  if (out->replaced) note_masked(h->masked, f, d->action);
   out->action = out->replaced ? first_allowed(f) : d->action;
   sim_assert(out->action != NONE);
   out->propensity = d->propensity;
@@ -370,7 +386,9 @@ static bool batch_ask(struct policy_host *h, uint32_t n, const struct decision_f
   }
   void *state = learner_state(h, learner);
   if (h->frozen && h->learner_bytes) memcpy(h->frozen, state, h->learner_bytes);
+  desk_give(h, CALL_DECIDE, f->request, f->decision_number, f->now);
   h->policy->decide_batch(state, n, b->context, b->answer, b->memo);
+  desk_take(h);
   if (h->frozen && h->learner_bytes) memcpy(state, h->frozen, h->learner_bytes);
   for (uint32_t i = 0; i < n; i++)
     if (!answer_fine(h->lanes.host[i], &f[i], &b->decision[i], err)) return false;
@@ -416,7 +434,9 @@ bool policy_host_tick(struct policy_host *h, struct offsim_control *seen, uint64
   seen->random = &random;
   seen->draw = &functions;
   if (h->frozen && h->learner_bytes) memcpy(h->frozen, state, h->learner_bytes);
+  desk_give(h, CALL_TICK, 0, number, seen->now_ns);
   h->policy->tick(h->state_size ? state : NULL, seen);
+  desk_take(h);
   if (h->frozen && h->learner_bytes) memcpy(state, h->frozen, h->learner_bytes);
   return control_fine(h, seen, err);
 }
@@ -456,7 +476,9 @@ bool policy_host_outcome(struct policy_host *h, const struct decision_facts *who
     ok = wraps_outcome(h, who, o, &x, learner_state(h, learner_key(h, who)), memo, err);
   } else if (h->policy->outcome && !h->frozen) {
     struct offsim_outcome x = outcome_of(h, who, o);
+    desk_give(h, CALL_OUTCOME, who->request, o->decision_number, o->now);
     h->policy->outcome(learner_state(h, learner_key(h, who)), &x, memo);
+    desk_take(h);
   }
   if (memo) pool_give(h->memos, memo);
   return ok;
@@ -499,10 +521,17 @@ struct policy_host *policy_host_new(const struct policy_def *def, const struct w
   struct arena *arena = arena_new();
   struct policy_host *h = arena_alloc(arena, sizeof *h);
   *h = (struct policy_host){.loaded = loaded, .policy = loaded.policy, .arena = arena, .world = world, .at = def->at,
-    .name = arena_strdup(arena, def->name ? def->name : loaded.policy->name), .scope = def->scope, .root = *root};
+    .name = arena_strdup(arena, def->name ? def->name : loaded.policy->name), .scope = def->scope, .root = *root,
+    .file = def->resolved_path ? arena_strdup(arena, def->resolved_path) : NULL};
   h->name_hash = rng_name(h->name);
   h->random.root = &h->root;
-  if (!can_tick(h, def, err) || !policy_bind(h, def, err) || !try_init(h, err) || !wraps_make(h, def, err)) {
+  h->masked = arena_alloc(arena, sizeof *h->masked);
+  *h->masked = (struct masked){0};
+  h->desk = def->desk ? def->desk : &h->own_desk;
+  desk_give(h, CALL_START, 0, 0, 0);
+  bool ok = can_tick(h, def, err) && policy_bind(h, def, err) && try_init(h, err) && wraps_make(h, def, err);
+  desk_take(h);
+  if (!ok) {
     policy_host_free(h);
     return NULL;
   }

@@ -219,6 +219,12 @@ static struct floating floating_now(void)
   return (struct floating){fegetround(), smallest / 4 > 0};
 }
 
+bool policy_keeps_floating_point(void)
+{
+  struct floating now = floating_now();
+  return now.rounding == FE_TONEAREST && now.keeps_tiny;
+}
+
 /* The floating-point environment (MXCSR too) is put back: code linked with -ffast-math changes it when it is loaded. */
 static bool open_plugin(const char *path, struct where at, struct loaded_policy *out, struct err *err)
 {
@@ -253,7 +259,10 @@ bool policy_load(const struct policy_def *def, struct loaded_policy *out, struct
     out->policy = policy_builtin(def->policy);
     return sane(out, def->policy, def->at, err);
   }
-  if (policy_is_python(path) ? open_python(path, def->at, out, err) : open_plugin(path, def->at, out, err)) return true;
+  if (def->desk) def->desk->call = CALL_LOAD;
+  bool ok = policy_is_python(path) ? open_python(path, def->at, out, err) : open_plugin(path, def->at, out, err);
+  if (def->desk) def->desk->call = CALL_NONE;
+  if (ok) return true;
   policy_unload(out);
   return false;
 }

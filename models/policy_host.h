@@ -17,6 +17,13 @@
 
 struct policy_host;
 
+/* What a policy is doing: the host notes it before it gives the control away. In memory that two processes share, it
+ * tells the one why the other is gone. hung_s: set by the watch that ended it. */
+enum policy_call { CALL_NONE, CALL_LOAD, CALL_START, CALL_DECIDE, CALL_OUTCOME, CALL_TICK, CALL_STATE };
+struct policy_desk { enum policy_call call; int hung_s; uint64_t request, decision; sim_time now; };
+/* "while deciding on request 20 (decision 20, t = 6.1 s)"; "" with CALL_NONE. */
+void policy_desk_print(const struct policy_desk *, char *text, size_t size);
+
 /* One action, as the world describes it: parallel arrays are made from these. Estimates are NaN when not known. */
 struct action_facts {
   int place, variant; uint64_t member; int tier;
@@ -83,6 +90,11 @@ void policy_host_freeze(struct policy_host *);
 bool policy_host_is_frozen(const struct policy_host *);
 /* After the last outcome: did the policy take all of them? A policy in another process may answer late. */
 bool policy_host_settle(struct policy_host *, struct err *) MUST_USE;
+/* What the host put right, for people: a floating-point state that loading changed; the first masked choice, and how
+ * many. One line; "" = nothing. */
+void policy_host_remark(const struct policy_host *, char *text, size_t size);
+/* "privacy and memory" of OFFSIM_MASK_* bits. */
+void policy_mask_print(uint32_t mask, char *text, size_t size);
 /* Names of the features that this policy declared, for the trace. */
 int policy_host_features(const struct policy_host *, const char *const **names, const char *const **units);
 bool policy_host_needs_oracle(const struct policy_host *);

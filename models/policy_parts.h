@@ -16,6 +16,8 @@ struct loaded_policy {
 };
 bool policy_load(const struct policy_def *, struct loaded_policy *, struct err *) MUST_USE;
 void policy_unload(struct loaded_policy *);
+/* Round to nearest, and keep numbers below the normal ones, as this process began? */
+bool policy_keeps_floating_point(void);
 
 /* Where a feature's value comes from, per class: settled at load, so that a decision only copies. */
 enum source_kind {
@@ -37,6 +39,9 @@ struct learners { struct learner *slot; size_t n, capacity; struct learner last;
 /* One wrapper: its own state lies state_at bytes behind the policy's. */
 struct wrap { const struct wrap_def *def; size_t state_at; uint64_t stream; struct policy_host *guard; };
 
+/* Choices of masked actions: how many, and the first. */
+struct masked { uint64_t n, request, decision; sim_time now; int action, place, instead; uint32_t mask; };
+
 struct policy_host;
 /* Contexts of joint decisions: shallow copies of the host, each with its own arrays. */
 struct lanes { struct policy_host **host; uint32_t n; };
@@ -44,7 +49,8 @@ struct lanes { struct policy_host **host; uint32_t n; };
 struct policy_host {
   struct loaded_policy loaded;
   const struct offsim_policy *policy;
-  const char *name;                                     /* of the entry */
+  const char *name, *file;                              /* of the entry; file: of a plug-in, else NULL */
+  struct policy_desk *desk, own_desk; struct masked *masked;    /* not NULL; lanes share them */
   struct where at;
   const struct world_def *world;
   struct arena *arena;
@@ -74,6 +80,14 @@ struct policy_host {
   double *column[6];                                    /* latency, cost, energy, quality, queue, age of queue */
   double *distribution;
 };
+
+/* Before the control goes to the policy, and when it is back. */
+static inline void desk_give(const struct policy_host *h, enum policy_call call, uint64_t request, uint64_t decision,
+                             sim_time now)
+{
+  *h->desk = (struct policy_desk){call, 0, request, decision, now};
+}
+static inline void desk_take(const struct policy_host *h) { h->desk->call = CALL_NONE; }
 
 /* The learner of a key, made when there is none: never NULL. learner_state looks at the last one first. */
 void *learner_find(struct policy_host *, uint64_t key);

@@ -34,13 +34,21 @@ static void learners_grow(struct learners *l)
   free(old.slot);
 }
 
+static void start(struct policy_host *h, void *state)
+{
+  if (!h->policy->init) return;
+  desk_give(h, CALL_START, 0, 0, 0);
+  h->policy->init(&h->setup, state);
+  desk_take(h);
+}
+
 static void *learner_new(struct policy_host *h, uint64_t key)
 {
   if (2 * (h->learners.n + 1) > h->learners.capacity) learners_grow(&h->learners);
   struct learner *l = learner_slot(&h->learners, key);
   *l = (struct learner){key, arena_alloc(h->arena, h->learner_bytes)};
   h->learners.n++;
-  if (h->policy->init) h->policy->init(&h->setup, l->state);
+  start(h, l->state);
   return l->state;
 }
 
@@ -55,7 +63,7 @@ void *learner_find(struct policy_host *h, uint64_t key)
 void learner_restart(struct policy_host *h, void *state)
 {
   memset(state, 0, h->state_size);
-  if (h->policy->init) h->policy->init(&h->setup, state);
+  start(h, state);
 }
 
 static int by_key(const void *a, const void *b)
@@ -174,12 +182,20 @@ static void state_facts(const struct policy_host *h, struct fact fact[N_STATE_FA
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
+static int save_by_policy(const struct policy_host *h, const void *state, const struct offsim_stream *to)
+{
+  desk_give(h, CALL_STATE, 0, 0, 0);
+  int flaw = h->policy->save(state, to);
+  desk_take(h);
+  return flaw;
+}
+
 static bool put_state(const struct policy_host *h, const void *state, struct bytes *b, struct err *err)
 {
   struct bytes own = {0};
   struct offsim_stream stream = stream_over(&own);
   int flaw = 0;
-  if (h->policy->save) flaw = h->policy->save(state, &stream);
+  if (h->policy->save) flaw = save_by_policy(h, state, &stream);
   else bytes_write(&own, state, h->state_size);
   put_u64(b, own.n);
   if (own.n) bytes_write(b, own.at, own.n);
@@ -299,7 +315,9 @@ static bool get_state(struct policy_host *h, void *state, struct bytes *b, struc
   b->read += (size_t)n;
   if (!h->policy->load || !h->policy->save) return bytes_read(&own, state, h->state_size) == h->state_size ||
                                                    damaged(h, "a learner is too short", err);
+  desk_give(h, CALL_STATE, 0, 0, 0);
   int flaw = h->policy->load(state, &stream);
+  desk_take(h);
   return flaw == 0 || err_plugin(err, "policy '%s' could not load its state (%d)", h->name, flaw);
 }
 

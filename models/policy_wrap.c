@@ -218,7 +218,9 @@ static double asked_again(struct policy_host *h, void *state, int n_actions, int
   for (int i = 0; i < REPEATED_QUESTIONS; i++) {
     struct offsim_decision d = {.size = sizeof d, .action = NONE, .propensity = 1, .hedge_action = NONE};
     memset(h->spare_memo, 0, h->policy->memo_size + 1);
+    desk_give(h, CALL_DECIDE, h->context.request, h->context.decision, h->context.now_ns);
     h->policy->decide(h->state_size ? state : NULL, &h->context, &d, h->policy->memo_size ? h->spare_memo : NULL);
+    desk_take(h);
     hits += d.action == action && d.action < n_actions;
     if (h->state_size) memcpy(state, h->spare, h->state_size);
   }
@@ -330,8 +332,11 @@ bool wraps_outcome(struct policy_host *h, const struct decision_facts *who, cons
     if (w->def->kind == WRAP_DETECT) detect(h, w, state, o, m);
   }
   if (m->guarded && !policy_host_outcome(h->wrap[m->guarded - 1].guard, who, m->of_guard, facts, err)) return false;
-  if (!m->guarded && !h->frozen && h->policy->outcome && m->generation == (uint32_t)head_of(h, state)->generation)
+  if (!m->guarded && !h->frozen && h->policy->outcome && m->generation == (uint32_t)head_of(h, state)->generation) {
+    desk_give(h, CALL_OUTCOME, who->request, facts->decision_number, facts->now);
     h->policy->outcome(state, o, memo);
+    desk_take(h);
+  }
   return true;
 }
 

@@ -388,6 +388,12 @@ static bool reads_true_sizes(const struct place_def *p)
   return p->kind == PLACE_SERVERS && p->discipline == SRPT && !p->srpt_uses_estimate;
 }
 
+void world_remark(const struct world *w, char *text, size_t size)
+{
+  *text = 0;
+  if (w->host) policy_host_remark(w->host, text, size);
+}
+
 const char *world_policy_kind(const struct world *w)
 {
   if (w->bound) return "bound";

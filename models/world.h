@@ -47,6 +47,8 @@ bool world_save_learned(struct world *, const struct offsim_stream *, struct err
  * world_policy_kind: "policy" or "reference". */
 int world_features(const struct world *, const char *const **names, const char *const **units);
 const char *world_policy_kind(const struct world *);
+/* What the policy host had to put right; one line, "" = nothing. */
+void world_remark(const struct world *, char *text, size_t size);
 /* An entry that is a bound (models/bound.c); and whether what such a run says of this metric is proven. */
 bool world_bounds(const struct policy_def *);
 bool world_bound_proves(const struct world *, const char *metric, double *value);      /* may change the value */

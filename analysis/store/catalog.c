@@ -56,7 +56,7 @@ static const char migration[] =
 enum statement {
   SAVE, RELEASE, PUT_STUDY, PUT_POINT, PUT_POINT_RUN, PUT_OWN_POINT, PUT_POLICY, PUT_RUN, DROP_METRICS, PUT_METRIC, PUT_METRICS, DROP_SKETCH,
   PUT_SKETCH, PUT_PROVENANCE, GET_RUN, GET_STATE, GET_STUDY, GET_POINT, GET_OVERRIDES, GET_PROVENANCE, LIST_BRIEF,
-  LIST_RUNS, LIST_RUNS_1, LIST_POINT, LIST_POINT_1, GET_METRICS, GET_SKETCH, N_STATEMENTS
+  LIST_FAILURES, LIST_RUNS, LIST_RUNS_1, LIST_POINT, LIST_POINT_1, GET_METRICS, GET_SKETCH, N_STATEMENTS
 };
 
 #define RUN_COLUMNS(point) "r.id, r.study, " point ".point, r.policy, r.kind, r.replication, r.seed, r.state," \
@@ -95,6 +95,9 @@ static const char *const sql[N_STATEMENTS] = {
   [GET_PROVENANCE] = "SELECT value FROM provenance WHERE run = ?1 AND key = ?2",
   [LIST_BRIEF] = "SELECT r.id, r.trace_file, r.trace_file_hash, r.policy, r.point, r.state, e.value, a.value FROM run r"
                  ELAPSED " LEFT JOIN provenance a ON r.state != 'done' AND a.run = r.id AND a.key = 'attempts'",
+  [LIST_FAILURES] = "SELECT r.policy, count(*), min(printf('%020d%020d', r.point, r.replication)), p.position, r.id,"
+                    " r.message FROM run r LEFT JOIN policy p ON p.policy = r.policy"
+                    " WHERE r.state IN ('failed', 'quarantined') AND r.point >= 0 GROUP BY r.policy ORDER BY p.position",
   [LIST_RUNS] = "SELECT " RUN_COLUMNS("o") " FROM point_run o JOIN run r ON r.id = o.run" ELAPSED IN_ORDER("o", ""),
   [LIST_RUNS_1] = "SELECT " RUN_COLUMNS("r") " FROM run r" ELAPSED IN_ORDER("r", ""),
   [LIST_POINT] = "SELECT " RUN_COLUMNS("o") " FROM point_run o JOIN run r ON r.id = o.run" ELAPSED
@@ -932,6 +935,18 @@ void catalog_count(struct catalog *c, uint64_t count[3])
     int64_t n = one_integer(c, text, 0);
     count[k] = n > 0 ? (uint64_t)n : 0;
   }
+}
+
+bool catalog_failures(struct catalog *c, catalog_failure_fn *visit, void *context, struct err *err)
+{
+  sqlite3_stmt *s = ready(c, LIST_FAILURES);
+  int code = SQLITE_ERROR;
+  while (s && (code = sqlite3_step(s)) == SQLITE_ROW)
+    visit(context, (const char *)sqlite3_column_text(s, 0), (uint64_t)sqlite3_column_int64(s, 1),
+          (const char *)sqlite3_column_text(s, 4), (const char *)sqlite3_column_text(s, 5));
+  if (s)
+    sqlite3_reset(s);
+  return code == SQLITE_DONE || failed(c, err);
 }
 
 bool catalog_brief(struct catalog *c, catalog_brief_fn *visit, void *context, struct err *err)

@@ -77,6 +77,9 @@ bool catalog_put_factor_unit(struct catalog *, const char *factor, const char *u
 
 /* How many runs of the study's points there are, by state; without reading them. */
 void catalog_count(struct catalog *, uint64_t count[3]);
+/* Runs of the study's points that failed or were given up, by policy: how many, and the first of them. */
+typedef void catalog_failure_fn(void *context, const char *policy, uint64_t runs, const char *run, const char *message);
+bool catalog_failures(struct catalog *, catalog_failure_fn *, void *context, struct err *) MUST_USE;
 /* What is there of every run, in no order, also of those that belong to no point any more. */
 struct catalog_brief {
   const char *id, *trace_file, *trace_file_hash, *policy;
