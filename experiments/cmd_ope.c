@@ -5,6 +5,7 @@
 #include "experiments/contained.h"
 #include "experiments/ope_log.h"
 #include "experiments/options.h"
+#include "experiments/plugin_try.h"
 #include "experiments/replay.h"
 #include "experiments/replications.h"
 #include "experiments/study.h"
@@ -194,7 +195,7 @@ static bool draws(const struct scenario *s, const char *name)
   const struct policy_def *entry = entry_of(s, name);
   struct policy_def builtin = {.name = name, .policy = name, .at_place = NONE};
   bool wrapped = entry && entry_wraps(s, entry);
-  const struct offsim_policy *p = policy_describe(entry ? entry : &builtin, &unsaid);
+  const struct offsim_policy *p = plugin_describe(entry ? entry : &builtin, &unsaid);
   bool found = wrapped || (p && p->capabilities & OFFSIM_STOCHASTIC && !(p->capabilities & OFFSIM_LEARNS));
   err_release(&unsaid);
   return found;
@@ -274,7 +275,7 @@ static bool load_target(struct ope_command *c, struct err *err)
 static bool check_target(const struct ope_command *c, struct err *err)
 {
   const struct policy_def *t = c->world.target;
-  const struct offsim_policy *p = policy_describe(t, err);
+  const struct offsim_policy *p = plugin_describe(t, err);
   if (!p)
     return false;
   if (p->capabilities & OFFSIM_NEEDS_ORACLE)

@@ -1,5 +1,6 @@
 /* cmd_policy.c: `offsim policy list [NAME | PATH]... [--format text|json]`: the policies that a scenario can name. */
 #include "experiments/commands.h"
+#include "experiments/plugin_try.h"
 #include "models/policy_host.h"
 #include "models/world.h"
 #include "sim/json.h"
@@ -113,7 +114,7 @@ static size_t collect(char **wanted, size_t n_wanted, const struct offsim_policy
   const char *const *names;
   size_t n_names = policy_builtin_names(&names), n = 0;
   for (size_t i = 0; i < n_wanted; i++)
-    if ((out[n] = policy_describe(&(struct policy_def){.name = wanted[i], .policy = wanted[i]}, err))) n++;
+    if ((out[n] = plugin_describe(&(struct policy_def){.name = wanted[i], .policy = wanted[i]}, err))) n++;
   for (size_t i = 0; n_wanted == 0 && i < n_names; i++) out[n++] = policy_builtin(names[i]);
   return n;
 }

@@ -6,6 +6,7 @@
 #include "experiments/identity.h"
 #include "experiments/model_version.h"
 #include "experiments/options.h"
+#include "experiments/plugin_try.h"
 #include "experiments/replications.h"
 #include "experiments/scenario_check.h"
 #include "experiments/setup.h"
@@ -101,7 +102,7 @@ static bool load(struct training *t, struct err *err)
   if (t->entry.frozen)
     return err_add(err, t->entry.at, "'%s' is frozen: it learns nothing", t->entry.name);
   t->metric = t->metric ? t->metric : s->scenario->primary ? s->scenario->primary : "latency_mean_s";
-  const struct offsim_policy *p = policy_describe(&t->entry, err);
+  const struct offsim_policy *p = plugin_describe(&t->entry, err);
   if (!p)
     return false;
   if (!(p->capabilities & OFFSIM_LEARNS))

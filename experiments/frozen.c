@@ -1,11 +1,12 @@
 #include "experiments/frozen.h"
+#include "experiments/plugin_try.h"
 #include "models/learned.h"
 #include "sim/arena.h"
 #include <stdlib.h>
 
 static bool learns(const struct policy_def *entry, bool *yes, struct err *err)
 {
-  const struct offsim_policy *p = policy_describe(entry, err);
+  const struct offsim_policy *p = plugin_describe(entry, err);
   *yes = p && p->capabilities & OFFSIM_LEARNS;
   return p != NULL;
 }

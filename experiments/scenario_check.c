@@ -2,6 +2,7 @@
 #include "experiments/scenario_check.h"
 
 #include "analysis/metrics.h"
+#include "experiments/plugin_try.h"
 #include "models/policy_host.h"
 #include "models/world.h"
 
@@ -27,6 +28,8 @@ static bool check(const struct scenario *s, bool plugins, struct err *err)
     check_metric(s->until.metric, s->until_at, err);
   for (int i = 0; i < s->n_policies; i++) {
     if (s->policy[i].resolved_path && !plugins)
+      continue;
+    if (!plugin_try(&s->policy[i], &s->world, err))
       continue;
     struct policy_host *host = policy_host_new(&s->policy[i], &s->world, &root, err);
     if (host)

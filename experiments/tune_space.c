@@ -1,4 +1,5 @@
 #include "experiments/design.h"
+#include "experiments/plugin_try.h"
 #include "experiments/tune.h"
 #include "models/policy_host.h"
 #include "sim/check.h"
@@ -127,7 +128,7 @@ static void add_declared(struct tuning *t, const struct offsim_policy *p)
 
 bool tune_find_ranges(struct tuning *t, bool one, struct err *err)
 {
-  const struct offsim_policy *p = policy_describe(t->entry, err);
+  const struct offsim_policy *p = plugin_describe(t->entry, err);
   t->n_ranges = 0;
   if (!p)
     return false;

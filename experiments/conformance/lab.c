@@ -248,12 +248,21 @@ static bool read_only_kept(struct lab *l)
   return true;
 }
 
+static bool masked_choice(struct lab *l)
+{
+  const struct masked *m = l->host->masked;
+  char why[96];
+  policy_mask_print(m->mask, why, sizeof why);
+  return report_fail(l->report, "it chose action %d, which is masked for %s (%d of %d actions are not); request %llu, "
+                     "decision %llu, t = %.9g s", m->action, why, n_allowed(&l->facts), l->facts.n_actions,
+                     (unsigned long long)m->request, (unsigned long long)m->decision, s_from_ns(m->now));
+}
+
 bool lab_decide(struct lab *l)
 {
   if (!policy_host_decide(l->host, &l->facts, &l->result, &l->err)) return report_err(l->report, &l->err);
   if (l->result.replaced)
-    return report_fail(l->report, "decision %llu: it chose an action that is masked (%d of %d actions are not)",
-                       (unsigned long long)l->number, n_allowed(&l->facts), l->facts.n_actions);
+    return masked_choice(l);
   add_to_trail(&l->trail, &l->result);
   l->number++;
   return read_only_kept(l);

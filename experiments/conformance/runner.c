@@ -1,5 +1,6 @@
 /* runner.c: each test in a child process; what the parent sees of its end, whatever that is. */
 #include "experiments/conformance/conformance.h"
+#include "models/policy_python.h"
 #include "sim/check.h"
 
 #include <errno.h>
@@ -136,7 +137,7 @@ static void start(struct runner *r, size_t test)
   struct child c = {.from = ends[0], .said = memfd_create("said", MFD_CLOEXEC), .test = test, .began_s = clock_s(),
                     .limit_s = r->hangs >= HANGS_BELIEVED ? o->limit_s * IMPATIENCE : o->limit_s};
   struct subject s = {.entry = *r->entry, .seed = o->seed, .quick = o->quick, .report_to = ends[1],
-                      .elsewhere = strncmp(r->entry->policy, "python:", 7) == 0};
+                      .elsewhere = policy_is_python(r->entry->policy)};
   fflush(NULL);
   c.pid = fork();
   if (c.pid == 0) child_main(&s, r->tests[test], c.limit_s, c.said);

@@ -33,7 +33,7 @@ for h in "${names[@]}"; do build hostile_$h $([ $h = fast_math ] && echo -ffast-
 build wrong_abi; build unresolved; head -c 9000 "$work/hostile_nan.so" >"$work/truncated.so"
 plugin() { case $1 in wrong_abi|unresolved|truncated) echo "$work/$1.so";; *) echo "$work/hostile_$1.so";; esac; }
 declare -A found=([crash]='crashed: Segmentation fault' [abort]='aborted the process' [loop]='did not return within' [nan]='propensity outside .0, 1.: .*nan'
-  [range]='an action that does not exist' [masked]='an action that is masked' [exit]='ended the process, exit code 0'
+  [range]='an action that does not exist' [masked]='chose action [0-9]+, which is masked for .* request [0-9]+, decision [0-9]+, t = ' [exit]='ended the process, exit code 0'
   [static]='determinism.interleaved +beside another' [fast_math]='load.floating_point +loading it changed' [wrong_abi]='built for another boundary'
   [unresolved]='undefined symbol: offsim_nobody_has_this' [truncated]='load.opens +(it crashed: Bus error|cannot load)')
 for h in "${names[@]}" wrong_abi unresolved truncated; do
