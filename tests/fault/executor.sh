@@ -89,7 +89,8 @@ check "and with room it goes on" run "${full[@]}"
 
 # ---- signals ------------------------------------------------------------------------------------------------------------------
 long=(--set "horizon.duration=60 min" --replications 4000 -j 2 --policy always_edge -o "$work/i")
-stop() { "$OFFSIM" run "$scenario" --quiet "${long[@]}" & local pid=$!; sleep 0.6; kill -"$1" $pid; wait $pid; }
+at_work() { for _ in $(seq 100); do cat "$work"/i/journal/* 2>/dev/null | grep -q . && break; sleep 0.1; done; sleep 0.6; }
+stop() { "$OFFSIM" run "$scenario" --quiet "${long[@]}" & local pid=$!; at_work; kill -"$1" $pid; wait $pid; }
 check_exit "interrupted" 75 stop INT
 check_exit "terminated" 75 stop TERM
 done=$(count "$work/i" done)
