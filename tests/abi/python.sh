@@ -132,6 +132,22 @@ sed "s|^policies:.*|policies: [{policy: \"python:shy.py\", gian: 1}]|; /^  - alw
 check "the nearest is named" says typo "did you mean 'gain'?"
 check "no interpreter is left" bash -c '! pgrep -P 1 -f "offsim_policy[.]serve.* $0" >/dev/null' "$work"
 
+# through the checker
+policy keeps <<'END'
+def decide(self, ctx): return ctx.allowed[0]
+END
+policy draws <<'END'
+def decide(self, ctx): return ctx.allowed[int.from_bytes(os.urandom(1), "little") % len(ctx.allowed)]
+END
+checked() { "$OFFSIM" policy check --quick --limit 10 --only "$3" "./$1.py" >"$1.err" 2>&1; same $? "$2"; }
+check "checker: one that keeps the rules" checked keeps 0 contract.one_
+check "checker: an action that does not exist" checked outside 1 contract.one_action
+check "checker: it is named" says outside "chose an action that does not exist: 99; 1 actions; request 0"
+check "checker: an exception" checked raises 1 contract.one_action
+check "checker: its line" says raises "raises.py:5: ZeroDivisionError"
+check "checker: random numbers of its own" checked draws 1 determinism.again
+check "checker: they are found" says draws "the second run differs: decision"
+
 # a start
 check "new, in C" "$OFFSIM" policy new mine --lang c
 check "it has at most 40 lines" test "$(wc -l <mine.c)" -le 40
