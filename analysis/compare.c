@@ -947,6 +947,26 @@ static void warn_strangers(struct comparison *c)
   }
 }
 
+/* What a policy did on its own, which the proof of a bound did not reckon with. */
+static void warn_unbound(struct compared_policy *bound, const struct compared_policy *p)
+{
+  bool alone = !strcmp(bound->type, "alone_bound");
+  if (mean_value(p, "own_attempts", "") > 0 && !(mean_value(bound, "own_attempts", "") > 0))
+    warn(bound, "%s does not bound %s, which hedged or fell back on its own%s", bound->name, p->name,
+         alone ? "; give the bound `attempts: any`" : "");
+  if (mean_value(p, "own_failures", "") > 0 && mean_value(p, "failed_ratio", "") > 0
+      && !(mean_value(bound, "own_failures", "") > 0))
+    warn(bound, "%s does not bound %s, which let requests fail on its own (time-outs, admission)%s", bound->name, p->name,
+         alone ? ", where a failure costs less than an answer" : "");
+}
+
+static void warn_bounds(struct comparison *c)
+{
+  for (size_t b = 0; b < c->n_policies; b++)
+    for (size_t i = 0; i < c->n_policies && !strcmp(c->policy[b].kind, "bound"); i++)
+      if (strcmp(c->policy[i].kind, "bound")) warn_unbound(&c->policy[b], &c->policy[i]);
+}
+
 static void add_warnings(struct comparison *c)
 {
   const char *text = comparison_provenance(c, "sources");
@@ -962,6 +982,7 @@ static void add_warnings(struct comparison *c)
     warn_inputs(c, &c->policy[i], sources);
   }
   json_release(sources);
+  warn_bounds(c);
   warn_strangers(c);
 }
 

@@ -285,6 +285,8 @@ OF_TALLY(backlog_growth, ratio(2 * (m->summary->in_system_half[1] - m->summary->
                                (double)m->whole.requests))
 OF_TALLY(replaced_choices, (double)m->summary->replaced)
 OF_TALLY(left_out, (double)m->summary->left_out)
+OF_TALLY(own_attempts, (double)m->summary->own_attempts)
+OF_TALLY(own_failures, (double)m->summary->own_failures)
 OF_TALLY(workload_is_fit, m->summary->workload_is_fit)
 OF_TALLY(zone_violations, (double)m->summary->zone_violations)
 /* Total = direct of the cohort + the whole run's residual, spread over all requests of the run. */
@@ -449,6 +451,10 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
       "arrivals: 0 = steady; 1 - capacity / load in overload", -1, RUN, backlog_growth, NULL) \
   ROW("replaced_choices", "1", "choices of a masked action that the host replaced", -1, RUN, replaced_choices, NULL) \
   ROW("left_out_choices", "1", "copies and fallbacks onto masked actions that the host left out", -1, RUN, left_out, NULL) \
+  ROW("own_attempts", "1", "copies and fallbacks that the policy itself asked for, whole run, where there are any; of a " \
+      "bound: 1 = it holds for policies with such, too", 0, RUN, own_attempts, NULL) \
+  ROW("own_failures", "1", "attempts that the policy's own time-outs ended or its control turned away, whole run, where " \
+      "there are any; of a bound: 1 = it holds for policies with such, too", 0, RUN, own_failures, NULL) \
   ROW("workload_is_fit", "1", "1: drawn from a fit of the trace; 0: the original trace; -1: no trace", \
       0, RUN, workload_is_fit, NULL) \
   ROW("regret", "1", "paired cumulative cost minus a named comparator's", -1, RUN, NULL, NULL) \
@@ -585,10 +591,17 @@ static bool row_applies(const struct row *row, const struct place_summary *p)
   return !row->info.engines_only || !isnan(p->iterations);
 }
 
+/* Of what hardly any policy does, only those that do it tell. */
+static bool is_told(const struct metrics *m, const struct row *row)
+{
+  if (row->of_tally == own_attempts) return m->summary->own_attempts > 0;
+  return row->of_tally != own_failures || m->summary->own_failures > 0;
+}
+
 static void put_row(struct metrics *m, const struct row *row)
 {
   const struct metrics_setup *s = &m->setup;
-  if (row->of_tally) put(m, row->info.name, "", "", row->of_tally(m, &m->whole));
+  if (row->of_tally && is_told(m, row)) put(m, row->info.name, "", "", row->of_tally(m, &m->whole));
   for (int c = 0; row->of_tally && row->info.per_class && c < s->n_classes; c++)
     put(m, row->info.name, s->class_name[c], "", row->of_tally(m, &m->klass[c]));
   for (int p = 0; row->of_place && p < m->summary->n_places; p++)

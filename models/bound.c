@@ -19,6 +19,7 @@ static const double SLACK_S = 50e-9;                    /* phases are rounded to
 struct option { struct endpoint at; bool whole_place, answers; double service_s, usd, joule, quality; };
 struct bound {
   bool any_attempt, may_fail, draws_latency;
+  bool failing_pays;                                    /* of a request that nothing in the scenario lets fail */
   struct option *option; int n_options;                 /* of the task at hand */
   struct option *of_task[MAX_TASKS]; int n_of_task[MAX_TASKS];
   double *finish_s[MAX_TASKS];
@@ -40,7 +41,7 @@ bool world_bound_proves(const struct world *w, const char *metric, double *value
     *value = bound_whole_value(w->bound->whole, metric);
     return !isnan(*value);
   }
-  static const char *const proven[] = {"requests", "completed", "failed_ratio", "latency_mean_s", "latency_p50_s",
+  static const char *const proven[] = {"requests", "own_attempts", "own_failures", "completed", "failed_ratio", "latency_mean_s", "latency_p50_s",
     "latency_p95_s", "latency_p99_s", "cost_direct_usd_per_1k_requests", "energy_direct_j_per_request", "quality_mean",
     "cost_objective"};
   for (size_t i = 0; i < sizeof proven / sizeof *proven; i++)
@@ -373,12 +374,18 @@ bool bound_request(struct world *w, struct request *r, double *latency_s)
   sum.latency_s = *latency_s;
   double cost = least_cost(w, &sum, n) + w->def->objective.latency_per_s * SLACK_S;
   r->device_j = w->bound->may_fail && failed < cost ? failed : cost;
+  w->bound->failing_pays |= failed < r->device_j;
   return true;
 }
 
-void bound_end(const struct world *w)
+void bound_end(struct world *w)
 {
-  if (w->bound->whole) bound_whole_end(w, w->bound->whole);
+  if (w->bound->whole) {
+    bound_whole_end(w, w->bound->whole);
+    return;
+  }
+  w->summary.own_attempts = w->bound->any_attempt;
+  w->summary.own_failures = !w->bound->failing_pays;
 }
 
 void bound_record(const struct request *r, struct request_record *record)

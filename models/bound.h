@@ -9,7 +9,7 @@ bool bound_possible(const struct world_def *, const struct policy_def *, struct 
 bool bound_new(struct world *, struct err *) MUST_USE;
 /* What no policy can do better for this request; false when it can only fail. */
 bool bound_request(struct world *, struct request *, double *latency_s);
-void bound_end(const struct world *);                   /* all requests have come */
+void bound_end(struct world *);                         /* all requests have come */
 void bound_record(const struct request *, struct request_record *);
 
 /* The way back to the user, alone. */

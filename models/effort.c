@@ -222,6 +222,7 @@ static void next_stage(struct world *w, struct effort *e, const struct task_end 
   if (!plan && !isnan(e->kept)) done(w, e, end, e->kept);
   else if (!plan) give_up(w, e, end);
   else {
+    w->summary.own_attempts += e->n_fallbacks > 0;
     e->stage++;
     e->tries = 0;
     e->plan = *plan;

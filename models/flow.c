@@ -52,8 +52,10 @@ static void on_timeout(struct sim *s, void *attempt)
   sim_time limit = time_limit(w, a, false);
   a->timer = (event_id){ 0 };
   bool impatient = a->stage == STAGE_STATION && job_waits_to_begin(&a->job);
-  if (impatient || limit <= now_of(w)) attempt_end(w, a, STATUS_TIMEOUT);
-  else if (limit != SIM_NEVER) a->timer = sim_at(w->sim, limit, PRIORITY_NORMAL, on_timeout, a);
+  if (impatient || limit <= now_of(w)) {
+    w->summary.own_failures += !impatient && a->in_effort && effort_timeout_s(w, a) > 0;
+    attempt_end(w, a, STATUS_TIMEOUT);
+  } else if (limit != SIM_NEVER) a->timer = sim_at(w->sim, limit, PRIORITY_NORMAL, on_timeout, a);
 }
 
 static void arm_timer(struct world *w, struct attempt *a, bool first_is_sure)
@@ -347,7 +349,10 @@ static void add_bytes(struct world *w, struct attempt *a, int from, void *sum)
 /* By the place's own rule, or by a policy's control of it. */
 static bool turned_away(struct world *w, const struct place *p, const struct attempt *a)
 {
-  return (p->def->guard && sheds(w, a)) || (p->turned_away > 0 && control_turns_away(w, a));
+  if (p->def->guard && sheds(w, a)) return true;
+  bool unwanted = p->turned_away > 0 && control_turns_away(w, a);
+  w->summary.own_failures += unwanted;
+  return unwanted;
 }
 
 static void flow_enter(struct world *w, struct attempt *a)

@@ -54,7 +54,9 @@ static void on_hedge(struct sim *s, void *effort)
   const struct plan_def *plan = e->hedge_action != NONE ? &t->plan[e->hedge_action]
                               : e->def->hedge->has_plan ? &e->def->hedge->plan : &e->plan;
   e->hedge = (event_id){ 0 };
-  if (plan_mask(w, e->request, e->task, plan_end(w, e->request, plan), plan) == 0) effort_launch(w, e, plan, ROLE_HEDGE);
+  if (plan_mask(w, e->request, e->task, plan_end(w, e->request, plan), plan)) return;
+  w->summary.own_attempts += e->hedge_action != NONE;
+  effort_launch(w, e, plan, ROLE_HEDGE);
 }
 
 /* Successors that start on a flow cannot start on two of them. */

@@ -118,6 +118,9 @@ struct run_summary {
   uint64_t events, ties;
   uint64_t requests, completed, failed, censored;       /* of the cohort */
   uint64_t decisions, replaced, left_out, zone_violations;
+  /* Whole run: copies and fallbacks that the policy itself asked for; attempts that its time-outs ended or its control
+   * turned away. Of a bound: 1 = it holds for policies with such, too. */
+  uint64_t own_attempts, own_failures;
   double window_s, run_s;                               /* measured window; whole run */
   double in_system_half[2];                             /* requests in the system, mean of each half of the window; NaN */
   double energy_total_j, energy_direct_j, cost_total_usd, cost_direct_usd;       /* whole run, all requests */

@@ -37,6 +37,61 @@ check "and its cost is that of the objective" of "abs(P['alone_bound']['metrics'
 "$OFFSIM" run scenarios/validation/two-queues.yaml --policy queues_bound --replications 1 -o "$work/q" --quiet --format json >"$work/json"
 check "two queues: 4.72918 jobs at 1.6 /s" of "abs(P['queues_bound']['metrics']['latency_mean_s']['value'] / 2.9557365 - 1) < 1e-5"
 
+# A policy that hedges on its own: of two exponential times of 1 s the first ends after 1/2 s, below the bound of one attempt,
+# which must say so. A time-out of 1 s loses
+# exp(-1) of the requests, at a fifth of what a mean answer costs.
+cat >"$work/own.yaml" <<'EOF'
+name: own
+horizon: {kind: terminating, duration: 20000 s}
+replications: 2
+primary: latency_mean_s
+objective: {latency: -1 /s, failure: -0.2}
+places:
+  - {name: phone, tier: device}
+  - {name: edge, tier: edge, servers: 1000}
+  - {name: other, tier: edge, servers: 1000}
+classes:
+  - name: c
+    from: [phone]
+    arrivals: {poisson: {rate: 1 /s}}
+    pipeline:
+      - {task: t, work: {time: {exponential: {mean: 1 s}}}, places: [edge, other]}
+links:
+  - {name: a, between: [phone, edge], latency: 0 s, rate: 8 Gbit/s}
+  - {name: b, between: [phone, other], latency: 0 s, rate: 8 Gbit/s}
+telemetry: ideal
+EOF
+hedger=$work/hedger.so
+check "build the hedger" cc -std=c11 -O2 -I. -fPIC -shared -o "$hedger" tests/abi/hedger.c
+own() { # own POLICIES: what the bounds warn of, and means
+  "$OFFSIM" run "$work/own.yaml" --set policies="[$1]" -o "$work/own" --quiet --format json >"$work/json"; }
+warned() { /usr/bin/python3 -c "
+import json, sys
+P = {p['policy']: p for p in json.load(open('$work/json'))['policies']}
+w = [x for x in P['$1']['warnings'] if 'does not bound' in x]
+m = lambda name: P[name]['metrics']['$3']['value']
+sys.exit(0 if len(w) == $2 and all(x in str(w) for x in sys.argv[1:]) else str((w, {p: m(p) for p in P})))" "${@:4}"; }
+beats() { /usr/bin/python3 -c "import json,sys; P={p['policy']: p['metrics'] for p in json.load(open('$work/json'))['policies']}; sys.exit(0 if $1 else str(P))"; }
+own "{policy: $hedger, name: twice, after: 0}, alone_bound"
+check "a policy that hedges has half the latency of one attempt" beats "abs(P['twice']['latency_mean_s']['value'] - .5) < .02 and abs(P['alone_bound']['latency_mean_s']['value'] - 1) < .03"
+check "the bound of one attempt warns of it, and how to bound it" warned alone_bound 1 latency_mean_s 'alone_bound does not bound twice, which hedged' 'attempts: any'
+check "so does the table" bash -c "'$OFFSIM' compare '$work/own' 2>&1 | grep -q 'alone_bound does not bound twice, which hedged'"
+check "and the report" bash -c "'$OFFSIM' report '$work/own' >/dev/null 2>&1; grep -q 'alone_bound does not bound twice' '$work/own/report.html'"
+own "{policy: $hedger, name: twice, after: 0}, {policy: alone_bound, attempts: any}"
+check "the bound of any attempt does not, and holds" warned alone_bound 0 latency_mean_s
+check "it is below" beats "P['alone_bound']['latency_mean_s']['value'] < .5"
+own "{policy: $hedger, name: never, fallbacks: 2}, {policy: $hedger, name: late, after: 9, timeout: 1}, alone_bound"
+check "neither fallbacks that no failure calls nor copies that nothing waits for are warned of, but own failures that pay" \
+  warned alone_bound 1 cost_objective 'alone_bound does not bound late, which let requests fail'
+check "as they do: 1 s costs more than .2" beats "P['late']['cost_objective']['value'] < P['alone_bound']['cost_objective']['value']"
+own "{policy: $hedger, name: late, timeout: 1, fallbacks: 1}, {policy: alone_bound, attempts: any}"
+check "any attempt, whose bound is below the cost of a failure: no warning" warned alone_bound 0 cost_objective
+own "{policy: $hedger, name: once}, alone_bound"
+check "one attempt: no warning" warned alone_bound 0 latency_mean_s
+"$OFFSIM" run scenarios/validation/two-queues.yaml --set policies="[{policy: $hedger, name: twice, after: 0}, queues_bound]" \
+  --replications 1 -o "$work/own-queues" --quiet --format json >"$work/json"
+check "queues_bound warns too" warned queues_bound 1 latency_mean_s 'queues_bound does not bound twice, which hedged'
+
 said() { local want=$1; shift; "$OFFSIM" "$@" >"$work/said" 2>&1; local rc=$?; [ $rc = 2 ] && grep -qF -- "$want" "$work/said" || { echo "exit $rc"; cat "$work/said"; return 1; }; }
 check "an objective that likes waiting has no bound" said 'less time, money and energy' run "$work/alone.yaml" -o "$work/s" --set objective.latency='1 /s'
 check "queues_bound says what it needs" said 'queues_bound needs exponential service times' run "$work/alone.yaml" -o "$work/s" --policy queues_bound
