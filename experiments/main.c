@@ -4,6 +4,7 @@
  */
 #include "experiments/commands.h"
 #include "experiments/version.h"
+#include "sim/check.h"
 #include "sim/err.h"
 #include <signal.h>
 #include <stdio.h>
@@ -80,7 +81,7 @@ enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 static void print_help(FILE *out)
 {
   fputs("offsim: a simulator of compute offloading\n\n"
-        "usage: offsim COMMAND [arguments]; `offsim COMMAND --help`\n\n", out);
+        "usage: offsim COMMAND [arguments]; `offsim COMMAND --help`; `--option=value` is `--option value`\n\n", out);
   for (int i = 0; i < N_COMMANDS; i++)
     if (commands[i].call)
       fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].doc);
@@ -154,18 +155,35 @@ static int close_output(int code)
   return code == EXIT_OK ? EXIT_SYSTEM : code;
 }
 
+/* `--option=value` is `--option value` to every command. Returns how many words there are; words has room for twice argc,
+ * and one. */
+static int split_options(int argc, char **argv, char **words)
+{
+  int n = 0;
+  bool options = true;
+  for (int i = 0; i < argc; i++) {
+    options = options && strcmp(argv[i], "--") != 0;
+    char *equals = options && strncmp(argv[i], "--", 2) == 0 ? strchr(argv[i], '=') : NULL;
+    words[n++] = argv[i];
+    if (!equals || equals == argv[i] + 2)
+      continue;
+    *equals = 0;
+    words[n++] = equals + 1;
+  }
+  words[n] = NULL;
+  return n;
+}
+
 /* `--python PATH` names the interpreter of policies in Python, for all that this command starts. */
 static int take_python(int argc, char **argv)
 {
   int n = 0;
   for (int i = 0; i < argc; i++) {
-    bool joined = strncmp(argv[i], "--python=", 9) == 0;
-    if (!joined && (strcmp(argv[i], "--python") != 0 || i + 1 >= argc)) {
+    if (strcmp(argv[i], "--python") != 0 || i + 1 >= argc) {
       argv[n++] = argv[i];
       continue;
     }
-    const char *path = joined ? argv[i] + 9 : argv[++i];
-    setenv("OFFSIM_PYTHON", path, 1);
+    setenv("OFFSIM_PYTHON", argv[++i], 1);
   }
   argv[n] = NULL;
   return n;
@@ -203,6 +221,11 @@ int main(int argc, char **argv)
     print_help(stderr);
     return EXIT_USER;
   }
-  argc = take_python(argc, argv);
-  return close_output(dispatch(argc, argv));
+  char **words = calloc(2 * (size_t)argc + 1, sizeof *words);
+  if (!words)
+    check_out_of_memory(sizeof *words);
+  int n = take_python(split_options(argc, argv, words), words);
+  int code = close_output(dispatch(n, words));
+  free(words);
+  return code;
 }

@@ -22,6 +22,25 @@ says "an unknown metric is refused before the runs" 2 "unknown metric 'latency_p
   run $scenario --set primary=latency_p95 -o "$work/r"
 check "and leaves no folder" test ! -e "$work/r"
 
+
+# ---- `--option=value` is `--option value`, everywhere ------------------------------------------------------------------
+says "run: =" 2 "--seed: 'abc' is not a whole number" run $scenario --seed=abc -o "$work/r"
+says "the value may hold = itself" 2 "--set links.acces.rate=1:1:7: error" check $scenario --set=links.acces.rate=1
+says "compare: =" 2 "--where takes FACTOR=VALUE" compare "$work" --where='bw >= 1'
+says "an unknown one is named without its value" 2 "unknown option '--sed'; did you mean '--seed'?" run $scenario --sed=3
+says "validate queues: =" 2 "no such case 'nothing'" validate queues --case=nothing
+says "validate regret: =" 0 "pseudo-regret of ucb1 with factor=2" \
+  validate regret --arms=.5,.6 --horizon=10 --runs=2 --policy=ucb1:factor=2 --seed=3
+says "validate pod: =" 0 '"limit"' validate pod --d=1 --servers=2 --lambda=.5 --runs=2 --jobs=1000 --format=json
+says "validate scheduler: =" 2 "--kv-blocks is a whole number" validate scheduler x --scheduler=vllm_v1 --kv-blocks=0
+says "validate vllm: =" 2 "--skew is auto, on or off, not 'x'" validate vllm x --skew=x
+says "policy: =" 0 '"abi"' policy list --format=json
+says "new: =" 0 "" new --from=minimal "$work/new.yaml"
+same_words() { same "$("$OFFSIM" validate regret --arms=.5,.6 --horizon=10 --runs=2 --policy=ucb1)" \
+  "$("$OFFSIM" validate regret --arms .5,.6 --horizon 10 --runs 2 --policy ucb1)"; }
+check "with the same answer" same_words
+says "a value for what takes none" 2 "unknown suite '1'" validate --quick=1
+
 # ---- a study for a scenario, and the other way round -------------------------------------------------------------------
 printf 'study: x\nscenario: minimal.yaml\nfactors: {n: {path: seed, values: [1, 2]}}\n' >"$work/study.yaml"
 says "run of a study" 2 "this is a study, where a scenario is expected" run "$work/study.yaml" -o "$work/r"
