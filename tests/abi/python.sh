@@ -38,6 +38,55 @@ check "an edited file is another run" run same ./costly.py
 check "which its folder keeps beside the old one" test "$(ls same/traces | wc -l)" = 6
 run alone always_local; alone=$(hash_of alone always_local)
 
+# each keyword of Decision does what the member of struct offsim_decision does in C
+check "build the hedger" cc -std=c11 -O2 -I"$root" -fPIC -shared -o hedger.so "$root/tests/abi/hedger.c"
+decision() { echo "def decide(self, ctx): from offsim_policy import Decision; return Decision($2)" | policy "$1"; }
+both() { # both NAME SCENARIO C-PARAMETERS KEYWORDS: the same trace, and another one than without the keywords
+  local name=$1 scenario=$2; decision "$name" "0, $4"; decision plain 0
+  check "$name: runs" "$OFFSIM" run "$scenario" --set horizon.duration='60 s' --replications 1 --quiet -o "d-$name" --format json \
+    --set "policies=[{policy: $work/hedger.so, $3}, {policy: \"python:$work/$name.py\"}, {policy: \"python:$work/plain.py\"}]"
+  cp out "d-$name.json"
+  check "$name: as in C" same "$(hash_of "d-$name" hedger)" "$(hash_of "d-$name" "$name")"
+  check "$name: something" differ "$(hash_of "d-$name" plain)" "$(hash_of "d-$name" "$name")"
+}
+minimal=$root/scenarios/minimal.yaml
+both hedge_action "$minimal" 'after: 0' 'hedge_action=ctx.n_actions - 1'
+both hedge_delay_s "$minimal" 'after: 0.05' 'hedge_action=ctx.n_actions - 1, hedge_delay_s=0.05'
+both timeout_s "$minimal" 'timeout: 0.3' 'timeout_s=0.3'
+both fallbacks "$minimal" 'timeout: 0.3, fallbacks: 1' 'timeout_s=0.3, fallbacks=[ctx.n_actions - 1]'
+both accept_quality "$root/tests/data/two-variants.yaml" 'accept: 0.8, fallbacks: 1' 'accept_quality=0.8, fallbacks=(ctx.n_actions - 1,)'
+check "other delay, other trace" differ "$(hash_of d-hedge_action hedge_action)" "$(hash_of d-hedge_delay_s hedge_delay_s)"
+check "other fallbacks, other trace" differ "$(hash_of d-timeout_s timeout_s)" "$(hash_of d-fallbacks fallbacks)"
+decision propensity 'action=0, propensity=0.25'; decision plain 0
+policy distribution <<'END'
+capabilities = ["reports-distribution"]
+def decide(self, ctx): from offsim_policy import Decision; return Decision(0, distribution=[.25, .75])
+END
+policy lie <<'END'
+capabilities = ["reports-distribution"]
+def decide(self, ctx): from offsim_policy import Decision; return Decision(0, distribution=[.25, .25])
+END
+run chances ./propensity.py,./distribution.py,./plain.py
+check "a propensity stands in the trace" differ "$(hash_of chances propensity)" "$(hash_of chances plain)"
+check "that of a distribution is its entry" same "$(hash_of chances propensity)" "$(hash_of chances distribution)"
+run lie ./lie.py; check "one that does not sum to 1: exit 4" same $? 4
+check "the guide names every keyword" /usr/bin/python3 -c '
+import inspect, sys; sys.path.insert(0, sys.argv[1] + "/policies"); from offsim_policy import Decision
+guide = open(sys.argv[1] + "/docs/policy-guide.md").read()
+missing = [p for p in inspect.signature(Decision).parameters if "| `%s` |" % p not in guide]; assert not missing, missing' "$root"
+/usr/bin/python3 - <<'END' >control.py
+print("""from offsim_policy import Policy
+class Control(Policy):
+    def decide(self, ctx): return ctx.n_actions - 1
+    def tick(self, control):
+        control.admit[1] = 0.25
+        control.instances_wanted[1] = 2
+        control.keep_alive_s[1] = 5""")
+END
+"$OFFSIM" run "$minimal" --set horizon.duration='60 s' --replications 1 --quiet -o ticks --format json --set 'policies=[{policy: "python:'"$work"'/control.py", tick: 1 s}]' >ticks.json 2>ticks.err
+check "tick: a quarter is let in" /usr/bin/python3 -c '
+import json; m = json.load(open("ticks.json"))["policies"][0]["metrics"]["shed_ratio"]["value"]; assert .6 < m < .9, m'
+
 # what goes wrong
 planted() { # planted NAME EXIT WORDS: run fails so, says so, and leaves the other policy's runs as they are
   run "$1" "./$1.py,always_local"; local rc=$?
