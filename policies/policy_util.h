@@ -321,8 +321,10 @@ static inline void util_highest_index(struct util_learner *l, const struct util_
 /* disjoint: one model per action, x = (1, the selected features of the request). shared: one model for all actions of a
  * kind of decision, x = (1, is edge, is cloud, estimated latency, cost, energy, quality, queue) of the action. rows: the
  * same with x = (1, the action's part of the selected features): of n features the first action has the first n / actions,
- * and so on, such as predictions for each variant that the request brings along. Each feature is divided by the power of two above its largest size so far; when that grows, the models are re-expressed as if it had
- * been so from the start. Unknown features count 0. The first three parameters of such a policy are these: */
+ * and so on, such as predictions for each variant that the request brings along. Each feature is divided by the power of
+ * two above its largest size so far; when that grows, the models are re-expressed as if it had been so from the start.
+ * As given (util_linear_as_given): no constant (0 for the 1 above), features as they are. Unknown features count 0. The
+ * first three parameters of such a policy are these: */
 enum { UTIL_LINEAR_MODEL, UTIL_LINEAR_ALPHA, UTIL_LINEAR_FEATURES };
 #define UTIL_PARAMETERS_LINEAR(ALPHA_HELP, ALPHA_DEFAULT) \
   {.name = "model", .type = OFFSIM_CHOICE, .help = "a model per action, or one of the actions' properties", \
@@ -342,7 +344,8 @@ struct util_linear {
   uint32_t dimension, n_contexts, n_models, first_feature;
   int32_t model;
   uint32_t doubles;
-  double alpha;
+  double alpha, constant;
+  uint64_t as_given;
 };
 
 static inline uint32_t util_dimension(const struct offsim_setup *s)
@@ -384,9 +387,19 @@ static inline const char *util_linear_init(const struct offsim_setup *s, struct 
   l->n_contexts = s->n_contexts;
   l->n_models = util_models(s);
   l->doubles = (uint32_t)doubles;
+  l->constant = 1;
+  l->as_given = 0;
   double first = s->parameter[UTIL_LINEAR_FEATURES].number;
   l->first_feature = first < 0 ? 0 : (uint32_t)first;
   return NULL;
+}
+
+/* After util_linear_init. */
+static inline void util_linear_as_given(struct util_linear *l)
+{
+  l->constant = 0;
+  l->as_given = 1;
+  for (uint32_t j = 0; j < l->dimension; j++) util_scales(l)[j] = 1;
 }
 
 static inline double util_dot(const double *a, const double *b, uint32_t n)
@@ -402,6 +415,7 @@ typedef void util_rescale_fn(struct util_linear *, uint32_t j, double ratio);
 static inline double util_scaled(struct util_linear *l, uint32_t j, double x, util_rescale_fn *rescale)
 {
   if (!isfinite(x) || x == 0) return 0;
+  if (l->as_given) return x;
   double *scale = &util_scales(l)[j], size = fabs(x);
   if (size > *scale) {
     int exponent;
@@ -415,7 +429,7 @@ static inline double util_scaled(struct util_linear *l, uint32_t j, double x, ut
 static inline void util_request_features(struct util_linear *l, const struct offsim_context *c, double *x,
                                          util_rescale_fn *rescale)
 {
-  x[0] = 1;
+  x[0] = l->constant;
   for (uint32_t j = 1; j < l->dimension; j++) x[j] = util_scaled(l, j, c->value[l->first_feature + j - 1], rescale);
 }
 
@@ -423,7 +437,7 @@ static inline void util_row_features(struct util_linear *l, const struct offsim_
                                      util_rescale_fn *rescale)
 {
   const double *row = c->value + l->first_feature + (size_t)a * (l->dimension - 1);
-  x[0] = 1;
+  x[0] = l->constant;
   for (uint32_t j = 1; j < l->dimension; j++) x[j] = util_scaled(l, j, row[j - 1], rescale);
 }
 
@@ -433,7 +447,7 @@ static inline void util_action_features(struct util_linear *l, const struct offs
   if (l->model == UTIL_ROWS) { util_row_features(l, c, a, x, rescale); return; }
   const double raw[UTIL_N_SHARED] = {1, c->tier[a] == OFFSIM_EDGE, c->tier[a] == OFFSIM_CLOUD, c->est_latency_s[a],
                                      c->est_cost_usd[a], c->est_energy_j[a], c->est_quality[a], c->queue[a]};
-  x[0] = 1;
+  x[0] = l->constant;
   for (uint32_t j = 1; j < UTIL_N_SHARED; j++) x[j] = util_scaled(l, j, raw[j], rescale);
 }
 
@@ -449,7 +463,7 @@ static inline void util_settle(struct util_linear *l, const struct offsim_contex
 static inline void util_linear_keep(struct util_linear *l, struct util_linear_memo *kept, int32_t action, const double *x)
 {
   kept->action = (uint32_t)action;
-  kept->x[0] = 1;
+  kept->x[0] = l->constant;
   for (uint32_t j = 1; j < l->dimension; j++) kept->x[j] = x[j] * util_scales(l)[j];
 }
 
@@ -465,7 +479,7 @@ static inline bool util_linear_outcome(struct util_linear *l, const struct offsi
 {
   if (isnan(o->reward) || o->action < 0) return false;
   if (l->model != UTIL_DISJOINT && o->action != (int32_t)kept->action) return false;      /* x is of the action wanted */
-  x[0] = 1;
+  x[0] = l->constant;
   for (uint32_t j = 1; j < l->dimension; j++) x[j] = util_scaled(l, j, kept->x[j], rescale);
   util_arm_add(&util_rewards(l)[o->context].all, o->reward);
   util_range_add(&util_rewards(l)[o->context].range, o->reward);

@@ -47,6 +47,7 @@ static const struct policy_case cases[] = {
   {"growth-lints", LINEAR ", T / T/4", case_linear, CASE_BELOW, 1.5, 0, 0, 20, 2, "lints:model=shared", {1}},
   {"linear-random-10", LINEAR_10 ", random", case_linear_wide, CASE_SHARE, 2270, 0, 0.005, 100, 2, "linucb", {3}},
   {"linear-linucb-10", LINEAR_10 ", of random", case_linear_wide, CASE_BELOW, 0.01, 0, 0, 500, 2, "linucb", {0}},
+  {"linear-textbook-10", LINEAR_10 ", regret", case_linear_wide, CASE_SHARE, 6.1, 0, 0.05, 500, 20, "linucb", {2, 1}},
   {"growth-linucb-10", LINEAR_10 ", T / T/4", case_linear_wide, CASE_BELOW, 1.5, 0, 0, 500, 2, "linucb", {1}},
   {"two-choices-.5", "n -> infinity", case_pod_limit, CASE_SHARE, 1.2657, 0, 5e-5, 1, 1, NULL, {0.5}},
   {"two-choices-.7", "n -> infinity", case_pod_limit, CASE_SHARE, 1.6145, 0, 5e-5, 1, 1, NULL, {0.7}},

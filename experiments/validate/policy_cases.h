@@ -36,7 +36,8 @@ double case_regret(const struct policy_case *, const struct case_run *, struct e
 double case_change(const struct policy_case *, const struct case_run *, struct err *);
 /* K = 20 actions with linear rewards: argument 0 regret over that of random choice, 1 regret(T) / regret(T / 4). */
 double case_linear(const struct policy_case *, const struct case_run *, struct err *);
-/* The same in ten dimensions, linucb's model rows; also 2 regret, 3 that of random choice. */
+/* The same in ten dimensions, linucb's model rows; also 2 regret, 3 that of random choice.
+ * Argument 1: 1 for the textbook's form. */
 double case_linear_wide(const struct policy_case *, const struct case_run *, struct err *);
 /* 500 servers, two choices; argument: load. And for infinitely many servers. */
 double case_pod(const struct policy_case *, const struct case_run *, struct err *);
