@@ -39,7 +39,7 @@ struct conformance_test {
 
 /* The tests of a file, in order; NULL-terminated by name. */
 extern const struct conformance_test conformance_load[], conformance_contract[], conformance_determinism[],
-  conformance_resources[], conformance_learning[];
+  conformance_control[], conformance_resources[], conformance_learning[];
 
 /* ---- the runner -------------------------------------------------------------------------------------------------- */
 

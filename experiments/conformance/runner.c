@@ -236,7 +236,7 @@ static void run_all(struct runner *r)
 const struct conformance_test **conformance_tests(void)
 {
   static const struct conformance_test *const files[] = {conformance_load, conformance_contract,
-    conformance_determinism, conformance_resources, conformance_learning};
+    conformance_determinism, conformance_control, conformance_resources, conformance_learning};
   const struct conformance_test **all = calloc(256, sizeof *all);
   size_t n = 0;
   if (!all) check_out_of_memory(256 * sizeof *all);

@@ -27,6 +27,21 @@ check "UCB1 does not adapt" says 1 'FAIL +learning.adapts' conform "$work/ucb1_a
 check "and fails nothing else" says 1 ' 1 failed' conform "$work/ucb1_adapts.so"
 check "a mis-scaled UCB is like random choice" says 1 'FAIL +learning.arms +it behaves like random choice: (0.9|1.0)' conform "$work/misscaled_ucb.so"
 
+# ---- ticks ------------------------------------------------------------------------------------------------------------
+# Twenty good ticks, then a planted fault each; the same plug-in without one passes.
+ticker() { cc -std=c11 -O2 -I. -fPIC -shared "-DBAD=$1" -o "$work/tick.so" tests/abi/hostile_tick.c -lm; }
+tells() { ticker "$1" && says 1 "FAIL +$2" conform --only tick. "$work/tick.so"; }
+check "a tick that behaves passes" bash -c "$(declare -f ticker); work=$work; ticker 'c->admit[0] = 0.5' && '$OFFSIM' policy check --quick --only tick. $work/tick.so"
+check "scaler: three tests of tick" says 0 'scaler: 4 ok, 0 failed, 0 skipped' conform --only tick. scaler
+check "tick: more than all let in" tells 'c->admit[0] = 1.5' "tick.orders .*policy '.*' set what it may not in its tick at place 'place0'.*1.5 let in"
+check "tick: instances below none" tells 'c->instances_wanted[1] = -1' "tick.orders .*place1.*-1 instances"
+check "tick: keep-alive without end" tells 'c->keep_alive_s[1] = INFINITY' 'tick.orders .*keep-alive inf'
+check "tick: behind the last place" tells 'c->admit[c->n_places] = 1' 'tick.orders +tick wrote behind the last of [0-9]+ places'
+check "tick: into what it reads" tells '((double *)c->jobs)[0] += 1' 'tick.orders +tick changed what it may only read'
+check "tick: another second time" tells 'c->instances_wanted[0] = calls' 'tick.again +tick 19: 20 instances at place 0, the second time'
+check "tick: it crashes" tells '*(volatile int *)0 = 1' 'tick.orders +it crashed: Segmentation fault'
+check "tick: it hangs" tells 'for (volatile int i = 0; i < 1;) {}' 'tick.periods +.*did not return within'
+
 # ---- twelve hostile plug-ins --------------------------------------------------------------------------------------------
 names=(crash abort loop nan range masked exit static fast_math)
 for h in "${names[@]}"; do build hostile_$h $([ $h = fast_math ] && echo -ffast-math); done
