@@ -51,14 +51,16 @@ static int choice_index(const char *choices, const char *text)
   }
 }
 
-static bool bind_number(const struct offsim_parameter *p, const struct policy_parameter *q, struct offsim_value *v,
-                        struct err *err)
+static bool bind_number(struct policy_host *h, const struct offsim_parameter *p, const struct policy_parameter *q,
+                        struct offsim_value *v, struct err *err)
 {
-  if (q->text) return err_add(err, q->at, "'%s' must be a number, not '%s'", p->name, q->text);
+  const char *who = h->policy->name;
+  if (q->text) return err_add(err, q->at, "policy '%s': '%s' must be a number, not '%s'", who, p->name, q->text);
   if (!(q->value >= p->min && q->value <= p->max))
-    return err_add(err, q->at, "'%s' must lie between %g and %g, not %g", p->name, p->min, p->max, q->value);
+    return err_add(err, q->at, "policy '%s': '%s' must lie between %g and %g, not %g", who, p->name, p->min, p->max,
+                   q->value);
   if (p->type == OFFSIM_INTEGER && q->value != floor(q->value))
-    return err_add(err, q->at, "'%s' must be a whole number, not %g", p->name, q->value);
+    return err_add(err, q->at, "policy '%s': '%s' must be a whole number, not %g", who, p->name, q->value);
   v->number = q->value;
   return true;
 }
@@ -66,12 +68,13 @@ static bool bind_number(const struct offsim_parameter *p, const struct policy_pa
 static bool bind_text(struct policy_host *h, const struct offsim_parameter *p, const struct policy_parameter *q,
                       struct offsim_value *v, struct err *err)
 {
+  const char *who = h->policy->name;
   if (q->text) v->text = arena_strdup(h->arena, q->text);
   else if (p->type == OFFSIM_TEXT) v->text = arena_printf(h->arena, "%.17g", q->value);
-  else return err_add(err, q->at, "'%s' must be %s, not a number", p->name,
+  else return err_add(err, q->at, "policy '%s': '%s' must be %s, not a number", who, p->name,
                       p->type == OFFSIM_CHOICE ? p->choices : "the name of a feature");
   if (p->type == OFFSIM_CHOICE && choice_index(p->choices, v->text) < 0)
-    return err_add(err, q->at, "'%s' must be one of %s, not '%s'", p->name, p->choices, v->text);
+    return err_add(err, q->at, "policy '%s': '%s' must be one of %s, not '%s'", who, p->name, p->choices, v->text);
   return true;
 }
 
@@ -84,7 +87,7 @@ static bool bind_parameter(struct policy_host *h, const struct policy_def *def, 
     return err_add(err, def->at, "policy '%s' needs the parameter '%s' (%s)", h->policy->name, p->name,
                    p->help ? p->help : "no default");
   bool text = p->type == OFFSIM_CHOICE || p->type == OFFSIM_TEXT || p->type >= OFFSIM_FEATURE;
-  if (q && !(text ? bind_text(h, p, q, v, err) : bind_number(p, q, v, err))) return false;
+  if (q && !(text ? bind_text(h, p, q, v, err) : bind_number(h, p, q, v, err))) return false;
   if (p->type == OFFSIM_CHOICE) v->number = choice_index(p->choices, v->text);
   return true;
 }

@@ -25,6 +25,8 @@ static size_t state_size(const struct offsim_setup *s)
 
 static struct gain *gains(struct util_learner *l) { return (struct gain *)(void *)(util_ranges(l) + l->n_contexts); }
 
+static const char *init(const struct offsim_setup *s, void *state) { return util_learner_init_range(s, state, LOW, HIGH); }
+
 static double exploration(const struct util_learner *l, double k, double t)
 {
   if (l->parameter[GAMMA] > 0) return l->parameter[GAMMA];
@@ -87,6 +89,6 @@ static const struct offsim_policy policy = {
   .citation = "Auer, Cesa-Bianchi, Freund, Schapire: The nonstochastic multiarmed bandit problem, 2002",
   .capabilities = OFFSIM_STOCHASTIC | OFFSIM_LEARNS | OFFSIM_SUBLINEAR | OFFSIM_REPORTS_DISTRIBUTION,
   .n_parameters = 4, .parameter = parameters, .memo_size = sizeof(struct memo), .state_size = state_size,
-  .init = util_learner_init, .decide = decide, .outcome = outcome};
+  .init = init, .decide = decide, .outcome = outcome};
 
 const struct offsim_policy *offsim_policy_entry(void) { return &policy; }

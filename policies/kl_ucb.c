@@ -44,6 +44,8 @@ static void offer(struct util_pick *best, const struct util_rule *rule, const st
   util_offer(best, c, a, n ? upper(mean, width) : INFINITY, rule->random_ties);
 }
 
+static const char *init(const struct offsim_setup *s, void *state) { return util_learner_init_range(s, state, LOW, HIGH); }
+
 static void decide(void *state, const struct offsim_context *c, struct offsim_decision *d, void *memo)
 {
   struct util_learner *l = state;
@@ -69,7 +71,7 @@ static const struct offsim_policy policy = {
   OFFSIM_POLICY_HEADER, .name = "kl_ucb", .description = "upper confidence bounds by the Bernoulli divergence",
   .citation = "Garivier, Cappe: The KL-UCB algorithm for bounded stochastic bandits and beyond, COLT 2011",
   .capabilities = OFFSIM_STOCHASTIC | OFFSIM_LEARNS | OFFSIM_SUBLINEAR, .n_parameters = 4, .parameter = parameters,
-  .memo_size = sizeof(struct util_memo), .state_size = util_learner_size, .init = util_learner_init, .decide = decide,
+  .memo_size = sizeof(struct util_memo), .state_size = util_learner_size, .init = init, .decide = decide,
   .outcome = util_learner_outcome};
 
 const struct offsim_policy *offsim_policy_entry(void) { return &policy; }

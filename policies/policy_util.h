@@ -238,6 +238,13 @@ static inline const char *util_learner_init(const struct offsim_setup *s, void *
   return NULL;
 }
 
+/* The same for parameters `low` and `high` at these places; they may be equal. */
+static inline const char *util_learner_init_range(const struct offsim_setup *s, void *state, int low, int high)
+{
+  if (s->parameter[low].number > s->parameter[high].number) return "`low` is above `high`";
+  return util_learner_init(s, state);
+}
+
 static inline struct util_range *util_ranges(struct util_learner *l) { return (struct util_range *)(void *)(l + 1); }
 static inline struct util_arm *util_arms(struct util_learner *l)
 {

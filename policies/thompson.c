@@ -67,6 +67,8 @@ static void sample(const struct util_learner *l, const struct util_range *r, con
   d->propensity = (1.0 + hits) / (1.0 + draws);
 }
 
+static const char *init(const struct offsim_setup *s, void *state) { return util_learner_init_range(s, state, LOW, HIGH); }
+
 static void decide(void *state, const struct offsim_context *c, struct offsim_decision *d, void *memo)
 {
   struct util_learner *l = state;
@@ -90,7 +92,7 @@ static const struct offsim_policy policy = {
   OFFSIM_POLICY_HEADER, .name = "thompson", .description = "draws from the posterior of each action's mean reward",
   .citation = "Thompson: On the likelihood that one unknown probability exceeds another, Biometrika 25, 1933",
   .capabilities = OFFSIM_STOCHASTIC | OFFSIM_LEARNS | OFFSIM_SUBLINEAR, .n_parameters = 4, .parameter = parameters,
-  .memo_size = sizeof(struct util_memo), .state_size = util_learner_size, .init = util_learner_init, .decide = decide,
+  .memo_size = sizeof(struct util_memo), .state_size = util_learner_size, .init = init, .decide = decide,
   .outcome = util_learner_outcome};
 
 const struct offsim_policy *offsim_policy_entry(void) { return &policy; }

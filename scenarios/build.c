@@ -157,7 +157,8 @@ static struct wrap_def build_wrap(struct build *b, const struct node *node)
     if (w.usd <= 0 && w.joule <= 0)
       err_add(b->err, budget->at, "'budget' needs 'usd_per_request' or 'joules_per_request'");
   } else {
-    w.policy = get_text(node_get(node, "guard"), "wrap_guard", "policy");
+    const struct node *guard = node_get(node, "guard");
+    w.policy = node_is(guard, NODE_TEXT) ? guard->text : get_text(guard, "wrap_guard", "policy");
     if (!w.policy) w.policy = "?";
   }
   return w;
