@@ -3,6 +3,9 @@
 #include "policies/offsim_policy.h"
 #include <math.h>
 
+#ifndef BAD
+#define BAD c->admit[0] = 2
+#endif
 enum { BEHAVES = 20 };
 static double calls;
 
