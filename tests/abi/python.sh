@@ -188,6 +188,14 @@ END
 policy draws <<'END'
 def decide(self, ctx): return ctx.allowed[int.from_bytes(os.urandom(1), "little") % len(ctx.allowed)]
 END
+policy lets_in_more <<'END'
+def decide(self, ctx): return ctx.allowed[0]
+def tick(self, control): control.admit[0] = 2
+END
+policy stumbles <<'END'
+def decide(self, ctx): return ctx.allowed[0]
+def tick(self, control): control.admit[len(control.admit)] = 1
+END
 checked() { "$OFFSIM" policy check --quick --limit 10 --only "$3" "./$1.py" >"$1.err" 2>&1; same $? "$2"; }
 check "checker: one that keeps the rules" checked keeps 0 contract.one_
 check "checker: an action that does not exist" checked outside 1 contract.one_action
@@ -196,6 +204,10 @@ check "checker: an exception" checked raises 1 contract.one_action
 check "checker: its line" says raises "raises.py:5: ZeroDivisionError"
 check "checker: random numbers of its own" checked draws 1 determinism.again
 check "checker: they are found" says draws "the second run differs: decision"
+check "checker: a tick beyond what the host allows" checked lets_in_more 1 tick.orders
+check "checker: the place is named" says lets_in_more "set what it may not in its tick at place 'place0'"
+check "checker: an exception in a tick" checked stumbles 1 tick.orders
+check "checker: and its line" says stumbles "stumbles.py:5: IndexError"
 
 # a start
 check "new, in C" "$OFFSIM" policy new mine --lang c
