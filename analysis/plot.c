@@ -163,6 +163,24 @@ static int find_kind(const char *name, struct err *err)
   return -1;
 }
 
+static bool unknown_policy(const struct comparison *c, const char *name, struct err *err)
+{
+  const char **names = grab(c->n_policies, sizeof *names);
+  for (size_t i = 0; i < c->n_policies; i++) names[i] = c->policy[i].name;
+  const char *near = nearest(name, names, c->n_policies);
+  if (near) err_add(err, (struct where){0}, "unknown policy '%s'; did you mean '%s'?", name, near);
+  else err_add(err, (struct where){0}, "unknown policy '%s'; `offsim compare` lists those of the folder", name);
+  free(names);
+  return false;
+}
+
+/* Only one figure has a metric to choose. */
+static bool takes_metric(const struct plot_options *o, const char *kind, struct err *err)
+{
+  return !o->metric || !strcmp(kind, "pareto") ||
+         err_add(err, (struct where){0}, "--metric is for --kind pareto; %s shows what it shows", kind);
+}
+
 static bool choose(struct plotting *p, struct err *err)
 {
   const struct comparison *c = p->c;
@@ -170,7 +188,7 @@ static bool choose(struct plotting *p, struct err *err)
   for (size_t k = 0; k < p->o->n_policies; k++) {
     size_t i = 0;
     while (i < c->n_policies && strcmp(c->policy[i].name, p->o->policy[k])) i++;
-    if (i == c->n_policies) return err_add(err, (struct where){0}, "unknown policy '%s'", p->o->policy[k]);
+    if (i == c->n_policies) return unknown_policy(c, p->o->policy[k], err);
     p->chosen[p->n++] = i;
   }
   for (size_t i = 0; !p->o->n_policies && i < c->n_policies; i++) p->chosen[p->n++] = i;
@@ -194,7 +212,8 @@ bool plot_make(const struct comparison *c, const struct plot_options *o, struct 
   struct figure f = {.kind = kinds[kind].name};
   figure_text(&f, "scenario", c->scenario);
   figure_number(&f, "incomplete", c->incomplete != NULL);
-  bool ok = choose(&p, err) && any_requests(&p, err) && makers[kind](&p, &f, err) && figure_write(&f, o->out, o->scripts, err);
+  bool ok = takes_metric(o, kinds[kind].name, err) && choose(&p, err) && any_requests(&p, err) && makers[kind](&p, &f, err) &&
+            figure_write(&f, o->out, o->scripts, err);
   figure_release(&f);
   free(p.chosen);
   return ok;

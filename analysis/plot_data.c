@@ -29,16 +29,91 @@ static void put_names(struct figure *f, const char *variable, const char *const 
   text_put(&f->head, "]\n");
 }
 
+static void put_numbers(struct figure *f, const char *variable, const size_t *x, size_t n)
+{
+  text_add(&f->head, "array %s[%zu] = [", variable, n);
+  for (size_t k = 0; k < n; k++) text_add(&f->head, "%s%zu", k ? ", " : "", x[k]);
+  text_put(&f->head, "]\n");
+}
+
 void plot_put_policies(const struct plotting *p, struct figure *f)
 {
   const char **name = grab(p->n, sizeof *name);
   for (size_t k = 0; k < p->n; k++) name[k] = p->c->policy[p->chosen[k]].name;
   text_add(&f->head, "n = %zu\n", p->n);
   put_names(f, "name", name, p->n);
-  text_add(&f->head, "array slot[%zu] = [", p->n);
-  for (size_t k = 0; k < p->n; k++) text_add(&f->head, "%s%zu", k ? ", " : "", p->chosen[k]);
-  text_put(&f->head, "]\n");
+  put_numbers(f, "slot", p->chosen, p->n);
   free(name);
+}
+
+/* Empty blocks would not count for gnuplot: the next policy's would stand under this one's name. */
+static void end_block_from(struct figure *f, size_t from)
+{
+  if (f->data.n == from) text_put(&f->data, "NaN NaN NaN NaN\n");
+  text_put(&f->data, "\n\n");
+}
+
+/* The block that equals the one from `from` on; SIZE_MAX = none. */
+static size_t equal_block(const struct curves *c, const struct figure *f, size_t from)
+{
+  size_t length = f->data.n - from;
+  for (size_t b = 0; b < c->n_blocks; b++) {
+    size_t end = b + 1 < c->n_blocks ? c->from[b + 1] : from;
+    if (end - c->from[b] == length && !memcmp(f->data.s + c->from[b], f->data.s + from, length)) return b;
+  }
+  return SIZE_MAX;
+}
+
+/* Where the row of a twin goes: behind the last row of its block. */
+static size_t row_of(const struct curves *c, size_t block)
+{
+  size_t row = c->n;
+  while (block < c->n_blocks && row && c->block[row - 1] != block) row--;
+  return row;
+}
+
+static void put_row(struct curves *c, size_t row, const char *name, size_t slot, size_t block)
+{
+  c->slot = grab_more(c->slot, c->n + 1, sizeof *c->slot);
+  c->block = grab_more(c->block, c->n + 1, sizeof *c->block);
+  c->label = grab_more(c->label, c->n + 1, sizeof *c->label);
+  for (size_t k = c->n++; k > row; k--)
+    c->slot[k] = c->slot[k - 1], c->block[k] = c->block[k - 1], c->label[k] = c->label[k - 1];
+  c->slot[row] = slot, c->block[row] = block, c->label[row] = (struct text){0};
+  text_put(&c->label[row], name);
+}
+
+void curves_add(struct curves *c, struct figure *f, size_t from, const char *name, size_t slot)
+{
+  end_block_from(f, from);
+  size_t twin = equal_block(c, f, from), row = row_of(c, twin);
+  if (twin == SIZE_MAX) {
+    c->from = grab_more(c->from, c->n_blocks + 1, sizeof *c->from);
+    c->from[c->n_blocks] = from;
+    put_row(c, row, name, slot, c->n_blocks++);
+    return;
+  }
+  struct text label = {0};
+  text_add(&label, "= %s", name);
+  put_row(c, row, label.s, c->slot[row - 1], twin);
+  free(label.s);
+  f->data.s[f->data.n = from] = 0;
+}
+
+void curves_put(struct curves *c, struct figure *f)
+{
+  const char **name = grab(c->n, sizeof *name);
+  for (size_t k = 0; k < c->n; k++) name[k] = c->label[k].s;
+  text_add(&f->head, "n = %zu\n", c->n);
+  put_names(f, "name", name, c->n);
+  put_numbers(f, "slot", c->slot, c->n);
+  put_numbers(f, "block", c->block, c->n);
+  for (size_t k = 0; k < c->n; k++) free(c->label[k].s);
+  free(name);
+  free(c->label);
+  free(c->slot);
+  free(c->block);
+  free(c->from);
 }
 
 static const struct compared_policy *chosen(const struct plotting *p, size_t k) { return &p->c->policy[p->chosen[k]]; }
@@ -52,6 +127,23 @@ static struct interval interval_of(const struct compared_policy *p, const char *
 static double mean_of(const struct compared_policy *p, const char *metric) { return interval_of(p, metric).value; }
 
 static void end_block(struct figure *f) { text_put(&f->data, "\n\n"); }
+
+/* Keeps the policies that `has` something to show, at least one; the others are named below the figure, with the reason. */
+static bool keep_shown(struct plotting *p, struct figure *f, bool (*has)(const struct compared_policy *, const char *metric),
+                       const char *metric, const char *why, struct err *err)
+{
+  struct text left_out = {0};
+  size_t n = 0;
+  for (size_t k = 0; k < p->n; k++)
+    if (has(chosen(p, k), metric)) p->chosen[n++] = p->chosen[k];
+    else text_add(&left_out, "%s%s", left_out.n ? ", " : "", chosen(p, k)->name);
+  if (left_out.n) text_add(&left_out, " not drawn: %s", why);
+  if (n && left_out.n) figure_text(f, "left_out", left_out.s);
+  else if (!n) err_add(err, (struct where){0}, "nothing to draw: %s", left_out.s ? left_out.s : "no policy");
+  free(left_out.s);
+  p->n = n;
+  return n > 0;
+}
 
 /* ---- latency, ccdf ------------------------------------------------------------------------------------------------
  */
@@ -101,34 +193,39 @@ static struct quantiles *pooled_latency(const struct compared_policy *p, struct 
   return all;
 }
 
-/* Lines "latency share": F of the value of rank r is r/n; the complement at it is P(X >= x) = (n - r + 1)/n. */
-static void put_curve(struct figure *f, struct quantiles *q, bool complement)
+/* Lines "latency share": F of the value of rank r is r/n; the complement at it is P(X >= x) = (n - r + 1)/n. Are all
+ * latencies finite: did no request fail? */
+static bool put_curve(struct figure *f, struct quantiles *q, bool complement)
 {
   uint64_t rank[MAX_POINTS], n = quantiles_n(q);
-  size_t m = thin_ranks(n, rank);
-  for (size_t k = 0; k < m; k++) {
+  size_t m = thin_ranks(n, rank), k = 0;
+  for (; k < m; k++) {
     double x = quantile_of(q, ((double)rank[k] - .5) / (double)n);
     if (!isfinite(x)) break;
     uint64_t share = complement ? n - rank[k] + 1 : rank[k];
     text_add(&f->data, "%.9g %.9g\n", x, (double)share / (double)n);
   }
-  if (!m) text_put(&f->data, "NaN NaN\n");
+  return k == m;
 }
 
 static bool put_curves(const struct plotting *p, struct figure *f, bool complement, struct err *err)
 {
   uint64_t largest = 1;
-  plot_put_policies(p, f);
-  for (size_t k = 0; k < p->n; k++) {
+  bool ok = true, none_failed = true;
+  struct curves curves = {0};
+  for (size_t k = 0; ok && k < p->n; k++) {
+    size_t from = f->data.n;
     struct quantiles *q = pooled_latency(chosen(p, k), err);
-    if (!q) return false;
+    if (!(ok = q != NULL)) break;
     if (quantiles_n(q) > largest) largest = quantiles_n(q);
-    put_curve(f, q, complement);
-    end_block(f);
+    none_failed = put_curve(f, q, complement) && none_failed;
+    curves_add(&curves, f, from, chosen(p, k)->name, p->chosen[k]);
     quantiles_free(q);
   }
+  curves_put(&curves, f);
   figure_number(f, "smallest_share", 1 / (double)largest);
-  return true;
+  text_add(&f->head, "some_failed = %d\n", !none_failed);
+  return ok;
 }
 
 bool data_latency(const struct plotting *p, struct figure *f, struct err *err) { return put_curves(p, f, false, err); }
@@ -137,13 +234,17 @@ bool data_ccdf(const struct plotting *p, struct figure *f, struct err *err) { re
 /* ---- phases -------------------------------------------------------------------------------------------------------
  */
 
+static bool has_value(const struct compared_policy *p, const char *metric) { return isfinite(mean_of(p, metric)); }
+
 /* One block a phase: "row from to"; a last block: "row latency_mean lo hi". Rows count from the bottom. */
-bool data_phases(const struct plotting *p, struct figure *f, struct err *err)
+bool data_phases(const struct plotting *asked, struct figure *f, struct err *err)
 {
+  struct plotting shown = *asked, *p = &shown;
   static const char *const metric[] = {"decide_mean_s", "uplink_mean_s", "queue_wait_mean_s", "cold_start_mean_s",
                                        "batch_wait_mean_s", "service_mean_s", "downlink_mean_s"};
   static const char *const label[] = {"decide", "uplink", "queue", "cold start", "batch", "serve", "downlink"};
   enum { N = sizeof metric / sizeof *metric };
+  if (!keep_shown(p, f, has_value, "service_mean_s", "no phases are known of it", err)) return false;
   plot_put_policies(p, f);
   figure_number(f, "height_px", (double)(110 + 32 * p->n));
   text_add(&f->head, "n_phases = %d\n", N);
@@ -206,13 +307,21 @@ static void put_axis(const struct plotting *p, struct figure *f, const char *axi
   text_add(&f->head, "%s_step = %.10g\n", axis, round_step((hi > lo ? hi - lo : 2 * room) / 4));
 }
 
-/* One block a policy: latency, money, energy, each with its interval. */
-bool data_pareto(const struct plotting *p, struct figure *f, struct err *err)
+static const char money[] = "cost_total_usd_per_1k_requests", energy[] = "energy_total_j_per_request";
+
+static bool has_point(const struct compared_policy *p, const char *y)
 {
+  return has_value(p, y) && (has_value(p, money) || has_value(p, energy));
+}
+
+/* One block a policy: latency, money, energy, each with its interval. */
+bool data_pareto(const struct plotting *asked, struct figure *f, struct err *err)
+{
+  struct plotting shown = *asked, *p = &shown;
   const struct metric_info *y = metric_find(p->o->metric ? p->o->metric : "latency_mean_s");
   if (!y) return err_add(err, (struct where){0}, "unknown metric '%s'", p->o->metric);
-  const char *money = "cost_total_usd_per_1k_requests", *energy = "energy_total_j_per_request";
-  plot_put_policies(p, f);
+  if (!keep_shown(p, f, has_point, y->name, "no costs or no such metric is known of it", err)) return false;
+  struct curves curves = {0};
   struct text label = {0};
   text_add(&label, "%s (%s)", y->name, y->unit);
   figure_text(f, "y_label", label.s);
@@ -221,12 +330,14 @@ bool data_pareto(const struct plotting *p, struct figure *f, struct err *err)
   put_axis(p, f, "money", money);
   put_axis(p, f, "energy", energy);
   for (size_t k = 0; k < p->n; k++) {
+    size_t from = f->data.n;
     put_interval(f, interval_of(chosen(p, k), y->name));
     put_interval(f, interval_of(chosen(p, k), money));
     put_interval(f, interval_of(chosen(p, k), energy));
     text_put(&f->data, "\n");
-    end_block(f);
+    curves_add(&curves, f, from, chosen(p, k)->name, p->chosen[k]);
   }
+  curves_put(&curves, f);
   return true;
 }
 
@@ -311,22 +422,32 @@ static void put_shares(struct figure *f, const struct share *s)
   }
 }
 
-/* Fixed policies do the same all the time; they are drawn only when asked for. */
-static void drop_fixed(struct plotting *p)
+/* Fixed policies do the same all the time; they are drawn only when asked for, or alone. */
+static bool is_fixed(const struct compared_policy *p)
 {
-  size_t n = 0;
-  for (size_t k = 0; k < p->n && !p->o->n_policies; k++) {
-    const struct compared_policy *q = chosen(p, k);
-    if (strncmp(q->type, "always_", 7) && !comparison_in_hindsight(q->type) && any_trace(q)) p->chosen[n++] = p->chosen[k];
-  }
-  if (n) p->n = n;
+  return !strncmp(p->type, "always_", 7) || comparison_in_hindsight(p->type);
+}
+
+/* A bound is proven, not played: its trace has no decisions. */
+static bool decides(const struct compared_policy *p, const char *unused)
+{
+  (void)unused;
+  return any_trace(p) && strcmp(p->kind, "bound");
+}
+
+static bool chooses(const struct compared_policy *p, const char *unused) { return decides(p, unused) && !is_fixed(p); }
+
+static bool drop_idle(struct plotting *p, struct figure *f, struct err *err)
+{
+  for (size_t k = 0; k < p->n && !p->o->n_policies; k++)
+    if (chooses(chosen(p, k), NULL)) return keep_shown(p, f, chooses, NULL, "one place all the time, or no decisions (--policy asks for it)", err);
+  return keep_shown(p, f, decides, NULL, "no decisions", err);
 }
 
 bool data_actions(const struct plotting *asked, struct figure *f, struct err *err)
 {
   struct plotting p = *asked;
-  drop_fixed(&p);
-  if (!plot_need_traces(&p, "actions", err)) return false;
+  if (!plot_need_traces(&p, "actions", err) || !drop_idle(&p, f, err)) return false;
   plot_put_policies(&p, f);
   size_t columns = p.n < 3 ? p.n : p.n < 5 ? 2 : 3, rows = (p.n + columns - 1) / columns;
   figure_number(f, "height_px", (double)(90 + 170 * rows));
@@ -335,14 +456,14 @@ bool data_actions(const struct plotting *asked, struct figure *f, struct err *er
   for (size_t k = 0; ok && k < p.n; k++) {
     const struct compared_policy *q = chosen(&p, k);
     const char *first = any_trace(q);
+    size_t from = f->data.n;
     if (first && !s.n_places) ok = start_share(first, &s, f, err);
     free(s.count);
     s.count = grab(BINS * (s.n_places + 1), sizeof *s.count);
     for (size_t i = 0; ok && i < q->n; i++)
       if (*q->trace[i]) ok = count_decisions(q->trace[i], &s, err);
     if (ok) put_shares(f, &s);
-    if (!first) text_put(&f->data, "NaN\n");
-    end_block(f);
+    end_block_from(f, from);
   }
   free(s.count);
   return ok;
@@ -547,14 +668,16 @@ bool data_regret(const struct plotting *asked, struct figure *f, struct err *err
   }
   p.n = n;
   figure_text(f, "comparator", p.c->policy[against].name);
-  plot_put_policies(&p, f);
   bool ok = true;
+  struct curves curves = {0};
   for (size_t k = 0; ok && k < p.n; k++) {
     struct regrets r = {0};
+    size_t from = f->data.n;
     ok = add_regrets(chosen(&p, k), &p.c->policy[against], &r, err);
     if (ok) put_regret(f, &r);
-    end_block(f);
+    curves_add(&curves, f, from, chosen(&p, k)->name, p.chosen[k]);
     free(r.at);
   }
+  curves_put(&curves, f);
   return ok;
 }

@@ -1,11 +1,12 @@
 /* plot_recovery.c: cost over time, with bands over replications: who recovers from a change?
  *
  * C(r, b) = mean of -reward of the measured requests of replication r that arrived in bin b; the line is the mean over
- * replications, the band the Student t interval: mean +- t(0.975, R - 1) s / sqrt(R). Vertical lines: the times of the
- * scenario's `changes`.
+ * replications, the band the Student t interval: mean +- t(0.975, R - 1) s / sqrt(R). Vertical lines: where each of the
+ * scenario's `changes` begins and ends.
  * Check: replications with 1, 2, 3 in a bin: 2 +- 4.303 x 1 / sqrt(3) = 2 +- 2.484.
  */
 #include "analysis/columns.h"
+#include "analysis/gp.h"
 #include "analysis/plot_data.h"
 #include "analysis/store/trace.h"
 
@@ -50,38 +51,53 @@ static void put_recovery(struct figure *f, const struct recovery *v)
     text_add(&f->data, "%.6g %.9g %.9g %.9g\n", ((double)b + .5) * v->end_s / RECOVERY_BINS, m->mean, m->mean - half,
              m->mean + half);
   }
-  text_put(&f->data, "\n\n");
 }
 
-/* "array change[k] = [900, ...]" of the scenario, the first time of each. */
+static void mark(struct figure *f, size_t *n, double at_s, const char *prefix, const char *name, double end_s)
+{
+  struct text label = {0};
+  if (!(at_s >= 0 && at_s < end_s)) return;
+  text_add(&label, "%s%s", prefix, name);
+  ++*n;
+  text_add(&f->head, "change_at_%zu = %.10g\nchange_name_%zu = ", *n, at_s, *n);
+  gp_text(&f->head, label.s);
+  text_put(&f->head, "\n");
+  free(label.s);
+}
+
+/* change_at_K and change_name_K of the scenario's changes: the first time of each, and where it ends again. */
 static void put_changes(struct figure *f, const json *changes, double end_s)
 {
   size_t n = 0, all = json_count(changes);
-  text_put(&f->head, "changes = '");
   for (size_t i = 0; i < all; i++) {
-    double at = json_real(json_at(json_nth(changes, i), "at"), NAN);
-    if (at >= 0 && at < end_s) n++, text_add(&f->head, "%.10g ", at);
+    const json *one = json_nth(changes, i);
+    double at = json_real(json_at(one, "at"), NAN), lasts = json_real(json_at(one, "for"), NAN);
+    const char *name = json_text(json_at(one, "name"));
+    mark(f, &n, at, "", name ? name : "change", end_s);
+    mark(f, &n, at + lasts, "end of ", name ? name : "change", end_s);
   }
-  text_add(&f->head, "'\nn_changes = %zu\n", n);
+  figure_number(f, "n_changes", (double)n);
 }
 
 bool data_recovery(const struct plotting *p, struct figure *f, struct err *err)
 {
   if (!plot_need_traces(p, "recovery", err)) return false;
-  plot_put_policies(p, f);
   bool ok = true;
+  struct curves curves = {0};
   double end_s = 0;
   size_t most = 0;
   for (size_t k = 0; ok && k < p->n; k++) {
     const struct compared_policy *policy = &p->c->policy[p->chosen[k]];
     struct recovery v = {.end_s = end_s};
-    size_t runs = 0;
+    size_t runs = 0, from = f->data.n;
     for (size_t i = 0; ok && i < policy->n; i++)
       if (*policy->trace[i]) ok = add_replication(&v, policy->trace[i], err), runs++;
     put_recovery(f, &v);
+    curves_add(&curves, f, from, policy->name, p->chosen[k]);
     end_s = v.end_s;
     most = runs > most ? runs : most;
   }
+  curves_put(&curves, f);
   put_changes(f, json_at(p->c->resolved, "changes"), end_s);
   struct text note = {0};
   text_add(&note, "mean of %zu replication%s in %d windows, bands: 95 %%", most, most == 1 ? "" : "s", RECOVERY_BINS);

@@ -95,26 +95,27 @@ static void put_welch(struct figure *f, const struct welch *w)
   welch_smooth(y, WELCH_BINS, WINDOW, smooth);
   for (size_t b = 0; b < WELCH_BINS; b++)
     text_add(&f->data, "%.6g %.9g %.9g\n", ((double)b + .5) * w->end_s / WELCH_BINS, y[b], smooth[b]);
-  text_put(&f->data, "\n\n");
 }
 
 bool data_welch(const struct plotting *p, struct figure *f, struct err *err)
 {
   if (!plot_need_traces(p, "welch", err)) return false;
-  plot_put_policies(p, f);
   figure_number(f, "warmup_s", isnan(p->c->warmup_s) ? 0 : p->c->warmup_s);
   figure_text(f, "y_label", "latency of completed requests, mean (s)");
   bool ok = true;
   size_t most = 0;
   double end_s = 0;
+  struct curves curves = {0};
   for (size_t k = 0; ok && k < p->n; k++) {
     struct welch w = {.end_s = end_s};
-    size_t replications;
+    size_t replications, from = f->data.n;
     ok = read_policy(&p->c->policy[p->chosen[k]], &w, &replications, err);
     if (ok) put_welch(f, &w);
+    curves_add(&curves, f, from, p->c->policy[p->chosen[k]].name, p->chosen[k]);
     most = replications > most ? replications : most;
     end_s = w.end_s;
   }
+  curves_put(&curves, f);
   struct text note = {0};
   text_add(&note, "Welch: mean of %zu replication%s (grey), moving average over %d of %d bins", most, most == 1 ? "" : "s",
            2 * WINDOW + 1, WELCH_BINS);

@@ -6,5 +6,5 @@ set format x '%h'
 set format y '%h'
 set yrange [smallest_share:1]
 set key outside right top Left reverse
-plot for [i=1:n] data index (i - 1) using 1:2 with linespoints lc rgb color(slot[i]) dt dash(slot[i]) lw 1.8 \
+plot for [i=1:n] data index block[i] using 1:2 with linespoints lc rgb color(slot[i]) dt dash(slot[i]) lw 1.8 \
   pt point(slot[i]) ps 0.6 pi 140 title name[i]

@@ -6,13 +6,14 @@ if (y_log) set logscale y
 set format y '%h'
 set key off
 set style data points
+if (exists('left_out')) set bmargin at screen 0.17
 set lmargin at screen 0.14
 set rmargin at screen 0.44
 set xlabel 'money, total ledger (USD/1k requests)'
 set xrange [money_lo:money_hi]
 if (money_log) set logscale x; else set xtics money_step
 set format x '%h'
-plot for [i=1:n] data index (i - 1) using 4:1:5:6:2:3 with xyerrorbars lc rgb color(slot[i]) pt point(slot[i]) ps 1 lw 1.4
+plot for [i=1:n] data index block[i] using 4:1:5:6:2:3 with xyerrorbars lc rgb color(slot[i]) pt point(slot[i]) ps 1 lw 1.4
 set lmargin at screen 0.49
 set rmargin at screen 0.79
 unset ylabel
@@ -23,6 +24,6 @@ set xrange [energy_lo:energy_hi]
 set xtics autofreq
 if (energy_log) set logscale x; else set xtics energy_step
 set key at screen 0.805, 0.95 left top Left reverse samplen 1.5
-plot for [i=1:n] data index (i - 1) using 7:1:8:9:2:3 with xyerrorbars lc rgb color(slot[i]) pt point(slot[i]) ps 1 lw 1.4 \
+plot for [i=1:n] data index block[i] using 7:1:8:9:2:3 with xyerrorbars lc rgb color(slot[i]) pt point(slot[i]) ps 1 lw 1.4 \
   title name[i]
 unset multiplot

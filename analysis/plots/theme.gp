@@ -22,6 +22,10 @@ set grid lc rgb '#dddddd' lt 1 lw 0.8
 set key noautotitle samplen 2.6
 set style data lines
 set samples 2
+# A row of the key whose curve is that of the row above it.
+twin(i) = substr(name[i], 1, 2) eq '= '
+# Which policies a figure leaves out, and why.
+if (exists('left_out')) set label 99 left_out at screen 0.012, screen 0.018 left tc rgb '#444444' font ',9'
 # A round distance for about four ticks up to x.
 tick(x) = x <= 0 ? 1 : round_up(x / 4.0, 10.0 ** floor(log10(x / 4.0)))
 round_up(x, p) = x <= p ? p : (x <= 2 * p ? 2 * p : (x <= 5 * p ? 5 * p : 10 * p))

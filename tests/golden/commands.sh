@@ -98,4 +98,36 @@ says "no table" 2 "cannot be read as a trace; columns by the first line: 'some w
 says "--time says it" 0 "time in 'id'" trace "$work/no-time.csv" --time id
 says "--time: typo" 2 "did you mean 'size'" trace "$work/no-time.csv" --time siz
 
+# ---- figures: each panel and curve under its own name --------------------------------------------------------------------
+"$OFFSIM" run $scenario --quiet --policy random,alone_bound,threshold,always_edge --replications 2 -o "$work/f" \
+  --set output='{trace: full}' >/dev/null 2>&1
+plots() { "$OFFSIM" plot "$work/f" --kind "$1" -o "$work/$2.svg" "${@:3}" >"$work/said" 2>&1 || { cat "$work/said"; return 1; }; }
+array() { sed -n "s/^array $1\[[0-9]*\] = //p" "$work/$2.gp"; }
+# Blocks stand between two blank lines: the K-th, from 0 on.
+block() { awk -v want="$2" 'BEGIN { b = 0 } !NF { blank++; if (blank == 2) b++; next } { blank = 0 } b == want' "$work/$1.dat"; }
+check "actions: a bound among the policies" plots actions all
+check "it is not drawn" same "$(array name all)" "['random', 'threshold']"
+check "and this is said" grep -q "^left_out = 'alone_bound, always_edge.* not drawn" "$work/all.gp"
+check "a policy alone" plots actions alone --policy threshold
+check "each panel has its own policy's data" same "$(block all 1)" "$(block alone 0)"
+check "planted: the other's differ" differ "$(block all 0)" "$(block alone 0)"
+check "the bound first: nothing moves" plots actions first --policy alone_bound,threshold
+check "the bound first: the data" same "$(block first 0)" "$(block alone 0)"
+says "a bound alone" 2 "nothing to draw: alone_bound not drawn: no decisions" plot "$work/f" --kind actions --policy alone_bound -o "$work/b.svg"
+for kind in pareto phases; do
+  check "$kind: a bound" plots $kind $kind
+  check "$kind: has no row without a point" bash -c "! grep '^array name' '$work/$kind.gp' | grep -q bound"
+done
+check "latency: equal curves" plots latency latency --policy always_edge,random,always_edge
+check "latency: one curve, two names" same "$(array name latency) $(array block latency)" "['always_edge', '= always_edge', 'random'] [0, 0, 1]"
+check "latency: one block a curve" test -z "$(block latency 2)"
+check "latency: nothing failed, nothing of it on the axis" grep -q '^some_failed = 0' "$work/latency.gp"
+"$OFFSIM" run scenarios/troubles.yaml --quiet --policy always_edge --replications 1 -o "$work/t" --set output='{trace: full}' >/dev/null 2>&1
+check "recovery" "$OFFSIM" plot "$work/t" --kind recovery -o "$work/recovery.svg"
+check "changes have their names and ends" same "$(sed -n 's/^change_name_[0-9] = //p' "$work/recovery.gp" | paste -sd' ')" \
+  "'slow' 'end of slow' 'blackout' 'end of blackout'"
+check "at their times" same "$(sed -n 's/^change_at_[0-9] = //p' "$work/recovery.gp" | paste -sd' ')" "120 240 360 380"
+says "--metric where it is nothing" 2 "--metric is for --kind pareto" plot "$work/f" --kind actions --metric latency_p95_s -o "$work/m.svg"
+says "plot --policy: typo" 2 "did you mean 'threshold'?" plot "$work/f" --kind latency --policy treshold -o "$work/m.svg"
+
 finish
