@@ -258,7 +258,7 @@ static bool ask_wrapped(struct policy_host *h, const struct decision_facts *f, v
   if (!wraps_guard(h, f, d, memo, err, &done)) return false;
   if (!done && !ask_policy(h, f, h->state_size ? state : NULL, d, h->policy->memo_size ? memo : NULL, err))
     return false;
-  wraps_floor(h, f, d, state, learner, memo);
+  wraps_floor(h, f, d, learner, memo);
   return true;
 }
 

@@ -68,7 +68,6 @@ struct policy_host {
   struct learners learners;
   int n_wraps; struct wrap *wrap;
   size_t wrap_memo_at, memo_bytes;                      /* a memo: the policy's, then that of the wrappers */
-  void *spare, *spare_memo;                             /* to ask once more without a trace */
   struct pool *memos;
   struct rng_root root;
   uint64_t name_hash;
@@ -110,8 +109,8 @@ void wraps_asked(struct policy_host *, void *state, void *memo);
 /* *done: a guard has decided; the policy is not asked. */
 bool wraps_guard(struct policy_host *, const struct decision_facts *, struct offsim_decision *, void *memo,
                  struct err *, bool *done) MUST_USE;
-void wraps_floor(struct policy_host *, const struct decision_facts *, struct offsim_decision *, void *state,
-                 uint64_t learner, const void *memo);
+void wraps_floor(struct policy_host *, const struct decision_facts *, struct offsim_decision *, uint64_t learner,
+                 const void *memo);
 bool wraps_outcome(struct policy_host *, const struct decision_facts *who, const struct outcome_facts *,
                    struct offsim_outcome *, void *state, void *memo, struct err *) MUST_USE;
 void wraps_forget(struct policy_host *, void *memo);

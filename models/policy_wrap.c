@@ -1,7 +1,7 @@
 /* policy_wrap.c: wrappers, policies over policies, in the order of the entry's `wrap:` from inner to outer.
  *
- * floor     with probability e a uniform allowed action: p'(a) = (1 - e) p(a) + e / K. Where the policy draws without
- *           reporting its distribution, p(a) of an explored action is estimated from 32 further questions.
+ * floor     with probability e a uniform allowed action: p'(a) = (1 - e) p(a) + e / K. Exact, hence refused where the
+ *           policy draws without reporting its distribution: p(a) of an explored action is known to nobody.
  * detect    a change of an arm's reward starts the learner afresh: two-sided cumulative sums (Page, Biometrika 41,
  *           1954; for bandits Liu, Lee and Shroff, AAAI 2018). An arm's first `window` rewards give mean m and
  *           deviation s; then up = max(0, up + (x-m)/s - drift), down = max(0, down - (x-m)/s - drift); more than
@@ -23,7 +23,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REPEATED_QUESTIONS = 32 };
 static const double MOST_PRICE = 1e3;
 
 /* ---- states ------------------------------------------------------------------------------------------------------ */
@@ -67,14 +66,15 @@ static bool needs_learner(const struct policy_host *h, const struct wrap_def *de
          err_add(err, def->at, "%s; policy '%s' does not learn", why[def->kind], h->policy->name);
 }
 
-/* What a Python policy remembers lies in its own process and cannot be put back: it is not asked once more. */
+/* An estimate from further questions would be no propensity: it can be 0 for an action that has a chance. */
 static bool can_floor(const struct policy_host *h, const struct wrap_def *def, struct err *err)
 {
   bool draws = h->policy->capabilities & OFFSIM_STOCHASTIC;
-  return def->kind != WRAP_FLOOR || !h->loaded.python || !draws ||
-         (h->policy->capabilities & OFFSIM_REPORTS_DISTRIBUTION) ||
-         err_add(err, def->at, "'floor' needs the distribution of policy '%s', which draws and does not report it",
-                 h->policy->name);
+  return def->kind != WRAP_FLOOR || !draws || (h->policy->capabilities & OFFSIM_REPORTS_DISTRIBUTION) ||
+         err_add(err, def->at, "'floor' needs the distribution of policy '%s', which draws and does not report it: declare "
+                 "reports-distribution and %s, or leave the floor out, since a policy that draws explores and logs its own "
+                 "propensities", h->policy->name,
+                 h->loaded.python ? "return Decision(action, distribution=[...])" : "fill decision.distribution");
 }
 
 /* The guard's policy is a host of its own; it must not draw, so that its choice has probability 1. */
@@ -108,8 +108,6 @@ bool wraps_make(struct policy_host *h, const struct policy_def *def, struct err 
   }
   h->learner_bytes += (at + 15) / 16 * 16;
   h->memo_bytes = h->wrap_memo_at + sizeof(struct wrap_memo);
-  h->spare = arena_alloc(h->arena, h->state_size + 1);
-  h->spare_memo = arena_alloc(h->arena, h->policy->memo_size + 1);
   return ok;
 }
 
@@ -210,23 +208,6 @@ bool wraps_guard(struct policy_host *h, const struct decision_facts *f, struct o
   return true;
 }
 
-/* How often the policy takes this action when asked the same again: its state is put back each time. */
-static double asked_again(struct policy_host *h, void *state, int n_actions, int action)
-{
-  int hits = 0;
-  if (h->state_size) memcpy(h->spare, state, h->state_size);
-  for (int i = 0; i < REPEATED_QUESTIONS; i++) {
-    struct offsim_decision d = {.size = sizeof d, .action = NONE, .propensity = 1, .hedge_action = NONE};
-    memset(h->spare_memo, 0, h->policy->memo_size + 1);
-    desk_give(h, CALL_DECIDE, h->context.request, h->context.decision, h->context.now_ns);
-    h->policy->decide(h->state_size ? state : NULL, &h->context, &d, h->policy->memo_size ? h->spare_memo : NULL);
-    desk_take(h);
-    hits += d.action == action && d.action < n_actions;
-    if (h->state_size) memcpy(state, h->spare, h->state_size);
-  }
-  return hits / (double)REPEATED_QUESTIONS;
-}
-
 static int nth_allowed(const struct decision_facts *f, uint64_t n)
 {
   for (int a = 0; a < f->n_actions; a++)
@@ -234,19 +215,16 @@ static int nth_allowed(const struct decision_facts *f, uint64_t n)
   return NONE;
 }
 
-/* Of the policy, or of the guard in its place. */
-static double chance_before(struct policy_host *h, const struct decision_facts *f, const struct offsim_decision *d,
-                            void *state, bool guarded, int action)
+/* Of the policy, or of the guard in its place; without a distribution neither draws. */
+static double chance_before(const struct policy_host *h, const struct offsim_decision *d, int action)
 {
   if (action == d->action) return d->propensity;
-  if (h->distribution) return h->distribution[action];
-  if (guarded || !(h->policy->capabilities & OFFSIM_STOCHASTIC)) return 0;
-  return asked_again(h, state, f->n_actions, action);
+  return h->distribution ? h->distribution[action] : 0;
 }
 
 /* All floors beyond the guard that decided: one coin each, the same affine map of the probabilities each. */
-void wraps_floor(struct policy_host *h, const struct decision_facts *f, struct offsim_decision *d, void *state,
-                 uint64_t learner, const void *memo)
+void wraps_floor(struct policy_host *h, const struct decision_facts *f, struct offsim_decision *d, uint64_t learner,
+                 const void *memo)
 {
   uint32_t guarded = memo_of(h, (void *)memo)->guarded;
   int n = 0, action = d->action;
@@ -262,7 +240,7 @@ void wraps_floor(struct policy_host *h, const struct decision_facts *f, struct o
     shift = shift * (1 - w->def->floor) + w->def->floor / n;
   }
   if (shift == 0) return;
-  double p = chance_before(h, f, d, state, guarded > 0, action);
+  double p = chance_before(h, d, action);
   for (int a = 0; h->distribution && a < f->n_actions; a++)
     if (f->action[a].mask == 0) h->distribution[a] = scale * h->distribution[a] + shift;
   d->action = action;

@@ -21,13 +21,16 @@ static void decide(void *state, const struct offsim_context *c, struct offsim_de
   }
   uint64_t nth = c->draw->below(c->random, ties);
   d->propensity = 1.0 / ties;
-  for (uint32_t a = 0; a < c->n_actions; a++)
-    if (util_candidate(c, a, single) && util_queue(c, a) == least && nth-- == 0) { d->action = (int32_t)a; return; }
+  for (uint32_t a = 0; a < c->n_actions; a++) {
+    if (!util_candidate(c, a, single) || util_queue(c, a) != least) continue;
+    if (d->distribution) d->distribution[a] = d->propensity;
+    if (nth-- == 0) d->action = (int32_t)a;
+  }
 }
 
 static const struct offsim_policy policy = {
   OFFSIM_POLICY_HEADER, .name = "jsq", .description = "join the shortest queue by telemetry, ties at random",
   .citation = "Winston: Optimality of the shortest line discipline, J. Appl. Prob. 14 (1977) 181",
-  .capabilities = OFFSIM_STOCHASTIC, .columns = OFFSIM_COLUMN_QUEUE, .decide = decide};
+  .capabilities = OFFSIM_STOCHASTIC | OFFSIM_REPORTS_DISTRIBUTION, .columns = OFFSIM_COLUMN_QUEUE, .decide = decide};
 
 const struct offsim_policy *offsim_policy_entry(void) { return &policy; }

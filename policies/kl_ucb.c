@@ -52,7 +52,7 @@ static void decide(void *state, const struct offsim_context *c, struct offsim_de
   struct util_range *r = &util_ranges(l)[c->context];
   struct util_arm *arm = util_arms(l) + c->first_arm;
   struct util_rule rule = {r->low, util_width(r), l->parameter[COUNT] == QUESTIONS, l->parameter[TIES] == RANDOM};
-  struct util_pick best = {.action = rule.random_ties ? UTIL_NONE : util_initial(c, arm, 1)};
+  struct util_pick best = {.action = rule.random_ties ? UTIL_NONE : util_initial(c, arm, 1), .chances = d->distribution};
   if (l->parameter[HIGH] > l->parameter[LOW]) {
     rule.low = l->parameter[LOW];
     rule.range = l->parameter[HIGH] - rule.low;
@@ -60,7 +60,7 @@ static void decide(void *state, const struct offsim_context *c, struct offsim_de
   bool initial = best.action != UTIL_NONE;
   for (uint32_t a = 0; !initial && a < c->n_actions; a++)
     if (util_allowed(c, a)) offer(&best, &rule, &arm[a], c, a, (double)r->asked);
-  util_answer(d, &best, rule.random_ties);
+  util_answer(c, d, &best, rule.random_ties);
   util_ask(r, arm, d->action, memo);
 }
 
@@ -70,7 +70,8 @@ static const struct offsim_parameter parameters[] = {UTIL_PARAMETER_LOW, UTIL_PA
 static const struct offsim_policy policy = {
   OFFSIM_POLICY_HEADER, .name = "kl_ucb", .description = "upper confidence bounds by the Bernoulli divergence",
   .citation = "Garivier, Cappe: The KL-UCB algorithm for bounded stochastic bandits and beyond, COLT 2011",
-  .capabilities = OFFSIM_STOCHASTIC | OFFSIM_LEARNS | OFFSIM_SUBLINEAR, .n_parameters = 4, .parameter = parameters,
+  .capabilities = OFFSIM_STOCHASTIC | OFFSIM_LEARNS | OFFSIM_SUBLINEAR | OFFSIM_REPORTS_DISTRIBUTION,
+  .n_parameters = 4, .parameter = parameters,
   .memo_size = sizeof(struct util_memo), .state_size = util_learner_size, .init = init, .decide = decide,
   .outcome = util_learner_outcome};
 

@@ -165,21 +165,33 @@ static inline double util_beta(const struct offsim_context *c, double a, double 
 
 /* ---- the best of several, with a rule for ties ------------------------------------------------------------------- */
 
-/* Begin with {.action = UTIL_NONE} and offer each allowed action; `ties` = how many share the best value. */
-struct util_pick { int32_t action; uint32_t ties; double best; };
+/* Begin with {.action = UTIL_NONE} and offer each allowed action; `ties` = how many share the best value. chances: the
+ * decision's distribution, where one is reported: 1 marks those who share it until util_answer. */
+struct util_pick { int32_t action; uint32_t ties; double best, *chances; };
+
+static inline void util_mark(struct util_pick *p, uint32_t a)
+{
+  for (uint32_t i = 0; i < a && p->ties == 1; i++) p->chances[i] = 0;
+  p->chances[a] = 1;
+}
 
 /* random: each of the best with the same probability (one draw per further tie), else the first offered. */
 static inline void util_offer(struct util_pick *p, const struct offsim_context *c, uint32_t a, double x, bool random)
 {
-  if (p->action == UTIL_NONE || x > p->best) *p = (struct util_pick){(int32_t)a, 1, x};
-  else if (random && x == p->best && c->draw->below(c->random, ++p->ties) == 0) p->action = (int32_t)a;
+  bool better = p->action == UTIL_NONE || x > p->best, tie = !better && random && x == p->best;
+  if (better) *p = (struct util_pick){(int32_t)a, 1, x, p->chances};
+  else if (tie && c->draw->below(c->random, ++p->ties) == 0) p->action = (int32_t)a;
+  if (p->chances && random && (better || tie)) util_mark(p, a);
 }
 
 /* What was picked; its propensity is 1, among random ties 1 / their number. */
-static inline void util_answer(struct offsim_decision *d, const struct util_pick *p, bool random)
+static inline void util_answer(const struct offsim_context *c, struct offsim_decision *d, const struct util_pick *p,
+                               bool random)
 {
   d->action = p->action;
   if (random && p->ties > 1) d->propensity = 1.0 / p->ties;
+  if (p->chances) p->chances[p->action] = 1;
+  for (uint32_t a = 0; p->chances && d->propensity < 1 && a < c->n_actions; a++) p->chances[a] *= d->propensity;
 }
 
 /* Draws from d->distribution, which sums to 1. */
@@ -299,7 +311,8 @@ static inline void util_highest_index(struct util_learner *l, const struct util_
 {
   struct util_range *r = &util_ranges(l)[c->context];
   struct util_arm *arm = util_arms(l) + c->first_arm;
-  struct util_pick best = {.action = rule->random_ties ? UTIL_NONE : util_initial(c, arm, 1)};
+  struct util_pick best = {.action = rule->random_ties ? UTIL_NONE : util_initial(c, arm, 1),
+                           .chances = d->distribution};
   bool initial = best.action != UTIL_NONE;
   for (uint32_t a = 0; !initial && a < c->n_actions; a++) {
     if (!util_allowed(c, a)) continue;
@@ -307,7 +320,7 @@ static inline void util_highest_index(struct util_learner *l, const struct util_
     double mean = arm[a].done ? util_unit(arm[a].mean, rule->low, rule->range) : 0.5;
     util_offer(&best, c, a, n ? index(mean, n, (double)r->asked, own) : INFINITY, rule->random_ties);
   }
-  util_answer(d, &best, rule->random_ties);
+  util_answer(c, d, &best, rule->random_ties);
   util_ask(r, arm, d->action, memo);
 }
 

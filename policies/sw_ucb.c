@@ -63,10 +63,10 @@ static void decide(void *state, const struct offsim_context *c, struct offsim_de
   struct head *h = state;
   struct util_range *r = &kinds(h)[c->context].range;
   struct arm *arm = arms(h) + c->first_arm;
-  struct util_pick best = {.action = UTIL_NONE};
+  struct util_pick best = {.action = UTIL_NONE, .chances = d->distribution};
   for (uint32_t a = 0; a < c->n_actions; a++)
     if (util_allowed(c, a)) util_offer(&best, c, a, index_of(h, r, &arm[a]), h->random);
-  util_answer(d, &best, h->random);
+  util_answer(c, d, &best, h->random);
   r->asked++;
   arm[d->action].pending++;
   ((struct util_memo *)memo)->action = (uint32_t)d->action;
@@ -101,7 +101,8 @@ static const struct offsim_parameter parameters[] = {
 static const struct offsim_policy policy = {
   OFFSIM_POLICY_HEADER, .name = "sw_ucb", .description = "upper confidence bounds over a sliding window of outcomes",
   .citation = "Garivier, Moulines: On upper-confidence bound policies for switching bandit problems, ALT 2011",
-  .capabilities = OFFSIM_STOCHASTIC | OFFSIM_LEARNS | OFFSIM_ADAPTS, .n_parameters = 6, .parameter = parameters,
+  .capabilities = OFFSIM_STOCHASTIC | OFFSIM_LEARNS | OFFSIM_ADAPTS | OFFSIM_REPORTS_DISTRIBUTION,
+  .n_parameters = 6, .parameter = parameters,
   .memo_size = sizeof(struct util_memo), .state_size = state_size, .init = init, .decide = decide, .outcome = outcome};
 
 const struct offsim_policy *offsim_policy_entry(void) { return &policy; }

@@ -36,7 +36,8 @@ static const struct offsim_parameter parameters[] = {
 static const struct offsim_policy policy = {
   OFFSIM_POLICY_HEADER, .name = "ucb1", .description = "upper confidence bounds on the mean reward of each action",
   .citation = "Auer, Cesa-Bianchi, Fischer: Finite-time analysis of the multiarmed bandit problem, 2002",
-  .capabilities = OFFSIM_STOCHASTIC | OFFSIM_LEARNS | OFFSIM_SUBLINEAR, .n_parameters = 4, .parameter = parameters,
+  .capabilities = OFFSIM_STOCHASTIC | OFFSIM_LEARNS | OFFSIM_SUBLINEAR | OFFSIM_REPORTS_DISTRIBUTION,
+  .n_parameters = 4, .parameter = parameters,
   .memo_size = sizeof(struct util_memo), .state_size = util_learner_size, .init = util_learner_init, .decide = decide,
   .outcome = util_learner_outcome};
 

@@ -28,7 +28,8 @@ static const struct offsim_parameter parameters[] = {UTIL_PARAMETER_RANGE, UTIL_
 static const struct offsim_policy policy = {
   OFFSIM_POLICY_HEADER, .name = "ucb_half", .description = "upper confidence bounds with the radius sqrt(ln t / 2n)",
   .citation = "Garivier, Cappe: The KL-UCB algorithm for bounded stochastic bandits and beyond, COLT 2011",
-  .capabilities = OFFSIM_STOCHASTIC | OFFSIM_LEARNS | OFFSIM_SUBLINEAR, .n_parameters = 3, .parameter = parameters,
+  .capabilities = OFFSIM_STOCHASTIC | OFFSIM_LEARNS | OFFSIM_SUBLINEAR | OFFSIM_REPORTS_DISTRIBUTION,
+  .n_parameters = 3, .parameter = parameters,
   .memo_size = sizeof(struct util_memo), .state_size = util_learner_size, .init = util_learner_init, .decide = decide,
   .outcome = util_learner_outcome};
 

@@ -827,7 +827,8 @@ const struct key keys[] = {
   {"policy", "wrap", .map = "wrap", .shape = PLAIN_LIST, .flags = OR_ONE,
    .doc = "Policies over it, from inner to outer; part of the run's identity."},
   {"wrap", "floor", V_NUMBER, Q_PURE, SHARE, .flags = ALTERNATIVE,
-   .doc = "Exploration floor: with this probability a uniform allowed action; propensities are corrected."},
+   .doc = "Exploration floor: with this probability a uniform allowed action; propensities are corrected, exactly: a policy "
+          "that draws has to report its distribution."},
   {"wrap", "detect", .map = "wrap_detect", .flags = ALTERNATIVE, .doc = "Change detection."},
   {"wrap", "budget", .map = "wrap_budget", .flags = ALTERNATIVE, .doc = "A budget of money or energy, on average."},
   {"wrap", "guard", V_ID, .map = "wrap_guard", .flags = ALTERNATIVE,
