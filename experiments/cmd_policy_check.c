@@ -2,6 +2,7 @@
  * and what it declares? Exit code 1 when a test fails, 2 for a policy that cannot be found. */
 #include "experiments/commands.h"
 #include "experiments/conformance/conformance.h"
+#include "experiments/contained.h"
 #include "sim/check.h"
 #include "sim/json.h"
 
@@ -21,12 +22,14 @@ struct check_options {
   char **wanted; int n_wanted;
 };
 
+static const struct where nowhere = {0};
+
 static void print_usage(FILE *to)
 {
-  fputs("usage: offsim policy check [NAME | PATH | python:FILE]... [--only TEST] [--seed S] [--quick] [--set NAME=VALUE]...\n"
+  fputs("usage: offsim policy check [NAME | PATH | python:FILE]... [--only TEST]... [--seed S] [--quick] [--set NAME=VALUE]...\n"
         "                           [--limit SECONDS] [-j N] [--format text|json]\n"
         "       offsim policy check --list\n"
-        "Without a name every built-in policy is checked. --only takes part of a test's name.\n", to);
+        "Without a name every built-in policy is checked. --only takes part of a test's name, as often as wanted.\n", to);
 }
 
 /* ---- words ------------------------------------------------------------------------------------------------------- */
@@ -60,7 +63,7 @@ static bool whole(const char *text, double least, double most, double *out)
 static bool take_value(struct check_options *o, const char *option, char *value)
 {
   double x;
-  if (strcmp(option, "--only") == 0) return *(o->run.only = value) != 0;
+  if (strcmp(option, "--only") == 0) return *(o->run.only[o->run.n_only++] = value) != 0;
   if (strcmp(option, "--set") == 0) return set_parameter(o, value);
   if (strcmp(option, "--format") == 0) {
     o->as_json = strcmp(value, "json") == 0;
@@ -149,17 +152,63 @@ static void print_tests(void)
 
 /* ---- the command ------------------------------------------------------------------------------------------------- */
 
-/* A name that nobody has is the user's mistake, told before anything runs. */
+struct fitting { const struct policy_def *entry; struct err *err; };
+
+static struct policy_def entry_of(const struct check_options *o, const char *wanted)
+{
+  return (struct policy_def){.name = wanted, .policy = wanted, .at_place = NONE, .n_parameters = o->n_settings,
+                             .parameter = o->setting};
+}
+
+/* Where nothing loads, the tests tell. */
+static int try_settings(void *context, struct contained *c)
+{
+  const struct fitting *f = context;
+  struct world *const volatile none = NULL;
+  struct err unsaid;
+  err_init(&unsaid);
+  contained_begin(c, &none, "policy '%s', while it was loaded,", f->entry->policy);
+  const struct offsim_policy *p = policy_describe(f->entry, &unsaid);
+  contained_end(c);
+  err_release(&unsaid);
+  if (!p || policy_parameters_fit(p, f->entry, f->err)) return EXIT_OK;
+  err_print(f->err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  return EXIT_USER;
+}
+
+/* In a process of its own: in this one the tests want nothing loaded. It says what is wrong; err gets the code only. */
+static bool settings_fit(const struct policy_def *entry, struct err *err)
+{
+  struct fitting f = {entry, err};
+  bool fit = entry->n_parameters == 0 || contained_run("policy check", try_settings, &f) != EXIT_USER;
+  if (!fit) err->code = EXIT_USER;
+  return fit;
+}
+
+/* A name or a value that cannot be is the user's mistake, told before anything runs. */
 static bool find(const struct policy_def *entry, struct err *err)
 {
   char path[PATH_MAX];
-  return policy_locate(entry, path, err);
+  return policy_locate(entry, path, err) && settings_fit(entry, err);
+}
+
+static bool find_tests(const struct check_options *o, struct err *err)
+{
+  const struct conformance_test **all = conformance_tests();
+  bool ok = true;
+  for (int i = 0; i < o->run.n_only; i++) {
+    bool found = false;
+    for (size_t k = 0; all[k]; k++) found |= strstr(all[k]->name, o->run.only[i]) != NULL;
+    if (!found)
+      ok = err_add(err, nowhere, "no test has '%s' in its name (`offsim policy check --list` names them)", o->run.only[i]);
+  }
+  free(all);
+  return ok;
 }
 
 static bool check_one(const struct check_options *o, const char *wanted, json *list)
 {
-  struct policy_def entry = {.name = wanted, .policy = wanted, .at_place = NONE, .n_parameters = o->n_settings,
-                             .parameter = o->setting};
+  struct policy_def entry = entry_of(o, wanted);
   int count[N_VERDICTS];
   size_t n;
   if (!o->as_json) printf("%s\n", wanted);
@@ -174,9 +223,12 @@ static bool check_one(const struct check_options *o, const char *wanted, json *l
 
 static bool find_all(const struct check_options *o, struct err *err)
 {
-  bool ok = true;
-  for (int i = 0; i < o->n_wanted; i++)
-    ok &= find(&(struct policy_def){.name = o->wanted[i], .policy = o->wanted[i]}, err);
+  bool ok = find_tests(o, err);
+  if (o->n_settings && !o->n_wanted) ok = err_add(err, nowhere, "--set needs the name of a policy");
+  for (int i = 0; i < o->n_wanted; i++) {
+    struct policy_def entry = entry_of(o, o->wanted[i]);
+    ok &= find(&entry, err);
+  }
   return ok;
 }
 
@@ -208,9 +260,10 @@ int cmd_policy_check(int argc, char **argv)
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   struct check_options o = {.run = {.seed = 1, .limit_s = LIMIT_S, .jobs = cores > 0 && cores < 64 ? (int)cores : 1},
                             .wanted = calloc((size_t)argc + 1, sizeof *o.wanted)};
+  o.run.only = calloc((size_t)argc + 1, sizeof *o.run.only);
   struct err err;
   int code = EXIT_OK;
-  if (!o.wanted) check_out_of_memory((size_t)argc);
+  if (!o.wanted || !o.run.only) check_out_of_memory((size_t)argc);
   err_init(&err);
   for (int i = 1, used; i < argc && code == EXIT_OK; i += used)
     if ((used = take_word(&o, argc - i, argv + i)) == 0) code = EXIT_USER;
@@ -222,6 +275,7 @@ int cmd_policy_check(int argc, char **argv)
   err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
 out:
   free(o.wanted);
+  free(o.run.only);
   err_release(&err);
   return code;
 }

@@ -237,17 +237,36 @@ static void rank(const struct tuning *t, struct candidate **left, size_t n)
     }
 }
 
-/* *spent: runs; *last: the last replication used. */
-static struct candidate *halve(struct tuning *t, struct candidate *all, size_t n, uint64_t *spent, uint64_t *last)
+/* Replications of each of n candidates that are left after a round that began with `have` of them. */
+static size_t after_round(const struct tuning *t, size_t rounds, size_t n, size_t have)
+{
+  size_t more = (size_t)(t->budget / rounds) / n, room = (size_t)(t->train.to - t->train.from + 1);
+  size_t want = have + (more ? more : 1) > room ? room : have + (more ? more : 1);
+  return want > MAX_RUNS ? MAX_RUNS : want;
+}
+
+static size_t rounds_of(size_t n) { return (size_t)ceil(log2((double)n)); }
+
+/* Without --train the search takes from 0 on what it needs: known before it begins. */
+static bool test_is_new(const struct tuning *t, size_t n, struct err *err)
+{
+  size_t rounds = rounds_of(n), have = 0;
+  for (size_t round = 0; round < rounds; round++, n = (n + 1) / 2) have = after_round(t, rounds, n, have);
+  if (!t->test_text || have == 0 || t->test.from > t->train.from + have - 1 || t->test.to < t->train.from) return true;
+  return mistake(err, arena_printf(t->arena, "the search of '%s' uses replications %llu to %llu, and --test shares some of "
+                                   "them: what is tested must be new", t->entry->name, (unsigned long long)t->train.from,
+                                   (unsigned long long)(t->train.from + have - 1)), NULL);
+}
+
+/* *spent: runs. */
+static struct candidate *halve(struct tuning *t, struct candidate *all, size_t n, uint64_t *spent)
 {
   struct candidate **left = arena_array(t->arena, struct candidate *, n + 1);
-  size_t rounds = (size_t)ceil(log2((double)n)), have = 0;
+  size_t rounds = rounds_of(n), have = 0;
   for (size_t i = 0; i < n; i++)
     left[i] = &all[i];
   for (size_t round = 0; round < rounds; round++) {
-    size_t more = (size_t)(t->budget / rounds) / n, room = (size_t)(t->train.to - t->train.from + 1);
-    size_t want = have + (more ? more : 1) > room ? room : have + (more ? more : 1);
-    want = want > MAX_RUNS ? MAX_RUNS : want;
+    size_t want = after_round(t, rounds, n, have);
     if (!t->quiet && want > have)
       fprintf(stderr, "offsim: tuning %s: round %zu of %zu, %zu candidates, replications %llu to %llu\n", t->entry->name,
               round + 1, rounds, n, (unsigned long long)(t->train.from + have),
@@ -263,23 +282,22 @@ static struct candidate *halve(struct tuning *t, struct candidate *all, size_t n
     rank(t, left, n);
     n = (n + 1) / 2;
   }
-  *last = t->train.from + have - 1;
   return left[0];
 }
 
 static bool tune_one(struct tuning *t, bool one, struct err *err)
 {
-  uint64_t spent = 0, last = t->train.from;
+  uint64_t spent = 0;
   t->testing = false;
   t->refused = 0;
   if (!tune_find_ranges(t, one, err))
     return false;
   size_t n = t->n_ranges ? n_candidates(t->budget) : 1;
   struct candidate *all = arena_array(t->arena, struct candidate, n), *best = all;
-  if (!tune_draw(t, all, n, err))
+  if (!test_is_new(t, n, err) || !tune_draw(t, all, n, err))
     return false;
   if (n > 1)
-    best = halve(t, all, n, &spent, &last);
+    best = halve(t, all, n, &spent);
   if (!best)
     return false;
   struct replications test = t->test_text ? t->test : (struct replications){t->train.to + 1, t->train.to + 10};

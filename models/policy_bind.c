@@ -92,6 +92,17 @@ static bool bind_parameter(struct policy_host *h, const struct policy_def *def, 
   return true;
 }
 
+bool policy_parameters_fit(const struct offsim_policy *p, const struct policy_def *def, struct err *err)
+{
+  struct policy_host h = {.policy = p, .arena = arena_new()};
+  struct offsim_value unused;
+  bool ok = refuse_unknown(&h, def, err);
+  for (uint32_t i = 0; i < p->n_parameters; i++)
+    if (given(def, p->parameter[i].name)) ok &= bind_parameter(&h, def, &p->parameter[i], &unused, err);
+  arena_free(h.arena);
+  return ok;
+}
+
 /* ---- features ---------------------------------------------------------------------------------------------------- */
 
 /* lacks: what the scenario must have for it; NULL: nothing. */

@@ -46,7 +46,7 @@ extern const struct conformance_test conformance_load[], conformance_contract[],
 struct conformance_options {
   uint64_t seed; bool quick; int jobs;
   double limit_s;                                       /* CPU seconds of one test; five times that by the clock */
-  const char *only;                                     /* part of the tests' names; NULL = all */
+  const char **only; int n_only;                        /* parts of the tests' names; none = all */
 };
 /* One test's end. */
 struct conformance_result { const struct conformance_test *test; struct report report; };

@@ -245,12 +245,19 @@ const struct conformance_test **conformance_tests(void)
   return all;
 }
 
+static bool wanted(const struct conformance_options *o, const char *name)
+{
+  bool found = o->n_only == 0;
+  for (int i = 0; i < o->n_only; i++) found |= strstr(name, o->only[i]) != NULL;
+  return found;
+}
+
 /* Those asked for; loading is always the first. */
-static size_t choose(const struct conformance_test **tests, const char *only)
+static size_t choose(const struct conformance_test **tests, const struct conformance_options *o)
 {
   size_t n = 0;
   for (size_t i = 0; tests[i]; i++)
-    if (i == 0 || !only || strstr(tests[i]->name, only)) tests[n++] = tests[i];
+    if (i == 0 || wanted(o, tests[i]->name)) tests[n++] = tests[i];
   return n;
 }
 
@@ -259,7 +266,7 @@ struct conformance_result *conformance_run(const struct policy_def *entry, const
 {
   struct child children[64];
   struct runner r = {.entry = entry, .options = options, .tests = conformance_tests(), .child = children, .tell = told};
-  r.n = choose(r.tests, options->only);
+  r.n = choose(r.tests, options);
   r.result = calloc(r.n, sizeof *r.result);
   r.done = calloc(r.n, sizeof *r.done);
   if (!r.result || !r.done) check_out_of_memory(r.n * sizeof *r.result);

@@ -59,7 +59,8 @@ static void tell_problem(struct policy_def *def, struct policy_parameter *list, 
 bool bandit_policy(const char *text, const struct bandit_problem *b, struct arena *a, struct policy_def *def,
                    struct err *err)
 {
-  char *name = arena_strdup(a, text), *slash = strrchr(name, '/'), *colon = strchr(slash ? slash : name, ':');
+  char *name = arena_strdup(a, text), *slash = strrchr(name, '/');
+  char *from = slash ? slash : strncmp(name, "python:", 7) ? name : name + 7, *colon = strchr(from, ':');
   struct policy_parameter *list = arena_array(a, struct policy_parameter, strlen(text) + N_TOLD);
   *def = (struct policy_def){.name = name, .policy = name, .at_place = NONE, .parameter = list};
   char *rest = NULL;

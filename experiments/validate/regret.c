@@ -4,6 +4,7 @@
 #include "experiments/validate/bandits.h"
 #include "experiments/validate/suites.h"
 #include "models/policy_host.h"
+#include "models/policy_python.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,8 @@ static const char usage[] =
   "  --arms P1,P2,...       probability of reward 1 of each arm; else the reward is 0\n"
   "  --horizon T            rounds\n"
   "  --runs R               independent runs (500)\n"
-  "  --policy P             NAME or NAME:PARAMETER=VALUE,...; a name with '/' is the file of a plug-in\n"
+  "  --policy P             NAME or NAME:PARAMETER=VALUE,...; a name with '/' is the file of a plug-in,\n"
+  "                         python:FILE one in Python; it learns, or reads nothing to decide by\n"
   "  --delay D              the outcome of round t is told after the choice of round t + D (0)\n"
   "  --change AT:ARM:P      from round AT on, arm ARM has probability P; rounds and arms are counted from 0; as often as\n"
   "                         wanted\n"
@@ -90,6 +92,19 @@ static bool take(void *context, const char *option, const char *text, struct err
   return ok;
 }
 
+static bool changes_fit(const struct bandit_problem *b, struct err *err)
+{
+  for (int i = 0; i < b->n_changes; i++) {
+    const struct bandit_change *c = &b->change[i];
+    if (c->arm >= b->n_arms)
+      return err_add(err, nowhere, "--change: there is no arm %d; the %d arms are counted from 0", c->arm, b->n_arms);
+    if (c->at >= b->horizon)
+      return err_add(err, nowhere, "--change: there is no round %lld; the %lld of the horizon are counted from 0",
+                     (long long)c->at, (long long)b->horizon);
+  }
+  return true;
+}
+
 static bool read_arguments(struct question *q, int argc, char **argv, struct arena *a, struct err *err)
 {
   static const char *const known[] = {"--arms", "--horizon", "--runs", "--policy", "--delay", "--change", "--seed", "-j",
@@ -99,11 +114,7 @@ static bool read_arguments(struct question *q, int argc, char **argv, struct are
   if (word) return err_add(err, nowhere, "validate regret takes options only, not '%s'", word);
   const char *missing = !q->problem.n_arms ? "--arms" : !q->problem.horizon ? "--horizon" : !q->policy ? "--policy" : NULL;
   if (missing) return err_add(err, nowhere, "validate regret: %s is missing", missing);
-  for (int i = 0; i < q->problem.n_changes; i++)
-    if (q->problem.change[i].arm >= q->problem.n_arms)
-      return err_add(err, nowhere, "--change: there is no arm %d; the %d arms are counted from 0", q->problem.change[i].arm,
-                     q->problem.n_arms);
-  return bandit_policy(q->policy, &q->problem, a, &q->def, err);
+  return changes_fit(&q->problem, err) && bandit_policy(q->policy, &q->problem, a, &q->def, err);
 }
 
 /* ---- the answer ---------------------------------------------------------------------------------------------------- */
@@ -119,9 +130,32 @@ static double one_run(const void *context, size_t job)
   return x;
 }
 
+static bool names_features(const struct offsim_policy *p)
+{
+  for (uint32_t i = 0; i < p->n_parameters; i++)
+    if (p->parameter[i].type >= OFFSIM_FEATURE) return true;
+  return p->n_features > 0;
+}
+
+/* Arms are told apart by their rewards alone: one that hears no rewards and goes by features, estimates or queues has
+ * nothing to go by, and its number would be that of whatever it does then. */
+static bool can_play(const struct question *q, struct err *err)
+{
+  const struct offsim_policy *p = policy_describe(&q->def, err);
+  if (!p) return false;
+  if (p->capabilities & OFFSIM_NEEDS_ORACLE)
+    return err_add(err, nowhere, "policy '%s' needs an oracle, and these arms have none", p->name);
+  bool columns = p->columns && !policy_is_python(q->def.policy);    /* in Python all are sent unless it says otherwise */
+  const char *reads = names_features(p) ? "features" : columns ? "estimates or queues" : NULL;
+  return !reads || p->capabilities & OFFSIM_LEARNS ||
+         err_add(err, nowhere, "policy '%s' decides by %s, and these arms have rewards only, from which it does not learn",
+                 p->name, reads);
+}
+
 /* A policy that does not load, or fails at once, says so here, once. */
 static bool try_policy(const struct question *q, struct err *err)
 {
+  if (!can_play(q, err)) return false;
   struct bandit_problem few = q->problem;
   few.horizon = few.horizon < 4 ? few.horizon : 4;
   few.delay = few.delay < 4 ? few.delay : 4;

@@ -101,6 +101,8 @@ says "tune: a word" 2 "takes two or more of any|edge|cloud|nearest" tune m.yaml 
 says "tune: one word" 2 "takes two or more of" tune m.yaml --policy threshold --budget 8 --param target=edge
 says "tune: a format" 2 "--format is table or json" tune m.yaml --policy threshold --budget 8 --format xml
 says "tune: seen in the search" 2 "share replications" tune m.yaml --policy threshold --budget 8 --train 0..9 --test 5..20
+says "tune: what the search takes by itself" 2 "the search of 'threshold' uses replications 0 to 2, and --test shares some of them" tune m.yaml --policy threshold --budget 8 --param above=0:8 --test 2..4 --dir t0
+check "tune: and nothing ran" test ! -e t0/traces
 says "tune: no trace to split" 2 "--split is for arrivals from a trace" tune m.yaml --policy threshold --budget 8 --param above=0:8 --split 0.7
 says "tune" 0 "name: threshold-tuned, feature: images, above:" tune m.yaml --policy threshold --budget 8 --param above=0:8 -o tuned.yaml --dir t --quiet
 check "the budget is kept" bash -c "awk '/ tuned +[0-9]/ { exit !(\$3 <= 8 && \$3 >= 4) }' said"

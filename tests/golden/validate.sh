@@ -24,6 +24,12 @@ says "a delay below 0" "--delay needs a whole number from 0" regret $two --polic
 says "no policy" "--policy is missing" regret $two
 says "no horizon" "--horizon is missing" regret --arms .5,.6 --policy ucb1
 says "an unknown policy" "did you mean 'thompson'" regret $two --policy tompson
+says "an oracle" "policy 'clairvoyant' needs an oracle, and these arms have none" regret $two --policy clairvoyant
+says "features" "policy 'threshold' decides by features, and these arms have rewards only" regret $two --policy threshold
+for p in cost_aware latency_greedy jsq; do
+  says "$p" "policy '$p' decides by estimates or queues, and these arms have rewards only" regret $two --policy $p
+done
+says "a change after the end" "--change: there is no round 10; the 10 of the horizon are counted from 0" regret $two --policy ucb1 --change 10:0:.1
 says "an unknown parameter" "did you mean 'factor'" regret $two --policy ucb1:factr=3
 says "a parameter out of range" "'epsilon' must lie between 0 and 1" regret $two --policy eps_greedy:epsilon=2
 says "a word that is no choice" "'model' must be one of beta|gaussian, not 'gamma'" regret $two --policy thompson:model=gamma
@@ -48,6 +54,8 @@ check "pod: M/M/1 from the first job on" python3 -c "
 import json; x = json.load(open('$work/alone')); assert abs(x['mean'] - 20) <= 5.5 * x['se'] and x['se'] < .6, x"
 check "pod: more queues asked than 64" "$OFFSIM" validate pod --d 90 --servers 100 --lambda .5 --runs 2 --jobs 1000
 check "regret: one round of a policy for two" "$OFFSIM" validate regret --arms .5,.6 --horizon 1 --runs 2 --policy sw_ucb
+printf 'from offsim_policy import Policy, Number\nclass Last(Policy):\n    parameters = {"x": Number(1, min=0, max=2)}\n    def decide(self, ctx): return ctx.n_actions - 1\n' >"$work/last.py"
+check "regret: a policy in Python" bash -c "cd '$work' && '$(realpath "$OFFSIM")' validate regret --arms .5,.7 --horizon 10 --runs 2 --policy python:last.py:x=1 | grep -F 'with x=1'"
 check_exit "an unknown case" 2 "$OFFSIM" validate policies --case regret-nobody
 check_exit "an unknown fault" 2 "$OFFSIM" validate policies --plant nothing
 finish
