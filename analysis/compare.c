@@ -387,6 +387,20 @@ static void type_of_entry(struct comparison *c, const char *dir, const json *ent
   }
 }
 
+/* A plug-in's own word, noted when it ran (experiments/study.c). */
+static bool declares_to_learn(const struct comparison *c, const struct compared_policy *p)
+{
+  struct text key = {0};
+  bool yes = false;
+  text_add(&key, "learns.%s", p->entry);
+  for (size_t k = 0; k < c->store->n_catalogs; k++) {
+    const char *said = c->store->dir[k] == p->dir ? catalog_provenance(c->store->catalog[k], key.s) : NULL;
+    yes |= said && !strcmp(said, "1");
+  }
+  free(key.s);
+  return yes;
+}
+
 /* The scenario of a folder's point; NULL when it cannot be read. */
 static json *resolved_of(const struct comparison_store *s, size_t folder)
 {
@@ -425,7 +439,8 @@ static void read_scenario(struct comparison *c, const struct comparison_options 
   static const char *const learners[] = {"ucb1",   "ucb_half", "kl_ucb", "thompson",  "linucb",
                                          "sw_ucb", "d_linucb", "exp3",   "eps_greedy", "lints"};
   for (size_t i = 0; i < c->n_policies; i++)
-    c->policy[i].learner = is_listed(c->policy[i].type, learners, sizeof learners / sizeof *learners);
+    c->policy[i].learner = is_listed(c->policy[i].type, learners, sizeof learners / sizeof *learners) ||
+                           declares_to_learn(c, &c->policy[i]);
 }
 
 /* ---- best fixed in hindsight --------------------------------------------------------------------------------------
@@ -738,12 +753,17 @@ static bool has_type(const struct comparison *c, const char *type)
   return false;
 }
 
-/* A threshold that `tune` found stands under this name. */
+/* A threshold that `tune` found is called NAME-tuned. */
+static bool is_tuned(const struct compared_policy *p)
+{
+  bool named = ends_with(p->entry, "-tuned") || !strcmp(p->entry, "tuned_threshold");
+  return p->n && !strcmp(p->type, "threshold") && named;
+}
+
 static bool has_tuned(const struct comparison *c)
 {
   for (size_t i = 0; i < c->n_policies; i++)
-    if (c->policy[i].n && !strcmp(c->policy[i].type, "threshold") && !strcmp(c->policy[i].entry, "tuned_threshold"))
-      return true;
+    if (is_tuned(&c->policy[i])) return true;
   return has_type(c, "tuned_threshold");
 }
 
@@ -763,7 +783,8 @@ static bool has_reference(const struct comparison *c, const char *type)
 static void find_missing(struct comparison *c)
 {
   static const struct { const char *type, *label, *add; } references[] = {
-    {"tuned_threshold", "tuned threshold", "`tuned_threshold`"}, {"model_greedy", "model-greedy", "`cost_aware`"},
+    {"tuned_threshold", "tuned threshold", "what `offsim tune FILE --policy threshold --budget 16` finds"},
+    {"model_greedy", "model-greedy", "`cost_aware`"},
     {"clairvoyant", "clairvoyant greedy", "`clairvoyant`"},
     {"best_fixed", "best fixed in hindsight", "the always_* policies"}};
   bool learner = false;

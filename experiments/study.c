@@ -2,6 +2,7 @@
 #include "experiments/identity.h"
 #include "analysis/store/trace.h"
 #include "experiments/model_version.h"
+#include "experiments/plugin_try.h"
 #include "experiments/version.h"
 #include "models/policy_host.h"
 #include "models/world.h"
@@ -43,9 +44,16 @@ static bool unknown_policy(const struct study *s, const char *name, struct err *
     all[n++] = s->scenario->policy[i].name;
   for (size_t i = 0; i < n_builtin; i++)
     all[n++] = builtin[i];
-  const char *near = nearest(name, all, n);
-  err_add(err, (struct where){0}, "--policy: '%s' is neither a policy of %s nor a built-in one%s%s%s", name,
-          s->scenario->path, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+  const char *near = nearest(name, all, n), *folders = getenv("OFFSIM_POLICY_PATH");
+  if (!strcmp(name, "tuned_threshold"))
+    err_add(err, (struct where){0}, "--policy: 'tuned_threshold' has values to choose from: write it among the policies of the"
+            " scenario, {policy: tuned_threshold, feature: F, above: [1, 2, 4]}, or let `offsim tune FILE --policy threshold"
+            " --budget 16` find one");
+  else
+    err_add(err, (struct where){0}, "--policy: '%s' is neither a policy of %s nor a built-in one%s%s%s%s%s%s", name,
+            s->scenario->path, near ? "" : ", nor one in $OFFSIM_POLICY_PATH (",
+            near ? "" : folders && *folders ? folders : "not set", near ? "" : ")",
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
   free(all);
   return false;
 }
@@ -73,7 +81,7 @@ static bool choose_name(struct study *s, const char *name, struct err *err)
     }
   if (found)
     return true;
-  if (!policy_builtin(name) && !policy_is_path(name))
+  if (!policy_builtin(name) && !policy_is_path(name) && !policy_in_search_path(name))
     return unknown_policy(s, name, err);
   if (!scenario_add_policy(sc, name, err))
     return false;
@@ -317,6 +325,21 @@ static bool describe_program(struct catalog *c, struct err *err)
          && put_model(c, err);
 }
 
+/* "learns.NAME" of plug-ins: what `compare` cannot know of policies that are not built in. One that does not load says so
+ * elsewhere. */
+static bool put_learns(const struct policy_def *p, struct catalog *c, struct err *err)
+{
+  struct err unsaid;
+  char key[128];
+  if (!p->resolved_path)
+    return true;
+  err_init(&unsaid);
+  const struct offsim_policy *policy = plugin_describe(p, &unsaid);
+  err_release(&unsaid);
+  snprintf(key, sizeof key, "learns.%s", p->name);
+  return !policy || catalog_put_provenance(c, key, policy->capabilities & OFFSIM_LEARNS ? "1" : "0", err);
+}
+
 /* Which runs are of this call: a point may hold runs of other seeds and of policies with other settings. */
 static bool put_current(const struct study *s, struct catalog *c, struct err *err)
 {
@@ -328,7 +351,8 @@ static bool put_current(const struct study *s, struct catalog *c, struct err *er
   for (int i = 0; i < s->n_chosen && ok; i++) {
     hash_hex(identity_base(s->scenario, s->chosen[i]), hex);
     snprintf(key, sizeof key, "base.%s", study_policy_name(s, s->chosen[i]));
-    ok = point_put(c, s->point, key, hex, err);
+    ok = point_put(c, s->point, key, hex, err)
+         && (s->chosen[i] < 0 || put_learns(&s->scenario->policy[s->chosen[i]], c, err));
   }
   return ok;
 }
@@ -359,6 +383,9 @@ static bool put_whole(struct catalog *c, const char *key, json *value, struct er
 
 bool study_describe_sources(const struct scenario *s, struct catalog *c, struct err *err)
 {
+  for (int i = 0; i < s->n_policies; i++)
+    if (!put_learns(&s->policy[i], c, err))
+      return false;
   return put_whole(c, "sources", sources_json(s), err) && put_whole(c, "files", files_json(s), err)
          && describe_program(c, err) && describe_machine(c, err);
 }

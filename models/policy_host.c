@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #ifndef OFFSIM_PREFIX
 #define OFFSIM_PREFIX "/usr/local"
@@ -68,6 +69,12 @@ static bool in_search_path(const char *name, char path[PATH_MAX])
   return in_folder(installed, sizeof installed - 1, name, path);
 }
 
+bool policy_in_search_path(const char *name)
+{
+  char path[PATH_MAX];
+  return in_search_path(name, path);
+}
+
 static bool unknown_policy(const struct policy_def *def, struct err *err)
 {
   const char *const *names;
@@ -88,7 +95,26 @@ static void beside_scenario(const struct policy_def *def, char path[PATH_MAX])
   snprintf(path, PATH_MAX, "%.*s%s", folder, slash ? def->at.file : "", file);
 }
 
-bool policy_is_path(const char *policy) { return strchr(policy, '/') || policy_is_python(policy); }
+static bool is_library(const char *file)
+{
+  size_t n = strlen(file);
+  return n > 3 && !strcmp(file + n - 3, ".so");
+}
+
+bool policy_is_path(const char *policy)
+{
+  return strchr(policy, '/') || policy_is_python(policy) || is_library(policy);
+}
+
+/* A relative path says nothing without the folder that it was looked for in. */
+static bool no_file(const struct policy_def *def, const char *wanted, struct err *err)
+{
+  int why = errno;
+  char folder[PATH_MAX];
+  bool whole = wanted[0] == '/' || !getcwd(folder, sizeof folder);
+  return err_add(err, def->at, "policy %s%s%s: %s", whole ? "" : folder, whole ? "" : "/",
+                 whole ? wanted : wanted + (strncmp(wanted, "./", 2) ? 0 : 2), strerror(why));
+}
 
 bool policy_locate(const struct policy_def *def, char path[PATH_MAX], struct err *err)
 {
@@ -98,7 +124,7 @@ bool policy_locate(const struct policy_def *def, char path[PATH_MAX], struct err
   else if (policy_is_path(def->policy)) beside_scenario(def, wanted);
   else if (policy_builtin(def->policy)) return true;
   else if (!in_search_path(def->policy, wanted)) return unknown_policy(def, err);
-  if (!realpath(wanted, path)) return err_add(err, def->at, "policy %s: %s", wanted, strerror(errno));
+  if (!realpath(wanted, path)) return no_file(def, wanted, err);
   if (!is_file(path)) return err_add(err, def->at, "policy %s is not a regular file", wanted);
   return true;
 }

@@ -109,10 +109,11 @@ const struct offsim_policy *policy_builtin(const char *name);
 /* The file of a plug-in, resolved: by path (relative to the file that names it), then $OFFSIM_POLICY_PATH, then the
  * installed folder. "" for a built-in, which a name without '/' means first. False after adding to err. */
 bool policy_locate(const struct policy_def *, char path[PATH_MAX], struct err *) MUST_USE;
-/* Does it name a file, not a policy to be searched? With a '/', or in Python. */
+/* Does it name a file, not a policy to be searched? With a '/', in Python, or ending in .so. */
 bool policy_is_path(const char *policy);
 /* Has the policy the parameters that the entry gives, and may they have these values? False after adding to err. */
 bool policy_parameters_fit(const struct offsim_policy *, const struct policy_def *, struct err *) MUST_USE;
+bool policy_in_search_path(const char *name);           /* $OFFSIM_POLICY_PATH, then the installed folder */
 /* Load a descriptor for `policy list` and checks: built-in name, or a path. */
 const struct offsim_policy *policy_describe(const struct policy_def *, struct err *);
 

@@ -1,6 +1,8 @@
 /* study_file.c: from the text of a study to factors and a design. Keys are the schema's; what the schema cannot say
  * (factors, points) is checked here. */
 #include "scenarios/study_file.h"
+#include "models/policy_host.h"
+#include "models/policy_python.h"
 #include "scenarios/schema.h"
 #include "scenarios/study_filter.h"
 
@@ -209,7 +211,22 @@ static void read_factor(struct reading *r, const struct node *node)
     r->factor[r->f->n_factors++] = f;
 }
 
-/* `policy: all` or the names of entries: no path, and run at every point. */
+static bool names_policy(const struct node *one)
+{
+  return node_is(one, NODE_TEXT) && (id_valid(one->text) || (policy_is_path(one->text) && !strchr(one->text, ',')));
+}
+
+/* The file of a plug-in is looked for beside the study. */
+static const char *beside_study(const struct reading *r, const struct node *one)
+{
+  const char *file = policy_python_file(one->text), *slash = strrchr(r->f->path, '/');
+  if (!policy_is_path(one->text) || file[0] == '/' || !slash)
+    return one->text;
+  return arena_printf(r->arena, "%.*s%.*s%s", (int)(file - one->text), one->text, (int)(slash + 1 - r->f->path), r->f->path,
+                      file);
+}
+
+/* `policy: all`, names of entries or plug-ins: no path, and run at every point. */
 static void read_policies(struct reading *r, const struct node *node)
 {
   r->f->policies_at = node->at;
@@ -223,14 +240,14 @@ static void read_policies(struct reading *r, const struct node *node)
   }
   for (size_t i = 0; i < (node_is(node, NODE_TEXT) ? 1 : node->n); i++) {
     const struct node *one = node_is(node, NODE_TEXT) ? node : node->child[i];
-    if (!node_is(one, NODE_TEXT) || !id_valid(one->text)) {
-      err_add(r->err, one->at, "a policy is named by a word");
+    if (!names_policy(one)) {
+      err_add(r->err, one->at, "a policy is named by a word, or is the file of a plug-in");
       return;
     }
     for (size_t k = 0; k < i; k++)
       if (node_text_is(node->child[k], one->text))
         err_add(r->err, one->at, "'%s' stands twice", one->text);
-    all = arena_printf(r->arena, "%s%s%s", all, i ? "," : "", one->text);
+    all = arena_printf(r->arena, "%s%s%s", all, i ? "," : "", beside_study(r, one));
   }
   r->f->policies = all;
 }

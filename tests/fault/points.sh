@@ -102,7 +102,7 @@ check "equal seeds are paired without a warning" absent 'not paired' both b
 check "planted: another seed is warned of" grep -q 'not paired by random numbers' <(both c)
 check "one best_fixed a folder" grep -q '^best_fixed@b: .* of .*/b$' <(both b)
 check "best_fixed says what it is" grep -qF 'best_fixed: always_' <("$OFFSIM" compare "$work/a")
-check "missing references say what to do" grep -qF 'INCOMPLETE: missing tuned threshold, model-greedy, clairvoyant greedy (add `tuned_threshold` and `cost_aware` and `clairvoyant`)' \
+check "missing references say what to do" grep -qF 'INCOMPLETE: missing tuned threshold, model-greedy, clairvoyant greedy (add what `offsim tune FILE --policy threshold --budget 16` finds and `cost_aware` and `clairvoyant`)' \
   <("$OFFSIM" compare "$work/a")
 
 # ---- what cannot be drawn ----------------------------------------------------------------------------------------------

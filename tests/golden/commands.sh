@@ -130,4 +130,36 @@ check "at their times" same "$(sed -n 's/^change_at_[0-9] = //p' "$work/recovery
 says "--metric where it is nothing" 2 "--metric is for --kind pareto" plot "$work/f" --kind actions --metric latency_p95_s -o "$work/m.svg"
 says "plot --policy: typo" 2 "did you mean 'threshold'?" plot "$work/f" --kind latency --policy treshold -o "$work/m.svg"
 
+# ---- plug-ins by name and by file --------------------------------------------------------------------------------------
+mkdir -p "$work/folder"
+cp build/policies/ucb1.so "$work/folder/mine.so"; cp build/policies/threshold.so "$work/folder/plain.so"
+short() { "$OFFSIM" run $scenario --quiet --replications 1 --set 'horizon.duration=20 s' "$@"; }
+pair() { short --policy "$1",always_edge,always_local -o "$work/pair-$2" >"$work/said" 2>&1; grep -q INCOMPLETE "$work/said"; }
+export OFFSIM_POLICY_PATH=$work/folder
+check "a plug-in's name is searched in OFFSIM_POLICY_PATH; it learns: INCOMPLETE" pair mine 1
+check "it ran" grep -q '^mine  *policy' "$work/said"
+check "and names a command" grep -q 'offsim tune FILE --policy threshold --budget 16' "$work/said"
+unmoved() { ! pair "$@"; }
+check "planted: one that learns nothing is no reason" unmoved plain 2
+check "it ran" grep -q '^plain  *policy' "$work/said"
+says "the searched folders are named" 2 "nor one in \$OFFSIM_POLICY_PATH ($work/folder)" run $scenario --policy qqqqqqqqq -o "$work/q"
+check "tune writes" "$OFFSIM" tune $scenario --policy threshold --budget 4 --param above=1:8 --set 'horizon.duration=20 s' \
+  --quiet --dir "$work/search" -o "$work/tuned.yaml"
+printf 'include: [%s, %s]\n' "$PWD/$scenario" "$work/tuned.yaml" >"$work/both.yaml"
+misses() { "$OFFSIM" run "$work/both.yaml" --quiet --replications 1 --set 'horizon.duration=20 s' --policy "ucb1,$1" -o "$work/both-$2" \
+  2>&1 | sed -n 's/^INCOMPLETE: missing \([^(]*\) (.*/\1/p'; }
+check "what tune wrote is the tuned threshold" same "$(misses threshold-tuned a)" "model-greedy, clairvoyant greedy, best fixed in hindsight"
+check "planted: another threshold is not" same "$(misses threshold b)" "tuned threshold, model-greedy, clairvoyant greedy, best fixed in hindsight"
+says "tuned_threshold is no policy by itself" 2 "offsim tune FILE --policy threshold --budget 16" run $scenario --policy tuned_threshold -o "$work/q"
+unset OFFSIM_POLICY_PATH
+absolute=$(realpath "$OFFSIM"); minimal=$(realpath $scenario)
+check "NAME.so is a file" bash -c "cd '$work/folder' && '$absolute' run '$minimal' --quiet --replications 1 --policy mine.so -o here"
+says "a missing file: where" 2 "policy $PWD/nope.so: No such file" run $scenario --policy ./nope.so -o "$work/q"
+cp $scenario "$work/folder/base.yaml"
+printf 'study: s\nscenario: base.yaml\nreplications: 1\nset: {horizon.duration: 20 s}\nfactors:\n  n: {path: places.edge.slots, values: [1, 2]}\n  policy: [always_edge, ./mine.so]\n' >"$work/folder/s.yaml"
+check "a study's plug-in" "$OFFSIM" sweep "$work/folder/s.yaml" -o "$work/swept"
+ran_at() { "$OFFSIM" compare "$work/swept" --point "$1" 2>&1 | grep -q '^mine  *policy'; }
+check "ran at point 0" ran_at 0
+check "ran at point 1" ran_at 1
+
 finish
