@@ -29,13 +29,25 @@ static void print_default(const struct offsim_parameter *p)
   else printf("default %g", p->number);
 }
 
+/* A bound of 1e300 stands for none. */
+static void print_range(const struct offsim_parameter *p)
+{
+  bool low = p->min > -1e300, high = p->max < 1e300;
+  if (p->choices || p->type > OFFSIM_INTEGER) return;
+  if (low && high) printf(", %g .. %g", p->min, p->max);
+  else if (low) printf(", >= %g", p->min);
+  else if (high) printf(", <= %g", p->max);
+}
+
 static void print_policy(const struct offsim_policy *p)
 {
   printf("%-15s %s\n", p->name, p->description);
   for (uint32_t i = 0; i < p->n_parameters; i++) {
     const struct offsim_parameter *q = &p->parameter[i];
-    printf("  %-18s %s (%s%s%s; ", q->name, q->help ? q->help : "", q->choices ? q->choices : type_name[q->type],
+    printf("  %-18s %s (%s%s%s", q->name, q->help ? q->help : "", q->choices ? q->choices : type_name[q->type],
            q->unit && *q->unit ? ", " : "", q->unit ? q->unit : "");
+    print_range(q);
+    printf("; ");
     print_default(q);
     printf(")\n");
   }

@@ -476,7 +476,7 @@ bool policy_host_outcome(struct policy_host *h, const struct decision_facts *who
     ok = wraps_outcome(h, who, o, &x, learner_state(h, learner_key(h, who)), memo, err);
   } else if (h->policy->outcome && !h->frozen) {
     struct offsim_outcome x = outcome_of(h, who, o);
-    desk_give(h, CALL_OUTCOME, who->request, o->decision_number, o->now);
+    desk_give_outcome(h, who->request, &x, o->now);
     h->policy->outcome(learner_state(h, learner_key(h, who)), &x, memo);
     desk_take(h);
   }

@@ -20,7 +20,8 @@ struct policy_host;
 /* What a policy is doing: the host notes it before it gives the control away. In memory that two processes share, it
  * tells the one why the other is gone. hung_s: set by the watch that ended it. */
 enum policy_call { CALL_NONE, CALL_LOAD, CALL_START, CALL_DECIDE, CALL_OUTCOME, CALL_TICK, CALL_STATE };
-struct policy_desk { enum policy_call call; int hung_s; uint64_t request, decision; sim_time now; };
+/* action, status: of the outcome told; status is one of offsim_policy.h. */
+struct policy_desk { enum policy_call call; int hung_s; uint64_t request, decision; sim_time now; int action, status; };
 /* "while deciding on request 20 (decision 20, t = 6.1 s)"; "" with CALL_NONE. */
 void policy_desk_print(const struct policy_desk *, char *text, size_t size);
 

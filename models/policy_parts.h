@@ -84,7 +84,14 @@ struct policy_host {
 static inline void desk_give(const struct policy_host *h, enum policy_call call, uint64_t request, uint64_t decision,
                              sim_time now)
 {
-  *h->desk = (struct policy_desk){call, 0, request, decision, now};
+  *h->desk = (struct policy_desk){.call = call, .request = request, .decision = decision, .now = now};
+}
+static inline void desk_give_outcome(const struct policy_host *h, uint64_t request, const struct offsim_outcome *o,
+                                     sim_time now)
+{
+  desk_give(h, CALL_OUTCOME, request, o->decision, now);
+  h->desk->action = o->action;
+  h->desk->status = o->status;
 }
 static inline void desk_take(const struct policy_host *h) { h->desk->call = CALL_NONE; }
 

@@ -21,10 +21,15 @@ void policy_desk_print(const struct policy_desk *d, char *text, size_t size)
   static const char *const words[] = {[CALL_NONE] = "", [CALL_LOAD] = "while it was loaded",
     [CALL_START] = "while it started", [CALL_DECIDE] = "while deciding on", [CALL_OUTCOME] = "while told the outcome of",
     [CALL_TICK] = "in its tick", [CALL_STATE] = "while saving or loading its state"};
+  static const char *const status[] = {[OFFSIM_OK] = "ok", [OFFSIM_LATE] = "late", [OFFSIM_DROPPED] = "dropped",
+    [OFFSIM_CANCELLED] = "cancelled", [OFFSIM_CENSORED] = "censored"};
   snprintf(text, size, "%s", words[d->call]);
   if (d->call == CALL_DECIDE || d->call == CALL_OUTCOME)
-    add(text, size, " request %llu (decision %llu, t = %.9g s)", (unsigned long long)d->request,
+    add(text, size, " request %llu (decision %llu, t = %.9g s", (unsigned long long)d->request,
         (unsigned long long)d->decision, s_from_ns(d->now));
+  if (d->call == CALL_OUTCOME)
+    add(text, size, ", action %d%s, %s", d->action, d->action < 0 ? ": nothing was executed" : "", status[d->status]);
+  if (d->call == CALL_DECIDE || d->call == CALL_OUTCOME) add(text, size, ")");
   if (d->call == CALL_TICK)
     add(text, size, " %llu (t = %.9g s)", (unsigned long long)d->decision, s_from_ns(d->now));
 }

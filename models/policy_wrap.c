@@ -311,7 +311,7 @@ bool wraps_outcome(struct policy_host *h, const struct decision_facts *who, cons
   }
   if (m->guarded && !policy_host_outcome(h->wrap[m->guarded - 1].guard, who, m->of_guard, facts, err)) return false;
   if (!m->guarded && !h->frozen && h->policy->outcome && m->generation == (uint32_t)head_of(h, state)->generation) {
-    desk_give(h, CALL_OUTCOME, who->request, facts->decision_number, facts->now);
+    desk_give_outcome(h, who->request, o, facts->now);
     h->policy->outcome(state, o, memo);
     desk_take(h);
   }

@@ -194,6 +194,18 @@ _HEAD = struct.Struct("=8I2Qq2d")         # learner, context, first_arm, klass, 
 _N_HEAD = 13
 
 
+class Undeclared(KeyError):
+    """A feature was asked for that the policy did not name in `features`."""
+    def __init__(self, feature, declared):
+        import difflib
+        near = difflib.get_close_matches(str(feature), list(declared), 1)
+        super().__init__("this policy did not declare the feature %r: name it in `features`%s"
+                         % (feature, "; or did you mean %r?" % near[0] if near else ""))
+
+    def __str__(self):
+        return self.args[0]
+
+
 class Context:
     """One decision to take. Lists per action have n_actions entries."""
     __slots__ = ("_t", "_layout", "random", "memo", "n_actions")
@@ -214,10 +226,16 @@ class Context:
     deadline_s = property(lambda c: c._t[12], doc="allowed in all; NaN = none")
 
     def __getitem__(self, feature):
-        return self._t[self._layout.feature[feature]]
+        try:
+            return self._t[self._layout.feature[feature]]
+        except KeyError:
+            raise Undeclared(feature, self._layout.feature) from None
 
     def age_s(self, feature):
-        return self._t[self._layout.feature[feature] + self._layout.n_features]
+        try:
+            return self._t[self._layout.feature[feature] + self._layout.n_features]
+        except KeyError:
+            raise Undeclared(feature, self._layout.feature) from None
 
     @property
     def value(self):
@@ -367,20 +385,28 @@ def _no_answer(answer):
     return TypeError("decide must return an action, (action, propensity) or a Decision, not %.200r" % (answer,))
 
 
+def _index(action):
+    if isinstance(action, bool):                            # a comparison returned by mistake, not action 0 or 1
+        raise TypeError("%r is no action" % action)
+    return operator.index(action)
+
+
 def _two(answer):
     try:
         action, propensity = answer
-        return operator.index(action), float(propensity)
+        return _index(action), float(propensity)
     except (TypeError, ValueError):
         raise _no_answer(answer) from None
 
 
 def _decision(answer):
     if isinstance(answer, Decision):
+        if isinstance(answer.action, bool):
+            raise _no_answer(answer.action)
         return answer
     if isinstance(answer, tuple):
         return Decision(*_two(answer))
-    if hasattr(answer, "__index__"):                        # of numpy, say
+    if hasattr(answer, "__index__") and not isinstance(answer, bool):                        # of numpy, say
         return Decision(operator.index(answer))
     raise _no_answer(answer)
 
@@ -601,7 +627,9 @@ def _tell(error, path):
     at = error.lineno if isinstance(error, SyntaxError) else next(
         (f.lineno for f in reversed(frames) if f.filename == path), None)
     what = "".join(traceback.format_exception_only(type(error), error)).strip()
-    line = "%s%s: %s" % (os.path.basename(path), ":%d" % at if at else "", what.split("\n")[-1])
+    line = "%s%s: %s" % (path, ":%d" % at if at else "", what.split("\n")[-1])
+    if not frames and "\n" not in what:                     # nothing further to tell
+        return line[:16000]
     rest = ["Traceback (most recent call last):\n"] + traceback.format_list(frames) if frames else []
     return (line + "\n" + "".join(rest) + what)[:16000]
 

@@ -115,6 +115,11 @@ static void check_count(const struct node *node, const struct key *key, struct e
     out_of_range(node, key, err);
 }
 
+static bool is_guard(const struct key *key)
+{
+  return !strcmp(key->section, "wrap_guard") || (key->map && !strcmp(key->map, "wrap_guard"));
+}
+
 static void check_text(const struct node *node, const struct key *key, const char *path, struct err *err)
 {
   if (!*node->text && !node->quoted) {
@@ -132,7 +137,8 @@ static void check_text(const struct node *node, const struct key *key, const cha
     break;
   case V_ID:
     if (!id_valid(node->text))
-      err_add(err, node->at, "'%.64s' is no name: 1 to 64 of A-Z a-z 0-9 . _ -", node->text);
+      err_add(err, node->at, "'%.64s' is no name: 1 to 64 of A-Z a-z 0-9 . _ -%s", node->text,
+              is_guard(key) ? "; a guard is a built-in policy that does not draw, as in guard: least_loaded" : "");
     break;
   case V_CHOICE:
     if (!choice_allows(key->choices, node->text))

@@ -110,7 +110,8 @@ static _Noreturn void child_main(struct subject *s, const struct conformance_tes
 
 /* ---- the parent -------------------------------------------------------------------------------------------------- */
 
-struct child { pid_t pid; int from, said; size_t test; double began_s, limit_s; bool late; };
+/* desk: shared with the child: what it was doing at its end. */
+struct child { pid_t pid; int from, said; size_t test; double began_s, limit_s; bool late; struct policy_desk *desk; };
 
 struct runner {
   const struct policy_def *entry;
@@ -136,8 +137,11 @@ static void start(struct runner *r, size_t test)
   if (pipe2(ends, O_CLOEXEC) != 0) check_out_of_memory(sizeof ends);
   struct child c = {.from = ends[0], .said = memfd_create("said", MFD_CLOEXEC), .test = test, .began_s = clock_s(),
                     .limit_s = r->hangs >= HANGS_BELIEVED ? o->limit_s * IMPATIENCE : o->limit_s};
+  c.desk = mmap(NULL, sizeof *c.desk, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (c.desk == MAP_FAILED) check_out_of_memory(sizeof *c.desk);
   struct subject s = {.entry = *r->entry, .seed = o->seed, .quick = o->quick, .report_to = ends[1],
                       .elsewhere = policy_is_python(r->entry->policy)};
+  s.entry.desk = c.desk;
   fflush(NULL);
   c.pid = fork();
   if (c.pid == 0) child_main(&s, r->tests[test], c.limit_s, c.said);
@@ -163,16 +167,18 @@ static void last_words(int said, char *text, size_t size)
 /* A child that ended without a report. */
 static void explain(struct runner *r, const struct child *c, int status, struct report *report)
 {
-  char words[256];
+  char words[256], doing[192], during[200];
   last_words(c->said, words, sizeof words);
+  policy_desk_print(c->desk, doing, sizeof doing);
+  snprintf(during, sizeof during, "%s%s", *doing ? " " : "", doing);
   int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   bool hung = c->late || number == SIGXCPU || number == SIGPROF || (number == SIGKILL && clock_s() - c->began_s >= c->limit_s);
   if (hung) {
     r->hangs++;
-    report_fail(report, "it did not return within %g s", c->limit_s);
-  } else if (number == SIGABRT) report_fail(report, "it aborted the process%s", words);
-  else if (number) report_fail(report, "it crashed: %s%s", strsignal(number), words);
-  else report_fail(report, "it ended the process, exit code %d%s", WEXITSTATUS(status), words);
+    report_fail(report, "it did not return within %g s%s", c->limit_s, during);
+  } else if (number == SIGABRT) report_fail(report, "it aborted the process%s%s", during, words);
+  else if (number) report_fail(report, "it crashed: %s%s%s", strsignal(number), during, words);
+  else report_fail(report, "it ended the process, exit code %d%s%s", WEXITSTATUS(status), during, words);
 }
 
 static void finish(struct runner *r, int i)
@@ -188,6 +194,7 @@ static void finish(struct runner *r, int i)
     if (n != (ssize_t)sizeof *report) explain(r, &c, status, report);
   }
   report->text[sizeof report->text - 1] = 0;
+  munmap(c.desk, sizeof *c.desk);
   close(c.from);
   if (c.said >= 0) close(c.said);
   r->done[c.test] = true;

@@ -136,6 +136,13 @@ planted outside 4 "chose an action that does not exist: 99"
 answers() { # answers NAME EXPRESSION WORDS
   echo "def decide(self, ctx): return $2" | policy "$1"; planted "$1" 4 "$3"
 }
+answers truth "True" "not True"
+answers truth_in_decision "__import__('offsim_policy').Decision(True)" "not True"
+answers truth_of_two "(False, 0.5)" "not (False, 0.5)"
+answers undeclared "int(ctx['images'])" "did not declare the feature 'images': name it in \`features\`"
+check "undeclared: path and line" bash -c 'grep -q "/undeclared.py:4: .*images" undeclared.err'
+check "a TypeError names the path, too" grep -q "/truth.py: TypeError" truth.err
+check "and says it once in a row" bash -c '! grep -v "^offsim" truth.err | uniq -d | grep .'
 answers word "'edge'" "not 'edge'"
 answers notanumber "float('nan')" "not nan"
 answers three "(0, 1.0, 2)" "not (0, 1.0, 2)"

@@ -29,6 +29,8 @@ says "the value may hold = itself" 2 "--set links.acces.rate=1:1:7: error" check
 says "compare: =" 2 "--where takes FACTOR=VALUE" compare "$work" --where='bw >= 1'
 says "an unknown one is named without its value" 2 "unknown option '--sed'; did you mean '--seed'?" run $scenario --sed=3
 says "validate queues: =" 2 "no such case 'nothing'" validate queues --case=nothing
+says "policy list: ranges" 0 "probability to explore (number, 0 .. 1; default 0.1)" policy list eps_greedy
+says "policy list: no bounds" 0 "scenario's order, or any (first|random; default first)" policy list ucb1
 says "validate regret: =" 0 "pseudo-regret of ucb1 with factor=2" \
   validate regret --arms=.5,.6 --horizon=10 --runs=2 --policy=ucb1:factor=2 --seed=3
 says "validate pod: =" 0 '"limit"' validate pod --d=1 --servers=2 --lambda=.5 --runs=2 --jobs=1000 --format=json
