@@ -16,7 +16,7 @@
 
 enum { N_ARMS = 9, HORIZON = 10000, CONTEXT_ARMS = 5, CONTEXT_HORIZON = 4000, FEW_RUNS = 5, MAX_RUNS = 400 };
 enum { CHANGE_FROM = 3000, CHANGE_TO = 5000 };
-static const double ENOUGH = 0.75, SUBLINEAR = 3, NEAR_BEST = 0.9, SURE = 5;
+static const double ENOUGH = 0.75, WORSE = 1.25, SUBLINEAR = 3, NEAR_BEST = 0.9, SURE = 5;
 
 struct bandit {
   int arms; const double *p;
@@ -89,14 +89,56 @@ static bool play(const struct subject *s, const struct bandit *p, uint64_t repli
   return ok;
 }
 
-/* ---- better than random ------------------------------------------------------------------------------------------ */
+/* ---- what it learns from ----------------------------------------------------------------------------------------- */
 
+/* Rewards, or all that an outcome says beside, are others in the second of two worlds. */
+static bool tell_either(struct lab *l, bool other_reward, bool other_rest)
+{
+  uint64_t t = l->number;
+  int a = l->result.action;
+  double reward = (double)((t * 7 + (uint64_t)a * 3) % 11) / 11, rest = 0.1 + (double)((t * 5 + (uint64_t)a * 4) % 13) / 13;
+  bool late = (t + (uint64_t)a) % 3 == 0;
+  if (other_reward) reward = -3 * reward;
+  if (other_rest) { rest = 2 - rest; late = !late; }
+  struct outcome_facts o = {.decision_number = l->facts.decision_number, .now = l->facts.now, .action = a,
+    .status = late ? STATUS_TIMEOUT : STATUS_COMPLETED, .latency_s = rest, .energy_j = rest, .cost_usd = rest,
+    .quality = rest / 2, .reward = reward};
+  o.phase_s[PHASE_SERVE] = rest;
+  return policy_host_outcome(l->host, &l->facts, l->result.memo, &o, &l->err) || report_err(l->report, &l->err);
+}
+
+/* Do its choices depend on the rewards (or on the rest) of outcomes? -1 after a report. */
+static int depends(const struct subject *s, bool on_rewards, struct report *r)
+{
+  static const struct habit plain = {.features = VALUES_CONSTANT, .estimates = VALUES_CONSTANT};
+  struct lab *a = calloc(1, sizeof *a), *b = calloc(1, sizeof *b);
+  struct lab_wish wish = {.actions = N_ARMS, .kinds = 1};
+  bool ok = lab_open(a, s, &wish, r) && lab_open(b, s, &wish, r), differs = false;
+  for (int i = 0; ok && !differs && i < CHANGE_FROM; i++) {
+    lab_prepare(a, &plain);
+    lab_prepare(b, &plain);
+    ok = lab_decide(a) && lab_decide(b);
+    differs = ok && a->result.action != b->result.action;
+    ok = ok && tell_either(a, false, false) && tell_either(b, on_rewards, !on_rewards);
+  }
+  return ok ? differs : -1;
+}
+
+/* What follows measures regret: nothing to ask of a policy that learns, but from failures, say, and not from rewards. One
+ * that learns from nothing is asked all the same. */
 static bool learner(const struct subject *s, struct report *r)
 {
-  bool learns = s->policy->capabilities & OFFSIM_LEARNS;
-  if (!learns) report_skip(r, "it does not declare to learn");
-  return learns;
+  if (!(s->policy->capabilities & OFFSIM_LEARNS)) {
+    report_skip(r, "it does not declare to learn");
+    return false;
+  }
+  int rewards = depends(s, true, r), rest = rewards ? 0 : depends(s, false, r);
+  if (rewards < 0 || rest < 0) return false;
+  if (rest) report_skip(r, "it learns from outcomes, but not from rewards: others change none of its choices");
+  return !rest;
 }
+
+/* ---- better than random ------------------------------------------------------------------------------------------ */
 
 static bool play_some(const struct subject *s, const struct bandit *p, struct played *sum, struct report *r)
 {
@@ -115,6 +157,8 @@ static bool beats_random(const struct subject *s, const struct bandit *p, struct
 {
   if (!play_some(s, p, sum, r)) return false;
   double share = sum->regret / sum->random;
+  if (share > WORSE) return report_fail(r, "it does worse than random choice: %.2f times the regret of that within %llu "
+                                        "decisions", share, (unsigned long long)p->horizon);
   if (share >= ENOUGH) return report_fail(r, "it behaves like random choice: %.2f of the regret of that within %llu decisions",
                                           share, (unsigned long long)p->horizon);
   report_note(r, "%.2f of the regret of random choice", share);
@@ -286,7 +330,7 @@ static void learns_only_as_declared(const struct subject *s, const struct confor
 {
   static const struct habit one = {.outcomes = OUTCOMES_AT_ONCE}, other = {.outcomes = OUTCOMES_AT_ONCE, .scale = -5};
   struct lab *a = calloc(1, sizeof *a), *b = calloc(1, sizeof *b);
-  if (s->policy->capabilities & OFFSIM_LEARNS) { report_skip(r, "it declares to learn"); return; }
+  if (s->policy->capabilities & OFFSIM_LEARNS) { report_skip(r, "for policies that do not declare it"); return; }
   if (!lab_open(a, s, &(struct lab_wish){0}, r) || !lab_open(b, s, &(struct lab_wish){0}, r)) return;
   for (uint64_t i = 0; i < lab_size(s, HORIZON); i++) {
     if (!lab_live(a, &one, 1) || !lab_live(b, &other, 1)) return;

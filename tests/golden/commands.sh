@@ -30,6 +30,7 @@ says "compare: =" 2 "--where takes FACTOR=VALUE" compare "$work" --where='bw >= 
 says "an unknown one is named without its value" 2 "unknown option '--sed'; did you mean '--seed'?" run $scenario --sed=3
 says "validate queues: =" 2 "no such case 'nothing'" validate queues --case=nothing
 says "policy list: ranges" 0 "probability to explore (number, 0 .. 1; default 0.1)" policy list eps_greedy
+says "clairvoyant says what it ignores" 0 "ignores time-outs and fallbacks, may be beaten" policy list clairvoyant
 says "policy list: no bounds" 0 "scenario's order, or any (first|random; default first)" policy list ucb1
 says "validate regret: =" 0 "pseudo-regret of ucb1 with factor=2" \
   validate regret --arms=.5,.6 --horizon=10 --runs=2 --policy=ucb1:factor=2 --seed=3

@@ -26,4 +26,27 @@ wrong "--set without a policy" "--set needs the name of a policy" --set epsilon=
 cc -std=c11 -D_GNU_SOURCE -O2 -I. -fPIC -shared -o "$work/crash.so" tests/abi/born_crash.c 2>/dev/null
 "$OFFSIM" policy check --quick --set x=1 "$work/crash.so" >"$work/born" 2>&1
 check "--set for one that cannot be loaded: the test of loading tells" bash -c "[ $? = 1 ] && grep -q 'FAIL *load.opens' '$work/born'"
+cat >"$work/fails.c" <<'END'
+#include "policies/offsim_policy.h"
+static size_t state_size(const struct offsim_setup *s) { return s->n_arms * sizeof(double); }
+static void decide(void *state, const struct offsim_context *c, struct offsim_decision *d, void *memo)
+{
+  (void)memo;
+  double *failed = (double *)state + c->first_arm;
+  for (uint32_t a = 0; a < c->n_actions; a++)
+    if (c->mask[a] == 0 && (d->action < 0 || failed[a] < failed[d->action])) d->action = (int32_t)a;
+}
+static void outcome(void *state, const struct offsim_outcome *o, const void *memo)
+{
+  (void)memo;
+  if (HEARS && o->action >= 0) ((double *)state)[o->first_arm + (uint32_t)o->action] += o->status != OFFSIM_OK;
+}
+static const struct offsim_policy policy = {OFFSIM_POLICY_HEADER, .name = "fails", .description = "fewest failures",
+  .citation = "", .capabilities = OFFSIM_LEARNS, .state_size = state_size, .decide = decide, .outcome = outcome};
+const struct offsim_policy *offsim_policy_entry(void) { return &policy; }
+END
+for hears in 0 1; do cc -std=c11 -I. -fPIC -shared -DHEARS=$hears -o "$work/fails$hears.so" "$work/fails.c"; done
+check "a learner of failures is not held to rewards" bash -c "'$OFFSIM' policy check --quick --only learning. --only reward. '$work/fails1.so' | grep -c 'skipped .* not from rewards' | grep -x 8"
+"$OFFSIM" policy check --quick --only learning.arms "$work/fails0.so" >"$work/deaf" 2>&1
+check "a learner of nothing is" grep -q 'FAIL *learning.arms *it does worse than random choice: 2.00 times the regret' "$work/deaf"
 finish
