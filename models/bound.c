@@ -179,11 +179,10 @@ static double use_usd(const struct world *w, const struct request *r, int task, 
 {
   const struct tariff_def *f = &p->def->tariff;
   const struct work_def *work = &task_of(w, r, task)->work[variant];
-  double usd = f->usd_per_request;
+  double usd = tariff_has_free(f) ? 0 : f->usd_per_request;
   if (work->kind != WORK_TOKENS) return usd;
-  if (f->usd_per_tok_in > 0) usd += f->usd_per_tok_in * expr_value(&work->tok_in, r->attribute);
-  if (f->usd_per_tok_out > 0) usd += f->usd_per_tok_out * expr_value(&work->tok_out, r->attribute);
-  return usd;
+  return usd + tariff_tokens_usd(f, expr_value(&work->tok_in, r->attribute), expr_value(&work->tok_cached, r->attribute),
+                                 expr_value(&work->tok_out, r->attribute), 1);
 }
 
 static struct option option_at(struct world *w, struct request *r, int task, const struct plan_def *plan,
@@ -197,7 +196,7 @@ static struct option option_at(struct world *w, struct request *r, int task, con
   o.service_s = service_least_s(w, r, task, p, &d);
   if (!(o.service_s > 0)) o.service_s = 0;              /* unknown, too, counts nothing */
   double slot_s = p->def->batching || p->def->llm || p->def->kind == PLACE_API ? 0 : o.service_s;
-  o.usd = use_usd(w, r, task, plan->variant, p) + p->usd_per_slot_s * slot_s;
+  o.usd = use_usd(w, r, task, plan->variant, p) + (tariff_has_free(&p->tariff) ? 0 : p->usd_per_slot_s * slot_s);
   o.joule = p->dynamic_w[kind_of(p, at.member)] * slot_s;
   return o;
 }
@@ -261,7 +260,7 @@ static struct least way(struct world *w, const struct option *from, const struct
   if (!over->reachable) return (struct least){.s = INFINITY, .usd = INFINITY, .joule = INFINITY};
   struct transfer_cost cost = network_cost(w->network, from->at, to->at, bytes);
   bool draws = w->bound->draws_latency && is_loose(w);
-  struct least x = {.usd = cost.usd + w->place[from->at.place].def->tariff.usd_per_byte_out * bytes,
+  struct least x = {.usd = cost.usd + tariff_least_egress(&w->place[from->at.place].def->tariff) * bytes,
                     .joule = cost.device_j + cost.network_j};
   x.s = draws ? 0 : network_latency_s(w->network, from->at, to->at, key);
   if (!tokens && !is_mm1(w, over))

@@ -127,6 +127,7 @@ static const char *plan_flaw(struct world *w, const struct plan_def *plan, const
   const struct place_def *p = &w->def->place[place];
   if (p->servers != 1 || p->slots != 1 || (p->count > 1 && plan->word != WORD_MEMBER)) return "needs one server at each place";
   if (p->discipline == SRPT || p->discipline == EDF) return "needs servers that do not look at sizes";
+  if (tariff_has_free(&p->tariff)) return "needs prices without free allowances";
   if (t->work[plan->variant].time_s->kind != &dist_kind_exponential) return "needs exponential service times";
   struct endpoint from = {(uint16_t)k->from[0], 0}, to = {(uint16_t)place, 0};
   return place != k->from[0] && !network_is_nothing(w->network, from, to) ? "needs places without a way between" : NULL;

@@ -63,7 +63,23 @@ enum place_kind { PLACE_SERVERS, PLACE_API };
 /* USD. A reserved place costs usd_per_s per server all the time (the part not caused by a request is residual);
  * an on-demand one only while a slot is busy. Tokens and requests and bytes are charged per use. */
 struct tariff_def { double usd_per_s, usd_per_request, usd_per_tok_in, usd_per_tok_out, usd_per_byte_out;
-                   bool on_demand; };
+                   bool on_demand; const struct tariff_terms *terms; };
+
+/* What a price list says beyond that (models/tariff.h). Each use is billed for at least minimum_s and in steps of
+ * granularity_s (0: none). by_use: a use is an attempt, where instances come and go too; else there it is the life of an
+ * instance on demand. Free allowances and tiers begin anew each month_s; used_bytes: sent before the run began.
+ * Prompts of more than long_tok: factors. usd_per_j: electricity of the place's servers. sensitivity: share by which all
+ * its prices may be wrong; negative: the world's. */
+struct price_tier { double from_bytes, usd_per_byte; };
+struct tariff_terms {
+  double minimum_s, granularity_s;
+  bool by_use, has_cached;
+  double usd_per_tok_cached, long_tok, long_in, long_out;
+  double free_requests, free_use_s;
+  int n_tiers; const struct price_tier *tier;           /* ascending from 0; 0: usd_per_byte_out */
+  double used_bytes, month_s;
+  double usd_per_j, sensitivity;
+};
 
 /* Batching by request (models/station_batch.c): each slot is an instance that serves one batch at a time; all instances
  * of a member take from its one queue. FIXED: `size`, or what is there once the oldest has waited timeout_s (0: never).
@@ -223,6 +239,7 @@ struct work_def {
   const struct dist *time_s;                            /* WORK_TIME: per (request, task, variant, attempt) */
   struct expr flop, bytes;                              /* WORK_ROOFLINE */
   struct expr tok_in, tok_out;                          /* WORK_TOKENS */
+  struct expr tok_cached;                               /* of tok_in, as the provider counts them for its price */
   double noise_sigma;                                 /* log-normal factor of mean 1 on ROOFLINE and TOKENS; 0 = none */
 };
 
@@ -373,6 +390,7 @@ struct world_def {
   struct telemetry_def telemetry;
   struct horizon_def horizon;
   struct objective_def objective;
+  double price_sensitivity;                             /* share by which prices may be wrong, for the band of the cost */
   double sample_s;                                      /* time series period; 0 = none */
   bool record_transfers;
 };

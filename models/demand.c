@@ -93,7 +93,8 @@ static bool work_possible(struct world *w, const struct request *r, const struct
            && amount_possible(w, r, t, "bytes", &work->bytes);
   case WORK_TOKENS:
     return amount_possible(w, r, t, "tokens.input", &work->tok_in)
-           && amount_possible(w, r, t, "tokens.output", &work->tok_out);
+           && amount_possible(w, r, t, "tokens.output", &work->tok_out)
+           && amount_possible(w, r, t, "tokens.cached", &work->tok_cached);
   default: return true;
   }
 }

@@ -44,8 +44,12 @@ void estimates_begin(struct world *w, const struct attempt *a)
 
 static double egress_usd(const struct world *w, struct endpoint from, double bytes)
 {
-  double usd_per_byte = w->place[from.place].tariff.usd_per_byte_out;
-  return usd_per_byte > 0 ? usd_per_byte * bytes : 0;
+  const struct place *p = &w->place[from.place];
+  double usd_per_byte = p->tariff.usd_per_byte_out;
+  if (!p->tariff.terms || p->tariff.terms->n_tiers == 0) return usd_per_byte > 0 ? usd_per_byte * bytes : 0;
+  struct tariff_meter meter = p->meter;
+  tariff_month(&p->tariff, &meter, s_from_ns(now_of(w)));
+  return tariff_egress_usd(&p->tariff, &meter, bytes);
 }
 
 static double way_s(struct world *w, struct endpoint from, struct endpoint to, double bytes, struct transfer_cost *sum)
@@ -141,13 +145,15 @@ static double inside_s(struct world *w, const struct option *o, const struct dem
   return waiting_s(w, o, (double)p->servers * p->slots, d->time_s);
 }
 
-static double use_usd(const struct place *p, const struct demand *d)
+static double use_usd(const struct world *w, const struct place *p, const struct demand *d, const struct work_def *work,
+                      const double *attribute)
 {
   const struct tariff_def *f = &p->tariff;
-  double usd = f->usd_per_request;
-  if (f->usd_per_tok_in > 0) usd += f->usd_per_tok_in * d->tok_in;
-  if (f->usd_per_tok_out > 0) usd += f->usd_per_tok_out * d->tok_out;
-  return usd;
+  if (!f->terms) return f->usd_per_request + tariff_tokens_usd(f, d->tok_in, 0, d->tok_out, 1);
+  struct tariff_meter meter = p->meter;
+  tariff_month(f, &meter, s_from_ns(now_of(w)));
+  return tariff_request_usd(f, &meter)
+         + tariff_tokens_usd(f, d->tok_in, expr_value(&work->tok_cached, attribute), d->tok_out, 1);
 }
 
 static double quality_of(const struct world *w, const struct request *r, const struct task_def *t, int variant)
@@ -174,7 +180,9 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   if (w->oracle && p->speed != 1 && p->def->kind != PLACE_API) here_s /= p->speed;
   f->est_latency_s = network_s + here_s;
   if (p->def->instances) f->est_latency_s += telemetry_start_s(w, r, p, option.member);
-  f->est_cost_usd = way.usd + p->usd_per_slot_s * service_s + use_usd(p, &d);
+  double place_j = p->dynamic_w[kind_of(p, at.member)] * service_s + joule;
+  f->est_cost_usd = way.usd + ledger_time_usd(w, p, service_s, place_j)
+                    + use_usd(w, p, &d, &t->work[plan->variant], w->oracle ? r->attribute : w->visible);
   f->est_energy_j = way.device_j + way.network_j + p->dynamic_w[kind_of(p, at.member)] * service_s + joule;
   f->est_quality = quality_of(w, r, t, plan->variant);
 }

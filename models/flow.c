@@ -285,7 +285,7 @@ static void flow_take(struct world *w, struct attempt *a, const struct plan_def 
 static void charge_egress(struct world *w, struct attempt *a, struct endpoint from, double bytes)
 {
   struct place *p = &w->place[from.place];
-  double usd = p->tariff.usd_per_byte_out * bytes;
+  double usd = ledger_egress(w, p, bytes);
   a->usd += usd;
   p->use_usd += usd;
 }

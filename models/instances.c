@@ -102,11 +102,19 @@ void fleet_gate(struct fleet *f)
   station_gate(f->station, f->w->sim, f->closed, f->down ? 0 : open + held + f->bound);
 }
 
+/* What its life on demand is billed for beyond its length. */
+static void round_life(struct place *p, const struct instance *i)
+{
+  double lived_s = s_from_ns(fleet_now(i->fleet) - i->began);
+  if (p->tariff.terms && i->over) p->rounded_s += tariff_billed_s(p->tariff.terms, lived_s) - lived_s;
+}
+
 static void instance_off(struct instance *i)
 {
   struct fleet *f = i->fleet;
   sim_assert(i->state != INSTANCE_OFF && i->busy == 0);
   settle_alive(f);
+  round_life(f->place, i);
   if (i->state == INSTANCE_WARM) f->warm--;
   else f->starting--;
   f->lived += fleet_now(f) - i->began;
@@ -128,6 +136,7 @@ void instance_back(struct instance *i)
   struct fleet *f = i->fleet;
   sim_assert(i->state == INSTANCE_OFF && !i->failed);
   settle_alive(f);
+  i->over = fleet_alive(f) >= f->def->reserved;
   f->warm++;
   i->state = INSTANCE_WARM;
   i->began = i->idle_since = fleet_now(f);
@@ -188,6 +197,7 @@ struct instance *instance_start(struct fleet *f)
   struct instance *i = fleet_alive(f) < f->def->max ? free_server(f) : NULL;
   if (!i) return NULL;
   settle_alive(f);
+  i->over = fleet_alive(f) >= f->def->reserved;
   f->starting++;
   i->state = INSTANCE_STARTING;
   i->began = fleet_now(f);
@@ -613,6 +623,8 @@ void fleets_close(struct world *w, struct place *p, struct place_summary *out)
     sim_assert(f->alive_area == f->lived + lived_so_far(f));
     sim_assert(f->n_running == 0);
     sim_assert(f->over_area <= f->alive_area);
+    for (uint32_t k = 0; k < f->n; k++)
+      if (f->instance[k].state != INSTANCE_OFF) round_life(p, &f->instance[k]);
     out->on_demand_instance_s += (double)f->over_area / NS_PER_S;
     out->instance_s += (double)f->alive_area / NS_PER_S;
     out->down_s += failures_down_s(f);

@@ -18,6 +18,7 @@ struct instance {
   uint32_t busy;
   uint8_t state;
   bool cached;                                          /* of its server: steps that are done once are done */
+  bool over;                                            /* began when as many as are reserved lived */
   bool ends;                                            /* takes no more requests; goes when the last one is done */
   bool failed; sim_time failed_since; struct rng failure;       /* of its server, where servers fail one by one */
 };

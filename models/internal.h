@@ -12,6 +12,7 @@
 #include "models/record.h"
 #include "models/station.h"
 #include "models/streams.h"
+#include "models/tariff.h"
 #include "models/workload.h"
 #include "models/world.h"
 #include "sim/arena.h"
@@ -130,6 +131,8 @@ struct place {
   /* of a place whose price of time changes: times from which it was what, and its integral until then */
   struct price_step *price; uint32_t n_prices, price_room;
   double changed_usd;                                   /* charged to attempts for slots */
+  struct tariff_meter meter;
+  double uses_usd, power_usd, rounded_s;                /* charged for uses and electricity; lives of instances */
   double usd_per_slot_s, use_usd;                       /* use_usd: per request, token and byte, so far */
   uint64_t entered;                                     /* attempts that came to it */
   double served_s; uint64_t served;                     /* mean service so far, for estimates */
@@ -354,6 +357,16 @@ void ledger_flow(struct world *, struct attempt *, double bytes, sim_time last_a
 /* Whole-run totals per place and in sum; asserts direct + residual = total. */
 void ledger_close(struct world *);
 void ledger_reprice(struct world *, struct place *, double usd_per_s);          /* the price of time, from now on */
+double ledger_egress(struct world *, struct place *, double bytes);     /* USD; bytes < 0 give back */
+/* What an attempt there would be charged for time in service and for its energy, as things are now. */
+double ledger_time_usd(const struct world *, const struct place *, double service_s, double joule);
+/* A slot is paid for by what each attempt is billed for, not by the seconds that it held it. */
+static inline bool billed_by_use(const struct place *p)
+{
+  const struct tariff_terms *t = p->tariff.terms;
+  if (!t || !p->tariff.on_demand) return false;
+  return t->by_use || (!p->def->instances && (t->minimum_s > 0 || t->granularity_s > 0 || t->free_use_s > 0));
+}
 
 /* ---- llm.c: LLM engines as places ------------------------------------------------------------------------------- */
 /* False, and w->err says so, for a request beyond what the step times were measured for. */

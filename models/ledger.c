@@ -8,6 +8,9 @@
  * An iteration of an LLM engine that all its requests have left goes on: its rest is residual.
  * A price of time that changes: paid by the integral of the price; an attempt pays its slot-seconds at the mean price of
  * the time that it was served (of what was interrupted: of as long until its end).
+ * What a tariff asks for each use (tariff.h) is direct: rounding and the price of the tier go to whose use it is. Where
+ * instances live on demand, each life is rounded up, and that is residual: who started it may be gone. Electricity is a
+ * price of the place's energy, direct and residual as that is.
  * Checkable: idle 10 W, busy 30 W, 2 slots, one job of 3 s in a run of 10 s: total 130 J, direct 30 J, residual 100 J.
  * Price 1 USD/s, 3 from 4 s on: a job in its slot from 3 to 5 s pays 1 + 3 = 4 USD, the server costs 4 + 6 x 3 = 22.
  */
@@ -36,18 +39,40 @@ void ledger_flow(struct world *w, struct attempt *a, double bytes, sim_time last
                                          .kind = TRANSFER_DATA });
 }
 
+static struct tariff_meter *meter_now(const struct world *w, struct place *p)
+{
+  tariff_month(&p->tariff, &p->meter, s_from_ns(now_of(w)));
+  return &p->meter;
+}
+
 /* A prompt is paid for once it is being read, output tokens as they are made. */
-static double use_usd(const struct world *w, const struct place *p, const struct attempt *a, enum status status)
+static double use_usd(const struct world *w, struct place *p, const struct attempt *a, enum status status)
 {
   const struct tariff_def *f = &p->tariff;
   const struct work_def *work = &task_of(w, a->request, a->task)->work[a->variant];
   if (!a->entered || status == STATUS_BLOCKED || status == STATUS_REJECTED) return 0;
-  double usd = f->usd_per_request;
+  double usd = f->terms ? tariff_request_usd(f, meter_now(w, p)) : f->usd_per_request;
   if (work->kind != WORK_TOKENS || (p->stations && a->served < 0 && a->job.served_ns == 0)) return usd;
-  if (f->usd_per_tok_in > 0) usd += f->usd_per_tok_in * expr_value(&work->tok_in, a->request->attribute);
-  if (f->usd_per_tok_out > 0)
-    usd += f->usd_per_tok_out * share_made(a) * expr_value(&work->tok_out, a->request->attribute);
-  return usd;
+  const double *attribute = a->request->attribute;
+  return usd + tariff_tokens_usd(f, expr_value(&work->tok_in, attribute), expr_value(&work->tok_cached, attribute),
+                                 expr_value(&work->tok_out, attribute), share_made(a));
+}
+
+double ledger_egress(struct world *w, struct place *p, double bytes)
+{
+  if (!p->tariff.terms) return p->tariff.usd_per_byte_out * bytes;
+  return tariff_egress_usd(&p->tariff, meter_now(w, p), bytes);
+}
+
+double ledger_time_usd(const struct world *w, const struct place *p, double service_s, double joule)
+{
+  const struct tariff_terms *t = p->tariff.terms;
+  if (!t) return p->usd_per_slot_s * service_s;
+  struct tariff_meter meter = p->meter;
+  tariff_month(&p->tariff, &meter, s_from_ns(now_of(w)));
+  double power_usd = t->usd_per_j > 0 ? t->usd_per_j * joule : 0;
+  if (!billed_by_use(p)) return p->usd_per_slot_s * service_s + power_usd;
+  return tariff_use_usd(&p->tariff, &meter, p->usd_per_slot_s, service_s) + power_usd;
 }
 
 /* ---- a price of time that changes ------------------------------------------------------------------------------- */
@@ -84,8 +109,21 @@ static double paid_until(const struct place *p, sim_time t)
   return p->price[low].before_usd + p->price[low].usd_per_s * s_from_ns(t - p->price[low].from);
 }
 
+/* The part of the use before it held a slot: of whose start it is. */
+static double use_start_s(const struct world *w, const struct attempt *a)
+{
+  if (!a->caused_start || a->at_instance) return 0;
+  sim_time inside = now_of(w) - a->job.entered;
+  return s_from_ns(a->cold_ns < inside ? a->cold_ns : inside);
+}
+
 static double slot_usd(struct world *w, struct place *p, const struct attempt *a, double slot_s)
 {
+  if (billed_by_use(p)) {
+    double usd = tariff_use_usd(&p->tariff, meter_now(w, p), p->usd_per_slot_s, slot_s + use_start_s(w, a));
+    p->uses_usd += usd;
+    return usd;
+  }
   if (p->n_prices == 0) return p->usd_per_slot_s * slot_s;
   sim_time now = now_of(w), end = a->served >= 0 ? a->served : now, begin = end - a->job.served_ns;
   double usd = p->usd_per_slot_s * slot_s;
@@ -102,7 +140,7 @@ static void start_cost(struct place *p, const struct attempt *a, sim_time now, d
   const struct instances_def *def = p->def->instances;
   sim_time inside = now - a->job.entered, start = a->cold_ns < inside ? a->cold_ns : inside;
   *joules = def->warm_w * s_from_ns(start);
-  *usd = a->at_instance || !p->def->tariff.on_demand ? 0 : p->usd_per_slot_s * p->def->slots * s_from_ns(start);
+  *usd = a->at_instance || !p->def->tariff.on_demand || billed_by_use(p) ? 0 : p->usd_per_slot_s * p->def->slots * s_from_ns(start);
   p->started_j += *joules;
   p->started_usd += *usd;
 }
@@ -120,10 +158,12 @@ void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_rec
   p->direct_slot_s[kind] += slot_s;
   p->entered += a->entered;
   p->use_usd += usd;
+  double power_usd = p->tariff.terms ? p->tariff.terms->usd_per_j * compute_j : 0;
+  p->power_usd += power_usd;
   record->energy_device_j = a->radio_j + (p->def->tier == TIER_DEVICE ? compute_j : 0);
   record->energy_server_j = p->def->tier == TIER_DEVICE ? 0 : compute_j;
   record->energy_network_j = a->network_j;
-  record->cost_usd = a->usd + usd + start_usd + slot_usd(w, p, a, slot_s);
+  record->cost_usd = a->usd + usd + power_usd + start_usd + slot_usd(w, p, a, slot_s);
   w->direct_j += a->radio_j + a->network_j + compute_j;
   w->direct_usd += record->cost_usd;
 }
@@ -133,12 +173,25 @@ void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_rec
 static double on_demand_usd(const struct place *p, double slot_s, double run_s, const struct place_summary *out)
 {
   const struct instances_def *come = p->def->instances;
+  double always = come ? come->reserved_usd_per_s * come->reserved * (double)p->def->count * run_s : 0;
+  if (billed_by_use(p)) return always + p->uses_usd;
   if (!come) return p->usd_per_slot_s * slot_s;
-  return come->reserved_usd_per_s * come->reserved * (double)p->def->count * run_s
-         + p->def->tariff.usd_per_s * out->on_demand_instance_s;
+  return always + p->def->tariff.usd_per_s * (out->on_demand_instance_s + p->rounded_s);
 }
 
 static bool close_to(double a, double b, double scale) { return fabs(a - b) <= 1e-9 * (1 + fabs(scale)); }
+
+/* Electricity from both sides, and how far the place's bill may be off. */
+static void close_terms(const struct world *w, const struct place *p, double rounding_j, struct place_summary *out)
+{
+  const struct tariff_terms *t = p->tariff.terms;
+  double usd_per_j = t ? t->usd_per_j : 0;
+  sim_assert(fabs(p->power_usd - usd_per_j * out->energy_direct_j)
+             <= usd_per_j * rounding_j + 1e-9 * (1 + p->power_usd));
+  out->cost_usd += usd_per_j * (out->energy_j - out->energy_direct_j) + p->power_usd;
+  out->cost_direct_usd += p->power_usd;
+  out->cost_swing_usd = out->cost_usd * (t && t->sensitivity >= 0 ? t->sensitivity : w->def->price_sensitivity);
+}
 
 /* One place over the whole run. The meters of the stations and the slot-seconds of the jobs come from two sides and
  * agree but for the rounding of instants to nanoseconds, a few for each job (under processor sharing). */
@@ -169,11 +222,12 @@ static void close_place(struct world *w, struct place *p, const double *busy_slo
   sim_assert(fabs(out->energy_j - out->energy_direct_j - idle_j - orphan_j - (warm_j - p->started_j))
              <= rounding_j + 1e-9 * (1 + out->energy_j));
   double server_usd = p->n_prices ? paid_until(p, now_of(w)) : def->tariff.usd_per_s * run_s;
-  double slots_usd = p->n_prices ? p->changed_usd : p->usd_per_slot_s * direct_s;
+  double slots_usd = billed_by_use(p) ? p->uses_usd : p->n_prices ? p->changed_usd : p->usd_per_slot_s * direct_s;
   double on_demand = p->n_prices ? slots_usd + p->usd_per_slot_s * orphan_s
                                  : on_demand_usd(p, direct_s + orphan_s, run_s, out);
   out->cost_usd = p->use_usd + (def->tariff.on_demand ? on_demand : server_usd * def->servers * (double)def->count);
   out->cost_direct_usd = p->use_usd + p->started_usd + slots_usd;
+  close_terms(w, p, rounding_j, out);
   if (p->tokens_made) out->joules_per_token = out->energy_j / (double)p->tokens_made;
   double rounding_usd = p->usd_per_slot_s * rounding_s * p->n_kinds + 1e-9 * out->cost_usd;
   sim_assert(sides > 1 || p->n_prices || out->cost_direct_usd <= out->cost_usd + rounding_usd);
@@ -189,11 +243,13 @@ void ledger_close(struct world *w)
     close_place(w, &w->place[i], w->place[i].busy_slot_s, out);
     sum->energy_total_j += out->energy_j;
     sum->cost_total_usd += out->cost_usd;
+    sum->cost_swing_usd += out->cost_swing_usd;
     direct_j += out->energy_direct_j;
     direct_usd += out->cost_direct_usd;
   }
   sum->energy_total_j += w->radio_j + w->network_j + w->telemetry_j;
   sum->cost_total_usd += w->network_usd + w->telemetry_usd;
+  sum->cost_swing_usd += (w->network_usd + w->telemetry_usd) * w->def->price_sensitivity;
   sum->energy_direct_j = w->direct_j;
   sum->cost_direct_usd = w->direct_usd;
   sim_assert(close_to(direct_j, w->direct_j, direct_j));

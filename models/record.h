@@ -102,7 +102,7 @@ struct place_summary {
   double blocked_ratio;
   uint64_t arrived, blocked, completed;
   double energy_j, energy_direct_j;                     /* total = integral of power; whole run */
-  double cost_usd, cost_direct_usd;                     /* whole run */
+  double cost_usd, cost_direct_usd, cost_swing_usd;     /* whole run; swing: by how much its prices may move the first */
   double instance_s, down_s;                            /* whole run, all members: instances alive; member down */
   double on_demand_instance_s;                          /* of instance_s, beyond what is reserved */
   double breaker_open_s, breaker_open_ratio;            /* whole run; NaN without a breaker */
@@ -124,6 +124,7 @@ struct run_summary {
   double window_s, run_s;                               /* measured window; whole run */
   double in_system_half[2];                             /* requests in the system, mean of each half of the window; NaN */
   double energy_total_j, energy_direct_j, cost_total_usd, cost_direct_usd;       /* whole run, all requests */
+  double cost_swing_usd;                                /* half of the band of cost_total_usd */
   double telemetry_bytes, probe_bytes;
   uint64_t trace_rows_used; int workload_is_fit;        /* -1 no trace, 0 original, 1 fit */
   int n_places; struct place_summary *place;            /* owned by the world */

@@ -128,7 +128,7 @@ static void place_init(struct world *w, int index, uint64_t first_member)
   if (p->def->kind == PLACE_API) return;
   const struct instances_def *come = p->def->instances;
   p->usd_per_slot_s = p->def->tariff.usd_per_s / p->def->slots;
-  if (come && come->reserved && come->reserved_usd_per_s < p->def->tariff.usd_per_s)
+  if (come && come->reserved && !billed_by_use(p) && come->reserved_usd_per_s < p->def->tariff.usd_per_s)
     p->usd_per_slot_s = come->reserved_usd_per_s / p->def->slots;
   bool gated = p->def->instances || p->def->failures;
   p->stations = stations_new(w->sim, p->def, w->def, gated ? &w->fleet_events : &w->events, p->def->count);
