@@ -292,6 +292,15 @@ OF_TALLY(zone_violations, (double)m->summary->zone_violations)
 /* Total = direct of the cohort + the whole run's residual, spread over all requests of the run. */
 OF_TALLY(cost_total, cost_direct(m, t) +
          ratio(1000 * (m->summary->cost_total_usd - m->summary->cost_direct_usd), (double)m->settled))
+/* The whole run's bill, its prices all a little lower or higher, moves the cohort's in proportion. */
+static double price_band(const struct metrics *m, const struct tally *t, double way)
+{
+  const struct run_summary *s = m->summary;
+  if (!(s->cost_swing_usd > 0)) return NAN;
+  return cost_total(m, t) * (1 + way * ratio(s->cost_swing_usd, s->cost_total_usd));
+}
+OF_TALLY(cost_low, price_band(m, t, -1))
+OF_TALLY(cost_high, price_band(m, t, 1))
 OF_TALLY(energy_total, energy_direct(m, t) +
          ratio(m->summary->energy_total_j - m->summary->energy_direct_j, (double)m->settled))
 
@@ -421,6 +430,9 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
   ROW("cost_total_usd_per_1k_requests", "USD/1k", "direct money of the cohort / requests, plus the whole " \
       "run's residual money (idle, keep-alive, reserved) / requests_settled", \
       -1, RUN, cost_total, NULL) \
+  ROW("cost_total_low_usd_per_1k_requests", "USD/1k", "the same, all prices lower by the scenario's " \
+      "price_sensitivity (or a tariff's own) at once; in proportion to the whole run's bill", -1, RUN, cost_low, NULL) \
+  ROW("cost_total_high_usd_per_1k_requests", "USD/1k", "the same, all prices higher", -1, RUN, cost_high, NULL) \
   ROW("energy_device_j_per_request", "J", "energy taken from the user's device", -1, BOTH, energy_device, NULL) \
   ROW("energy_direct_j_per_request", "J", "device, network and server energy caused by the request", \
       -1, BOTH, energy_direct, NULL) \

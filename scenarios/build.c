@@ -319,6 +319,8 @@ void build_scenario(struct build *b)
   s->world.horizon = build_horizon(b);
   s->world.objective = build_objective(b);
   s->world.telemetry = build_telemetry(b);
+  s->world.price_sensitivity = get_number(b->root, "scenario", "price_sensitivity");
+  build_tariffs(b);
   build_hardware(b);
   build_step_times(b);
   build_places(b);

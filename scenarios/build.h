@@ -74,6 +74,12 @@ uint64_t build_zones(struct build *, const struct node *list, uint64_t otherwise
 void build_hardware(struct build *);
 void build_places(struct build *);
 void build_links(struct build *);
+/* tariff.c */
+void build_tariffs(struct build *);
+struct tariff_def build_tariff(struct build *, const struct node *name_or_prices);
+void tariff_check(struct build *, const struct place_def *, const struct node *name_or_prices);
+void tariff_preset_check(const struct preset *, struct err *);          /* each price has a source and its year */
+bool tariff_date_valid(const char *);
 /* Values of a list of plain numbers; what is none is NAN. */
 const double *build_numbers(struct build *, const struct node *map, const char *section, const char *name, int *n);
 /* batching.c: NULL when there is none. */

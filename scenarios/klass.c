@@ -54,6 +54,8 @@ static void work_tokens(struct build *b, struct work_def *w, const struct node *
                  : build_expr_text(b, key_find("work_tokens", "input")->otherwise, at, Q_PURE, NULL);
   w->tok_out = out ? build_expr(b, out, Q_PURE, NULL)
                    : build_expr_text(b, key_find("work_tokens", "output")->otherwise, at, Q_PURE, NULL);
+  if (node_get(tokens, "cached"))
+    w->tok_cached = build_expr(b, node_get(tokens, "cached"), Q_PURE, NULL);
 }
 
 /* One of time, kernel, tokens, or flop with bytes. */

@@ -165,17 +165,6 @@ static void place_hardware(struct build *b, struct place_def *p, const struct no
   p->hardware_weight = weight;
 }
 
-static struct tariff_def tariff(const struct build *b, const struct node *node)
-{
-  const struct node *t = node_is(node, NODE_TEXT) ? node_get(node_get(b->root, "tariffs"), node->text) : node;
-  return (struct tariff_def){.usd_per_s = get_number(t, "tariff", "time"),
-                             .usd_per_request = get_number(t, "tariff", "request"),
-                             .usd_per_tok_in = get_number(t, "tariff", "input"),
-                             .usd_per_tok_out = get_number(t, "tariff", "output"),
-                             .usd_per_byte_out = get_number(t, "tariff", "egress"),
-                             .on_demand = get_choice(t, "tariff", "billing") == 1};
-}
-
 static double number_or(const struct node *map, const char *section, const char *name, double otherwise)
 {
   double value = get_number(map, section, name);
@@ -267,7 +256,7 @@ static void build_place(struct build *b, struct place_def *p, const struct node 
   p->memory_bytes = get_number(node, "place", "memory");
   p->idle_w = number_or(node, "place", "idle_power", -1);
   p->busy_w = number_or(node, "place", "busy_power", -1);
-  p->tariff = tariff(b, node_get(node, "tariff"));
+  p->tariff = build_tariff(b, node_get(node, "tariff"));
   p->offers = offered(b, node_get(node, "variants"));
   if (node_get(node, "hardware"))
     place_hardware(b, p, node_get(node, "hardware"));
@@ -283,6 +272,7 @@ static void build_place(struct build *b, struct place_def *p, const struct node 
   if (p->llm && node_get(node, "slots"))
     err_add(b->err, node_get(node, "slots")->key_at, "the slots of LLM engines are their 'max_num_seqs'");
   build_instances(b, p, node);
+  tariff_check(b, p, node_get(node, "tariff"));
   check_servers(b, p, node);
   if (p->capacity && p->kind == PLACE_SERVERS && !p->llm && p->capacity < (uint64_t)p->servers * (uint64_t)p->slots)
     err_add(b->err, node_get(node, "capacity")->at,

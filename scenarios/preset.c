@@ -73,6 +73,8 @@ static const struct preset *preset_parse(struct arena *a, const char *kind, cons
   if (err->n_errors > errors)
     return NULL;
   mark(a, p->value, p, "");
+  if (s && !strcmp(kind, "tariff"))
+    tariff_preset_check(p, err);
   note_file(s, arena_printf(a, "presets/%s/%s.yaml", folder_of_kind(kind), name), path, "preset", hash_bytes(text, n));
   return p;
 }
@@ -141,7 +143,7 @@ bool preset_is_number(const struct node *node)
 {
   char why[UNITS_WHY];
   double value;
-  if (!node_is(node, NODE_TEXT))
+  if (!node_is(node, NODE_TEXT) || !strcmp(node->preset_key, "date"))
     return false;
   return number_parse(node->text, Q_ANY, &value, why) ||
          (!strcmp(node->preset->kind, "kernel") && strpbrk(node->text, "0123456789"));

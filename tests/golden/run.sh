@@ -50,6 +50,9 @@ mkdir -p "$work/planted/presets/tariffs"
 printf 'kind: tariff\nname: free\nsources: {input: {source: x, year: 2026, grade: E}}\nvalue: {input: 1 USD/Mtok, output: 2 USD/Mtok}\n' >"$work/planted/presets/tariffs/free.yaml"
 OFFSIM_SHARE=$work/planted "$offsim" presets --audit >"$work/audit" 2>/dev/null
 [ $? = 1 ] && grep -q 'output.*NO SOURCE' "$work/audit" && say ok "the audit sees a planted number without source" || say "not ok" "planted number without source"
+{ cat base.yaml; echo 'tariffs: {mine: {preset: free}}'; } | sed 's/servers: 2}/servers: 2, tariff: mine}/' >"$work/planted.yaml"
+OFFSIM_SHARE=$work/planted "$offsim" check "$work/planted.yaml" >"$work/out" 2>"$work/err"
+[ $? = 2 ] && grep -q "free.yaml:4:36: error: the price 'output' has no source and year" "$work/err" && say ok "a preset's price without source and year is refused" || say "not ok" "a preset's price without source"
 for file in "$share"/*.yaml "$share"/validation/*.yaml "$share"/studies/*.yaml "$share"/changes/*.yaml; do
   check "$file" >"$work/actual"
   [ "$(head -n 1 "$work/actual")" = "exit 0" ] && say ok "shipped ${file#"$share"/} is sound" || { say "not ok" "shipped ${file#"$share"/}"; sed 's/^/#   /' "$work/actual"; }

@@ -80,6 +80,39 @@ static struct scenario *sound(const struct override *o, size_t n)
 
 static void close_to(double a, double b) { if (!(fabs(a - b) <= 1e-9 * fabs(b))) fail_msg("%.12g is not %.12g", a, b); }
 
+/* 2 GiB at 0.00001 USD/GiB-s less 50 %, and 14,600 USD less a quarter over 4 x 365 days of which half are used. */
+static void terms_of_a_tariff(void **state)
+{
+  (void)state;
+  static const char *const map = "{billing: use, granularity: 1 ms, memory: 2 GiB, memory_time: 0.00001 USD/GiBs, spot: 50 %,"
+    " capex: {price: 14600 USD, life: 1460 d, resale: 0.25, utilization: 0.5}, electricity: 0.36 USD/kWh,"
+    " free: {requests: 1e6, memory_time: 4 GiBs}, input: 2 USD/Mtok, cached: 0.2 USD/Mtok, sensitivity: 40 %,"
+    " long_prompt: {above: 200 ktok, input: 2, output: 1.5},"
+    " egress: {tiers: [{price: 0 USD/GB}, {from: 100 GB, price: 0.09 USD/GB}], used: 50 GB}}";
+  struct override o[] = {{"places.metro.tariff", map}, {"price_sensitivity", "20 %"}};
+  struct scenario *s = sound(o, 2);
+  const struct tariff_def *f = &s->world.place[1].tariff;
+  const struct tariff_terms *t = f->terms;
+  close_to(s->world.price_sensitivity, 0.2);
+  close_to(f->usd_per_s, 0.5 * 2e-5 + 14600 * 0.75 / (0.5 * 1460 * 86400));
+  assert_true(f->on_demand && t->by_use && t->has_cached && t->minimum_s == 0 && f->usd_per_byte_out == 0);
+  close_to(t->granularity_s, 1e-3);
+  close_to(t->usd_per_j, 1e-7);
+  close_to(t->free_requests, 1e6);
+  close_to(t->free_use_s, 2);
+  close_to(t->usd_per_tok_cached, 0.2e-6);
+  close_to(t->long_tok, 200e3);
+  close_to(t->long_out, 1.5);
+  close_to(t->sensitivity, 0.4);
+  close_to(t->month_s, 30 * 86400);
+  assert_int_equal(t->n_tiers, 2);
+  close_to(t->tier[1].from_bytes, 100e9);
+  close_to(t->tier[1].usd_per_byte, 0.09e-9);
+  close_to(t->used_bytes, 50e9);
+  assert_null(s->world.place[0].tariff.terms);
+  scenario_free(s);
+}
+
 static void places_and_hardware(void **state)
 {
   (void)state;
@@ -404,7 +437,7 @@ static void positions(void **state)
 
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(places_and_hardware), cmocka_unit_test(decode_law),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(terms_of_a_tariff), cmocka_unit_test(places_and_hardware), cmocka_unit_test(decode_law),
                                      cmocka_unit_test(phones_tire),
                                      cmocka_unit_test(links),
                                      cmocka_unit_test(pipeline),
