@@ -799,11 +799,12 @@ static void find_missing(struct comparison *c)
   c->remedy = add.s;
 }
 
+enum { MOST_NAMES = 1000 };                               /* letters of a list in a warning */
 static void warn(struct compared_policy *p, const char *format, ...) PRINTF_LIKE(2, 3);
 static void warn(struct compared_policy *p, const char *format, ...)
 {
   va_list list;
-  char line[512];
+  char line[2 * MOST_NAMES];
   va_start(list, format);
   vsnprintf(line, sizeof line, format, list);
   va_end(list);
@@ -893,6 +894,29 @@ static const char *one_trace(const json *resolved)
   return NULL;
 }
 
+static const char *text_of(const json *o, const char *key) { return text_or(json_text(json_at(o, key)), "?"); }
+
+/* "h100: flops, idle_power; l4: flops": the first ones by name, all of them counted. */
+static void warn_estimates(struct compared_policy *p, const json *sources)
+{
+  struct text list = {0};
+  const char *preset = "", *key = "";
+  size_t n = 0, unnamed = 0;
+  for (size_t i = 0; i < json_count(sources); i++) {
+    const json *s = json_nth(sources, i);
+    bool same = !strcmp(text_of(s, "preset"), preset), long_list = list.n > MOST_NAMES;
+    if (strcmp(text_of(s, "grade"), "E") || (same && !strcmp(text_of(s, "key"), key))) continue;
+    n++;
+    key = text_of(s, "key");
+    unnamed += long_list;
+    if (!long_list) text_add(&list, "%s%s%s%s", same ? ", " : n > 1 ? "; " : "", same ? "" : text_of(s, "preset"), same ? "" : ": ", key);
+    preset = text_of(s, "preset");
+  }
+  if (unnamed) text_add(&list, " and %zu more (the report lists all)", unnamed);
+  if (n) warn(p, "rests on %zu number%s of grade E (engineering estimates): %s", n, n > 1 ? "s" : "", list.s);
+  free(list.s);
+}
+
 static void warn_inputs(struct comparison *c, struct compared_policy *p, const json *sources)
 {
   for (size_t i = 0; i < c->store->n_catalogs; i++) {
@@ -913,17 +937,7 @@ static void warn_inputs(struct comparison *c, struct compared_policy *p, const j
     warn(p, "%.1f choices of a masked action a replication were replaced", mean_value(p, "replaced_choices", ""));
   if (mean_value(p, "left_out_choices", "") > 0)
     warn(p, "%.1f copies and fallbacks onto masked actions a replication were left out", mean_value(p, "left_out_choices", ""));
-  size_t grade_e = 0;
-  const char *first = NULL;
-  for (size_t i = 0; i < json_count(sources); i++) {
-    const json *s = json_nth(sources, i);
-    const char *grade = json_text(json_at(s, "grade"));
-    if (!grade || strcmp(grade, "E")) continue;
-    if (!grade_e++) first = json_text(json_at(s, "preset"));
-  }
-  if (grade_e)
-    warn(p, "%zu input%s of grade E (assumed, not measured), e.g. in preset %s", grade_e, grade_e > 1 ? "s" : "",
-         text_or(first, "?"));
+  warn_estimates(p, sources);
 }
 
 /* Names and arrivals of the classes, as text; caller frees. */

@@ -380,10 +380,10 @@ static void put_list(struct text *t, const struct comparison *c, const char *key
 
 static void put_lists(struct text *t, const struct comparison *c)
 {
-  static const char *const source[] = {"preset", "key", "grade", "source", "year"};
+  static const char *const source[] = {"kind", "preset", "key", "grade", "source", "year"};
   static const char *const file[] = {"asked", "kind", "path", "hash"};
   put_list(t, c, "sources", "Numbers from presets, with source and grade",
-           "grade A: measured and published with its method; E: assumed", source, COUNT(source));
+           "grade M: measured or recomputed; D: read in the source; P: from a publication; E: engineering estimate", source, COUNT(source));
   put_list(t, c, "files", "Files that the scenario names", "hash: XXH3-128 of the bytes", file, COUNT(file));
 }
 

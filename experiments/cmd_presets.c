@@ -1,5 +1,5 @@
 /* cmd_presets.c: `offsim presets [--audit]`: what is shipped; --audit: every number with source, year and grade.
- * The audit fails (exit 1) on a number without a source. Numbers of lists (fitted workloads) count, one line a key. */
+ * The audit fails (exit 1) on a number without source, year or grade. Numbers of lists (fitted workloads) count, one line a key. */
 #include "experiments/commands.h"
 #include "scenarios/presets.h"
 
@@ -16,6 +16,12 @@ static void list(const struct preset_entry *entry, size_t n)
 
 struct tally { size_t numbers, without, grade[128]; };
 
+/* What a number lacks; NULL: nothing. */
+static const char *lacks(const struct preset_number *p)
+{
+  return !p->source ? "NO SOURCE" : p->year <= 0 ? "NO YEAR" : !p->grade ? "NO GRADE" : NULL;
+}
+
 static void audit_one(const struct preset_number *number, size_t n, struct tally *tally)
 {
   for (size_t i = 0; i < n;) {
@@ -23,14 +29,16 @@ static void audit_one(const struct preset_number *number, size_t n, struct tally
     size_t same = 1;
     while (i + same < n && !strcmp(number[i + same].key, p->key))
       same++;
-    if (p->source)
+    if (!lacks(p))
       printf("%s\t%s\t%s\t%s%s\t%d\t%s\t%s\n", p->kind, p->preset, p->key, same > 1 ? "list from " : "", p->value,
              p->year, p->grade, p->source);
     else
-      printf("%s\t%s\t%s\t%s\tNO SOURCE\n", p->kind, p->preset, p->key, p->value);
+      printf("%s\t%s\t%s\t%s\t%s\n", p->kind, p->preset, p->key, p->value, lacks(p));
     tally->numbers += same;
-    tally->without += p->source ? 0 : same;
-    tally->grade[p->grade ? p->grade[0] & 127 : 0] += same;
+    if (lacks(p))
+      tally->without += same;
+    else
+      tally->grade[p->grade[0] & 127] += same;
     i += same;
   }
 }
@@ -47,7 +55,7 @@ static int audit(struct arena *a, const struct preset_entry *entry, size_t n, st
   fprintf(stderr,
           "%zu presets, %zu numbers: %zu measured or recomputed (M), %zu read in the source (D), %zu from publications "
           "(P), "
-          "%zu estimates (E), %zu without source\n",
+          "%zu estimates (E), %zu without source, year or grade\n",
           n, tally.numbers, tally.grade['M'], tally.grade['D'], tally.grade['P'], tally.grade['E'], tally.without);
   return tally.without ? EXIT_NEGATIVE : EXIT_OK;
 }

@@ -187,6 +187,7 @@ static json *sources_json(const struct scenario *s)
   for (int i = 0; i < s->n_sources; i++) {
     const struct source_note *n = &s->source[i];
     json *one = json_new_object();
+    json_put_string(one, "kind", n->kind);
     json_put_string(one, "preset", n->preset);
     json_put_string(one, "key", n->key);
     json_put_string(one, "source", n->source);

@@ -87,6 +87,7 @@ const struct workload_fit *build_workload_fit(struct build *b, const struct node
   const struct preset *p = preset_read(b->arena, "workload", name->text, name->at, b->scenario, b->err);
   if (!p)
     return NULL;
+  sources_add_preset(b->scenario, p);
   struct reading r = {b, p};
   size_t errors = b->err->n_errors;
   struct workload_fit *f = arena_alloc(b->arena, sizeof *f);

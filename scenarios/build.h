@@ -46,6 +46,10 @@ size_t preset_names(struct arena *, const char *kind, const char *const **names)
 const struct preset_source *preset_source(const struct preset *, const char *key);
 /* Replace entries that stand for several (grid.c). */
 void grid_expand(struct arena *, struct node *root, struct err *);
+/* sources.c: notes of numbers; of a preset that stands nowhere in the tree; and away with those that serve nobody. */
+void sources_add(struct scenario *, struct source_note);
+void sources_add_preset(struct scenario *, const struct preset *);
+void sources_keep_used(struct scenario *);
 /* Put includes under the root. */
 bool include_all(struct arena *, struct node *root, const char *path, struct scenario *, struct err *) MUST_USE;
 /* Fill presets in: afterwards hardware, variants, tariffs hold all that is named, links what their presets say. */

@@ -12,6 +12,7 @@ static void work_kernel(struct build *b, struct work_def *w, const struct node *
   const struct preset *p = preset_read(b->arena, "kernel", kernel->text, kernel->at, b->scenario, b->err);
   if (!p)
     return;
+  sources_add_preset(b->scenario, p);
   struct node *parameters = node_new(b->arena, NODE_MAP, node->at);
   const struct node *defaults = node_get(p->value, "parameters");
   const char *names[64];

@@ -40,13 +40,8 @@ static void build_variants(struct build *b)
 
 static void note_law(struct build *b, const char *hardware, const char *variant)
 {
-  struct scenario *s = b->scenario;
-  struct source_note *all = arena_array(b->arena, struct source_note, s->n_sources + 1);
-  if (s->n_sources)
-    memcpy(all, s->source, (size_t)s->n_sources * sizeof *all);
-  all[s->n_sources++] = (struct source_note){hardware, arena_printf(b->arena, "tokens.%s", variant),
-    "computed: mbu * bandwidth / (weights + context)", "E", 0};
-  s->source = all;
+  sources_add(b->scenario, (struct source_note){"hardware", hardware, arena_printf(b->arena, "tokens.%s", variant),
+    "computed: mbu * bandwidth / (weights + context)", "E", 0});
 }
 
 static void decode_law(struct token_cost *t, const struct variant_def *variant, double byte_per_s)

@@ -51,6 +51,17 @@ static void read_sources(struct arena *a, struct preset *p, const struct node *s
   p->source = source;
 }
 
+/* For scenarios; the audit lists what lacks. */
+static void sources_complete(const struct node *sources, struct err *err)
+{
+  static const char *const parts[] = {"source", "year", "grade"};
+  for (size_t i = 0; node_is(sources, NODE_MAP) && i < sources->n; i++)
+    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+      if (node_is(sources->child[i], NODE_MAP) && !node_get(sources->child[i], parts[k]))
+        err_add(err, sources->child[i]->key_at, "the numbers under '%s' have no '%s': a preset says where each comes from",
+                sources->child[i]->key, parts[k]);
+}
+
 static const struct preset *preset_parse(struct arena *a, const char *kind, const char *name, const char *path,
                                          struct scenario *s, struct err *err)
 {
@@ -73,6 +84,8 @@ static const struct preset *preset_parse(struct arena *a, const char *kind, cons
   if (err->n_errors > errors)
     return NULL;
   mark(a, p->value, p, "");
+  if (s)
+    sources_complete(node_get(root, "sources"), err);
   if (s && !strcmp(kind, "tariff"))
     tariff_preset_check(p, err);
   note_file(s, arena_printf(a, "presets/%s/%s.yaml", folder_of_kind(kind), name), path, "preset", hash_bytes(text, n));
@@ -306,14 +319,7 @@ static void note_source(void *context, const struct preset *p, const char *key, 
   const struct preset_source *from = preset_source(p, key);
   if (!from || !preset_is_number(number))
     return;
-  if ((s->n_sources & (s->n_sources - 1)) == 0) {       /* full at powers of two */
-    struct source_note *grown = arena_array(s->arena, struct source_note, s->n_sources ? 2 * s->n_sources : 1);
-    if (s->n_sources)
-      memcpy(grown, s->source, (size_t)s->n_sources * sizeof *grown);
-    s->source = grown;
-  }
-  ((struct source_note *)s->source)[s->n_sources++] =
-      (struct source_note){p->name, key, from->source, from->grade, from->year};
+  sources_add(s, (struct source_note){p->kind, p->name, key, from->source, from->grade, from->year});
 }
 
 void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct err *err)

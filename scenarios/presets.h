@@ -5,7 +5,7 @@
 #include "sim/arena.h"
 #include "sim/err.h"
 
-/* One number of a preset; source NULL: it has none (the audit fails). A word (on_demand) needs none. */
+/* One number of a preset; source or grade NULL, year 0: it has none (the audit fails). A word (on_demand) needs none. */
 struct preset_number { const char *kind, *preset, *key, *value, *source, *grade; int year; bool word; };
 struct preset_entry { const char *kind, *name, *doc, *path; };
 

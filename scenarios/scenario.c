@@ -50,6 +50,7 @@ struct scenario *scenario_load(const char *path, const struct override *override
     scenario_free(s);
     return NULL;
   }
+  sources_keep_used(s);
   s->resolved = resolve_scenario(root);
   s->identity = resolve_identity(root);
   return s;

@@ -18,7 +18,7 @@ struct override { const char *path, *value; };
 
 enum trace_level { TRACE_NONE, TRACE_FULL, TRACE_LINKS };
 /* A number that the result depends on and that came from a preset. */
-struct source_note { const char *preset, *key, *source, *grade; int year; };
+struct source_note { const char *kind, *preset, *key, *source, *grade; int year; };
 /* What tells an edited file from the one before, without reading it. */
 struct file_stamp { int64_t changed_ns, bytes; uint64_t number; };
 /* A file whose bytes belong to the identity of a run. hash is of its bytes at load. */

@@ -50,9 +50,21 @@ mkdir -p "$work/planted/presets/tariffs"
 printf 'kind: tariff\nname: free\nsources: {input: {source: x, year: 2026, grade: E}}\nvalue: {input: 1 USD/Mtok, output: 2 USD/Mtok}\n' >"$work/planted/presets/tariffs/free.yaml"
 OFFSIM_SHARE=$work/planted "$offsim" presets --audit >"$work/audit" 2>/dev/null
 [ $? = 1 ] && grep -q 'output.*NO SOURCE' "$work/audit" && say ok "the audit sees a planted number without source" || say "not ok" "planted number without source"
+for part in source year grade; do
+  printf 'kind: tariff\nname: part\nsources: {all: {source: x, year: 2026, grade: D}}\nvalue: {input: 1 USD/Mtok}\n' |
+    sed "s/$part: [^,}]*,* *//; s/, }/}/" >"$work/planted/presets/tariffs/part.yaml"
+  OFFSIM_SHARE=$work/planted "$offsim" presets --audit >"$work/audit" 2>/dev/null
+  [ $? = 1 ] && grep -qi "part.*input.*NO $part" "$work/audit" && say ok "the audit sees a number without $part" || say "not ok" "planted number without $part"
+done; rm "$work/planted/presets/tariffs/part.yaml"
 { cat base.yaml; echo 'tariffs: {mine: {preset: free}}'; } | sed 's/servers: 2}/servers: 2, tariff: mine}/' >"$work/planted.yaml"
 OFFSIM_SHARE=$work/planted "$offsim" check "$work/planted.yaml" >"$work/out" 2>"$work/err"
 [ $? = 2 ] && grep -q "free.yaml:4:36: error: the price 'output' has no source and year" "$work/err" && say ok "a preset's price without source and year is refused" || say "not ok" "a preset's price without source"
+for grade in E D; do # a result on estimates says so, naming preset and key; others do not
+  sed -i "s/grade: ./grade: $grade/; s/, output: .*}/}/" "$work/planted/presets/tariffs/free.yaml"
+  OFFSIM_SHARE=$work/planted "$offsim" run "$work/planted.yaml" --format json -o "$work/planted-$grade" >"$work/planted-$grade.json" 2>/dev/null
+  grep -c 'rests on 1 number of grade E (engineering estimates): free: input"' "$work/planted-$grade.json"
+done | tr '\n' ' ' >"$work/warned"
+[ "$(cat "$work/warned")" = "1 0 " ] && say ok "estimates are named in warnings" || say "not ok" "estimates in warnings: $(cat "$work/warned")"
 for file in "$share"/*.yaml "$share"/validation/*.yaml "$share"/studies/*.yaml "$share"/changes/*.yaml; do
   check "$file" >"$work/actual"
   [ "$(head -n 1 "$work/actual")" = "exit 0" ] && say ok "shipped ${file#"$share"/} is sound" || { say "not ok" "shipped ${file#"$share"/}"; sed 's/^/#   /' "$work/actual"; }
