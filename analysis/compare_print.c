@@ -116,6 +116,37 @@ static void print_notes(const struct comparison *c, FILE *f, bool colour)
             c->remedy ? c->remedy : "", c->remedy ? ")" : "", colour ? "\033[0m" : "");
 }
 
+static double run_value(const struct compared_policy *p, const char *metric)
+{
+  const struct compared_metric *m = comparison_metric(p, metric, "", "");
+  return m ? m->interval.value : NAN;
+}
+
+/* One that costs nothing has no band. */
+static double band_end(const struct compared_policy *p, const char *end)
+{
+  char name[64];
+  snprintf(name, sizeof name, "cost_total_%s_usd_per_1k_requests", end);
+  double value = run_value(p, name);
+  return isnan(value) ? run_value(p, "cost_total_usd_per_1k_requests") : value;
+}
+
+/* Of the money in all, where the scenario says how far its prices may be off. Bands that overlap: who is cheaper depends
+ * on which of the prices move. */
+static void print_price_band(const struct comparison *c, FILE *f)
+{
+  const char *said = "price band, USD/1k in all with every price at its lowest and highest: ";
+  double lowest_high = INFINITY;
+  size_t n = 0, close = 0;
+  for (size_t i = 0; i < c->n_policies; i++) lowest_high = fmin(lowest_high, band_end(&c->policy[i], "high"));
+  for (size_t i = 0; i < c->n_policies; i++) {
+    double low = band_end(&c->policy[i], "low"), high = band_end(&c->policy[i], "high");
+    close += low <= lowest_high;
+    if (high > low) fprintf(f, "%s%s %s .. %s", n++ ? ", " : said, c->policy[i].name, number_text(low).s, number_text(high).s);
+  }
+  if (n) fprintf(f, "\n%s", close > 1 ? "  bands of the cheapest overlap: which is cheaper may depend on which prices move\n" : "");
+}
+
 static void print_warnings(const struct comparison *c, FILE *f, bool colour)
 {
   for (size_t i = 0; i < c->n_policies; i++)
@@ -416,6 +447,7 @@ void comparison_print_table(const struct comparison *c, FILE *f, const struct co
     free(sentence);
   }
   print_notes(c, f, v->colour);
+  print_price_band(c, f);
   print_warnings(c, f, v->colour);
 }
 

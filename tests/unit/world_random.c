@@ -17,6 +17,12 @@ static const struct dist *stock(struct rng *g, const char *kind)
   return kept[k][i];
 }
 
+/* Everything that a list may ask for; months end within a run. */
+static const struct price_tier list_tiers[] = {{0, 0}, {1e4, 1e-7}, {1e5, 5e-8}};
+static const struct tariff_terms list_terms = {.minimum_s = 2, .granularity_s = 0.5, .has_cached = true,
+  .usd_per_tok_cached = 1e-7, .long_tok = 100, .long_in = 2, .long_out = 1.5, .free_requests = 3, .free_use_s = 10,
+  .n_tiers = 3, .tier = list_tiers, .used_bytes = 5e3, .month_s = 40, .usd_per_j = 3e-8, .sensitivity = 0.1};
+
 static void random_places(struct rig *r, struct rng *g)
 {
   static const int cards[] = {0, 1};
@@ -37,7 +43,8 @@ static void random_places(struct rig *r, struct rng *g)
     p->hardware = cards;
     p->hardware_weight = weights;
     p->srpt_uses_estimate = one_in(g, 2);
-    p->tariff = (struct tariff_def){0.01, 0.001, 1e-6, 4e-6, 1e-7, one_in(g, 2)};
+    p->tariff = (struct tariff_def){0.01, 0.001, 1e-6, 4e-6, 1e-7, one_in(g, 2), NULL};
+    if (p->slots != 2 && p->discipline != PROCESSOR_SHARING) p->tariff.terms = &list_terms;
   }
   for (int h = 0; h < 2; h++) {
     r->hardware[h] = (struct hardware_def){.name = h ? "new" : "old", .flop_per_s = h ? 2e12 : 1e12, .byte_per_s = 1e11,
