@@ -966,22 +966,27 @@ static struct table *table_start(struct arena *a, int n_columns)
   t->n_columns = n_columns;
   t->number = arena_array(a, double *, n_columns);
   t->text = arena_array(a, const char **, n_columns);
+  t->at = arena_array(a, int *, n_columns);
   return t;
+}
+
+static void *moved(struct arena *a, const void *from, uint64_t n, uint64_t more, size_t bytes)
+{
+  void *to = arena_alloc(a, more * bytes);
+  if (n > 0)
+    memcpy(to, from, n * bytes);
+  return to;
 }
 
 static void table_grow(struct table *t, uint64_t *capacity, struct arena *a)
 {
   uint64_t more = *capacity ? 2 * *capacity : 1024;
   for (int c = 0; c < t->n_columns; c++) {
-    double *number = arena_array(a, double, more);
-    const char **text = arena_array(a, const char *, more);
-    if (t->n > 0) {
-      memcpy(number, t->number[c], t->n * sizeof *number);
-      memcpy(text, t->text[c], t->n * sizeof *text);
-    }
-    t->number[c] = number;
-    t->text[c] = text;
+    t->number[c] = moved(a, t->number[c], t->n, more, sizeof **t->number);
+    t->text[c] = moved(a, t->text[c], t->n, more, sizeof **t->text);
+    t->at[c] = moved(a, t->at[c], t->n, more, sizeof **t->at);
   }
+  t->line = moved(a, t->line, t->n, more, sizeof *t->line);
   *capacity = more;
 }
 
@@ -989,8 +994,10 @@ static void table_grow(struct table *t, uint64_t *capacity, struct arena *a)
 static bool table_row(struct reading *r, struct table *t, const struct table_column *column, struct arena *a)
 {
   bool good = true;
+  t->line[t->n] = r->lines.number;
   for (int c = 0; c < t->n_columns; c++) {
     struct field f = r->now[c];
+    t->at[c][t->n] = field_at(r, f).column;
     if (is_missing(f))
       good = err_add(r->e, field_at(r, f), "no value: '%s' is missing", column[c].name);
     else if (column[c].text)
@@ -1015,6 +1022,42 @@ static bool table_fill(struct reading *r, struct table *t, const struct table_co
   if (got == GOT_ERROR || r->e->n_errors > r->errors)
     return false;
   return t->n > 0 || err_add(r->e, (struct where){.file = r->lines.path}, "the table has no rows");
+}
+
+/* The field of a header is one of the columns, or an error. */
+static bool header_field(struct reading *r, struct field f, const struct table_column *column, int n_columns, bool *has)
+{
+  const char *names[WANTED_MAX];
+  for (int c = 0; c < n_columns; c++) {
+    names[c] = column[c].name;
+    if (field_is(f, names[c]))
+      return has[c] = true;
+  }
+  char *word = strndup(f.text, f.length);
+  if (!word)
+    check_out_of_memory(f.length);
+  const char *near = nearest(word, names, (size_t)n_columns);
+  err_add(r->e, field_at(r, f), "unknown column '%s'%s%s%s", word, near ? "; did you mean '" : "", near ? near : "",
+          near ? "'?" : "");
+  free(word);
+  return false;
+}
+
+bool table_header(const char *path, enum trace_format format, const struct table_column *column, int n_columns, bool *has,
+                  struct err *e)
+{
+  sim_assert(n_columns <= WANTED_MAX && format != TRACE_JSONL);
+  const struct trace_def def = {.file = path, .format = format};
+  struct reading *r = calloc(1, sizeof *r);
+  if (!r)
+    check_out_of_memory(sizeof *r);
+  r->def = &def;
+  r->e = e;
+  bool good = lines_open(&r->lines, path, e) && read_header(r);
+  for (int i = 0; good && i < r->n_header; i++)
+    good = header_field(r, r->field[i], column, n_columns, has);
+  reading_release(r);
+  return good;
 }
 
 const struct table *table_load(const char *path, enum trace_format format, const struct table_column *column,

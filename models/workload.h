@@ -53,9 +53,15 @@ bool trace_guess(struct trace_def *, struct arena *, struct err *) MUST_USE;
 /* Any other table: columns of numbers or of text by their names, every cell there. All memory is the arena's; NULL after
  * adding what is malformed. */
 struct table_column { const char *name; bool text; };
-struct table { uint64_t n; int n_columns; double **number; const char ***text; };   /* [column][row] */
+struct table {
+  uint64_t n; int n_columns;
+  double **number; const char ***text;                  /* [column][row] */
+  int *line, **at;                                      /* where a row stands, and its cells: columns of the text, from 1 */
+};
 const struct table *table_load(const char *path, enum trace_format, const struct table_column *, int n_columns,
                                struct arena *, struct err *);
+/* Which of these columns the header of a table names; any other is refused. False after adding to err. */
+bool table_header(const char *path, enum trace_format, const struct table_column *, int n_columns, bool *has, struct err *);
 
 /* What `offsim trace FILE` prints, and --fit writes. */
 enum { TRACE_QUANTILES = 9 };
