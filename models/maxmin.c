@@ -20,15 +20,16 @@ enum { ROUNDS = 6, FIRST_TABLE = 64 };
 static const double CLOSE = 1e-11;                      /* of a capacity or rate: as good as equal */
 
 struct maxmin_bundle {
-  struct share *share;
-  struct maxmin *maxmin;
-  double rate;                                          /* of each of its flows */
-  uint64_t hash;
-  struct maxmin_bundle *next;                           /* in its row of the table */
-  uint32_t flows, bottleneck, seen;                     /* seen: number of the settlement that freed it */
+  double rate, was;                                     /* of each of its flows; before this settlement */
+  uint32_t flows, seen;                                 /* seen: number of the settlement that freed it */
   bool fixed, dirty;
   int n;
+  uint32_t bottleneck;
+  struct share *share;
   struct { uint32_t link, at; } on[MAXMIN_LINKS];       /* at: place in that link's list */
+  struct maxmin *maxmin;
+  uint64_t hash;
+  struct maxmin_bundle *next;                           /* in its row of the table */
 };
 
 struct link {
@@ -218,6 +219,7 @@ static void free_bundle(struct maxmin *m, struct maxmin_bundle *b)
 {
   if (b->seen == m->round) return;
   b->seen = m->round;
+  b->was = b->rate;
   list_add(&m->free, b);
   for (int i = 0; i < b->n; i++) {
     struct link *l = &m->link[b->on[i].link];
@@ -246,10 +248,12 @@ static void open_link(struct maxmin *m, struct link *l)
   }
 }
 
+static double level_of(const struct link *l) { return l->left > 0 ? l->left / l->open : 0; }
+
 static void link_wait(struct maxmin *m, uint32_t k)
 {
   struct link *l = &m->link[k];
-  l->item.key = l->left > 0 ? l->left / l->open : 0;
+  l->item.key = level_of(l);
   l->item.order = k;
   heap_push(&m->heap, &l->item);
 }
@@ -264,10 +268,22 @@ static void take_off(struct maxmin *m, struct maxmin_bundle *b, uint32_t bottlen
     l->left -= rate * b->flows;
     l->open -= b->flows;
     l->fastest = fmax(l->fastest, rate);
-    if (!l->item.index) continue;
-    heap_remove(&m->heap, &l->item);
-    if (l->open) link_wait(m, b->on[i].link);
   }
+}
+
+/* The next link that is full. Those that lost flows to others hold theirs back at a higher rate than when they were put
+ * in, never at a lower one: they are put in anew when their turn comes. NULL: none has free flows. */
+static struct link *next_full(struct maxmin *m)
+{
+  while (m->heap.n) {
+    struct heap_item *top = heap_top(&m->heap);
+    struct link *l = holder_of(top, struct link, item);
+    double level = l->open ? level_of(l) : 0;
+    heap_remove(&m->heap, top);
+    if (l->open && level <= top->key) return l;
+    if (l->open) link_wait(m, (uint32_t)top->order);
+  }
+  return NULL;
 }
 
 /* Rates only rise from link to link; what rounding takes from that is given back. */
@@ -280,15 +296,11 @@ static void fill(struct maxmin *m)
     open_link(m, &m->link[k]);
     if (m->link[k].open) link_wait(m, k);
   }
-  while (m->heap.n) {
-    struct heap_item *top = heap_top(&m->heap);
-    struct link *l = holder_of(top, struct link, item);
-    uint32_t k = (uint32_t)top->order;
-    level = l->level = fmax(level, top->key);
-    heap_remove(&m->heap, top);
+  for (struct link *l; (l = next_full(m));) {
+    level = l->level = fmax(level, l->item.key);
     for (uint32_t i = 0; i < l->n; i++) {
       struct maxmin_bundle *b = l->by[i].bundle;
-      if (b->seen == m->round && !b->fixed) take_off(m, b, k, level);
+      if (b->seen == m->round && !b->fixed) take_off(m, b, (uint32_t)l->item.order, level);
     }
   }
 }
@@ -363,7 +375,7 @@ static void on_settle(struct sim *sim, void *subject)
   for (uint32_t i = 0; i < m->free.n; i++) {
     struct maxmin_bundle *b = m->free.at[i];
     if (b->flows == 0) bundle_end(m, b);
-    else share_update(b->share, sim);
+    else if (b->rate != b->was) share_update(b->share, sim);
   }
 }
 
