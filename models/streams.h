@@ -27,7 +27,8 @@ enum stream_purpose {
   STREAM_PATIENCE,              /* request id, stream_entity(task, 0, attempt) */
   STREAM_BACKOFF,               /* request id, stream_entity(task, 0, attempt): jitter before this attempt */
   STREAM_JUDGE,                 /* request id, stream_entity(task, variant, attempt): error of the judge */
-  STREAM_SHED                   /* request id, stream_entity(task, 0, attempt): who is turned away by chance */
+  STREAM_SHED,                  /* request id, stream_entity(task, 0, attempt): who is turned away by chance */
+  STREAM_LINK_PROCESS           /* link name mixed with the entity and the part, number of the episode, step or message */
 };
 
 static inline uint64_t stream_entity(unsigned task, unsigned variant, unsigned attempt)

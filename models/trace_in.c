@@ -4,6 +4,7 @@
  * A wanted column is named once; each line is cut into fields and the wanted ones are kept as spans of the line, so
  * that every message can point at the very text. Times are kept as integer nanoseconds: 100 ns digits are exact.
  */
+#include "models/trace_lines.h"
 #include "models/workload.h"
 
 #include "sim/check.h"
@@ -135,6 +136,41 @@ static enum got lines_next_filled(struct lines *l, struct err *e)
     got = lines_next(l, e);
   while (got == GOT_LINE && is_blank(l));
   return got;
+}
+
+/* For readers of other formats. */
+struct trace_lines { struct lines lines; };
+
+struct trace_lines *trace_lines_open(const char *path, struct err *e)
+{
+  struct trace_lines *t = calloc(1, sizeof *t);
+  if (!t)
+    check_out_of_memory(sizeof *t);
+  if (lines_open(&t->lines, path, e))
+    return t;
+  trace_lines_close(t);
+  return NULL;
+}
+
+void trace_lines_close(struct trace_lines *t)
+{
+  if (t)
+    lines_close(&t->lines);
+  free(t);
+}
+
+bool trace_lines_next(struct trace_lines *t, const char **text, size_t *length, struct err *e)
+{
+  if (lines_next(&t->lines, e) != GOT_LINE)
+    return false;
+  *text = t->lines.text;
+  *length = t->lines.length;
+  return true;
+}
+
+struct where trace_lines_at(const struct trace_lines *t, const char *part, size_t length)
+{
+  return line_at(&t->lines, (size_t)(part - t->lines.text), length);
 }
 
 /* ---- fields ------------------------------------------------------------------------------------------------------ */

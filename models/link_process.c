@@ -1,0 +1,320 @@
+/* A link that varies, for one entity.
+ *
+ * The k-th episode, rate step and idle time each draw from the stream (link and entity, k), so that the state needs no
+ * generator of its own: what is kept is where it stands. Processes begin eight mean cycles before the run.
+ *
+ * Spikes: latency max(body, peak (1 - x)), x = share of the spike that is over. Rate: exp(s X_k), X stationary normal,
+ * correlation rho^|i - j|; check: s = 1.48: P(factor <= 1) = 1/2, mean exp(s^2 / 2) = 2.99.
+ * Loss (Gilbert 1960, Elliott 1963; parameter book 1.5): steady loss (p bad' + r good') / (p + r) with the probabilities
+ * of loss in each state, mean stay in the bad state 1 / r; check: p = 0.002, r = 0.1, 0.7 and 1e-4: 1.38 %.
+ */
+#include "models/link_process.h"
+#include "models/streams.h"
+#include "sim/check.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum part { PART_EPISODE, PART_STEP, PART_IDLE, PART_PHASE, PART_LOSS };
+
+/* Where something that happens again and again stands: number k lasts from `from` to `to`; k - 1 ended at `after`. */
+struct turns { uint64_t k; sim_time after, from, to; };
+
+struct link_process {
+  const struct link_process_def *def;
+  struct rng_root root;
+  uint64_t name;
+  struct turns episode, idle;
+  bool outage;
+  double peak_s;
+  uint64_t step;
+  double x;                                             /* of this step */
+  bool idle_step, step_known;
+  sim_time step_ns, phase_ns, offset_ns;
+};
+
+static const sim_time SHORTEST = 1000;                  /* ns: time passes whatever is drawn */
+static const double CYCLES_BEFORE = 8, LONGEST_BEFORE_S = 1e8;
+
+static uint64_t mixed(uint64_t x)
+{
+  x = (x ^ x >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+  x = (x ^ x >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+  return x ^ x >> 32;
+}
+
+static struct rng stream(const struct link_process *p, enum part part, uint64_t k)
+{
+  return rng_open(&p->root, STREAM_LINK_PROCESS, mixed(p->name + part), k);
+}
+
+static sim_time length_of(double s)
+{
+  sim_time t = s > 0 ? ns_from_s(s) : 0;
+  return t > SHORTEST ? t : SHORTEST;
+}
+
+/* ---- body, spikes, outages --------------------------------------------------------------------------------------- */
+
+static double rate_of(const struct dist *every_s)
+{
+  return every_s && dist_mean(every_s) > 0 ? 1 / dist_mean(every_s) : 0;
+}
+
+/* A time long enough before the run to have forgotten how it began; 0 where none is. */
+static sim_time begin_before(double cycle_s)
+{
+  double before_s = CYCLES_BEFORE * cycle_s;
+  return before_s > 0 && before_s < LONGEST_BEFORE_S ? -ns_from_s(before_s) : 0;
+}
+
+static void episodes_begin(struct link_process *p)
+{
+  const struct spikes_def *spikes = &p->def->spikes;
+  const struct link_outages_def *outages = &p->def->outages;
+  double a = rate_of(spikes->every_s), b = rate_of(outages->every_s), cycle_s = 0;
+  if (a + b > 0) cycle_s = 1 / (a + b);
+  if (a > 0) cycle_s += a / (a + b) * dist_mean(spikes->lasts_s ? spikes->lasts_s : spikes->peak_s);
+  if (b > 0) cycle_s += b / (a + b) * dist_mean(outages->lasts_s);
+  p->episode = (struct turns){.to = begin_before(cycle_s)};
+}
+
+static double draw_or_never(const struct dist *d, struct rng *rng)
+{
+  return d ? dist_draw(d, rng) : INFINITY;
+}
+
+static void episode_next(struct link_process *p)
+{
+  const struct link_process_def *def = p->def;
+  struct turns *e = &p->episode;
+  struct rng rng = stream(p, PART_EPISODE, e->k++);
+  double spike_s = draw_or_never(def->spikes.every_s, &rng), outage_s = draw_or_never(def->outages.every_s, &rng);
+  double body_s = fmin(spike_s, outage_s), lasts_s = 0;
+  p->outage = outage_s < spike_s;
+  if (p->outage) {
+    lasts_s = dist_draw(def->outages.lasts_s, &rng);
+  } else if (isfinite(body_s)) {
+    p->peak_s = dist_draw(def->spikes.peak_s, &rng);
+    lasts_s = def->spikes.lasts_s ? dist_draw(def->spikes.lasts_s, &rng) : p->peak_s;
+  }
+  e->after = e->to;
+  e->from = time_add(e->to, isfinite(body_s) ? length_of(body_s) : SIM_NEVER);
+  e->to = time_add(e->from, length_of(lasts_s));
+}
+
+static const struct turns *episode_at(struct link_process *p, sim_time now)
+{
+  if (p->episode.k == 0 || now < p->episode.after) {
+    episodes_begin(p);
+    episode_next(p);
+  }
+  while (p->episode.to <= now) episode_next(p);
+  return &p->episode;
+}
+
+struct episode process_episode(struct link_process *p, sim_time now)
+{
+  const struct turns *e = episode_at(p, now);
+  return (struct episode){p->outage ? EPISODE_OUTAGE : EPISODE_SPIKE, e->from, e->to, p->outage ? 0 : p->peak_s};
+}
+
+bool process_available(struct link_process *p, sim_time now, sim_time *until)
+{
+  *until = SIM_NEVER;
+  if (!p->def->outages.every_s) return true;
+  const struct turns *e = episode_at(p, now);
+  bool inside = e->from <= now;
+  *until = inside ? e->to : e->from;
+  return !inside || !p->outage;
+}
+
+/* ---- latency ----------------------------------------------------------------------------------------------------- */
+
+/* A wait that both ways share is paid once: what stands between two messages passes while the first one waits. */
+static double one_way_s(const struct link_trace *t, double rtt_s)
+{
+  return rtt_s > 3 * t->median ? rtt_s - t->median / 2 : rtt_s / 2;
+}
+
+static double traced_latency_s(const struct link_process *p, sim_time now)
+{
+  const struct link_trace *t = p->def->rtt;
+  sim_time at = time_add(now, p->offset_ns), begin = at, until;
+  double rtt_s = link_trace_at(t, at, &until);
+  while (isinf(rtt_s)) rtt_s = link_trace_at(t, at = until, &until);
+  return s_from_ns(at - begin) + one_way_s(t, rtt_s);
+}
+
+double process_latency_s(struct link_process *p, sim_time now, double body_s)
+{
+  if (p->def->rtt) body_s = traced_latency_s(p, now);
+  if (!p->def->spikes.every_s) return body_s;
+  const struct turns *e = episode_at(p, now);
+  if (now < e->from || p->outage) return body_s;
+  double left = (double)(e->to - now) / (double)(e->to - e->from);
+  return fmax(body_s, p->peak_s * left);
+}
+
+/* ---- rate -------------------------------------------------------------------------------------------------------- */
+
+static void idle_next(struct link_process *p)
+{
+  const struct rate_process_def *rate = p->def->rate;
+  struct turns *t = &p->idle;
+  struct rng rng = stream(p, PART_IDLE, t->k++);
+  double busy_mean_s = dist_mean(rate->idle_lasts_s) * (1 - rate->idle) / rate->idle;
+  t->after = t->to;
+  t->from = time_add(t->to, length_of(busy_mean_s * rng_exponential(&rng)));
+  t->to = time_add(t->from, length_of(dist_draw(rate->idle_lasts_s, &rng)));
+}
+
+static bool idle_at(struct link_process *p, sim_time now, sim_time *until)
+{
+  const struct rate_process_def *rate = p->def->rate;
+  if (p->idle.k == 0 || now < p->idle.after) {
+    p->idle = (struct turns){.to = begin_before(dist_mean(rate->idle_lasts_s) / rate->idle)};
+    idle_next(p);
+  }
+  while (p->idle.to <= now) idle_next(p);
+  bool inside = p->idle.from <= now;
+  *until = inside ? p->idle.to : p->idle.from;
+  return inside;
+}
+
+static void step_draw(struct link_process *p, double correlation, double rest)
+{
+  struct rng rng = stream(p, PART_STEP, p->step);
+  p->idle_step = rng_uniform(&rng) < p->def->rate->idle;
+  p->x = correlation * p->x + rest * rng_normal(&rng);
+}
+
+static void step_to(struct link_process *p, uint64_t step)
+{
+  double rho = p->def->rate->correlation, rest = sqrt(1 - rho * rho);
+  if (!p->step_known || step < p->step) {
+    p->step = 0;
+    p->x = 0;
+    p->step_known = true;
+    step_draw(p, 0, 1);
+  }
+  while (p->step < step) {
+    p->step++;
+    step_draw(p, rho, rest);
+  }
+}
+
+static double modelled_rate(struct link_process *p, sim_time now, sim_time *until)
+{
+  const struct rate_process_def *rate = p->def->rate;
+  uint64_t step = (uint64_t)((now + p->phase_ns) / p->step_ns);
+  step_to(p, step);
+  *until = time_add((sim_time)(step + 1) * p->step_ns, -p->phase_ns);
+  bool idle = p->idle_step;
+  if (rate->idle > 0 && rate->idle_lasts_s) {
+    sim_time until_idle;
+    idle = idle_at(p, now, &until_idle);
+    if (until_idle < *until) *until = until_idle;
+  }
+  return idle ? 0 : exp(rate->sigma * p->x);
+}
+
+static double traced_rate(const struct link_process *p, const struct link_trace *t, sim_time now, sim_time *until)
+{
+  double value = link_trace_at(t, time_add(now, p->offset_ns), until);
+  if (*until != SIM_NEVER) *until -= p->offset_ns;
+  return value / t->mean;
+}
+
+double process_rate(struct link_process *p, bool down, sim_time now, sim_time *until)
+{
+  sim_time changes = SIM_NEVER;
+  const struct link_trace *t = p->def->capacity[down];
+  if (!process_available(p, now, until)) return 0;
+  double factor = t ? traced_rate(p, t, now, &changes) : p->def->rate ? modelled_rate(p, now, &changes) : 1;
+  if (changes < *until) *until = changes;
+  return factor;
+}
+
+/* ---- loss -------------------------------------------------------------------------------------------------------- */
+
+/* Trials up to and with the first success. */
+static uint64_t trials(double probability, struct rng *rng)
+{
+  if (probability <= 0) return UINT64_MAX;
+  if (probability >= 1) return 1;
+  double n = floor(log(rng_uniform_open(rng)) / log1p(-probability));
+  return n < 1e18 ? 1 + (uint64_t)n : UINT64_MAX;
+}
+
+/* Losses among packets [at, end) of one stay in a state. */
+static uint64_t lose(double loss, struct rng *rng, uint64_t at, uint64_t end, lost_fn *fn, void *context)
+{
+  uint64_t lost = 0, step;
+  while ((step = trials(loss, rng)) <= end - at) {
+    at += step;
+    lost++;
+    if (fn) fn(context, at - 1);
+  }
+  return lost;
+}
+
+uint64_t loss_run(const struct loss_def *d, struct rng *rng, uint64_t n, lost_fn *fn, void *context)
+{
+  double both = d->to_bad + d->to_good;
+  bool bad = both > 0 && rng_uniform(rng) < d->to_bad / both;
+  uint64_t lost = 0;
+  for (uint64_t at = 0; at < n; bad = !bad) {
+    uint64_t stay = trials(bad ? d->to_good : d->to_bad, rng), end = stay < n - at ? at + stay : n;
+    lost += lose(bad ? d->bad : d->good, rng, at, end, fn, context);
+    at = end;
+  }
+  return lost;
+}
+
+struct losses process_losses(struct link_process *p, double bytes, uint64_t key)
+{
+  struct losses sum = {0};
+  const struct loss_def *d = p->def->loss;
+  if (!d) return sum;
+  struct rng rng = stream(p, PART_LOSS, key);
+  uint64_t n = bytes > d->packet_bytes ? (uint64_t)ceil(bytes / d->packet_bytes) : 1;
+  while ((n = loss_run(d, &rng, n, NULL, NULL)) > 0) {
+    sum.rounds++;
+    sum.packets += n;
+  }
+  return sum;
+}
+
+double process_loss_delay_s(struct link_process *p, double bytes, uint64_t key)
+{
+  return p->def->loss ? process_losses(p, bytes, key).rounds * p->def->loss->retransmit_s : 0;
+}
+
+/* ---- making ------------------------------------------------------------------------------------------------------ */
+
+static sim_time longest_trace(const struct link_process_def *def)
+{
+  const struct link_trace *all[] = {def->capacity[0], def->capacity[1], def->rtt};
+  sim_time longest = 0;
+  for (int i = 0; i < 3; i++)
+    if (all[i] && all[i]->length > longest) longest = all[i]->length;
+  return longest;
+}
+
+struct link_process *process_new(const struct link_process_def *def, const struct rng_root *root, const char *link,
+                                 uint64_t entity)
+{
+  struct link_process *p = calloc(1, sizeof *p);
+  if (!p) check_out_of_memory(sizeof *p);
+  p->def = def;
+  p->root = *root;
+  p->name = mixed(rng_name(link)) ^ mixed(entity + UINT64_C(0x9E3779B97F4A7C15));
+  struct rng rng = stream(p, PART_PHASE, 0);
+  double phase = rng_uniform(&rng), offset = rng_uniform(&rng);
+  if (def->rate) p->step_ns = length_of(def->rate->step_s);
+  p->phase_ns = (sim_time)(phase * (double)p->step_ns);
+  p->offset_ns = def->offset_s >= 0 ? ns_from_s(def->offset_s) : (sim_time)(offset * (double)longest_trace(def));
+  return p;
+}
+
+void process_free(struct link_process *p) { free(p); }
