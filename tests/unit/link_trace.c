@@ -225,14 +225,15 @@ static void originals_have_their_figures(void **state)
   t = original(f, "cicv5g-rtt/urban_road_1_n8_v20_urban_n8_v20_run01.csv", (struct link_trace_def){.gaps = GAPS_CUT});
   assert_near(t->median, .018, 1e-9);
   assert_int_equal(t->n, 6143);
+  /* stated as lower bounds of bins: within 3 % */
   static const struct { const char *file; double p50, p99; } delay[] = {
     {"2a/5G-midband-Downlink_PD-Wireless-5G-2a.csv", 5.26, 10.8}, {"2a/5G-midband-Uplink_PD-Wireless-5G-2a.csv", 6.38, 9.9},
     {"3a/5G-URLLC-mmW-Downlink_PD-Wireless-5G-3a.csv", .75, 1.06}, {"3a/5G-URLLC-mmW-Uplink_PD-Wireless-5G-3a.csv", .67, .91},
   };
   for (int i = 0; i < 4; i++) {
     t = original(f, arena_printf(f->arena, "deterministic6g/PD-Wireless-5G-%s", delay[i].file), (struct link_trace_def){0});
-    assert_true(dist_cdf(t->delay_s, delay[i].p50 * .98e-3) < .5 && dist_cdf(t->delay_s, delay[i].p50 * 1.02e-3) > .5);
-    assert_true(dist_cdf(t->delay_s, delay[i].p99 * .98e-3) < .99 && dist_cdf(t->delay_s, delay[i].p99 * 1.02e-3) > .99);
+    assert_true(dist_cdf(t->delay_s, delay[i].p50 * .97e-3) < .5 && dist_cdf(t->delay_s, delay[i].p50 * 1.03e-3) > .5);
+    assert_true(dist_cdf(t->delay_s, delay[i].p99 * .97e-3) < .99 && dist_cdf(t->delay_s, delay[i].p99 * 1.03e-3) > .99);
   }
   t = original(f, "deterministic6g/ProcessingDelayDistribution1/ORAN_MEC/ping-cloud-ORAN.txt", (struct link_trace_def){0});
   assert_int_equal(t->n, 1162);
