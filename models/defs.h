@@ -199,6 +199,7 @@ struct place_def {
 
 /* ---- links ----------------------------------------------------------------------------------------------------- */
 
+struct link_process_def;
 enum link_share { SHARED_BY_NONE, SHARED_BY_DEVICE, SHARED_BY_CELL, SHARED_BY_LINK };
 enum link_kind { LINK_FLUID, LINK_MM1, LINK_FIXED };  /* equal shares; M/M/1-style delay; each transfer the full rate */
 
@@ -216,6 +217,7 @@ struct link_def {
   uint64_t zones;                                       /* bit set of the zones that traffic passes */
   double device_tx_w, device_rx_w;                      /* of a device end while it transfers */
   double j_per_byte, usd_per_byte_up, usd_per_byte_down;
+  const struct link_process_def *process;               /* how it varies (models/link_process.h); NULL: not at all */
 };
 
 /* ---- requests -------------------------------------------------------------------------------------------------- */

@@ -31,7 +31,8 @@ struct rate_process_def { double sigma, correlation, step_s, idle; const struct 
 /* Per packet: probability to go from good to bad and back; of loss in either. */
 struct loss_def { double to_bad, to_good, bad, good, packet_bytes, retransmit_s; };
 
-/* Whose state it is. Rates and outages always belong to who shares the rate (link_def.shared_by; nobody: the device). */
+/* Whose state it is. Rates and outages belong to who shares the rate: link_def.shared_by; of nobody's: the device, or the
+ * link where it has no device at an end. */
 enum process_per { PER_DEVICE, PER_CELL, PER_LINK };
 struct link_process_def {
   struct spikes_def spikes;
@@ -40,7 +41,7 @@ struct link_process_def {
   const struct loss_def *loss;                          /* NULL: none */
   const struct link_trace *capacity[2], *rtt;           /* up, down; NULL: none */
   double offset_s;                                      /* where traces begin; negative: drawn */
-  enum process_per per;                                 /* of spikes, loss and RTT */
+  enum process_per sharer, per;                         /* of rate and outages; of spikes, loss and RTT */
 };
 
 struct link_process;

@@ -8,8 +8,10 @@
  * A link that changes during the run takes all its transfers through channels, those that share nothing too (all of
  * them at one speed), so that one step changes whatever is on its way; energy and price of a message are those of the
  * moment at which it began. Check: 1 MB at 1 MB/s, a quarter of it from 0.5 s on: 0.5 + 0.5 / 0.25 = 2.5 s.
+ * A link with a process (models/link_process.h) does so by itself: a channel in use has one event, at the next change.
  */
 #include "models/network.h"
+#include "models/network_process.h"
 #include "models/streams.h"
 #include "sim/arena.h"
 #include "sim/check.h"
@@ -25,6 +27,10 @@ struct channel {
   struct channel *next;                                 /* unused ones */
   double byte_per_s;                                    /* 0: an outage */
   bool divides;                                         /* else each has all of it */
+  bool down;
+  const struct link_state *link;
+  struct link_process *process;                         /* NULL: none */
+  event_id change;                                      /* the next one of the process */
 };
 
 struct link_state {
@@ -40,6 +46,7 @@ struct link_state {
   struct link_rates told;                               /* what policies know of it */
   struct channel **channel[2];                          /* [members of all places]; made at first use */
   uint32_t active;
+  struct link_processes *process;                       /* NULL: none */
 };
 
 struct network {
@@ -124,6 +131,18 @@ static void link_init(struct link_state *l, const struct world_def *world, const
   l->shares = def->kind == LINK_FLUID && def->shared_by != SHARED_BY_NONE;
 }
 
+/* Those with a rate of their own, or outages, vary like links that the scenario changes. */
+static void processes_open(struct network *n)
+{
+  for (int k = 0; k < n->world->n_links; k++) {
+    struct link_state *l = &n->link[k];
+    l->process = processes_new(l->def, n->n_members, &n->root);
+    if (!l->process) continue;
+    n->varies = true;
+    l->varies |= processes_move_rate(l->process);
+  }
+}
+
 struct network *network_new(struct sim *sim, const struct world_def *world, const struct topology *topology,
                             const struct rng_root *root, const struct sink *sink)
 {
@@ -142,6 +161,7 @@ struct network *network_new(struct sim *sim, const struct world_def *world, cons
   }
   for (const struct change_def *c = world->change; c < world->change + world->n_changes; c++)
     if (change_is_of_link(c->what)) n->varies = n->link[c->index].varies = true;
+  processes_open(n);
   n->transfers = pool_new(sizeof(struct transfer) + (n->varies ? sizeof(struct at_start) : 0));
   n->way = zeroed(world->n_places, sizeof *n->way);
   return n;
@@ -161,6 +181,7 @@ void network_free(struct network *n)
     struct channel **all = n->link[k / 2].channel[k % 2];
     for (uint64_t i = 0; all && i < n->n_members; i++) channel_free(all[i]);
     free(all);
+    if (k % 2) processes_free(n->link[k / 2].process);
   }
   for (struct channel *c = n->unused, *next; c; c = next) {
     next = c->next;
@@ -181,29 +202,40 @@ static bool is_device(const struct network *n, struct endpoint e)
   return n->world->place[e.place].tier == TIER_DEVICE;
 }
 
+struct ends { struct endpoint from, to; };
+
 /* The device whose transfer it is: the end that is one, the sender if both are or none. */
-static struct endpoint device_of(const struct network *n, const struct transfer *t)
+static struct endpoint device_of(const struct network *n, struct ends t)
 {
-  return !is_device(n, t->from) && is_device(n, t->to) ? t->to : t->from;
+  return !is_device(n, t.from) && is_device(n, t.to) ? t.to : t.from;
 }
 
 /* The member of the link's far place (b; a when only b is a device's) whose cell carries the transfer. */
-static struct endpoint cell_of(const struct network *n, const struct transfer *t, const struct link_def *l)
+static struct endpoint cell_of(const struct network *n, struct ends t, const struct link_def *l)
 {
   const struct place_def *place = n->world->place;
   int b = place[l->b].tier == TIER_DEVICE && place[l->a].tier != TIER_DEVICE ? l->a : l->b;
-  if (t->from.place == b && !is_device(n, t->from)) return t->from;
-  if (t->to.place == b && !is_device(n, t->to)) return t->to;
+  if (t.from.place == b && !is_device(n, t.from)) return t.from;
+  if (t.to.place == b && !is_device(n, t.to)) return t.to;
   struct endpoint cell = attachment(n->topology, device_of(n, t), sim_now(n->sim));
   if (cell.place == b) return cell;
   return (struct endpoint){.place = (uint16_t)b, .member = (uint32_t)(cell.member % n->world->place[b].count)};
 }
 
-static uint64_t channel_number(const struct network *n, const struct transfer *t, const struct link_def *l)
+/* Whose number is `per`; a link as a whole is member 0. */
+static struct endpoint user_of(const struct network *n, struct ends t, const struct link_def *l, enum process_per per)
 {
-  if (l->shared_by == SHARED_BY_LINK || !n->link[l - n->world->link].shares) return 0;
-  struct endpoint e = l->shared_by == SHARED_BY_DEVICE ? device_of(n, t) : cell_of(n, t, l);
-  return n->first_member[e.place] + e.member;
+  return per == PER_LINK ? (struct endpoint){0} : per == PER_CELL ? cell_of(n, t, l) : device_of(n, t);
+}
+
+static uint64_t member_number(const struct network *n, struct endpoint e) { return n->first_member[e.place] + e.member; }
+
+static uint64_t channel_number(const struct network *n, struct ends t, const struct link_def *l)
+{
+  const struct link_state *state = &n->link[l - n->world->link];
+  if (state->process) return member_number(n, user_of(n, t, l, processes_sharer(state->process)));
+  if (l->shared_by == SHARED_BY_LINK || !state->shares) return 0;
+  return member_number(n, l->shared_by == SHARED_BY_DEVICE ? device_of(n, t) : cell_of(n, t, l));
 }
 
 static double channel_speed(const void *context, uint32_t users)
@@ -235,16 +267,71 @@ static double channel_rate(const struct link_state *l, bool down)
   return l->byte_per_s[down] > 0 ? l->byte_per_s[down] : AT_ONCE;
 }
 
+/* ---- processes ---- */
+
+/* A number for the draws that stays when other places come: of the place's name. */
+static uint64_t entity_of(const struct network *n, struct endpoint e, enum process_per per)
+{
+  return per == PER_LINK ? 0 : rng_name(n->world->place[e.place].name) + e.member;
+}
+
+static struct link_process *rate_process(const struct network *n, const struct link_state *l, struct ends t)
+{
+  enum process_per per = processes_sharer(l->process);
+  struct endpoint e = user_of(n, t, l->def, per);
+  return processes_rate(l->process, member_number(n, e), entity_of(n, e, per));
+}
+
+static struct link_process *latency_process(const struct network *n, const struct link_state *l, struct ends t)
+{
+  enum process_per per = processes_sender(l->process);
+  struct endpoint e = user_of(n, t, l->def, per);
+  return processes_latency(l->process, member_number(n, e), entity_of(n, e, per));
+}
+
+/* Until a message may go: an outage of the link's process. */
+static double process_wait_s(const struct network *n, const struct link_state *l, struct ends t)
+{
+  sim_time now = sim_now(n->sim), until;
+  if (!l->process || process_available(rate_process(n, l, t), now, &until)) return 0;
+  return s_from_ns(until - now);
+}
+
+static void on_process(struct sim *sim, void *subject);
+
+/* The rate of this moment, and an event when it is another. */
+static void channel_follow(struct channel *c)
+{
+  c->byte_per_s = channel_rate(c->link, c->down);
+  if (!c->process) return;
+  struct sim *sim = c->network->sim;
+  sim_time until;
+  sim_cancel(sim, c->change);
+  c->byte_per_s *= process_rate(c->process, c->down, sim_now(sim), &until);
+  c->change = sim_at(sim, until, PRIORITY_CHANGE, on_process, c);
+}
+
+static void on_process(struct sim *sim, void *subject)
+{
+  struct channel *c = subject;
+  channel_follow(c);
+  share_update(c->share, sim);
+}
+
 static struct channel *channel_for(struct network *n, const struct transfer *t, struct hop hop)
 {
   struct link_state *l = &n->link[hop.link];
+  struct ends ends = {t->from, t->to};
   if (!l->channel[hop.down]) l->channel[hop.down] = zeroed(n->n_members, sizeof(struct channel *));
-  struct channel **home = &l->channel[hop.down][channel_number(n, t, l->def)];
+  struct channel **home = &l->channel[hop.down][channel_number(n, ends, l->def)];
   if (!*home) {
     *home = channel_take(n);
     (*home)->home = home;
-    (*home)->byte_per_s = channel_rate(l, hop.down);
     (*home)->divides = l->shares;
+    (*home)->down = hop.down;
+    (*home)->link = l;
+    (*home)->process = l->process ? rate_process(n, l, ends) : NULL;
+    channel_follow(*home);
   }
   return *home;
 }
@@ -253,6 +340,8 @@ static struct channel *channel_for(struct network *n, const struct transfer *t, 
 static void channel_left(struct channel *c)
 {
   if (share_users(c->share)) return;
+  sim_cancel(c->network->sim, c->change);
+  c->change = (event_id){0};
   *c->home = NULL;
   c->next = c->network->unused;
   c->network->unused = c;
@@ -279,7 +368,7 @@ static uint64_t hop_key(const struct route *r, int hop, uint64_t key)
 }
 
 /* Latency in seconds, then for LINK_MM1 the factor of the transmission, from one stream of (link, key of the hop). */
-static double draw_latency(const struct network *n, const struct route *r, int hop, uint64_t key, double *factor)
+static double draw_own_latency(const struct network *n, const struct route *r, int hop, uint64_t key, double *factor)
 {
   const struct link_state *l = &n->link[r->hop[hop].link];
   bool mm1 = factor && l->def->kind == LINK_MM1;
@@ -288,6 +377,20 @@ static double draw_latency(const struct network *n, const struct route *r, int h
   double latency = l->latency_is_constant ? l->latency_s : dist_draw(l->def->latency_s, &rng);
   if (mm1) *factor = rng_exponential(&rng);
   return latency > 0 ? latency : 0;
+}
+
+/* The same as the link's process leaves it at this moment: spikes, and what is lost and sent again. */
+static double draw_latency(const struct network *n, const struct route *r, int hop, struct ends ends, uint64_t key,
+                           double bytes, double *factor)
+{
+  const struct link_state *l = &n->link[r->hop[hop].link];
+  double latency = draw_own_latency(n, r, hop, key, factor), work = 1;
+  if (!l->process) return latency;
+  struct link_process *p = latency_process(n, l, ends);
+  latency = process_latency_s(p, sim_now(n->sim), latency);
+  processes_lose(l->process, p, bytes, hop_key(r, hop, key), &latency, &work);
+  if (factor) *factor *= work;
+  return latency;
 }
 
 static void hop_end(struct transfer *t, double bytes)
@@ -312,8 +415,9 @@ static bool cross(struct network *n, struct transfer *t)
     struct hop hop = t->route->hop[t->at];
     struct link_state *l = &n->link[hop.link];
     double factor = 1, rate = l->byte_per_s[hop.down];
-    double latency_s = draw_latency(n, t->route, t->at, t->key, &factor);
-    bool takes_time = (rate > 0 && t->bytes > 0) || l->down;
+    struct ends ends = {t->from, t->to};
+    double latency_s = draw_latency(n, t->route, t->at, ends, t->key, t->bytes, &factor);
+    bool takes_time = (rate > 0 && t->bytes > 0) || l->down || process_wait_s(n, l, ends) > 0;
     l->active++;
     t->record.started_ns = sim_now(n->sim);
     t->latency_ns = ns_from_s(latency_s);
@@ -371,7 +475,7 @@ static void add_hop(const struct network *n, struct hop hop, struct way *way)
   way->device_j_per_byte += l->device_w[hop.down] * s_per_byte;
   way->network_j_per_byte += l->def->j_per_byte;
   way->usd_per_byte += l->usd_per_byte[hop.down];
-  if (!l->latency_is_constant || l->latency_s > 0 || l->varies) way->instant = false;
+  if (!l->latency_is_constant || l->latency_s > 0 || l->varies || l->process) way->instant = false;
 }
 
 SELDOM static const struct way *way_make(const struct network *n, struct endpoint from, struct endpoint to)
@@ -534,7 +638,7 @@ static void channels_update(struct network *n, struct link_state *l)
     for (uint64_t i = 0; l->channel[down] && i < n->n_members; i++) {
       struct channel *c = l->channel[down][i];
       if (!c) continue;
-      c->byte_per_s = channel_rate(l, down);
+      channel_follow(c);
       share_update(c->share, n->sim);
     }
 }
@@ -593,7 +697,10 @@ double network_latency_s(struct network *n, struct endpoint from, struct endpoin
 {
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
   double sum = 0;
-  for (int i = 0; i < r->n; i++) sum += draw_latency(n, r, i, key, NULL);
+  for (int i = 0; i < r->n; i++) {
+    struct ends ends = {from, to};
+    sum += draw_latency(n, r, i, ends, key, 0, NULL) + process_wait_s(n, &n->link[r->hop[i].link], ends);
+  }
   return n->varies ? sum + outage_left_s(n, r) : sum;
 }
 

@@ -84,6 +84,7 @@ struct tariff_def build_tariff(struct build *, const struct node *name_or_prices
 void tariff_check(struct build *, const struct place_def *, const struct node *name_or_prices);
 void tariff_preset_check(const struct preset *, struct err *);          /* each price has a source and its year */
 bool tariff_date_valid(const char *);
+void build_link_process(struct build *, struct link_def *, const struct node *link);  /* link_process.c; after the rest */
 /* Values of a list of plain numbers; what is none is NAN. */
 const double *build_numbers(struct build *, const struct node *map, const char *section, const char *name, int *n);
 /* batching.c: NULL when there is none. */

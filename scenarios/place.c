@@ -380,6 +380,7 @@ static void build_link(struct build *b, struct link_def *l, const struct node *n
   l->device_tx_w = get_number(power, "link_power", "send");
   l->device_rx_w = get_number(power, "link_power", "receive");
   l->j_per_byte = get_number(node, "link", "energy");
+  build_link_process(b, l, node);
   uint64_t ends = 0;
   ends |= l->a == NONE ? 0 : UINT64_C(1) << b->world->place[l->a].zone;
   ends |= l->b == NONE ? 0 : UINT64_C(1) << b->world->place[l->b].zone;
