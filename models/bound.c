@@ -245,13 +245,21 @@ static bool is_mm1(const struct world *w, const struct route *way)
   return false;
 }
 
+/* What such a link does to a message is known at the moment it is sent, which is the policy's. */
+static bool has_process(const struct world *w, const struct route *way)
+{
+  for (int i = 0; i < way->n; i++)
+    if (w->def->link[way->hop[i].link].process) return true;
+  return false;
+}
+
 static bool may_be_same(const struct option *a, const struct option *b)
 {
   if (a->at.place != b->at.place) return false;
   return a->whole_place || b->whole_place || a->at.member == b->at.member;
 }
 
-/* Latency by the draw of the first attempt; none where that is not the only one. */
+/* Latency by the draw of the first attempt; none where that is not the only one, or the link varies. */
 static struct least way(struct world *w, const struct option *from, const struct option *to, double bytes, uint64_t key,
                         bool tokens)
 {
@@ -262,6 +270,7 @@ static struct least way(struct world *w, const struct option *from, const struct
   bool draws = w->bound->draws_latency && is_loose(w);
   struct least x = {.usd = cost.usd + tariff_least_egress(&w->place[from->at.place].def->tariff) * bytes,
                     .joule = cost.device_j + cost.network_j};
+  if (has_process(w, over)) return x;
   x.s = draws ? 0 : network_latency_s(w->network, from->at, to->at, key);
   if (!tokens && !is_mm1(w, over))
     x.s += network_idle_s(w->network, from->at, to->at, bytes) - network_idle_s(w->network, from->at, to->at, 0);

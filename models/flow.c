@@ -505,6 +505,7 @@ static void flow_tail(struct world *w, struct attempt *a)
   double way_s = network_latency_s(w->network, end_of(a), origin_of(r),
                                    latency_key(r->id, a->task, a->ordinal, WAY_DOWN));
   sim_time at = time_add(now_of(w), ns_from_s(way_s));
+  if (at < r->first_token) at = r->first_token;         /* in order: the first one may have met a burst of delay */
   ledger_flow(w, a, expr_value(&task_at(w, a)->output_bytes, r->attribute), at);
   a->stage = STAGE_TAIL;
   if (at == now_of(w)) flow_delivered(w, a);

@@ -1,5 +1,6 @@
 /* Many small random worlds: whatever happens in them, the records add up. The assertions at the end of each run
  * (conservation, Little's law, both ledgers) are part of the test. */
+#include "models/link_process.h"
 #include "sim/rng.h"
 #include "tests/unit/world_rig.h"
 
@@ -59,8 +60,30 @@ static void random_places(struct rig *r, struct rng *g)
   r->def.n_links = 3;
 }
 
+/* Every other link varies by itself. */
+static const struct link_process_def *some_process(struct rng *g, const struct link_def *l)
+{
+  static const struct rate_process_def rate = {.sigma = 1, .correlation = .8, .step_s = 1, .idle = .1};
+  static const struct loss_def loss = {.to_bad = .01, .to_good = .2, .bad = .5, .good = .001, .packet_bytes = 1500,
+                                       .retransmit_s = .05};
+  static struct link_process_def all[16 * WORLDS];
+  static int n;
+  struct link_process_def *d = &all[n++ % (16 * WORLDS)];
+  *d = (struct link_process_def){0};
+  d->offset_s = -1;
+  d->sharer = l->shared_by == SHARED_BY_CELL ? PER_CELL : l->shared_by == SHARED_BY_LINK ? PER_LINK : PER_DEVICE;
+  d->per = (enum process_per)pick(g, 3);
+  if (one_in(g, 2)) d->spikes = (struct spikes_def){stock(g, "exponential"), NULL, stock(g, "lognormal")};
+  if (one_in(g, 2)) d->outages = (struct link_outages_def){stock(g, "exponential"), stock(g, "exponential")};
+  if (one_in(g, 2) && l->up_byte_per_s > 0) d->rate = &rate;
+  if (one_in(g, 2)) d->loss = &loss;
+  return one_in(g, 2) ? d : NULL;
+}
+
 static void random_links(struct rig *r, struct rng *g)
 {
+  struct rng of_processes = *g;                     /* the worlds stay as they are */
+  rng_u64(&of_processes);
   for (int i = 0; i < 3; i++) {
     struct link_def *l = &r->link[i];
     l->latency_s = one_in(g, 3) ? always(0) : stock(g, one_in(g, 2) ? "constant" : "lognormal");
@@ -72,6 +95,7 @@ static void random_links(struct rig *r, struct rng *g)
     l->device_rx_w = 0.5;
     l->j_per_byte = 1e-8;
     l->usd_per_byte_up = 1e-9;
+    l->process = some_process(&of_processes, l);
   }
 }
 
