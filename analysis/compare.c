@@ -909,7 +909,8 @@ static void warn_estimates(struct compared_policy *p, const json *sources)
     n++;
     key = text_of(s, "key");
     unnamed += long_list;
-    if (!long_list) text_add(&list, "%s%s%s%s", same ? ", " : n > 1 ? "; " : "", same ? "" : text_of(s, "preset"), same ? "" : ": ", key);
+    const char *between = same ? ", " : n > 1 ? "; " : "", *of = same ? "" : text_of(s, "preset");
+    if (!long_list) text_add(&list, "%s%s%s%s", between, of, same ? "" : ": ", key);
     preset = text_of(s, "preset");
   }
   if (unnamed) text_add(&list, " and %zu more (the report lists all)", unnamed);

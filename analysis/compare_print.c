@@ -142,9 +142,11 @@ static void print_price_band(const struct comparison *c, FILE *f)
   for (size_t i = 0; i < c->n_policies; i++) {
     double low = band_end(&c->policy[i], "low"), high = band_end(&c->policy[i], "high");
     close += low <= lowest_high;
-    if (high > low) fprintf(f, "%s%s %s .. %s", n++ ? ", " : said, c->policy[i].name, number_text(low).s, number_text(high).s);
+    if (!(high > low)) continue;
+    fprintf(f, "%s%s %s .. %s", n++ ? ", " : said, c->policy[i].name, number_text(low).s, number_text(high).s);
   }
-  if (n) fprintf(f, "\n%s", close > 1 ? "  bands of the cheapest overlap: which is cheaper may depend on which prices move\n" : "");
+  if (n) fputs("\n", f);
+  if (n && close > 1) fputs("  bands of the cheapest overlap: which is cheaper may depend on which prices move\n", f);
 }
 
 static void print_warnings(const struct comparison *c, FILE *f, bool colour)

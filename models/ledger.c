@@ -140,7 +140,8 @@ static void start_cost(struct place *p, const struct attempt *a, sim_time now, d
   const struct instances_def *def = p->def->instances;
   sim_time inside = now - a->job.entered, start = a->cold_ns < inside ? a->cold_ns : inside;
   *joules = def->warm_w * s_from_ns(start);
-  *usd = a->at_instance || !p->def->tariff.on_demand || billed_by_use(p) ? 0 : p->usd_per_slot_s * p->def->slots * s_from_ns(start);
+  bool pays = p->def->tariff.on_demand && !a->at_instance && !billed_by_use(p);
+  *usd = pays ? p->usd_per_slot_s * p->def->slots * s_from_ns(start) : 0;
   p->started_j += *joules;
   p->started_usd += *usd;
 }

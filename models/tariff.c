@@ -6,7 +6,7 @@
  *            factor for those read and one for those written
  *   owned:   bought x (1 - resale) / (life x utilization), by the second of use
  * Sources: billing rules and tiers of the parameter book, section 6; the amortisation is its 6.2, last line.
- * Checkable: 0.09 USD/GB up to 10 TB, then 0.085, of which 9 TB are used: 2 TB cost 1000 x 0.09 + 1000 x 0.085 = 175 USD.
+ * Checkable: 0.09 USD/GB up to 10 TB, then 0.085, of which 9 TB are used: 2 TB cost 90 + 85 = 175 USD.
  */
 #include "models/tariff.h"
 
@@ -22,7 +22,7 @@ void tariff_month(const struct tariff_def *f, struct tariff_meter *m, double now
   *m = (struct tariff_meter){.month = month, .begun = true, .bytes_out = m->begun ? 0 : t->used_bytes};
 }
 
-/* ---- time ---------------------------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------------------------------- */
 
 double tariff_billed_s(const struct tariff_terms *t, double s)
 {
@@ -46,7 +46,7 @@ double tariff_request_usd(const struct tariff_def *f, struct tariff_meter *m)
   return m->requests++ < f->terms->free_requests ? 0 : f->usd_per_request;
 }
 
-/* ---- tokens -------------------------------------------------------------------------------------------------------- */
+/* ---- tokens ------------------------------------------------------------------------------------------------------ */
 
 double tariff_tokens_usd(const struct tariff_def *f, double in, double cached, double out, double made)
 {
@@ -62,7 +62,7 @@ double tariff_tokens_usd(const struct tariff_def *f, double in, double cached, d
   return is_long ? t->long_in * read + t->long_out * written : read + written;
 }
 
-/* ---- egress -------------------------------------------------------------------------------------------------------- */
+/* ---- egress ------------------------------------------------------------------------------------------------------ */
 
 double tariff_tiers_usd(const struct price_tier *tier, int n, double from_bytes, double bytes)
 {
@@ -101,7 +101,7 @@ bool tariff_has_free(const struct tariff_def *f)
   return f->terms && (f->terms->free_requests > 0 || f->terms->free_use_s > 0);
 }
 
-/* ---- owned --------------------------------------------------------------------------------------------------------- */
+/* ---- owned ------------------------------------------------------------------------------------------------------- */
 
 double tariff_owned_usd_per_s(double bought_usd, double resale, double life_s, double utilization)
 {

@@ -1,7 +1,7 @@
 /* tariff.h: what is asked for one use: time rounded up, free allowances, egress by tiers, tokens cached and of long
  * prompts, the price of an owned machine. Prices and terms are in defs.h (struct tariff_def, struct tariff_terms).
  *
- * A meter counts what a place has used in this billing month. `meter` NULL asks for the price without using anything up.
+ * A meter counts what a place has used in this billing month. `meter` NULL asks without using anything up.
  */
 #ifndef OFFSIM_MODELS_TARIFF_H
 #define OFFSIM_MODELS_TARIFF_H

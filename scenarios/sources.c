@@ -19,7 +19,7 @@ void sources_add(struct scenario *s, struct source_note note)
   ((struct source_note *)s->source)[s->n_sources++] = note;
 }
 
-/* Presets that are read where they are used, and stand nowhere in the tree: one note for each entry of their sources. */
+/* Presets that are read where they are used, and stand nowhere in the tree: a note for each entry of their sources. */
 void sources_add_preset(struct scenario *s, const struct preset *p)
 {
   for (int i = 0; i < s->n_sources; i++)
@@ -30,7 +30,7 @@ void sources_add_preset(struct scenario *s, const struct preset *p)
   }
 }
 
-/* ---- who works where ----------------------------------------------------------------------------------------------- */
+/* ---- who works where --------------------------------------------------------------------------------------------- */
 
 static bool plan_reaches(const struct class_def *k, const struct plan_def *plan, const struct place_def *p, int place)
 {
@@ -62,7 +62,8 @@ static bool works_at(const struct world_def *w, int place, enum work_kind kind, 
     for (const struct task_def *t = k->task; t < k->task + k->n_tasks; t++)
       for (int v = 0; v < (t->n_variants > 0 ? t->n_variants : 1); v++) {
         int own = t->n_variants > 0 ? t->variant[v] : NONE;
-        if (t->work[v].kind == kind && (variant == NONE || own == variant) && task_reaches(k, t, v, p, place)) return true;
+        bool asked = t->work[v].kind == kind && (variant == NONE || own == variant);
+        if (asked && task_reaches(k, t, v, p, place)) return true;
       }
   return false;
 }
@@ -71,14 +72,15 @@ static bool serves(const struct world_def *w, int hardware, enum work_kind kind,
 {
   for (int i = 0; i < w->n_places; i++) {
     const struct place_def *p = &w->place[i];
-    bool here = false, fits = variant == NONE || ((!p->offers || p->offers[variant]) && place_lacks_bytes(w, p, variant) <= 0);
+    bool here = false, fits = variant == NONE || !p->offers || p->offers[variant];
+    fits = fits && (variant == NONE || place_lacks_bytes(w, p, variant) <= 0);
     for (int h = 0; h < p->n_hardware; h++) here |= p->hardware[h] == hardware;
     if (here && fits && !p->llm && p->kind != PLACE_API && works_at(w, i, kind, variant)) return true;
   }
   return false;
 }
 
-/* ---- which numbers ------------------------------------------------------------------------------------------------- */
+/* ---- which numbers ----------------------------------------------------------------------------------------------- */
 
 /* Of "tokens.NAME..."; names may have dots. */
 static int variant_of_key(const struct world_def *w, const char *key)

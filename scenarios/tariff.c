@@ -20,7 +20,7 @@ static const struct node *prices_of(const struct build *b, const struct node *no
   return node_is(node, NODE_TEXT) ? node_get(node_get(b->root, "tariffs"), node->text) : node;
 }
 
-/* ---- dates --------------------------------------------------------------------------------------------------------- */
+/* ---- dates ------------------------------------------------------------------------------------------------------- */
 
 /* 2026, 2026-05 or 2026-05-31. */
 bool tariff_date_valid(const char *text)
@@ -30,7 +30,8 @@ bool tariff_date_valid(const char *text)
   if (n != 4 && n != 7 && n != 10) return false;
   for (size_t i = 0; i < n; i++)
     if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : text[i] != '-') return false;
-  int month = n >= 7 ? 10 * (text[5] - '0') + text[6] - '0' : 1, day = n == 10 ? 10 * (text[8] - '0') + text[9] - '0' : 1;
+  int month = n >= 7 ? 10 * (text[5] - '0') + text[6] - '0' : 1;
+  int day = n == 10 ? 10 * (text[8] - '0') + text[9] - '0' : 1;
   return month >= 1 && month <= 12 && day >= 1 && day <= 31;
 }
 
@@ -47,10 +48,11 @@ static void check_date(struct err *err, const struct node *tariff, const char *w
   const struct node *date = node_get(tariff, "date");
   if (!date && has_own_numbers(tariff))
     err_add(err, tariff->key ? tariff->key_at : tariff->at,
-            "%s '%s' has prices without a date: list prices move, write 'date: 2026-05' with the month they were read", what,
-            name);
+            "%s '%s' has prices without a date: list prices move, write 'date: 2026-05' with the month they were read",
+            what, name);
   if (node_is(date, NODE_TEXT) && !tariff_date_valid(date->text))
-    err_add(err, date->at, "'date' is '%.40s'; it is a year, a month or a day, such as 2026, 2026-05 or 2026-05-31", date->text);
+    err_add(err, date->at, "'date' is '%.40s'; it is a year, a month or a day, such as 2026, 2026-05 or 2026-05-31",
+            date->text);
 }
 
 static void need_source(void *context, const struct preset *p, const char *key, const struct node *value)
@@ -70,10 +72,11 @@ void build_tariffs(struct build *b)
 {
   const struct node *map = node_get(b->root, "tariffs");
   for (size_t i = 0; node_is(map, NODE_MAP) && i < map->n; i++)
-    if (node_is(map->child[i], NODE_MAP)) check_date(b->err, map->child[i], "the tariff", map->child[i]->key);
+    if (node_is(map->child[i], NODE_MAP))
+      check_date(b->err, map->child[i], "the tariff", map->child[i]->key);
 }
 
-/* ---- prices -------------------------------------------------------------------------------------------------------- */
+/* ---- prices ------------------------------------------------------------------------------------------------------ */
 
 static double owned_usd_per_s(const struct node *capex)
 {
@@ -107,7 +110,8 @@ static struct tariff_terms terms_of(struct build *b, const struct node *t)
     .month_s = get_number(t, "tariff", "month"), .usd_per_j = get_number(t, "tariff", "electricity"),
     .sensitivity = number_or(t, "sensitivity", -1)};
   if (more) x.long_tok = get_number(more, "long_prompt", "above");
-  if (more) x.long_in = get_number(more, "long_prompt", "input"), x.long_out = get_number(more, "long_prompt", "output");
+  if (more) x.long_in = get_number(more, "long_prompt", "input");
+  if (more) x.long_out = get_number(more, "long_prompt", "output");
   if (free) x.free_requests = get_number(free, "tariff_free", "requests");
   if (free) x.free_use_s = get_number(free, "tariff_free", "time") + (memory > 0 ? free_memory / memory : 0);
   if (node_is(egress, NODE_MAP)) {
@@ -119,7 +123,8 @@ static struct tariff_terms terms_of(struct build *b, const struct node *t)
 
 static bool says_any(const struct node *t)
 {
-  static const char *const more[] = {"minimum", "granularity", "cached", "long_prompt", "free", "electricity", "sensitivity"};
+  static const char *const more[] = {"minimum", "granularity", "cached", "long_prompt", "free", "electricity",
+                                    "sensitivity"};
   bool any = node_is(node_get(t, "egress"), NODE_MAP) || get_choice(t, "tariff", "billing") == BY_USE;
   for (size_t i = 0; i < sizeof more / sizeof *more; i++) any |= node_get(t, more[i]) != NULL;
   return any;
@@ -129,7 +134,8 @@ struct tariff_def build_tariff(struct build *b, const struct node *node)
 {
   const struct node *t = prices_of(b, node), *egress = node_get(t, "egress");
   double rented = get_number(t, "tariff", "time") + number_or(t, "memory", 0) * number_or(t, "memory_time", 0);
-  struct tariff_def f = {.usd_per_s = rented * (1 - get_number(t, "tariff", "spot")) + owned_usd_per_s(node_get(t, "capex")),
+  double owned = owned_usd_per_s(node_get(t, "capex"));
+  struct tariff_def f = {.usd_per_s = rented * (1 - get_number(t, "tariff", "spot")) + owned,
                          .usd_per_request = get_number(t, "tariff", "request"),
                          .usd_per_tok_in = get_number(t, "tariff", "input"),
                          .usd_per_tok_out = get_number(t, "tariff", "output"),
@@ -143,7 +149,7 @@ struct tariff_def build_tariff(struct build *b, const struct node *node)
   return f;
 }
 
-/* ---- what does not fit together ------------------------------------------------------------------------------------ */
+/* ---- what does not fit together ---------------------------------------------------------------------------------- */
 
 static void refuse(struct build *b, const struct node *t, const char *key, const char *why)
 {
@@ -175,7 +181,8 @@ static void check_place(struct build *b, const struct node *t, const struct plac
   const struct tariff_terms *x = p->tariff.terms;
   static const char *const of_time[] = {"minimum", "granularity", "free"};
   if (x && x->by_use && (shares || api))
-    refuse(b, t, "billing", "use: each request must have a slot of its own, without batches, LLM engines and processor sharing");
+    refuse(b, t, "billing",
+           "use: each request must have a slot of its own, without batches, LLM engines and processor sharing");
   for (size_t i = 0; i < 3 && x && !x->by_use && (api || (shares && !p->instances)); i++)
     if (strcmp(of_time[i], "free") || x->free_use_s > 0)
       refuse(b, t, of_time[i], "needs uses: slots of single requests, or 'instances'");
