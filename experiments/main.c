@@ -31,6 +31,7 @@
 #pragma weak cmd_plot
 #pragma weak cmd_report
 #pragma weak cmd_trace
+#pragma weak cmd_fit_link
 #pragma weak cmd_policy
 #pragma weak cmd_ope
 #pragma weak cmd_train
@@ -67,6 +68,7 @@ static const struct command commands[] = {
   {"plot", "DIR --kind K", "one figure, with its script and data beside it", cmd_plot, true},
   {"report", "DIR", "one self-contained page: DIR/report.html", cmd_report, true},
   {"trace", "FILE [--fit -o PRESET.yaml]", "describe a workload trace, or fit a preset to it", cmd_trace, true},
+  {"fit-link", "TRACE... [-o PRESET.yaml]", "fit a link model to measured runs and test it on others", cmd_fit_link, true},
   {"policy", "list", "the policies that this build has", cmd_policy, true},
   {"train", "FILE --policy P --replications A..B -o STATE", "let a policy learn through replications, and keep what it learned",
    cmd_train, true},

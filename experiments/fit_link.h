@@ -1,0 +1,67 @@
+/* fit_link.h: what the files of `offsim fit-link` share: runs, one model of either kind, its errors on runs that it has not
+ * seen, and what it does to decisions. */
+#ifndef OFFSIM_EXPERIMENTS_FIT_LINK_H
+#define OFFSIM_EXPERIMENTS_FIT_LINK_H
+
+#include "models/link_fit.h"
+#include "models/link_trace.h"
+#include "sim/json.h"
+
+enum { LINK_RUNS_MAX = 256, LINK_LAGS = 3, LINK_QUANTILES = 3, LINK_POLICIES = 5 };
+extern const double link_lag_s[LINK_LAGS];              /* 1, 10, 60 */
+
+/* Exactly one is set. */
+struct link_model { const struct rtt_model *rtt; const struct rate_model *rate; };
+struct link_study {
+  enum link_trace_kind kind;                            /* LINK_RTT, or a rate */
+  const struct link_run *run;                           /* n for the fit, then n_held */
+  size_t n, n_held;
+  bool blocks;                                          /* the runs are blocks of time of one or two traces */
+  struct rtt_limits limits;
+  uint64_t seed;
+};
+/* False when there is too little to fit. */
+bool link_model_fit(const struct link_study *, const struct link_run *, size_t n, struct arena *, struct link_model *);
+
+/* What is compared: round-trip times of messages, or rates of whole seconds. */
+struct series { double *x, *sorted; size_t n; struct link_run run; };
+struct series series_of(const struct link_study *, const struct link_run *);
+/* What the model gives at the times of a run; `stream` keeps several apart. */
+struct series series_from(const struct link_study *, const struct link_model *, const struct link_run *, uint64_t stream);
+void series_free(struct series *);
+
+/* Shares: quantiles and episodes are relative errors, w1 is relative to the second one's mean; the unit is in w1_unit. */
+struct link_error { double ks, w1, quantile[LINK_QUANTILES], episodes; };
+extern const double link_quantile[2][LINK_QUANTILES];   /* of RTT, of rates */
+
+struct link_side { double quantile[LINK_QUANTILES], acf[LINK_LAGS], above, per_1000, messages_p50, messages_p95, peak_p50_s,
+                   peak_p95_s, outages, outage_p50_s, outage_p95_s, outage_max_s, idle; };
+
+struct link_effect_def { double deadline_s, local_s, service_s, bytes; };  /* 0: chosen from the traces */
+struct link_effect { struct link_effect_def def; double tasks, raw[LINK_POLICIES], model[LINK_POLICIES];
+                     int rank_raw[LINK_POLICIES], rank_model[LINK_POLICIES]; bool same; };
+extern const char *const link_policy_name[LINK_POLICIES];
+
+struct link_result {
+  struct link_model model;
+  struct link_side raw, given;                          /* of all runs of the fit */
+  struct link_error error, spread;                      /* held out: model to run; run to run */
+  size_t folds, pairs;
+  bool within;                                          /* neither distance is above the spread */
+  struct link_effect effect;
+};
+bool link_study_run(const struct link_study *, struct link_effect_def, struct arena *, struct link_result *, struct err *);
+
+/* Adds the misses of each policy on a run of round-trip times or rates; returns how many tasks there were. */
+double link_effect_add(const struct link_effect_def *, const struct link_run *, uint64_t seed, double miss[LINK_POLICIES]);
+/* From misses to ratios, with ranks. */
+void link_effect_rank(struct link_effect *);
+
+/* ---- telling and writing ---- */
+void link_result_print(const struct link_study *, const struct link_result *);
+void link_result_json(const struct link_study *, const struct link_result *);
+struct link_preset { const char *name, *source, *grade, *doc; int year; bool up; };
+bool link_preset_write(const struct link_study *, const struct link_result *, const struct link_preset *, const char *path,
+                       struct err *) MUST_USE;
+
+#endif

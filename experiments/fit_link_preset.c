@@ -1,0 +1,95 @@
+/* fit_link_preset.c: a fitted link as a preset: its own latency or rate and its variability. */
+#include "experiments/fit_link.h"
+
+#include "analysis/text.h"
+
+#include <stdlib.h>
+
+/* A distribution of times, in ms. */
+static void put_family(struct text *t, const struct family_fit *f)
+{
+  const char *name = fit_family_name[f->family];
+  if (f->floor > 0)
+    text_add(t, "{shifted: {by: %.5g ms, dist: ", 1e3 * f->floor);
+  if (f->family == FIT_EMPIRICAL) {
+    text_put(t, "{empirical: {values: [");
+    for (size_t i = 0; i < f->n; i++)
+      text_add(t, "%s%.4g ms", i ? ", " : "", 1e3 * f->value[i]);
+    bool equal = true;
+    for (size_t i = 1; i < f->n; i++)
+      equal &= f->weight[i] == f->weight[0];
+    for (size_t i = 0; !equal && i < f->n; i++)
+      text_add(t, "%s%.6g", i ? ", " : "], weights: [", f->weight[i]);
+    text_put(t, "]}}");
+  } else if (f->family == FIT_LOGNORMAL)
+    text_add(t, "{%s: {median: %.5g ms, sigma: %.4g}}", name, 1e3 * f->p[0], f->p[1]);
+  else if (f->family == FIT_EXPONENTIAL)
+    text_add(t, "{%s: {mean: %.5g ms}}", name, 1e3 * f->p[0]);
+  else
+    text_add(t, "{%s: {%s: %.5g ms, shape: %.4g}}", name, f->family == FIT_GAMMA ? "mean" : "scale", 1e3 * f->p[0], f->p[1]);
+  if (f->floor > 0)
+    text_put(t, "}}");
+}
+
+static void put_state(struct text *t, const char *name, const struct state_fit *s, const char *length)
+{
+  if (s->n == 0)
+    return;
+  text_add(t, "    %s:\n      every: ", name);
+  put_family(t, &s->every);
+  text_add(t, "\n      %s: ", length);
+  put_family(t, &s->peak);
+  text_put(t, "\n");
+}
+
+static void put_rtt(struct text *t, const struct rtt_model *m)
+{
+  text_put(t, "  rtt: ");
+  put_family(t, &m->body);
+  text_put(t, "\n");
+  if (m->spike.n + m->outage.n == 0)
+    return;
+  text_put(t, "  variability:\n");
+  put_state(t, "spikes", &m->spike, "peak");
+  put_state(t, "outages", &m->outage, "lasts");
+}
+
+static void put_rate(struct text *t, const struct rate_model *m, bool up)
+{
+  text_add(t, "  rate: {%s: %.5g Mbit/s}\n  variability:\n    rate: {sigma: %.4g, correlation: %.4g, step: 1 s", up ? "up" : "down",
+           8e-6 * m->median, m->sigma, m->rho);
+  if (m->idle_lasts.good) {
+    text_add(t, ", idle: %.4g, idle_lasts: ", m->idle);
+    put_family(t, &m->idle_lasts);
+  }
+  text_put(t, "}\n");
+}
+
+/* In double quotes, as YAML wants it. */
+static void put_quoted(struct text *t, const char *s)
+{
+  text_put(t, "\"");
+  for (; *s; s++)
+    if ((unsigned char)*s >= 32)
+      text_add(t, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+  text_put(t, "\"");
+}
+
+bool link_preset_write(const struct link_study *s, const struct link_result *r, const struct link_preset *p, const char *path,
+                       struct err *e)
+{
+  struct text t = {0};
+  text_add(&t, "# A link fitted to measurements: statistics of them, no rows. Made by `offsim fit-link`.\nkind: link\nname: %s\ndoc: ",
+           p->name);
+  put_quoted(&t, p->doc);
+  text_put(&t, "\nsources:\n  all: {source: ");
+  put_quoted(&t, p->source);
+  text_add(&t, ", year: %d, grade: %s}\nvalue:\n", p->year, p->grade);
+  if (s->kind == LINK_RTT)
+    put_rtt(&t, r->model.rtt);
+  else
+    put_rate(&t, r->model.rate, p->up);
+  bool good = text_save(&t, path, e);
+  free(t.s);
+  return good;
+}
