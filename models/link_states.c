@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAST_MESSAGES = 30, LEAST_EPISODES = 30, VALUES_MOST = 40, BODY_CELLS = 32, BODY_VALUES = 64 };
+enum { LEAST_MESSAGES = 30, LEAST_EPISODES = 30, VALUES_MOST = 40, BODY_CELLS = 32, BODY_VALUES = 64, BODY_GROUPS = 128 };
 #define MEAN_APART 0.15                                 /* of a body's mean from body time over episodes */
 #define SPIKE_LEAST_S 0.060
 #define OUTAGE_LEAST_S 1.0
@@ -111,9 +111,12 @@ static void gather_run(struct gathered *g, const struct link_run *r, const struc
     }
   for (int k = 0; k < 2; k++)
     g->state[k].body[g->state[k].n_body++] = (struct span){tail, INFINITY, 1};
-  for (size_t i = 0; i < r->n; i++)
-    if (r->value[i] <= m->threshold_s)
+  for (size_t i = 0, k = 0; i < r->n; i++) {            /* what still waits for the end of an episode is no body */
+    while (k < n && e[k].start_s + e[k].peak_s <= r->time_s[i])
+      k++;
+    if (r->value[i] <= m->threshold_s && (k == n || r->time_s[i] < e[k].start_s))
       g->body[g->n_body++] = r->value[i];
+  }
   g->body_s += body;
   g->messages += r->n;
   g->span_s += r->n ? r->time_s[r->n - 1] + r->step_s : 0;
@@ -161,12 +164,12 @@ static void measure(struct family_fit *f, const double *sorted, size_t n, double
   free(x);
 }
 
-/* The middles of at most BODY_VALUES cells, and how often each was seen. */
-static struct family_fit body_itself(const struct gathered *g, double quantum, double width, struct span *span, struct arena *a)
+/* Each value that was seen and how often; where those are too many, BODY_GROUPS equal shares. */
+static struct family_fit body_itself(const struct gathered *g, double quantum, struct span *span, struct arena *a)
 {
-  size_t n;
-  while ((n = fit_spans_of(g->body, g->n_body, quantum, width, span)) > BODY_VALUES)
-    width = 2 * fmax(width, quantum);
+  size_t n = fit_spans_of(g->body, g->n_body, quantum, 0, span);
+  if (n > BODY_VALUES)
+    return fit_grouped(g->body, NULL, g->n_body, BODY_GROUPS, a);
   double *value = fit_array(n, sizeof *value), *weight = fit_array(n, sizeof *weight);
   for (size_t i = 0; i < n; i++) {
     value[i] = fmax(0, (span[i].lo + span[i].hi) / 2);
@@ -194,7 +197,7 @@ static void fit_body(struct rtt_model *m, struct gathered *g, bool choose, struc
       m->body = *f;
   }
   if (choose && (!m->body.good || m->body.ks > BODY_KS_MOST)) {
-    struct family_fit itself = body_itself(g, m->quantum_s, iqr / BODY_CELLS, span, a);
+    struct family_fit itself = body_itself(g, m->quantum_s, span, a);
     if (itself.good)
       measure(&itself, g->body, g->n_body, m->quantum_s);
     m->body = itself.good ? itself : m->body;
