@@ -101,6 +101,29 @@ says "no table" 2 "cannot be read as a trace; columns by the first line: 'some w
 says "--time says it" 0 "time in 'id'" trace "$work/no-time.csv" --time id
 says "--time: typo" 2 "did you mean 'size'" trace "$work/no-time.csv" --time siz
 
+# ---- fit-link: each broken trace is named with its line ------------------------------------------------------------------
+good() { echo "t_ms,rtt_ms"; for ((i = 0; i < ${1:-400}; i++)); do echo "$((50 * i)),$((15 + i * 7919 % 101 % 13))"; done; }
+good >"$work/good.csv"; good 40 >"$work/short.csv"
+good >"$work/gap.csv"; echo "60000,15" >>"$work/gap.csv"
+good 100 | sed '42s/,.*/,-3/' >"$work/negative.csv"
+good 100 | sed '42s/.*/7,15/' >"$work/unsorted.csv"
+good 100 | sed '1s/rtt_ms/rtt_ms,colour/; 2,$s/$/,red/' >"$work/unknown.csv"
+{ echo packets; for i in {1..400}; do echo $((20 + i % 9)); done; } >"$work/capacity.csv"
+{ echo "t_s,dl_kbps,ul_kbps,ping_ms,rsrp_dbm,speed_kmh,mode"; for i in {0..399}; do echo "$i,$((9000 + i % 50)),10,,-90,0,5G"; done; } >"$work/throughput.csv"
+says "fit-link: a hole" 2 "gap.csv:402" fit-link "$work/gap.csv"
+says "fit-link: a hole that is meant" 0 "5 blocks of rtt, 401 values" fit-link "$work/gap.csv" --gaps cut
+says "fit-link: a negative time" 2 "negative.csv:42" fit-link "$work/negative.csv"
+says "fit-link: times out of order" 2 "unsorted.csv:42" fit-link "$work/unsorted.csv"
+says "fit-link: an unknown column" 2 "'colour'" fit-link "$work/unknown.csv"
+says "fit-link: mixed kinds" 2 "mixed kinds: this trace is capacity" fit-link "$work/good.csv" "$work/capacity.csv"
+says "fit-link: throughput for capacity" 2 "holds throughput, not capacity" fit-link "$work/throughput.csv" --kind capacity
+says "fit-link: no such file" 3 "nowhere.csv" fit-link "$work/nowhere.csv"
+says "fit-link: too short" 2 "too few to test a fit by blocks of time" fit-link "$work/short.csv"
+says "fit-link: which traces" 2 "which traces?" fit-link
+says "fit-link: a preset without a year" 2 "add --year Y" fit-link "$work/good.csv" -o "$work/p.yaml"
+says "fit-link: a typo" 2 "did you mean '--hold-out'?" fit-link "$work/good.csv" --holdout "$work/good.csv"
+says "fit-link: =" 2 "--deadline must be seconds above 0" fit-link "$work/good.csv" --deadline=-1
+
 # ---- figures: each panel and curve under its own name --------------------------------------------------------------------
 "$OFFSIM" run $scenario --quiet --policy random,alone_bound,threshold,always_edge --replications 2 -o "$work/f" \
   --set output='{trace: full}' >/dev/null 2>&1
