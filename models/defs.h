@@ -9,6 +9,8 @@
 
 #include "models/engine.h"
 #include "models/expr.h"
+#include "models/radio.h"
+#include "models/transport.h"
 #include "sim/dist.h"
 #include "sim/err.h"
 #include <stdbool.h>
@@ -218,6 +220,8 @@ struct link_def {
   double device_tx_w, device_rx_w;                      /* of a device end while it transfers */
   double j_per_byte, usd_per_byte_up, usd_per_byte_down;
   const struct link_process_def *process;               /* how it varies (models/link_process.h); NULL: not at all */
+  const struct radio_def *radio;                        /* of the one device end; NULL: device_tx_w and device_rx_w */
+  const struct transport_def *transport;                /* NULL: messages need no connection */
 };
 
 /* ---- requests -------------------------------------------------------------------------------------------------- */

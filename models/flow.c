@@ -105,6 +105,7 @@ static void on_transfer(struct sim *s, void *attempt)
 {
   struct attempt *a = attempt;
   a->wait.transfer = NULL;
+  ledger_late(world_of(s), a);
   legs_done(world_of(s), a);
 }
 
@@ -117,6 +118,7 @@ static void on_leg(struct sim *s, void *subject)
   while (*at != leg) at = &(*at)->next;
   *at = leg->next;
   pool_give(w->legs, leg);
+  ledger_late(w, a);
   legs_done(w, a);
 }
 
@@ -427,7 +429,8 @@ static void flow_first(struct world *w, struct attempt *a)
     return;
   }
   double way_s = same_end(origin_of(r), end_of(a)) ? 0
-    : network_latency_s(w->network, end_of(a), origin_of(r), latency_key(r->id, a->task, a->ordinal, WAY_DOWN));
+    : network_latency_s(w->network, end_of(a), origin_of(r), latency_key(r->id, a->task, a->ordinal, WAY_DOWN))
+      + ledger_wake(w, a);
   sim_time at_user = time_add(a->first_output, ns_from_s(way_s));
   if (r->first_token < 0 || at_user < r->first_token) r->first_token = at_user;
   if (t->timeout_first_s > 0 && at_user <= time_add(a->started, ns_from_s(t->timeout_first_s))) first_is_sure(w, a);

@@ -100,11 +100,21 @@ static void send(struct probe *probe, struct endpoint from, struct endpoint to, 
   w->summary.probe_bytes += h->def->bytes;
 }
 
+/* What its radio and its connection cost. */
+static void add_late(const struct probe *probe)
+{
+  struct world *w = probe->of->health->w;
+  struct transfer_cost late = network_owed(w->network);
+  w->telemetry_j += late.device_j + late.network_j;
+  w->telemetry_usd += late.usd;
+}
+
 static void on_answer(struct sim *s, void *subject)
 {
   struct probe *probe = subject;
   (void)s;
   probe->transfer = NULL;
+  add_late(probe);
   probe_end(probe, true);
 }
 
@@ -119,6 +129,7 @@ static void on_asked(struct sim *s, void *subject)
   struct probe *probe = subject;
   (void)s;
   probe->transfer = NULL;
+  add_late(probe);
   if (is_up(probe->of)) send(probe, end_of_member(probe->of), probe->of->health->prober, 1, on_answer);
 }
 

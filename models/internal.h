@@ -195,6 +195,7 @@ struct world {
   int n_features;
   struct bound *bound;                                  /* of a run that only bounds; else NULL */
   bool joins, oracle, wants_queue, wants_estimates, failed, sources_dry, window_closed;
+  bool has_late;                                        /* transfers tell what they cost when they end, too */
   bool guarded;                                         /* masks change: some place has a breaker or health checks */
   double visible[MAX_ATTRIBUTES];                       /* what a policy may use for estimates */
   /* the same of the task decided on; inputs by task, last: the device's */
@@ -352,6 +353,9 @@ double telemetry_start_s(struct world *, const struct request *, const struct pl
 /* Joules and dollars of an attempt that ends now, written into its record and added to the world's ledgers. */
 void ledger_attempt(struct world *, const struct attempt *, struct attempt_record *);
 void ledger_transfer(struct world *, struct attempt *, const struct transfer_cost *);
+/* In a transfer's done function: what it cost beyond that. Of a stream's first token: wakes the radio, seconds until it hears. */
+void ledger_late(struct world *, struct attempt *);
+double ledger_wake(struct world *, struct attempt *);
 /* A streamed output, or the part of it that was sent: charged, not queued. */
 void ledger_flow(struct world *, struct attempt *, double bytes, sim_time last_at);
 /* Whole-run totals per place and in sum; asserts direct + residual = total. */

@@ -27,11 +27,28 @@ void ledger_transfer(struct world *w, struct attempt *a, const struct transfer_c
   w->network_usd += cost->usd;
 }
 
+void ledger_late(struct world *w, struct attempt *a)
+{
+  if (!w->has_late) return;
+  struct transfer_cost owed = network_owed(w->network);
+  ledger_transfer(w, a, &owed);
+}
+
+double ledger_wake(struct world *w, struct attempt *a)
+{
+  if (!w->has_late) return 0;
+  struct transfer_cost cost = {0};
+  double wait_s = network_wake_s(w->network, end_of(a), origin_of(a->request), &cost);
+  ledger_transfer(w, a, &cost);
+  return wait_s;
+}
+
 /* From the first token's start to the last one's arrival, or the moment at which it was cut. */
 void ledger_flow(struct world *w, struct attempt *a, double bytes, sim_time last_at)
 {
   const struct request *r = a->request;
   struct transfer_cost cost = network_cost(w->network, end_of(a), origin_of(r), bytes);
+  if (w->has_late) network_hold(w->network, end_of(a), origin_of(r), a->first_output, &cost);
   ledger_transfer(w, a, &cost);
   network_flow(w->network, end_of(a), origin_of(r),
                (struct transfer_record){ .request = r->id, .started_ns = a->first_output, .ended_ns = last_at,
@@ -248,7 +265,7 @@ void ledger_close(struct world *w)
     direct_j += out->energy_direct_j;
     direct_usd += out->cost_direct_usd;
   }
-  sum->energy_total_j += w->radio_j + w->network_j + w->telemetry_j;
+  sum->energy_total_j += w->radio_j + w->network_j + w->telemetry_j + network_idle_radios_j(w->network);
   sum->cost_total_usd += w->network_usd + w->telemetry_usd;
   sum->cost_swing_usd += (w->network_usd + w->telemetry_usd) * w->def->price_sensitivity;
   sum->energy_direct_j = w->direct_j;

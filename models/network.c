@@ -12,7 +12,9 @@
  */
 #include "models/network.h"
 #include "models/network_process.h"
+#include "models/radios.h"
 #include "models/streams.h"
+#include "models/transports.h"
 #include "sim/arena.h"
 #include "sim/check.h"
 #include <math.h>
@@ -61,12 +63,16 @@ struct network {
   struct channel *unused;
   struct way **way;                                     /* [from][to] of places, rows made when first asked for */
   bool varies;                                          /* some link does */
+  struct radios *radios;                                /* NULL: none */
+  struct transports *transports;                        /* NULL: none */
+  struct transfer_cost owed;                            /* by the transfer that is done just now */
 };
 
 /* A route in numbers: idle time = latency + per byte x bytes, costs per byte. `instant`: no latency, never; `nothing`:
  * costs no time, joule or dollar, whatever it carries, and leaves no record. */
 struct way {
   double latency_s, s_per_byte, told_s_per_byte, device_j_per_byte, network_j_per_byte, usd_per_byte;
+  double radio_j_per_byte, radio_told_j_per_byte;       /* of radios: by bytes alone; with their base power */
   bool known, instant, nothing;
 };
 
@@ -89,6 +95,11 @@ struct transfer {
   uint8_t at;                                           /* hop */
   struct at_start began[];                              /* one, where a link varies */
 };
+
+/* What a transfer passes before its bytes flow on a hop: the radio, then the connection; and what both cost. Behind the
+ * transfer, where some link has such. */
+struct gate { struct radio_use radio; struct connection *connection; struct transfer_cost cost; uint8_t passed; bool waits; };
+static bool has_gates(const struct network *n) { return n->radios || n->transports; }
 
 static void *zeroed(size_t n, size_t bytes)
 {
@@ -162,7 +173,10 @@ struct network *network_new(struct sim *sim, const struct world_def *world, cons
   for (const struct change_def *c = world->change; c < world->change + world->n_changes; c++)
     if (change_is_of_link(c->what)) n->varies = n->link[c->index].varies = true;
   processes_open(n);
-  n->transfers = pool_new(sizeof(struct transfer) + (n->varies ? sizeof(struct at_start) : 0));
+  n->radios = radios_new(world, root);
+  n->transports = transports_new(world);
+  n->transfers = pool_new(sizeof(struct transfer) + (n->varies ? sizeof(struct at_start) : 0)
+                          + (has_gates(n) ? sizeof(struct gate) : 0));
   n->way = zeroed(world->n_places, sizeof *n->way);
   return n;
 }
@@ -187,6 +201,8 @@ void network_free(struct network *n)
     next = c->next;
     channel_free(c);
   }
+  radios_free(n->radios);
+  transports_free(n->transports);
   pool_free(n->transfers);
   for (int p = 0; p < n->world->n_places; p++) free(n->way[p]);
   free(n->way);
@@ -393,11 +409,151 @@ static double draw_latency(const struct network *n, const struct route *r, int h
   return latency;
 }
 
+/* ---- gates: the radio of the device on a hop (models/radio.h), and its connection (models/transport.h) -------------- */
+
+static struct gate *gate_of(const struct network *n, struct transfer *t)
+{
+  return (struct gate *)(void *)((char *)t + sizeof *t + (n->varies ? sizeof(struct at_start) : 0));
+}
+
+static bool device_sends(const struct network *n, struct hop hop)
+{
+  const struct link_def *l = &n->world->link[hop.link];
+  return n->world->place[hop.down ? l->b : l->a].tier == TIER_DEVICE;
+}
+
+static sim_time radio_gate(struct network *n, struct transfer *t, struct hop hop)
+{
+  struct radio_use *use = &gate_of(n, t)->radio;
+  if (!n->world->link[hop.link].radio) return 0;
+  use->sends = device_sends(n, hop);
+  use->member = use->sends ? t->from.member : t->to.member;
+  use->link = hop.link;
+  return radios_begin(n->radios, use, sim_now(n->sim));
+}
+
+/* The client is the device, if one end is one; else the link's first place, whose members keep connections for others. */
+static bool client_sends(const struct network *n, struct hop hop)
+{
+  const struct link_def *l = &n->world->link[hop.link];
+  bool of_b = transports_client(n->world, l) == l->b;
+  return hop.down ? of_b : !of_b;
+}
+
+static uint32_t client_member(const struct network *n, struct hop hop, struct endpoint from, struct endpoint to)
+{
+  int place = transports_client(n->world, &n->world->link[hop.link]);
+  if (from.place == place) return from.member;
+  if (to.place == place) return to.member;
+  return (uint32_t)((is_device(n, from) ? from : to).member % n->world->place[place].count);
+}
+
+static struct transport_path path_of(const struct network *n, struct hop hop, double latency_s)
+{
+  const struct link_state *l = &n->link[hop.link];
+  bool reverse = client_sends(n, hop) == hop.down;      /* the client is at the link's b */
+  return (struct transport_path){2 * latency_s, {l->byte_per_s[reverse], l->byte_per_s[!reverse]}};
+}
+
+/* Bytes of the set-up both ways, and the client's core. */
+static void add_set_up(const struct network *n, struct hop hop, const struct transport_extra *x, struct transfer_cost *cost)
+{
+  const struct link_state *l = &n->link[hop.link];
+  bool reverse = client_sends(n, hop) == hop.down;
+  const struct place_def *client = &n->world->place[transports_client(n->world, l->def)];
+  if (client->tier == TIER_DEVICE) cost->device_j += l->def->transport->cpu_w * x->client_cpu_s;
+  for (int way = 0; way < 2; way++) {
+    bool down = reverse ? !way : way;
+    cost->device_j += l->device_w[down] * l->s_per_byte[down] * x->bytes[way];
+    if (l->def->radio) cost->device_j += radio_byte_j(l->def->radio, way == 0, x->bytes[way]);
+    cost->network_j += l->def->j_per_byte * x->bytes[way];
+    cost->usd += l->usd_per_byte[down] * x->bytes[way];
+  }
+}
+
+static void record_set_up(struct network *n, const struct transfer *t, struct hop hop, const struct transport_extra *x)
+{
+  bool reverse = client_sends(n, hop) == hop.down;
+  if (!n->world->record_transfers || !n->sink.transfer || !x->sets_up) return;
+  for (int way = 0; way < 2; way++) {
+    struct transfer_record r = t->record;
+    r.kind = TRANSFER_SETUP;
+    r.started_ns = sim_now(n->sim);
+    r.ended_ns = time_add(r.started_ns, ns_from_s(x->set_up_s));
+    r.bytes = x->bytes[way];
+    r.link = hop.link;
+    r.zone = (uint16_t)far_end(n, (struct hop){hop.link, reverse ? !way : way})->zone;
+    if (r.bytes > 0) n->sink.transfer(n->sink.context, &r);
+  }
+}
+
+static sim_time transport_gate(struct network *n, struct transfer *t, struct hop hop)
+{
+  const struct transport_def *d = n->world->link[hop.link].transport;
+  struct gate *gate = gate_of(n, t);
+  if (!d) return 0;
+  struct transport_path path = path_of(n, hop, draw_latency(n, t->route, t->at, (struct ends){t->from, t->to}, t->key, 0, NULL));
+  struct connection *c = transports_connection(n->transports, hop.link, client_member(n, hop, t->from, t->to));
+  bool down = !client_sends(n, hop);
+  struct transport_extra x = transport_ask(d, c, sim_now(n->sim), &path, down, t->bytes);
+  transport_begin(d, c, sim_now(n->sim), &path, down, t->bytes, &x);
+  add_set_up(n, hop, &x, &gate->cost);
+  record_set_up(n, t, hop, &x);
+  gate->connection = c;
+  return ns_from_s(x.delay_s);
+}
+
+static void on_gate(struct sim *, void *transfer);
+
+/* True when it now waits at a gate of this hop. */
+static bool gate_waits(struct network *n, struct transfer *t, struct hop hop)
+{
+  struct gate *gate = gate_of(n, t);
+  while (gate->passed < 2) {
+    sim_time wait = gate->passed++ == 0 ? radio_gate(n, t, hop) : transport_gate(n, t, hop);
+    if (wait == 0) continue;
+    gate->waits = true;
+    n->link[hop.link].active++;
+    t->record.started_ns = sim_now(n->sim);
+    t->event = sim_after(n->sim, wait, PRIORITY_COMPLETE, on_gate, t);
+    return true;
+  }
+  return false;
+}
+
+/* Its bytes have gone, or will not go any more. */
+static void gate_leave(struct network *n, struct transfer *t, double bytes)
+{
+  if (!has_gates(n)) return;
+  struct gate *gate = gate_of(n, t);
+  if (gate->radio.on) radios_end(n->radios, &gate->radio, sim_now(n->sim), bytes);
+  if (gate->connection) transport_end(gate->connection, sim_now(n->sim));
+  gate->connection = NULL;
+}
+
+/* The next hop has its own. */
+static void gate_close(struct network *n, struct transfer *t, double bytes)
+{
+  if (!has_gates(n)) return;
+  gate_leave(n, t, bytes);
+  gate_of(n, t)->passed = 0;
+  gate_of(n, t)->waits = false;
+}
+
+static struct transfer_cost gate_cost(const struct network *n, struct transfer *t)
+{
+  if (!has_gates(n)) return (struct transfer_cost){0};
+  struct transfer_cost cost = gate_of(n, t)->cost;
+  cost.device_j += gate_of(n, t)->radio.joule;
+  return cost;
+}
+
 static void hop_end(struct transfer *t, double bytes)
 {
   struct network *n = t->network;
   struct hop hop = t->route->hop[t->at++];
   n->link[hop.link].active--;
+  gate_close(n, t, bytes);
   if (!n->world->record_transfers || !n->sink.transfer) return;
   t->record.ended_ns = sim_now(n->sim);
   t->record.bytes = bytes;
@@ -414,6 +570,7 @@ static bool cross(struct network *n, struct transfer *t)
   while (t->at < t->route->n) {
     struct hop hop = t->route->hop[t->at];
     struct link_state *l = &n->link[hop.link];
+    if ((l->def->radio || l->def->transport) && gate_waits(n, t, hop)) return false;
     double factor = 1, rate = l->byte_per_s[hop.down];
     struct ends ends = {t->from, t->to};
     double latency_s = draw_latency(n, t->route, t->at, ends, t->key, t->bytes, &factor);
@@ -422,13 +579,14 @@ static bool cross(struct network *n, struct transfer *t)
     t->record.started_ns = sim_now(n->sim);
     t->latency_ns = ns_from_s(latency_s);
     t->transmit_ns = 0;
-    if (takes_time && (l->shares || l->varies)) {
+    if (takes_time && (l->shares || l->varies || l->def->radio)) {
       t->channel = channel_for(n, t, hop);
       if (n->varies) t->began->work = t->bytes * factor;
       share_join(t->channel->share, n->sim, &t->user, t->bytes * factor);
       return false;
     }
     if (takes_time) t->transmit_ns = ns_from_s(t->bytes / rate * factor);
+    else gate_leave(n, t, t->bytes);
     if (t->transmit_ns > 0 || t->latency_ns > 0) {        /* the sum of two endless ones would wrap */
       t->event = sim_after(n->sim, time_add(t->transmit_ns, t->latency_ns), PRIORITY_COMPLETE, on_arrived, t);
       return false;
@@ -438,14 +596,31 @@ static bool cross(struct network *n, struct transfer *t)
   return true;
 }
 
-static void go_on(struct network *n, struct transfer *t)
+/* From where it stands now. */
+static void go_further(struct network *n, struct transfer *t)
 {
-  hop_end(t, t->bytes);
   if (!cross(n, t)) return;
   transfer_done_fn *done = t->done;
   void *subject = t->subject;
+  n->owed = gate_cost(n, t);
   pool_give(n->transfers, t);
   if (done) done(n->sim, subject);
+}
+
+static void go_on(struct network *n, struct transfer *t)
+{
+  hop_end(t, t->bytes);
+  go_further(n, t);
+}
+
+static void on_gate(struct sim *sim, void *transfer)
+{
+  (void)sim;
+  struct transfer *t = transfer;
+  struct network *n = t->network;
+  gate_of(n, t)->waits = false;
+  n->link[t->route->hop[t->at].link].active--;
+  go_further(n, t);
 }
 
 static void on_arrived(struct sim *sim, void *subject)
@@ -460,11 +635,21 @@ static void on_transmitted(struct sim *sim, void *context, struct share_user *us
   struct transfer *t = holder_of(user, struct transfer, user);
   t->channel = NULL;
   channel_left(context);
+  gate_leave(t->network, t, t->bytes);
   if (t->latency_ns > 0) t->event = sim_after(sim, t->latency_ns, PRIORITY_COMPLETE, on_arrived, t);
   else go_on(t->network, t);
 }
 
 /* ---- ways in numbers ------------------------------------------------------------------------------------------- */
+
+static void add_radio(const struct network *n, struct hop hop, struct way *way)
+{
+  const struct radio_def *d = n->world->link[hop.link].radio;
+  double j_per_byte = radio_byte_j(d, device_sends(n, hop), 1);
+  way->radio_j_per_byte += j_per_byte;
+  way->radio_told_j_per_byte += j_per_byte + d->base_w * n->link[hop.link].told.s_per_byte[hop.down];
+  way->instant = false;
+}
 
 static void add_hop(const struct network *n, struct hop hop, struct way *way)
 {
@@ -475,6 +660,8 @@ static void add_hop(const struct network *n, struct hop hop, struct way *way)
   way->device_j_per_byte += l->device_w[hop.down] * s_per_byte;
   way->network_j_per_byte += l->def->j_per_byte;
   way->usd_per_byte += l->usd_per_byte[hop.down];
+  if (l->def->radio) add_radio(n, hop, way);
+  if (l->def->transport) way->instant = false;
   if (!l->latency_is_constant || l->latency_s > 0 || l->varies || l->process) way->instant = false;
 }
 
@@ -518,7 +705,43 @@ static struct transfer_cost way_cost(const struct way *way, double bytes)
 
 struct transfer_cost network_cost(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
 {
-  return way_cost(way_of(n, from, to), bytes);
+  const struct way *way = way_of(n, from, to);
+  struct transfer_cost cost = way_cost(way, bytes);
+  cost.device_j += way->radio_j_per_byte * bytes;
+  return cost;
+}
+
+/* A connection as it will be: of what comes back, open. */
+static double expect_transport(const struct network *n, struct hop hop, uint32_t member, double bytes,
+                               struct transfer_cost *sum)
+{
+  const struct link_def *l = &n->world->link[hop.link];
+  struct connection c = *transports_connection(n->transports, hop.link, member);
+  struct transport_path path = path_of(n, hop, dist_mean(l->latency_s));
+  bool down = !client_sends(n, hop);
+  if (down && (!c.open || c.last < sim_now(n->sim)))
+    c = (struct connection){.open = true, .last = sim_now(n->sim), .window = {transport_first_window, transport_first_window}};
+  struct transport_extra x = transport_ask(l->transport, &c, sim_now(n->sim), &path, down, bytes);
+  add_set_up(n, hop, &x, sum);
+  return x.delay_s;
+}
+
+/* What a device knows of its own radio and connections when it decides. */
+static double expect_gates(const struct network *n, struct endpoint from, struct endpoint to, double bytes,
+                           struct transfer_cost *sum)
+{
+  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  double wait_s = 0;
+  for (int i = 0; i < r->n; i++) {
+    const struct link_def *l = &n->world->link[r->hop[i].link];
+    if (l->radio && device_sends(n, r->hop[i])) {
+      struct radio_expected e = radios_expect(n->radios, r->hop[i].link, from.member, sim_now(n->sim), false);
+      wait_s += e.wait_s;
+      sum->device_j += e.joule;
+    }
+    if (l->transport) wait_s += expect_transport(n, r->hop[i], client_member(n, r->hop[i], from, to), bytes, sum);
+  }
+  return wait_s;
 }
 
 double network_estimate(const struct network *n, struct endpoint from, struct endpoint to, double bytes,
@@ -528,7 +751,12 @@ double network_estimate(const struct network *n, struct endpoint from, struct en
   sum->device_j += way->device_j_per_byte * bytes;
   sum->network_j += way->network_j_per_byte * bytes;
   sum->usd += way->usd_per_byte * bytes;
-  return way->latency_s + way->told_s_per_byte * bytes;
+  double wait_s = 0;
+  if (has_gates(n)) {
+    wait_s = expect_gates(n, from, to, bytes, sum);
+    sum->device_j += way->radio_told_j_per_byte * bytes;
+  }
+  return wait_s + way->latency_s + way->told_s_per_byte * bytes;
 }
 
 double network_idle_s(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
@@ -571,8 +799,9 @@ struct transfer *network_send(struct network *n, struct endpoint from, struct en
     t->record = template_;
     if (n->varies) keep_prices(n, t);
     if (!cross(n, t)) return t;
+    n->owed = gate_cost(n, t);
     pool_give(n->transfers, t);
-  }
+  } else n->owed = (struct transfer_cost){0};
   if (done) done(n->sim, subject);
   return NULL;
 }
@@ -601,12 +830,20 @@ struct transfer_rest network_cancel(struct network *n, struct transfer *t)
     double left = share_leave(t->channel->share, n->sim, &t->user);
     moved -= n->varies && t->began->work > 0 ? t->bytes * (left / t->began->work) : left;
     channel_left(t->channel);
+  } else if (has_gates(n) && gate_of(n, t)->waits) {
+    moved = 0;
+    sim_cancel(n->sim, t->event);
   } else {
     sim_time gone = sim_now(n->sim) - t->record.started_ns;
     if (gone < t->transmit_ns) moved *= (double)gone / (double)t->transmit_ns;
     sim_cancel(n->sim, t->event);
   }
   struct transfer_rest rest = rest_of(n, t, moved);
+  gate_leave(n, t, moved);
+  struct transfer_cost spent = gate_cost(n, t);
+  rest.cost.device_j -= spent.device_j;
+  rest.cost.network_j -= spent.network_j;
+  rest.cost.usd -= spent.usd;
   hop_end(t, moved);
   pool_give(n->transfers, t);
   return rest;
@@ -621,6 +858,35 @@ void network_flow(struct network *n, struct endpoint from, struct endpoint to, s
     record.zone = (uint16_t)far_end(n, r->hop[i])->zone;
     n->sink.transfer(n->sink.context, &record);
   }
+}
+
+/* ---- radios beside the queues ----------------------------------------------------------------------------------- */
+
+struct transfer_cost network_owed(const struct network *n) { return n->owed; }
+
+double network_wake_s(struct network *n, struct endpoint from, struct endpoint to, struct transfer_cost *cost)
+{
+  if (!n->radios) return 0;
+  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  sim_time wait = 0;
+  for (int i = 0; i < r->n; i++)
+    if (n->world->link[r->hop[i].link].radio && !device_sends(n, r->hop[i]))
+      wait += radios_wake(n->radios, r->hop[i].link, to.member, sim_now(n->sim), &cost->device_j);
+  return s_from_ns(wait);
+}
+
+void network_hold(struct network *n, struct endpoint from, struct endpoint to, sim_time since, struct transfer_cost *cost)
+{
+  if (!n->radios) return;
+  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  for (int i = 0; i < r->n; i++)
+    if (n->world->link[r->hop[i].link].radio && !device_sends(n, r->hop[i]))
+      cost->device_j += radios_hold(n->radios, r->hop[i].link, to.member, since, sim_now(n->sim));
+}
+
+double network_idle_radios_j(const struct network *n)
+{
+  return n->radios ? radios_close(n->radios, sim_now(n->sim)) : 0;
 }
 
 /* ---- links that change ----------------------------------------------------------------------------------------- */

@@ -47,6 +47,8 @@ struct transfer *network_send(struct network *, struct endpoint from, struct end
 /* What a transfer that is cut did not cost any more, and the bytes that never left `from`. */
 struct transfer_rest { struct transfer_cost cost; struct endpoint from; double bytes; };
 struct transfer_rest network_cancel(struct network *, struct transfer *);
+/* In a done function, first of all: what the transfer cost beyond what was told at its start (radios, set-up). */
+struct transfer_cost network_owed(const struct network *);
 /* True when the way between these (different) ends takes no time, energy or money and leaves no record: skip it. */
 bool network_is_nothing(const struct network *, struct endpoint from, struct endpoint to);
 /* Both at once: adds what it costs to *sum, returns network_idle_s. */
@@ -58,6 +60,11 @@ struct transfer_cost network_cost(const struct network *, struct endpoint from, 
 void network_flow(struct network *, struct endpoint from, struct endpoint to, struct transfer_record);
 /* One-way latency without load (a stream's tokens): drawn by the same key. */
 double network_latency_s(struct network *, struct endpoint from, struct endpoint to, uint64_t key);
+/* The same ends, radios only: what flows beside the queues wakes the device that it goes to (seconds until it hears), and
+ * keeps it awake from `since` until now. Adds what this costs. */
+double network_wake_s(struct network *, struct endpoint from, struct endpoint to, struct transfer_cost *);
+void network_hold(struct network *, struct endpoint from, struct endpoint to, sim_time since, struct transfer_cost *);
+double network_idle_radios_j(const struct network *);   /* at the end of a run: spent by radios that were idle */
 /* Mean time to move bytes over an idle route, for estimates: sum of mean latency and bytes/rate. */
 double network_idle_s(const struct network *, struct endpoint from, struct endpoint to, double bytes);
 

@@ -28,7 +28,8 @@ enum stream_purpose {
   STREAM_BACKOFF,               /* request id, stream_entity(task, 0, attempt): jitter before this attempt */
   STREAM_JUDGE,                 /* request id, stream_entity(task, variant, attempt): error of the judge */
   STREAM_SHED,                  /* request id, stream_entity(task, 0, attempt): who is turned away by chance */
-  STREAM_LINK_PROCESS           /* link name mixed with the entity and the part, number of the episode, step or message */
+  STREAM_LINK_PROCESS,          /* link name mixed with the entity and the part, number of the episode, step or message */
+  STREAM_RADIO                  /* link name, device: when the radio's cycles lie */
 };
 
 static inline uint64_t stream_entity(unsigned task, unsigned variant, unsigned attempt)

@@ -273,6 +273,7 @@ static bool world_build(struct world *w, struct err *err)
   window_init(w);
   w->topology = topology_new(w->def, err);
   if (!w->topology) return false;
+  for (int k = 0; k < w->def->n_links; k++) w->has_late |= w->def->link[k].radio || w->def->link[k].transport;
   w->network = network_new(w->sim, w->def, w->topology, &w->root, &w->setup.sink);
   w->attempts = pool_new(sizeof(struct attempt));
   w->legs = pool_new(sizeof(struct leg));

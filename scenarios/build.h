@@ -36,7 +36,7 @@ struct preset {
   struct node *value;                                   /* every node marked with this preset */
 };
 extern const char *const preset_folders[][2];           /* kind, folder under presets/ */
-enum { N_PRESET_KINDS = 9 };
+enum { N_PRESET_KINDS = 10 };
 /* Read and check one. NULL after adding: no such preset (with the nearest; `at` is where it was named).
  * `s` may be NULL. */
 const struct preset *preset_read(struct arena *, const char *kind, const char *name, struct where at,
@@ -98,6 +98,8 @@ void batching_keys(struct build *, const struct node *batching, bool continuous)
 /* llm.c: LLM engines; NULL unless batching is of kind continuous. Sets the place's slots. */
 const struct llm_def *build_llm(struct build *, struct place_def *, const struct node *batching);
 void check_llm_requests(struct build *);                /* after the classes: requests of known size */
+const struct radio_def *build_radio(struct build *, const struct link_def *, const struct node *link);    /* radio.c */
+const struct transport_def *build_transport(struct build *, const struct link_def *, const struct node *);  /* radio.c */
 void build_changes(struct build *);                     /* changes.c; after places and links */
 void build_instances(struct build *, struct place_def *, const struct node *place);   /* instances.c; and failures */
 void build_guard(struct build *, struct place_def *, const struct node *place);       /* life.c; after all places */

@@ -387,6 +387,8 @@ static void build_link(struct build *b, struct link_def *l, const struct node *n
   l->zones = build_zones(b, node_get(node, "zones"), ends, true);
   if ((l->kind == LINK_MM1 || l->background_load > 0) && l->up_byte_per_s <= 0)
     err_add(b->err, node->at, "links.%s: kind mm1 and 'background' need a 'rate'", l->name);
+  l->radio = build_radio(b, l, node);
+  l->transport = build_transport(b, l, node_get(node, "transport"));
 }
 
 void build_links(struct build *b)

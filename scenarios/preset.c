@@ -15,7 +15,7 @@ const char *const preset_folders[][2] = {
   {"hardware", "hardware"}, {"variant", "variants"}, {"tariff", "tariffs"},
   {"link", "links"}, {"kernel", "kernels"}, {"workload", "workloads"},
   {"cold_start", "cold_starts"}, {"step_time", "step_times"},
-  {"batch_profile", "batch_profiles"},
+  {"batch_profile", "batch_profiles"}, {"radio", "radios"},
 };
 enum { INCLUDE_DEPTH = 8, MAX_PRESETS = 512 };
 
@@ -36,7 +36,7 @@ static void mark(struct arena *a, struct node *node, const struct preset *preset
   for (size_t i = 0; i < node->n; i++) {
     const char *own = node->child[i]->key ? node->child[i]->key : node_name(node->child[i]);
     mark(a, node->child[i], preset,
-         own && node->kind == NODE_MAP ? arena_printf(a, "%s%s%s", key, *key ? "." : "", own) : key);
+         own ? arena_printf(a, "%s%s%s", key, *key ? "." : "", own) : key);
   }
 }
 
@@ -313,6 +313,13 @@ static void fill_classes(const struct filling *f, const struct node *classes)
   }
 }
 
+/* The link's own preset may name a radio. */
+static void fill_link(const struct filling *f, struct node *link)
+{
+  fill_map(f, link, "link");
+  need(f, "radios", "radio", node_get(link, "radio"));
+}
+
 static void note_source(void *context, const struct preset *p, const char *key, const struct node *number)
 {
   struct scenario *s = context;
@@ -333,7 +340,7 @@ void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct
       fill_map(&f, map->child[i], own[k][1]);
   }
   for (size_t i = 0; node_is(links, NODE_LIST) && i < links->n; i++)
-    fill_map(&f, links->child[i], "link");
+    fill_link(&f, links->child[i]);
   fill_places(&f, node_get(root, "places"));
   fill_classes(&f, node_get(root, "classes"));
   preset_leaves(root, note_source, s);

@@ -1,0 +1,111 @@
+#include "models/radios.h"
+#include "models/streams.h"
+#include "sim/check.h"
+#include <math.h>
+#include <stdlib.h>
+
+struct radio_link { const struct radio_def *def; uint64_t name, n; struct radio *radio; };  /* def NULL: none */
+struct radios {
+  struct rng_root root;
+  int n_links;
+  double told_j;                                        /* to those that used them */
+  struct radio_link link[];
+};
+
+/* Pages of radios that nobody uses are never touched until the end. */
+static void *zeroed(size_t n, size_t bytes)
+{
+  void *p = calloc(n ? n : 1, bytes);
+  if (!p) check_out_of_memory(n * bytes);
+  return p;
+}
+
+static void link_open(struct radio_link *l, const struct world_def *w, const struct link_def *def)
+{
+  if (!def->radio) return;
+  const struct place_def *device = &w->place[w->place[def->a].tier == TIER_DEVICE ? def->a : def->b];
+  *l = (struct radio_link){def->radio, rng_name(def->name), device->count, zeroed(device->count, sizeof *l->radio)};
+}
+
+struct radios *radios_new(const struct world_def *w, const struct rng_root *root)
+{
+  int any = 0;
+  for (int k = 0; k < w->n_links; k++) any += w->link[k].radio != NULL;
+  if (!any) return NULL;
+  struct radios *rs = zeroed(1, sizeof *rs + (size_t)w->n_links * sizeof *rs->link);
+  rs->root = *root;
+  rs->n_links = w->n_links;
+  for (int k = 0; k < w->n_links; k++) link_open(&rs->link[k], w, &w->link[k]);
+  return rs;
+}
+
+void radios_free(struct radios *rs)
+{
+  for (int k = 0; rs && k < rs->n_links; k++) free(rs->link[k].radio);
+  free(rs);
+}
+
+static sim_time phase_of(const struct radios *rs, int link, uint32_t member)
+{
+  return ns_from_s(1000 * rng_fresh(&rs->root, STREAM_RADIO, rs->link[link].name, member));
+}
+
+sim_time radios_begin(struct radios *rs, struct radio_use *use, sim_time now)
+{
+  const struct radio_link *l = &rs->link[use->link];
+  struct radio *r = &l->radio[use->member];
+  sim_time wait;
+  double joule = radio_begin(l->def, r, now, phase_of(rs, use->link, use->member), !use->sends, &wait);
+  use->joule += joule;
+  use->share_s = r->share_s;
+  use->on = true;
+  rs->told_j += joule;
+  return wait;
+}
+
+void radios_end(struct radios *rs, struct radio_use *use, sim_time now, double bytes)
+{
+  const struct radio_link *l = &rs->link[use->link];
+  double joule = radio_end(l->def, &l->radio[use->member], now, phase_of(rs, use->link, use->member), use->share_s);
+  use->joule += joule + radio_byte_j(l->def, use->sends, bytes);
+  use->on = false;
+  rs->told_j += joule;
+}
+
+sim_time radios_wake(struct radios *rs, int link, uint32_t member, sim_time now, double *joule)
+{
+  struct radio_use use = {.member = member, .link = (uint16_t)link};
+  sim_time wait = radios_begin(rs, &use, now);
+  radios_end(rs, &use, now, 0);
+  *joule += use.joule;
+  return wait;
+}
+
+double radios_hold(struct radios *rs, int link, uint32_t member, sim_time from, sim_time now)
+{
+  const struct radio_link *l = &rs->link[link];
+  double joule = radio_hold(l->def, &l->radio[member], from, now, phase_of(rs, link, member));
+  rs->told_j += joule;
+  return joule;
+}
+
+struct radio_expected radios_expect(const struct radios *rs, int link, uint32_t member, sim_time now, bool by_network)
+{
+  const struct radio_link *l = &rs->link[link];
+  return radio_expect(l->def, &l->radio[member], now, by_network);
+}
+
+double radios_close(const struct radios *rs, sim_time now)
+{
+  double idle_j = 0, direct_j = 0;
+  uint64_t active = 0;
+  for (int k = 0; k < rs->n_links; k++)
+    for (uint64_t i = 0; i < rs->link[k].n; i++) {
+      const struct radio *r = &rs->link[k].radio[i];
+      idle_j += radio_idle_j(rs->link[k].def, r, now, phase_of(rs, k, (uint32_t)i));
+      direct_j += r->direct_j;
+      active += r->active;
+    }
+  sim_assert(active || fabs(direct_j - rs->told_j) <= 1e-9 * (1 + direct_j));
+  return idle_j;
+}
