@@ -116,6 +116,8 @@ enum verdict compare_verdict(struct interval difference, double margin, int bett
 void comparison_say_point(const struct comparison *, FILE *);
 /* One sentence: which policy wins on the primary metric and by how much. Caller frees. */
 char *comparison_sentence(const struct comparison *);
+/* How far the money in all may be off, where the scenario says how far its prices may be; NULL: it does not. Caller frees. */
+char *comparison_price_band(const struct comparison *);
 
 /* A row computed from others' runs, by what they turned out to cost: best_fixed, tuned_threshold. */
 bool comparison_in_hindsight(const char *type);

@@ -131,11 +131,10 @@ static double band_end(const struct compared_policy *p, const char *end)
   return isnan(value) ? run_value(p, "cost_total_usd_per_1k_requests") : value;
 }
 
-/* Of the money in all, where the scenario says how far its prices may be off. Bands that overlap: who is cheaper depends
- * on which of the prices move. */
-static void print_price_band(const struct comparison *c, FILE *f)
+/* Bands that overlap: who is cheaper depends on which of the prices move. */
+char *comparison_price_band(const struct comparison *c)
 {
-  const char *said = "price band, USD/1k in all with every price at its lowest and highest: ";
+  struct text t = {0};
   double lowest_high = INFINITY;
   size_t n = 0, close = 0;
   for (size_t i = 0; i < c->n_policies; i++) lowest_high = fmin(lowest_high, band_end(&c->policy[i], "high"));
@@ -143,10 +142,18 @@ static void print_price_band(const struct comparison *c, FILE *f)
     double low = band_end(&c->policy[i], "low"), high = band_end(&c->policy[i], "high");
     close += low <= lowest_high;
     if (!(high > low)) continue;
-    fprintf(f, "%s%s %s .. %s", n++ ? ", " : said, c->policy[i].name, number_text(low).s, number_text(high).s);
+    if (!n++) text_put(&t, "price band, USD/1k in all with every price at its lowest and highest: ");
+    text_add(&t, "%s%s %s .. %s", n > 1 ? ", " : "", c->policy[i].name, number_text(low).s, number_text(high).s);
   }
-  if (n) fputs("\n", f);
-  if (n && close > 1) fputs("  bands of the cheapest overlap: which is cheaper may depend on which prices move\n", f);
+  if (n && close > 1) text_put(&t, "; the cheapest overlap: which is cheaper may depend on which prices move");
+  return t.s;
+}
+
+static void print_price_band(const struct comparison *c, FILE *f)
+{
+  char *band = comparison_price_band(c);
+  if (band) fprintf(f, "%s\n", band);
+  free(band);
 }
 
 static void print_warnings(const struct comparison *c, FILE *f, bool colour)

@@ -160,6 +160,9 @@ static void put_primary(struct text *t, const struct comparison *c)
     html_text(t, c->notes);
     text_put(t, "</p>\n");
   }
+  char *band = comparison_price_band(c);
+  if (band) text_put(t, "<p>"), html_text(t, band), text_put(t, "</p>\n");
+  free(band);
 }
 
 static const char *const summary[] = {"latency_mean_s",
