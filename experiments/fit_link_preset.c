@@ -3,6 +3,7 @@
 
 #include "analysis/text.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* A distribution of times, in ms. */
@@ -42,10 +43,37 @@ static void put_state(struct text *t, const char *name, const struct state_fit *
   text_put(t, "\n");
 }
 
+/* One way, such that two of them, drawn apart, have the round trip's mean and variance. Log-normal: with e = exp(sigma^2),
+ * sigma'^2 = log(1 + 2 (e - 1)); check: (5.26, .45) gives (2.42, .609). Gamma: exact with half the mean and half the shape. */
+static struct family_fit one_way(const struct family_fit *f)
+{
+  struct family_fit half = *f;
+  half.floor = f->floor / 2;
+  if (f->family == FIT_GAMMA) {
+    half.p[0] = f->p[0] / 2;
+    half.p[1] = f->p[1] / 2;
+    return half;
+  }
+  double mean = f->p[0] * exp(f->p[1] * f->p[1] / 2), variance = log(1 + 2 * expm1(f->p[1] * f->p[1]));
+  half.p[0] = mean / 2 / exp(variance / 2);
+  half.p[1] = sqrt(variance);
+  return half;
+}
+
+/* The nearest family that has a half. */
+static const struct family_fit *with_half(const struct rtt_model *m)
+{
+  const struct family_fit *a = &m->families[FIT_LOGNORMAL], *b = &m->families[FIT_GAMMA];
+  return b->good && (!a->good || b->w1 < a->w1) ? b : a;
+}
+
 static void put_rtt(struct text *t, const struct rtt_model *m)
 {
-  text_put(t, "  rtt: ");
-  put_family(t, &m->body);
+  const struct family_fit *body = with_half(m);
+  struct family_fit half = one_way(body);
+  text_add(t, "  # of the latency two make the round trip; %s is %.3g ms (W1) from the measured body\n  latency: ",
+           fit_family_name[body->family], 1e3 * body->w1);
+  put_family(t, &half);
   text_put(t, "\n");
   if (m->spike.n + m->outage.n == 0)
     return;
@@ -56,8 +84,9 @@ static void put_rtt(struct text *t, const struct rtt_model *m)
 
 static void put_rate(struct text *t, const struct rate_model *m, bool up)
 {
-  text_add(t, "  rate: {%s: %.5g Mbit/s}\n  variability:\n    rate: {sigma: %.4g, correlation: %.4g, step: 1 s", up ? "up" : "down",
-           8e-6 * m->median, m->sigma, m->rho);
+  text_add(t, "  # measured: %s; the other direction is taken to be the same\n", up ? "up" : "down");
+  text_add(t, "  rate: {up: %.5g Mbit/s, down: %.5g Mbit/s}\n", 8e-6 * m->median, 8e-6 * m->median);
+  text_add(t, "  variability:\n    rate: {sigma: %.4g, correlation: %.4g, step: 1 s", m->sigma, m->rho);
   if (m->idle_lasts.good) {
     text_add(t, ", idle: %.4g, idle_lasts: ", m->idle);
     put_family(t, &m->idle_lasts);
@@ -84,7 +113,10 @@ bool link_preset_write(const struct link_study *s, const struct link_result *r, 
   put_quoted(&t, p->doc);
   text_put(&t, "\nsources:\n  all: {source: ");
   put_quoted(&t, p->source);
-  text_add(&t, ", year: %d, grade: %s}\nvalue:\n", p->year, p->grade);
+  text_add(&t, ", year: %d, grade: %s}\n", p->year, p->grade);
+  if (s->kind != LINK_RTT)
+    text_add(&t, "  rate.%s: {source: \"taken as the other direction\", year: %d, grade: E}\n", p->up ? "down" : "up", p->year);
+  text_put(&t, "value:\n");
   if (s->kind == LINK_RTT)
     put_rtt(&t, r->model.rtt);
   else
