@@ -136,16 +136,19 @@ char *comparison_price_band(const struct comparison *c)
 {
   struct text t = {0};
   double lowest_high = INFINITY;
-  size_t n = 0, close = 0;
+  size_t n = 0, close = 0;                              /* policies that may be the cheapest; some of them with a band */
+  bool moves = false;
   for (size_t i = 0; i < c->n_policies; i++) lowest_high = fmin(lowest_high, band_end(&c->policy[i], "high"));
   for (size_t i = 0; i < c->n_policies; i++) {
     double low = band_end(&c->policy[i], "low"), high = band_end(&c->policy[i], "high");
-    close += low <= lowest_high;
+    bool candidate = !strcmp(c->policy[i].kind, "policy") && low <= lowest_high;
+    close += candidate;
     if (!(high > low)) continue;
+    moves |= candidate;
     if (!n++) text_put(&t, "price band, USD/1k in all with every price at its lowest and highest: ");
     text_add(&t, "%s%s %s .. %s", n > 1 ? ", " : "", c->policy[i].name, number_text(low).s, number_text(high).s);
   }
-  if (n && close > 1) text_put(&t, "; the cheapest overlap: which is cheaper may depend on which prices move");
+  if (moves && close > 1) text_put(&t, "; the cheapest overlap: which is cheaper may depend on which prices move");
   return t.s;
 }
 

@@ -51,4 +51,30 @@ bill "cached tokens" 5.10 'kind: api, ttft: 100 ms, tpot: 1 us, tariff: {input: 
 # 600 USD/h
 bill "reserved and overflow" 15.10 'instances: {max: 2, cold_start: 1 s, keep_alive: 1 h, reserved: 1, reserved_price: 360 USD/h},
      tariff: {time: 600 USD/h, billing: on_demand, minimum: 60 s, granularity: 1 s}' 'work: {time: 20 s}'
+
+# A request costs 1.00 USD here and $1 there, either 20 % lower or higher: overlap or not.
+band() {
+  number=$((number + 1))
+  cat >"$work/band.yaml" <<YAML
+horizon: {duration: 35 s}
+replications: 2
+price_sensitivity: 20 %
+places:
+  - {name: phone, tier: device, zone: user, count: 1}
+  - {name: here, tier: edge, zone: telco, tariff: {request: 1 USD}}
+  - {name: there, tier: cloud, zone: public, tariff: {request: $1 USD}}
+links: [{name: wire, between: [phone, here]}, {name: wan, between: [here, there]}]
+classes:
+  - {name: asks, from: [phone], arrivals: {renewal: {interarrival: 10 s}},
+     pipeline: [{task: work, work: {time: 1 s}, places: [here, there]}]}
+policies: [always_edge, always_cloud]
+YAML
+  said=$("$offsim" run "$work/band.yaml" -o "$work/band-$number" 2>/dev/null | grep '^price band')
+  case $said in
+  *"always_edge 800.0 .. 1200, always_cloud $2") echo "ok $number - price band beside $1 USD" ;;
+  *) echo "not ok $number - price band beside $1 USD"; echo "#   $said" ;;
+  esac
+}
+band 1.3 "1040 .. 1560, best_fixed 800.0 .. 1200; the cheapest overlap: which is cheaper may depend on which prices move"
+band 2 "1600 .. 2400, best_fixed 800.0 .. 1200"
 echo "1..$number"
