@@ -1,4 +1,5 @@
 /* Radios in a world: who waits for a promotion, and who pays for which joule. Network by the LTE of 2012. */
+#include "models/network.h"
 #include "tests/unit/world_rig.h"
 
 #define near(a, b) \
@@ -115,9 +116,37 @@ static void test_conservation(void **state)
   rig_free(r);
 }
 
+/* What policies are told of 1 MB up: the promotion, base power at the mean rate, the bytes and a tail; behind a connection
+ * TCP's round trip (10 ms each way) and the stall after a first flight of 14.6 kB at 1 MB/s. */
+static void test_estimates(void **state)
+{
+  (void)state;
+  static const struct transport_def tcp = {.protocol = TRANSPORT_TCP, .keep_s = 60, .rto_s = 1, .cpu_speed = 1};
+  struct rig *r = rig_of(1, 10);
+  r->link[0].transport = &tcp;
+  struct err err;
+  err_init(&err);
+  struct sim *sim = sim_new();
+  struct topology *map = topology_new(&r->def, &err);
+  struct rng_root root = rng_root_make(1, 0);
+  struct network *n = network_new(sim, &r->def, map, &root, NULL);
+  struct endpoint phone = {0, 0}, edge = {1, 0};
+  struct transfer_cost up = {0}, down = {0};
+  near(network_estimate(n, phone, edge, 1e6, &up), 0.2601 + 0.02 + (0.02 - 0.0146) + 1 + 0.01);
+  near(up.device_j, PROMOTION + UP + TAIL);
+  near(network_estimate(n, edge, phone, 1e5, &down), 0.0054 + 0.1 + 0.01);
+  near(down.device_j, 0.1 * (8 * 0.05197 + 1.28804));
+  near(network_cost(n, phone, edge, 1e6).device_j, 8 * 0.43839);        /* beside the queues: bytes */
+  network_free(n);
+  topology_free(map);
+  sim_free(sim);
+  err_release(&err);
+  rig_free(r);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_alone), cmocka_unit_test(test_in_the_tail), cmocka_unit_test(test_cut),
-                                     cmocka_unit_test(test_stream), cmocka_unit_test(test_conservation)};
+                                     cmocka_unit_test(test_stream), cmocka_unit_test(test_conservation), cmocka_unit_test(test_estimates)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
