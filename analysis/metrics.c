@@ -304,6 +304,9 @@ OF_TALLY(cost_high, price_band(m, t, 1))
 OF_TALLY(energy_total, energy_direct(m, t) +
          ratio(m->summary->energy_total_j - m->summary->energy_direct_j, (double)m->settled))
 
+OF_TALLY(energy_facility, ratio(m->summary->energy_facility_j, (double)m->settled))
+OF_TALLY(carbon, ratio(m->summary->carbon_g, (double)m->settled))
+
 /* Mean latency of each device with a completed request; caller frees. */
 static double *device_means(const struct metrics *m, size_t *n)
 {
@@ -375,6 +378,11 @@ OF_PLACE(prefix_hit_ratio, p->prefix_hit_ratio)
 OF_PLACE(refused_memory, p->refused_memory)
 OF_PLACE(refused_prompt, p->refused_prompt)
 OF_PLACE(extrapolated, p->extrapolated)
+OF_PLACE(carbon, p->carbon_g)
+OF_PLACE(throttled_ratio, p->throttled_ratio)
+OF_PLACE(battery_dead_ratio, p->battery_dead_ratio)
+OF_PLACE(battery_left_mean, p->battery_left_mean)
+OF_PLACE(battery_deaths, p->battery_deaths)
 
 typedef double tally_fn(const struct metrics *, const struct tally *);
 typedef double place_fn(const struct place_summary *);
@@ -505,7 +513,16 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
   ROW("refused_prompt", "1", "attempts that can never be admitted: prompt longer than a batch of the scheduler may be", \
       -1, ENGINE, NULL, place_refused_prompt) \
   ROW("extrapolated", "1", "attempts beyond what the step times were measured for", \
-      -1, ENGINE, NULL, place_extrapolated)
+      -1, ENGINE, NULL, place_extrapolated) \
+  ROW("energy_facility_j_per_request", "J", "all energy of the run, PUE of the places included, over requests_settled", \
+      -1, RUN, energy_facility, NULL) \
+  ROW("carbon_g_per_request", "g", "CO2e of all energy of the run within `energy_boundary`, over requests_settled", \
+      -1, RUN, carbon, NULL) \
+  ROW("carbon_g", "g", "CO2e of the place's servers, idle power included and PUE not, whole run", -1, PLACE, NULL, place_carbon) \
+  ROW("throttled_ratio", "1", "share of the time that its members were too warm, whole run", -1, PLACE, NULL, place_throttled_ratio) \
+  ROW("battery_dead_ratio", "1", "share of the time that batteries were empty, whole run", -1, PLACE, NULL, place_battery_dead_ratio) \
+  ROW("battery_left_mean", "1", "mean level of its batteries at the end, as a share of the capacity", 1, PLACE, NULL, place_battery_left_mean) \
+  ROW("battery_deaths", "1", "how often a battery became empty, whole run", -1, PLACE, NULL, place_battery_deaths)
 
 #define INFO_ROW(name, unit, doc, better, where, tally, place) {{name, unit, doc, better, where}, tally, place},
 #define NAME_ROW(name, ...) name,
@@ -595,11 +612,19 @@ static void put(struct metrics *m, const char *metric, const char *klass, const 
   m->value[m->n_values++] = (struct metric_value){metric, klass, place, value};
 }
 
+static bool of_battery(const struct row *row)
+{
+  return row->of_place == place_battery_dead_ratio || row->of_place == place_battery_left_mean
+         || row->of_place == place_battery_deaths;
+}
+
 /* Refusals are told where they are possible: of engines, and of token service. */
 static bool row_applies(const struct row *row, const struct place_summary *p)
 {
   if (row->of_place == place_refused_memory) return !isnan(p->refused_memory);
   if (row->of_place == place_breaker_open_s || row->of_place == place_breaker_open_ratio) return !isnan(p->breaker_open_s);
+  bool supplied = row->of_place == place_carbon || row->of_place == place_throttled_ratio || of_battery(row);
+  if (supplied) return !isnan(row->of_place(p));
   return !row->info.engines_only || !isnan(p->iterations);
 }
 
@@ -607,6 +632,8 @@ static bool row_applies(const struct row *row, const struct place_summary *p)
 static bool is_told(const struct metrics *m, const struct row *row)
 {
   if (row->of_tally == own_attempts) return m->summary->own_attempts > 0;
+  if (row->of_tally == carbon) return !isnan(m->summary->carbon_g);
+  if (row->of_tally == energy_facility) return m->summary->supplied;
   return row->of_tally != own_failures || m->summary->own_failures > 0;
 }
 

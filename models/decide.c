@@ -295,6 +295,7 @@ static struct decision_facts *question(struct world *w, struct attempt *a)
   struct decision_facts *facts = write_facts(w, r, a->task, w->n_decisions++, r->n_decisions);
   if (w->setup.policy->scope == SCOPE_SITE || w->shadow) facts->site = site_of(w, r);
   facts->retries_left = effort_retries_left(w, a);
+  facts->battery_j = w->supplied ? supply_battery_j(w, a->request) : NAN;
   if (w->wants_estimates) estimates_begin(w, a);
   for (int i = 0; i < facts->n_actions; i++) fill_action(w, a, i);
   r->n_decisions = (uint8_t)count_up(r->n_decisions, 255);

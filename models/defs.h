@@ -7,9 +7,12 @@
 #ifndef OFFSIM_MODELS_DEFS_H
 #define OFFSIM_MODELS_DEFS_H
 
+#include "models/battery.h"
 #include "models/engine.h"
 #include "models/expr.h"
+#include "models/power.h"
 #include "models/radio.h"
+#include "models/thermal.h"
 #include "models/transport.h"
 #include "sim/dist.h"
 #include "sim/err.h"
@@ -51,12 +54,20 @@ struct hardware_def {
   double flop_per_s, byte_per_s;                    /* effective, for the roofline max(FLOP/flop_per_s, B/byte_per_s) */
   double overhead_s;                                    /* added to each roofline service */
   double memory_bytes;                                  /* 0 = unlimited */
-  double idle_w, busy_w;                                /* per server; linear in the share of busy slots */
+  double idle_w, busy_w;                                /* per server; linear in the share of busy slots, or: */
+  const struct power_def *power;                        /* NULL: linear, at the top clock */
+  const struct thermal_def *thermal;                    /* of a member; NULL: no throttling */
   const struct token_cost *tokens;                      /* [world.n_variants], or NULL */
   const struct sustained_def *sustained;                /* NULL: the rate lasts */
 };
 
 /* ---- places ---------------------------------------------------------------------------------------------------- */
+
+/* pue: power of the building over that of its servers. carbon: NULL = the world's. battery: of each member; NULL: none. */
+struct supply_def { double pue; const struct carbon_def *carbon; const struct battery_def *battery; };
+/* What counts as the energy of a request and of a run: devices with their radio, network and servers; the devices alone;
+ * devices and network; all with what the buildings need (PUE). */
+enum energy_boundary { BOUNDARY_SERVER, BOUNDARY_DEVICE, BOUNDARY_ACCESS, BOUNDARY_FACILITY };
 
 enum discipline { FIFO, LIFO, PRIORITY, PRIORITY_PREEMPTIVE, PROCESSOR_SHARING, EDF, SRPT };
 enum dispatch { DISPATCH_JSQ, DISPATCH_ROUND_ROBIN, DISPATCH_RANDOM, DISPATCH_FIRST };
@@ -197,6 +208,7 @@ struct place_def {
   const struct instances_def *instances;                /* NULL: every server is always there */
   const struct failures_def *failures;                  /* NULL: none */
   const struct guard_def *guard;                        /* NULL: none */
+  const struct supply_def *supply;                      /* NULL: nothing of the kind */
 };
 
 /* ---- links ----------------------------------------------------------------------------------------------------- */
@@ -222,6 +234,7 @@ struct link_def {
   const struct link_process_def *process;               /* how it varies (models/link_process.h); NULL: not at all */
   const struct radio_def *radio;                        /* of the one device end; NULL: device_tx_w and device_rx_w */
   const struct transport_def *transport;                /* NULL: messages need no connection */
+  double base_w;                                        /* of the network, each device at it, all the time: residual */
 };
 
 /* ---- requests -------------------------------------------------------------------------------------------------- */
@@ -397,6 +410,8 @@ struct world_def {
   struct horizon_def horizon;
   struct objective_def objective;
   double price_sensitivity;                             /* share by which prices may be wrong, for the band of the cost */
+  enum energy_boundary boundary;
+  const struct carbon_def *carbon;                      /* NULL: nobody asks */
   double sample_s;                                      /* time series period; 0 = none */
   bool record_transfers;
 };

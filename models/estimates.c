@@ -183,6 +183,8 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   double place_j = p->dynamic_w[kind_of(p, at.member)] * service_s + joule;
   f->est_cost_usd = way.usd + ledger_time_usd(w, p, service_s, place_j)
                     + use_usd(w, p, &d, &t->work[plan->variant], w->oracle ? r->attribute : w->visible);
-  f->est_energy_j = way.device_j + way.network_j + p->dynamic_w[kind_of(p, at.member)] * service_s + joule;
+  double network_j = w->def->boundary == BOUNDARY_DEVICE ? 0 : way.network_j;
+  f->est_energy_j = way.device_j + network_j + p->counted * (p->dynamic_w[kind_of(p, at.member)] * service_s)
+                    + p->counted * joule;
   f->est_quality = quality_of(w, r, t, plan->variant);
 }

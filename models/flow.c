@@ -369,6 +369,10 @@ static void flow_enter(struct world *w, struct attempt *a)
     attempt_end(w, a, STATUS_REJECTED);
     return;
   }
+  if (w->supplied && supply_empty(w, end_of(a))) {
+    attempt_end(w, a, STATUS_LOST);
+    return;
+  }
   demand_draw(w, a->request, a->task, a->variant, a->ordinal, end_of(a), &d);
   if (p->def->kind == PLACE_API) {
     a->stage = STAGE_API;

@@ -101,6 +101,7 @@ struct late_outcome { struct decision_facts who; void *memo; struct outcome_fact
 /* One snapshot of a place by telemetry: jobs in each member, and its mean time in service so far. */
 struct report { sim_time taken; float *jobs, *start_s; double service_s; };       /* start_s: NULL without instances */
 
+struct supply;
 struct price_step { sim_time from; double usd_per_s, before_usd; };    /* of a server; before: paid until `from` */
 
 struct place {
@@ -120,6 +121,10 @@ struct place {
   uint64_t *members;                                    /* per kind */
   double *direct_slot_s, *busy_slot_s;                  /* per kind, whole run: by attempts; by the meters at the end */
   double batch_j, direct_batch_j;                       /* of batches with given energy, whole run: meters; attempts */
+  struct supply *supply;                                /* NULL: none, and power is linear */
+  double counted;                                       /* of its joules, by the boundary: 0, 1 or its PUE */
+  double powered_j, powered_direct_j, asleep_j;         /* whole run: meters; attempts; idle power that was not drawn */
+  double carbon_g;                                      /* of its attempts, whole run */
   double *orphan_slot_s, orphan_j;                      /* of iterations whose requests have all left, whole run */
   struct token_cost *llm_cost;                          /* per kind, LLM engines only: that it works by tokens */
   uint64_t tokens_made, extrapolated;                   /* LLM engines; whole run, window */
@@ -209,6 +214,8 @@ struct world {
   uint64_t all_in, all_completed, all_failed, all_censored;
   struct run_summary summary;
   double radio_j, network_j, network_usd, direct_j, direct_usd;
+  double carbon_g;                                      /* of radio and network */
+  bool supplied;                                        /* some place has a supply */
   double decision_bytes, telemetry_j, telemetry_usd;
   struct place_sample *sample;
   sim_time telemetry_delay;
@@ -223,6 +230,7 @@ struct world {
 
 /* ---- request.c ------------------------------------------------------------------------------------------------- */
 void requests_start(struct world *);                    /* schedules the first arrivals */
+void requests_power_off(struct world *, struct endpoint device);
 void requests_censor(struct world *);                   /* settles what is left at the horizon */
 /* An attempt of a task has come to its end; the attempt itself is gone. */
 struct task_end { uint8_t task, fallback, variant; bool in_effort; uint16_t ordinal; enum status status; struct decision *decision; };
@@ -380,6 +388,16 @@ double llm_expected_s(const struct place *, int kind, const struct demand *, dou
                       double *joule);
 void llm_add(struct llm_meters *sum, const struct llm_meters *);
 void llm_summary(const struct place *, const struct llm_meters *, double window_s, struct place_summary *);
+
+/* ---- supply.c: batteries, power by a shape, temperature, carbon --------------------------------------------------- */
+void supply_init(struct world *, struct place *);       /* after its stations */
+bool supply_empty(const struct world *, struct endpoint);      /* this member has no power */
+double supply_battery_j(struct world *, const struct request *);       /* left; NaN: it has none */
+void supply_spend(struct world *, const struct request *, double joule);
+double supply_g_per_j(const struct world *, const struct place *, sim_time from, sim_time to);   /* 0: nobody asks */
+void supply_read(struct world *, struct place *, struct place_summary *);       /* the meters at the end */
+double supply_pue(const struct place *);
+double supply_base_w(const struct world *);             /* of the network, in sum */
 
 /* ---- changes.c --------------------------------------------------------------------------------------------------- */
 void changes_new(struct world *);                       /* schedules them; before anything else happens */

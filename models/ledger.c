@@ -17,6 +17,15 @@
 #include "models/instances.h"
 #include <string.h>
 
+static bool counts_network(const struct world *w) { return w->def->boundary != BOUNDARY_DEVICE; }
+
+/* Grams of a radio at its device, of the network by the world's intensity, now. */
+static void ledger_carbon(struct world *w, const struct attempt *a, const struct transfer_cost *cost)
+{
+  w->carbon_g += supply_g_per_j(w, &w->place[a->request->origin], now_of(w), now_of(w)) * cost->device_j;
+  if (counts_network(w)) w->carbon_g += supply_g_per_j(w, NULL, now_of(w), now_of(w)) * cost->network_j;
+}
+
 void ledger_transfer(struct world *w, struct attempt *a, const struct transfer_cost *cost)
 {
   a->radio_j += cost->device_j;
@@ -25,6 +34,8 @@ void ledger_transfer(struct world *w, struct attempt *a, const struct transfer_c
   w->radio_j += cost->device_j;
   w->network_j += cost->network_j;
   w->network_usd += cost->usd;
+  if (w->def->carbon) ledger_carbon(w, a, cost);
+  if (w->supplied) supply_spend(w, a->request, cost->device_j);
 }
 
 void ledger_late(struct world *w, struct attempt *a)
@@ -163,6 +174,13 @@ static void start_cost(struct place *p, const struct attempt *a, sim_time now, d
   p->started_usd += *usd;
 }
 
+/* At the mean intensity of the time in service. */
+static void attempt_carbon(struct world *w, struct place *p, const struct attempt *a, double compute_j)
+{
+  sim_time end = a->served >= 0 ? a->served : now_of(w), begin = a->entered ? end - a->job.served_ns : end;
+  p->carbon_g += supply_g_per_j(w, p, begin >= 0 ? begin : end, end) * compute_j;
+}
+
 void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_record *record)
 {
   struct place *p = &w->place[a->place];
@@ -171,6 +189,8 @@ void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_rec
   double usd = use_usd(w, p, a, record->status), compute_j = p->dynamic_w[kind] * slot_s, start_j = 0, start_usd = 0;
   double batch_j = a->entered && a->job.batched ? a->job.at.batch.joule : 0;
   if (a->caused_start) start_cost(p, a, now_of(w), &start_j, &start_usd);
+  if (p->supply) compute_j = a->entered ? a->job.joule : 0;
+  if (p->supply) p->powered_direct_j += compute_j;
   compute_j += batch_j + start_j;
   p->direct_batch_j += batch_j;
   p->direct_slot_s[kind] += slot_s;
@@ -178,11 +198,14 @@ void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_rec
   p->use_usd += usd;
   double power_usd = p->tariff.terms ? p->tariff.terms->usd_per_j * compute_j : 0;
   p->power_usd += power_usd;
+  if (w->def->carbon) attempt_carbon(w, p, a, compute_j);
+  compute_j *= p->counted;
+  double network_j = counts_network(w) ? a->network_j : 0;
   record->energy_device_j = a->radio_j + (p->def->tier == TIER_DEVICE ? compute_j : 0);
   record->energy_server_j = p->def->tier == TIER_DEVICE ? 0 : compute_j;
-  record->energy_network_j = a->network_j;
+  record->energy_network_j = network_j;
   record->cost_usd = a->usd + usd + power_usd + start_usd + slot_usd(w, p, a, slot_s);
-  w->direct_j += a->radio_j + a->network_j + compute_j;
+  w->direct_j += a->radio_j + network_j + compute_j;
   w->direct_usd += record->cost_usd;
 }
 
@@ -223,14 +246,19 @@ static void close_place(struct world *w, struct place *p, const double *busy_slo
     sim_assert(fabs(busy_slot_s[k] - p->direct_slot_s[k] - p->orphan_slot_s[k]) <= rounding_s + 1e-9 * busy_slot_s[k]);
     double most_s = sides * (double)p->members[k] * def->servers * def->slots * run_s;
     sim_assert(busy_slot_s[k] <= most_s * (1 + 1e-9) + rounding_s);
+    double slot_w = p->supply ? 0 : p->dynamic_w[k];    /* else its power is metered */
     idle_j += p->idle_w[k] * (double)p->members[k] * def->servers * run_s;
-    out->energy_j += p->dynamic_w[k] * busy_slot_s[k];
-    rounding_j += fabs(p->dynamic_w[k]) * rounding_s;
-    out->energy_direct_j += p->dynamic_w[k] * p->direct_slot_s[k];
+    out->energy_j += slot_w * busy_slot_s[k];
+    rounding_j += fabs(slot_w) * rounding_s;
+    out->energy_direct_j += slot_w * p->direct_slot_s[k];
     direct_s += p->direct_slot_s[k];
-    orphan_j += p->dynamic_w[k] * p->orphan_slot_s[k];
+    orphan_j += slot_w * p->orphan_slot_s[k];
     orphan_s += p->orphan_slot_s[k];
   }
+  idle_j -= p->asleep_j;
+  out->energy_j += p->powered_j;
+  out->energy_direct_j += p->powered_direct_j;
+  sim_assert(fabs(p->powered_j - p->powered_direct_j) <= 1e-9 * (1 + p->powered_j));
   double warm_j = def->instances ? def->instances->warm_w * out->instance_s : 0;
   sim_assert(fabs(p->batch_j - p->direct_batch_j - p->orphan_j) <= 1e-6 * (1 + p->batch_j));
   sim_assert(p->started_j <= warm_j * (1 + 1e-9) + 1e-9);
@@ -251,21 +279,45 @@ static void close_place(struct world *w, struct place *p, const double *busy_slo
   sim_assert(sides > 1 || p->n_prices || out->cost_direct_usd <= out->cost_usd + rounding_usd);
 }
 
+/* Grams: direct at its own time, the rest (idle, kept warm) at the mean intensity of the run. */
+static double place_carbon(const struct world *w, const struct place *p, const struct place_summary *out)
+{
+  if (!w->def->carbon) return NAN;
+  return p->carbon_g + supply_g_per_j(w, p, 0, now_of(w)) * (out->energy_j - out->energy_direct_j);
+}
+
+/* What is of no place: radio, network with its base, telemetry. */
+static void close_network(struct world *w)
+{
+  struct run_summary *sum = &w->summary;
+  double base_j = supply_base_w(w) * s_from_ns(now_of(w)), all_j = w->network_j + w->telemetry_j + base_j;
+  double rest_j = network_idle_radios_j(w->network), radio_j = w->radio_j + rest_j;
+  sum->energy_total_j += radio_j + (counts_network(w) ? all_j : 0);
+  sum->energy_facility_j += radio_j + all_j;
+  if (counts_network(w)) rest_j += base_j + w->telemetry_j;
+  double rest_g = supply_g_per_j(w, NULL, 0, now_of(w)) * rest_j;
+  sum->supplied = w->def->carbon || sum->energy_facility_j != sum->energy_total_j;
+  sum->carbon_g = w->def->carbon ? sum->carbon_g + w->carbon_g + rest_g : NAN;
+}
+
 void ledger_close(struct world *w)
 {
   struct run_summary *sum = &w->summary;
-  double direct_j = w->radio_j + w->network_j, direct_usd = w->network_usd;
+  double direct_j = w->radio_j + (counts_network(w) ? w->network_j : 0), direct_usd = w->network_usd;
   for (int i = 0; i < w->def->n_places; i++) {
     struct place_summary *out = &sum->place[i];
     fleets_close(w, &w->place[i], out);
     close_place(w, &w->place[i], w->place[i].busy_slot_s, out);
-    sum->energy_total_j += out->energy_j;
+    sum->energy_total_j += w->place[i].counted * out->energy_j;
+    sum->energy_facility_j += supply_pue(&w->place[i]) * out->energy_j;
+    out->carbon_g = place_carbon(w, &w->place[i], out);
+    sum->carbon_g += w->place[i].counted * out->carbon_g;
     sum->cost_total_usd += out->cost_usd;
     sum->cost_swing_usd += out->cost_swing_usd;
-    direct_j += out->energy_direct_j;
+    direct_j += w->place[i].counted * out->energy_direct_j;
     direct_usd += out->cost_direct_usd;
   }
-  sum->energy_total_j += w->radio_j + w->network_j + w->telemetry_j + network_idle_radios_j(w->network);
+  close_network(w);
   sum->cost_total_usd += w->network_usd + w->telemetry_usd;
   sum->cost_swing_usd += (w->network_usd + w->telemetry_usd) * w->def->price_sensitivity;
   sum->energy_direct_j = w->direct_j;

@@ -112,7 +112,7 @@ static const struct host_feature host_features[] = {
   {"elapsed_s", "s", SOURCE_ELAPSED, NULL}, {"deadline_s", "s", SOURCE_DEADLINE, no_slo},
   {"slack_s", "s", SOURCE_SLACK, no_slo}, {"hour", "h", SOURCE_HOUR, NULL}, {"decision", "", SOURCE_NTH, NULL},
   {"device_queue", "", SOURCE_DEVICE_QUEUE, NULL}, {"edge_queue", "", SOURCE_EDGE_QUEUE, NULL},
-  {"cloud_queue", "", SOURCE_CLOUD_QUEUE, NULL}, {"battery", "J", SOURCE_MISSING, "no device has a battery"},
+  {"cloud_queue", "", SOURCE_CLOUD_QUEUE, NULL}, {"battery", "J", SOURCE_BATTERY, "no device has a battery"},
   {"budget_usd_left", "USD", SOURCE_BUDGET_USD, "the entry has no 'wrap: [{budget: {usd_per_request: ...}}]'"},
   {"budget_j_left", "J", SOURCE_BUDGET_J, "the entry has no 'wrap: [{budget: {joules_per_request: ...}}]'"},
   {"retries_left", "", SOURCE_RETRIES, "no task with a choice has a 'retry'"}};
@@ -136,12 +136,20 @@ static bool class_provides(const struct class_def *c, enum source_kind kind)
   return retries;
 }
 
+static bool some_battery(const struct world_def *w)
+{
+  bool any = false;
+  for (int i = 0; i < w->n_places; i++) any |= w->place[i].supply && w->place[i].supply->battery;
+  return any;
+}
+
 /* Does this scenario have what the feature tells of? Where it has not, the value is NaN at each decision. */
 static bool provides(const struct policy_host *h, enum source_kind kind)
 {
   bool any = false;
   switch (kind) {
   case SOURCE_MISSING: return false;
+  case SOURCE_BATTERY: return some_battery(h->world);
   case SOURCE_BUDGET_USD: return h->budget_usd;
   case SOURCE_BUDGET_J: return h->budget_j;
   case SOURCE_DEADLINE: case SOURCE_SLACK: case SOURCE_RETRIES: break;

@@ -67,6 +67,9 @@ static double feature_value(const struct decision_facts *f, const struct source 
   case SOURCE_DEVICE_QUEUE: return queue_of(f, TIER_DEVICE, age_s);
   case SOURCE_EDGE_QUEUE: return queue_of(f, TIER_EDGE, age_s);
   case SOURCE_CLOUD_QUEUE: return queue_of(f, TIER_CLOUD, age_s);
+  case SOURCE_BATTERY:
+    if (isnan(f->battery_j)) break;
+    return f->battery_j;
   case SOURCE_RETRIES:
     if (isnan(f->retries_left)) break;
     return f->retries_left;

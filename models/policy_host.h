@@ -38,6 +38,7 @@ struct decision_facts {
   uint64_t device, site;                                /* learner selection by scope */
   sim_time now;
   double deadline_s, elapsed_s;
+  double battery_j;                                     /* of the requester's device; NaN without one */
   double retries_left;                                  /* that this task may take now; NaN without 'retry' */
   const double *attribute;                              /* of the request; the host passes on only what is known now */
   uint32_t tasks_done;                                  /* bit set, for known: after a task */

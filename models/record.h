@@ -6,6 +6,7 @@
 #ifndef OFFSIM_MODELS_RECORD_H
 #define OFFSIM_MODELS_RECORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum status {
@@ -13,6 +14,7 @@ enum status {
   STATUS_TIMEOUT, STATUS_BLOCKED, STATUS_REJECTED,      /* late; capacity full; API limit */
   STATUS_MASKED, STATUS_CANCELLED, STATUS_CENSORED,     /* no allowed plan; no longer wanted; horizon */
   STATUS_LOST,                                          /* its place failed */
+  STATUS_NO_POWER,                                      /* the user's device has an empty battery */
   N_STATUS
 };
 extern const char *const status_name[N_STATUS];
@@ -112,6 +114,9 @@ struct place_summary {
   double iterations, preemptions, kv_occupancy, itl_mean_s, server_ttft_mean_s, tokens_per_s, prefix_hit_ratio;
   double joules_per_token;                              /* whole run, idle power included */
   double refused_prompt, refused_memory, extrapolated;
+  /* Whole run. carbon: NaN where nobody asks. Batteries (NaN without): share of the time that members were empty; mean
+   * level at the end as a share of the capacity; deaths. throttled: share of the time, NaN without a temperature. */
+  double carbon_g, battery_dead_ratio, battery_left_mean, battery_deaths, throttled_ratio;
 };
 
 struct run_summary {
@@ -125,6 +130,8 @@ struct run_summary {
   double in_system_half[2];                             /* requests in the system, mean of each half of the window; NaN */
   double energy_total_j, energy_direct_j, cost_total_usd, cost_direct_usd;       /* whole run, all requests */
   double cost_swing_usd;                                /* half of the band of cost_total_usd */
+  bool supplied;                                        /* there is more to tell of energy */
+  double energy_facility_j, carbon_g;                   /* the same: PUE included, whatever the boundary; NaN: nobody asks */
   double telemetry_bytes, probe_bytes;
   uint64_t trace_rows_used; int workload_is_fit;        /* -1 no trace, 0 original, 1 fit */
   int n_places; struct place_summary *place;            /* owned by the world */

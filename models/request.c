@@ -64,6 +64,7 @@ static void request_start(struct world *w, struct request *r)
   if (most > 0 && w->cohort >= most && !w->window_closed) world_close_window(w);
   if (!demand_possible(w, r)) return;
   if (w->bound) bound_begin(w, r);
+  else if (w->supplied && supply_empty(w, origin_of(r))) request_settle(w, r, STATUS_NO_POWER);
   else begin_ready(w, r);
 }
 
@@ -416,6 +417,31 @@ static void request_settle(struct world *w, struct request *r, enum status statu
     if (r->measured || w->sources_dry) world_check_end(w);
   }
   release(w, r);
+}
+
+/* Each loss may settle the request. */
+static void lose_there(struct world *w, struct request *r, struct endpoint device)
+{
+  hold(r);
+  for (struct attempt *a = r->attempts; a && r->status == STATUS_OPEN;) {
+    bool there = same_end(end_of(a), device) && a->stage == STAGE_STATION;
+    if (there) flow_on_lost(w, a);
+    a = there ? r->attempts : a->next;
+  }
+  release(w, r);
+}
+
+/* A device has no power any more: what its users wait for, and what others do there, is over. */
+void requests_power_off(struct world *w, struct endpoint device)
+{
+  for (struct klass *k = w->klass; k < w->klass + w->def->n_classes; k++) {
+    size_t cursor = 0;
+    for (struct request *r; (r = pool_each(k->requests, &cursor)) != NULL;) {
+      if (r->status != STATUS_OPEN) continue;
+      if (same_end(origin_of(r), device)) request_settle(w, r, STATUS_NO_POWER);
+      else lose_there(w, r, device);
+    }
+  }
 }
 
 /* In the order of their memory, which is the same in every such run. */

@@ -69,6 +69,7 @@ void stations_free(struct station *all, uint64_t count)
     free(extra);
   }
   if (count) {
+    stations_power_free(all->kind->powered);
     if (all->kind->llm_jobs) pool_free(all->kind->llm_jobs);
     free(all->kind);
   }
@@ -106,9 +107,7 @@ void station_open_window(struct station *s, sim_time now)
 void station_meters(const struct station *station, sim_time now, struct station_meters *m)
 {
   struct station s = *station;                          /* a copy: looking changes nothing */
-  sim_time heat = s.extra ? s.extra->heat : 0;
-  station_settle(&s, now);
-  if (s.extra) s.extra->heat = heat;                    /* the one thing that is not in the copy */
+  station_areas(&s, now);
   *m = (struct station_meters){
     .busy_slot_s = slot_seconds(s.used_area), .in_system_s = (double)s.in_area / NS_PER_S,
     .queue_s = (double)s.queue_area / NS_PER_S, .arrived = s.arrived, .blocked = s.blocked, .completed = s.completed,
@@ -180,7 +179,7 @@ static void on_slot_done(struct sim *sim, void *subject)
   station_settle(s, sim_now(sim));
   if (s->kind->varies) slot_drop(s, job);
   if (s->kind->preempts) running_remove(s, job);
-  station_release(s, SLOT_UNITS);
+  station_release(s, job, SLOT_UNITS);
   station_account(s, job, SLOT_UNITS);
   station_complete(s, sim, job);
 }
@@ -202,7 +201,7 @@ static void stop_in_slot(struct station *s, struct sim *sim, struct job *job)
   if (s->kind->varies) slot_drop(s, job);
   job->left_ns -= station_done(s, s->since - job->since);
   job->since = s->since;
-  station_release(s, SLOT_UNITS);
+  station_release(s, job, SLOT_UNITS);
 }
 
 /* Back to the queue, to go on later where it stopped. */
@@ -274,7 +273,7 @@ static double ps_speed(const void *context, uint32_t n)
 {
   uint32_t servers = open_servers(context);
   const struct station *s = context;
-  return s->kind->speed * (n <= servers || servers == 0 ? 1.0 : (double)servers / n);
+  return station_speed(s) * (n <= servers || servers == 0 ? 1.0 : (double)servers / n);
 }
 
 /* An instance takes as many as it has slots. */
@@ -304,14 +303,14 @@ static void ps_account(const struct station *s, struct job *job)
 
 static void ps_used(const struct station *s, struct job *job, double left)
 {
-  job->slot_s += (job->work - left) * s->kind->slots / s->kind->speed;
+  job->slot_s += (job->work - left) * s->kind->slots / station_speed(s);
   job->work = left;
 }
 
 /* The job has left the share, with `left` seconds of its work undone. A share of a server counts as the work done. */
 static void ps_out(struct station *s, struct job *job, double left)
 {
-  station_release(s, 0);
+  station_release(s, job, 0);
   ps_used(s, job, left);
   ps_occupy(s);
 }
@@ -442,16 +441,22 @@ static void after_speed(struct station *s, struct sim *sim)
   if (x->llm) llm_speed(s);
 }
 
+void station_change_speed(struct station *s, struct sim *sim, void (*set)(struct station *, double), double value)
+{
+  if (s->extra) before_speed(s, sim);
+  set(s, value);
+  if (s->extra) after_speed(s, sim);
+}
+
+static void set_speed_of_kind(struct station *s, double speed) { s->kind->speed = speed; }
+
 void stations_speed(struct station *all, uint64_t count, struct sim *sim, double speed)
 {
   double before = all->kind->speed;
   sim_assert(all->kind->varies && speed > 0);
   for (struct station *s = all; s < all + count; s++) {
-    if (!s->extra) continue;
     all->kind->speed = before;
-    before_speed(s, sim);
-    all->kind->speed = speed;
-    after_speed(s, sim);
+    station_change_speed(s, sim, set_speed_of_kind, speed);
   }
   all->kind->speed = speed;
 }
@@ -528,7 +533,7 @@ void station_leave(struct station *s, struct sim *sim, struct job *job)
     sim_cancel(sim, job->event);
     if (s->kind->preempts) running_remove(s, job);
     if (s->kind->varies) slot_drop(s, job);
-    station_release(s, SLOT_UNITS);
+    station_release(s, job, SLOT_UNITS);
     station_account(s, job, SLOT_UNITS);
     break;
   case JOB_SHARED:

@@ -43,6 +43,7 @@ struct job {
   union { sim_time wait_ns, deadline_ns; };             /* deadline_ns: queued where requests are batched */
   union { sim_time since, served_ns; };                 /* inside: of this waiting or service; once it is out */
   union { double kv_tok, slot_s; sim_time idle_ns; struct batch *batch; };      /* slot_s: once it is out */
+  double joule;                                         /* of a powered place, once it is out: its part of the power */
   event_id event;
   const struct token_cost *cost;                        /* NULL: a slot or a share of the servers */
   uint32_t batch_seen;
@@ -104,6 +105,23 @@ void station_stop(struct station *, struct sim *, uint32_t server);
 /* Places whose speed the scenario changes: work in service goes on at the new speed at once; batches, and iterations of
  * LLM engines, that are under way keep their time. */
 void stations_speed(struct station *, uint64_t count, struct sim *, double speed);
+
+/* ---- powered: power by a shape, temperature, battery (models/station_power.c) ----
+ * Of one member of each kind of hardware, all its servers; the power beyond idle is at full load. changed: the battery of
+ * a member is empty, or it has come back. Before the first job. */
+struct member_power { double idle_w, dynamic_w; const struct power_def *shape; const struct thermal_def *thermal; };
+struct stations_power {
+  const struct member_power *of_kind;
+  const struct battery_kind *battery;                   /* NULL: none */
+  sim_time until;                                       /* nothing is planned beyond */
+  void (*changed)(struct sim *, void *context, uint64_t member, bool dead);
+  void *context;
+};
+void stations_power(struct station *, uint64_t count, struct sim *, const struct stations_power *);
+/* Whole run so far; of batteries: zeros and NaN without. */
+struct power_meters { double dynamic_j, idle_j, throttled_s, left_j, drawn_j, dead_s; uint32_t deaths; bool dead; };
+void station_power_meters(struct station *, sim_time now, struct power_meters *);
+void station_spend(struct station *, struct sim *, double joule);       /* of the battery, at once; negative: given back */
 
 bool job_waits_to_begin(const struct job *);            /* inside, and never served so far */
 uint32_t station_queue(const struct station *);         /* waiting */

@@ -23,7 +23,8 @@ struct station_kind {
   enum discipline discipline;
   bool lists, preempts;                                 /* the queue is a list; a newcomer may take a slot */
   bool derated;                                         /* some member has a sustained rate below its first */
-  bool varies; double speed;                            /* the scenario changes it; of all servers, 1 = as described */
+  bool varies; double speed;                            /* something changes it; of all servers, 1 = as described */
+  struct powered *powered;                              /* NULL: power is linear, without temperature and battery */
   bool gated, limits_share;                             /* not all servers are always there; each shares by its slots */
   uint32_t servers, slots, n_variants;                  /* slots per server */
   int64_t units;                                        /* all slots of a member */
@@ -89,29 +90,52 @@ sim_time heat_next(const struct station *);             /* load until the rate c
 sim_time heat_lasts(const struct station *, sim_time work);     /* how long work lasts that begins now */
 sim_time heat_done(const struct station *, sim_time wall);      /* work done in the last `wall`, all of it under load */
 
+/* ---- station_power.c --------------------------------------------------------------------------------------------- */
+
+void power_settle(struct station *, sim_time now);
+double power_speed(const struct station *);
+/* A job begins (-1) to hold units, or to share when these are 0; or no longer does (+1). */
+void power_charge(const struct station *, struct job *, int64_t units, int sign);
+void stations_power_free(struct powered *);
+void station_change_speed(struct station *, struct sim *, void (*set)(struct station *, double), double value);
+
 /* ---- on every path, hence inline: areas, and what a job holds ---------------------------------------------------- */
 
-/* Areas up to now. Before any change of a station's state. */
-static inline void station_settle(struct station *s, sim_time now)
+/* Areas up to now. */
+static inline void station_areas(struct station *s, sim_time now)
 {
   uint64_t dt = (uint64_t)(now - s->since);
   if (dt == 0) return;
   s->since = now;
-  if (s->kind->derated) heat_settle(s, (sim_time)dt);
   s->in_area += (unsigned __int128)dt * s->in_system;
   s->used_area += (unsigned __int128)dt * (uint64_t)s->used;
   if (waiting(s)) s->queue_area += (unsigned __int128)dt * waiting(s);
 }
 
+/* Before any change of a station's state: all that goes by time. */
+static inline void station_settle(struct station *s, sim_time now)
+{
+  if (s->kind->powered) power_settle(s, now);
+  if (s->kind->derated && now > s->since) heat_settle(s, now - s->since);
+  station_areas(s, now);
+}
+
+/* What the scenario and its temperature make of its rate. */
+static inline double station_speed(const struct station *s)
+{
+  return s->kind->powered ? s->kind->speed * power_speed(s) : s->kind->speed;
+}
+
+
 static inline sim_time station_lasts(const struct station *s, sim_time work)
 {
-  if (s->kind->varies) work = (sim_time)((double)work / s->kind->speed + 0.5);
+  if (s->kind->varies) work = (sim_time)((double)work / station_speed(s) + 0.5);
   return s->kind->derated ? heat_lasts(s, work) : work;
 }
 static inline sim_time station_done(const struct station *s, sim_time wall)
 {
   sim_time work = s->kind->derated ? heat_done(s, wall) : wall;
-  return s->kind->varies ? (sim_time)((double)work * s->kind->speed + 0.5) : work;
+  return s->kind->varies ? (sim_time)((double)work * station_speed(s) + 0.5) : work;
 }
 
 /* The job stops waiting: it begins, goes on, or gives up. */
@@ -130,12 +154,14 @@ static inline void station_hold(struct station *s, struct job *job, int64_t unit
 {
   s->used += units;
   s->running++;
+  if (s->kind->powered) power_charge(s, job, units, -1);
   station_waited(s, job);
 }
 
 /* The opposite. */
-static inline void station_release(struct station *s, int64_t units)
+static inline void station_release(struct station *s, struct job *job, int64_t units)
 {
+  if (s->kind->powered) power_charge(s, job, units, 1);
   s->used -= units;
   s->running--;
 }

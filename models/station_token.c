@@ -61,7 +61,7 @@ static double decode_speed(const void *context, uint32_t n)
   double step = e->n_used == 1 ? variant_step_s(e->used, n) : step_s(e);
   if (step <= 0) return 1e12;                           /* a step of no time: the tokens come at once */
   double rate = e->station->kind->derated ? heat_rate(e->station) : 1;
-  return e->station->kind->speed * rate / step;
+  return station_speed(e->station) * rate / step;
 }
 
 /* Book the steps since the last change, before n changes. */
@@ -256,7 +256,7 @@ static void give_back(struct station *s, struct token_engine *e, struct job *job
   use_of(e, job->cost)->kv_tok -= job->kv_tok;
   if (--e->requests == 0)                               /* no rounding is carried over an idle time */
     for (uint32_t i = 0; i < e->n_used; i++) e->used[i].kv_tok = 0;
-  station_release(s, tokens_units(s, job));
+  station_release(s, job, tokens_units(s, job));
   station_account(s, job, tokens_units(s, job));
 }
 

@@ -29,7 +29,8 @@ enum stream_purpose {
   STREAM_JUDGE,                 /* request id, stream_entity(task, variant, attempt): error of the judge */
   STREAM_SHED,                  /* request id, stream_entity(task, 0, attempt): who is turned away by chance */
   STREAM_LINK_PROCESS,          /* link name mixed with the entity and the part, number of the episode, step or message */
-  STREAM_RADIO                  /* link name, device: when the radio's cycles lie */
+  STREAM_RADIO,                 /* link name, device: when the radio's cycles lie */
+  STREAM_HARVEST = 64           /* place name ^ member, slot: what a battery harvests */
 };
 
 static inline uint64_t stream_entity(unsigned task, unsigned variant, unsigned attempt)

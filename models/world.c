@@ -96,6 +96,7 @@ static void place_kinds(struct world *w, struct place *p)
     double busy = p->def->busy_w >= 0 ? p->def->busy_w : h ? h->busy_w : idle;
     p->idle_w[k] = p->def->kind == PLACE_API ? 0 : idle;
     p->dynamic_w[k] = p->def->kind == PLACE_API ? 0 : (busy - idle) / p->def->slots;
+    if (h && h->power) p->dynamic_w[k] *= power_clock(h->power);
     if (p->def->batching && p->def->batching->has_energy) p->dynamic_w[k] = 0;
     if (p->def->llm && steptime_has_energy(p->def->llm->kind[k].step_time)) p->dynamic_w[k] = 0;
     p->memory_bytes[k] = p->def->memory_bytes > 0 ? p->def->memory_bytes : h ? h->memory_bytes : 0;
@@ -123,6 +124,8 @@ static void place_init(struct world *w, int index, uint64_t first_member)
   p->orphan_slot_s = arena_array(w->arena, double, p->n_kinds);
   place_kinds(w, p);
   draw_hardware(w, p);
+  p->counted = p->def->tier == TIER_DEVICE || w->def->boundary == BOUNDARY_SERVER ? 1 : 0;
+  if (w->def->boundary == BOUNDARY_FACILITY) p->counted = supply_pue(p);
   p->bucket_requests = 60 * p->def->limit_requests_per_s;
   p->bucket_tok = 60 * p->def->limit_tok_per_s;
   if (p->def->kind == PLACE_API) return;
@@ -133,6 +136,7 @@ static void place_init(struct world *w, int index, uint64_t first_member)
   bool gated = p->def->instances || p->def->failures;
   p->stations = stations_new(w->sim, p->def, w->def, gated ? &w->fleet_events : &w->events, p->def->count);
   stations_hardware(p->stations, p->hardware);
+  supply_init(w, p);
 }
 
 static void places_init(struct world *w)
@@ -620,6 +624,7 @@ bool world_run(struct world *w, struct run_summary *summary, struct err *err)
   check_conservation(w);
   read_meters(w);
   guards_close(w);
+  for (int i = 0; i < w->def->n_places; i++) supply_read(w, &w->place[i], &w->summary.place[i]);
   ledger_close(w);
   *summary = w->summary;
   return true;

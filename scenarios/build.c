@@ -321,6 +321,7 @@ void build_scenario(struct build *b)
   s->world.telemetry = build_telemetry(b);
   s->world.price_sensitivity = get_number(b->root, "scenario", "price_sensitivity");
   build_tariffs(b);
+  build_energy(b);
   build_hardware(b);
   build_step_times(b);
   build_places(b);

@@ -36,7 +36,7 @@ struct preset {
   struct node *value;                                   /* every node marked with this preset */
 };
 extern const char *const preset_folders[][2];           /* kind, folder under presets/ */
-enum { N_PRESET_KINDS = 10 };
+enum { N_PRESET_KINDS = 11 };
 /* Read and check one. NULL after adding: no such preset (with the nearest; `at` is where it was named).
  * `s` may be NULL. */
 const struct preset *preset_read(struct arena *, const char *kind, const char *name, struct where at,
@@ -100,6 +100,11 @@ const struct llm_def *build_llm(struct build *, struct place_def *, const struct
 void check_llm_requests(struct build *);                /* after the classes: requests of known size */
 const struct radio_def *build_radio(struct build *, const struct link_def *, const struct node *link);    /* radio.c */
 const struct transport_def *build_transport(struct build *, const struct link_def *, const struct node *);  /* radio.c */
+/* energy.c: of hardware h; NULL where there is nothing of the kind. table: what it says of idle and busy power. */
+const struct power_def *build_power_shape(struct build *, const struct node *hardware, struct hardware_def *table);
+const struct thermal_def *build_thermal(struct build *, const struct node *hardware);
+void build_supply(struct build *, struct place_def *, const struct node *place);      /* after batching and hardware */
+void build_energy(struct build *);                      /* of the scenario; before the places */
 void build_changes(struct build *);                     /* changes.c; after places and links */
 void build_instances(struct build *, struct place_def *, const struct node *place);   /* instances.c; and failures */
 void build_guard(struct build *, struct place_def *, const struct node *place);       /* life.c; after all places */

@@ -122,6 +122,8 @@ void build_hardware(struct build *b)
       .overhead_s = get_number(h, "hardware", "overhead"), .memory_bytes = get_number(h, "hardware", "memory"),
       .idle_w = get_number(h, "hardware", "idle_power"), .busy_w = get_number(h, "hardware", "busy_power"),
       .tokens = b->world->n_variants ? tokens : NULL, .sustained = build_sustained(b, node_get(h, "sustained"))};
+    hardware[i].power = build_power_shape(b, h, &hardware[i]);
+    hardware[i].thermal = build_thermal(b, h);
   }
   b->world->hardware = hardware;
   b->world->n_hardware = (int)n;
@@ -269,6 +271,7 @@ static void build_place(struct build *b, struct place_def *p, const struct node 
   build_instances(b, p, node);
   tariff_check(b, p, node_get(node, "tariff"));
   check_servers(b, p, node);
+  build_supply(b, p, node);
   if (p->capacity && p->kind == PLACE_SERVERS && !p->llm && p->capacity < (uint64_t)p->servers * (uint64_t)p->slots)
     err_add(b->err, node_get(node, "capacity")->at,
             "'capacity' is %llu, less than the %llu jobs that are served at once", (unsigned long long)p->capacity,
@@ -381,6 +384,7 @@ static void build_link(struct build *b, struct link_def *l, const struct node *n
   l->device_rx_w = get_number(power, "link_power", "receive");
   l->j_per_byte = get_number(node, "link", "energy");
   build_link_process(b, l, node);
+  l->base_w = get_number(node, "link", "base_power");
   uint64_t ends = 0;
   ends |= l->a == NONE ? 0 : UINT64_C(1) << b->world->place[l->a].zone;
   ends |= l->b == NONE ? 0 : UINT64_C(1) << b->world->place[l->b].zone;

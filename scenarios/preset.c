@@ -15,7 +15,7 @@ const char *const preset_folders[][2] = {
   {"hardware", "hardware"}, {"variant", "variants"}, {"tariff", "tariffs"},
   {"link", "links"}, {"kernel", "kernels"}, {"workload", "workloads"},
   {"cold_start", "cold_starts"}, {"step_time", "step_times"},
-  {"batch_profile", "batch_profiles"}, {"radio", "radios"},
+  {"batch_profile", "batch_profiles"}, {"radio", "radios"}, {"grid", "grids"},
 };
 enum { INCLUDE_DEPTH = 8, MAX_PRESETS = 512 };
 
@@ -297,6 +297,7 @@ static void fill_places(const struct filling *f, const struct node *places)
     need(f, "hardware", "hardware", hardware);
     need_keys(f, "hardware", "hardware", node_get(hardware, "mix"));
     need(f, "tariffs", "tariff", node_get(place, "tariff"));
+    need(f, "grids", "grid", node_get(place, "grid"));
     need_start(f, node_get(node_get(place, "instances"), "cold_start"));
     need(f, "step_times", "step_time", node_get(node_get(place, "batching"), "step_time"));
     need(f, "batch_profiles", "batch_profile", node_get(node_get(node_get(place, "batching"), "time"), "profile"));
@@ -341,6 +342,7 @@ void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct
   }
   for (size_t i = 0; node_is(links, NODE_LIST) && i < links->n; i++)
     fill_link(&f, links->child[i]);
+  need(&f, "grids", "grid", node_get(root, "grid"));
   fill_places(&f, node_get(root, "places"));
   fill_classes(&f, node_get(root, "classes"));
   preset_leaves(root, note_source, s);

@@ -35,6 +35,11 @@ const struct quantity_info quantities[N_QUANTITIES] = {
   [Q_PER_ENERGY] = {"a weight of energy", "1/J", "/J, /Wh", D(.j = -1)},
   [Q_ENERGY_PER_BYTE] = {"an energy of data", "J/B", "J/MB, kWh/GB", D(.j = 1, .byte = -1)},
   [Q_BYTES_PER_TOK] = {"an amount of data per token", "B/tok", "B/tok, kB/tok, KiB/tok", D(.byte = 1, .tok = -1)},
+  [Q_CARBON] = {"a carbon intensity", "g/J", "g/kWh", D(.g = 1, .j = -1)},
+  [Q_CELSIUS] = {"a temperature", "C", "42 C", D(.c = 1)},
+  [Q_KELVIN] = {"a difference of temperatures", "K", "2 K", D(.k = 1)},
+  [Q_THERMAL_RESISTANCE] = {"a thermal resistance", "K/W", "9 K/W", D(.k = 1, .j = -1, .s = 1)},
+  [Q_HEAT_CAPACITY] = {"a heat capacity", "J/K", "45 J/K", D(.j = 1, .k = -1)},
   [Q_ANY] = {"a number", "", "any unit", D(0)},
 };
 
@@ -74,6 +79,9 @@ static const struct unit { const char *name; double factor; struct dimension d;
     {"Wh", 3600, D(.j = 1)},
     {"mWh", 3.6, D(.j = 1)},
     {"kWh", 3.6e6, D(.j = 1)},
+    {"g", 1, D(.g = 1)},
+    {"K", 1, D(.k = 1)},
+    {"C", 1, D(.c = 1)},
     {"USD", 1, D(.usd = 1)},
     {"tok", 1, D(.tok = 1)},
     {"ktok", 1e3, D(.tok = 1)},
@@ -93,13 +101,14 @@ enum { N_UNITS = sizeof units / sizeof *units };
 struct dimension dimension_add(struct dimension a, struct dimension b, int sign)
 {
 #define SUM(f) .f = (signed char)(a.f + sign * b.f)
-  return (struct dimension){SUM(s), SUM(byte), SUM(j), SUM(usd), SUM(tok), SUM(flop)};
+  return (struct dimension){SUM(s), SUM(byte), SUM(j), SUM(usd), SUM(tok), SUM(flop), SUM(g), SUM(k), SUM(c)};
 #undef SUM
 }
 
 bool dimension_equal(struct dimension a, struct dimension b)
 {
-  return a.s == b.s && a.byte == b.byte && a.j == b.j && a.usd == b.usd && a.tok == b.tok && a.flop == b.flop;
+  return a.s == b.s && a.byte == b.byte && a.j == b.j && a.usd == b.usd && a.tok == b.tok && a.flop == b.flop
+         && a.g == b.g && a.k == b.k && a.c == b.c;
 }
 
 const char *dimension_name(struct dimension d)

@@ -47,7 +47,7 @@ double case_take_all(const struct policy_case *, const struct case_run *, struct
 double case_batch_bound(const struct policy_case *, const struct case_run *, struct err *);
 /* P(cold), one instance. */
 double case_keep_alive(const struct policy_case *, const struct case_run *, struct err *);
-/* Offloading on harvested energy (lodco.c). Arguments: 1 for the greedy rule; 1 for the share of drops. */
+/* Offloading on harvested energy (lodco.c); without a policy the greedy rule. Argument: 1 for the share of drops. */
 double case_lodco(const struct policy_case *, const struct case_run *, struct err *);
 
 /* router_cases.c. Arguments: V, and 0 for the power or 1 for the mean backlog. */
