@@ -1,6 +1,9 @@
 /* Tariffs: five bills computed by hand to the cent, and the parts of models/tariff.c. */
 #include "tests/unit/world_rig.h"
-#include "models/tariff.h"
+#include "models/internal.h"
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const double GB = 1e9, TB = 1e12, MTOK = 1e-6, HOUR = 1 / 3600.0;
 
@@ -221,6 +224,40 @@ static void test_electricity(void **state)
   rig_free(r);
 }
 
+/* The status of a run whose ledger of electricity, or of uses, is off by a millionth of a dollar from its start on. */
+static int ending(double power_usd, double uses_usd)
+{
+  int status;
+  pid_t child = fork();
+  if (child == 0) {
+    signal(SIGABRT, SIG_DFL);
+    if (!freopen("/dev/null", "w", stderr)) _exit(1);
+    struct rig *r = rig_new();
+    struct tariff_terms terms = {.usd_per_j = 1e-7, .minimum_s = 60, .sensitivity = -1};
+    struct err err;
+    struct run_setup setup = {.def = &r->def, .seed = 1, .sink = keeping(r->kept)};
+    rig_task(r, 0, 0, 7, plan_at(1));
+    r->place[1].idle_w = 10, r->place[1].busy_w = 110;
+    r->place[1].tariff = (struct tariff_def){.usd_per_s = 0.01, .on_demand = true, .terms = &terms};
+    err_init(&err);
+    struct world *w = world_new(&setup, &err);
+    if (!w) _exit(2);
+    w->place[1].power_usd = power_usd;
+    w->place[1].uses_usd = uses_usd;
+    _exit(world_run(w, &r->summary, &err) ? 0 : 3);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void test_planted_faults(void **state)
+{
+  (void)state;
+  assert_int_equal(ending(0, 0), 0);
+  assert_int_equal(ending(1e-6, 0), SIGABRT);
+  assert_int_equal(ending(0, 1e-6), SIGABRT);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -228,7 +265,7 @@ int main(void)
     cmocka_unit_test(test_bill_of_granularity), cmocka_unit_test(test_bill_of_cached_tokens),
     cmocka_unit_test(test_bill_of_reserved_and_overflow), cmocka_unit_test(test_free_tier),
     cmocka_unit_test(test_rounding), cmocka_unit_test(test_tiers), cmocka_unit_test(test_owned),
-    cmocka_unit_test(test_electricity),
+    cmocka_unit_test(test_electricity), cmocka_unit_test(test_planted_faults),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
