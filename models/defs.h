@@ -228,6 +228,7 @@ struct link_def {
   double background_load;                           /* of LINK_MM1, and share of the rate taken in LINK_FLUID: [0, 1) */
   enum link_share shared_by;
   enum link_kind kind;
+  bool max_min;                                         /* a flow over it and the next such hops at once (maxmin.h) */
   uint64_t zones;                                       /* bit set of the zones that traffic passes */
   double device_tx_w, device_rx_w;                      /* of a device end while it transfers */
   double j_per_byte, usd_per_byte_up, usd_per_byte_down;

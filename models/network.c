@@ -5,11 +5,14 @@
  * is what the background load leaves: rate x (1 - background), but for LINK_FIXED.
  * Energy of a device end: watts x bytes / rate of the idle hop, whatever the load (a radio that waits for its turn is
  * not charged here). Check: 10 MB over 8 Mbit/s at 1.5 W = 15 J.
+ * Consecutive hops over links with max_min are crossed at once: the latencies of them all, then one flow over all their
+ * channels (models/maxmin.c). Check: 1 MB over 2 MB/s and 1 MB/s, 10 ms each: 1.02 s.
  * A link that changes during the run takes all its transfers through channels, those that share nothing too (all of
  * them at one speed), so that one step changes whatever is on its way; energy and price of a message are those of the
  * moment at which it began. Check: 1 MB at 1 MB/s, a quarter of it from 0.5 s on: 0.5 + 0.5 / 0.25 = 2.5 s.
  * A link with a process (models/link_process.h) does so by itself: a channel in use has one event, at the next change.
  */
+#include "models/maxmin.h"
 #include "models/network.h"
 #include "models/network_process.h"
 #include "models/radios.h"
@@ -47,6 +50,7 @@ struct link_state {
   double scale, background, usd_per_byte[2];
   struct link_rates told;                               /* what policies know of it */
   struct channel **channel[2];                          /* [members of all places]; made at first use */
+  uint32_t *flow_link[2];                               /* the same with max_min: number in network.flows + 1, 0 none yet */
   uint32_t active;
   struct link_processes *process;                       /* NULL: none */
 };
@@ -60,6 +64,7 @@ struct network {
   struct link_state *link;
   uint64_t *first_member, n_members;                    /* members of all places, numbered through */
   struct pool *transfers;
+  struct maxmin *flows;                                 /* NULL: no link with max_min */
   struct channel *unused;
   struct way **way;                                     /* [from][to] of places, rows made when first asked for */
   bool varies;                                          /* some link does */
@@ -76,8 +81,9 @@ struct way {
   bool known, instant, nothing;
 };
 
-/* What a message that began pays, by hop, whatever the links become; and the work that it brought to its channel. */
-struct at_start { double work; struct { double device_j, usd; } per_byte[MAX_HOPS]; };
+/* What a message that began pays, by hop, whatever the links become; the work that it brought to its channel, or its
+ * flow. */
+struct at_start { struct maxmin_flow flow; double work; struct { double device_j, usd; } per_byte[MAX_HOPS]; };
 
 struct transfer {
   struct share_user user;
@@ -92,13 +98,15 @@ struct transfer {
   sim_time transmit_ns, latency_ns;                     /* of this hop */
   struct endpoint from, to;
   struct transfer_record record;
-  uint8_t at;                                           /* hop */
-  struct at_start began[];                              /* one, where a link varies */
+  uint8_t at, until;                                    /* hop; the one behind those of its flow */
+  bool flows;                                           /* now, over at .. until */
+  struct at_start began[];                              /* one, where a link varies or has max_min */
 };
 
 /* What a transfer passes before its bytes flow on a hop: the radio, then the connection; and what both cost. Behind the
  * transfer, where some link has such. */
 struct gate { struct radio_use radio; struct connection *connection; struct transfer_cost cost; uint8_t passed; bool waits; };
+static size_t at_start_bytes(const struct network *n) { return n->varies || n->flows ? sizeof(struct at_start) : 0; }
 static bool has_gates(const struct network *n) { return n->radios || n->transports; }
 
 static void *zeroed(size_t n, size_t bytes)
@@ -154,6 +162,8 @@ static void processes_open(struct network *n)
   }
 }
 
+static void on_flowed(struct sim *, void *context, struct maxmin_flow *);
+
 struct network *network_new(struct sim *sim, const struct world_def *world, const struct topology *topology,
                             const struct rng_root *root, const struct sink *sink)
 {
@@ -175,8 +185,9 @@ struct network *network_new(struct sim *sim, const struct world_def *world, cons
   processes_open(n);
   n->radios = radios_new(world, root);
   n->transports = transports_new(world);
-  n->transfers = pool_new(sizeof(struct transfer) + (n->varies ? sizeof(struct at_start) : 0)
-                          + (has_gates(n) ? sizeof(struct gate) : 0));
+  for (int k = 0; k < world->n_links && !n->flows; k++)
+    if (world->link[k].max_min) n->flows = maxmin_new(sim, on_flowed, n);
+  n->transfers = pool_new(sizeof(struct transfer) + at_start_bytes(n) + (has_gates(n) ? sizeof(struct gate) : 0));
   n->way = zeroed(world->n_places, sizeof *n->way);
   return n;
 }
@@ -196,7 +207,9 @@ void network_free(struct network *n)
     for (uint64_t i = 0; all && i < n->n_members; i++) channel_free(all[i]);
     free(all);
     if (k % 2) processes_free(n->link[k / 2].process);
+    free(n->link[k / 2].flow_link[k % 2]);
   }
+  maxmin_free(n->flows);
   for (struct channel *c = n->unused, *next; c; c = next) {
     next = c->next;
     channel_free(c);
@@ -413,7 +426,7 @@ static double draw_latency(const struct network *n, const struct route *r, int h
 
 static struct gate *gate_of(const struct network *n, struct transfer *t)
 {
-  return (struct gate *)(void *)((char *)t + sizeof *t + (n->varies ? sizeof(struct at_start) : 0));
+  return (struct gate *)(void *)((char *)t + sizeof *t + at_start_bytes(n));
 }
 
 static bool device_sends(const struct network *n, struct hop hop)
@@ -548,7 +561,7 @@ static struct transfer_cost gate_cost(const struct network *n, struct transfer *
   return cost;
 }
 
-static void hop_end(struct transfer *t, double bytes)
+static void one_hop_end(struct transfer *t, double bytes)
 {
   struct network *n = t->network;
   struct hop hop = t->route->hop[t->at++];
@@ -562,6 +575,93 @@ static void hop_end(struct transfer *t, double bytes)
   n->sink.transfer(n->sink.context, &t->record);
 }
 
+/* All hops of a flow end at once. */
+static void hop_end(struct transfer *t, double bytes)
+{
+  do one_hop_end(t, bytes);
+  while (t->at < t->until);
+}
+
+/* ---- flows over several hops ------------------------------------------------------------------------------------- */
+
+static uint32_t flow_link(struct network *n, const struct transfer *t, struct hop hop)
+{
+  struct link_state *l = &n->link[hop.link];
+  if (!l->flow_link[hop.down]) l->flow_link[hop.down] = zeroed(n->n_members, sizeof(uint32_t));
+  uint32_t *number = &l->flow_link[hop.down][channel_number(n, (struct ends){t->from, t->to}, l->def)];
+  if (!*number) *number = maxmin_link(n->flows, channel_rate(l, hop.down)) + 1;
+  return *number - 1;
+}
+
+/* The channels that the flow shares, each once. */
+static int flow_links(struct network *n, const struct transfer *t, uint32_t *link)
+{
+  int count = 0;
+  for (int i = t->at; i < t->until; i++) {
+    struct hop hop = t->route->hop[i];
+    const struct link_state *l = &n->link[hop.link];
+    if (l->byte_per_s[hop.down] <= 0 && !l->varies) continue;
+    uint32_t number = flow_link(n, t, hop);
+    int k = 0;
+    while (k < count && link[k] != number) k++;
+    link[k] = number;
+    if (k == count) count++;
+  }
+  return count;
+}
+
+/* False when nothing keeps it: no bytes or no rate, and no outage. */
+static bool flow_begin(struct network *n, struct transfer *t)
+{
+  uint32_t link[MAX_HOPS];
+  bool waits = false;
+  for (int i = t->at; i < t->until; i++) {
+    const struct link_state *l = &n->link[t->route->hop[i].link];
+    waits |= l->down || (t->bytes > 0 && l->byte_per_s[t->route->hop[i].down] > 0);
+  }
+  if (!waits) return false;
+  t->flows = true;
+  t->began->work = t->bytes;
+  maxmin_join(n->flows, &t->began->flow, link, flow_links(n, t, link), t->bytes);
+  return true;
+}
+
+static void go_on(struct network *n, struct transfer *t);
+
+static void on_latency_over(struct sim *sim, void *subject)
+{
+  (void)sim;
+  struct transfer *t = subject;
+  if (!flow_begin(t->network, t)) go_on(t->network, t);
+}
+
+static void on_flowed(struct sim *sim, void *context, struct maxmin_flow *flow)
+{
+  (void)sim;
+  struct transfer *t = holder_of(holder_of(flow, struct at_start, flow), struct transfer, began);
+  t->flows = false;
+  go_on(context, t);
+}
+
+/* From this hop on as far as links have max_min. False when it now waits for an event. */
+static bool cross_together(struct network *n, struct transfer *t)
+{
+  double latency_s = 0;
+  t->until = t->at;
+  for (; t->until < t->route->n && n->link[t->route->hop[t->until].link].def->max_min; t->until++) {
+    latency_s += draw_latency(n, t->route, t->until, (struct ends){t->from, t->to}, t->key, t->bytes, NULL);
+    n->link[t->route->hop[t->until].link].active++;
+  }
+  t->record.started_ns = sim_now(n->sim);
+  t->latency_ns = ns_from_s(latency_s);
+  t->transmit_ns = 0;
+  if (t->latency_ns > 0) t->event = sim_after(n->sim, t->latency_ns, PRIORITY_COMPLETE, on_latency_over, t);
+  else if (!flow_begin(n, t)) return hop_end(t, t->bytes), true;
+  return false;
+}
+
+/* ---- one hop after the other ------------------------------------------------------------------------------------- */
+
 static void on_arrived(struct sim *sim, void *subject);
 
 /* Begin the hops from here on; false when it now waits for an event. */
@@ -571,6 +671,10 @@ static bool cross(struct network *n, struct transfer *t)
     struct hop hop = t->route->hop[t->at];
     struct link_state *l = &n->link[hop.link];
     if ((l->def->radio || l->def->transport) && gate_waits(n, t, hop)) return false;
+    if (l->def->max_min) {
+      if (!cross_together(n, t)) return false;
+      continue;
+    }
     double factor = 1, rate = l->byte_per_s[hop.down];
     struct ends ends = {t->from, t->to};
     double latency_s = draw_latency(n, t->route, t->at, ends, t->key, t->bytes, &factor);
@@ -665,6 +769,25 @@ static void add_hop(const struct network *n, struct hop hop, struct way *way)
   if (!l->latency_is_constant || l->latency_s > 0 || l->varies || l->process) way->instant = false;
 }
 
+/* Of hops that are crossed at once only the slowest counts. */
+static void slowest_of_flows(const struct network *n, const struct route *r, struct way *way)
+{
+  double sum[2] = {0}, most[2] = {0};
+  for (int i = 0; i < r->n; i++) {
+    const struct link_state *l = &n->link[r->hop[i].link];
+    const double here[2] = {l->s_per_byte[r->hop[i].down], l->told.s_per_byte[r->hop[i].down]};
+    for (int told = 0; told < 2; told++) {
+      most[told] = l->def->max_min ? fmax(most[told], here[told]) : 0;
+      bool ends = !l->def->max_min || i + 1 == r->n || !n->link[r->hop[i + 1].link].def->max_min;
+      if (!ends) continue;
+      sum[told] += l->def->max_min ? most[told] : here[told];
+      most[told] = 0;
+    }
+  }
+  way->s_per_byte = sum[0];
+  way->told_s_per_byte = sum[1];
+}
+
 SELDOM static const struct way *way_make(const struct network *n, struct endpoint from, struct endpoint to)
 {
   struct way **row = &n->way[from.place];
@@ -673,6 +796,7 @@ SELDOM static const struct way *way_make(const struct network *n, struct endpoin
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
   *way = (struct way){.known = true, .instant = r->reachable, .latency_s = r->latency_mean_s};
   for (int i = 0; i < r->n; i++) add_hop(n, r->hop[i], way);
+  if (n->flows) slowest_of_flows(n, r, way);
   bool costs = way->network_j_per_byte > 0 || way->usd_per_byte > 0 || way->s_per_byte > 0;
   way->nothing = way->instant && !costs && !n->world->record_transfers;
   return way;
@@ -806,13 +930,13 @@ struct transfer *network_send(struct network *n, struct endpoint from, struct en
   return NULL;
 }
 
-/* On this hop what has not moved, on the hops behind it all. */
+/* On this hop, or those of its flow, what has not moved, on the hops behind it all. */
 static struct transfer_rest rest_of(const struct network *n, const struct transfer *t, double moved)
 {
   struct transfer_rest rest = {.from = t->from, .bytes = t->at == 0 ? t->bytes - moved : 0};
   for (int i = t->at; i < t->route->n; i++) {
     struct way hop = {0};
-    double bytes = i == t->at ? t->bytes - moved : t->bytes;
+    double bytes = i == t->at || i < t->until ? t->bytes - moved : t->bytes;
     add_hop(n, t->route->hop[i], &hop);
     if (n->varies) hop.device_j_per_byte = t->began->per_byte[i].device_j;
     if (n->varies) hop.usd_per_byte = t->began->per_byte[i].usd;
@@ -830,7 +954,9 @@ struct transfer_rest network_cancel(struct network *n, struct transfer *t)
     double left = share_leave(t->channel->share, n->sim, &t->user);
     moved -= n->varies && t->began->work > 0 ? t->bytes * (left / t->began->work) : left;
     channel_left(t->channel);
-  } else if (has_gates(n) && gate_of(n, t)->waits) {
+  } else if (t->flows) {
+    moved -= maxmin_leave(n->flows, &t->began->flow);
+  } else if (t->at < t->until || (has_gates(n) && gate_of(n, t)->waits)) {
     moved = 0;
     sim_cancel(n->sim, t->event);
   } else {
@@ -907,6 +1033,9 @@ static void channels_update(struct network *n, struct link_state *l)
       channel_follow(c);
       share_update(c->share, n->sim);
     }
+  for (int down = 0; down < 2; down++)
+    for (uint64_t i = 0; l->flow_link[down] && i < n->n_members; i++)
+      if (l->flow_link[down][i]) maxmin_set_capacity(n->flows, l->flow_link[down][i] - 1, channel_rate(l, down));
 }
 
 void network_set_rate(struct network *n, int link, double scale, double background)

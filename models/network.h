@@ -2,7 +2,9 @@
  *
  * A route comes from models/topology.c: route(from, to, now). A message crosses its hops one after the other, whole
  * (store and forward): at each hop it waits for its share of the rate, then for the latency. A hop that takes no time
- * costs no event.
+ * costs no event. Consecutive hops over links with max_min are crossed at once: the latencies of them all, paid once and
+ * before the bytes, then one flow over all their channels at a max-min fair rate (models/maxmin.h). Such a message has a
+ * transfer record for each of these hops, all of the same times.
  */
 #ifndef OFFSIM_MODELS_NETWORK_H
 #define OFFSIM_MODELS_NETWORK_H

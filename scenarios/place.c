@@ -369,6 +369,18 @@ static void link_latency(struct build *b, struct link_def *l, const struct node 
   }
 }
 
+static void link_check_sharing(struct build *b, const struct link_def *l, const struct node *node)
+{
+  const struct node *sharing = node_get(node, "sharing");
+  if (!l->max_min) return;
+  if (l->kind != LINK_FLUID)
+    err_add(b->err, sharing->at, "links.%s: sharing max_min is for links of kind fluid", l->name);
+  else if (l->shared_by == SHARED_BY_NONE)
+    err_add(b->err, sharing->at, "links.%s: sharing max_min needs shared_by: who shares its rate (device, cell or link)", l->name);
+  const char *alone = l->process ? "variability or a trace" : l->radio ? "a radio" : l->transport ? "a transport" : NULL;
+  if (alone) err_add(b->err, sharing->at, "links.%s: sharing max_min does not go with %s of the link", l->name, alone);
+}
+
 static void build_link(struct build *b, struct link_def *l, const struct node *node)
 {
   const struct node *power = node_get(node, "power");
@@ -380,6 +392,7 @@ static void build_link(struct build *b, struct link_def *l, const struct node *n
   l->background_load = get_number(node, "link", "background");
   l->kind = (enum link_kind)get_choice(node, "link", "kind");
   l->shared_by = (enum link_share)get_choice(node, "link", "shared_by");
+  l->max_min = get_choice(node, "link", "sharing") > 0;
   l->device_tx_w = get_number(power, "link_power", "send");
   l->device_rx_w = get_number(power, "link_power", "receive");
   l->j_per_byte = get_number(node, "link", "energy");
@@ -393,6 +406,7 @@ static void build_link(struct build *b, struct link_def *l, const struct node *n
     err_add(b->err, node->at, "links.%s: kind mm1 and 'background' need a 'rate'", l->name);
   l->radio = build_radio(b, l, node);
   l->transport = build_transport(b, l, node_get(node, "transport"));
+  link_check_sharing(b, l, node);
 }
 
 void build_links(struct build *b)

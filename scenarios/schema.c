@@ -706,6 +706,10 @@ const struct key keys[] = {
    .doc = "Share of the rate that others use."},
   {"link", "shared_by", V_CHOICE, .choices = "none|device|cell|link", .otherwise = "none",
    .doc = "Who shares one rate: nobody, the transfers of one device, of all devices at one member (cell), or all."},
+  {"link", "sharing", V_CHOICE, .choices = "equal|max_min", .otherwise = "equal",
+   .doc = "equal: each hop for itself, one after the other, whole. max_min: a message flows over this and the next such "
+          "links of its way at once, at a max-min fair rate, after the latencies of them all. Needs "
+          "shared_by; not for mm1, fixed, nor with variability, trace, radio or transport."},
   {"link", "zones", V_ID, .shape = PLAIN_LIST, .flags = OR_ONE,
    .doc = "Zones that traffic passes; default: those of both ends."},
   {"link", "power", .map = "link_power", .doc = "Of the device while it transfers."},

@@ -91,6 +91,7 @@ static void random_links(struct rig *r, struct rng *g)
     l->down_byte_per_s = one_in(g, 3) ? 0 : 2e5;
     l->shared_by = (enum link_share)pick(g, 4);
     l->kind = (enum link_kind)pick(g, 3);
+    l->max_min = l->kind == LINK_FLUID && l->shared_by != SHARED_BY_NONE && one_in(g, 2);
     l->device_tx_w = 1;
     l->device_rx_w = 0.5;
     l->j_per_byte = 1e-8;
