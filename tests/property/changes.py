@@ -81,8 +81,13 @@ def bandwidth_step():
         tell(not shown(1.1 - ratio[p]), f"bandwidth-step: planted: {p}, were it to declare `adapts`, would be found out")
     plot = os.path.join(work, "recovery.png")
     done = subprocess.run([program, "plot", r.folder, "--kind", "recovery", "-o", plot], capture_output=True, text=True)
-    blocks = open(plot[:-4] + ".dat").read().split("\n\n\n") if done.returncode == 0 else []
-    tell(len([b for b in blocks if b.strip()]) == 9, "bandwidth-step: one figure with 8 policies, best_fixed and their intervals" + done.stderr[-200:])
+    made = done.returncode == 0
+    curves = [b for b in open(plot[:-4] + ".dat").read().split("\n\n\n") if b.strip()] if made else []
+    script = open(plot[:-4] + ".gp").read() if made else ""
+    tell(len(curves) == 8 and all(len(b.splitlines()[0].split()) == 4 for b in curves),
+         "bandwidth-step: one figure with 8 curves and their intervals" + done.stderr[-200:])
+    tell(all(f"'{p}'" in script for p in ADAPTS + STAYS) and "best_fixed'" in script,
+         "bandwidth-step: its key names each learner, and best_fixed with the curve that it equals")
     return r
 
 
