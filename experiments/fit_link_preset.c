@@ -82,11 +82,25 @@ static void put_rtt(struct text *t, const struct rtt_model *m)
   put_state(t, "outages", &m->outage, "lasts");
 }
 
+/* The rates themselves over their median. */
+static void put_factors(struct text *t, const struct rate_model *m)
+{
+  text_put(t, "factor: {empirical: {values: [");
+  for (size_t i = 0; i < m->marginal.n; i++)
+    text_add(t, "%s%.4g", i ? ", " : "", m->marginal.value[i] / m->median);
+  text_put(t, "]}}");
+}
+
 static void put_rate(struct text *t, const struct rate_model *m, bool up)
 {
   text_add(t, "  # measured: %s; the other direction is taken to be the same\n", up ? "up" : "down");
   text_add(t, "  rate: {up: %.5g Mbit/s, down: %.5g Mbit/s}\n", 8e-6 * m->median, 8e-6 * m->median);
-  text_add(t, "  variability:\n    rate: {sigma: %.4g, correlation: %.4g, step: 1 s", m->sigma, m->rho);
+  text_put(t, "  variability:\n    rate: {");
+  if (m->marginal.family == FIT_EMPIRICAL)
+    put_factors(t, m);
+  else
+    text_add(t, "sigma: %.4g", m->sigma);
+  text_add(t, ", correlation: %.4g, step: 1 s", fmax(0, m->score_rho));
   if (m->idle_lasts.good) {
     text_add(t, ", idle: %.4g, idle_lasts: ", m->idle);
     put_family(t, &m->idle_lasts);

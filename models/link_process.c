@@ -203,6 +203,15 @@ static void step_to(struct link_process *p, uint64_t step)
   }
 }
 
+/* Of the link's own rate. Phi(x) = erfc(-x / sqrt 2) / 2. */
+static double rate_factor(const struct rate_process_def *rate, double x)
+{
+  if (!rate->factor)
+    return exp(rate->sigma * x);
+  size_t k = (size_t)(erfc(-x * M_SQRT1_2) / 2 * (double)rate->n_factors);
+  return rate->factor[k < rate->n_factors ? k : rate->n_factors - 1];
+}
+
 static double modelled_rate(struct link_process *p, sim_time now, sim_time *until)
 {
   const struct rate_process_def *rate = p->def->rate;
@@ -215,7 +224,7 @@ static double modelled_rate(struct link_process *p, sim_time now, sim_time *unti
     idle = idle_at(p, now, &until_idle);
     if (until_idle < *until) *until = until_idle;
   }
-  return idle ? 0 : exp(rate->sigma * p->x);
+  return idle ? 0 : rate_factor(rate, p->x);
 }
 
 static double traced_rate(const struct link_process *p, const struct link_trace *t, sim_time now, sim_time *until)

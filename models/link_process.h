@@ -27,7 +27,9 @@ struct spikes_def { const struct dist *every_s, *lasts_s, *peak_s; };
 struct link_outages_def { const struct dist *every_s, *lasts_s; };
 /* sigma of log R, correlation from step to step; the share of time without rate, in stretches of idle_lasts_s (NULL: each
  * step alone). */
-struct rate_process_def { double sigma, correlation, step_s, idle; const struct dist *idle_lasts_s; };
+/* factor: n_factors rising quantiles that stand for exp(sigma X): of X the one of rank Phi(X). NULL: the log-normal. */
+struct rate_process_def { double sigma, correlation, step_s, idle; const struct dist *idle_lasts_s; const double *factor;
+                          size_t n_factors; };
 /* Per packet: probability to go from good to bad and back; of loss in either. */
 struct loss_def { double to_bad, to_good, bad, good, packet_bytes, retransmit_s; };
 

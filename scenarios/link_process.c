@@ -34,6 +34,37 @@ static void build_outages(struct build *b, struct link_process_def *d, const str
     d->outages.every_s = NULL;
 }
 
+enum { FACTORS = 256 };
+
+/* The smallest x with F(x) >= q, by halving. */
+static double quantile_of_dist(const struct dist *d, double q)
+{
+  double low = 0, high = 1;
+  while (dist_cdf(d, high) < q && high < 1e9)
+    high *= 2;
+  for (int i = 0; i < 60; i++) {
+    double middle = (low + high) / 2;
+    *(dist_cdf(d, middle) < q ? &low : &high) = middle;
+  }
+  return high;
+}
+
+/* `factor` as a table of quantiles, rising. */
+static void build_factor(struct build *b, struct rate_process_def *rate, const struct node *node)
+{
+  const struct node *factor = node_get(node, "factor"), *sigma = node_get(node, "sigma");
+  const struct dist *d = build_dist(b, factor, Q_PURE, 1);
+  if (factor && sigma)
+    err_add(b->err, factor->key_at, "'rate' has both 'sigma' and 'factor'; one is allowed");
+  if (!d)
+    return;
+  double *table = arena_array(b->arena, double, FACTORS);
+  for (int i = 0; i < FACTORS; i++)
+    table[i] = quantile_of_dist(d, (i + .5) / FACTORS);
+  rate->factor = table;
+  rate->n_factors = FACTORS;
+}
+
 static void build_rate(struct build *b, struct link_process_def *d, const struct link_def *l, const struct node *node)
 {
   struct rate_process_def *rate = arena_alloc(b->arena, sizeof *rate);
@@ -42,6 +73,7 @@ static void build_rate(struct build *b, struct link_process_def *d, const struct
                                     .step_s = get_number(node, "rate_process", "step"),
                                     .idle = get_number(node, "rate_process", "idle"),
                                     .idle_lasts_s = time_of(b, node, "rate", "idle_lasts", false)};
+  build_factor(b, rate, node);
   d->rate = rate;
   if (l->up_byte_per_s <= 0)
     err_add(b->err, node->key_at, "links.%s.variability.rate: the link has no 'rate' that could vary", l->name);

@@ -786,6 +786,9 @@ const struct key keys[] = {
    .doc = "From the end of a spike or outage to an outage."},
   {"link_outages", "lasts", V_DIST, Q_TIME, NONNEGATIVE, .scope = "outage", .doc = "How long one is."},
   {"rate_process", "sigma", V_NUMBER, Q_PURE, .low = 0, .high = 5, .otherwise = "0", .doc = "Deviation of the logarithm."},
+  {"rate_process", "factor", V_DIST, Q_PURE, NONNEGATIVE, .scope = "step",
+   .doc = "In place of sigma: distribution of the factor on the link's rate. X keeps its correlation, the factor is the quantile "
+          "of X's rank."},
   {"rate_process", "correlation", V_NUMBER, Q_PURE, .low = 0, .high = 0.9999, .otherwise = "0", .doc = "From step to step."},
   {"rate_process", "step", V_NUMBER, Q_TIME, .low = 0.001, .high = INF, .otherwise = "1 s", .doc = "How long a rate lasts."},
   {"rate_process", "idle", V_NUMBER, Q_PURE, .low = 0, .high = 0.99, .otherwise = "0", .doc = "Share of the time with no rate."},

@@ -2,6 +2,7 @@
  * errors: a right program fails a check in fewer than one of 10^4 seeds; the seeds are fixed. */
 #include "experiments/fit_link.h"
 #include "models/link_fit.h"
+#include "models/link_process.h"
 #include "tests/unit/unit.h"
 
 #include <gsl/gsl_cdf.h>
@@ -257,6 +258,31 @@ static void rates_without_a_family_are_taken_as_they_are(void **state)
   arena_free(a);
 }
 
+/* Factors of a process in a scenario: of three equally likely ones each holds a third of the time (10^4 steps of correlation
+ * .5: standard error about .007), and two steps that follow are in the same third with probability .493 (by simulation of two
+ * normal numbers with that correlation). */
+static void factors_replace_the_log_normal(void **state)
+{
+  static const double factor[] = {.25, 1, 3};
+  const struct rate_process_def rate = {.sigma = 9, .correlation = .5, .step_s = 1, .factor = factor, .n_factors = 3};
+  const struct link_process_def def = {.rate = &rate};
+  struct rng_root root = rng_root_make(5, 0);
+  struct link_process *p = process_new(&def, &root, "access", 0);
+  double seen[3] = {0}, stays = 0, last = 0;
+  for (int i = 0; i < 10000; i++) {
+    sim_time until;
+    double x = process_rate(p, true, ns_from_s(i + .5), &until);
+    for (int k = 0; k < 3; k++)
+      seen[k] += x == factor[k];
+    stays += x == last;
+    last = x;
+  }
+  for (int k = 0; k < 3; k++)
+    assert_near(seen[k] / 10000, 1 / 3., .03);
+  assert_near(stays / 10000, .493, .03);
+  process_free(p);
+}
+
 /* ---- held out ---------------------------------------------------------------------------------------------------- */
 
 /* Runs of one condition: either every delay is 15 to 19 ms or 25 to 29 ms (no family has two peaks), or a log-normal body. */
@@ -334,6 +360,7 @@ int main(void)
     cmocka_unit_test(rates_by_hand),
     cmocka_unit_test(a_known_rate_process_is_recovered),
     cmocka_unit_test(rates_without_a_family_are_taken_as_they_are),
+    cmocka_unit_test(factors_replace_the_log_normal),
     cmocka_unit_test(a_true_model_is_within_the_spread),
     cmocka_unit_test(a_false_model_is_above_it),
     cmocka_unit_test(misses_by_hand),
