@@ -3,7 +3,6 @@
  * Figures: CICV5G over all runs (54,558 and 45,066 messages; parameter book 1.1, 1.2): p50 within 5 %, p99 within 15 %,
  * episodes above 60 ms within 20 %. With 6e6 messages the sampling error of the last is 1.5 %: 1e-6 is 7 %. */
 #include "models/link_process.h"
-#include "models/workload.h"
 #include "scenarios/scenario.h"
 #include "tests/unit/unit.h"
 
@@ -79,6 +78,29 @@ static void cars_on_urban_roads(void **state)
     if (!within(e.p50, row[i].p50, .05) || !within(e.p99, row[i].p99, .15) || !within(e.above, row[i].above, .2) ||
         !within(e.episodes, row[i].episodes, .2))
       fail_msg("%s: p50 %g p99 %g above %g episodes %g", row[i].preset, e.p50, e.p99, e.above, e.episodes);
+    scenario_free(s);
+  }
+}
+
+/* One-way delays, the mean of both directions, and pings: DETERMINISTIC6G 2a, 3a, UCC (parameter book 1.1). */
+static void other_medians_and_tails(void **state)
+{
+  (void)state;
+  static const struct { const char *preset; double p50, tail, q; bool echo; } row[] = {
+    {"preset: 5g_campus_3.7GHz", 5.82e-3, 10.35e-3, .99, false}, {"preset: 5g_urllc_28GHz", .71e-3, .985e-3, .99, false},
+    {"preset: 5g_nsa_ie_driving", .072, .083, .9, true}, {"preset: 4g_lte_ie_driving", .084, .101, .9, true}};
+  enum { N = 200000 };
+  static double x[N];
+  for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+    struct scenario *s = world_with(row[i].preset);
+    const struct dist *d = s->world.link[0].latency_s;
+    struct rng_root root = rng_root_make(13, 0);
+    struct rng rng = rng_open(&root, 1, 2, 3);
+    for (int k = 0; k < N; k++)
+      x[k] = dist_draw(d, &rng) + (row[i].echo ? dist_draw(d, &rng) : 0);
+    qsort(x, N, sizeof *x, unit_compare_doubles);
+    if (!within(x[N / 2], row[i].p50, .05) || !within(x[(int)(row[i].q * N)], row[i].tail, .15))
+      fail_msg("%s: p50 %g tail %g", row[i].preset, x[N / 2], x[(int)(row[i].q * N)]);
     scenario_free(s);
   }
 }
@@ -163,7 +185,8 @@ static void a_trace_gives_its_own_figures(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(cars_on_urban_roads), cmocka_unit_test(a_link_without_spikes_is_noticed),
+    cmocka_unit_test(cars_on_urban_roads), cmocka_unit_test(other_medians_and_tails),
+    cmocka_unit_test(a_link_without_spikes_is_noticed),
     cmocka_unit_test(edge_of_the_cell), cmocka_unit_test(rates_of_a_phone), cmocka_unit_test(a_trace_gives_its_own_figures),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
