@@ -257,7 +257,7 @@ static void random_around(struct rig *r, struct rng *g, struct around *all)
   static const double quantiles[] = {0, 0.5, 0.95};
   for (int i = 0; i < r->klass[0].n_tasks; i++) {
     struct task_def *t = &r->task[i];
-    all->retry[i] = (struct retry_def){2 + (unsigned)pick(g, 3), (uint32_t)pick(g, 1u << N_STATUS), one_in(g, 4) ? 0 : 0.1, 2, 1,
+    all->retry[i] = (struct retry_def){2 + (unsigned)pick(g, 3), (uint32_t)pick(g, 1u << STATUS_NO_POWER), one_in(g, 4) ? 0 : 0.1, 2, 1,
                                        one_in(g, 2) ? -1 : 0.3, 3, one_in(g, 2)};
     all->hedge[i] = (struct hedge_def){one_in(g, 3) ? 0 : 0.02, quantiles[pick(g, 3)], one_in(g, 2), one_in(g, 2),
                                        {WORD_PLACE, (int)pick(g, 4), 0, 0, "copy"}};
