@@ -1,9 +1,9 @@
 /* bench_flows.c: what flows over several links at once cost (models/maxmin.c).
  *
- * flow_update: n flows at once, each over one of n / 10 access links (at least 2; 20 to 200 MB/s) and one of 8 shared ones
- * (together half of what the access links carry), so that both kinds are bottlenecks and every flow is tied to every
- * other. Whoever ends begins anew elsewhere after 1 us: an update is one beginning or one end, with all rates settled. The bars lie on
- * one line c n log n.
+ * flow_update: n flows at once, each over one of n / 10 access links (at least 2; 20 to 200 MB/s) and one of 8 shared
+ * ones (together half of what the access links carry), so that both kinds are bottlenecks and every flow is tied to
+ * every other. Whoever ends begins anew elsewhere after 1 us: an update is one beginning or one end, with all rates
+ * settled. The bars lie on one line c n log n.
  * flows_one_link: flows over one link, all begun within half of the time that they take together, so that half of them
  * flow at once: begin to end of all.
  */
