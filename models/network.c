@@ -105,7 +105,8 @@ struct transfer {
 
 /* What a transfer passes before its bytes flow on a hop: the radio, then the connection; and what both cost. Behind the
  * transfer, where some link has such. */
-struct gate { struct radio_use radio; struct connection *connection; struct transfer_cost cost; uint8_t passed; bool waits; };
+struct gate { struct radio_use radio; struct connection *connection; struct transfer_cost cost; double work; uint8_t passed;
+              bool waits; };
 static size_t at_start_bytes(const struct network *n) { return n->varies || n->flows ? sizeof(struct at_start) : 0; }
 static bool has_gates(const struct network *n) { return n->radios || n->transports; }
 
@@ -643,12 +644,21 @@ static void on_flowed(struct sim *sim, void *context, struct maxmin_flow *flow)
   go_on(context, t);
 }
 
+static bool has_gate(const struct link_def *l) { return l->radio || l->transport; }
+
+/* A hop with a gate can only be the first of a flow. */
+static bool flows_on(const struct network *n, const struct transfer *t, int hop)
+{
+  const struct link_def *l = n->link[t->route->hop[hop].link].def;
+  return l->max_min && (hop == t->at || !has_gate(l));
+}
+
 /* From this hop on as far as links have max_min. False when it now waits for an event. */
 static bool cross_together(struct network *n, struct transfer *t)
 {
   double latency_s = 0;
   t->until = t->at;
-  for (; t->until < t->route->n && n->link[t->route->hop[t->until].link].def->max_min; t->until++) {
+  for (; t->until < t->route->n && flows_on(n, t, t->until); t->until++) {
     latency_s += draw_latency(n, t->route, t->until, (struct ends){t->from, t->to}, t->key, t->bytes, NULL);
     n->link[t->route->hop[t->until].link].active++;
   }
@@ -670,7 +680,7 @@ static bool cross(struct network *n, struct transfer *t)
   while (t->at < t->route->n) {
     struct hop hop = t->route->hop[t->at];
     struct link_state *l = &n->link[hop.link];
-    if ((l->def->radio || l->def->transport) && gate_waits(n, t, hop)) return false;
+    if (has_gate(l->def) && gate_waits(n, t, hop)) return false;
     if (l->def->max_min) {
       if (!cross_together(n, t)) return false;
       continue;
@@ -686,6 +696,7 @@ static bool cross(struct network *n, struct transfer *t)
     if (takes_time && (l->shares || l->varies || l->def->radio)) {
       t->channel = channel_for(n, t, hop);
       if (n->varies) t->began->work = t->bytes * factor;
+      else if (has_gates(n)) gate_of(n, t)->work = t->bytes * factor;
       share_join(t->channel->share, n->sim, &t->user, t->bytes * factor);
       return false;
     }
@@ -778,7 +789,8 @@ static void slowest_of_flows(const struct network *n, const struct route *r, str
     const double here[2] = {l->s_per_byte[r->hop[i].down], l->told.s_per_byte[r->hop[i].down]};
     for (int told = 0; told < 2; told++) {
       most[told] = l->def->max_min ? fmax(most[told], here[told]) : 0;
-      bool ends = !l->def->max_min || i + 1 == r->n || !n->link[r->hop[i + 1].link].def->max_min;
+      bool ends = !l->def->max_min || i + 1 == r->n || !n->link[r->hop[i + 1].link].def->max_min
+                  || has_gate(n->link[r->hop[i + 1].link].def);
       if (!ends) continue;
       sum[told] += l->def->max_min ? most[told] : here[told];
       most[told] = 0;
@@ -952,7 +964,8 @@ struct transfer_rest network_cancel(struct network *n, struct transfer *t)
   double moved = t->bytes;
   if (t->channel) {
     double left = share_leave(t->channel->share, n->sim, &t->user);
-    moved -= n->varies && t->began->work > 0 ? t->bytes * (left / t->began->work) : left;
+    double work = n->varies ? t->began->work : has_gates(n) ? gate_of(n, t)->work : 0;
+    moved -= work > 0 ? t->bytes * (left / work) : left;
     channel_left(t->channel);
   } else if (t->flows) {
     moved -= maxmin_leave(n->flows, &t->began->flow);

@@ -62,10 +62,11 @@ static sim_time idle_from(const struct radio_def *d, const struct radio *r)
   return began;
 }
 
-/* What is left of the tail; 0 while it transfers. */
+/* What is left of the tail; while it transfers, what was left of the last one. */
 static double rest_j(const struct radio_def *d, const struct radio *r, sim_time now, sim_time phase)
 {
-  return r->woken && !r->active ? radio_tail_j(d, r->since, now, phase) : 0;
+  if (r->active) return r->saved_j;
+  return r->woken ? radio_tail_j(d, r->since, now, phase) : 0;
 }
 
 /* ---- time passes ----------------------------------------------------------------------------------------------- */
@@ -121,7 +122,8 @@ double radio_begin(const struct radio_def *d, struct radio *r, sim_time now, sim
   int k = radio_stage_at(d, r, now);
   *wait = radio_wait(d, r, now, phase, by_network);
   advance(d, r, now, phase);
-  double joule = -rest_j(d, r, larger(now, r->at), phase);
+  r->saved_j = rest_j(d, r, larger(now, r->at), phase);
+  double joule = 0;
   if (k >= 0) {
     const struct radio_stage *s = &d->stage[k];
     sim_time heard = now + *wait - ns_from_s(s->resume_s);
@@ -145,7 +147,8 @@ double radio_end(const struct radio_def *d, struct radio *r, sim_time now, sim_t
     r->share_s = 0;                                     /* nobody is left who noted it */
     r->woken = true;
     r->since = r->at;                                   /* now, or the end of a promotion that goes on */
-    tail_j = rest_j(d, r, r->at, phase);
+    tail_j = rest_j(d, r, r->at, phase) - r->saved_j;
+    r->saved_j = 0;
   }
   r->direct_j += tail_j;
   return base_j + tail_j;

@@ -36,7 +36,7 @@ struct radio_def {
  * idle until `at`. share_s: seconds of base_w that each transfer pays that was there all the time. */
 struct radio {
   sim_time since, at;                                   /* stages count from since; accounted until */
-  double share_s, direct_j, idle_j;
+  double share_s, direct_j, idle_j, saved_j;            /* saved_j: of an earlier tail, by those that transfer now */
   uint32_t active;
   bool woken;                                           /* it was used once */
 };
@@ -47,11 +47,11 @@ int radio_stage_at(const struct radio_def *, const struct radio *, sim_time now)
 /* From now until data can flow: a device resumes at once, the network waits until the device listens. */
 sim_time radio_wait(const struct radio_def *, const struct radio *, sim_time now, sim_time phase, bool by_network);
 
-/* A transfer begins; data flow `*wait` later. Joules that this alone causes (less what is left of an earlier tail). */
+/* A transfer begins; data flow `*wait` later. Joules that this alone causes. */
 double radio_begin(const struct radio_def *, struct radio *, sim_time now, sim_time phase, bool by_network,
                    sim_time *wait);
-/* It ends, cut or not: its part of `base` since its share_s was `share_s`, and the tail if it is the last. Bytes are the
- * caller's. A transfer that waits for a promotion notes share_s at its begin. */
+/* It ends, cut or not: its part of `base` since its share_s was `share_s`, and, if it is the last, the tail less what
+ * was saved of an earlier one. Bytes are the caller's. A transfer that waits for a promotion notes share_s at its begin. */
 double radio_end(const struct radio_def *, struct radio *, sim_time now, sim_time phase, double share_s);
 /* From `from` until now it heard something so often that it did not leave its first stage. Joules that this causes. */
 double radio_hold(const struct radio_def *, struct radio *, sim_time from, sim_time now, sim_time phase);

@@ -80,6 +80,23 @@ static const struct link_process_def *some_process(struct rng *g, const struct l
   return one_in(g, 2) ? d : NULL;
 }
 
+/* A radio that sleeps within the gaps of these worlds, for the devices' link; connections that close, for all. */
+static void random_gates(struct rig *r, struct rng *g)
+{
+  static const struct radio_def radio = {.up_j_per_byte = 1e-6, .down_j_per_byte = 1e-7, .base_w = 1.3, .n_stages = 3,
+    .stage = {{.for_s = 0.1, .power_w = 1}, {.for_s = 0.4, .power_w = 0.5, .cycle_s = 0.04, .on_s = 0.01, .resume_s = 0.02, .resume_w = 1},
+              {.cycle_s = 0.3, .on_s = 0.02, .on_w = 0.6, .power_w = 0.01, .resume_s = 0.06, .resume_w = 1.2}}};
+  static const struct transport_def rule[] = {
+    {.protocol = TRANSPORT_TCP, .keep_s = 1, .rto_s = 0.1, .cpu_speed = 1},
+    {.protocol = TRANSPORT_TLS13, .resume = RESUME_EARLY_DATA, .keep_s = 0, .rto_s = 1, .dns_keep_s = 3, .cpu_speed = 1, .cpu_w = 2},
+    {.protocol = TRANSPORT_QUIC, .resume = RESUME_SESSION, .keep_s = 2, .rto_s = 0.2, .chain_bytes = 5e3, .cpu_speed = 0.5, .cpu_w = 2}};
+  if (one_in(g, 2)) {
+    r->link[0].radio = &radio;
+    r->link[0].device_tx_w = r->link[0].device_rx_w = 0;
+  }
+  for (int i = 0; i < 3; i++) r->link[i].transport = one_in(g, 3) ? &rule[pick(g, 3)] : NULL;
+}
+
 static void random_links(struct rig *r, struct rng *g)
 {
   struct rng of_processes = *g;                     /* the worlds stay as they are */
@@ -98,6 +115,7 @@ static void random_links(struct rig *r, struct rng *g)
     l->usd_per_byte_up = 1e-9;
     l->process = some_process(&of_processes, l);
   }
+  random_gates(r, &of_processes);
 }
 
 static void random_work(struct rig *r, struct rng *g, int task, int variants)
@@ -282,6 +300,7 @@ static void audit(const struct rig *r)
     if (q->status != STATUS_CENSORED) assert_true(q->completed_ns >= q->arrived_ns);
     if (q->status == STATUS_COMPLETED)
       assert_true(q->first_token_ns <= q->completed_ns && q->first_token_ns >= q->arrived_ns);
+    assert_true(q->energy_device_j > -1e-12);
     assert_true(q->energy_device_j <= q->energy_direct_j * (1 + 1e-12) + 1e-15);     /* cut transfers round */
   }
   for (int i = 0; i < k->attempts; i++) {
