@@ -299,7 +299,8 @@ static void mark_cold(struct attempt *a, const struct instance *i, sim_time now,
   a->request->n_cold = (uint8_t)count_up(a->request->n_cold, 255);
 }
 
-/* queue: instance. The job takes a slot now; its service begins when the instance is ready. */
+/* queue: instance. The job takes a slot now; its service begins when the instance is ready. Beside token service slots
+ * are taken in parts, and there may be no whole one: all of such a place wait in front. */
 static enum entry enter_bound(struct fleet *f, struct attempt *a, struct demand *d)
 {
   struct instance *i = next_ready(f, true);
@@ -342,7 +343,7 @@ enum entry fleet_enter(struct world *w, struct attempt *a, struct demand *d)
 {
   struct fleet *f = fleet_of(w, a);
   if (f->def->keep == KEEP_HISTOGRAM) histogram_arrival(f);
-  bool bind = f->def->queue_at_instance && !d->cost && f->def->by == SCALE_BY_DEMAND && !f->down && !slot_is_free(f)
+  bool bind = f->def->queue_at_instance && !f->place->cost && f->def->by == SCALE_BY_DEMAND && !f->down && !slot_is_free(f)
               && station_queue(f->station) == 0;
   return bind ? enter_bound(f, a, d) : enter_front(f, a, d);
 }
