@@ -180,7 +180,7 @@ static void held_row(struct table *t, const char *name, double error, double spr
   cell_number(t, error);
   cell_number(t, spread);
   bool known = isfinite(error) && isfinite(spread);
-  table_cell(t, "%s%s", !known ? "-" : error <= spread * (1 + 1e-9) ? "within" : "above", judged ? " *" : "");
+  table_cell(t, "%s%s", !known ? "-" : error <= spread * (1 + 1e-9) + 1e-12 ? "within" : "above", judged ? " *" : "");
 }
 
 static void print_held(const struct link_study *s, const struct link_result *r)

@@ -109,6 +109,20 @@ static void round_life(struct place *p, const struct instance *i)
   if (p->tariff.terms && i->over) p->rounded_s += tariff_billed_s(p->tariff.terms, lived_s) - lived_s;
 }
 
+/* A start that ends early: who caused it does not pay for the rest. */
+static void cause_spared(struct instance *i)
+{
+  struct attempt *a = i->cause;
+  if (a && fleet_now(i->fleet) - a->job.entered < a->cold_ns) a->cold_ns = fleet_now(i->fleet) - a->job.entered;
+  i->cause = NULL;
+}
+
+void fleet_settled(struct fleet *f, const struct attempt *a)
+{
+  for (struct instance *i = f->instance; i < f->instance + f->n; i++)
+    if (i->cause == a) i->cause = NULL;
+}
+
 static void instance_off(struct instance *i)
 {
   struct fleet *f = i->fleet;
@@ -117,6 +131,7 @@ static void instance_off(struct instance *i)
   round_life(f->place, i);
   if (i->state == INSTANCE_WARM) f->warm--;
   else f->starting--;
+  cause_spared(i);
   f->lived += fleet_now(f) - i->began;
   if (i->event.bits) sim_cancel(f->w->sim, i->event);
   i->event = (event_id){ 0 };
@@ -165,6 +180,7 @@ static void on_ready(struct sim *sim, void *subject)
   struct fleet *f = i->fleet;
   (void)sim;
   i->event = (event_id){ 0 };
+  i->cause = NULL;
   i->cached = true;
   if (f->down) {                                        /* it came up in an outage: for nothing */
     instance_retire(i);
@@ -291,8 +307,9 @@ static bool slot_is_free(const struct fleet *f)
 }
 
 /* What the attempt will have waited for a start, at most; the start itself when it caused it. */
-static void mark_cold(struct attempt *a, const struct instance *i, sim_time now, bool caused)
+static void mark_cold(struct attempt *a, struct instance *i, sim_time now, bool caused)
 {
+  if (caused) i->cause = a;
   a->cold = true;
   a->caused_start |= caused;
   a->cold_ns = i ? i->ready - now : INT64_MAX;
@@ -332,6 +349,7 @@ static enum entry enter_front(struct fleet *f, struct attempt *a, const struct d
   bool charged = own && !f->def->cancels;               /* what is cancelled outlives nobody's wait: residual */
   if (a->job.begun) {                                   /* it pushed another one out, who is cold instead of it */
     a->caused_start = charged;
+    if (charged) own->cause = a;
     a->cold_ns = own ? own->ready - fleet_now(f) : 0;
   } else if (own || (warm == 0 && !f->down)) {
     mark_cold(a, own ? own : next_ready(f, false), fleet_now(f), charged);

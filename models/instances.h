@@ -13,6 +13,7 @@
 enum instance_state { INSTANCE_OFF, INSTANCE_STARTING, INSTANCE_WARM };
 struct instance {
   struct fleet *fleet;
+  struct attempt *cause;                                /* of its start, while that lasts and the attempt lives */
   event_id event;                                       /* it is ready; or it has been idle for long enough */
   sim_time began, ready, idle_since;
   uint32_t busy;
@@ -85,6 +86,7 @@ void fleet_gate(struct fleet *);
 struct instance *fleet_serve_queue(struct fleet *);
 void fleet_keep(struct fleet *, struct instance *);     /* it has nothing to do: until when does it stay? */
 void fleet_forget(struct fleet *, struct job *);        /* it runs no more */
+void fleet_settled(struct fleet *, const struct attempt *);     /* its account is closed: it causes no start any more */
 void fleet_interrupt(struct fleet *, struct job *, bool anew);         /* its member failed; it will be taken up again */
 
 /* cold_start.c: duration of this start, and the moment at which its shared pull ends (0: none) */

@@ -161,7 +161,7 @@ static double slot_usd(struct world *w, struct place *p, const struct attempt *a
   return usd;
 }
 
-/* A start is charged to who caused it, as long as the attempt lived; the rest of it is residual. At the instance, the
+/* A start is charged to who caused it, as long as both lived; the rest of it is residual. At the instance, the
  * slot that the attempt held is paid for as a slot. */
 static void start_cost(struct place *p, const struct attempt *a, sim_time now, double *joules, double *usd)
 {
@@ -172,6 +172,7 @@ static void start_cost(struct place *p, const struct attempt *a, sim_time now, d
   *usd = pays ? p->usd_per_slot_s * p->def->slots * s_from_ns(start) : 0;
   p->started_j += *joules;
   p->started_usd += *usd;
+  fleet_settled(&p->fleets[a->member], a);
 }
 
 /* At the mean intensity of the time in service. */
