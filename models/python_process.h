@@ -23,7 +23,7 @@ struct python_process {
   char *trouble;
   volatile unsigned turn;
   struct patience patience;
-  int limit_s;
+  int limit_s, beside;                                  /* beside: the processor that it is kept on; -1: any */
   bool watched;
   timer_t timer;
 };
