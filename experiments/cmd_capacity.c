@@ -336,7 +336,7 @@ int cmd_capacity(int argc, char **argv)
   int code = !ok ? (int)err.code : r.help ? EXIT_OK : search(&r, &err);
   if (code == EXIT_INTERRUPTED)
     fprintf(stderr, "offsim: interrupted; what was finished is in %s, and the same command goes on\n", r.folder);
-  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&err);
   scenario_free(r.scenario);
   err_release(&err);
   arena_free(r.arena);

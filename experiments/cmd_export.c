@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct options { const char *dir; bool jsonl, help; struct catalog *catalog; };
 
@@ -117,7 +116,7 @@ int cmd_export(int argc, char **argv)
   if (c && !catalog_runs(c, true, print_run, &o, &err))
     err_system(&err, "export of %s is not complete", o.dir);
   catalog_close(c);
-  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&err);
   int code = err.code;
   err_release(&err);
   return code;

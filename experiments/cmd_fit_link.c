@@ -295,7 +295,7 @@ int cmd_fit_link(int argc, char **argv)
   struct options o = {0};
   bool within = true;
   int code = read_arguments(&o, argc, argv, &e) && fit(&o, a, &within, &e) ? within ? EXIT_OK : EXIT_NEGATIVE : EXIT_USER;
-  err_print(&e, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&e);
   code = err_any(&e) ? (int)e.code : code;
   err_release(&e);
   arena_free(a);

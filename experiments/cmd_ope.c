@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char usage[] =
   "usage: offsim ope DIR --target P [options]\n\n"
@@ -153,7 +152,7 @@ static int work(void *context, struct contained *contained)
   err_init(&err);
   c->world.contained = contained;
   bool ok = collect(c, &err) && evaluate(c, &err);
-  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&err);
   int code = ok ? EXIT_OK : (int)err.code;
   err_release(&err);
   ope_rows_free(c->rows);
@@ -173,7 +172,7 @@ int cmd_ope(int argc, char **argv)
   if (ok && c.help)
     fputs(usage, stdout);
   ok = ok && (c.help || ope_find(&c, &err));
-  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&err);
   int code = !ok ? (int)err.code : c.help ? EXIT_OK : contained_run("ope", work, &c);
   scenario_free(c.scenario);
   scenario_free(c.target_scenario);

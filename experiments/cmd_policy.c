@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *const type_name[] = {"number", "integer", "choice", "text", "feature", "features"};
 
@@ -141,7 +140,7 @@ static int list(char **wanted, size_t n_wanted, bool as_json)
   if (!policy) goto out;
   size_t n = collect(wanted, n_wanted, policy, &err);
   code = err_any(&err) ? (int)err.code : EXIT_OK;
-  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&err);
   if (code != EXIT_OK) goto out;
   if (as_json) print_json(policy, n);
   for (size_t i = 0; i < n && !as_json; i++) print_policy(policy[i]);

@@ -172,7 +172,7 @@ static int try_settings(void *context, struct contained *c)
   contained_end(c);
   err_release(&unsaid);
   if (!p || policy_parameters_fit(p, f->entry, f->err)) return EXIT_OK;
-  err_print(f->err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(f->err);
   return EXIT_USER;
 }
 
@@ -272,7 +272,7 @@ int cmd_policy_check(int argc, char **argv)
   else if (o.list) print_tests();
   else if (!find_all(&o, &err)) code = (int)err.code;
   else code = check_all(&o);
-  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&err);
 out:
   free(o.wanted);
   free(o.run.only);

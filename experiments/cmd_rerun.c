@@ -9,7 +9,6 @@
 #include "sim/arena.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct rerun {
   const char *dir, *id, *level;
@@ -124,7 +123,7 @@ int cmd_rerun(int argc, char **argv)
     catalog_close(c);
     ok = ok && load(&r, &err) && execute(&r, &report, &same, &err);
   }
-  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&err);
   int code = r.help ? EXIT_OK : ok || report.interrupted ? finish(&r, &report, same) : (int)err.code;
   if (r.scenario)
     scenario_free(r.scenario);

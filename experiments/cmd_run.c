@@ -502,9 +502,9 @@ static void finish(struct session *x)
   catalog_close(x->catalog);
 }
 
-static void print_warnings(struct err *err, bool colour)
+static void print_warnings(struct err *err)
 {
-  err_print(err, stderr, colour);
+  err_say(err);
   err_release(err);
   err_init(err);
 }
@@ -563,7 +563,7 @@ int cmd_run(int argc, char **argv)
   }
   ok = ok && load(&x, a, &err);
   if (ok)
-    print_warnings(&err, how(&x).colour);
+    print_warnings(&err);
   ok = ok && execute(&x, &err);
   finish(&x);
   if (x.report.interrupted)
@@ -572,7 +572,7 @@ int cmd_run(int argc, char **argv)
     ok = false;
 out:
   if (!ok || err_any(&err))
-    err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+    err_say(&err);
   int code = exit_code(&x, &err);
   study_free(&x.study);
   free(x.base);

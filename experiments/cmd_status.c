@@ -10,7 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct options { const char *dir; bool json, keep, help; };
 
@@ -124,7 +123,7 @@ int cmd_status(int argc, char **argv)
   else if (ok && (c = catalog_open(o.dir, CATALOG_READ, &err)))
     ok = print_standing(&o, c, &err);
   catalog_close(c);
-  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&err);
   int code = err.code;
   err_release(&err);
   return code;
@@ -164,7 +163,7 @@ int cmd_merge(int argc, char **argv)
          " results; 3 the folder is locked, or a file cannot be read");
   else if (ok)
     ok = merge(&o, &report, &err);
-  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&err);
   int code = err.code != EXIT_OK ? (int)err.code : report.conflicts ? EXIT_NEGATIVE : EXIT_OK;
   err_release(&err);
   return code;

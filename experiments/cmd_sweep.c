@@ -329,7 +329,7 @@ static int sweep(struct session *x, struct err *err)
     ok = err_add(err, (struct where){0}, "`warmup: auto` is for studies on one machine (its pilots come before any run);"
                  " on a cluster give a fixed one: set: {horizon.warmup: TIME}");
   if (ok) {                                             /* warnings come before the progress */
-    err_print(err, stderr, colour());
+    err_say(err);
     err_release(err);
     err_init(err);
   }
@@ -364,7 +364,7 @@ int cmd_sweep(int argc, char **argv)
     print_help();
   else
     code = sweep(&x, &err);
-  err_print(&err, stderr, colour());
+  err_say(&err);
   sweep_free(&x.sweep);
   err_release(&err);
   return code;

@@ -317,7 +317,7 @@ int cmd_trace(int argc, char **argv)
     else
       print_facts(&d, &facts);
   }
-  err_print(&e, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&e);
   int code = err_any(&e) ? (int)e.code : EXIT_OK;
   err_release(&e);
   arena_free(a);

@@ -308,7 +308,7 @@ static int work(void *context, struct contained *c)
   err_init(&err);
   resume(t);
   bool ok = train(t, c, &err);
-  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&err);
   if (ok && !t->quiet)
     printf("%s: %s after %llu episodes (replications %llu to %llu, seed %llu), %zu bytes\n", t->out, t->entry.name,
            (unsigned long long)(t->replications.to - t->replications.from + 1),
@@ -354,7 +354,7 @@ int cmd_train(int argc, char **argv)
   if (ok && t.help)
     fputs(usage, stdout);
   ok = ok && (t.help || (load(&t, &err) && read_header(&t, &err)));
-  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&err);
   int code = ok ? EXIT_OK : (int)err.code;
   if (ok && !t.help) {
     t.part = arena_printf(t.arena, "%s.part", t.out);

@@ -356,7 +356,7 @@ int cmd_tune(int argc, char **argv)
   if (ok && t.help)
     fputs(usage, stdout);
   ok = ok && (t.help || tune(&t, &err));
-  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&err);
   int code = ok ? EXIT_OK : err.code != EXIT_OK ? (int)err.code : t.code;
   scenario_free(t.scenario);
   free(t.yaml.s);

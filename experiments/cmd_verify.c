@@ -261,7 +261,7 @@ int cmd_verify(int argc, char **argv)
          " differs; 2 unknown option; 3 a file cannot be read, or the scenario has changed");
   else if (ok)
     ok = verify(&v, &report, &err);
-  err_print(&err, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+  err_say(&err);
   int code = report.interrupted ? EXIT_INTERRUPTED : err.code != EXIT_OK ? (int)err.code
              : v.different ? EXIT_NEGATIVE : EXIT_OK;
   free(v.picked);

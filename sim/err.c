@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void err_init(struct err *e)
 {
@@ -201,3 +202,5 @@ void err_print(const struct err *e, FILE *out, bool colour)
     print_problem(out, order[i], colour);
   free(order);
 }
+
+void err_say(const struct err *e) { err_print(e, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR")); }

@@ -39,6 +39,8 @@ void err_warn(struct err *, struct where at, const char *format, ...) PRINTF_LIK
 bool err_any(const struct err *);
 /* Print all problems in order of position, each with its source line and a caret; colour when `colour`. */
 void err_print(const struct err *, FILE *, bool colour);
+/* The same on stderr, with colour on a terminal unless NO_COLOR is set. */
+void err_say(const struct err *);
 
 /* The candidate nearest to `word` (Damerau-Levenshtein, at most a third of its letters wrong, at least one), or NULL. */
 const char *nearest(const char *word, const char *const *candidates, size_t n);

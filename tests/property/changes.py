@@ -8,16 +8,9 @@ usage: changes.py PROGRAM SCENARIOS WORK
 """
 import glob, os, sqlite3, subprocess, sys, time
 import h5py, numpy
+from tap import end, tell
 
 program, scenarios, work = sys.argv[1:4]
-number = failed = 0
-
-
-def tell(ok, title):
-    global number, failed
-    number += 1
-    failed += not ok
-    print("ok" if ok else "not ok", number, "-", title)
 
 
 class Results:
@@ -145,5 +138,4 @@ for case in (bandwidth_step, diurnal, blackout, slow_server, cold_wave, price_ch
 planted = Results("blackout", "--set", "changes.blackout.for=30 s")
 at, latency = planted.of("always_edge")
 tell(latency.max() < 20.3 or numpy.mean(latency[(at > 240) & (at < 279)]) < 19, "planted: a shorter blackout is seen")
-print(f"1..{number}")
-sys.exit(failed > 0)
+end()

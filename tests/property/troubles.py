@@ -9,6 +9,7 @@ usage: troubles.py PROGRAM SCENARIO WORK [--markdown]
 """
 import json, os, sqlite3, subprocess, sys
 import h5py, numpy
+from tap import end, tell
 
 program, scenario, work = sys.argv[1:4]
 TASK, EDGE = "classes.ask.pipeline.answer.", "places.edge."
@@ -25,14 +26,6 @@ DEVICES = {
 DEVICES["all"] = {k: v for d in ("retry, budget", "hedge", "breaker", "health", "shed") for k, v in DEVICES[d].items()}
 WHEN = {"calm": (0, 120), "slow": (120, 240), "gone": (360, 380), "load": (540, 580), "after": (660, 900)}
 CRITICAL = 4.297                                # Student's t, 9 degrees of freedom, 1 - 1e-3
-number = failed = 0
-
-
-def tell(ok, title):
-    global number, failed
-    number += 1
-    failed += not ok
-    print("ok" if ok else "not ok", number, "-", title)
 
 
 class Results:
@@ -102,5 +95,4 @@ tell(880 * 200 <= probes <= 961 * 400 and none.of("probe_bytes") == 0, f"probes 
 tell(all_of["shed"].of("shed_ratio") > 0 and all_of["shed"].of("wasted_service_ratio") < 0.6 * none.of("wasted_service_ratio"),
      "shed: less work in vain")
 tell(not any(fewer(all_of["useless"], none, w) for w in WHEN), "planted: shedding that never sheds gains nothing")
-print(f"1..{number}")
-sys.exit(failed > 0)
+end()
