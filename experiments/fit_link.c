@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLES_WANTED = 40000, REPEATS_MAX = 64, SIDE_SAMPLES = 400000, SIDE_REPEATS_MAX = 100, EFFECT_REPEATS = 8 };
+enum { SAMPLES_WANTED = 1000000, REPEATS_MAX = 1000, SIDE_SAMPLES = 400000, SIDE_REPEATS_MAX = 100, EFFECT_REPEATS = 8 };
 
 const double link_lag_s[LINK_LAGS] = {1, 10, 60};
 const double link_quantile[2][LINK_QUANTILES] = {{.5, .99, .999}, {.05, .5, .95}};
@@ -193,20 +193,27 @@ static void add_effect(struct link_effect *e, const struct series *truth, const 
   link_effect_add(&e->def, &given->run, seed, e->model);
 }
 
+/* Of a run, by its file's own name: the same wherever the file lies. */
+static uint64_t run_stream(const struct link_run *r)
+{
+  const char *name = r->name ? r->name : "", *slash = strrchr(name, '/');
+  return rng_name(slash ? slash + 1 : name);
+}
+
 /* One run against a model that has not seen it, and against the runs that the model has seen. */
 static void fold(const struct link_study *s, const struct link_model *m, const struct link_run *held,
                  const struct link_run *const *seen, size_t n_seen, struct link_result *out, struct fold_sums *sums)
 {
   struct series truth = series_of(s, held);
-  const char *name = held->name ? held->name : "";
+  uint64_t stream = run_stream(held);
   double threshold = threshold_of(m), rate = per_message(s, &truth, threshold);
   struct pool pool = {0};
   for (size_t k = 0; k < repeats(held); k++) {
-    struct series given = series_from(s, m, held, rng_name(name) + k);
+    struct series given = series_from(s, m, held, stream + k);
     if (is_rtt(s))
       pool.episodes += episodes_of(&given, threshold);
     if (k < EFFECT_REPEATS)
-      add_effect(&out->effect, &truth, &given, rng_name(name) + s->seed + k);
+      add_effect(&out->effect, &truth, &given, stream + s->seed + k);
     pool_add(&pool, &given);
     series_free(&given);
   }

@@ -111,7 +111,11 @@ good 100 | sed '1s/rtt_ms/rtt_ms,colour/; 2,$s/$/,red/' >"$work/unknown.csv"
 { echo packets; for i in {1..400}; do echo $((20 + i % 9)); done; } >"$work/capacity.csv"
 { echo "t_s,dl_kbps,ul_kbps,ping_ms,rsrp_dbm,speed_kmh,mode"; for i in {0..399}; do echo "$i,$((9000 + i % 50)),10,,-90,0,5G"; done; } >"$work/throughput.csv"
 says "fit-link: a hole" 2 "gap.csv:402" fit-link "$work/gap.csv"
-says "fit-link: a hole that is meant" 1 "5 blocks of rtt, 401 values" fit-link "$work/gap.csv" --gaps cut
+says "fit-link: a hole that is meant" 0 "5 blocks of rtt, 401 values" fit-link "$work/gap.csv" --gaps cut
+mkdir -p "$work/elsewhere" && cp "$work/gap.csv" "$work/elsewhere/"
+"$OFFSIM" fit-link "$work/gap.csv" --gaps cut --format json | grep -v '"file"' >"$work/here.json"
+"$OFFSIM" fit-link "$work/elsewhere/gap.csv" --gaps cut --format json | grep -v '"file"' >"$work/there.json"
+check "fit-link: the same figures wherever the file lies" diff "$work/here.json" "$work/there.json"
 says "fit-link: a negative time" 2 "negative.csv:42" fit-link "$work/negative.csv"
 says "fit-link: times out of order" 2 "unsorted.csv:42" fit-link "$work/unsorted.csv"
 says "fit-link: an unknown column" 2 "'colour'" fit-link "$work/unknown.csv"
