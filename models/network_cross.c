@@ -1,0 +1,193 @@
+/* A transfer crosses its hops: one after the other, or those with max_min at once. */
+#include "models/network_parts.h"
+
+static void one_hop_end(struct transfer *t, double bytes)
+{
+  struct network *n = t->network;
+  struct hop hop = t->route->hop[t->at++];
+  n->link[hop.link].active--;
+  gate_close(n, t, bytes);
+  if (!n->world->record_transfers || !n->sink.transfer) return;
+  t->record.ended_ns = sim_now(n->sim);
+  t->record.bytes = bytes;
+  t->record.link = hop.link;
+  t->record.zone = (uint16_t)far_end(n, hop)->zone;
+  n->sink.transfer(n->sink.context, &t->record);
+}
+
+/* All hops of a flow end at once. */
+void transfer_hop_end(struct transfer *t, double bytes)
+{
+  do one_hop_end(t, bytes);
+  while (t->at < t->until);
+}
+
+/* ---- flows over several hops ------------------------------------------------------------------------------------- */
+
+static uint32_t flow_link(struct network *n, const struct transfer *t, struct hop hop)
+{
+  struct link_state *l = &n->link[hop.link];
+  if (!l->flow_link[hop.down]) l->flow_link[hop.down] = zeroed(n->n_members, sizeof(uint32_t));
+  uint32_t *number = &l->flow_link[hop.down][channel_number(n, (struct ends){t->from, t->to}, l->def)];
+  if (!*number) *number = maxmin_link(n->flows, channel_rate(l, hop.down)) + 1;
+  return *number - 1;
+}
+
+/* The channels that the flow shares, each once. */
+static int flow_links(struct network *n, const struct transfer *t, uint32_t *link)
+{
+  int count = 0;
+  for (int i = t->at; i < t->until; i++) {
+    struct hop hop = t->route->hop[i];
+    const struct link_state *l = &n->link[hop.link];
+    if (l->byte_per_s[hop.down] <= 0 && !l->varies) continue;
+    uint32_t number = flow_link(n, t, hop);
+    int k = 0;
+    while (k < count && link[k] != number) k++;
+    link[k] = number;
+    if (k == count) count++;
+  }
+  return count;
+}
+
+/* False when nothing keeps it: no bytes or no rate, and no outage. */
+static bool flow_begin(struct network *n, struct transfer *t)
+{
+  uint32_t link[MAX_HOPS];
+  bool waits = false;
+  for (int i = t->at; i < t->until; i++) {
+    const struct link_state *l = &n->link[t->route->hop[i].link];
+    waits |= l->down || (t->bytes > 0 && l->byte_per_s[t->route->hop[i].down] > 0);
+  }
+  if (!waits) return false;
+  t->flows = true;
+  t->began->work = t->bytes;
+  maxmin_join(n->flows, &t->began->flow, link, flow_links(n, t, link), t->bytes);
+  return true;
+}
+
+static void go_on(struct network *n, struct transfer *t);
+
+static void on_latency_over(struct sim *sim, void *subject)
+{
+  (void)sim;
+  struct transfer *t = subject;
+  if (!flow_begin(t->network, t)) go_on(t->network, t);
+}
+
+void network_on_flowed(struct sim *sim, void *context, struct maxmin_flow *flow)
+{
+  (void)sim;
+  struct transfer *t = holder_of(holder_of(flow, struct at_start, flow), struct transfer, began);
+  t->flows = false;
+  go_on(context, t);
+}
+
+/* A hop with a gate can only be the first of a flow. */
+static bool flows_on(const struct network *n, const struct transfer *t, int hop)
+{
+  const struct link_def *l = n->link[t->route->hop[hop].link].def;
+  return l->max_min && (hop == t->at || !has_gate(l));
+}
+
+/* From this hop on as far as links have max_min. False when it now waits for an event. */
+static bool cross_together(struct network *n, struct transfer *t)
+{
+  double latency_s = 0;
+  t->until = t->at;
+  for (; t->until < t->route->n && flows_on(n, t, t->until); t->until++) {
+    latency_s += draw_latency(n, t->route, t->until, (struct ends){t->from, t->to}, t->key, t->bytes, NULL);
+    n->link[t->route->hop[t->until].link].active++;
+  }
+  t->record.started_ns = sim_now(n->sim);
+  t->latency_ns = ns_from_s(latency_s);
+  t->transmit_ns = 0;
+  if (t->latency_ns > 0) t->event = sim_after(n->sim, t->latency_ns, PRIORITY_COMPLETE, on_latency_over, t);
+  else if (!flow_begin(n, t)) return transfer_hop_end(t, t->bytes), true;
+  return false;
+}
+
+/* ---- one hop after the other ------------------------------------------------------------------------------------- */
+
+static void on_arrived(struct sim *sim, void *subject);
+
+/* Begin the hops from here on; false when it now waits for an event. */
+bool transfer_cross(struct network *n, struct transfer *t)
+{
+  while (t->at < t->route->n) {
+    struct hop hop = t->route->hop[t->at];
+    struct link_state *l = &n->link[hop.link];
+    if (has_gate(l->def) && gate_waits(n, t, hop)) return false;
+    if (l->def->max_min) {
+      if (!cross_together(n, t)) return false;
+      continue;
+    }
+    double factor = 1, rate = l->byte_per_s[hop.down];
+    struct ends ends = {t->from, t->to};
+    double latency_s = draw_latency(n, t->route, t->at, ends, t->key, t->bytes, &factor);
+    bool takes_time = (rate > 0 && t->bytes > 0) || l->down || process_wait_s(n, l, ends) > 0;
+    l->active++;
+    t->record.started_ns = sim_now(n->sim);
+    t->latency_ns = ns_from_s(latency_s);
+    t->transmit_ns = 0;
+    if (takes_time && (l->shares || l->varies || l->def->radio)) {
+      t->channel = channel_for(n, t, hop);
+      if (n->varies) t->began->work = t->bytes * factor;
+      else if (has_gates(n)) gate_of(n, t)->work = t->bytes * factor;
+      share_join(t->channel->share, n->sim, &t->user, t->bytes * factor);
+      return false;
+    }
+    if (takes_time) t->transmit_ns = ns_from_s(t->bytes / rate * factor);
+    else gate_leave(n, t, t->bytes);
+    if (t->transmit_ns > 0 || t->latency_ns > 0) {        /* the sum of two endless ones would wrap */
+      t->event = sim_after(n->sim, time_add(t->transmit_ns, t->latency_ns), PRIORITY_COMPLETE, on_arrived, t);
+      return false;
+    }
+    transfer_hop_end(t, t->bytes);
+  }
+  return true;
+}
+
+/* From where it stands now. */
+static void go_further(struct network *n, struct transfer *t)
+{
+  if (!transfer_cross(n, t)) return;
+  transfer_done_fn *done = t->done;
+  void *subject = t->subject;
+  n->owed = gate_cost(n, t);
+  pool_give(n->transfers, t);
+  if (done) done(n->sim, subject);
+}
+
+static void go_on(struct network *n, struct transfer *t)
+{
+  transfer_hop_end(t, t->bytes);
+  go_further(n, t);
+}
+
+void network_on_gate(struct sim *sim, void *transfer)
+{
+  (void)sim;
+  struct transfer *t = transfer;
+  struct network *n = t->network;
+  gate_of(n, t)->waits = false;
+  n->link[t->route->hop[t->at].link].active--;
+  go_further(n, t);
+}
+
+static void on_arrived(struct sim *sim, void *subject)
+{
+  (void)sim;
+  struct transfer *t = subject;
+  go_on(t->network, t);
+}
+
+void network_on_transmitted(struct sim *sim, void *context, struct share_user *user)
+{
+  struct transfer *t = holder_of(user, struct transfer, user);
+  t->channel = NULL;
+  channel_left(context);
+  gate_leave(t->network, t, t->bytes);
+  if (t->latency_ns > 0) t->event = sim_after(sim, t->latency_ns, PRIORITY_COMPLETE, on_arrived, t);
+  else go_on(t->network, t);
+}

@@ -1,0 +1,187 @@
+/* network_parts.h: what models/network.c and models/network_*.c share. Nobody else includes it.
+ *
+ * network.c makes, sends and cuts; network_cross.c carries a transfer over its hops; network_gate.c: what it passes
+ * before (radio, connection); network_channel.c: who shares a rate, and draws; network_way.c: a route in numbers, for
+ * estimates; network_change.c: links that change.
+ */
+#ifndef OFFSIM_MODELS_NETWORK_PARTS_H
+#define OFFSIM_MODELS_NETWORK_PARTS_H
+
+#include "models/maxmin.h"
+#include "models/network.h"
+#include "models/network_process.h"
+#include "models/radios.h"
+#include "models/streams.h"
+#include "models/transports.h"
+#include "sim/arena.h"
+#include "sim/check.h"
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+/* Transfers that share one rate: of one device, cell or link, in one direction. Exists while somebody uses it. */
+struct channel {
+  struct share *share;
+  struct network *network;
+  struct channel **home;                                /* where the link keeps it */
+  struct channel *next;                                 /* unused ones */
+  double byte_per_s;                                    /* 0: an outage */
+  bool divides;                                         /* else each has all of it */
+  bool down;
+  const struct link_state *link;
+  struct link_process *process;                         /* NULL: none */
+  event_id change;                                      /* the next one of the process */
+};
+
+struct link_state {
+  const struct link_def *def;
+  uint64_t name;
+  double byte_per_s[2], s_per_byte[2];                  /* left by the background: up, down; both 0 = unlimited */
+  double device_w[2];                                   /* of the device at an end, if any, that sends or receives */
+  double latency_s;                                     /* of a constant one */
+  bool latency_is_constant, shares;
+  bool varies, down;                                    /* the scenario changes it; an outage, until: */
+  sim_time back_at;
+  double scale, background, usd_per_byte[2];
+  struct link_rates told;                               /* what policies know of it */
+  struct channel **channel[2];                          /* [members of all places]; made at first use */
+  uint32_t *flow_link[2];                               /* the same with max_min: number in network.flows + 1, 0 none yet */
+  uint32_t active;
+  struct link_processes *process;                       /* NULL: none */
+};
+
+struct network {
+  struct sim *sim;
+  const struct world_def *world;
+  const struct topology *topology;
+  struct rng_root root;
+  struct sink sink;
+  struct link_state *link;
+  uint64_t *first_member, n_members;                    /* members of all places, numbered through */
+  struct pool *transfers;
+  struct maxmin *flows;                                 /* NULL: no link with max_min */
+  struct channel *unused;
+  struct way **way;                                     /* [from][to] of places, rows made when first asked for */
+  bool varies;                                          /* some link does */
+  struct radios *radios;                                /* NULL: none */
+  struct transports *transports;                        /* NULL: none */
+  struct transfer_cost owed;                            /* by the transfer that is done just now */
+};
+
+/* A route in numbers: idle time = latency + per byte x bytes, costs per byte. `instant`: no latency, never; `nothing`:
+ * costs no time, joule or dollar, whatever it carries, and leaves no record. */
+struct way {
+  double latency_s, s_per_byte, told_s_per_byte, device_j_per_byte, network_j_per_byte, usd_per_byte;
+  double radio_j_per_byte, radio_told_j_per_byte;       /* of radios: by bytes alone; with their base power */
+  bool known, instant, nothing;
+};
+
+/* What a message that began pays, by hop, whatever the links become; the work that it brought to its channel, or its
+ * flow. */
+struct at_start { struct maxmin_flow flow; double work; struct { double device_j, usd; } per_byte[MAX_HOPS]; };
+
+struct transfer {
+  struct share_user user;
+  struct network *network;
+  const struct route *route;
+  struct channel *channel;                              /* while it shares a rate */
+  transfer_done_fn *done;
+  void *subject;
+  event_id event;
+  uint64_t key;
+  double bytes;
+  sim_time transmit_ns, latency_ns;                     /* of this hop */
+  struct endpoint from, to;
+  struct transfer_record record;
+  uint8_t at, until;                                    /* hop; the one behind those of its flow */
+  bool flows;                                           /* now, over at .. until */
+  struct at_start began[];                              /* one, where a link varies or has max_min */
+};
+
+/* What a transfer passes before its bytes flow on a hop: the radio, then the connection; and what both cost. Behind the
+ * transfer, where some link has such. */
+struct gate { struct radio_use radio; struct connection *connection; struct transfer_cost cost; double work; uint8_t passed;
+              bool waits; };
+
+static inline size_t at_start_bytes(const struct network *n)
+{
+  return n->varies || n->flows ? sizeof(struct at_start) : 0;
+}
+
+static inline bool has_gates(const struct network *n) { return n->radios || n->transports; }
+
+static inline void *zeroed(size_t n, size_t bytes)
+{
+  void *p = calloc(n ? n : 1, bytes);
+  if (!p) check_out_of_memory(n * bytes);
+  return p;
+}
+
+struct ends { struct endpoint from, to; };
+
+static inline bool is_device(const struct network *n, struct endpoint e)
+{
+  return n->world->place[e.place].tier == TIER_DEVICE;
+}
+
+static inline uint64_t member_number(const struct network *n, struct endpoint e)
+{
+  return n->first_member[e.place] + e.member;
+}
+
+static inline const struct place_def *far_end(const struct network *n, struct hop hop)
+{
+  const struct link_def *l = &n->world->link[hop.link];
+  return &n->world->place[hop.down ? l->a : l->b];
+}
+
+static inline bool device_sends(const struct network *n, struct hop hop)
+{
+  const struct link_def *l = &n->world->link[hop.link];
+  return n->world->place[hop.down ? l->b : l->a].tier == TIER_DEVICE;
+}
+
+static inline struct gate *gate_of(const struct network *n, struct transfer *t)
+{
+  return (struct gate *)(void *)((char *)t + sizeof *t + at_start_bytes(n));
+}
+
+static inline bool has_gate(const struct link_def *l) { return l->radio || l->transport; }
+
+/* ---- network.c ------------------------------------------------------------------------------------------------- */
+void link_rate(struct link_state *);                    /* from its definition, scale and background */
+
+/* ---- network_channel.c ---------------------------------------------------------------------------------------- */
+uint64_t channel_number(const struct network *, struct ends, const struct link_def *);
+struct channel *channel_for(struct network *, const struct transfer *, struct hop);
+void channel_left(struct channel *);
+void channel_follow(struct channel *);
+double channel_rate(const struct link_state *, bool down);
+double process_wait_s(const struct network *, const struct link_state *, struct ends);
+double draw_latency(const struct network *, const struct route *, int hop, struct ends, uint64_t key, double bytes,
+                    double *factor);
+
+/* ---- network_gate.c ------------------------------------------------------------------------------------------- */
+bool client_sends(const struct network *, struct hop);
+uint32_t client_member(const struct network *, struct hop, struct endpoint from, struct endpoint to);
+struct transport_path path_of(const struct network *, struct hop, double latency_s);
+void add_set_up(const struct network *, struct hop, const struct transport_extra *, struct transfer_cost *);
+bool gate_waits(struct network *, struct transfer *, struct hop);
+void gate_leave(struct network *, struct transfer *, double bytes);
+void gate_close(struct network *, struct transfer *, double bytes);
+struct transfer_cost gate_cost(const struct network *, struct transfer *);
+
+/* ---- network_cross.c ------------------------------------------------------------------------------------------ */
+void transfer_hop_end(struct transfer *, double bytes);
+void network_on_flowed(struct sim *, void *context, struct maxmin_flow *);
+bool transfer_cross(struct network *, struct transfer *);
+void network_on_gate(struct sim *, void *transfer);
+void network_on_transmitted(struct sim *, void *context, struct share_user *user);
+
+/* ---- network_way.c -------------------------------------------------------------------------------------------- */
+void way_add_hop(const struct network *, struct hop, struct way *);
+const struct way *way_of(const struct network *, struct endpoint from, struct endpoint to);
+bool takes_no_time(const struct network *, const struct way *, const struct route *, double bytes);
+struct transfer_cost way_cost(const struct way *, double bytes);
+
+#endif

@@ -1,0 +1,148 @@
+/* Routes in numbers: what moving bytes costs and how long it takes when idle, for estimates and charges. */
+#include "models/network_parts.h"
+
+/* ---- ways in numbers ------------------------------------------------------------------------------------------- */
+
+static void add_radio(const struct network *n, struct hop hop, struct way *way)
+{
+  const struct radio_def *d = n->world->link[hop.link].radio;
+  double j_per_byte = radio_byte_j(d, device_sends(n, hop), 1);
+  way->radio_j_per_byte += j_per_byte;
+  way->radio_told_j_per_byte += j_per_byte + d->base_w * n->link[hop.link].told.s_per_byte[hop.down];
+  way->instant = false;
+}
+
+void way_add_hop(const struct network *n, struct hop hop, struct way *way)
+{
+  const struct link_state *l = &n->link[hop.link];
+  double s_per_byte = l->s_per_byte[hop.down];
+  way->s_per_byte += s_per_byte;
+  way->told_s_per_byte += l->told.s_per_byte[hop.down];
+  way->device_j_per_byte += l->device_w[hop.down] * s_per_byte;
+  way->network_j_per_byte += l->def->j_per_byte;
+  way->usd_per_byte += l->usd_per_byte[hop.down];
+  if (l->def->radio) add_radio(n, hop, way);
+  if (l->def->transport) way->instant = false;
+  if (!l->latency_is_constant || l->latency_s > 0 || l->varies || l->process) way->instant = false;
+}
+
+/* Of hops that are crossed at once only the slowest counts. */
+static void slowest_of_flows(const struct network *n, const struct route *r, struct way *way)
+{
+  double sum[2] = {0}, most[2] = {0};
+  for (int i = 0; i < r->n; i++) {
+    const struct link_state *l = &n->link[r->hop[i].link];
+    const double here[2] = {l->s_per_byte[r->hop[i].down], l->told.s_per_byte[r->hop[i].down]};
+    for (int told = 0; told < 2; told++) {
+      most[told] = l->def->max_min ? fmax(most[told], here[told]) : 0;
+      bool ends = !l->def->max_min || i + 1 == r->n || !n->link[r->hop[i + 1].link].def->max_min
+                  || has_gate(n->link[r->hop[i + 1].link].def);
+      if (!ends) continue;
+      sum[told] += l->def->max_min ? most[told] : here[told];
+      most[told] = 0;
+    }
+  }
+  way->s_per_byte = sum[0];
+  way->told_s_per_byte = sum[1];
+}
+
+SELDOM static const struct way *way_make(const struct network *n, struct endpoint from, struct endpoint to)
+{
+  struct way **row = &n->way[from.place];
+  if (!*row) *row = zeroed(n->world->n_places, sizeof **row);
+  struct way *way = &(*row)[to.place];
+  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  *way = (struct way){.known = true, .instant = r->reachable, .latency_s = r->latency_mean_s};
+  for (int i = 0; i < r->n; i++) way_add_hop(n, r->hop[i], way);
+  if (n->flows) slowest_of_flows(n, r, way);
+  bool costs = way->network_j_per_byte > 0 || way->usd_per_byte > 0 || way->s_per_byte > 0;
+  way->nothing = way->instant && !costs && !n->world->record_transfers;
+  return way;
+}
+
+const struct way *way_of(const struct network *n, struct endpoint from, struct endpoint to)
+{
+  static const struct way here = {.known = true, .instant = true, .nothing = true};
+  if (from.place == to.place && from.member == to.member) return &here;
+  const struct way *row = n->way[from.place];
+  return row && row[to.place].known ? &row[to.place] : way_make(n, from, to);
+}
+
+/* Without records nothing needs to cross a way that takes no time for these bytes. */
+bool takes_no_time(const struct network *n, const struct way *way, const struct route *r, double bytes)
+{
+  return r->n == 0 || (!n->world->record_transfers && way->instant && way->s_per_byte * bytes <= 0);
+}
+
+bool network_is_nothing(const struct network *n, struct endpoint from, struct endpoint to)
+{
+  return way_of(n, from, to)->nothing;
+}
+
+struct transfer_cost way_cost(const struct way *way, double bytes)
+{
+  return (struct transfer_cost){way->device_j_per_byte * bytes, way->network_j_per_byte * bytes,
+                                way->usd_per_byte * bytes};
+}
+
+struct transfer_cost network_cost(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
+{
+  const struct way *way = way_of(n, from, to);
+  struct transfer_cost cost = way_cost(way, bytes);
+  cost.device_j += way->radio_j_per_byte * bytes;
+  return cost;
+}
+
+/* A connection as it will be: of what comes back, open. */
+static double expect_transport(const struct network *n, struct hop hop, uint32_t member, double bytes,
+                               struct transfer_cost *sum)
+{
+  const struct link_def *l = &n->world->link[hop.link];
+  struct connection c = *transports_connection(n->transports, hop.link, member);
+  struct transport_path path = path_of(n, hop, dist_mean(l->latency_s));
+  bool down = !client_sends(n, hop);
+  if (down && (!c.open || c.last < sim_now(n->sim)))
+    c = (struct connection){.open = true, .last = sim_now(n->sim), .window = {transport_first_window, transport_first_window}};
+  struct transport_extra x = transport_ask(l->transport, &c, sim_now(n->sim), &path, down, bytes);
+  add_set_up(n, hop, &x, sum);
+  return x.delay_s;
+}
+
+/* What a device knows of its own radio and connections when it decides. */
+static double expect_gates(const struct network *n, struct endpoint from, struct endpoint to, double bytes,
+                           struct transfer_cost *sum)
+{
+  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  double wait_s = 0;
+  for (int i = 0; i < r->n; i++) {
+    const struct link_def *l = &n->world->link[r->hop[i].link];
+    if (l->radio && device_sends(n, r->hop[i])) {
+      struct radio_expected e = radios_expect(n->radios, r->hop[i].link, from.member, sim_now(n->sim), false);
+      wait_s += e.wait_s;
+      sum->device_j += e.joule;
+    }
+    if (l->transport) wait_s += expect_transport(n, r->hop[i], client_member(n, r->hop[i], from, to), bytes, sum);
+  }
+  return wait_s;
+}
+
+double network_estimate(const struct network *n, struct endpoint from, struct endpoint to, double bytes,
+                        struct transfer_cost *sum)
+{
+  const struct way *way = way_of(n, from, to);
+  sum->device_j += way->device_j_per_byte * bytes;
+  sum->network_j += way->network_j_per_byte * bytes;
+  sum->usd += way->usd_per_byte * bytes;
+  double wait_s = 0;
+  if (has_gates(n)) {
+    wait_s = expect_gates(n, from, to, bytes, sum);
+    sum->device_j += way->radio_told_j_per_byte * bytes;
+  }
+  return wait_s + way->latency_s + way->told_s_per_byte * bytes;
+}
+
+double network_idle_s(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
+{
+  const struct way *way = way_of(n, from, to);
+  return way->latency_s + way->told_s_per_byte * bytes;
+}
