@@ -71,7 +71,7 @@ enum energy_boundary { BOUNDARY_SERVER, BOUNDARY_DEVICE, BOUNDARY_ACCESS, BOUNDA
 
 enum discipline { FIFO, LIFO, PRIORITY, PRIORITY_PREEMPTIVE, PROCESSOR_SHARING, EDF, SRPT };
 enum dispatch { DISPATCH_JSQ, DISPATCH_ROUND_ROBIN, DISPATCH_RANDOM, DISPATCH_FIRST };
-enum place_kind { PLACE_SERVERS, PLACE_API };
+enum place_kind { PLACE_SERVERS, PLACE_API, PLACE_NODE };       /* NODE: of a topology; executes nothing */
 
 /* USD. A reserved place costs usd_per_s per server all the time (the part not caused by a request is residual);
  * an on-demand one only while a slot is busy. Tokens and requests and bytes are charged per use. */
@@ -179,6 +179,23 @@ struct health_def { double every_s, timeout_s, bytes; uint32_t down_after, up_af
 struct shed_def { uint64_t queue; double wait_s, probability; };
 struct guard_def { const struct breaker_def *breaker; const struct health_def *health; const struct shed_def *shed; };
 
+/* What is taken out: traffic waits until it is back; goes another way, and waits where there is none; or then fails. */
+enum on_outage { OUTAGE_WAITS, OUTAGE_REROUTES, OUTAGE_FAILS };
+/* Up for every_s, then down for lasts_s, again and again: each link, each member by itself. */
+struct outages_def { const struct dist *every_s, *lasts_s; };
+
+/* A place whose members are vertices of the routing graph each (at most MAX_SPREAD of them). Positions are NULL where
+ * nobody knows them. at: the place of whose members they share the vertices, member i that of at_member[i]: no hop and no
+ * time lies between them; NONE: vertices of their own. */
+enum { MAX_SPREAD = 65535 };
+struct spread_def {
+  const double *x_m, *y_m;                              /* [count] */
+  const char *const *label;                             /* [count]; NULL: their numbers are their names */
+  int at; const uint32_t *at_member;                    /* [count] */
+  enum on_outage on_outage;
+  const struct outages_def *outages;                    /* NULL: none but those of world_def.change */
+};
+
 /* A place of `count` like members. Each member has `servers` servers with `slots` slots each: servers * slots jobs are
  * served at once under FIFO, LIFO, PRIORITY, EDF, SRPT; under PROCESSOR_SHARING the servers share all jobs, each job
  * at most at the rate of one server. capacity: jobs in a member at most, waiting ones included (0 = no limit). */
@@ -209,6 +226,7 @@ struct place_def {
   const struct failures_def *failures;                  /* NULL: none */
   const struct guard_def *guard;                        /* NULL: none */
   const struct supply_def *supply;                      /* NULL: nothing of the kind */
+  const struct spread_def *spread;                      /* NULL: the place is one vertex */
 };
 
 /* ---- links ----------------------------------------------------------------------------------------------------- */
@@ -217,12 +235,14 @@ struct link_process_def;
 enum link_share { SHARED_BY_NONE, SHARED_BY_DEVICE, SHARED_BY_CELL, SHARED_BY_LINK };
 enum link_kind { LINK_FLUID, LINK_MM1, LINK_FIXED };  /* equal shares; M/M/1-style delay; each transfer the full rate */
 
-/* Between places a and b. Latency is one way, drawn per transfer. rate 0 = unlimited. "up" is from a to b.
+/* Between places a and b; where such a place is spread, its member a_member or b_member, or NONE: a link like this from
+ * each member of it, and from a device to the one that it is attached to. Latency is one way, drawn per transfer. rate 0 = unlimited. "up" is from a to b.
  * Sharing: one pool per device (device), per member of b that the device is attached to (cell), one for all (link),
  * or none. LINK_MM1: transfer time = bytes/rate, times 1/(1 - background load), drawn exponential. */
 struct link_def {
   const char *name;
   int a, b;
+  int32_t a_member, b_member;                           /* of a place that is not spread: not looked at */
   const struct dist *latency_s;
   double up_byte_per_s, down_byte_per_s;                /* rate_scale already applied */
   double background_load;                           /* of LINK_MM1, and share of the rate taken in LINK_FLUID: [0, 1) */
@@ -236,6 +256,8 @@ struct link_def {
   const struct radio_def *radio;                        /* of the one device end; NULL: device_tx_w and device_rx_w */
   const struct transport_def *transport;                /* NULL: messages need no connection */
   double base_w;                                        /* of the network, each device at it, all the time: residual */
+  enum on_outage on_outage;
+  const struct outages_def *outages;                    /* NULL: none but those of world_def.change */
 };
 
 /* ---- requests -------------------------------------------------------------------------------------------------- */
