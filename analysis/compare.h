@@ -119,6 +119,9 @@ char *comparison_sentence(const struct comparison *);
 /* How far the money in all may be off, where the scenario says how far its prices may be; NULL: it does not. Caller frees. */
 char *comparison_price_band(const struct comparison *);
 
+/* What the joules of a comparison are of: the scenario's `energy_boundary` in words; NULL where nobody spends any. */
+const char *comparison_boundary(const struct comparison *);
+
 /* A row computed from others' runs, by what they turned out to cost: best_fixed, tuned_threshold. */
 bool comparison_in_hindsight(const char *type);
 

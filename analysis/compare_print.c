@@ -98,6 +98,28 @@ void comparison_say_point(const struct comparison *c, FILE *f)
   }
 }
 
+static double run_value(const struct compared_policy *p, const char *metric)
+{
+  const struct compared_metric *m = comparison_metric(p, metric, "", "");
+  return m ? m->interval.value : NAN;
+}
+
+/* Joules mean nothing without what they were counted of. */
+const char *comparison_boundary(const struct comparison *c)
+{
+  static const char *const of[][2] = {
+    {"server", "devices with their radio, network and servers (energy_boundary: server)"},
+    {"device", "devices with their radio alone (energy_boundary: device)"},
+    {"access", "devices with their radio, and the network (energy_boundary: access)"},
+    {"facility", "devices with their radio, network, servers and what their buildings need (energy_boundary: facility)"}};
+  const char *boundary = json_text(json_at(c->resolved, "energy_boundary"));
+  bool any = false;
+  for (size_t i = 0; i < c->n_policies; i++) any |= run_value(&c->policy[i], "energy_total_j_per_request") > 0;
+  for (size_t i = 0; any && boundary && i < sizeof of / sizeof *of; i++)
+    if (strcmp(of[i][0], boundary) == 0) return of[i][1];
+  return NULL;
+}
+
 static const char *base_method(const struct comparison *c)
 {
   return c->baseline_given ? "given" : "the best policy, so intervals are simultaneous over all pairs";
@@ -108,18 +130,13 @@ static void print_notes(const struct comparison *c, FILE *f, bool colour)
   if (c->baseline != SIZE_MAX && c->n_policies > 1)
     fprintf(f, "baseline %s (%s); paired by replication, 95 %%; margin %g %%; other metrics are exploratory\n",
             c->policy[c->baseline].name, base_method(c), 100 * c->margin);
+  if (comparison_boundary(c)) fprintf(f, "energy: of %s\n", comparison_boundary(c));
   if (c->notes) fputs(c->notes, f);
   if (any_unsupported(c, c->primary->name))
     fprintf(f, "! fewer than 10 requests a replication lie beyond this quantile: too few for it\n");
   if (c->incomplete)
     fprintf(f, "%sINCOMPLETE: missing %s%s%s%s%s\n", colour ? "\033[33m" : "", c->incomplete, c->remedy ? " (" : "",
             c->remedy ? c->remedy : "", c->remedy ? ")" : "", colour ? "\033[0m" : "");
-}
-
-static double run_value(const struct compared_policy *p, const char *metric)
-{
-  const struct compared_metric *m = comparison_metric(p, metric, "", "");
-  return m ? m->interval.value : NAN;
 }
 
 /* One that costs nothing has no band. */
@@ -610,6 +627,7 @@ static json *comparison_part(const struct comparison *c)
 {
   json *j = json_new_object(), *pairs = json_new_array();
   json_put_string(j, "primary", c->primary->name);
+  if (comparison_boundary(c)) json_put_string(j, "energy_of", comparison_boundary(c));
   json_put_number(j, "margin", c->margin);
   json_put_string(j, "baseline", c->baseline == SIZE_MAX ? NULL : c->policy[c->baseline].name);
   json_put_string(j, "regret_against", c->regret_against);

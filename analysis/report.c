@@ -491,6 +491,11 @@ bool report_write(const struct comparison *c, const struct report_options *o, st
       "<h2 id=\"metrics\">Metrics of the whole run</h2>\n<p>Exploratory: plain 95 % intervals over replications. "
       "Latency means are of completed requests, the share that failed stands beside them; in quantiles a failed "
       "request ranks as infinite. <b>!</b>: fewer than 10 requests a replication lie beyond this quantile.</p>\n");
+  if (comparison_boundary(c)) {
+    text_put(&t, "<p>Energy is of ");
+    html_text(&t, comparison_boundary(c));
+    text_put(&t, ".</p>\n");
+  }
   put_group(&t, c, "mean \xC2\xB1 95 % half width", summary, COUNT(summary), "", "");
   text_put(&t, "<h2 id=\"classes\">By class</h2>\n");
   put_groups(&t, c, of_class, COUNT(of_class), true);

@@ -10,7 +10,7 @@
  * the time that it was served (of what was interrupted: of as long until its end).
  * What a tariff asks for each use (tariff.h) is direct: rounding and the price of the tier go to whose use it is. Where
  * instances live on demand, each life is rounded up, and that is residual: who started it may be gone. Electricity is a
- * price of the place's energy, direct and residual as that is.
+ * price of the place's energy and of what its building needs (PUE), direct and residual as that is.
  * Checkable: idle 10 W, busy 30 W, 2 slots, one job of 3 s in a run of 10 s: total 130 J, direct 30 J, residual 100 J.
  * Price 1 USD/s, 3 from 4 s on: a job in its slot from 3 to 5 s pays 1 + 3 = 4 USD, the server costs 4 + 6 x 3 = 22.
  */
@@ -92,13 +92,19 @@ double ledger_egress(struct world *w, struct place *p, double bytes)
   return tariff_egress_usd(&p->tariff, meter_now(w, p), bytes);
 }
 
+/* Electricity: what the servers draw, and what their building needs for it. */
+static double usd_per_j(const struct place *p)
+{
+  return p->tariff.terms ? p->tariff.terms->usd_per_j * supply_pue(p) : 0;
+}
+
 double ledger_time_usd(const struct world *w, const struct place *p, double service_s, double joule)
 {
   const struct tariff_terms *t = p->tariff.terms;
   if (!t) return p->usd_per_slot_s * service_s;
   struct tariff_meter meter = p->meter;
   tariff_month(&p->tariff, &meter, s_from_ns(now_of(w)));
-  double power_usd = t->usd_per_j > 0 ? t->usd_per_j * joule : 0;
+  double power_usd = t->usd_per_j > 0 ? usd_per_j(p) * joule : 0;
   if (!billed_by_use(p)) return p->usd_per_slot_s * service_s + power_usd;
   return tariff_use_usd(&p->tariff, &meter, p->usd_per_slot_s, service_s) + power_usd;
 }
@@ -197,7 +203,7 @@ void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_rec
   p->direct_slot_s[kind] += slot_s;
   p->entered += a->entered;
   p->use_usd += usd;
-  double power_usd = p->tariff.terms ? p->tariff.terms->usd_per_j * compute_j : 0;
+  double power_usd = usd_per_j(p) * compute_j;
   p->power_usd += power_usd;
   if (w->def->carbon) attempt_carbon(w, p, a, compute_j);
   compute_j *= p->counted;
@@ -227,10 +233,9 @@ static bool close_to(double a, double b, double scale) { return fabs(a - b) <= 1
 static void close_terms(const struct world *w, const struct place *p, double rounding_j, struct place_summary *out)
 {
   const struct tariff_terms *t = p->tariff.terms;
-  double usd_per_j = t ? t->usd_per_j : 0;
-  sim_assert(fabs(p->power_usd - usd_per_j * out->energy_direct_j)
-             <= usd_per_j * rounding_j + 1e-9 * (1 + p->power_usd));
-  out->cost_usd += usd_per_j * (out->energy_j - out->energy_direct_j) + p->power_usd;
+  double price = usd_per_j(p);
+  sim_assert(fabs(p->power_usd - price * out->energy_direct_j) <= price * rounding_j + 1e-9 * (1 + p->power_usd));
+  out->cost_usd += price * (out->energy_j - out->energy_direct_j) + p->power_usd;
   out->cost_direct_usd += p->power_usd;
   out->cost_swing_usd = out->cost_usd * (t && t->sensitivity >= 0 ? t->sensitivity : w->def->price_sensitivity);
 }

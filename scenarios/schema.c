@@ -586,7 +586,7 @@ const struct key keys[] = {
   {"tariff", "spot", V_NUMBER, Q_PURE, SHARE, .otherwise = "0", .doc = "Discount on `time` and `memory_time`."},
   {"tariff", "capex", .map = "capex", .doc = "The place is owned; adds to `time`."},
   {"tariff", "electricity", V_NUMBER, Q_MONEY_PER_ENERGY, NONNEGATIVE, .otherwise = "0 USD/kWh",
-   .doc = "Of the energy of the place."},
+   .doc = "Of the energy of the place, times its `pue`."},
   {"tariff", "sensitivity", V_NUMBER, Q_PURE, SHARE, .doc = "Instead of the scenario's `price_sensitivity`."},
   {"tariff", "free", .map = "tariff_free", .doc = "Free each month."},
   {"tariff", "month", V_NUMBER, Q_TIME, POS, .otherwise = "30 d", .doc = "After which tiers and free allowances begin anew."},

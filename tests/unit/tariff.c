@@ -206,22 +206,30 @@ static void test_owned(void **state)
   near(3600 * tariff_owned_usd_per_s(300e3, 0.2, 4 * 8760 * 3600.0, 0.5), 240e3 / 17520);
 }
 
-/* 100 W more while busy for 7 s, 10 W idle, 0.36 USD/kWh = 1e-7 USD/J: direct 7e-5, all 1e-7 x (700 + 10 x run). */
-static void test_electricity(void **state)
+/* 100 W more while busy for 7 s, 10 W idle, 0.36 USD/kWh = 1e-7 USD/J: direct 7e-5, all 1e-7 x (700 + 10 x run); times PUE. */
+static void electricity_costs(double pue)
 {
-  (void)state;
+  struct supply_def supply = {.pue = pue};
   struct rig *r = rig_new();
   struct tariff_terms terms = {.usd_per_j = 1e-7, .sensitivity = -1};
   rig_task(r, 0, 0, 7, plan_at(1));
   r->place[1].idle_w = 10, r->place[1].busy_w = 110;
   r->place[1].tariff.terms = &terms;
+  r->place[1].supply = &supply;
   r->def.price_sensitivity = 0.5;
   rig_run(r);
-  near(r->kept->attempt[0].cost_usd, 7e-5);
-  near(r->summary.place[1].cost_usd, 1e-7 * (700 + 10 * r->summary.run_s));
+  near(r->kept->attempt[0].cost_usd, pue * 7e-5);
+  near(r->summary.place[1].cost_usd, pue * 1e-7 * (700 + 10 * r->summary.run_s));
   near(r->summary.cost_swing_usd, r->summary.cost_total_usd / 2);
   ledgers_agree(r);
   rig_free(r);
+}
+
+static void test_electricity(void **state)
+{
+  (void)state;
+  electricity_costs(1);
+  electricity_costs(1.5);
 }
 
 /* The status of a run whose ledger of electricity, or of uses, is off by a millionth of a dollar from its start on. */
