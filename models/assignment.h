@@ -7,7 +7,7 @@
 enum { ASSIGNMENT_MOST = 512 };
 
 /* cost[n][n]; column[i] of row i, each column once, so that the sum is least. Whole numbers below 2^52 are exact.
- * False without memory. In models/topology.c, the only file that uses igraph. */
+ * False without memory. In models/graph.c, the only file that uses igraph. */
 bool assignment_solve(const double *cost, int n, int *column);
 
 /* Least sum of completion times of n jobs, all there at time 0, on m machines: job j takes time[j * m + i] on machine i

@@ -1,13 +1,12 @@
-/* Which links lead from place to place. The only user of igraph.
+/* Which links lead from place to place.
  *
- * Shortest mean latency: Dijkstra (1959) by igraph over places, one arc a direction of each link; a nanosecond a hop
+ * Shortest mean latency (models/graph.h) over places, one arc a direction of each link; a nanosecond a hop
  * makes the shorter of two equal ways win. Devices carry no one else's traffic: arcs out of a device place count only
  * when it is the source. A route of more than MAX_HOPS hops does not exist.
  */
-#include "models/assignment.h"
+#include "models/graph.h"
 #include "models/network.h"
 #include "sim/check.h"
-#include <igraph/igraph.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -16,20 +15,11 @@ static const double HOP_S = 1e-9, LONGEST_S = 1e9;      /* for a mean that is in
 
 struct topology {
   const struct world_def *world;
-  igraph_t graph;                                       /* arc 2k: up on link k; 2k + 1: down */
+  struct graph *graph;                                  /* arc 2k: up on link k; 2k + 1: down */
   double *latency_s;                                    /* mean, per link */
   struct route **row;                                   /* [from][to], made when first asked for */
   int32_t *attached;                                    /* place that a place's devices attach to; NONE */
 };
-
-/* A BLAS that comes along with igraph keeps to this thread; there is one only in some builds. */
-extern void openblas_set_num_threads(int) __attribute__((weak));
-
-static void on_igraph_error(const char *reason, const char *file, int line, igraph_error_t code)
-{
-  (void)reason, (void)file, (void)line, (void)code;
-  IGRAPH_FINALLY_FREE();                                /* the caller looks at the code that comes back */
-}
 
 static void *zeroed(size_t n, size_t bytes)
 {
@@ -49,11 +39,11 @@ static int arc_from(const struct topology *t, int arc)
 static int arc_to(const struct topology *t, int arc) { return arc_from(t, arc ^ 1); }
 
 /* Follow the arcs back from `to`. */
-static struct route route_back(const struct topology *t, const igraph_vector_int_t *inbound, int from, int to)
+static struct route route_back(const struct topology *t, const int32_t *inbound, int from, int to)
 {
   int arcs[MAX_HOPS], n = 0;
   for (int at = to; at != from; at = arc_from(t, arcs[n - 1])) {
-    int arc = (int)VECTOR(*inbound)[at];
+    int arc = inbound[at];
     if (arc < 0 || n == MAX_HOPS) return (struct route){0};
     arcs[n++] = arc;
   }
@@ -95,30 +85,26 @@ static struct route route_within(const struct topology *t, int place)
   return r;
 }
 
-static igraph_error_t shortest_tree(const struct topology *t, int from, igraph_vector_t *weight,
-                                    igraph_vector_int_t *inbound)
+static void shortest_tree(const struct topology *t, int from, double *length, int32_t *inbound)
 {
   int arcs = 2 * t->world->n_links;
   for (int arc = 0; arc < arcs; arc++) {
     bool closed = arc_from(t, arc) != from && is_device(t, arc_from(t, arc));
-    VECTOR(*weight)[arc] = closed ? INFINITY : t->latency_s[arc / 2] + HOP_S;
+    length[arc] = closed ? INFINITY : t->latency_s[arc / 2] + HOP_S;
   }
-  return igraph_get_shortest_paths_dijkstra(&t->graph, NULL, NULL, from, igraph_vss_all(), weight, IGRAPH_OUT, NULL,
-                                            inbound);
+  graph_tree(t->graph, from, length, inbound, NULL);
 }
 
 static struct route *row_make(const struct topology *t, int from)
 {
   int n = t->world->n_places;
   struct route *row = zeroed(n, sizeof *row);
-  igraph_vector_t weight;
-  igraph_vector_int_t inbound;
-  if (igraph_vector_init(&weight, 2 * t->world->n_links)) check_out_of_memory(sizeof(double));
-  if (igraph_vector_int_init(&inbound, n)) check_out_of_memory(sizeof(igraph_integer_t));
-  if (shortest_tree(t, from, &weight, &inbound)) check_out_of_memory(n * sizeof *row);
-  for (int to = 0; to < n; to++) row[to] = to == from ? route_within(t, from) : route_back(t, &inbound, from, to);
-  igraph_vector_int_destroy(&inbound);
-  igraph_vector_destroy(&weight);
+  double *length = zeroed(2 * t->world->n_links, sizeof *length);
+  int32_t *inbound = zeroed(n, sizeof *inbound);
+  shortest_tree(t, from, length, inbound);
+  for (int to = 0; to < n; to++) row[to] = to == from ? route_within(t, from) : route_back(t, inbound, from, to);
+  free(inbound);
+  free(length);
   return row;
 }
 
@@ -157,32 +143,26 @@ struct endpoint attachment(const struct topology *t, struct endpoint device, sim
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
-static bool graph_make(struct topology *t)
+static struct graph *graph_make(const struct topology *t)
 {
-  igraph_vector_int_t ends;
   int arcs = 2 * t->world->n_links;
-  if (igraph_vector_int_init(&ends, 2 * arcs)) return false;
+  int32_t *from = zeroed(arcs, sizeof *from), *to = zeroed(arcs, sizeof *to);
   for (int arc = 0; arc < arcs; arc++) {
-    VECTOR(ends)[2 * arc] = arc_from(t, arc);
-    VECTOR(ends)[2 * arc + 1] = arc_to(t, arc);
+    from[arc] = arc_from(t, arc);
+    to[arc] = arc_to(t, arc);
   }
-  bool made = !igraph_create(&t->graph, &ends, t->world->n_places, IGRAPH_DIRECTED);
-  igraph_vector_int_destroy(&ends);
+  struct graph *made = graph_new(t->world->n_places, arcs, from, to, true);
+  free(from);
+  free(to);
   return made;
 }
 
 struct topology *topology_new(const struct world_def *world, struct err *err)
 {
-  igraph_set_error_handler(on_igraph_error);
-  igraph_set_warning_handler(igraph_warning_handler_ignore);    /* places that cannot be reached are no surprise */
-  if (openblas_set_num_threads) openblas_set_num_threads(1);
   struct topology *t = zeroed(1, sizeof *t);
+  (void)err;                                            /* nothing here can be the user's mistake */
   t->world = world;
-  if (!graph_make(t)) {
-    err_system(err, "the graph of %d places and %d links could not be made", world->n_places, world->n_links);
-    free(t);
-    return NULL;
-  }
+  t->graph = graph_make(t);
   t->latency_s = zeroed(world->n_links, sizeof *t->latency_s);
   for (int k = 0; k < world->n_links; k++) {
     const struct dist *d = world->link[k].latency_s;
@@ -199,30 +179,9 @@ void topology_free(struct topology *t)
 {
   if (!t) return;
   for (int p = 0; p < t->world->n_places; p++) free(t->row[p]);
-  igraph_destroy(&t->graph);
+  graph_free(t->graph);
   free(t->row);
   free(t->attached);
   free(t->latency_s);
   free(t);
-}
-
-/* ---- assignment (models/assignment.h) ---------------------------------------------------------------------------- */
-
-bool assignment_solve(const double *cost, int n, int *column)
-{
-  igraph_matrix_t c;
-  igraph_vector_int_t p;
-  if (n == 0) return true;
-  if (igraph_matrix_init(&c, n, n) != IGRAPH_SUCCESS) return false;
-  if (igraph_vector_int_init(&p, n) != IGRAPH_SUCCESS) {
-    igraph_matrix_destroy(&c);
-    return false;
-  }
-  for (int i = 0; i < n; i++)
-    for (int j = 0; j < n; j++) MATRIX(c, i, j) = cost[(size_t)i * (size_t)n + (size_t)j];
-  bool ok = igraph_solve_lsap(&c, n, &p) == IGRAPH_SUCCESS;
-  for (int i = 0; ok && i < n; i++) column[i] = (int)VECTOR(p)[i];
-  igraph_vector_int_destroy(&p);
-  igraph_matrix_destroy(&c);
-  return ok;
 }
