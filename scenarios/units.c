@@ -40,6 +40,9 @@ const struct quantity_info quantities[N_QUANTITIES] = {
   [Q_KELVIN] = {"a difference of temperatures", "K", "2 K", D(.k = 1)},
   [Q_THERMAL_RESISTANCE] = {"a thermal resistance", "K/W", "9 K/W", D(.k = 1, .j = -1, .s = 1)},
   [Q_HEAT_CAPACITY] = {"a heat capacity", "J/K", "45 J/K", D(.j = 1, .k = -1)},
+  [Q_LENGTH] = {"a length", "m", "m, km", D(.m = 1)},
+  [Q_SPEED] = {"a speed", "m/s", "m/s, km/h", D(.m = 1, .s = -1)},
+  [Q_DECIBEL] = {"a ratio of powers", "dB", "3 dB", D(.db = 1)},
   [Q_ANY] = {"a number", "", "any unit", D(0)},
 };
 
@@ -82,6 +85,9 @@ static const struct unit { const char *name; double factor; struct dimension d;
     {"g", 1, D(.g = 1)},
     {"K", 1, D(.k = 1)},
     {"C", 1, D(.c = 1)},
+    {"m", 1, D(.m = 1)},
+    {"km", 1e3, D(.m = 1)},
+    {"dB", 1, D(.db = 1)},
     {"USD", 1, D(.usd = 1)},
     {"tok", 1, D(.tok = 1)},
     {"ktok", 1e3, D(.tok = 1)},
@@ -101,14 +107,14 @@ enum { N_UNITS = sizeof units / sizeof *units };
 struct dimension dimension_add(struct dimension a, struct dimension b, int sign)
 {
 #define SUM(f) .f = (signed char)(a.f + sign * b.f)
-  return (struct dimension){SUM(s), SUM(byte), SUM(j), SUM(usd), SUM(tok), SUM(flop), SUM(g), SUM(k), SUM(c)};
+  return (struct dimension){SUM(s), SUM(byte), SUM(j), SUM(usd), SUM(tok), SUM(flop), SUM(g), SUM(k), SUM(c), SUM(m), SUM(db)};
 #undef SUM
 }
 
 bool dimension_equal(struct dimension a, struct dimension b)
 {
   return a.s == b.s && a.byte == b.byte && a.j == b.j && a.usd == b.usd && a.tok == b.tok && a.flop == b.flop
-         && a.g == b.g && a.k == b.k && a.c == b.c;
+         && a.g == b.g && a.k == b.k && a.c == b.c && a.m == b.m && a.db == b.db;
 }
 
 const char *dimension_name(struct dimension d)

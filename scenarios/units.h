@@ -11,14 +11,14 @@
 #include <stddef.h>
 
 /* Exponents of second, byte, joule, US dollar, token, floating-point operation, gram, kelvin, degree Celsius (a level,
- * which is no difference). */
-struct dimension { signed char s, byte, j, usd, tok, flop, g, k, c; };
+ * which is no difference), metre, decibel. */
+struct dimension { signed char s, byte, j, usd, tok, flop, g, k, c, m, db; };
 enum { UNITS_WHY = 200 };
 
 enum quantity {
   Q_PURE, Q_TIME, Q_PER_TIME, Q_BYTES, Q_BYTE_RATE, Q_POWER, Q_ENERGY, Q_MONEY, Q_MONEY_RATE, Q_MONEY_PER_TOK,
   Q_MONEY_PER_BYTE, Q_MONEY_PER_BYTE_TIME, Q_MONEY_PER_ENERGY, Q_BYTE_TIME, Q_TOK, Q_TOK_RATE, Q_FLOP, Q_FLOP_RATE, Q_PER_MONEY, Q_PER_ENERGY, Q_ENERGY_PER_BYTE,
-  Q_BYTES_PER_TOK, Q_CARBON, Q_CELSIUS, Q_KELVIN, Q_THERMAL_RESISTANCE, Q_HEAT_CAPACITY, Q_ANY, N_QUANTITIES
+  Q_BYTES_PER_TOK, Q_CARBON, Q_CELSIUS, Q_KELVIN, Q_THERMAL_RESISTANCE, Q_HEAT_CAPACITY, Q_LENGTH, Q_SPEED, Q_DECIBEL, Q_ANY, N_QUANTITIES
 };
 struct quantity_info { const char *name, *unit, *examples; struct dimension dimension; };
 extern const struct quantity_info quantities[N_QUANTITIES];

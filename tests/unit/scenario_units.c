@@ -52,6 +52,9 @@ static void definitions(void **state)
   is("0.06 kWh/GB", Q_ENERGY_PER_BYTE, 0.06 * 3.6e6 / 1e9);
   is("112 KiB/tok", Q_BYTES_PER_TOK, 112 * 1024);
   is("1e-3 s", Q_TIME, 1e-3);
+  is("72 km/h", Q_SPEED, 20);
+  is("1.5 km", Q_LENGTH, 1500);
+  is("3 dB", Q_DECIBEL, 3);
 }
 
 /* What a reader of the file would write in SI is the same number, to the last bit. */
