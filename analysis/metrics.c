@@ -384,9 +384,16 @@ OF_PLACE(battery_dead_ratio, p->battery_dead_ratio)
 OF_PLACE(battery_left_mean, p->battery_left_mean)
 OF_PLACE(battery_deaths, p->battery_deaths)
 
+#define OF_LINK(name, expression) \
+  static double link_##name(const struct link_summary *l) { return (expression); }
+OF_LINK(in_flight, l->in_flight_mean)
+OF_LINK(bytes, l->bytes)
+OF_LINK(cut_bytes, l->cut_bytes)
+
+typedef double link_fn(const struct link_summary *);
 typedef double tally_fn(const struct metrics *, const struct tally *);
 typedef double place_fn(const struct place_summary *);
-struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
+struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; link_fn *of_link; };
 
 #define BOTH true, false, false
 #define RUN false, false, false
@@ -524,10 +531,20 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; };
   ROW("battery_left_mean", "1", "mean level of its batteries at the end, as a share of the capacity", 1, PLACE, NULL, place_battery_left_mean) \
   ROW("battery_deaths", "1", "how often a battery became empty, whole run", -1, PLACE, NULL, place_battery_deaths)
 
-#define INFO_ROW(name, unit, doc, better, where, tally, place) {{name, unit, doc, better, where}, tally, place},
+/* The same of a link, whose name stands where others have their place. */
+#define LINK_METRICS(ROW) \
+  ROW("link_in_flight_mean", "1", "messages on the link, waiting or under way, streams too: time average over the " \
+      "whole run", -1, link_in_flight) \
+  ROW("link_bytes", "B", "bytes that the link carried, both ways: of requests, telemetry, probes; whole run", \
+      0, link_bytes) \
+  ROW("link_cut_bytes", "B", "bytes of messages that were called off on the link and did not go, whole run", \
+      -1, link_cut_bytes)
+
+#define INFO_ROW(name, unit, doc, better, where, tally, place) {{name, unit, doc, better, where}, tally, place, NULL},
+#define LINK_ROW(name, unit, doc, better, link) {{name, unit, doc, better, PLACE}, NULL, NULL, link},
 #define NAME_ROW(name, ...) name,
-static const struct row rows[] = {METRICS(INFO_ROW)};
-static const char *const names[] = {METRICS(NAME_ROW)};
+static const struct row rows[] = {METRICS(INFO_ROW) LINK_METRICS(LINK_ROW)};
+static const char *const names[] = {METRICS(NAME_ROW) LINK_METRICS(NAME_ROW)};
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
 const struct metric_info *metric_find(const char *name)
@@ -645,6 +662,9 @@ static void put_row(struct metrics *m, const struct row *row)
     put(m, row->info.name, s->class_name[c], "", row->of_tally(m, &m->klass[c]));
   for (int p = 0; row->of_place && p < m->summary->n_places; p++)
     if (row_applies(row, &m->summary->place[p])) put(m, row->info.name, "", s->place_name[p], row->of_place(&m->summary->place[p]));
+  for (int k = 0; row->of_link && k < s->n_links; k++)
+    if (s->link_name[k] && !m->summary->link[k].free)
+      put(m, row->info.name, "", s->link_name[k], row->of_link(&m->summary->link[k]));
 }
 
 size_t metrics_finish(struct metrics *m, const struct run_summary *summary, const struct metric_value **values)

@@ -14,6 +14,8 @@ struct metrics;
 struct metrics_setup {
   int n_classes, n_places;
   const char *const *class_name, *const *place_name;
+  int n_links;
+  const char *const *link_name;                         /* NULL: not told, as one of many in a topology */
   const double *slo_ttft_s, *slo_e2e_s, *slo_tpot_s;    /* per class; 0 = none */
 };
 struct metrics *metrics_new(const struct metrics_setup *);

@@ -5,6 +5,13 @@ typedef const char *name_of(const struct world_def *, int);
 static const char *class_of(const struct world_def *d, int i) { return d->klass[i].name; }
 static const char *place_of(const struct world_def *d, int i) { return d->place[i].name; }
 static const char *link_of(const struct world_def *d, int i) { return d->link[i].name; }
+/* Those between single members of spread places are many, and told by the topology. */
+static const char *told_link_of(const struct world_def *d, int i)
+{
+  const struct link_def *l = &d->link[i];
+  bool single = (d->place[l->a].spread && l->a_member != NONE) || (d->place[l->b].spread && l->b_member != NONE);
+  return single ? NULL : l->name;
+}
 static const char *variant_of(const struct world_def *d, int i) { return d->variant[i].name; }
 
 static const char *const *names(const struct world_def *d, int n, name_of *name, struct arena *a)
@@ -26,7 +33,7 @@ void metrics_setup_of(const struct world_def *d, struct arena *a, struct metrics
   }
   *out = (struct metrics_setup){.n_classes = d->n_classes, .n_places = d->n_places,
     .class_name = names(d, d->n_classes, class_of, a), .place_name = names(d, d->n_places, place_of, a),
-    .slo_ttft_s = ttft, .slo_e2e_s = e2e, .slo_tpot_s = tpot};
+    .n_links = d->n_links, .link_name = names(d, d->n_links, told_link_of, a), .slo_ttft_s = ttft, .slo_e2e_s = e2e, .slo_tpot_s = tpot};
 }
 
 static void add_tasks(const struct world_def *d, struct arena *a, struct trace_setup *out)

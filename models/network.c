@@ -156,7 +156,10 @@ struct transfer *network_send(struct network *n, struct endpoint from, struct en
     if (!transfer_cross(n, t)) return t;
     n->owed = gate_cost(n, t);
     pool_give(n->transfers, t);
-  } else n->owed = (struct transfer_cost){0};
+  } else {
+    n->owed = (struct transfer_cost){0};
+    for (int i = 0; i < r->n; i++) n->link[r->hop[i].link].meter.bytes += bytes;
+  }
   if (done) done(n->sim, subject);
   return NULL;
 }
@@ -209,9 +212,12 @@ struct transfer_rest network_cancel(struct network *n, struct transfer *t)
 
 void network_flow(struct network *n, struct endpoint from, struct endpoint to, struct transfer_record record)
 {
-  if (!n->world->record_transfers || !n->sink.transfer) return;
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
   for (int i = 0; i < r->n; i++) {
+    struct link_meter *meter = &n->link[r->hop[i].link].meter;
+    meter->area_ns += record.ended_ns - record.started_ns;
+    meter->bytes += record.bytes;
+    if (!n->world->record_transfers || !n->sink.transfer) continue;
     record.link = r->hop[i].link;
     record.zone = (uint16_t)far_end(n, r->hop[i])->zone;
     n->sink.transfer(n->sink.context, &record);
@@ -240,6 +246,24 @@ double network_latency_s(struct network *n, struct endpoint from, struct endpoin
     sum += draw_latency(n, r, i, ends, key, 0, NULL) + process_wait_s(n, &n->link[r->hop[i].link], ends);
   }
   return n->varies ? sum + outage_left_s(n, r) : sum;
+}
+
+/* Nobody is told of it: what it carries is not even looked at, unless transfers are recorded. */
+static bool is_free(const struct network *n, int link)
+{
+  struct way way = {.instant = true};
+  way_add_hop(n, (struct hop){(uint16_t)link, false}, &way);
+  way_add_hop(n, (struct hop){(uint16_t)link, true}, &way);
+  return way.instant && way.s_per_byte <= 0 && way.network_j_per_byte <= 0 && way.usd_per_byte <= 0;
+}
+
+struct link_summary network_summary(const struct network *n, int link)
+{
+  const struct link_state *l = &n->link[link];
+  sim_time now = sim_now(n->sim);
+  __int128 area_ns = l->meter.area_ns + (__int128)l->active * (now - l->meter.at);
+  return (struct link_summary){.in_flight_mean = now > 0 ? (double)area_ns / (double)now : 0, .bytes = l->meter.bytes,
+                               .cut_bytes = l->meter.cut_bytes, .left = l->active, .free = is_free(n, link)};
 }
 
 uint32_t network_active(const struct network *n, int link) { return n->link[link].active; }

@@ -81,5 +81,6 @@ struct link_rates { double s_per_byte[2]; };            /* as a report tells the
 struct link_rates network_rates(const struct network *, int link);
 void network_tell(struct network *, int link, struct link_rates);
 uint32_t network_active(const struct network *, int link);
+struct link_summary network_summary(const struct network *, int link);
 
 #endif

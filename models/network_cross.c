@@ -5,14 +5,19 @@ static void one_hop_end(struct transfer *t, double bytes)
 {
   struct network *n = t->network;
   struct hop hop = t->route->hop[t->at++];
-  n->link[hop.link].active--;
-  gate_close(n, t, bytes);
+  struct link_state *l = &n->link[hop.link];
+  link_count(l, sim_now(n->sim), -1);
+  l->meter.bytes += bytes;
+  l->meter.cut_bytes += t->bytes - bytes;
+  sim_time waited_from = gate_close(n, t, bytes);
   if (!n->world->record_transfers || !n->sink.transfer) return;
-  t->record.ended_ns = sim_now(n->sim);
-  t->record.bytes = bytes;
-  t->record.link = hop.link;
-  t->record.zone = (uint16_t)far_end(n, hop)->zone;
-  n->sink.transfer(n->sink.context, &t->record);
+  struct transfer_record r = t->record;
+  if (waited_from >= 0) r.started_ns = waited_from;
+  r.ended_ns = sim_now(n->sim);
+  r.bytes = bytes;
+  r.link = hop.link;
+  r.zone = (uint16_t)far_end(n, hop)->zone;
+  n->sink.transfer(n->sink.context, &r);
 }
 
 /* All hops of a flow end at once. */
@@ -97,7 +102,7 @@ static bool cross_together(struct network *n, struct transfer *t)
   t->until = t->at;
   for (; t->until < t->route->n && flows_on(n, t, t->until); t->until++) {
     latency_s += draw_latency(n, t->route, t->until, (struct ends){t->from, t->to}, t->key, t->bytes, NULL);
-    n->link[t->route->hop[t->until].link].active++;
+    link_count(&n->link[t->route->hop[t->until].link], sim_now(n->sim), 1);
   }
   t->record.started_ns = sim_now(n->sim);
   t->latency_ns = ns_from_s(latency_s);
@@ -126,7 +131,7 @@ bool transfer_cross(struct network *n, struct transfer *t)
     struct ends ends = {t->from, t->to};
     double latency_s = draw_latency(n, t->route, t->at, ends, t->key, t->bytes, &factor);
     bool takes_time = (rate > 0 && t->bytes > 0) || l->down || process_wait_s(n, l, ends) > 0;
-    l->active++;
+    link_count(l, sim_now(n->sim), 1);
     t->record.started_ns = sim_now(n->sim);
     t->latency_ns = ns_from_s(latency_s);
     t->transmit_ns = 0;
@@ -171,7 +176,7 @@ void network_on_gate(struct sim *sim, void *transfer)
   struct transfer *t = transfer;
   struct network *n = t->network;
   gate_of(n, t)->waits = false;
-  n->link[t->route->hop[t->at].link].active--;
+  link_count(&n->link[t->route->hop[t->at].link], sim_now(n->sim), -1);
   go_further(n, t);
 }
 

@@ -93,7 +93,9 @@ bool gate_waits(struct network *n, struct transfer *t, struct hop hop)
     sim_time wait = gate->passed++ == 0 ? radio_gate(n, t, hop) : transport_gate(n, t, hop);
     if (wait == 0) continue;
     gate->waits = true;
-    n->link[hop.link].active++;
+    if (!gate->waited) gate->came = sim_now(n->sim);
+    gate->waited = true;
+    link_count(&n->link[hop.link], sim_now(n->sim), 1);
     t->record.started_ns = sim_now(n->sim);
     t->event = sim_after(n->sim, wait, PRIORITY_COMPLETE, network_on_gate, t);
     return true;
@@ -112,12 +114,15 @@ void gate_leave(struct network *n, struct transfer *t, double bytes)
 }
 
 /* The next hop has its own. */
-void gate_close(struct network *n, struct transfer *t, double bytes)
+sim_time gate_close(struct network *n, struct transfer *t, double bytes)
 {
-  if (!has_gates(n)) return;
+  if (!has_gates(n)) return -1;
+  struct gate *gate = gate_of(n, t);
   gate_leave(n, t, bytes);
-  gate_of(n, t)->passed = 0;
-  gate_of(n, t)->waits = false;
+  sim_time came = gate->waited ? gate->came : -1;
+  gate->passed = 0;
+  gate->waits = gate->waited = false;
+  return came;
 }
 
 struct transfer_cost gate_cost(const struct network *n, struct transfer *t)

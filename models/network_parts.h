@@ -33,6 +33,9 @@ struct channel {
   event_id change;                                      /* the next one of the process */
 };
 
+/* Who is on a link, its gates included, over the time until `at`; what it carried, and what was called off on it. */
+struct link_meter { __int128 area_ns; sim_time at; double bytes, cut_bytes; };
+
 struct link_state {
   const struct link_def *def;
   uint64_t name;
@@ -47,6 +50,7 @@ struct link_state {
   struct channel **channel[2];                          /* [members of all places]; made at first use */
   uint32_t *flow_link[2];                               /* the same with max_min: number in network.flows + 1, 0 none yet */
   uint32_t active;
+  struct link_meter meter;
   struct link_processes *process;                       /* NULL: none */
 };
 
@@ -100,8 +104,8 @@ struct transfer {
 
 /* What a transfer passes before its bytes flow on a hop: the radio, then the connection; and what both cost. Behind the
  * transfer, where some link has such. */
-struct gate { struct radio_use radio; struct connection *connection; struct transfer_cost cost; double work; uint8_t passed;
-              bool waits; };
+struct gate { struct radio_use radio; struct connection *connection; struct transfer_cost cost; double work; sim_time came;
+              uint8_t passed; bool waits, waited; };             /* now; on this hop, since it came */
 
 static inline size_t at_start_bytes(const struct network *n)
 {
@@ -115,6 +119,14 @@ static inline void *zeroed(size_t n, size_t bytes)
   void *p = calloc(n ? n : 1, bytes);
   if (!p) check_out_of_memory(n * bytes);
   return p;
+}
+
+/* One more or one less on the link from now on. */
+static inline void link_count(struct link_state *l, sim_time now, int change)
+{
+  l->meter.area_ns += (__int128)l->active * (now - l->meter.at);
+  l->meter.at = now;
+  l->active += (uint32_t)change;
 }
 
 struct ends { struct endpoint from, to; };
@@ -168,7 +180,7 @@ struct transport_path path_of(const struct network *, struct hop, double latency
 void add_set_up(const struct network *, struct hop, const struct transport_extra *, struct transfer_cost *);
 bool gate_waits(struct network *, struct transfer *, struct hop);
 void gate_leave(struct network *, struct transfer *, double bytes);
-void gate_close(struct network *, struct transfer *, double bytes);
+sim_time gate_close(struct network *, struct transfer *, double bytes);     /* when it came, if it waited; else -1 */
 struct transfer_cost gate_cost(const struct network *, struct transfer *);
 
 /* ---- network_cross.c ------------------------------------------------------------------------------------------ */

@@ -119,6 +119,11 @@ struct place_summary {
   double carbon_g, battery_dead_ratio, battery_left_mean, battery_deaths, throttled_ratio;
 };
 
+/* A link over the whole run: messages on it, time average; bytes that it carried, and those that were called off on it;
+ * messages on it at the end. Streams beside the queues count in the first two. free: it costs neither time nor
+ * anything else, and what it carries is not looked at. */
+struct link_summary { double in_flight_mean, bytes, cut_bytes; uint32_t left; bool free; };
+
 struct run_summary {
   uint64_t events, ties;
   uint64_t requests, completed, failed, censored;       /* of the cohort */
@@ -135,6 +140,7 @@ struct run_summary {
   double telemetry_bytes, probe_bytes;
   uint64_t trace_rows_used; int workload_is_fit;        /* -1 no trace, 0 original, 1 fit */
   int n_places; struct place_summary *place;            /* owned by the world */
+  int n_links; struct link_summary *link;               /* the same */
 };
 
 #endif

@@ -283,6 +283,8 @@ static bool world_build(struct world *w, struct err *err)
   w->legs = pool_new(sizeof(struct leg));
   w->summary.n_places = w->def->n_places;
   w->summary.place = arena_array(w->arena, struct place_summary, w->def->n_places);
+  w->summary.n_links = w->def->n_links;
+  w->summary.link = arena_array(w->arena, struct link_summary, w->def->n_links);
   w->klass = arena_array(w->arena, struct klass, w->def->n_classes);
   places_init(w);
   guards_new(w);
@@ -595,6 +597,7 @@ static void sum_up(struct world *w)
   sum->ties = sim_ties(w->sim);
   sum->requests = w->cohort;
   sum->run_s = s_from_ns(sim_now(w->sim));
+  for (int k = 0; k < sum->n_links; k++) sum->link[k] = network_summary(w->network, k);
   sum->workload_is_fit = -1;
   for (int i = 0; i < w->def->n_classes; i++) {
     int fit = source_is_fit(w->klass[i].source);

@@ -14,13 +14,15 @@
 #define assert_near(a, b, tolerance) assert_true(fabs((a) - (b)) <= (tolerance))
 
 static const char *const class_names[] = {"chat", "voice"};
-static const char *const place_names[] = {"phone", "edge"};
+static const char *const place_names[] = {"phone", "edge"}, *const link_names[] = {"access", NULL};
 static const double no_slo[] = {0, 0}, slo_e2e_s[] = {1, 0};
 enum { S = 1000000000, MS = 1000000 };
 
 static struct metrics *new_metrics(void)
 {
-  struct metrics_setup s = {2, 2, class_names, place_names, no_slo, slo_e2e_s, no_slo};
+  struct metrics_setup s = {.n_classes = 2, .n_places = 2, .class_name = class_names, .place_name = place_names,
+                            .n_links = 2, .link_name = link_names, .slo_ttft_s = no_slo, .slo_e2e_s = slo_e2e_s,
+                            .slo_tpot_s = no_slo};
   return metrics_new(&s);
 }
 
@@ -39,7 +41,8 @@ static struct request_record request(uint64_t id, int64_t arrived_ns, int64_t la
                                  .measured = 1, .slo_met = latency_ns <= S};
 }
 
-static const struct run_summary summary = {.window_s = 10};
+static struct link_summary no_links[2];
+static const struct run_summary summary = {.window_s = 10, .link = no_links};
 
 /* Latencies 1, 2, ..., 9 s and one failure: ceil(.5 x 10) = 5th value, p95 and p99 = the tenth = infinite. */
 static void quantiles_rank_failures_last(void **state)
@@ -154,8 +157,10 @@ static void ledgers(void **state)
     metrics_request(m, &r);
   }
   struct place_summary places[2] = {{.utilization = .25}, {.utilization = .75, .queue_wait_mean_s = .125}};
+  struct link_summary links[2] = {{.in_flight_mean = .5, .bytes = 3e6, .cut_bytes = 2e3}, {.bytes = 7}};
   struct run_summary s = {.window_s = 10, .energy_total_j = 17, .energy_direct_j = 5, .cost_total_usd = .006,
-                          .cost_direct_usd = .003, .zone_violations = 4, .n_places = 2, .place = places};
+                          .cost_direct_usd = .003, .zone_violations = 4, .n_places = 2, .place = places,
+                          .link = links};
   const struct metric_value *v;
   size_t n = metrics_finish(m, &s, &v);
   assert_near(value(v, n, "energy_direct_j_per_request", "", ""), 2, 1e-12);
@@ -169,6 +174,9 @@ static void ledgers(void **state)
   assert_near(value(v, n, "zone_violations", "", ""), 4, 0);
   assert_near(value(v, n, "utilization", "", "edge"), .75, 0);
   assert_near(value(v, n, "queue_wait_mean_s", "", "edge"), .125, 0);
+  assert_near(value(v, n, "link_in_flight_mean", "", "access"), .5, 0);
+  assert_near(value(v, n, "link_bytes", "", "access"), 3e6, 0);
+  assert_near(value(v, n, "link_cut_bytes", "", "access"), 2e3, 0);
   metrics_free(m);
 }
 

@@ -78,9 +78,23 @@ static void town_open(struct town *t)
   err_release(&err);
 }
 
+/* The meter of a link and the records of what crossed it tell the same (Little's law). */
+static void meters_agree(const struct town *t, int link)
+{
+  struct link_summary s = network_summary(t->network, link);
+  double all_s = 0, bytes = 0;
+  for (int i = 0; i < t->n_records; i++) {
+    all_s += t->record[i].link == link ? s_from_ns(t->record[i].ended_ns - t->record[i].started_ns) : 0;
+    bytes += t->record[i].link == link ? t->record[i].bytes : 0;
+  }
+  assert_true(fabs(s.in_flight_mean * s_from_ns(sim_now(t->sim)) - all_s) < 1e-9 * (1 + all_s));
+  assert_true(fabs(s.bytes - bytes) < 1e-6);
+}
+
 static void town_close(struct town *t)
 {
   for (int k = 0; k < t->world.n_links; k++) assert_int_equal(network_active(t->network, k), 0);
+  for (int k = 0; t->world.record_transfers && k < t->world.n_links; k++) meters_agree(t, k);
   network_free(t->network);
   topology_free(t->topology);
   sim_free(t->sim);
@@ -248,6 +262,9 @@ static void cancel_at(double at_s, const char *log, double bytes)
   sim_run(t.sim, SIM_NEVER);
   assert_string_equal(t.log, log);
   assert_true(fabs(t.record[0].bytes - bytes) < 1e-3 && t.record[0].request == 'B');
+  struct link_summary s = network_summary(t.network, ACCESS);
+  assert_true(fabs(s.cut_bytes - (MB - bytes)) < 1e-3 && fabs(s.bytes - 2 * MB - bytes) < 1e-3);
+  assert_true(fabs(s.in_flight_mean - (1 + at_s / s_from_ns(sim_now(t.sim)))) < 1e-9); /* A all the time, B until at_s */
   town_close(&t);
 }
 
