@@ -55,6 +55,7 @@ struct hardware_def {
   double overhead_s;                                    /* added to each roofline service */
   double memory_bytes;                                  /* 0 = unlimited */
   double idle_w, busy_w;                                /* per server; linear in the share of busy slots, or: */
+  double context_w;                                     /* idle, and a model is loaded: so much more than idle_w */
   const struct power_def *power;                        /* NULL: linear, at the top clock */
   const struct thermal_def *thermal;                    /* of a member; NULL: no throttling */
   const struct token_cost *tokens;                      /* [world.n_variants], or NULL */

@@ -735,3 +735,9 @@ void engine_meters(struct engine *e, struct engine_meters *m)
   m->orphan_s += alone_s;
   m->orphan_j += alone_s * power_w(e);
 }
+
+double engine_power_w(struct engine *e)
+{
+  catch_up(e);
+  return e->flying ? power_w(e) : 0;
+}

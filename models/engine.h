@@ -97,6 +97,7 @@ uint32_t engine_blocks_used(struct engine *);
 uint32_t engine_blocks_total(const struct engine *);    /* that requests can hold */
 uint32_t engine_cached_blocks(const struct engine *, const struct engine_request *);  /* of its prompt, now hit */
 void engine_meters(struct engine *, struct engine_meters *);
+double engine_power_w(struct engine *);                 /* above idle, of the iteration in flight */
 const char *engine_refusal_text(enum engine_refusal);
 
 /* ---- dispatch over replicas --------------------------------------------------------------------------------------- *

@@ -2,6 +2,7 @@
  * Clock: dynamic power C V^2 f with V ~ f goes with f^3, time of what computes with 1/f. For work that only computes
  *   E(f) = (S + D f^3) / f,  E' = 0 at  f = (S / 2D)^(1/3).
  * Carbon: the integral of a step function of the hour, g/kWh / 3.6e6 = g/J.
+ * Batch: of 8 requests share a, of 691 share 1: sqrt(8 x 691) = 74.35 of them (1 + a) / 2.
  * Checkable: 2 x 0.3 - 0.3^1.4 = 0.41468; S = 2 W, D = 8 W: f = 1/2, E = (2 + 1) / 0.5 = 6 J.
  */
 #include "models/power.h"
@@ -26,6 +27,21 @@ double power_share(const struct power_def *d, double load)
   double u = load < 0 ? 0 : load > 1 ? 1 : load;
   if (!d || d->shape == POWER_LINEAR) return u;
   return d->shape == POWER_TABLE ? between(d->share, u) : 2 * u - pow(u, d->exponent);
+}
+
+static double by_batch(const struct power_def *d, double b)
+{
+  int i = 0;
+  if (b < 1) return fmax(b, 0) * d->batch_share[0];
+  while (i < d->n_batch && d->batch[i] < b) i++;
+  if (i == 0 || i == d->n_batch) return d->batch_share[i ? i - 1 : 0];
+  double part = log(b / d->batch[i - 1]) / log(d->batch[i] / d->batch[i - 1]);
+  return d->batch_share[i - 1] + part * (d->batch_share[i] - d->batch_share[i - 1]);
+}
+
+double power_share_of(const struct power_def *d, double load, double most)
+{
+  return d && d->shape == POWER_BATCH ? by_batch(d, load * most) : power_share(d, load);
 }
 
 double power_clock(const struct power_def *d) { return d && d->frequency != 1 ? pow(d->frequency, d->cube) : 1; }

@@ -107,9 +107,10 @@ void station_stop(struct station *, struct sim *, uint32_t server);
 void stations_speed(struct station *, uint64_t count, struct sim *, double speed);
 
 /* ---- powered: power by a shape, temperature, battery (models/station_power.c) ----
- * Of one member of each kind of hardware, all its servers; the power beyond idle is at full load. changed: the battery of
+ * Of one member of each kind of hardware, all its servers; the power beyond idle is at full load, with `most` requests on
+ * each server. changed: the battery of
  * a member is empty, or it has come back. Before the first job. */
-struct member_power { double idle_w, dynamic_w; const struct power_def *shape; const struct thermal_def *thermal; };
+struct member_power { double idle_w, dynamic_w, most; const struct power_def *shape; const struct thermal_def *thermal; };
 struct stations_power {
   const struct member_power *of_kind;
   const struct battery_kind *battery;                   /* NULL: none */

@@ -20,6 +20,7 @@ struct batch {
   event_id event;
   sim_time started, since, length;
   double share_ns, joule, joule_left;                   /* slot time of one who was there from the start; whole batch */
+  double slot_j, share_j;                               /* of a powered place: as read last; like share_ns */
 };
 
 /* Jobs by turn of entry, until their results have left. */
@@ -369,6 +370,8 @@ static void batch_start(struct station *s, struct sim *sim, uint32_t n)
     s->running++;
   }
   take_instance(s);
+  batch->slot_j = power_slot_j(s);
+  if (batch->joule > 0 && batch->length > 0) power_of_batch(s, batch->joule / s_from_ns(batch->length));
   batch->event = sim_after(sim, batch->length, PRIORITY_COMPLETE, on_batch_done, batch);
   for (uint32_t i = 0; s->kind->events->started && i < n; i++) s->kind->events->started(sim, batch->member[i]);
 }
@@ -377,8 +380,11 @@ static void batch_start(struct station *s, struct sim *sim, uint32_t n)
 static void batch_settle(struct batch *batch)
 {
   sim_time now = batch->station->since;
+  double slot_j = power_slot_j(batch->station);
   if (batch->n) batch->share_ns += (double)(now - batch->since) / batch->n;
+  if (batch->n) batch->share_j += (slot_j - batch->slot_j) / batch->n;
   batch->since = now;
+  batch->slot_j = slot_j;
 }
 
 /* A member's account, when it goes: `left` members share what is left of a batch of no length. */
@@ -388,6 +394,7 @@ static void member_account(struct batch *batch, struct job *job, uint32_t left)
   if (batch->length > 0) joule = batch->joule * (batch->share_ns / (double)batch->length);
   batch->joule_left -= joule;
   job->slot_s = batch->share_ns / NS_PER_S;
+  job->joule += batch->share_j;
   job->at.batch.joule = joule;
 }
 
@@ -396,6 +403,7 @@ static void batch_meter(struct station *s, const struct batch *batch)
 {
   double part = batch->length > 0 ? (double)(s->since - batch->started) / (double)batch->length : 1;
   batcher_of(s)->joule += batch->joule * part;
+  if (batch->joule > 0 && batch->length > 0) power_of_batch(s, -batch->joule / s_from_ns(batch->length));
 }
 
 /* Clipper: more by `increase` while full batches keep the target, less by the factor `decrease` when one does not. */

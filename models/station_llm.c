@@ -52,7 +52,7 @@ static struct llm *llm_new(struct station *s, struct sim *sim)
 
 void llm_speed(struct station *s)
 {
-  for (uint32_t i = 0; i < s->kind->servers; i++) engine_set_speed(s->extra->llm->engine[i], s->kind->speed);
+  for (uint32_t i = 0; i < s->kind->servers; i++) engine_set_speed(s->extra->llm->engine[i], station_speed(s));
 }
 
 void llm_release(struct station_extra *extra, uint32_t servers)
@@ -261,6 +261,19 @@ double llm_made(const struct station *s, const struct job *job)
   if (job->state != JOB_LLM_RUNS) return 0;
   struct engine_request *r = &job->at.llm->request;
   return (double)engine_made(r->engine, r) / r->output;
+}
+
+double llm_joule(const struct station *s, double *now_w)
+{
+  const struct llm *l = s->extra ? s->extra->llm : NULL;
+  struct engine_meters m;
+  double sum = *now_w = 0;
+  for (uint32_t i = 0; l && i < s->kind->servers; i++) {
+    engine_meters(l->engine[i], &m);
+    *now_w += engine_power_w(l->engine[i]);
+    sum += m.joule;
+  }
+  return sum;
 }
 
 /* ---- meters ------------------------------------------------------------------------------------------------------ */

@@ -96,6 +96,10 @@ void power_settle(struct station *, sim_time now);
 double power_speed(const struct station *);
 /* A job begins (-1) to hold units, or to share when these are 0; or no longer does (+1). */
 void power_charge(const struct station *, struct job *, int64_t units, int sign);
+/* What each job that holds a slot of its own has caused so far; 0 where nothing is powered. */
+double power_slot_j(const struct station *);
+/* Batches whose energy is their own: power that comes and goes with them. */
+void power_of_batch(struct station *, double watt);
 void stations_power_free(struct powered *);
 void station_change_speed(struct station *, struct sim *, void (*set)(struct station *, double), double value);
 
@@ -235,6 +239,7 @@ void llm_interrupt(struct station *, struct sim *, struct job *, struct job_use 
 double llm_made(const struct station *, const struct job *);
 void llm_release(struct station_extra *, uint32_t servers);
 void llm_speed(struct station *);                       /* it has changed */
+double llm_joule(const struct station *, double *now_w);       /* of its engines so far, above idle; and their power now */
 void llm_open_window(struct station *);
 void llm_meters(const struct station *, struct station_meters *);
 

@@ -4,6 +4,8 @@
  * what is left of it while throttled. Its servers carry the load evenly. Each unit in use causes P beyond idle over the
  * units in use, so what jobs are charged adds up to the integral exactly: j(t) = integral of (P - idle) / used, a job pays
  * units x (j(end) - j(start)); those who share a server pay equal parts of what is theirs.
+ * Energy that comes by the batch or by the iteration of an engine is its own ledger's; here it is power, spread evenly over
+ * its time, for battery and temperature. What engines drew is known when one looks; so while they run, one does each second.
  * Everything is settled before any change; then, once in that instant, it is planned anew when the temperature reaches its
  * limit and the battery its end: between two changes nothing happens by the clock.
  * Checkable: 2 slots, D 20 W, concave with h = 1.4: one job alone causes 20 (1 - 0.5^1.4) = 12.42 W, two 10 W each.
@@ -19,6 +21,7 @@
 struct member {
   sim_time at;
   double dynamic_j, idle_j;
+  double own_w, own_j;                                  /* of batches now; of engines, when last looked at */
   double unit_so_far, sharer_so_far;
   uint32_t sharers;                                     /* as charged: the share itself changes before it tells */
   event_id plan, next;
@@ -36,6 +39,7 @@ struct powered {
 };
 
 enum { SLOTS_AHEAD = 256 };                             /* of a harvest, looked at in one plan */
+static const double LOOK_S = 1;                         /* how often, while engines run */
 
 static uint64_t number_of(const struct station *s) { return (uint64_t)(s - s->kind->powered->first); }
 
@@ -62,8 +66,25 @@ static double dynamic_w(const struct station *s)
   const struct member_power *p = power_of(s);
   const struct thermal *t = thermal_of(s);
   if (s->used == 0) return 0;
-  double share = power_share(p->shape, (double)s->used / (double)s->kind->units);
+  double share = power_share_of(p->shape, (double)s->used / (double)s->kind->units, p->most);
   return p->dynamic_w * share * (t && t->throttled ? p->thermal->power : 1);
+}
+
+/* Beside it, of what has its own energy: the mean since the last look; for what comes, what it is now. */
+static double own_w(const struct station *s, struct member *m, double dt, double *now_w)
+{
+  if (!s->kind->llm) return *now_w = m->own_w;
+  double before = m->own_j;
+  m->own_j = llm_joule(s, now_w);
+  return dt > 0 ? (m->own_j - before) / dt : 0;
+}
+
+static double load_w(const struct station *s)
+{
+  const struct member *m = &s->kind->powered->member[number_of(s)];
+  double now_w = m->own_w;
+  if (s->kind->llm) llm_joule(s, &now_w);
+  return dynamic_w(s) + now_w;
 }
 
 static double idle_w(const struct station *s)
@@ -84,9 +105,10 @@ static void plan_soon(struct station *, struct member *);
 void power_settle(struct station *s, sim_time now)
 {
   struct member *m = &s->kind->powered->member[number_of(s)];
-  double dt = s_from_ns(now - m->at), work_w = dynamic_w(s), rest_w = idle_w(s), dead_s = 0;
+  double dt = s_from_ns(now - m->at), slots_w = dynamic_w(s), rest_w = idle_w(s), dead_s = 0, now_w;
   plan_soon(s, m);
   if (now == m->at) return;
+  double work_w = slots_w + own_w(s, m, dt, &now_w);
   if (thermal_of(s)) thermal_advance(power_of(s)->thermal, thermal_of(s), s_from_ns(now), work_w + rest_w);
   if (battery_of(s)) {
     dead_s = battery_of(s)->dead_s;
@@ -94,9 +116,22 @@ void power_settle(struct station *s, sim_time now)
     dead_s = battery_of(s)->dead_s - dead_s;
   }
   m->at = now;
-  m->dynamic_j += work_w * dt;
+  m->dynamic_j += slots_w * dt;
   m->idle_j += power_of(s)->idle_w * (dt - dead_s);
-  if (s->used) charge_units(s, m, work_w * dt);
+  if (s->used) charge_units(s, m, slots_w * dt);
+}
+
+double power_slot_j(const struct station *s)
+{
+  return s->kind->powered ? s->kind->powered->member[number_of(s)].unit_so_far * SLOT_UNITS : 0;
+}
+
+/* With the last one goes what rounding left. */
+void power_of_batch(struct station *s, double watt)
+{
+  if (!s->kind->powered) return;
+  struct member *m = &s->kind->powered->member[number_of(s)];
+  m->own_w = watt < 0 && s->used <= SLOT_UNITS ? 0 : m->own_w + watt;
 }
 
 double power_speed(const struct station *s) { return s->kind->powered->member[number_of(s)].speed; }
@@ -139,7 +174,7 @@ static double next_battery_s(const struct station *s)
 {
   const struct powered *p = s->kind->powered;
   const struct battery_def *d = p->def.battery->def;
-  double now = s_from_ns(p->member[number_of(s)].at), until = s_from_ns(p->def.until), w = power_of(s)->idle_w + dynamic_w(s);
+  double now = s_from_ns(p->member[number_of(s)].at), until = s_from_ns(p->def.until), w = power_of(s)->idle_w + load_w(s);
   if (!d->harvest_j) return battery_next_s(p->def.battery, battery_of(s), w, until);
   double far = now + SLOTS_AHEAD * d->slot_s, next = battery_next_s(p->def.battery, battery_of(s), w, fmin(far, until));
   return next < INFINITY || far >= until ? next : far;
@@ -152,8 +187,9 @@ static void plan_next(struct station *s, struct member *m)
   double now = s_from_ns(m->at), at = INFINITY;
   if (m->next.bits) sim_cancel(p->sim, m->next);
   m->next = (event_id){ 0 };
-  if (thermal_of(s)) at = now + thermal_next(power_of(s)->thermal, thermal_of(s), idle_w(s) + dynamic_w(s));
+  if (thermal_of(s)) at = now + thermal_next(power_of(s)->thermal, thermal_of(s), idle_w(s) + load_w(s));
   if (battery_of(s)) at = fmin(at, next_battery_s(s));
+  if (s->kind->llm && s->in_system) at = fmin(at, now + LOOK_S);
   if (!(at < s_from_ns(p->def.until))) return;
   sim_time when = ns_from_s(at) + 1;
   m->next = sim_at(p->sim, when > m->at ? when : m->at + 1, PRIORITY_CHANGE, on_next, s);

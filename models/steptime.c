@@ -6,6 +6,8 @@
  * prefill 18.10 + 0.1019 n + 7.12e-6 n^2: 512 tokens take 72.14 ms.
  */
 #include "models/steptime_parts.h"
+#include "models/power.h"
+#include <math.h>
 
 /* Rounded to nothing, it takes 1 ns: no iteration takes no time. */
 sim_time steptime_ns(const struct steptime *model, const struct step_batch *b)
@@ -31,11 +33,33 @@ const struct steptime *steptime_with_energy(struct arena *a, const struct stepti
   return &m->base;
 }
 
-bool steptime_has_energy(const struct steptime *model) { return model->energy != NULL; }
+struct with_power { struct steptime base; const struct steptime *times; struct steptime_power power; };
+
+static sim_time powered_ns(const struct steptime *model, const struct step_batch *b)
+{
+  return steptime_ns(((const struct with_power *)(const void *)model)->times, b);
+}
+
+const struct steptime *steptime_with_power(struct arena *a, const struct steptime *times, const struct steptime_power *power)
+{
+  struct with_power *m = arena_alloc(a, sizeof *m);
+  *m = (struct with_power){{.ns = powered_ns, .limits = times->limits, .power = &m->power}, times, *power};
+  return &m->base;
+}
+
+bool steptime_has_energy(const struct steptime *model) { return model->energy || model->power; }
+
+/* A server that computes at all draws the linear shape's whole power. */
+static double step_w(const struct steptime_power *p, const struct step_batch *b)
+{
+  bool whole = b->prefill_tokens > 0 || !p->shape || p->shape->shape == POWER_LINEAR;
+  return p->power_w * (whole ? 1 : power_share_of(p->shape, fmin(1, b->decodes / p->most), p->most));
+}
 
 double steptime_j(const struct steptime *model, const struct step_batch *b)
 {
   const struct steptime_energy *e = model->energy;
+  if (model->power) return step_w(model->power, b) * s_from_ns(steptime_ns(model, b));
   return e ? e->step_j + e->decode_j * b->decodes + e->prompt_j * b->prefill_tokens : 0;
 }
 

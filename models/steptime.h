@@ -69,6 +69,11 @@ sim_time steptime_ns(const struct steptime *, const struct step_batch *);
 struct steptime_energy { double step_j, decode_j, prompt_j; };
 /* The same times, with energy. The model must outlive it. */
 const struct steptime *steptime_with_energy(struct arena *, const struct steptime *, const struct steptime_energy *);
+/* The same times, with the power of a server: power_w beyond idle when full, by the shape for the requests of the batch, of
+ * `most`; prompts take all of it. Both must outlive it. */
+struct power_def;
+struct steptime_power { double power_w, most; const struct power_def *shape; };
+const struct steptime *steptime_with_power(struct arena *, const struct steptime *, const struct steptime_power *);
 bool steptime_has_energy(const struct steptime *);
 double steptime_j(const struct steptime *, const struct step_batch *);  /* 0 without */
 struct steptime_limits steptime_limits(const struct steptime *);

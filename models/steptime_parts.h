@@ -9,7 +9,8 @@
 struct steptime {
   sim_time (*ns)(const struct steptime *, const struct step_batch *);
   struct steptime_limits limits;
-  const struct steptime_energy *energy;                 /* NULL: none */
+  const struct steptime_energy *energy;                 /* NULL: none; or: */
+  const struct steptime_power *power;
 };
 
 /* A ring all-reduce of one token: hidden numbers of 2 bytes, 2 (P - 1) / P times over each link. 8 devices, 4096 numbers,

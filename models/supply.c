@@ -31,7 +31,19 @@ static bool is_powered(const struct world_def *def, const struct place *p)
 static void on_changed(struct sim *s, void *context, uint64_t member, bool dead)
 {
   const struct place *p = context;
-  if (dead) requests_power_off(world_of(s), (struct endpoint){ (uint16_t)p->index, (uint32_t)member });
+  if (!dead) return;
+  requests_power_off(world_of(s), (struct endpoint){ (uint16_t)p->index, (uint32_t)member });
+  for (int i = 0; p->def->llm && i < p->def->servers; i++)
+    station_stop(station_nth(p->stations, member), s, (uint32_t)i);
+}
+
+/* Requests on a full server. */
+static double most_of(const struct world *w, const struct place *p, int kind)
+{
+  double most = p->def->slots;
+  for (int v = 0; p->cost && v < w->def->n_variants; v++)
+    most = fmax(most, p->cost[kind * w->def->n_variants + v].max_batch);
+  return most;
 }
 
 static const struct member_power *kinds_of(struct world *w, const struct place *p)
@@ -40,8 +52,9 @@ static const struct member_power *kinds_of(struct world *w, const struct place *
   double servers = p->def->servers;
   for (int k = 0; k < p->n_kinds; k++) {
     const struct hardware_def *h = p->def->n_hardware ? &w->def->hardware[p->def->hardware[k]] : NULL;
-    all[k] = (struct member_power){ p->idle_w[k] * servers, p->dynamic_w[k] * p->def->slots * servers, h ? h->power : NULL,
-                                    h ? h->thermal : NULL };
+    sim_assert(!p->def->llm || steptime_has_energy(p->def->llm->kind[k].step_time));
+    all[k] = (struct member_power){ p->idle_w[k] * servers, p->dynamic_w[k] * p->def->slots * servers, most_of(w, p, k),
+                                    h ? h->power : NULL, h ? h->thermal : NULL };
   }
   return all;
 }

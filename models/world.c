@@ -92,10 +92,11 @@ static void place_kinds(struct world *w, struct place *p)
     p->llm_cost[k] = (struct token_cost){ .available = true, .prefill_tok_per_s = 1 };
   for (int k = 0; k < p->n_kinds; k++) {
     const struct hardware_def *h = kind_hardware(def, p->def, k);
-    double idle = p->def->idle_w >= 0 ? p->def->idle_w : h ? h->idle_w : 0;
-    double busy = p->def->busy_w >= 0 ? p->def->busy_w : h ? h->busy_w : idle;
-    p->idle_w[k] = p->def->kind == PLACE_API ? 0 : idle;
-    p->dynamic_w[k] = p->def->kind == PLACE_API ? 0 : (busy - idle) / p->def->slots;
+    double loaded = p->def->idle_w >= 0 ? p->def->idle_w : h ? h->idle_w + h->context_w : 0;
+    double busy = p->def->busy_w >= 0 ? p->def->busy_w : h ? h->busy_w : loaded;
+    double bare = p->def->instances && p->def->idle_w < 0 && h ? h->idle_w : loaded;    /* its instances bring the rest */
+    p->idle_w[k] = p->def->kind == PLACE_API ? 0 : bare;
+    p->dynamic_w[k] = p->def->kind == PLACE_API ? 0 : (busy - loaded) / p->def->slots;
     if (h && h->power) p->dynamic_w[k] *= power_clock(h->power);
     if (p->def->batching && p->def->batching->has_energy) p->dynamic_w[k] = 0;
     if (p->def->llm && steptime_has_energy(p->def->llm->kind[k].step_time)) p->dynamic_w[k] = 0;

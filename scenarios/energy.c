@@ -25,6 +25,30 @@ static void power_table(struct build *b, const struct node *hardware, const stru
   for (int i = 0; i < n; i++) d->share[i] = (w[i] - w[0]) / (w[n - 1] - w[0]);
 }
 
+/* Between what it draws with a model loaded, and what it draws with the most requests. */
+static void power_by_batch(struct build *b, const struct node *map, struct power_def *d, struct hardware_def *h)
+{
+  int n = 0, powers = 0;
+  const struct node *at = node_get(map, "batches") ? node_get(map, "batches") : map;
+  const double *batch = build_numbers(b, map, "power", "batches", &n), *w = build_numbers(b, map, "power", "table", &powers);
+  double idle_w = h->idle_w + h->context_w;
+  bool ok = n > 0 && n == powers && batch[0] >= 1 && w[n - 1] > idle_w;
+  double *share = arena_array(b->arena, double, n + 1);
+  for (int i = 0; ok && i < n; i++) {
+    ok = i == 0 || batch[i] > batch[i - 1];
+    share[i] = (w[i] - idle_w) / (w[n - 1] - idle_w);
+  }
+  if (!ok) {
+    err_add(b->err, at->at, "shape batch needs 'batches', which ascend from 1 or more, and in 'table' the power at each, the "
+            "last one above that of an idle server");
+    return;
+  }
+  d->n_batch = n;
+  d->batch = batch;
+  d->batch_share = share;
+  h->busy_w = w[n - 1];
+}
+
 /* The clock acts on what computes: arithmetic, and prompts. */
 static void slow_down(struct build *b, struct hardware_def *h, double clock)
 {
@@ -44,8 +68,11 @@ const struct power_def *build_power_shape(struct build *b, const struct node *ha
   d->frequency = get_number(map, "power", "clock");
   d->cube = get_number(map, "power", "cube");
   if (d->shape == POWER_TABLE) power_table(b, hardware, map, d, h);
+  else if (d->shape == POWER_BATCH) power_by_batch(b, map, d, h);
   else if (node_get(map, "table"))
     err_add(b->err, node_get(map, "table")->key_at, "'table' belongs to 'shape: table'");
+  if (d->shape != POWER_BATCH && node_get(map, "batches"))
+    err_add(b->err, node_get(map, "batches")->key_at, "'batches' belongs to 'shape: batch'");
   if (d->frequency < 1) slow_down(b, h, d->frequency);
   return d;
 }
@@ -140,6 +167,7 @@ static const struct battery_def *battery_of(struct build *b, struct place_def *p
 
 /* ---- places -------------------------------------------------------------------------------------------------------- */
 
+/* What makes a place powered (models/supply.c). */
 static const char *power_needs(const struct build *b, const struct place_def *p)
 {
   const char *what = p->supply && p->supply->battery ? "a battery" : NULL;
@@ -151,15 +179,25 @@ static const char *power_needs(const struct build *b, const struct place_def *p)
   return what;
 }
 
-/* Whose energy comes by the batch is not known between two changes of the load. */
-static void check_power(struct build *b, const struct place_def *p, const struct node *node)
+/* Engines whose step time has no energy of its own: that of their servers' power, iteration by iteration. */
+static void power_engines(struct build *b, const struct place_def *p)
+{
+  struct llm_kind *kind = (struct llm_kind *)p->llm->kind;      /* made for this place */
+  for (int k = 0; k < (p->n_hardware > 0 ? p->n_hardware : 1); k++) {
+    const struct hardware_def *h = p->n_hardware > 0 ? &b->world->hardware[p->hardware[k]] : NULL;
+    double idle_w = p->idle_w >= 0 ? p->idle_w : h ? h->idle_w + h->context_w : 0;
+    double busy_w = p->busy_w >= 0 ? p->busy_w : h ? h->busy_w : idle_w;
+    struct steptime_power power = {(busy_w - idle_w) * power_clock(h ? h->power : NULL), p->slots, h ? h->power : NULL};
+    if (!steptime_has_energy(kind[k].step_time)) kind[k].step_time = steptime_with_power(b->arena, kind[k].step_time, &power);
+  }
+}
+
+static void build_power(struct build *b, const struct place_def *p, const struct node *node)
 {
   const char *what = power_needs(b, p);
-  if (what && (p->batching || p->llm))
-    err_add(b->err, node_get(node, "batching")->key_at, "places.%s has %s, which places with batching do not know%s", p->name,
-            what, p->llm ? "; engines have the 'energy' of their step time" : "");
   if (what && p->kind == PLACE_API)
     err_add(b->err, node->at, "places.%s: an api has no power of its own", p->name);
+  if (what && p->llm && p->llm->kind) power_engines(b, p);
 }
 
 void build_supply(struct build *b, struct place_def *p, const struct node *node)
@@ -172,5 +210,5 @@ void build_supply(struct build *b, struct place_def *p, const struct node *node)
   if (grid && !b->world->carbon)
     err_add(b->err, grid->key_at, "places.%s has a 'grid', but the scenario none: whose electricity do the others take?", p->name);
   if (battery || grid || s->pue != 1) p->supply = s;
-  check_power(b, p, node);
+  build_power(b, p, node);
 }

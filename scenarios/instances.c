@@ -165,11 +165,25 @@ static void build_reserved(struct build *b, const struct place_def *p, struct in
     err_add(b->err, n->key_at, "'reserved' is for a place whose tariff has 'billing: on_demand' for the others");
 }
 
+/* Unless given, what a loaded model adds to the hardware's idle power. */
+static double warm_w(struct build *b, const struct place_def *p, const struct node *given, const struct node *node)
+{
+  const struct hardware_def *h = b->world->hardware;
+  double more = p->n_hardware > 0 ? h[p->hardware[0]].context_w : 0;
+  if (given) return get_number(node, "instances", "warm_power");
+  for (int k = 1; k < p->n_hardware; k++)
+    if (h[p->hardware[k]].context_w != more) {
+      err_add(b->err, node->at, "places.%s mixes hardware of different 'context_power': say 'warm_power'", p->name);
+      break;
+    }
+  return more;
+}
+
 static void instances(struct build *b, struct place_def *p, const struct node *place, const struct node *node)
 {
   struct instances_def *d = arena_alloc(b->arena, sizeof *d);
   *d = (struct instances_def){.min = (uint32_t)get_count(node, "instances", "min"),
-    .max = (uint32_t)get_count(node, "instances", "max"), .warm_w = get_number(node, "instances", "warm_power"),
+    .max = (uint32_t)get_count(node, "instances", "max"), .warm_w = warm_w(b, p, node_get(node, "warm_power"), node),
     .queue_at_instance = get_choice(node, "instances", "queue") == 1,
     .cancels = get_choice(node, "instances", "surplus") == 1};
   if (d->max < 1) d->max = 1;

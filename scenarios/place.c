@@ -105,6 +105,17 @@ static const struct sustained_def *build_sustained(struct build *b, const struct
   return d;
 }
 
+/* What a loaded model adds to an idle server. */
+static double context_w(struct build *b, const struct node *h)
+{
+  const struct node *context = node_get(h, "context_power");
+  double more = context ? get_number(h, "hardware", "context_power") - get_number(h, "hardware", "idle_power") : 0;
+  if (more < 0)
+    err_add(b->err, context->at, "'context_power' of hardware '%s' is below its 'idle_power'; with a model loaded it draws more",
+            h->key);
+  return fmax(more, 0);
+}
+
 void build_hardware(struct build *b)
 {
   build_variants(b);
@@ -121,6 +132,7 @@ void build_hardware(struct build *b)
       .byte_per_s = get_number(h, "hardware", "bandwidth") * get_number(h, "hardware", "bandwidth_share"),
       .overhead_s = get_number(h, "hardware", "overhead"), .memory_bytes = get_number(h, "hardware", "memory"),
       .idle_w = get_number(h, "hardware", "idle_power"), .busy_w = get_number(h, "hardware", "busy_power"),
+      .context_w = context_w(b, h),
       .tokens = b->world->n_variants ? tokens : NULL, .sustained = build_sustained(b, node_get(h, "sustained"))};
     hardware[i].power = build_power_shape(b, h, &hardware[i]);
     hardware[i].thermal = build_thermal(b, h);

@@ -423,7 +423,7 @@ const struct key keys[] = {
    .doc = "Starts that those who wait no longer need, others having come free: they go on, or the youngest are given up. "
           "Cancelled ones are residual, and so are all starts of such a place."},
   {"instances", "scale", .map = "scale", .doc = "An autoscaler; not with hybrid_histogram and queue: instance."},
-  {"instances", "warm_power", V_NUMBER, Q_POWER, NONNEGATIVE, .otherwise = "0 W",
+  {"instances", "warm_power", V_NUMBER, Q_POWER, NONNEGATIVE,
    .doc = "Of an instance that starts or lives, over its server's; residual but for the start."},
   {"instances", "reserved", V_COUNT, .low = 1, .high = 65000,
    .doc = "The first of them are paid for all the time at `reserved_price`, the others on demand by the tariff. A request is "
@@ -630,17 +630,24 @@ const struct key keys[] = {
   {"hardware", "idle_power", V_NUMBER, Q_POWER, NONNEGATIVE, .otherwise = "0 W", .doc = "Of one server without work."},
   {"hardware", "busy_power", V_NUMBER, Q_POWER, NONNEGATIVE, .otherwise = "0 W",
    .doc = "Of one server with all slots busy; linear between."},
+  {"hardware", "context_power", V_NUMBER, Q_POWER, NONNEGATIVE,
+   .doc = "Of a GPU server without work that has a model loaded; `idle_power` is then without. Places whose instances come and "
+          "go draw it while one lives (`warm_power`), others always."},
   {"hardware", "max_batch", V_COUNT, .low = 0, .high = 1e6, .otherwise = "0",
    .doc = "Running requests at most where `tokens` does not say; 0: the place's slots."},
   {"hardware", "sustained", .map = "sustained",
    .doc = "Rate that falls under load; without it, the rate lasts. Not for processor sharing."},
   {"hardware", "power", .map = "power", .doc = "Shape of the power between idle and busy, and the clock; default: linear."},
-  {"power", "shape", V_CHOICE, .choices = "linear|concave|table", .otherwise = "linear",
+  {"power", "shape", V_CHOICE, .choices = "linear|concave|table|batch", .otherwise = "linear",
    .doc = "Share of the power beyond idle at load u: u; 2u - u^h; linear between the 11 powers of `table`. Load: busy slots; "
-          "running requests where service is by tokens."},
+          "running requests where service is by tokens. batch: by how many requests run on a server: the powers of `table` at "
+          "`batches`, linear in the logarithm between them."},
+  {"power", "batches", V_NUMBER, Q_PURE, .low = 1, .high = 1e6, .shape = PLAIN_LIST,
+   .doc = "shape batch: requests of a server at which `table` tells the power, ascending."},
   {"power", "exponent", V_NUMBER, Q_PURE, .low = 1, .high = 3, .otherwise = "1.4", .doc = "h of the concave shape."},
   {"power", "table", V_NUMBER, Q_POWER, NONNEGATIVE, .shape = PLAIN_LIST,
-   .doc = "At a load of 0, 10 ... 100 %: instead of `idle_power` and `busy_power`."},
+   .doc = "At a load of 0, 10 ... 100 %: instead of `idle_power` and `busy_power`. shape batch: at each of `batches`, instead of "
+          "`busy_power`."},
   {"power", "clock", V_NUMBER, Q_PURE, .low = 0, .high = 1, .flags = POSITIVE, .otherwise = "1",
    .doc = "Share of the top clock: arithmetic and prefill go with it, memory does not, the power beyond idle with clock^cube. "
           "Times given as distributions stay."},

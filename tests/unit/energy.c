@@ -27,6 +27,22 @@ static void shapes(void **state)
   assert_near(10 + 39 * power_share(&d, 2), 49, 1e-12);
 }
 
+/* H100 of the parameter book 4.2: 486 W at 8 requests, 691 W at 691, over 115 W. */
+static void by_batch(void **state)
+{
+  (void)state;
+  const double batch[] = {8, 691}, share[] = {371 / 576., 1};
+  struct power_def d = power_def_default();
+  assert_near(power_share_of(&d, 0.3, 8), 0.3, 0);
+  d.shape = POWER_BATCH;
+  d.n_batch = 2;
+  d.batch = batch;
+  d.batch_share = share;
+  const double at[] = {0, 0.5, 1, 8, sqrt(8. * 691), 691, 900};
+  const double want[] = {0, 371 / 1152., 371 / 576., 371 / 576., (371 / 576. + 1) / 2, 1, 1};
+  for (int i = 0; i < 7; i++) assert_near(power_share_of(&d, at[i] / 1000, 1000), want[i], 1e-12);
+}
+
 /* Table of the parameter book 5.1: the EPYC is at 76 % of its peak at 30 % load; by hand the concave form is off by 42.5 W in
  * sum over the six loads, the line by 61.4. */
 static void concave_is_closer(void **state)
@@ -269,7 +285,7 @@ static void as_phones_do(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(shapes), cmocka_unit_test(concave_is_closer), cmocka_unit_test(clocks), cmocka_unit_test(carbon),
+    cmocka_unit_test(shapes), cmocka_unit_test(by_batch), cmocka_unit_test(concave_is_closer), cmocka_unit_test(clocks), cmocka_unit_test(carbon),
     cmocka_unit_test(drained), cmocka_unit_test(charged), cmocka_unit_test(revived), cmocka_unit_test(harvested),
     cmocka_unit_test(two_bodies), cmocka_unit_test(one_body), cmocka_unit_test(crossings), cmocka_unit_test(as_phones_do)};
   return cmocka_run_group_tests(tests, NULL, NULL);
