@@ -19,7 +19,7 @@ MAY = {
 }
 # A library's headers appear in one file of the program.
 ONE_FILE = {
-    r"yaml\.h": "scenarios/yaml.c", r"igraph.*": "models/graph.c", r"zlib\.h": "models/trace_in.c",
+    r"yaml\.h": "scenarios/yaml.c", r"igraph.*": "models/graph.c", r"libxml/.*": "models/graphml.c", r"zlib\.h": "models/trace_in.c",
     r"dlfcn\.h": "models/policy_host.c", r"sqlite3\.h": "analysis/store/catalog.c", r"hdf5\.h": "analysis/store/trace.c",
     r"libdeflate\.h": "analysis/store/trace.c", r"jansson\.h": "sim/json.c", r"xxhash\.h": "sim/hash.c",
 }
