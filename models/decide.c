@@ -13,8 +13,9 @@
 /* A device that is attached to nothing has no nearest place: an end that does not exist. */
 static struct endpoint nearest_to(const struct world *w, const struct request *r)
 {
-  struct endpoint at = attachment(w->topology, origin_of(r), now_of(w));
-  return same_end(at, origin_of(r)) ? (struct endpoint){ UINT16_MAX, 0 } : at;
+  struct endpoint at;
+  bool any = topology_nearest(w->topology, origin_of(r), w->klass[r->klass].def->zones, now_of(w), &at);
+  return any ? at : (struct endpoint){ UINT16_MAX, 0 };
 }
 
 struct endpoint plan_end(struct world *w, const struct request *r, const struct plan_def *plan)
@@ -41,9 +42,22 @@ static struct endpoint farthest(const struct world *w, struct endpoint from, str
 static uint32_t way_mask(const struct world *w, struct endpoint from, struct endpoint to, uint64_t allowed)
 {
   if (same_end(from, to)) return 0;
-  const struct route *way = route(w->topology, from, to, now_of(w));
-  if (!way || !way->reachable) return OFFSIM_MASK_UNREACHABLE;
+  const struct route *way = route_intact(w->topology, from, to, now_of(w));
+  if (!way->reachable) return OFFSIM_MASK_UNREACHABLE;
   return way->zones & ~allowed ? OFFSIM_MASK_PRIVACY : 0;
+}
+
+/* The same to whatever member dispatch may take: from a place of which each is a vertex, all of them. */
+static uint32_t ways_mask(const struct world *w, struct endpoint from, struct endpoint to, const struct plan_def *plan,
+                          uint64_t allowed)
+{
+  const struct place_def *p = &w->def->place[to.place];
+  uint32_t mask = 0;
+  if (plan->word != WORD_PLACE || !topology_is_spread(w->topology, to.place))
+    return way_mask(w, from, farthest(w, from, to, plan), allowed);
+  for (to.member = 0; to.member < (p->dispatch == DISPATCH_FIRST ? 1 : p->count) && !mask; to.member++)
+    mask |= way_mask(w, from, to, allowed);
+  return mask;
 }
 
 static uint32_t hardware_mask(const struct world *w, const struct place *p, int h, const struct task_def *t,
@@ -51,6 +65,7 @@ static uint32_t hardware_mask(const struct world *w, const struct place *p, int 
 {
   if (p->def->offers && t->n_variants > 0 && !p->def->offers[t->variant[variant]]) return OFFSIM_MASK_CAPABILITY;
   if (p->def->kind == PLACE_API) return 0;
+  if (p->def->kind == PLACE_NODE) return OFFSIM_MASK_CAPABILITY;
   enum work_kind kind = t->work[variant].kind;
   const struct variant_def *v = variant_of(w, t, variant);
   uint32_t mask = 0;
@@ -84,10 +99,10 @@ static uint32_t lasting_mask(struct world *w, const struct request *r, int task,
   const struct place *p = &w->place[at.place];
   uint32_t mask = k->zones >> p->def->zone & 1 ? 0 : OFFSIM_MASK_PRIVACY;
   mask |= members_mask(w, p, at.member, t, plan);
-  if (t->after == 0 || is_final(t)) mask |= way_mask(w, origin_of(r), farthest(w, origin_of(r), at, plan), k->zones);
+  if (t->after == 0 || is_final(t)) mask |= ways_mask(w, origin_of(r), at, plan, k->zones);
   for (uint32_t left = t->after; left; left &= left - 1) {
     struct endpoint from = request_outputs(w, (struct request *)r)[__builtin_ctz(left)];
-    mask |= way_mask(w, from, farthest(w, from, at, plan), k->zones);
+    mask |= ways_mask(w, from, at, plan, k->zones);
   }
   return mask;
 }
@@ -103,8 +118,8 @@ uint32_t plan_mask(struct world *w, const struct request *r, int task, struct en
   return lasting_mask(w, r, task, at, plan) | passing_mask(w, at, plan);
 }
 
-/* Masks of first tasks depend on the origin's place alone, where the members of the plan's place are alike: attachment
- * and links are static here. The others are computed each time, and so is a plan for the origin's own place: the one
+/* Masks of first tasks depend on the origin's place alone, where the members of the plan's place are alike and ways
+ * lead from place to place. The others are computed each time, and so is a plan for the origin's own place: the one
  * device is there already, another has a way to go. */
 static uint8_t *known_masks(const struct klass *k, const struct request *r, int task)
 {
@@ -122,7 +137,8 @@ static uint32_t mask_of(struct world *w, const struct request *r, int task, int 
   uint32_t mask = lasting_mask(w, r, task, w->action_end[plan], p);
   uint16_t place = w->action_end[plan].place;
   bool alike = place < w->def->n_places && w->place[place].n_kinds == 1
-               && (place != r->origin || p->word == WORD_ORIGIN);
+               && (place != r->origin || p->word == WORD_ORIGIN)
+               && !topology_is_spread(w->topology, place) && !topology_is_spread(w->topology, r->origin);
   if (known && alike) known[plan] = (uint8_t)mask;
   return mask;
 }
@@ -161,7 +177,7 @@ static uint32_t shortest(const struct place *p)
 
 static uint32_t dispatch(struct world *w, struct place *p, const struct attempt *a)
 {
-  if (p->def->count == 1 || p->def->kind == PLACE_API) return 0;
+  if (p->def->count == 1 || p->def->kind != PLACE_SERVERS) return 0;
   struct rng rng;
   switch (p->def->dispatch) {
   case DISPATCH_JSQ: return shortest(p);
@@ -195,7 +211,7 @@ void decide_commit(struct world *w, struct attempt *a, const struct plan_def *pl
 struct endpoint decide_where(struct world *w, const struct request *r)
 {
   int place = w->setup.policy->at_place;
-  struct endpoint near = attachment(w->topology, origin_of(r), now_of(w));
+  struct endpoint near = nearest_to(w, r);
   if (place == r->origin) return origin_of(r);
   if (place == near.place) return near;
   return (struct endpoint){ (uint16_t)place, (uint32_t)(r->device % w->def->place[place].count) };

@@ -25,7 +25,8 @@ struct place_def place_def_default(void)
 
 struct link_def link_def_default(void)
 {
-  return (struct link_def){ .a = NONE, .b = NONE, .a_member = NONE, .b_member = NONE, .shared_by = SHARED_BY_NONE, .kind = LINK_FLUID };
+  return (struct link_def){ .a = NONE, .b = NONE, .a_member = NONE, .b_member = NONE, .shared_by = SHARED_BY_NONE,
+                            .kind = LINK_FLUID };
 }
 
 struct class_def class_def_default(void)

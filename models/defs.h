@@ -237,7 +237,8 @@ enum link_share { SHARED_BY_NONE, SHARED_BY_DEVICE, SHARED_BY_CELL, SHARED_BY_LI
 enum link_kind { LINK_FLUID, LINK_MM1, LINK_FIXED };  /* equal shares; M/M/1-style delay; each transfer the full rate */
 
 /* Between places a and b; where such a place is spread, its member a_member or b_member, or NONE: a link like this from
- * each member of it, and from a device to the one that it is attached to. Latency is one way, drawn per transfer. rate 0 = unlimited. "up" is from a to b.
+ * each member of it, and from a device to the one that it is attached to. Latency is one way, drawn per transfer.
+ * rate 0 = unlimited. "up" is from a to b.
  * Sharing: one pool per device (device), per member of b that the device is attached to (cell), one for all (link),
  * or none. LINK_MM1: transfer time = bytes/rate, times 1/(1 - background load), drawn exponential. */
 struct link_def {

@@ -113,7 +113,7 @@ static double send_call_off(struct world *w, struct attempt *a, struct endpoint 
   struct endpoint stop[] = { end_of(a), to, to };
   uint64_t allowed = w->klass[a->request->klass].def->zones;
   double delay_s = 0;
-  const struct route *way = same_end(stop[0], to) ? NULL : route(w->topology, stop[0], to, now_of(w));
+  const struct route *way = same_end(stop[0], to) ? NULL : route_intact(w->topology, stop[0], to, now_of(w));
   if (way && (!way->reachable || way->zones & ~allowed)) stop[1] = origin_of(a->request);
   for (int i = 0; i < 2; i++) {
     if (same_end(stop[i], stop[i + 1])) continue;

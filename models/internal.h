@@ -13,6 +13,7 @@
 #include "models/station.h"
 #include "models/streams.h"
 #include "models/tariff.h"
+#include "models/topology.h"
 #include "models/workload.h"
 #include "models/world.h"
 #include "sim/arena.h"

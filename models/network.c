@@ -71,6 +71,8 @@ struct network *network_new(struct sim *sim, const struct world_def *world, cons
   if (sink) n->sink = *sink;
   n->link = zeroed(world->n_links, sizeof *n->link);
   for (int k = 0; k < world->n_links; k++) link_init(&n->link[k], world, &world->link[k]);
+  n->most_hops = topology_most_hops(topology);
+  for (int p = 0; p < world->n_places; p++) n->spread |= topology_is_spread(topology, p);
   n->first_member = zeroed(world->n_places, sizeof *n->first_member);
   for (int p = 0; p < world->n_places; p++) {
     n->first_member[p] = n->n_members;
@@ -83,8 +85,10 @@ struct network *network_new(struct sim *sim, const struct world_def *world, cons
   n->transports = transports_new(world);
   for (int k = 0; k < world->n_links && !n->flows; k++)
     if (world->link[k].max_min) n->flows = maxmin_new(sim, network_on_flowed, n);
-  n->transfers = pool_new(sizeof(struct transfer) + at_start_bytes(n) + (has_gates(n) ? sizeof(struct gate) : 0));
-  n->way = zeroed(world->n_places, sizeof *n->way);
+  n->transfers = pool_new(sizeof(struct transfer) + at_start_bytes(n) + (has_gates(n) ? sizeof(struct gate) : 0)
+                          + (n->varies ? (size_t)n->most_hops * sizeof(struct hop_price) : 0));
+  n->ways = zeroed(1, sizeof *n->ways);
+  n->ways->round = 1;
   return n;
 }
 
@@ -113,8 +117,8 @@ void network_free(struct network *n)
   radios_free(n->radios);
   transports_free(n->transports);
   pool_free(n->transfers);
-  for (int p = 0; p < n->world->n_places; p++) free(n->way[p]);
-  free(n->way);
+  free(n->ways->of);
+  free(n->ways);
   free(n->first_member);
   free(n->link);
   free(n);
@@ -124,6 +128,7 @@ void network_free(struct network *n)
 
 static void keep_prices(const struct network *n, struct transfer *t)
 {
+  t->began->per_byte = prices_of(n, t);
   for (int i = 0; i < t->route->n; i++) {
     struct way hop = {0};
     way_add_hop(n, t->route->hop[i], &hop);
@@ -138,7 +143,7 @@ struct transfer *network_send(struct network *n, struct endpoint from, struct en
 {
   sim_assert(bytes >= 0);
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
-  const struct way *way = way_of(n, from, to);
+  const struct way *way = way_on(n, r);
   sim_assert(r->reachable);
   if (cost) *cost = way_cost(way, bytes);
   if (!takes_no_time(n, way, r, bytes)) {
@@ -242,7 +247,7 @@ double network_latency_s(struct network *n, struct endpoint from, struct endpoin
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
   double sum = 0;
   for (int i = 0; i < r->n; i++) {
-    struct ends ends = {from, to};
+    struct ends ends = {from, to, r->hop[i].member};
     sum += draw_latency(n, r, i, ends, key, 0, NULL) + process_wait_s(n, &n->link[r->hop[i].link], ends);
   }
   return n->varies ? sum + outage_left_s(n, r) : sum;
@@ -252,8 +257,8 @@ double network_latency_s(struct network *n, struct endpoint from, struct endpoin
 static bool is_free(const struct network *n, int link)
 {
   struct way way = {.instant = true};
-  way_add_hop(n, (struct hop){(uint16_t)link, false}, &way);
-  way_add_hop(n, (struct hop){(uint16_t)link, true}, &way);
+  way_add_hop(n, (struct hop){.link = (uint16_t)link}, &way);
+  way_add_hop(n, (struct hop){.link = (uint16_t)link, .down = true}, &way);
   return way.instant && way.s_per_byte <= 0 && way.network_j_per_byte <= 0 && way.usd_per_byte <= 0;
 }
 

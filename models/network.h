@@ -15,9 +15,10 @@
 #include "sim/rng.h"
 #include "sim/sim.h"
 
-enum { MAX_HOPS = 8 };
-struct hop { uint16_t link; bool down; };               /* down: from the link's b to its a */
-struct route { uint8_t n; bool reachable; struct hop hop[MAX_HOPS]; uint64_t zones; double latency_mean_s; };
+enum { MAX_HOPS = 64 };
+/* down: from the link's b to its a. member: of the end of the link whose cell carries it, where this place is spread. */
+struct hop { uint16_t link; bool down; uint16_t member; uint32_t arc; };
+struct route { uint8_t n; bool reachable; uint32_t id; uint64_t zones; double latency_mean_s; struct hop hop[]; };
 
 /* An end of a transfer: a member of a place. */
 struct endpoint { uint16_t place; uint32_t member; };

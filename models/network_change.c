@@ -4,11 +4,7 @@
 /* ---- links that change ----------------------------------------------------------------------------------------- */
 
 /* Numbers of ways are made anew when they are next asked for. */
-static void ways_forget(struct network *n)
-{
-  for (int from = 0; from < n->world->n_places; from++)
-    for (int to = 0; n->way[from] && to < n->world->n_places; to++) n->way[from][to].known = false;
-}
+static void ways_forget(struct network *n) { n->ways->round++; }
 
 static void channels_update(struct network *n, struct link_state *l)
 {

@@ -14,6 +14,8 @@ static struct endpoint cell_of(const struct network *n, struct ends t, const str
 {
   const struct place_def *place = n->world->place;
   int b = place[l->b].tier == TIER_DEVICE && place[l->a].tier != TIER_DEVICE ? l->a : l->b;
+  if (n->spread && topology_is_spread(n->topology, b) && !is_device(n, (struct endpoint){(uint16_t)b, 0}))
+    return (struct endpoint){(uint16_t)b, t.cell};
   if (t.from.place == b && !is_device(n, t.from)) return t.from;
   if (t.to.place == b && !is_device(n, t.to)) return t.to;
   struct endpoint cell = attachment(n->topology, device_of(n, t), sim_now(n->sim));
@@ -116,7 +118,7 @@ static void on_process(struct sim *sim, void *subject)
 struct channel *channel_for(struct network *n, const struct transfer *t, struct hop hop)
 {
   struct link_state *l = &n->link[hop.link];
-  struct ends ends = {t->from, t->to};
+  struct ends ends = ends_on(t, hop);
   if (!l->channel[hop.down]) l->channel[hop.down] = zeroed(n->n_members, sizeof(struct channel *));
   struct channel **home = &l->channel[hop.down][channel_number(n, ends, l->def)];
   if (!*home) {
@@ -145,12 +147,14 @@ void channel_left(struct channel *c)
 /* ---- a transfer's way -------------------------------------------------------------------------------------------- */
 
 /* The first hop over a link draws by (link, key + hop); one that takes the same link again, by a key far from those of
- * other messages, whose numbers are neighbours. */
-static uint64_t hop_key(const struct route *r, int hop, uint64_t key)
+ * other messages, whose numbers are neighbours. Where a link is the first hop of one message and the third of another,
+ * in a topology, all keys are far. */
+static uint64_t hop_key(const struct network *n, const struct route *r, int hop, uint64_t key)
 {
   uint64_t times = 0;
   for (int i = 0; i < hop; i++) times += r->hop[i].link == r->hop[hop].link;
-  if (times == 0) return key + (uint64_t)hop;
+  if (n->spread) times = (uint64_t)hop;
+  else if (times == 0) return key + (uint64_t)hop;
   uint64_t x = (key ^ times << 56) * UINT64_C(0xD6E8FEB86659FD93);
   x = (x ^ x >> 32) * UINT64_C(0xD6E8FEB86659FD93);
   return x ^ x >> 32;
@@ -162,7 +166,7 @@ static double draw_own_latency(const struct network *n, const struct route *r, i
   const struct link_state *l = &n->link[r->hop[hop].link];
   bool mm1 = factor && l->def->kind == LINK_MM1;
   if (l->latency_is_constant && !mm1) return l->latency_s;
-  struct rng rng = rng_open(&n->root, STREAM_LATENCY, l->name, hop_key(r, hop, key));
+  struct rng rng = rng_open(&n->root, STREAM_LATENCY, l->name, hop_key(n, r, hop, key));
   double latency = l->latency_is_constant ? l->latency_s : dist_draw(l->def->latency_s, &rng);
   if (mm1) *factor = rng_exponential(&rng);
   return latency > 0 ? latency : 0;
@@ -177,7 +181,7 @@ double draw_latency(const struct network *n, const struct route *r, int hop, str
   if (!l->process) return latency;
   struct link_process *p = latency_process(n, l, ends);
   latency = process_latency_s(p, sim_now(n->sim), latency);
-  processes_lose(l->process, p, bytes, hop_key(r, hop, key), &latency, &work);
+  processes_lose(l->process, p, bytes, hop_key(n, r, hop, key), &latency, &work);
   if (factor) *factor *= work;
   return latency;
 }

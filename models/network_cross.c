@@ -33,7 +33,7 @@ static uint32_t flow_link(struct network *n, const struct transfer *t, struct ho
 {
   struct link_state *l = &n->link[hop.link];
   if (!l->flow_link[hop.down]) l->flow_link[hop.down] = zeroed(n->n_members, sizeof(uint32_t));
-  uint32_t *number = &l->flow_link[hop.down][channel_number(n, (struct ends){t->from, t->to}, l->def)];
+  uint32_t *number = &l->flow_link[hop.down][channel_number(n, ends_on(t, hop), l->def)];
   if (!*number) *number = maxmin_link(n->flows, channel_rate(l, hop.down)) + 1;
   return *number - 1;
 }
@@ -58,7 +58,7 @@ static int flow_links(struct network *n, const struct transfer *t, uint32_t *lin
 /* False when nothing keeps it: no bytes or no rate, and no outage. */
 static bool flow_begin(struct network *n, struct transfer *t)
 {
-  uint32_t link[MAX_HOPS];
+  uint32_t link[MAXMIN_LINKS];
   bool waits = false;
   for (int i = t->at; i < t->until; i++) {
     const struct link_state *l = &n->link[t->route->hop[i].link];
@@ -100,8 +100,8 @@ static bool cross_together(struct network *n, struct transfer *t)
 {
   double latency_s = 0;
   t->until = t->at;
-  for (; t->until < t->route->n && flows_on(n, t, t->until); t->until++) {
-    latency_s += draw_latency(n, t->route, t->until, (struct ends){t->from, t->to}, t->key, t->bytes, NULL);
+  for (; t->until < t->route->n && t->until - t->at < MAXMIN_LINKS && flows_on(n, t, t->until); t->until++) {
+    latency_s += draw_latency(n, t->route, t->until, ends_on(t, t->route->hop[t->until]), t->key, t->bytes, NULL);
     link_count(&n->link[t->route->hop[t->until].link], sim_now(n->sim), 1);
   }
   t->record.started_ns = sim_now(n->sim);
@@ -128,7 +128,7 @@ bool transfer_cross(struct network *n, struct transfer *t)
       continue;
     }
     double factor = 1, rate = l->byte_per_s[hop.down];
-    struct ends ends = {t->from, t->to};
+    struct ends ends = ends_on(t, hop);
     double latency_s = draw_latency(n, t->route, t->at, ends, t->key, t->bytes, &factor);
     bool takes_time = (rate > 0 && t->bytes > 0) || l->down || process_wait_s(n, l, ends) > 0;
     link_count(l, sim_now(n->sim), 1);

@@ -64,7 +64,7 @@ static void record_set_up(struct network *n, const struct transfer *t, struct ho
     r.ended_ns = time_add(r.started_ns, ns_from_s(x->set_up_s));
     r.bytes = x->bytes[way];
     r.link = hop.link;
-    r.zone = (uint16_t)far_end(n, (struct hop){hop.link, reverse ? !way : way})->zone;
+    r.zone = (uint16_t)far_end(n, (struct hop){.link = hop.link, .down = reverse ? !way : way})->zone;
     if (r.bytes > 0) n->sink.transfer(n->sink.context, &r);
   }
 }
@@ -74,7 +74,7 @@ static sim_time transport_gate(struct network *n, struct transfer *t, struct hop
   const struct transport_def *d = n->world->link[hop.link].transport;
   struct gate *gate = gate_of(n, t);
   if (!d) return 0;
-  struct transport_path path = path_of(n, hop, draw_latency(n, t->route, t->at, (struct ends){t->from, t->to}, t->key, 0, NULL));
+  struct transport_path path = path_of(n, hop, draw_latency(n, t->route, t->at, ends_on(t, hop), t->key, 0, NULL));
   struct connection *c = transports_connection(n->transports, hop.link, client_member(n, hop, t->from, t->to));
   bool down = !client_sends(n, hop);
   struct transport_extra x = transport_ask(d, c, sim_now(n->sim), &path, down, t->bytes);

@@ -10,6 +10,7 @@
 #include "models/maxmin.h"
 #include "models/network.h"
 #include "models/network_process.h"
+#include "models/topology.h"
 #include "models/radios.h"
 #include "models/streams.h"
 #include "models/transports.h"
@@ -65,8 +66,9 @@ struct network {
   struct pool *transfers;
   struct maxmin *flows;                                 /* NULL: no link with max_min */
   struct channel *unused;
-  struct way **way;                                     /* [from][to] of places, rows made when first asked for */
-  bool varies;                                          /* some link does */
+  struct ways *ways;
+  int most_hops;
+  bool varies, spread;                                  /* some link varies; some place has members that are vertices */
   struct radios *radios;                                /* NULL: none */
   struct transports *transports;                        /* NULL: none */
   struct transfer_cost owed;                            /* by the transfer that is done just now */
@@ -77,12 +79,16 @@ struct network {
 struct way {
   double latency_s, s_per_byte, told_s_per_byte, device_j_per_byte, network_j_per_byte, usd_per_byte;
   double radio_j_per_byte, radio_told_j_per_byte;       /* of radios: by bytes alone; with their base power */
-  bool known, instant, nothing;
+  bool instant, nothing;
+  uint32_t round;                                       /* in which it was made */
 };
+/* By number of the route; true are those of this round. */
+struct ways { struct way *of; uint32_t n, round; };
 
 /* What a message that began pays, by hop, whatever the links become; the work that it brought to its channel, or its
  * flow. */
-struct at_start { struct maxmin_flow flow; double work; struct { double device_j, usd; } per_byte[MAX_HOPS]; };
+struct hop_price { double device_j, usd; };
+struct at_start { struct maxmin_flow flow; double work; struct hop_price *per_byte; };
 
 struct transfer {
   struct share_user user;
@@ -129,7 +135,12 @@ static inline void link_count(struct link_state *l, sim_time now, int change)
   l->active += (uint32_t)change;
 }
 
-struct ends { struct endpoint from, to; };
+/* Of a message; cell: hop.member of the hop in question. */
+struct ends { struct endpoint from, to; uint32_t cell; };
+static inline struct ends ends_on(const struct transfer *t, struct hop hop)
+{
+  return (struct ends){t->from, t->to, hop.member};
+}
 
 static inline bool is_device(const struct network *n, struct endpoint e)
 {
@@ -156,6 +167,12 @@ static inline bool device_sends(const struct network *n, struct hop hop)
 static inline struct gate *gate_of(const struct network *n, struct transfer *t)
 {
   return (struct gate *)(void *)((char *)t + sizeof *t + at_start_bytes(n));
+}
+
+/* Of all hops; behind everything else. */
+static inline struct hop_price *prices_of(const struct network *n, struct transfer *t)
+{
+  return (struct hop_price *)(void *)((char *)gate_of(n, t) + (has_gates(n) ? sizeof(struct gate) : 0));
 }
 
 static inline bool has_gate(const struct link_def *l) { return l->radio || l->transport; }
@@ -193,6 +210,7 @@ void network_on_transmitted(struct sim *, void *context, struct share_user *user
 /* ---- network_way.c -------------------------------------------------------------------------------------------- */
 void way_add_hop(const struct network *, struct hop, struct way *);
 const struct way *way_of(const struct network *, struct endpoint from, struct endpoint to);
+const struct way *way_on(const struct network *, const struct route *);
 bool takes_no_time(const struct network *, const struct way *, const struct route *, double bytes);
 struct transfer_cost way_cost(const struct way *, double bytes);
 

@@ -1,6 +1,8 @@
 /* Routes in numbers: what moving bytes costs and how long it takes when idle, for estimates and charges. */
 #include "models/network_parts.h"
 
+#include <string.h>
+
 /* ---- ways in numbers ------------------------------------------------------------------------------------------- */
 
 static void add_radio(const struct network *n, struct hop hop, struct way *way)
@@ -46,26 +48,38 @@ static void slowest_of_flows(const struct network *n, const struct route *r, str
   way->told_s_per_byte = sum[1];
 }
 
-SELDOM static const struct way *way_make(const struct network *n, struct endpoint from, struct endpoint to)
+static void ways_grow(struct ways *ways, uint32_t n)
 {
-  struct way **row = &n->way[from.place];
-  if (!*row) *row = zeroed(n->world->n_places, sizeof **row);
-  struct way *way = &(*row)[to.place];
-  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
-  *way = (struct way){.known = true, .instant = r->reachable, .latency_s = r->latency_mean_s};
+  uint32_t room = ways->n ? ways->n : 16;
+  while (room < n) room *= 2;
+  ways->of = realloc(ways->of, room * sizeof *ways->of);
+  if (!ways->of) check_out_of_memory(room * sizeof *ways->of);
+  memset(ways->of + ways->n, 0, (room - ways->n) * sizeof *ways->of);
+  ways->n = room;
+}
+
+SELDOM static const struct way *way_make(const struct network *n, const struct route *r)
+{
+  struct ways *ways = n->ways;
+  if (r->id >= ways->n) ways_grow(ways, topology_routes(n->topology));
+  struct way *way = &ways->of[r->id];
+  *way = (struct way){.round = ways->round, .instant = r->reachable, .latency_s = r->latency_mean_s};
   for (int i = 0; i < r->n; i++) way_add_hop(n, r->hop[i], way);
   if (n->flows) slowest_of_flows(n, r, way);
   bool costs = way->network_j_per_byte > 0 || way->usd_per_byte > 0 || way->s_per_byte > 0;
-  way->nothing = way->instant && !costs && !n->world->record_transfers;
+  way->nothing = way->instant && !costs && (r->n == 0 || !n->world->record_transfers);
   return way;
+}
+
+const struct way *way_on(const struct network *n, const struct route *r)
+{
+  const struct ways *ways = n->ways;
+  return r->id < ways->n && ways->of[r->id].round == ways->round ? &ways->of[r->id] : way_make(n, r);
 }
 
 const struct way *way_of(const struct network *n, struct endpoint from, struct endpoint to)
 {
-  static const struct way here = {.known = true, .instant = true, .nothing = true};
-  if (from.place == to.place && from.member == to.member) return &here;
-  const struct way *row = n->way[from.place];
-  return row && row[to.place].known ? &row[to.place] : way_make(n, from, to);
+  return way_on(n, route(n->topology, from, to, sim_now(n->sim)));
 }
 
 /* Without records nothing needs to cross a way that takes no time for these bytes. */

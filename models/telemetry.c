@@ -9,13 +9,13 @@
 
 static uint32_t jobs_now(const struct place *p, uint64_t member)
 {
-  return p->def->kind == PLACE_API ? (uint32_t)p->in_flight.value : station_in_system(station_nth(p->stations, member));
+  return p->def->kind != PLACE_SERVERS ? (uint32_t)p->in_flight.value : station_in_system(station_nth(p->stations, member));
 }
 
 static bool reported(const struct world *w, const struct place *p)
 {
   const struct telemetry_def *t = &w->def->telemetry;
-  return w->host && p->def->tier != TIER_DEVICE && !t->ideal && t->refresh_s > 0 && !w->oracle;
+  return w->host && p->def->tier != TIER_DEVICE && p->def->kind != PLACE_NODE && !t->ideal && t->refresh_s > 0 && !w->oracle;
 }
 
 /* As many reports as may lie between the newest and the newest one seen. */
@@ -128,7 +128,7 @@ static double over_members(const struct place *p, const struct report *report)
   bool least = p->def->dispatch == DISPATCH_JSQ;
   double sum = 0, min = INFINITY;
   if (p->def->count == 1 && p->stations) return report ? (double)report->jobs[0] : jobs_now(p, 0);
-  if (p->def->kind == PLACE_API) return report ? (double)report->jobs[0] : jobs_now(p, 0);
+  if (p->def->kind != PLACE_SERVERS) return report ? (double)report->jobs[0] : jobs_now(p, 0);
   for (uint64_t i = 0; i < p->def->count; i++) {
     double jobs = report ? (double)report->jobs[i] : jobs_now(p, i);
     sum += jobs;

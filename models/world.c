@@ -95,8 +95,8 @@ static void place_kinds(struct world *w, struct place *p)
     double loaded = p->def->idle_w >= 0 ? p->def->idle_w : h ? h->idle_w + h->context_w : 0;
     double busy = p->def->busy_w >= 0 ? p->def->busy_w : h ? h->busy_w : loaded;
     double bare = p->def->instances && p->def->idle_w < 0 && h ? h->idle_w : loaded;    /* its instances bring the rest */
-    p->idle_w[k] = p->def->kind == PLACE_API ? 0 : bare;
-    p->dynamic_w[k] = p->def->kind == PLACE_API ? 0 : (busy - loaded) / p->def->slots;
+    p->idle_w[k] = p->def->kind != PLACE_SERVERS ? 0 : bare;
+    p->dynamic_w[k] = p->def->kind != PLACE_SERVERS ? 0 : (busy - loaded) / p->def->slots;
     if (h && h->power) p->dynamic_w[k] *= power_clock(h->power);
     if (p->def->batching && p->def->batching->has_energy) p->dynamic_w[k] = 0;
     if (p->def->llm && steptime_has_energy(p->def->llm->kind[k].step_time)) p->dynamic_w[k] = 0;
@@ -129,7 +129,7 @@ static void place_init(struct world *w, int index, uint64_t first_member)
   if (w->def->boundary == BOUNDARY_FACILITY) p->counted = supply_pue(p);
   p->bucket_requests = 60 * p->def->limit_requests_per_s;
   p->bucket_tok = 60 * p->def->limit_tok_per_s;
-  if (p->def->kind == PLACE_API) return;
+  if (p->def->kind != PLACE_SERVERS) return;
   const struct instances_def *come = p->def->instances;
   p->usd_per_slot_s = p->def->tariff.usd_per_s / p->def->slots;
   if (come && come->reserved && !billed_by_use(p) && come->reserved_usd_per_s < p->def->tariff.usd_per_s)
