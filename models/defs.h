@@ -10,6 +10,7 @@
 #include "models/battery.h"
 #include "models/engine.h"
 #include "models/expr.h"
+#include "models/mobility.h"
 #include "models/power.h"
 #include "models/radio.h"
 #include "models/thermal.h"
@@ -228,6 +229,7 @@ struct place_def {
   const struct guard_def *guard;                        /* NULL: none */
   const struct supply_def *supply;                      /* NULL: nothing of the kind */
   const struct spread_def *spread;                      /* NULL: the place is one vertex */
+  const struct mobility_def *mobility;                  /* of its devices (models/mobility.h); NULL: static attachment */
 };
 
 /* ---- links ----------------------------------------------------------------------------------------------------- */
