@@ -175,6 +175,7 @@ static struct link_error mean_error(const struct error_sum *s)
 }
 
 struct fold_sums { struct error_sum error, spread; };
+struct fold_misses { double tasks, miss[LINK_POLICIES]; };
 
 static double threshold_of(const struct link_model *m)
 {
@@ -187,10 +188,19 @@ static double per_message(const struct link_study *s, const struct series *x, do
 }
 
 /* The same tasks over the measured link and over the model's. */
-static void add_effect(struct link_effect *e, const struct series *truth, const struct series *given, uint64_t seed)
+static void add_effect(struct link_effect *e, struct fold_misses *fold, const struct series *truth, const struct series *given,
+                       uint64_t seed)
 {
-  e->tasks += link_effect_add(&e->def, &truth->run, seed, e->raw);
+  fold->tasks += link_effect_add(&e->def, &truth->run, seed, fold->miss);
   link_effect_add(&e->def, &given->run, seed, e->model);
+}
+
+static void end_effect(struct link_effect *e, const struct fold_misses *fold)
+{
+  e->tasks += fold->tasks;
+  for (int p = 0; p < LINK_POLICIES; p++)
+    e->raw[p] += fold->miss[p];
+  link_effect_fold(e, fold->miss, fold->tasks);
 }
 
 /* Of a run, by its file's own name: the same wherever the file lies. */
@@ -208,15 +218,17 @@ static void fold(const struct link_study *s, const struct link_model *m, const s
   uint64_t stream = run_stream(held);
   double threshold = threshold_of(m), rate = per_message(s, &truth, threshold);
   struct pool pool = {0};
+  struct fold_misses misses = {0};
   for (size_t k = 0; k < repeats(held); k++) {
     struct series given = series_from(s, m, held, stream + k);
     if (is_rtt(s))
       pool.episodes += episodes_of(&given, threshold);
     if (k < EFFECT_REPEATS)
-      add_effect(&out->effect, &truth, &given, stream + s->seed + k);
+      add_effect(&out->effect, &misses, &truth, &given, stream + s->seed + k);
     pool_add(&pool, &given);
     series_free(&given);
   }
+  end_effect(&out->effect, &misses);
   sort_ascending(pool.x, pool.n);
   struct link_error e = error_of(s, pool.x, pool.n, pool.episodes / (double)pool.messages, truth.sorted, truth.n, rate);
   add_error(&sums->error, &e);

@@ -38,8 +38,10 @@ struct link_side { double quantile[LINK_QUANTILES], acf[LINK_LAGS], above, per_1
                    peak_p95_s, outages, outage_p50_s, outage_p95_s, outage_max_s, idle; };
 
 struct link_effect_def { double deadline_s, local_s, service_s, bytes; };  /* 0: chosen from the traces */
-struct link_effect { struct link_effect_def def; double tasks, raw[LINK_POLICIES], model[LINK_POLICIES];
-                     int rank_raw[LINK_POLICIES], rank_model[LINK_POLICIES]; bool same; };
+/* apart, square: sums over folds of what one policy misses more than another on the trace. */
+struct link_effect { struct link_effect_def def; double tasks, raw[LINK_POLICIES], model[LINK_POLICIES], folds;
+                     double apart[LINK_POLICIES][LINK_POLICIES], square[LINK_POLICIES][LINK_POLICIES];
+                     int rank_raw[LINK_POLICIES], rank_model[LINK_POLICIES]; bool same, same_where_told; };
 extern const char *const link_policy_name[LINK_POLICIES];
 
 struct link_result {
@@ -54,8 +56,14 @@ bool link_study_run(const struct link_study *, struct link_effect_def, struct ar
 
 /* Adds the misses of each policy on a run of round-trip times or rates; returns how many tasks there were. */
 double link_effect_add(const struct link_effect_def *, const struct link_run *, uint64_t seed, double miss[LINK_POLICIES]);
+/* A fold's misses on the trace: how far the policies are apart in it. */
+void link_effect_fold(struct link_effect *, const double miss[LINK_POLICIES], double tasks);
 /* From misses to ratios, with ranks. */
 void link_effect_rank(struct link_effect *);
+/* Does the trace tell p and q apart: is their mean difference over folds beyond its 95 % interval (Student)? */
+bool link_effect_tells(const struct link_effect *, int p, int q);
+/* True when trace and model put them in different order. */
+bool link_effect_turned(const struct link_effect *, int p, int q);
 
 /* ---- telling and writing ---- */
 void link_result_print(const struct link_study *, const struct link_result *);

@@ -8,6 +8,7 @@
 
 #include "models/streams.h"
 
+#include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -70,6 +71,32 @@ double link_effect_add(const struct link_effect_def *d, const struct link_run *r
   return tasks;
 }
 
+void link_effect_fold(struct link_effect *e, const double miss[LINK_POLICIES], double tasks)
+{
+  if (tasks <= 0)
+    return;
+  e->folds++;
+  for (int p = 0; p < LINK_POLICIES; p++)
+    for (int q = 0; q < LINK_POLICIES; q++) {
+      double d = (miss[p] - miss[q]) / tasks;
+      e->apart[p][q] += d;
+      e->square[p][q] += d * d;
+    }
+}
+
+bool link_effect_tells(const struct link_effect *e, int p, int q)
+{
+  if (e->folds < 2)
+    return false;
+  double mean = e->apart[p][q] / e->folds, variance = fmax(0, e->square[p][q] / e->folds - mean * mean) / (e->folds - 1);
+  return fabs(mean) > gsl_cdf_tdist_Pinv(.975, e->folds - 1) * sqrt(variance);
+}
+
+bool link_effect_turned(const struct link_effect *e, int p, int q)
+{
+  return (e->raw[p] - e->raw[q]) * (e->model[p] - e->model[q]) < 0;
+}
+
 static void rank(const double *miss, int *of)
 {
   for (int p = 0; p < LINK_POLICIES; p++) {
@@ -87,7 +114,10 @@ void link_effect_rank(struct link_effect *e)
   }
   rank(e->raw, e->rank_raw);
   rank(e->model, e->rank_model);
-  e->same = true;
+  e->same = e->same_where_told = true;
   for (int p = 0; p < LINK_POLICIES; p++)
     e->same &= e->rank_raw[p] == e->rank_model[p];
+  for (int p = 0; p < LINK_POLICIES; p++)
+    for (int q = 0; q < p; q++)
+      e->same_where_told &= !(link_effect_turned(e, p, q) && link_effect_tells(e, p, q));
 }

@@ -101,7 +101,9 @@ static void put_rate(struct text *t, const struct rate_model *m, bool up)
   else
     text_add(t, "sigma: %.4g", m->sigma);
   text_add(t, ", correlation: %.4g, step: 1 s", fmax(0, m->score_rho));
-  if (m->idle_lasts.good) {
+  if (m->slow_share > 0)
+    text_add(t, ", slow: {share: %.4g, correlation: %.4g}", m->slow_share, m->slow_rho);
+  if (m->idle_lasts.good && !m->fades) {
     text_add(t, ", idle: %.4g, idle_lasts: ", m->idle);
     put_family(t, &m->idle_lasts);
   }

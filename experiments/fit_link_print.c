@@ -92,6 +92,15 @@ static void print_state(const char *name, const struct state_fit *s)
   printf("; longest seen %.4g s\n", s->longest_s);
 }
 
+static void print_memory(const struct rate_model *q)
+{
+  printf("memory of the process: ");
+  if (q->slow_share > 0)
+    printf("%.3g of the variance with correlation %.4g a second, the rest with %.4g\n", q->slow_share, q->slow_rho, q->score_rho);
+  else
+    printf("correlation %.4g a second\n", q->score_rho);
+}
+
 static void print_model(const struct link_study *s, const struct link_result *r)
 {
   const struct rtt_model *m = r->model.rtt;
@@ -115,8 +124,9 @@ static void print_model(const struct link_study *s, const struct link_result *r)
   printf("\nMarginal families (Mbit/s)\n");
   print_families(s, r);
   if (q->marginal.family == FIT_EMPIRICAL)
-    printf("no log-normal is near: the process takes the quantiles of the rates themselves (%zu), correlation of their normal "
-           "scores %.4g\n", q->marginal.n, q->score_rho);
+    printf("no log-normal is near (KS %.3g, mean %+.0f %%): the process takes the quantiles of the rates themselves (%zu)%s\n",
+           q->families[FIT_LOGNORMAL].ks, 100 * q->mean_bias, q->marginal.n, q->fades ? ", idle seconds among them" : "");
+  print_memory(q);
 }
 
 static void row(struct table *t, const char *name, const char *unit, double raw, double given)
@@ -205,6 +215,21 @@ static void print_held(const struct link_study *s, const struct link_result *r)
                                         : "The held-out error is ABOVE the run-to-run spread");
 }
 
+/* Pairs that changed places, with what the trace says of each. */
+static void print_ranking(const struct link_effect *e)
+{
+  printf("%s", e->same ? "Same ranking\n" : e->same_where_told ? "Same ranking of all that the trace tells apart; " : "The rankings differ: ");
+  const char *between = "";
+  for (int p = 0; p < LINK_POLICIES; p++)
+    for (int q = 0; q < p; q++)
+      if (!e->same && link_effect_turned(e, p, q)) {
+        printf("%s%s and %s changed places%s", between, link_policy_name[q], link_policy_name[p],
+               link_effect_tells(e, p, q) ? "" : " (no further apart than chance)");
+        between = ", ";
+      }
+  printf("%s", e->same ? "" : *between ? "\n" : "two are equal on one side\n");
+}
+
 static void print_effect(const struct link_study *s, const struct link_result *r)
 {
   const struct link_effect *e = &r->effect;
@@ -226,7 +251,7 @@ static void print_effect(const struct link_study *s, const struct link_result *r
     table_cell(t, "%d", e->rank_model[p]);
   }
   table_print(t, stdout, 1);
-  printf("%s\n", e->same ? "Same ranking" : "The rankings differ");
+  print_ranking(e);
 }
 
 void link_result_print(const struct link_study *s, const struct link_result *r)
@@ -304,6 +329,10 @@ static json *model_json(const struct link_result *r)
   json_put_number(j, "correlation_1s", m->rho);
   json_put(j, "marginal", family_json(&m->marginal, 1));
   json_put_number(j, "correlation_scores_1s", m->score_rho);
+  json_put_number(j, "slow_share", m->slow_share);
+  json_put_number(j, "slow_correlation_1s", m->slow_rho);
+  json_put_number(j, "log_normal_mean_bias", m->mean_bias);
+  json_put_bool(j, "fades_into_idle", m->fades);
   json_put_number(j, "idle_share", m->idle);
   return json_put_number(j, "longest_gap_s", m->longest_gap_s);
 }
@@ -357,6 +386,7 @@ static json *effect_json(const struct link_effect *e)
     json_push(policies, json_put_int(one, "rank_model", e->rank_model[p]));
   }
   json_put(j, "policies", policies);
+  json_put_bool(j, "same_ranking_where_told", e->same_where_told);
   return json_put_bool(j, "same_ranking", e->same);
 }
 

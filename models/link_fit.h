@@ -6,7 +6,8 @@
  * its end. Peaks below `outage_s` are spikes, the others outages. After an episode the body lasts until the next spike or the
  * next outage, each drawn anew (semi-Markov).
  * Rate (1.3): log R_k = log m + s X_k, X_k = rho X_{k-1} + sqrt(1 - rho^2) Z_k, one step a second, and idle stretches; where
- * no log-normal is near, R_k is the quantile Phi(X_k) of the rates themselves, with the rho of their normal scores.
+ * no log-normal is near, R_k is the quantile Phi(X_k) of the rates themselves, idle seconds among them. Where one rho does not
+ * tell how long a rate remembers, X is the sum of two such processes, a fast one and a slow one.
  *
  * Fits are maximum likelihood of intervals: a value rounded to q stands for [x - q/2, x + q/2), so that neither a floor nor
  * equal values make a likelihood infinite; a body that a run's end cut short counts as longer than what was seen.
@@ -95,7 +96,10 @@ void rtt_sample(const struct rtt_model *, struct rng *, const double *time_s, si
 /* ---- rates ------------------------------------------------------------------------------------------------------- */
 
 struct rate_model {
-  double median, sigma, rho, score_rho, idle, longest_gap_s;       /* bytes per second; idle: share of bins below idle_below */
+  double median, sigma, rho, idle, longest_gap_s;       /* bytes per second; idle: share of bins below idle_below */
+  double score_rho, slow_rho, slow_share;               /* of X; a slow part with a share of its variance, 0: none */
+  double mean_bias;                                     /* mean of the log-normal over that of the rates, less 1 */
+  bool fades;                                           /* the marginal has idle seconds too; else they come in stretches */
   double bin_s;
   size_t seconds;
   struct family_fit marginal;                           /* lognormal, or the rates themselves in equal shares */

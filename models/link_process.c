@@ -27,7 +27,7 @@ struct link_process {
   bool outage;
   double peak_s;
   uint64_t step;
-  double x;                                             /* of this step */
+  double x, slow;                                       /* of this step */
   bool idle_step, step_known;
   sim_time step_ns, phase_ns, offset_ns;
 };
@@ -181,26 +181,34 @@ static bool idle_at(struct link_process *p, sim_time now, sim_time *until)
   return inside;
 }
 
-static void step_draw(struct link_process *p, double correlation, double rest)
+static void step_draw(struct link_process *p, double correlation, double slow_correlation)
 {
+  const struct rate_process_def *rate = p->def->rate;
   struct rng rng = stream(p, PART_STEP, p->step);
-  p->idle_step = rng_uniform(&rng) < p->def->rate->idle;
-  p->x = correlation * p->x + rest * rng_normal(&rng);
+  p->idle_step = rng_uniform(&rng) < rate->idle;
+  p->x = correlation * p->x + sqrt(1 - correlation * correlation) * rng_normal(&rng);
+  if (rate->slow_share > 0)
+    p->slow = slow_correlation * p->slow + sqrt(1 - slow_correlation * slow_correlation) * rng_normal(&rng);
 }
 
 static void step_to(struct link_process *p, uint64_t step)
 {
-  double rho = p->def->rate->correlation, rest = sqrt(1 - rho * rho);
+  const struct rate_process_def *rate = p->def->rate;
   if (!p->step_known || step < p->step) {
     p->step = 0;
-    p->x = 0;
     p->step_known = true;
-    step_draw(p, 0, 1);
+    step_draw(p, 0, 0);
   }
   while (p->step < step) {
     p->step++;
-    step_draw(p, rho, rest);
+    step_draw(p, rate->correlation, rate->slow_correlation);
   }
+}
+
+static double step_value(const struct link_process *p)
+{
+  double w = p->def->rate->slow_share;
+  return w > 0 ? sqrt(1 - w) * p->x + sqrt(w) * p->slow : p->x;
 }
 
 /* Of the link's own rate. Phi(x) = erfc(-x / sqrt 2) / 2. */
@@ -224,7 +232,7 @@ static double modelled_rate(struct link_process *p, sim_time now, sim_time *unti
     idle = idle_at(p, now, &until_idle);
     if (until_idle < *until) *until = until_idle;
   }
-  return idle ? 0 : rate_factor(rate, p->x);
+  return idle ? 0 : rate_factor(rate, step_value(p));
 }
 
 static double traced_rate(const struct link_process *p, const struct link_trace *t, sim_time now, sim_time *until)

@@ -7,7 +7,8 @@
  * Body, spike, outage (semi-Markov): after a body of length min(to the next spike, to the next outage) the nearer one
  * begins; then a body again. A message that begins x of the way through a spike has latency max(body, peak (1 - x)): as
  * after a handover, what was sent while nothing passed arrives together at the end. In an outage nothing moves.
- * Rate: log R_k = log m + s X_k, X_k = rho X_{k-1} + sqrt(1 - rho^2) Z_k, a step every step_s, and idle times of rate 0.
+ * Rate: log R_k = log m + s X_k, X_k = rho X_{k-1} + sqrt(1 - rho^2) Z_k, a step every step_s, and idle times of rate 0;
+ * with a slow part sqrt(1 - w) X + sqrt(w) Y, Y of the same form with a correlation of its own.
  * Loss: Gilbert-Elliott per packet; what is lost is sent again after retransmit_s, and again.
  * Traces stand in for the rate (capacity) or for the latency (RTT), from an offset drawn for each entity.
  *
@@ -28,8 +29,9 @@ struct link_outages_def { const struct dist *every_s, *lasts_s; };
 /* sigma of log R, correlation from step to step; the share of time without rate, in stretches of idle_lasts_s (NULL: each
  * step alone). */
 /* factor: n_factors rising quantiles that stand for exp(sigma X): of X the one of rank Phi(X). NULL: the log-normal. */
+/* slow: a second process with a share of the variance of X and a correlation of its own. */
 struct rate_process_def { double sigma, correlation, step_s, idle; const struct dist *idle_lasts_s; const double *factor;
-                          size_t n_factors; };
+                          size_t n_factors; double slow_share, slow_correlation; };
 /* Per packet: probability to go from good to bad and back; of loss in either. */
 struct loss_def { double to_bad, to_good, bad, good, packet_bytes, retransmit_s; };
 

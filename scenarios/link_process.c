@@ -35,6 +35,7 @@ static void build_outages(struct build *b, struct link_process_def *d, const str
 }
 
 enum { FACTORS = 256 };
+static const double NO_RATE = 1e-9;
 
 /* The smallest x with F(x) >= q, by halving. */
 static double quantile_of_dist(const struct dist *d, double q)
@@ -61,6 +62,8 @@ static void build_factor(struct build *b, struct rate_process_def *rate, const s
   double *table = arena_array(b->arena, double, FACTORS);
   for (int i = 0; i < FACTORS; i++)
     table[i] = quantile_of_dist(d, (i + .5) / FACTORS);
+  for (int i = 0; i < FACTORS && table[i] < NO_RATE; i++)
+    table[i] = 0;
   rate->factor = table;
   rate->n_factors = FACTORS;
 }
@@ -74,6 +77,11 @@ static void build_rate(struct build *b, struct link_process_def *d, const struct
                                     .idle = get_number(node, "rate_process", "idle"),
                                     .idle_lasts_s = time_of(b, node, "rate", "idle_lasts", false)};
   build_factor(b, rate, node);
+  const struct node *slow = node_get(node, "slow");
+  if (node_is(slow, NODE_MAP)) {
+    rate->slow_share = get_number(slow, "rate_slow", "share");
+    rate->slow_correlation = get_number(slow, "rate_slow", "correlation");
+  }
   d->rate = rate;
   if (l->up_byte_per_s <= 0)
     err_add(b->err, node->key_at, "links.%s.variability.rate: the link has no 'rate' that could vary", l->name);

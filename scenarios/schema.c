@@ -106,6 +106,8 @@ const struct section sections[] = {
   {"link_outages", "links.NAME.variability.outages", "What is on its way stands still.", false},
   {"rate_process", "links.NAME.variability.rate",
    "log R_k = log median + sigma X_k, X_k = correlation X_(k-1) + sqrt(1 - correlation^2) Z_k, for both directions.", false},
+  {"rate_slow", "links.NAME.variability.rate.slow",
+   "A second process Y of the same form: sqrt(1 - share) X + sqrt(share) Y stands for X.", false},
   {"loss", "links.NAME.variability.loss", "Two states, a step a packet, for each message from their shares of time.", false},
   {"link_trace", "links.NAME.trace",
    "Original files, found beside the scenario or in $OFFSIM_DATA. Capacities, throughputs of applications, round trips and "
@@ -797,6 +799,9 @@ const struct key keys[] = {
    .doc = "In place of sigma: distribution of the factor on the link's rate. X keeps its correlation, the factor is the quantile "
           "of X's rank."},
   {"rate_process", "correlation", V_NUMBER, Q_PURE, .low = 0, .high = 0.9999, .otherwise = "0", .doc = "From step to step."},
+  {"rate_process", "slow", .map = "rate_slow", .doc = "What of X changes more slowly than the rest."},
+  {"rate_slow", "share", V_NUMBER, Q_PURE, .flags = REQUIRED, SHARE, .doc = "Of the variance of X."},
+  {"rate_slow", "correlation", V_NUMBER, Q_PURE, .flags = REQUIRED, .low = 0, .high = 0.9999, .doc = "From step to step."},
   {"rate_process", "step", V_NUMBER, Q_TIME, .low = 0.001, .high = INF, .otherwise = "1 s", .doc = "How long a rate lasts."},
   {"rate_process", "idle", V_NUMBER, Q_PURE, .low = 0, .high = 0.99, .otherwise = "0", .doc = "Share of the time with no rate."},
   {"rate_process", "idle_lasts", V_DIST, Q_TIME, NONNEGATIVE, .scope = "stretch",

@@ -258,6 +258,86 @@ static void rates_without_a_family_are_taken_as_they_are(void **state)
   arena_free(a);
 }
 
+/* X = sqrt(.5) fast (a = .5) + sqrt(.5) slow (b = .97), 40 000 s: r(1) = .735, r(10) = .369; the standard error of either is
+ * below .015 (Bartlett, about 1200 independent stretches of 33 s). Rates below the lowest 8 % are 0: they fade. */
+static void make_fading(struct made *m, const char *name, bool slow, bool fades)
+{
+  struct rng r = stream(name);
+  double x = rng_normal(&r), y = rng_normal(&r);
+  for (size_t i = 0; i < m->run.n; i++) {
+    x = .5 * x + sqrt(.75) * rng_normal(&r);
+    y = .97 * y + sqrt(1 - .97 * .97) * rng_normal(&r);
+    double z = slow ? sqrt(.5) * (x + y) : x;
+    m->value[i] = fades && z < gsl_cdf_ugaussian_Pinv(.08) ? 0 : 2e6 * (z > 0 ? 1 + z : exp(2 * z));
+  }
+}
+
+static void a_slow_part_is_found(void **state)
+{
+  struct arena *a = arena_new();
+  struct made m = make(40000, 1);
+  make_fading(&m, "slow", true, true);
+  const struct rate_model *f = rate_fit(&m.run, 1, true, a);
+  double one = (1 - f->slow_share) * f->score_rho + f->slow_share * f->slow_rho;
+  double ten = (1 - f->slow_share) * pow(f->score_rho, 10) + f->slow_share * pow(f->slow_rho, 10);
+  assert_true(f->fades && f->slow_share > 0);
+  if (fabs(one - .735) > .05 || fabs(ten - .369) > .06)
+    fail_msg("correlations %g and %g", one, ten);
+  make_fading(&m, "fast", false, true);                     /* planted: there is none */
+  f = rate_fit(&m.run, 1, true, a);
+  if (f->slow_share > 0 && fabs((1 - f->slow_share) * pow(f->score_rho, 10) + f->slow_share * pow(f->slow_rho, 10)) > .06)
+    fail_msg("a slow part that is not there: %g of %g", f->slow_share, f->slow_rho);
+  drop(&m);
+  arena_free(a);
+}
+
+/* What the model gives is idle as often as what was measured, and remembers as long. */
+static void what_fades_comes_back_so(void **state)
+{
+  struct arena *a = arena_new();
+  struct made m = make(40000, 1), given = make(40000, 1);
+  make_fading(&m, "fades", true, true);
+  const struct rate_model *f = rate_fit(&m.run, 1, true, a);
+  struct rng r = stream("given fades");
+  rate_sample(f, &r, given.time, 40000, given.value);
+  double idle[2] = {0};
+  for (size_t i = 0; i < 40000; i++) {
+    idle[0] += (m.value[i] < RATE_IDLE_BYTES_PER_S) / 40000.;
+    idle[1] += (given.value[i] < RATE_IDLE_BYTES_PER_S) / 40000.;
+  }
+  assert_true(fabs(idle[1] - idle[0]) < .02);
+  for (int k = 0; k < 2; k++) {
+    double lag_s = k ? 10 : 1, raw = run_autocorrelation(&m.run, lag_s), by_model = run_autocorrelation(&given.run, lag_s);
+    if (fabs(raw - by_model) > .07)
+      fail_msg("at %g s: %g, not %g", lag_s, by_model, raw);
+  }
+  drop(&given);
+  drop(&m);
+  arena_free(a);
+}
+
+/* The process of a scenario: log R over sigma is X. r(1) = .6 x .5 + .4 x .95 = .68, r(10) = .240; 20 000 steps, standard error
+ * below .02. Without a slow part the draws are what they were. */
+static void a_slow_part_of_a_link(void **state)
+{
+  const struct rate_process_def rate = {.sigma = 1, .correlation = .5, .step_s = 1, .slow_share = .4, .slow_correlation = .95};
+  const struct link_process_def def = {.rate = &rate};
+  struct rng_root root = rng_root_make(6, 0);
+  struct link_process *p = process_new(&def, &root, "access", 0);
+  struct made m = make(20000, 1);
+  double square = 0;
+  for (size_t i = 0; i < m.run.n; i++) {
+    sim_time until;
+    m.value[i] = log(process_rate(p, true, ns_from_s((double)i + .5), &until));
+    square += m.value[i] * m.value[i] / 20000;
+  }
+  assert_true(fabs(square - 1) < .1);
+  assert_true(fabs(run_autocorrelation(&m.run, 1) - .68) < .06);
+  assert_true(fabs(run_autocorrelation(&m.run, 10) - (.6 * pow(.5, 10) + .4 * pow(.95, 10))) < .08);
+  process_free(p);
+  drop(&m);
+}
+
 /* Factors of a process in a scenario: of three equally likely ones each holds a third of the time (10^4 steps of correlation
  * .5: standard error about .007), and two steps that follow are in the same third with probability .493 (by simulation of two
  * normal numbers with that correlation). */
@@ -345,6 +425,25 @@ static void misses_by_hand(void **state)
   drop(&m);
 }
 
+/* Five folds: p misses .1 more each time, and in the second case .1 more or less: t(4) at 97.5 % is 2.776, the mean 0.02 with
+ * deviation .11 / sqrt(5) = .049 is within. */
+static void what_chance_does_is_told(void **state)
+{
+  struct link_effect always = {.raw = {10, 0}, .model = {0, 10}, .tasks = 100}, now_and_then = always;
+  for (int k = 0; k < 5; k++) {
+    const double more[LINK_POLICIES] = {10, 0}, turns[LINK_POLICIES] = {k % 2 ? 0 : 10, k % 2 ? 10 : 0};
+    link_effect_fold(&always, more, 100);
+    link_effect_fold(&now_and_then, turns, 100);
+  }
+  link_effect_rank(&always);
+  link_effect_rank(&now_and_then);
+  assert_true(link_effect_turned(&always, 0, 1));
+  assert_true(link_effect_tells(&always, 0, 1));
+  assert_false(always.same || always.same_where_told);
+  assert_false(link_effect_tells(&now_and_then, 0, 1));
+  assert_true(now_and_then.same_where_told);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -360,6 +459,10 @@ int main(void)
     cmocka_unit_test(rates_by_hand),
     cmocka_unit_test(a_known_rate_process_is_recovered),
     cmocka_unit_test(rates_without_a_family_are_taken_as_they_are),
+    cmocka_unit_test(a_slow_part_is_found),
+    cmocka_unit_test(what_fades_comes_back_so),
+    cmocka_unit_test(a_slow_part_of_a_link),
+    cmocka_unit_test(what_chance_does_is_told),
     cmocka_unit_test(factors_replace_the_log_normal),
     cmocka_unit_test(a_true_model_is_within_the_spread),
     cmocka_unit_test(a_false_model_is_above_it),
