@@ -84,9 +84,11 @@ bool bench_missed(double value, double bar, enum better better)
 
 /* ---- command --------------------------------------------------------------------------------------------------- */
 
-struct options { bool json, help; const char *only; };
+struct options { bool json, help, big; const char *only; double devices; };
 
-static const char *const option_names[] = {"--format", "--only", "--help"};
+static const char *const option_names[] = {"--format", "--only", "--big", "--devices", "--help"};
+enum { N_OPTIONS = sizeof option_names / sizeof *option_names };
+static const double FEWEST_DEVICES = 1e4, MOST_DEVICES = 1e8;
 
 static bool read_format(struct options *o, const char *format, struct err *e)
 {
@@ -118,6 +120,22 @@ static bool read_only(struct options *o, const char *name, struct err *e)
                  near ? near : "", near ? "'?" : "");
 }
 
+static bool read_devices(struct options *o, const char *text, struct err *e)
+{
+  char *end = NULL;
+  o->devices = text ? strtod(text, &end) : 0;
+  if (text && end != text && !*end && o->devices >= FEWEST_DEVICES && o->devices <= MOST_DEVICES) return true;
+  return err_add(e, (struct where){0}, "--devices needs a number from %g to %g%s%s", FEWEST_DEVICES, MOST_DEVICES,
+                 text ? ", not " : "", text ? text : "");
+}
+
+static bool options_agree(const struct options *o, struct err *e)
+{
+  if (o->devices > 0 && !o->big) err_add(e, (struct where){0}, "--devices is for --big");
+  if (o->only && o->big) err_add(e, (struct where){0}, "--only chooses among measurements, --big makes others");
+  return !err_any(e);
+}
+
 static bool read_options(struct options *o, int argc, char **argv, struct err *e)
 {
   for (int i = 1; i < argc; i++) {
@@ -130,22 +148,29 @@ static bool read_options(struct options *o, int argc, char **argv, struct err *e
     } else if (strcmp(argv[i], "--only") == 0) {
       read_only(o, value, e);
       i++;
+    } else if (strcmp(argv[i], "--big") == 0) {
+      o->big = true;
+    } else if (strcmp(argv[i], "--devices") == 0) {
+      read_devices(o, value, e);
+      i++;
     } else {
-      const char *near = nearest(argv[i], option_names, 3);
+      const char *near = nearest(argv[i], option_names, N_OPTIONS);
       err_add(e, (struct where){0}, "bench: unknown argument '%s'%s%s%s", argv[i], near ? "; did you mean '" : "",
               near ? near : "", near ? "'?" : "");
     }
   }
-  return !err_any(e);
+  return options_agree(o, e);
 }
 
 static void print_help(void)
 {
-  puts("usage: offsim bench [--format table|json] [--only NAME]\n\n"
+  puts("usage: offsim bench [--format table|json] [--only NAME]\n"
+       "       offsim bench --big [--devices N] [--format table|json]\n\n"
        "Measures the speed of the engine in CPU time on one core and compares it with the bars.\n"
        "Exit code 1 when a bar is missed.\n\nmeasurements:");
   for (int i = 0; i < N_ROWS; i++)
     printf("  %-22s %s\n", rows[i].name, rows[i].unit);
+  bench_big_help();
 }
 
 static void print_row(const struct row *r, double value)
@@ -181,12 +206,14 @@ int cmd_bench(int argc, char **argv)
 {
   struct err e;
   struct options o = {0};
-  bool missed = false;
+  bool missed = false, ran = true;
   err_init(&e);
   if (!read_options(&o, argc, argv, &e)) {
     err_print(&e, stderr, false);
   } else if (o.help) {
     print_help();
+  } else if (o.big) {
+    ran = bench_big(o.devices > 0 ? o.devices : 1e6, o.json, &missed);
   } else {
     json *result = measure_selected(&o, &missed);
     char *text = json_write(result, true);
@@ -195,7 +222,7 @@ int cmd_bench(int argc, char **argv)
     free(text);
     json_release(result);
   }
-  int code = err_any(&e) ? (int)e.code : missed ? EXIT_NEGATIVE : EXIT_OK;
+  int code = err_any(&e) ? (int)e.code : !ran ? EXIT_SYSTEM : missed ? EXIT_NEGATIVE : EXIT_OK;
   err_release(&e);
   return code;
 }

@@ -24,6 +24,10 @@ struct scenario *load_bench(const char *file, const struct override *, size_t n)
  * the program was linked without the counting wrappers. */
 uint64_t bench_mallocs(void);
 
+/* One run of a scenario's first policy, its trace into the file, or none; false after saying why. */
+struct run_totals;
+bool bench_run_once(const struct scenario *, const char *trace_file, struct run_totals *);
+
 bench_fn bench_lindley, bench_mm1, bench_mm1_wait_error, bench_hold_1e3, bench_hold_1e5, bench_hold_1e6,
   bench_draw_exponential, bench_draw_normal, bench_draw_lognormal, bench_draw_fresh, bench_mallocs_per_event,
   bench_request_ns, bench_request_bytes, bench_worker_speedup, bench_trace_rows_per_s, bench_trace_bytes_per_row,
@@ -35,5 +39,13 @@ bench_fn bench_lindley, bench_mm1, bench_mm1_wait_error, bench_hold_1e3, bench_h
 /* A bar is met by a value as good as it. NaN, as bar or value, misses nothing. */
 enum better { LOWER, HIGHER };
 bool bench_missed(double value, double bar, enum better);
+
+/* --big: how runs grow with the number of devices; false when one failed. */
+bool bench_big(double devices, bool as_json, bool *missed);
+void bench_big_help(void);
+/* What a device and a request take of the peaks of three runs: two differ in requests alone. */
+struct peak { double bytes, devices, requests; };
+struct bytes_of { double device, request; };
+struct bytes_of bench_big_bytes(const struct peak *all, const struct peak *half, const struct peak *few);
 
 #endif

@@ -186,7 +186,7 @@ struct scenario *load_bench(const char *name, const struct override *set, size_t
   return s;
 }
 
-static bool run_once(const struct scenario *s, const char *trace_file, struct run_totals *totals)
+bool bench_run_once(const struct scenario *s, const char *trace_file, struct run_totals *totals)
 {
   struct err err;
   err_init(&err);
@@ -206,7 +206,7 @@ static double request_ns(void *scenario)
   char path[64];
   snprintf(path, sizeof path, "offsim-bench-%ld.h5", (long)getpid());
   double from = cpu_time_ns();
-  bool ok = run_once(s, path, &totals);
+  bool ok = bench_run_once(s, path, &totals);
   double spent = cpu_time_ns() - from;
   unlink(path);
   return ok && totals.requests ? spent / (double)totals.requests : (double)NAN;
@@ -229,7 +229,7 @@ static double peak_bytes(const char *seconds)
   if (child == 0) {
     struct run_totals totals;
     struct scenario *s = load_bench("in-flight.yaml", &(struct override){"horizon.duration", seconds}, 1);
-    _exit(s && run_once(s, NULL, &totals) ? 0 : 1);
+    _exit(s && bench_run_once(s, NULL, &totals) ? 0 : 1);
   }
   if (child < 0 || wait4(child, &status, 0, &usage) < 0 || status != 0)
     return -1;

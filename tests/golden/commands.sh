@@ -44,6 +44,12 @@ same_words() { same "$("$OFFSIM" validate regret --arms=.5,.6 --horizon=10 --run
 check "with the same answer" same_words
 says "a value for what takes none" 2 "unknown suite '1'" validate --quick=1
 
+# ---- bench: growth with the devices ----------------------------------------------------------------------------------------
+says "bench --devices: a number" 2 "--devices needs a number from 10000 to 1e+08, not few" bench --big --devices few
+says "bench --devices: not of the other bench" 2 "--devices is for --big" bench --devices 1e5
+says "bench --only: not of this one" 2 "--only chooses among measurements, --big makes others" bench --big --only draw_ns
+says "bench --big" 0 "big.phones.bytes_per_device" bench --big --devices 1e4
+
 # ---- a study for a scenario, and the other way round -------------------------------------------------------------------
 printf 'study: x\nscenario: minimal.yaml\nfactors: {n: {path: seed, values: [1, 2]}}\n' >"$work/study.yaml"
 says "run of a study" 2 "this is a study, where a scenario is expected" run "$work/study.yaml" -o "$work/r"
