@@ -118,9 +118,8 @@ void battery_advance(const struct battery_kind *k, struct battery *b, double now
 
 void battery_spend(const struct battery_kind *k, struct battery *b, double joule)
 {
-  (void)k;
-  double spent = fmin(joule, b->left_j);
-  if (b->dead || !(joule > 0)) return;
+  double spent = fmax(fmin(joule, b->left_j), b->left_j - k->def->capacity_j);
+  if (b->dead || spent == 0) return;
   b->drawn_j += spent;
   b->left_j -= spent;
   if (b->left_j <= 0) die(b);

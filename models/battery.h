@@ -35,7 +35,7 @@ struct battery {
 void battery_start(const struct battery_kind *, struct battery *, uint64_t member);
 /* Up to now, at a constant draw. A look into the past does nothing. */
 void battery_advance(const struct battery_kind *, struct battery *, double now_s, double draw_w);
-/* At once, at the time of the last look: a transfer that is over. */
+/* At once, at the time of the last look: a transfer that is over. Negative: not spent after all. */
 void battery_spend(const struct battery_kind *, struct battery *, double joule);
 /* When it will die, or live again, if the draw stays; looks no further than until_s: INFINITY when it does not by then. */
 double battery_next_s(const struct battery_kind *, const struct battery *, double draw_w, double until_s);

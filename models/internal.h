@@ -125,6 +125,7 @@ struct place {
   struct supply *supply;                                /* NULL: none, and power is linear */
   double counted;                                       /* of its joules, by the boundary: 0, 1 or its PUE */
   double powered_j, powered_direct_j, asleep_j;         /* whole run: meters; attempts; idle power that was not drawn */
+  double radio_asleep_j;                                /* that of the radios */
   double carbon_g;                                      /* of its attempts, whole run */
   double *orphan_slot_s, orphan_j;                      /* of iterations whose requests have all left, whole run */
   struct token_cost *llm_cost;                          /* per kind, LLM engines only: that it works by tokens */
@@ -394,7 +395,7 @@ void llm_summary(const struct place *, const struct llm_meters *, double window_
 void supply_init(struct world *, struct place *);       /* after its stations */
 bool supply_empty(const struct world *, struct endpoint);      /* this member has no power */
 double supply_battery_j(struct world *, const struct request *);       /* left; NaN: it has none */
-void supply_spend(struct world *, const struct request *, double joule);
+void supply_spend(struct world *, struct endpoint device, double joule);
 double supply_g_per_j(const struct world *, const struct place *, sim_time from, sim_time to);   /* 0: nobody asks */
 void supply_read(struct world *, struct place *, struct place_summary *);       /* the meters at the end */
 double supply_pue(const struct place *);

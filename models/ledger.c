@@ -35,7 +35,7 @@ void ledger_transfer(struct world *w, struct attempt *a, const struct transfer_c
   w->network_j += cost->network_j;
   w->network_usd += cost->usd;
   if (w->def->carbon) ledger_carbon(w, a, cost);
-  if (w->supplied) supply_spend(w, a->request, cost->device_j);
+  if (w->supplied) supply_spend(w, origin_of(a->request), cost->device_j);
 }
 
 void ledger_late(struct world *w, struct attempt *a)
@@ -297,7 +297,9 @@ static void close_network(struct world *w)
 {
   struct run_summary *sum = &w->summary;
   double base_j = supply_base_w(w) * s_from_ns(now_of(w)), all_j = w->network_j + w->telemetry_j + base_j;
-  double rest_j = network_idle_radios_j(w->network), radio_j = w->radio_j + rest_j;
+  double rest_j = network_idle_radios_j(w->network);
+  for (int i = 0; i < w->def->n_places; i++) rest_j -= w->place[i].radio_asleep_j;
+  double radio_j = w->radio_j + rest_j;
   sum->energy_total_j += radio_j + (counts_network(w) ? all_j : 0);
   sum->energy_facility_j += radio_j + all_j;
   if (counts_network(w)) rest_j += base_j + w->telemetry_j;

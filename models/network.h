@@ -52,6 +52,9 @@ struct transfer_rest { struct transfer_cost cost; struct endpoint from; double b
 struct transfer_rest network_cancel(struct network *, struct transfer *);
 /* In a done function, first of all: what the transfer cost beyond what was told at its start (radios, set-up). */
 struct transfer_cost network_owed(const struct network *);
+/* Radios of a place of devices, for batteries (radios.h). */
+double network_rest_w(const struct network *, int place);
+double network_rest_j(struct network *, struct endpoint device, bool over);
 /* True when the way between these (different) ends takes no time, energy or money and leaves no record: skip it. */
 bool network_is_nothing(const struct network *, struct endpoint from, struct endpoint to);
 /* Both at once: adds what it costs to *sum, returns network_idle_s. */

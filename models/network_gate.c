@@ -157,6 +157,13 @@ void network_hold(struct network *n, struct endpoint from, struct endpoint to, s
       cost->device_j += radios_hold(n->radios, r->hop[i].link, to.member, since, sim_now(n->sim));
 }
 
+double network_rest_w(const struct network *n, int place) { return radios_rest_w(n->radios, place); }
+
+double network_rest_j(struct network *n, struct endpoint device, bool over)
+{
+  return radios_rest_j(n->radios, device.place, device.member, sim_now(n->sim), over);
+}
+
 double network_idle_radios_j(const struct network *n)
 {
   return n->radios ? radios_close(n->radios, sim_now(n->sim)) : 0;

@@ -98,6 +98,18 @@ double radio_energy_j(const struct radio_def *d, const struct radio *r, sim_time
   return r->direct_j + base_j - rest_j(d, r, now, phase) + radio_idle_j(d, r, now, phase);
 }
 
+double radio_rest_w(const struct radio_def *d)
+{
+  const struct radio_stage *idle = &d->stage[d->n_stages - 1];
+  return idle->power_w + (idle->cycle_s > 0 ? idle->on_w * idle->on_s / idle->cycle_s : 0);
+}
+
+double radio_rest_j(const struct radio_def *d, const struct radio *r, sim_time now, sim_time phase, bool over)
+{
+  sim_time until = r->active || over ? now : larger(now, idle_from(d, r));
+  return radio_idle_j(d, r, now, phase) - radio_rest_w(d) * s_from_ns(until);
+}
+
 /* ---- uses ------------------------------------------------------------------------------------------------------ */
 
 static sim_time until_listening(const struct radio_stage *s, sim_time now, sim_time phase)

@@ -63,6 +63,11 @@ double radio_energy_j(const struct radio_def *, const struct radio *, sim_time n
 /* Of that, idle until now: residual. */
 double radio_idle_j(const struct radio_def *, const struct radio *, sim_time now, sim_time phase);
 
+/* What it draws idle, on the average; and what it has spent idle, less that power until the end of its tail (over: until
+ * now): what a battery that pays for uses at once, and for this power all the time, still owes. */
+double radio_rest_w(const struct radio_def *);
+double radio_rest_j(const struct radio_def *, const struct radio *, sim_time now, sim_time phase, bool over);
+
 /* For estimates: seconds until data flow (mean over phases) and joules of a use now, without its transfer. */
 struct radio_expected { double wait_s, joule; };
 struct radio_expected radio_expect(const struct radio_def *, const struct radio *, sim_time now, bool by_network);

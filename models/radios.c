@@ -4,7 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-struct radio_link { const struct radio_def *def; uint64_t name, n; struct radio *radio; };  /* def NULL: none */
+/* def NULL: none. told_j: of what its radio spent idle, to each device's battery; NULL: they have none. */
+struct radio_link { const struct radio_def *def; uint64_t name, n; struct radio *radio; int place; double *told_j; };
 struct radios {
   struct rng_root root;
   int n_links;
@@ -23,8 +24,10 @@ static void *zeroed(size_t n, size_t bytes)
 static void link_open(struct radio_link *l, const struct world_def *w, const struct link_def *def)
 {
   if (!def->radio) return;
-  const struct place_def *device = &w->place[w->place[def->a].tier == TIER_DEVICE ? def->a : def->b];
-  *l = (struct radio_link){def->radio, rng_name(def->name), device->count, zeroed(device->count, sizeof *l->radio)};
+  int place = w->place[def->a].tier == TIER_DEVICE ? def->a : def->b;
+  const struct place_def *device = &w->place[place];
+  *l = (struct radio_link){def->radio, rng_name(def->name), device->count, zeroed(device->count, sizeof *l->radio), place, NULL};
+  if (device->supply && device->supply->battery) l->told_j = zeroed(device->count, sizeof *l->told_j);
 }
 
 struct radios *radios_new(const struct world_def *w, const struct rng_root *root)
@@ -41,7 +44,10 @@ struct radios *radios_new(const struct world_def *w, const struct rng_root *root
 
 void radios_free(struct radios *rs)
 {
-  for (int k = 0; rs && k < rs->n_links; k++) free(rs->link[k].radio);
+  for (int k = 0; rs && k < rs->n_links; k++) {
+    free(rs->link[k].radio);
+    free(rs->link[k].told_j);
+  }
   free(rs);
 }
 
@@ -93,6 +99,27 @@ struct radio_expected radios_expect(const struct radios *rs, int link, uint32_t 
 {
   const struct radio_link *l = &rs->link[link];
   return radio_expect(l->def, &l->radio[member], now, by_network);
+}
+
+double radios_rest_w(const struct radios *rs, int place)
+{
+  double sum = 0;
+  for (int k = 0; rs && k < rs->n_links; k++)
+    if (rs->link[k].def && rs->link[k].place == place) sum += radio_rest_w(rs->link[k].def);
+  return sum;
+}
+
+double radios_rest_j(struct radios *rs, int place, uint32_t member, sim_time now, bool over)
+{
+  double sum = 0;
+  for (int k = 0; rs && k < rs->n_links; k++) {
+    const struct radio_link *l = &rs->link[k];
+    if (!l->told_j || l->place != place) continue;
+    double rest_j = radio_rest_j(l->def, &l->radio[member], now, phase_of(rs, k, member), over);
+    sum += rest_j - l->told_j[member];
+    l->told_j[member] = rest_j;
+  }
+  return sum;
 }
 
 double radios_close(const struct radios *rs, sim_time now)

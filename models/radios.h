@@ -21,6 +21,10 @@ void radios_end(struct radios *, struct radio_use *, sim_time now, double bytes)
 sim_time radios_wake(struct radios *, int link, uint32_t member, sim_time now, double *joule);
 double radios_hold(struct radios *, int link, uint32_t member, sim_time from, sim_time now);
 struct radio_expected radios_expect(const struct radios *, int link, uint32_t member, sim_time now, bool by_network);
+/* Batteries: the power of a place's radios that is drawn all the time; what a member's have spent idle beyond that since the
+ * last call (often negative: they were used). over: the last one. */
+double radios_rest_w(const struct radios *, int place);
+double radios_rest_j(struct radios *, int place, uint32_t member, sim_time now, bool over);
 /* At the end of a run: joules that were spent idle. Asserts that what uses were told they cost is what was spent. */
 double radios_close(const struct radios *, sim_time now);
 

@@ -114,6 +114,7 @@ struct member_power { double idle_w, dynamic_w, most; const struct power_def *sh
 struct stations_power {
   const struct member_power *of_kind;
   const struct battery_kind *battery;                   /* NULL: none */
+  double rest_w;                                        /* drawn from it all the time, beside the servers' */
   sim_time until;                                       /* nothing is planned beyond */
   void (*changed)(struct sim *, void *context, uint64_t member, bool dead);
   void *context;

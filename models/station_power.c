@@ -112,7 +112,8 @@ void power_settle(struct station *s, sim_time now)
   if (thermal_of(s)) thermal_advance(power_of(s)->thermal, thermal_of(s), s_from_ns(now), work_w + rest_w);
   if (battery_of(s)) {
     dead_s = battery_of(s)->dead_s;
-    battery_advance(s->kind->powered->def.battery, battery_of(s), s_from_ns(now), work_w + power_of(s)->idle_w);
+    double all_w = work_w + power_of(s)->idle_w + s->kind->powered->def.rest_w;
+    battery_advance(s->kind->powered->def.battery, battery_of(s), s_from_ns(now), all_w);
     dead_s = battery_of(s)->dead_s - dead_s;
   }
   m->at = now;
@@ -174,7 +175,7 @@ static double next_battery_s(const struct station *s)
 {
   const struct powered *p = s->kind->powered;
   const struct battery_def *d = p->def.battery->def;
-  double now = s_from_ns(p->member[number_of(s)].at), until = s_from_ns(p->def.until), w = power_of(s)->idle_w + load_w(s);
+  double now = s_from_ns(p->member[number_of(s)].at), until = s_from_ns(p->def.until), w = power_of(s)->idle_w + load_w(s) + p->def.rest_w;
   if (!d->harvest_j) return battery_next_s(p->def.battery, battery_of(s), w, until);
   double far = now + SLOTS_AHEAD * d->slot_s, next = battery_next_s(p->def.battery, battery_of(s), w, fmin(far, until));
   return next < INFINITY || far >= until ? next : far;

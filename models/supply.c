@@ -3,7 +3,8 @@
  * A place whose power has a shape, whose hardware gets warm, or whose members have batteries is powered: its stations
  * integrate power themselves (models/station_power.c) and each attempt brings its joules along. An empty battery ends all
  * requests of its device with status no_power, and those that come until it is back; attempts of others that run there
- * are lost. The radio is taken from the battery when a transfer begins, and what did not go is given back.
+ * are lost. The radio is taken from the battery when a transfer begins, and what did not go is given back;
+ * its tail when the last transfer ends, its idle power all the time.
  * Carbon: joules x g/J of the region at their time; PUE multiplies what servers draw.
  * Checkable: 3.6 MJ at 381 g/kWh and a PUE of 1.5 are 571.5 g.
  */
@@ -67,6 +68,7 @@ void supply_init(struct world *w, struct place *p)
   if (has_battery(p)) {
     s->battery = (struct battery_kind){ p->def->supply->battery, w->root, p->name };
     s->power.battery = &s->battery;
+    s->power.rest_w = network_rest_w(w->network, p->index);
   }
   w->supplied |= has_battery(p);
   stations_power(p->stations, p->def->count, w->sim, &s->power);
@@ -99,10 +101,11 @@ double supply_battery_j(struct world *w, const struct request *r)
   return look(w, origin_of(r), &m) ? m.left_j : NAN;
 }
 
-void supply_spend(struct world *w, const struct request *r, double joule)
+void supply_spend(struct world *w, struct endpoint device, double joule)
 {
-  struct station *s = joule ? station_with_battery(w, origin_of(r)) : NULL;
-  if (s) station_spend(s, w->sim, joule);
+  struct station *s = station_with_battery(w, device);
+  if (s) joule += network_rest_j(w->network, device, false);
+  if (s && joule != 0) station_spend(s, w->sim, joule);
 }
 
 /* ---- carbon, and the end ------------------------------------------------------------------------------------------ */
@@ -126,6 +129,7 @@ static void add_member(struct place *p, uint64_t i, const struct power_meters *m
 {
   p->powered_j += m->dynamic_j;
   p->asleep_j += p->idle_w[kind_of(p, (uint32_t)i)] * p->def->servers * m->dead_s;
+  p->radio_asleep_j += p->supply->power.rest_w * m->dead_s;
   sum->throttled_ratio += m->throttled_s / run_s;
   sum->battery_dead_ratio += m->dead_s / run_s;
   sum->battery_left_mean += m->left_j;
@@ -139,6 +143,8 @@ void supply_read(struct world *w, struct place *p, struct place_summary *out)
   double n = (double)p->def->count;
   out->battery_dead_ratio = out->battery_left_mean = out->battery_deaths = out->throttled_ratio = NAN;
   for (uint64_t i = 0; p->supply && i < p->def->count; i++) {
+    struct endpoint device = { (uint16_t)p->index, (uint32_t)i };
+    if (has_battery(p)) station_spend(station_nth(p->stations, i), w->sim, network_rest_j(w->network, device, true));
     station_power_meters(station_nth(p->stations, i), now_of(w), &m);
     add_member(p, i, &m, &sum, s_from_ns(now_of(w)));
   }

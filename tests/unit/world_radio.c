@@ -144,9 +144,41 @@ static void test_estimates(void **state)
   rig_free(r);
 }
 
+/* 40 mW besides. All that the device spends comes from its battery: uses at once, idle power all the time; those of 100 s
+ * apart by hand as above. Empty, neither draws. */
+static void test_battery(void **state)
+{
+  (void)state;
+  static struct battery_def battery = {.capacity_j = 1000, .start = 1, .restart = 0.05};
+  static struct supply_def supply = {.pue = 1, .battery = &battery};
+  const double gaps[] = {100, 5, 8};
+  for (int i = 0; i < 3; i++) {
+    struct rig *r = rig_of(gaps[i], i == 0 ? 550 : 60);
+    r->def.boundary = BOUNDARY_DEVICE;
+    r->place[0].supply = &supply;
+    r->place[0].idle_w = r->place[0].busy_w = 0.04;
+    rig_run(r);
+    near(1000 * (1 - r->summary.place[0].battery_left_mean), r->summary.energy_total_j);
+    assert_true(r->summary.energy_total_j > r->summary.energy_direct_j + 0.04 * r->summary.run_s);
+    rig_free(r);
+  }
+  struct rig *r = rig_of(100, 550);
+  battery.capacity_j = 2;                               /* idle: 40 + 20.06 mW, empty after 33.3 s */
+  r->def.boundary = BOUNDARY_DEVICE;
+  r->place[0].supply = &supply;
+  r->place[0].idle_w = r->place[0].busy_w = 0.04;
+  rig_run(r);
+  double empty_s = 2 / (0.04 + 0.5943 * 0.0432 / 1.28);
+  assert_true(fabs(r->summary.run_s * (1 - r->summary.place[0].battery_dead_ratio) - empty_s) < 1e-6);
+  assert_true(fabs(r->summary.energy_total_j - 2) < 0.0432 * 0.5943);   /* parts of a cycle */
+  assert_int_equal(r->kept->request[0].status, STATUS_NO_POWER);
+  rig_free(r);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_alone), cmocka_unit_test(test_in_the_tail), cmocka_unit_test(test_cut),
-                                     cmocka_unit_test(test_stream), cmocka_unit_test(test_conservation), cmocka_unit_test(test_estimates)};
+                                     cmocka_unit_test(test_stream), cmocka_unit_test(test_conservation), cmocka_unit_test(test_estimates),
+    cmocka_unit_test(test_battery)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
