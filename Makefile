@@ -140,7 +140,20 @@ $(BUILD)/leaks/%: tests/property/leaks/%.c $(BUILD)/experiments/main.o $(BUILD)/
 	@mkdir -p $(@D)
 	$(say)$(CC) $(CFLAGS) -Wno-missing-prototypes -fno-lto -Wl,--wrap=$(leak_$*) $(COUNT_MALLOCS) -o $@ $< $(BUILD)/experiments/main.o \
 	  -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
-leaks: $(LEAKS:%=$(BUILD)/leaks/%) ## faulty simulators for the tests
+# One that tells what the network was, and the same with a fault each; tests/property/laws.py listens to them.
+WITNESSES := true order meter lost joule cent
+SEEN := world_new world_run world_free process_new process_rate process_available process_latency_s process_losses \
+        network_latency_s attachment route
+fault_order := -DFAULT_ORDER
+fault_meter := -DFAULT_METER
+fault_lost  := -DFAULT_LOST -Wl,--wrap=network_send
+fault_joule := -DFAULT_JOULE
+fault_cent  := -DFAULT_CENT
+$(WITNESSES:%=$(BUILD)/laws/%): $(BUILD)/laws/%: tests/property/laws/witness.c $(BUILD)/experiments/main.o $(BUILD)/liboffsim.a
+	@mkdir -p $(@D)
+	$(say)$(CC) $(CFLAGS) $(fault_$*) -fno-lto $(SEEN:%=-Wl,--wrap=%) $(COUNT_MALLOCS) -o $@ $< $(BUILD)/experiments/main.o \
+	  -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
+leaks: $(LEAKS:%=$(BUILD)/leaks/%) $(WITNESSES:%=$(BUILD)/laws/%) ## faulty simulators for the tests
 units: $(UNITS) ## build and run the unit tests, as built
 	@for t in $(UNITS); do echo "== $$t"; $$t || exit 1; done
 asan ubsan: ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer

@@ -23,6 +23,8 @@ class Scenario:
         self.links = {l["name"]: l for l in s["links"]}
         self.classes = {c["name"]: c for c in s["classes"]}
         self.hardware, self.tariffs = s.get("hardware", {}), s.get("tariffs", {})
+        self.horizon, self.boundary, self.changes = s["horizon"], s.get("energy_boundary", "server"), s.get("changes", [])
+        self.policies = s["policies"]
 
     def dynamic_w_per_slot(self, place):
         p = self.places[place]
