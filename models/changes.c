@@ -74,12 +74,13 @@ static sim_time next_time(const struct change_def *d, sim_time after, sim_time n
   return every > 0 ? first + ((now - first) / every + 1) * every : SIM_NEVER;
 }
 
-/* When some change makes the link available again. */
-static sim_time back_at(const struct world *w, int link)
+/* When some change makes the link or the node available again. */
+static sim_time back_at(const struct world *w, const struct change_def *of)
 {
   sim_time soonest = SIM_NEVER;
   for (const struct change_def *d = w->def->change; d < w->def->change + w->def->n_changes; d++) {
-    if (d->what != CHANGE_AVAILABLE || d->index != link || (d->to <= 0 && d->for_s <= 0)) continue;
+    if (d->what != of->what || d->index != of->index || d->member != of->member) continue;
+    if (d->to <= 0 && d->for_s <= 0) continue;
     sim_time t = next_time(d, d->to > 0 ? 0 : ns_from_s(d->for_s), now_of(w));
     if (t < soonest) soonest = t;
   }
@@ -106,7 +107,8 @@ static void set(struct world *w, const struct change_def *d, double value)
   switch (d->what) {
   case CHANGE_RATE_SCALE:
   case CHANGE_BACKGROUND: set_link(w, d, value); break;
-  case CHANGE_AVAILABLE: network_set_available(w->network, d->index, value > 0, back_at(w, d->index)); break;
+  case CHANGE_AVAILABLE: network_set_available(w->network, d->index, value > 0, back_at(w, d)); break;
+  case CHANGE_NODE: network_set_node(w->network, d->index, d->member, value > 0, back_at(w, d)); break;
   case CHANGE_PRICE: network_set_price(w->network, d->index, value); break;
   case CHANGE_SPEED: set_speed(w, &w->place[d->index], value); break;
   case CHANGE_INSTANCES: fleets_cold(&w->place[d->index]); break;

@@ -412,14 +412,15 @@ struct objective_def { double latency_per_s, money_per_usd, energy_per_j, qualit
 
 /* ---- what changes during a run (models/changes.c) ---- */
 
-/* From at_s on (again and again: each every_s) the target is `to`; over_s: on the way there it is a ramp of equal steps;
+/* NODE: a spread place's member is out of service or back. From at_s on (again and again: each every_s) the target is `to`; over_s: on the way there it is a ramp of equal steps;
  * for_s: after that it is again what the scenario says, `base`. A link's rate_scale, background, availability and price;
  * a place's speed, its instances (all cold), the numbers of its tariff. Rates: `to` is a factor on the link's own. */
 enum change_what { CHANGE_RATE_SCALE, CHANGE_BACKGROUND, CHANGE_AVAILABLE, CHANGE_PRICE, CHANGE_SPEED, CHANGE_INSTANCES,
-                   CHANGE_TIME_USD, CHANGE_REQUEST_USD, CHANGE_INPUT_USD, CHANGE_OUTPUT_USD, CHANGE_EGRESS_USD };
+                   CHANGE_TIME_USD, CHANGE_REQUEST_USD, CHANGE_INPUT_USD, CHANGE_OUTPUT_USD, CHANGE_EGRESS_USD, CHANGE_NODE };
 struct change_def {
   enum change_what what;
   int index;                                            /* of the link or the place */
+  int64_t member;                                       /* NODE: of the place; NONE: all */
   double at_s, over_s, for_s, every_s;                  /* 0: a step; for good; once */
   double base, to;
 };

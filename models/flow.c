@@ -141,6 +141,7 @@ static struct leg *leg_new(struct world *w, struct attempt *a)
 static void send_leg(struct world *w, struct attempt *a, struct endpoint from, struct endpoint to, double bytes,
                      unsigned direction, enum transfer_kind kind)
 {
+  network_allow(w->network, w->klass[a->request->klass].def->zones);
   if (same_end(from, to) || network_is_nothing(w->network, from, to)) return;
   struct transfer_record record = { .request = a->request->id, .task = a->task, .attempt = attempt_number(a),
                                     .kind = (uint8_t)kind };
@@ -156,6 +157,16 @@ static void send_leg(struct world *w, struct attempt *a, struct endpoint from, s
   }
   ledger_transfer(w, a, &cost);
 }
+
+/* What its message needs is out of service, and the scenario says that it fails then. */
+static bool on_no_way(struct sim *s, transfer_done_fn *done, void *subject)
+{
+  if (done != on_transfer && done != on_leg) return false;
+  flow_on_lost(world_of(s), done == on_leg ? ((struct leg *)subject)->attempt : subject);
+  return true;
+}
+
+void flow_reroutes(struct world *w) { network_on_no_way(w->network, on_no_way); }
 
 static double ask_bytes(const struct world *w)
 {
@@ -306,6 +317,7 @@ static struct endpoint input_end(const struct world *w, struct request *r, int f
 /* Data take this way: do they pass a zone that the class forbids? */
 static void see_way(struct world *w, struct attempt *a, struct endpoint from, struct endpoint to)
 {
+  if (network_detours(w->network)) return;              /* which keeps to the zones by itself */
   a->strayed |= (route(w->topology, from, to, sim_now(w->sim))->zones & ~w->klass[a->request->klass].def->zones) != 0;
 }
 

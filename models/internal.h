@@ -271,6 +271,7 @@ void attempt_drop(struct world *, struct attempt *, enum status);      /* nor th
 bool attempt_begun(const struct attempt *);             /* its service has */
 void attempt_release_held(struct world *, struct attempt *);
 void flow_events(const struct world_def *, struct station_events *);
+void flow_reroutes(struct world *);                       /* what becomes of messages without a way */
 void flow_on_lost(struct world *, struct attempt *);    /* its place failed under it */
 void flow_on_api_first(struct world *, struct attempt *);
 void flow_on_api_done(struct world *, struct attempt *);

@@ -60,7 +60,7 @@ static void processes_open(struct network *n)
   }
 }
 
-struct network *network_new(struct sim *sim, const struct world_def *world, const struct topology *topology,
+struct network *network_new(struct sim *sim, const struct world_def *world, struct topology *topology,
                             const struct rng_root *root, const struct sink *sink)
 {
   struct network *n = zeroed(1, sizeof *n);
@@ -81,11 +81,13 @@ struct network *network_new(struct sim *sim, const struct world_def *world, cons
   for (const struct change_def *c = world->change; c < world->change + world->n_changes; c++)
     if (change_is_of_link(c->what)) n->varies = n->link[c->index].varies = true;
   processes_open(n);
+  outages_new(n);
   n->radios = radios_new(world, root);
   n->transports = transports_new(world);
   for (int k = 0; k < world->n_links && !n->flows; k++)
     if (world->link[k].max_min) n->flows = maxmin_new(sim, network_on_flowed, n);
   n->transfers = pool_new(sizeof(struct transfer) + at_start_bytes(n) + (has_gates(n) ? sizeof(struct gate) : 0)
+                          + (n->detours ? sizeof(struct detour) : 0)
                           + (n->varies ? (size_t)n->most_hops * sizeof(struct hop_price) : 0));
   n->ways = zeroed(1, sizeof *n->ways);
   n->ways->round = 1;
@@ -117,6 +119,7 @@ void network_free(struct network *n)
   radios_free(n->radios);
   transports_free(n->transports);
   pool_free(n->transfers);
+  outages_free(n);
   free(n->ways->of);
   free(n->ways);
   free(n->first_member);
@@ -126,7 +129,7 @@ void network_free(struct network *n)
 
 /* ---- sending --------------------------------------------------------------------------------------------------- */
 
-static void keep_prices(const struct network *n, struct transfer *t)
+void transfer_keep_prices(const struct network *n, struct transfer *t)
 {
   t->began->per_byte = prices_of(n, t);
   for (int i = 0; i < t->route->n; i++) {
@@ -137,6 +140,25 @@ static void keep_prices(const struct network *n, struct transfer *t)
   }
 }
 
+void transfer_end(struct network *n, struct transfer *t)
+{
+  n->owed = gate_cost(n, t);
+  if (n->detours) detour_end(n, t);
+  pool_give(n->transfers, t);
+}
+
+static struct transfer *transfer_new(struct network *n, const struct route *r, struct ends ends, double bytes, uint64_t key)
+{
+  struct transfer *t = pool_take(n->transfers);
+  t->network = n;
+  t->route = r;
+  t->key = key;
+  t->bytes = bytes;
+  t->from = ends.from;
+  t->to = ends.to;
+  return t;
+}
+
 struct transfer *network_send(struct network *n, struct endpoint from, struct endpoint to, double bytes, uint64_t key,
                               struct transfer_record template_, transfer_done_fn *done, void *subject,
                               struct transfer_cost *cost)
@@ -144,23 +166,19 @@ struct transfer *network_send(struct network *n, struct endpoint from, struct en
   sim_assert(bytes >= 0);
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
   const struct way *way = way_on(n, r);
-  sim_assert(r->reachable);
-  if (cost) *cost = way_cost(way, bytes);
-  if (!takes_no_time(n, way, r, bytes)) {
-    struct transfer *t = pool_take(n->transfers);
-    t->network = n;
-    t->route = r;
+  bool goes = !n->detours || detour_may_go(n, r, n->allowed);
+  sim_assert(r->reachable || !goes);
+  if (cost) *cost = goes ? way_cost(way, bytes) : (struct transfer_cost){0};
+  if (!goes || !takes_no_time(n, way, r, bytes)) {
+    struct transfer *t = transfer_new(n, r, (struct ends){from, to, 0}, bytes, key);
     t->done = done;
     t->subject = subject;
-    t->key = key;
-    t->bytes = bytes;
-    t->from = from;
-    t->to = to;
     t->record = template_;
-    if (n->varies) keep_prices(n, t);
+    if (!goes) return detour_hold_at_start(n, t), t;
+    if (n->varies) transfer_keep_prices(n, t);
+    if (n->detours) detour_begin(n, t);
     if (!transfer_cross(n, t)) return t;
-    n->owed = gate_cost(n, t);
-    pool_give(n->transfers, t);
+    transfer_end(n, t);
   } else {
     n->owed = (struct transfer_cost){0};
     for (int i = 0; i < r->n; i++) n->link[r->hop[i].link].meter.bytes += bytes;
@@ -170,9 +188,10 @@ struct transfer *network_send(struct network *n, struct endpoint from, struct en
 }
 
 /* On this hop, or those of its flow, what has not moved, on the hops behind it all. */
-static struct transfer_rest rest_of(const struct network *n, const struct transfer *t, double moved)
+struct transfer_rest transfer_rest_of(const struct network *n, struct transfer *t, double moved)
 {
-  struct transfer_rest rest = {.from = t->from, .bytes = t->at == 0 ? t->bytes - moved : 0};
+  bool relayed = t->at > 0 || (n->detours && detour_of(n, t)->relayed);
+  struct transfer_rest rest = {.from = t->from, .bytes = relayed ? 0 : t->bytes - moved};
   for (int i = t->at; i < t->route->n; i++) {
     struct way hop = {0};
     double bytes = i == t->at || i < t->until ? t->bytes - moved : t->bytes;
@@ -186,7 +205,7 @@ static struct transfer_rest rest_of(const struct network *n, const struct transf
   return rest;
 }
 
-struct transfer_rest network_cancel(struct network *n, struct transfer *t)
+double transfer_stop(struct network *n, struct transfer *t)
 {
   double moved = t->bytes;
   if (t->channel) {
@@ -194,8 +213,10 @@ struct transfer_rest network_cancel(struct network *n, struct transfer *t)
     double work = n->varies ? t->began->work : has_gates(n) ? gate_of(n, t)->work : 0;
     moved -= work > 0 ? t->bytes * (left / work) : left;
     channel_left(t->channel);
+    t->channel = NULL;
   } else if (t->flows) {
     moved -= maxmin_leave(n->flows, &t->began->flow);
+    t->flows = false;
   } else if (t->at < t->until || (has_gates(n) && gate_of(n, t)->waits)) {
     moved = 0;
     sim_cancel(n->sim, t->event);
@@ -204,14 +225,24 @@ struct transfer_rest network_cancel(struct network *n, struct transfer *t)
     if (gone < t->transmit_ns) moved *= (double)gone / (double)t->transmit_ns;
     sim_cancel(n->sim, t->event);
   }
-  struct transfer_rest rest = rest_of(n, t, moved);
-  gate_leave(n, t, moved);
-  struct transfer_cost spent = gate_cost(n, t);
-  rest.cost.device_j -= spent.device_j;
-  rest.cost.network_j -= spent.network_j;
-  rest.cost.usd -= spent.usd;
-  transfer_hop_end(t, moved);
-  pool_give(n->transfers, t);
+  return moved;
+}
+
+/* One that stands still has left nothing of its route; all is in what it owes. */
+struct transfer_rest network_cancel(struct network *n, struct transfer *t)
+{
+  bool stands = n->detours && detour_of(n, t)->waits;
+  struct transfer_rest rest = {.from = t->from, .bytes = stands && !detour_of(n, t)->relayed ? t->bytes : 0};
+  if (!stands) {
+    double moved = transfer_stop(n, t);
+    rest = transfer_rest_of(n, t, moved);
+    gate_leave(n, t, moved);
+    transfer_hop_end(t, moved);
+  }
+  transfer_end(n, t);
+  rest.cost.device_j -= n->owed.device_j;
+  rest.cost.network_j -= n->owed.network_j;
+  rest.cost.usd -= n->owed.usd;
   return rest;
 }
 
@@ -237,6 +268,7 @@ static double outage_left_s(const struct network *n, const struct route *r)
     const struct link_state *l = &n->link[r->hop[i].link];
     if (l->down && l->back_at > until) until = l->back_at;
   }
+  if (n->detours && topology_back_at(n->topology, r) > until) until = topology_back_at(n->topology, r);
   return s_from_ns(until - sim_now(n->sim));
 }
 
@@ -245,12 +277,13 @@ static double outage_left_s(const struct network *n, const struct route *r)
 double network_latency_s(struct network *n, struct endpoint from, struct endpoint to, uint64_t key)
 {
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  if (!r->reachable && n->detours) r = route_intact(n->topology, from, to, sim_now(n->sim));
   double sum = 0;
   for (int i = 0; i < r->n; i++) {
     struct ends ends = {from, to, r->hop[i].member};
     sum += draw_latency(n, r, i, ends, key, 0, NULL) + process_wait_s(n, &n->link[r->hop[i].link], ends);
   }
-  return n->varies ? sum + outage_left_s(n, r) : sum;
+  return n->varies || n->detours ? sum + outage_left_s(n, r) : sum;
 }
 
 /* Nobody is told of it: what it carries is not even looked at, unless transfers are recorded. */

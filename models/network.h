@@ -38,7 +38,7 @@ struct transfer;
 typedef void transfer_done_fn(struct sim *, void *subject);
 struct transfer_cost { double device_j, network_j, usd; };
 
-struct network *network_new(struct sim *, const struct world_def *, const struct topology *, const struct rng_root *,
+struct network *network_new(struct sim *, const struct world_def *, struct topology *, const struct rng_root *,
                             const struct sink *);
 void network_free(struct network *);
 /* Move bytes from one end to the other. Calls done(sim, subject) at once, before returning, when it takes no time.
@@ -47,10 +47,20 @@ void network_free(struct network *);
 struct transfer *network_send(struct network *, struct endpoint from, struct endpoint to, double bytes, uint64_t key,
                               struct transfer_record template_, transfer_done_fn *, void *subject,
                               struct transfer_cost *cost);
+/* ---- network_outage.c: links and nodes that are out while traffic goes another way ---- */
+/* Nodes at a place's members (NONE: all): out of service or back; back_at: when it will be. */
+void network_set_node(struct network *, int place, int64_t member, bool up, sim_time back_at);
+/* The zones that what is sent from now on may pass, whatever way it takes later. ~0: all. Looked at with detours only. */
+void network_allow(struct network *, uint64_t zones);
+bool network_detours(const struct network *);           /* messages may take another way, at other cost */
+/* A message has no way and what is out makes it fail: true when its sender has called it off (network_cancel). */
+typedef bool no_way_fn(struct sim *, transfer_done_fn *, void *subject);
+void network_on_no_way(struct network *, no_way_fn *);
+
 /* What a transfer that is cut did not cost any more, and the bytes that never left `from`. */
 struct transfer_rest { struct transfer_cost cost; struct endpoint from; double bytes; };
 struct transfer_rest network_cancel(struct network *, struct transfer *);
-/* In a done function, first of all: what the transfer cost beyond what was told at its start (radios, set-up). */
+/* In a done function, first of all: what the transfer cost beyond what was told at its start (radios, set-up, detours). */
 struct transfer_cost network_owed(const struct network *);
 /* Radios of a place of devices, for batteries (radios.h). */
 double network_rest_w(const struct network *, int place);
@@ -77,7 +87,7 @@ double network_idle_s(const struct network *, struct endpoint from, struct endpo
 /* ---- links that change during the run (world_def.change); what is on its way goes on at the new rate at once ---- */
 /* Factor on the link's own rates, and the background load. What policies are told stays as it was until network_tell. */
 void network_set_rate(struct network *, int link, double scale, double background);
-/* An outage: nothing moves until it is over; a stream's tokens wait for back_at. */
+/* An outage: nothing moves until it is over, or takes another way, as the link says; a stream's tokens wait for back_at. */
 void network_set_available(struct network *, int link, bool, sim_time back_at);
 /* Of both directions; NaN: the link's own again. Messages pay the price at which they began. */
 void network_set_price(struct network *, int link, double usd_per_byte);

@@ -33,6 +33,10 @@ void network_set_rate(struct network *n, int link, double scale, double backgrou
 void network_set_available(struct network *n, int link, bool available, sim_time back_at)
 {
   struct link_state *l = &n->link[link];
+  if (l->def->on_outage != OUTAGE_WAITS) {
+    detour_set_link(n, link, available, back_at);
+    return;
+  }
   l->down = !available;
   l->back_at = back_at;
   channels_update(n, l);

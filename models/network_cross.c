@@ -92,6 +92,7 @@ void network_on_flowed(struct sim *sim, void *context, struct maxmin_flow *flow)
 static bool flows_on(const struct network *n, const struct transfer *t, int hop)
 {
   const struct link_def *l = n->link[t->route->hop[hop].link].def;
+  if (hop > t->at && n->detours && topology_hop_is_out(n->topology, t->route->hop[hop])) return false;
   return l->max_min && (hop == t->at || !has_gate(l));
 }
 
@@ -122,6 +123,7 @@ bool transfer_cross(struct network *n, struct transfer *t)
   while (t->at < t->route->n) {
     struct hop hop = t->route->hop[t->at];
     struct link_state *l = &n->link[hop.link];
+    if (n->detours && topology_hop_is_out(n->topology, hop)) return detour_at_hop(n, t), false;
     if (has_gate(l->def) && gate_waits(n, t, hop)) return false;
     if (l->def->max_min) {
       if (!cross_together(n, t)) return false;
@@ -154,20 +156,19 @@ bool transfer_cross(struct network *n, struct transfer *t)
 }
 
 /* From where it stands now. */
-static void go_further(struct network *n, struct transfer *t)
+void transfer_go_further(struct network *n, struct transfer *t)
 {
   if (!transfer_cross(n, t)) return;
   transfer_done_fn *done = t->done;
   void *subject = t->subject;
-  n->owed = gate_cost(n, t);
-  pool_give(n->transfers, t);
+  transfer_end(n, t);
   if (done) done(n->sim, subject);
 }
 
 static void go_on(struct network *n, struct transfer *t)
 {
   transfer_hop_end(t, t->bytes);
-  go_further(n, t);
+  transfer_go_further(n, t);
 }
 
 void network_on_gate(struct sim *sim, void *transfer)
@@ -177,7 +178,7 @@ void network_on_gate(struct sim *sim, void *transfer)
   struct network *n = t->network;
   gate_of(n, t)->waits = false;
   link_count(&n->link[t->route->hop[t->at].link], sim_now(n->sim), -1);
-  go_further(n, t);
+  transfer_go_further(n, t);
 }
 
 static void on_arrived(struct sim *sim, void *subject)

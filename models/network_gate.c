@@ -127,9 +127,12 @@ sim_time gate_close(struct network *n, struct transfer *t, double bytes)
 
 struct transfer_cost gate_cost(const struct network *n, struct transfer *t)
 {
-  if (!has_gates(n)) return (struct transfer_cost){0};
-  struct transfer_cost cost = gate_of(n, t)->cost;
-  cost.device_j += gate_of(n, t)->radio.joule;
+  struct transfer_cost cost = n->detours ? detour_of(n, t)->cost : (struct transfer_cost){0};
+  if (!has_gates(n)) return cost;
+  const struct gate *gate = gate_of(n, t);
+  cost.device_j += gate->cost.device_j + gate->radio.joule;
+  cost.network_j += gate->cost.network_j;
+  cost.usd += gate->cost.usd;
   return cost;
 }
 

@@ -2,7 +2,7 @@
  *
  * network.c makes, sends and cuts; network_cross.c carries a transfer over its hops; network_gate.c: what it passes
  * before (radio, connection); network_channel.c: who shares a rate, and draws; network_way.c: a route in numbers, for
- * estimates; network_change.c: links that change.
+ * estimates; network_change.c: links that change; network_outage.c: messages that go another way round what is out.
  */
 #ifndef OFFSIM_MODELS_NETWORK_PARTS_H
 #define OFFSIM_MODELS_NETWORK_PARTS_H
@@ -58,7 +58,7 @@ struct link_state {
 struct network {
   struct sim *sim;
   const struct world_def *world;
-  const struct topology *topology;
+  struct topology *topology;
   struct rng_root root;
   struct sink sink;
   struct link_state *link;
@@ -67,6 +67,9 @@ struct network {
   struct maxmin *flows;                                 /* NULL: no link with max_min */
   struct channel *unused;
   struct ways *ways;
+  struct detours *detours;                              /* NULL: no message goes another way */
+  struct up_down *up_down;
+  uint64_t allowed;                                     /* zones, of what is sent now */
   int most_hops;
   bool varies, spread;                                  /* some link varies; some place has members that are vertices */
   struct radios *radios;                                /* NULL: none */
@@ -112,6 +115,10 @@ struct transfer {
  * transfer, where some link has such. */
 struct gate { struct radio_use radio; struct connection *connection; struct transfer_cost cost; double work; sim_time came;
               uint8_t passed; bool waits, waited; };             /* now; on this hop, since it came */
+
+/* A message that may go another way: in which list it is; what that costs beside what was told at the start; where it
+ * stands while it waits; whether all of its bytes have left where it began. */
+struct detour { struct transfer *next, **at; struct transfer_cost cost; uint64_t zones; uint32_t vertex; bool waits, relayed; };
 
 static inline size_t at_start_bytes(const struct network *n)
 {
@@ -169,16 +176,37 @@ static inline struct gate *gate_of(const struct network *n, struct transfer *t)
   return (struct gate *)(void *)((char *)t + sizeof *t + at_start_bytes(n));
 }
 
+/* Behind the gate. */
+static inline struct detour *detour_of(const struct network *n, struct transfer *t)
+{
+  return (struct detour *)(void *)((char *)gate_of(n, t) + (has_gates(n) ? sizeof(struct gate) : 0));
+}
+
 /* Of all hops; behind everything else. */
 static inline struct hop_price *prices_of(const struct network *n, struct transfer *t)
 {
-  return (struct hop_price *)(void *)((char *)gate_of(n, t) + (has_gates(n) ? sizeof(struct gate) : 0));
+  return (struct hop_price *)(void *)((char *)detour_of(n, t) + (n->detours ? sizeof(struct detour) : 0));
 }
 
 static inline bool has_gate(const struct link_def *l) { return l->radio || l->transport; }
 
 /* ---- network.c ------------------------------------------------------------------------------------------------- */
 void link_rate(struct link_state *);                    /* from its definition, scale and background */
+
+void transfer_keep_prices(const struct network *, struct transfer *);
+struct transfer_rest transfer_rest_of(const struct network *, struct transfer *, double moved);
+double transfer_stop(struct network *, struct transfer *);      /* what had moved on its hop; the hop is to be ended */
+void transfer_end(struct network *, struct transfer *); /* leaves what it owes for network_owed */
+
+/* ---- network_outage.c ------------------------------------------------------------------------------------------ */
+void outages_new(struct network *);
+void outages_free(struct network *);
+void detour_begin(struct network *, struct transfer *);
+void detour_end(struct network *, struct transfer *);
+void detour_hold_at_start(struct network *, struct transfer *);
+void detour_at_hop(struct network *, struct transfer *);        /* the next hop is out: it waits for another way */
+bool detour_may_go(const struct network *, const struct route *, uint64_t zones);
+void detour_set_link(struct network *, int link, bool up, sim_time back_at);
 
 /* ---- network_channel.c ---------------------------------------------------------------------------------------- */
 uint64_t channel_number(const struct network *, struct ends, const struct link_def *);
@@ -204,6 +232,7 @@ struct transfer_cost gate_cost(const struct network *, struct transfer *);
 void transfer_hop_end(struct transfer *, double bytes);
 void network_on_flowed(struct sim *, void *context, struct maxmin_flow *);
 bool transfer_cross(struct network *, struct transfer *);
+void transfer_go_further(struct network *, struct transfer *);
 void network_on_gate(struct sim *, void *transfer);
 void network_on_transmitted(struct sim *, void *context, struct share_user *user);
 

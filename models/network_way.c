@@ -79,7 +79,9 @@ const struct way *way_on(const struct network *n, const struct route *r)
 
 const struct way *way_of(const struct network *n, struct endpoint from, struct endpoint to)
 {
-  return way_on(n, route(n->topology, from, to, sim_now(n->sim)));
+  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  if (!r->reachable && n->detours) r = route_intact(n->topology, from, to, sim_now(n->sim));
+  return way_on(n, r);
 }
 
 /* Without records nothing needs to cross a way that takes no time for these bytes. */
@@ -90,7 +92,8 @@ bool takes_no_time(const struct network *n, const struct way *way, const struct 
 
 bool network_is_nothing(const struct network *n, struct endpoint from, struct endpoint to)
 {
-  return way_of(n, from, to)->nothing;
+  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
+  return way_on(n, r)->nothing && (!n->detours || detour_may_go(n, r, n->allowed));
 }
 
 struct transfer_cost way_cost(const struct way *way, double bytes)

@@ -31,6 +31,7 @@ enum stream_purpose {
   STREAM_LINK_PROCESS,          /* link name mixed with the entity and the part, number of the episode, step or message */
   STREAM_RADIO,                 /* link name, device: when the radio's cycles lie */
   STREAM_HARVEST = 64,          /* place name ^ member, slot: what a battery harvests */
+  STREAM_OUTAGE = 68,           /* link or place name, member: times up and down in turn */
   STREAM_TOPOLOGY = 72,         /* topology name, part: nodes, lines; of replication 0 */
   STREAM_MOBILITY = 80          /* place name ^ member, piece of its way */
 };

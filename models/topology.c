@@ -49,7 +49,7 @@ struct routes {
   struct arena *arena;
   const struct route **slot;
   uint32_t n, room;
-  struct state intact, kept[STATES_KEPT], *now;
+  struct state intact, kept[STATES_KEPT], *now;         /* NULL: not known yet */
   double *length;                                       /* [arcs], now */
   uint8_t *blocked;                                     /* [arcs]: by how many of its link and ends */
   bool *out;                                            /* [links, then vertices] */
@@ -256,33 +256,7 @@ static const struct route *find(const struct topology *t, struct state *s, uint3
   return row->to[to];
 }
 
-static const struct route *route_in(const struct topology *t, struct state *s, struct endpoint from, struct endpoint to,
-                                    sim_time now)
-{
-  if (from.place == to.place && from.member == to.member) return &here;
-  uint32_t u = vertex_of(t, from, now), v = vertex_of(t, to, now);
-  enum ground_kind kind = t->ground[from.place].kind;
-  if (u == v && (from.place != to.place || kind == GROUND_SHARED || kind == GROUND_SPREAD)) return &here;
-  return find(t, s, u, v);
-}
-
-const struct route *route(const struct topology *t, struct endpoint from, struct endpoint to, sim_time now)
-{
-  return route_in(t, t->routes->now, from, to, now);
-}
-
-const struct route *route_intact(const struct topology *t, struct endpoint from, struct endpoint to, sim_time now)
-{
-  return route_in(t, &t->routes->intact, from, to, now);
-}
-
-const struct route *route_on(const struct topology *t, uint32_t vertex, struct endpoint to, sim_time now)
-{
-  uint32_t v = vertex_of(t, to, now);
-  return v == vertex ? &here : find(t, t->routes->now, vertex, v);
-}
-
-/* ---- what is out ------------------------------------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------------------------------------------------ */
 
 static void state_clear(const struct topology *t, struct state *s)
 {
@@ -332,6 +306,51 @@ static struct state *state_now(const struct topology *t)
   return oldest;
 }
 
+static struct state *now_of(const struct topology *t)
+{
+  struct routes *all = t->routes;
+  if (all->now) return all->now;
+  all->now = state_now(t);
+  all->now->used = all->counts.changes;
+  return all->now;
+}
+
+/* ---- what is asked ------------------------------------------------------------------------------------------------ */
+
+static const struct route *route_in(const struct topology *t, struct state *s, struct endpoint from, struct endpoint to,
+                                    sim_time now)
+{
+  if (from.place == to.place && from.member == to.member) return &here;
+  uint32_t u = vertex_of(t, from, now), v = vertex_of(t, to, now);
+  enum ground_kind kind = t->ground[from.place].kind;
+  if (u == v && (from.place != to.place || kind == GROUND_SHARED || kind == GROUND_SPREAD)) return &here;
+  return find(t, s, u, v);
+}
+
+const struct route *route(const struct topology *t, struct endpoint from, struct endpoint to, sim_time now)
+{
+  return route_in(t, now_of(t), from, to, now);
+}
+
+const struct route *route_intact(const struct topology *t, struct endpoint from, struct endpoint to, sim_time now)
+{
+  return route_in(t, &t->routes->intact, from, to, now);
+}
+
+const struct route *route_on(const struct topology *t, uint32_t vertex, struct endpoint to, sim_time now)
+{
+  uint32_t v = vertex_of(t, to, now);
+  return v == vertex ? &here : find(t, now_of(t), vertex, v);
+}
+
+const struct route *route_intact_on(const struct topology *t, uint32_t vertex, struct endpoint to, sim_time now)
+{
+  uint32_t v = vertex_of(t, to, now);
+  return v == vertex ? &here : find(t, &t->routes->intact, vertex, v);
+}
+
+/* ---- what is out ------------------------------------------------------------------------------------------------- */
+
 static void block(const struct topology *t, uint32_t arc, bool up)
 {
   struct routes *all = t->routes;
@@ -351,11 +370,11 @@ static bool element_set(const struct topology *t, uint32_t element, bool up, sim
   return true;
 }
 
-static void state_take(const struct topology *t)
+/* When a route is asked for next: of many changes at once only the last state counts. */
+static void state_forget(const struct topology *t)
 {
-  struct routes *all = t->routes;
-  all->now = state_now(t);
-  all->now->used = ++all->counts.changes;
+  t->routes->now = NULL;
+  t->routes->counts.changes++;
 }
 
 void topology_set_link(struct topology *t, int link, bool up, sim_time back_at)
@@ -363,7 +382,7 @@ void topology_set_link(struct topology *t, int link, bool up, sim_time back_at)
   if (!element_set(t, (uint32_t)link, up, back_at)) return;
   for (uint32_t a = 0; a < t->n_arcs; a++)
     if (t->arc[a].link == link) block(t, a, up);
-  state_take(t);
+  state_forget(t);
 }
 
 void topology_set_vertex(struct topology *t, uint32_t v, bool up, sim_time back_at)
@@ -373,7 +392,7 @@ void topology_set_vertex(struct topology *t, uint32_t v, bool up, sim_time back_
     block(t, *a, up);
     block(t, *a ^ 1, up);
   }
-  state_take(t);
+  state_forget(t);
 }
 
 bool topology_hop_is_out(const struct topology *t, struct hop hop) { return t->routes->blocked[hop.arc] > 0; }
@@ -461,7 +480,7 @@ static uint32_t site_nearest(const struct topology *t, uint32_t v, uint64_t zone
   for (uint32_t i = 0; i < t->n_sites; i++) {
     struct endpoint e = t->site[i];
     uint32_t u = member_vertex(t, e.place, e.member);
-    const struct route *r = u == v ? &here : find(t, t->routes->now, v, u);
+    const struct route *r = u == v ? &here : find(t, now_of(t), v, u);
     if (!(zones >> t->world->place[e.place].zone & 1) || !r->reachable || r->latency_mean_s >= best_s) continue;
     best = i;
     best_s = r->latency_mean_s;
@@ -471,7 +490,7 @@ static uint32_t site_nearest(const struct topology *t, uint32_t v, uint64_t zone
 
 static uint32_t *near_of(const struct topology *t, uint64_t zones)
 {
-  struct near *near = t->routes->now->near;
+  struct near *near = now_of(t)->near;
   int i = 0;
   while (i < NEAR_KEPT - 1 && near[i].site && near[i].zones != zones) i++;
   if (near[i].site && near[i].zones != zones) memset(near[i].site, 0, t->n_vertices * sizeof *near[i].site);

@@ -24,6 +24,7 @@ void topology_set_vertex(struct topology *, uint32_t vertex, bool up, sim_time b
 bool topology_hop_is_out(const struct topology *, struct hop);
 const struct route *route_intact(const struct topology *, struct endpoint from, struct endpoint to, sim_time now);
 const struct route *route_on(const struct topology *, uint32_t vertex, struct endpoint to, sim_time now);
+const struct route *route_intact_on(const struct topology *, uint32_t vertex, struct endpoint to, sim_time now);
 sim_time topology_back_at(const struct topology *, const struct route *);       /* the last of what is out on it */
 bool topology_fails(const struct topology *, const struct route *);     /* something out on it makes traffic fail */
 struct topology_counts { uint64_t changes, states, trees; };    /* of state; made, the intact one aside; made in all */

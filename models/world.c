@@ -280,6 +280,8 @@ static bool world_build(struct world *w, struct err *err)
   if (!w->topology) return false;
   for (int k = 0; k < w->def->n_links; k++) w->has_late |= w->def->link[k].radio || w->def->link[k].transport;
   w->network = network_new(w->sim, w->def, w->topology, &w->root, &w->setup.sink);
+  w->has_late |= network_detours(w->network);
+  flow_reroutes(w);
   w->attempts = pool_new(sizeof(struct attempt));
   w->legs = pool_new(sizeof(struct leg));
   w->summary.n_places = w->def->n_places;
