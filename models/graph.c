@@ -103,8 +103,14 @@ void graph_tree(const struct graph *graph, int from, const double *length, int32
   for (int v = 0; v < n; v++)
     inbound[v] = VECTOR(arcs)[v] < 0 ? GRAPH_NONE : (int32_t)VECTOR(arcs)[v];
   igraph_vector_int_destroy(&arcs);
-  if (distance)
-    add_up(graph, from, length, inbound, distance);
+  double *sum = distance ? distance : malloc((size_t)n * sizeof *sum);
+  if (!sum)
+    check_out_of_memory((size_t)n * sizeof *sum);
+  add_up(graph, from, length, inbound, sum);
+  for (int v = 0; v < n; v++)                           /* igraph takes endless arcs where there are no others */
+    if (isinf(sum[v])) inbound[v] = GRAPH_NONE;
+  if (!distance)
+    free(sum);
 }
 
 double graph_diameter(const struct graph *graph, const double *length)
