@@ -2,6 +2,7 @@
 #include "experiments/commands.h"
 #include "experiments/plan.h"
 #include "experiments/scenario_check.h"
+#include "models/graph.h"
 #include "scenarios/scenario.h"
 
 #include <stdlib.h>
@@ -72,6 +73,43 @@ static void print_masked(const struct world_def *w)
     }
 }
 
+/* All shortest ways, for as many nodes as take seconds. */
+enum { DIAMETER_NODES = 3000 };
+
+static void print_topology(const struct world_def *w, const struct topology_note *t)
+{
+  printf("topology %s: %s, %d nodes (", t->name, t->kind, t->n_nodes);
+  for (int i = 0; i < t->n_levels; i++)
+    printf("%s%llu %s", i ? ", " : "", (unsigned long long)w->place[t->place[i]].count,
+           w->place[t->place[i]].name + strlen(t->name) + 1);
+  printf("), %d links, %s", t->n_links, t->n_parts == 1 ? "connected" : "");
+  if (t->n_parts > 1) printf("in %d parts", t->n_parts);
+  if (t->n_nodes <= DIAMETER_NODES) {
+    struct graph *g = graph_new(t->n_nodes, t->n_links, t->from, t->to, false);
+    printf(", diameter %.0f hops, %.4g ms", graph_diameter(g, NULL), 1e3 * graph_diameter(g, t->latency_s));
+    graph_free(g);
+  }
+  printf("\n");
+}
+
+/* Where the members of a place stand, the first ones. */
+static void print_sites(const struct world_def *w, const struct place_def *p)
+{
+  const struct place_def *at = &w->place[p->spread->at];
+  printf("place %s: at %s", p->name, at->name);
+  for (uint64_t i = 0; i < p->count && i < 8; i++)
+    if (at->spread->label) printf("%s %s", i ? "," : "", at->spread->label[p->spread->at_member[i]]);
+    else printf("%s %u", i ? "," : "", p->spread->at_member[i]);
+  printf("%s\n", p->count > 8 ? ", ..." : "");
+}
+
+static void print_topologies(const struct scenario *s)
+{
+  for (int i = 0; i < s->n_topologies; i++) print_topology(&s->world, &s->topology[i]);
+  for (const struct place_def *p = s->world.place; s->n_topologies && p < s->world.place + s->world.n_places; p++)
+    if (p->spread && p->spread->at != NONE) print_sites(&s->world, p);
+}
+
 static void print_summary(const struct scenario *s)
 {
   int estimates = 0;
@@ -80,6 +118,7 @@ static void print_summary(const struct scenario *s)
   printf("%s: ok: %d places, %d links, %d classes, %d policies, %llu replications\n", s->path, s->world.n_places,
          s->world.n_links, s->world.n_classes, s->n_policies, (unsigned long long)s->replications);
   print_workloads(s);
+  print_topologies(s);
   print_masked(&s->world);
   if (estimates)
     printf("%d of %d numbers from presets are engineering estimates (grade E)\n", estimates, s->n_sources);

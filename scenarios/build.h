@@ -23,6 +23,7 @@ struct build {
   int n_attributes;
   const struct arrivals_def *arrivals;                  /* of the class */
   uint64_t negative;                                    /* attributes of the class already told to be negative */
+  struct made_topology *topology; int n_topologies;     /* those that could be made */
 };
 
 /* ---- files.c --------------------------------------------------------------------------------------------------- */
@@ -36,7 +37,7 @@ struct preset {
   struct node *value;                                   /* every node marked with this preset */
 };
 extern const char *const preset_folders[][2];           /* kind, folder under presets/ */
-enum { N_PRESET_KINDS = 11 };
+enum { N_PRESET_KINDS = 12 };
 /* Read and check one. NULL after adding: no such preset (with the nearest; `at` is where it was named).
  * `s` may be NULL. */
 const struct preset *preset_read(struct arena *, const char *kind, const char *name, struct where at,
@@ -78,6 +79,14 @@ uint64_t build_zones(struct build *, const struct node *list, uint64_t otherwise
 void build_hardware(struct build *);
 void build_places(struct build *);
 void build_links(struct build *);
+/* A link without name and ends in the file: between these places. */
+void build_link_of(struct build *, struct link_def *, const struct node *, const char *name, int a, int b);
+/* topology.c: places and links of topologies, behind those of the file; then who stands at their nodes. */
+size_t topology_places(const struct node *root);        /* at most so many */
+void build_topologies(struct build *);
+size_t topology_link_count(const struct build *);
+void build_topology_links(struct build *, struct link_def *);
+void build_sites(struct build *);                       /* after the links */
 /* tariff.c */
 void build_tariffs(struct build *);
 struct tariff_def build_tariff(struct build *, const struct node *name_or_prices);

@@ -189,7 +189,7 @@ static bool build_change(struct build *b, struct change_def *c, const struct nod
 static void relative_scale(struct build *b, struct change_def *c)
 {
   const struct node *links = node_get(b->root, "links");
-  if (c->what != CHANGE_RATE_SCALE) return;
+  if (c->what != CHANGE_RATE_SCALE || !node_is(links, NODE_LIST) || (size_t)c->index >= links->n) return;
   c->to /= get_number(links->child[c->index], "link", "rate_scale");
 }
 

@@ -162,6 +162,9 @@ static bool parse_word(struct build *b, const struct node *node, struct word *ou
   names[b->world->n_places + 1] = "nearest";
   name.text = text;
   out->place = build_find(b, &name, "place", names, b->world->n_places + 2);
+  if (out->place != NONE && b->world->place[out->place].kind == PLACE_NODE)
+    return err_add(b->err, node->at, "'%.64s' is a level of a topology: nothing runs there; a place that is 'sited' at it can",
+                   text);
   if (out->place == NONE || !bracket)
     return out->place != NONE;
   uint64_t count = b->world->place[out->place].count;

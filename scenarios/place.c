@@ -320,11 +320,11 @@ void build_places(struct build *b)
 {
   const struct node *list = node_get(b->root, "places");
   size_t n = node_is(list, NODE_LIST) ? list->n : 0;
-  if (n > MAX_PLACES) {
+  if (n + topology_places(b->root) > MAX_PLACES) {
     err_add(b->err, list->at, "more than %d places", MAX_PLACES);
-    n = MAX_PLACES;
+    n = n > MAX_PLACES ? MAX_PLACES : n;
   }
-  struct place_def *place = arena_array(b->arena, struct place_def, n + 1);
+  struct place_def *place = arena_array(b->arena, struct place_def, n + topology_places(b->root) + 1);
   for (size_t i = 0; i < n; i++) {
     build_place(b, &place[b->world->n_places], list->child[i]);
     if (!place[b->world->n_places].name)
@@ -336,6 +336,7 @@ void build_places(struct build *b)
     build_guard(b, &place[i], list->child[i]);
   if (n)
     check_memory(b, list);
+  build_topologies(b);
 }
 
 /* ---- links ----------------------------------------------------------------------------------------------------- */
@@ -393,12 +394,10 @@ static void link_check_sharing(struct build *b, const struct link_def *l, const 
   if (alone) err_add(b->err, sharing->at, "links.%s: sharing max_min does not go with %s of the link", l->name, alone);
 }
 
-static void build_link(struct build *b, struct link_def *l, const struct node *node)
+/* Name and ends are there. */
+static void link_rest(struct build *b, struct link_def *l, const struct node *node)
 {
   const struct node *power = node_get(node, "power");
-  *l = link_def_default();
-  l->name = node_name(node) ? node_name(node) : "?";
-  link_ends(b, l, node_get(node, "between"));
   link_latency(b, l, node);
   link_rates(l, node);
   l->background_load = get_number(node, "link", "background");
@@ -421,13 +420,32 @@ static void build_link(struct build *b, struct link_def *l, const struct node *n
   link_check_sharing(b, l, node);
 }
 
+static void build_link(struct build *b, struct link_def *l, const struct node *node)
+{
+  *l = link_def_default();
+  l->name = node_name(node) ? node_name(node) : "?";
+  link_ends(b, l, node_get(node, "between"));
+  link_rest(b, l, node);
+}
+
+void build_link_of(struct build *b, struct link_def *l, const struct node *node, const char *name, int from, int to)
+{
+  *l = link_def_default();
+  l->name = name;
+  l->a = from;
+  l->b = to;
+  link_rest(b, l, node);
+}
+
 void build_links(struct build *b)
 {
   const struct node *list = node_get(b->root, "links");
   size_t n = node_is(list, NODE_LIST) ? list->n : 0;
-  struct link_def *link = arena_array(b->arena, struct link_def, n + 1);
+  size_t more = topology_link_count(b);
+  struct link_def *link = arena_array(b->arena, struct link_def, n + more + 1);
   for (size_t i = 0; i < n; i++)
     build_link(b, &link[i], list->child[i]);
+  build_topology_links(b, &link[n]);
   b->world->link = link;
-  b->world->n_links = (int)n;
+  b->world->n_links = (int)(n + more);
 }

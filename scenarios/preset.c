@@ -15,7 +15,7 @@ const char *const preset_folders[][2] = {
   {"hardware", "hardware"}, {"variant", "variants"}, {"tariff", "tariffs"},
   {"link", "links"}, {"kernel", "kernels"}, {"workload", "workloads"},
   {"cold_start", "cold_starts"}, {"step_time", "step_times"},
-  {"batch_profile", "batch_profiles"}, {"radio", "radios"}, {"grid", "grids"},
+  {"batch_profile", "batch_profiles"}, {"radio", "radios"}, {"grid", "grids"}, {"topology_regions", "regions"},
 };
 enum { INCLUDE_DEPTH = 8, MAX_PRESETS = 512 };
 
@@ -330,6 +330,18 @@ static void note_source(void *context, const struct preset *p, const char *key, 
   sources_add(s, (struct source_note){p->kind, p->name, key, from->source, from->grade, from->year});
 }
 
+/* Links of topologies may have presets, and regions. */
+static void fill_topologies(const struct filling *f, const struct node *list)
+{
+  for (size_t i = 0; node_is(list, NODE_LIST) && i < list->n; i++) {
+    const struct node *levels = node_get(node_get(list->child[i], "metro"), "levels");
+    fill_map(f, node_get(list->child[i], "link"), "link");
+    fill_map(f, node_get(list->child[i], "regions"), "topology_regions");
+    for (size_t k = 0; node_is(levels, NODE_LIST) && k < levels->n; k++)
+      fill_map(f, node_get(levels->child[k], "link"), "link");
+  }
+}
+
 void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct err *err)
 {
   static const char *const own[][2] = {{"hardware", "hardware"}, {"variants", "variant"}, {"tariffs", "tariff"}};
@@ -342,6 +354,7 @@ void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct
   }
   for (size_t i = 0; node_is(links, NODE_LIST) && i < links->n; i++)
     fill_link(&f, links->child[i]);
+  fill_topologies(&f, node_get(root, "topologies"));
   need(&f, "grids", "grid", node_get(root, "grid"));
   fill_places(&f, node_get(root, "places"));
   fill_classes(&f, node_get(root, "classes"));

@@ -25,6 +25,15 @@ struct file_stamp { int64_t changed_ns, bytes; uint64_t number; };
 /* kind: trace, include, preset, plug-in, profile, state */
 struct file_note { const char *asked, *path, *kind; struct hash hash; struct file_stamp stamp; };
 
+/* A topology that the file asks for, as it came out. Its edges are the links of the same order; latency_s: means, at least
+ * a nanosecond. place: of each level. */
+struct topology_note {
+  const char *name, *kind;
+  int n_nodes, n_links, n_parts, n_levels;
+  const int *place;
+  const int32_t *from, *to; const double *latency_s;
+};
+
 struct scenario {
   const char *name, *path;
   struct file_stamp stamp;                              /* of path */
@@ -39,6 +48,7 @@ struct scenario {
   enum trace_level trace_level; bool trace_level_given;
   int n_sources; const struct source_note *source;
   int n_files; const struct file_note *file;
+  int n_topologies; const struct topology_note *topology;
   json *resolved; /* effective scenario: includes, presets, defaults, overrides filled in */
   json *identity; /* the same without name, replications, policies, output, labels */
   const json *const *policy_json;                       /* [n_policies] effective entry, for the identity */
