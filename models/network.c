@@ -299,7 +299,7 @@ struct link_summary network_summary(const struct network *n, int link)
 {
   const struct link_state *l = &n->link[link];
   sim_time now = sim_now(n->sim);
-  __int128 area_ns = l->meter.area_ns + (__int128)l->active * (now - l->meter.at);
+  __int128 area_ns = l->meter.area_ns + (__int128)l->active * now;
   return (struct link_summary){.in_flight_mean = now > 0 ? (double)area_ns / (double)now : 0, .bytes = l->meter.bytes,
                                .cut_bytes = l->meter.cut_bytes, .left = l->active, .free = is_free(n, link)};
 }

@@ -34,8 +34,9 @@ struct channel {
   event_id change;                                      /* the next one of the process */
 };
 
-/* Who is on a link, its gates included, over the time until `at`; what it carried, and what was called off on it. */
-struct link_meter { __int128 area_ns; sim_time at; double bytes, cut_bytes; };
+/* Times at which messages left, less those at which they came (to its gates, if it has such); bytes that went over, and
+ * those that were called off. */
+struct link_meter { __int128 area_ns; double bytes, cut_bytes; };
 
 struct link_state {
   const struct link_def *def;
@@ -137,8 +138,7 @@ static inline void *zeroed(size_t n, size_t bytes)
 /* One more or one less on the link from now on. */
 static inline void link_count(struct link_state *l, sim_time now, int change)
 {
-  l->meter.area_ns += (__int128)l->active * (now - l->meter.at);
-  l->meter.at = now;
+  l->meter.area_ns -= change < 0 ? -now : now;
   l->active += (uint32_t)change;
 }
 
