@@ -83,6 +83,7 @@ struct tariff_def { double usd_per_s, usd_per_request, usd_per_tok_in, usd_per_t
 /* What a price list says beyond that (models/tariff.h). Each use is billed for at least minimum_s and in steps of
  * granularity_s (0: none). by_use: a use is an attempt, where instances come and go too; else there it is the life of an
  * instance on demand. Free allowances and tiers begin anew each month_s; used_bytes: sent before the run began.
+ * reserved: so many servers of each member are paid for all the time, those in use beyond them on demand.
  * Prompts of more than long_tok: factors. usd_per_j: electricity of the place's servers. sensitivity: share by which all
  * its prices may be wrong; negative: the world's. */
 struct price_tier { double from_bytes, usd_per_byte; };
@@ -94,6 +95,7 @@ struct tariff_terms {
   int n_tiers; const struct price_tier *tier;           /* ascending from 0; 0: usd_per_byte_out */
   double used_bytes, month_s;
   double usd_per_j, sensitivity;
+  int reserved; double reserved_usd_per_s;
 };
 
 /* Batching by request (models/station_batch.c): each slot is an instance that serves one batch at a time; all instances

@@ -125,6 +125,7 @@ struct place {
   struct supply *supply;                                /* NULL: none, and power is linear */
   double counted;                                       /* of its joules, by the boundary: 0, 1 or its PUE */
   double powered_j, powered_direct_j, asleep_j;         /* whole run: meters; attempts; idle power that was not drawn */
+  double over_slot_s;                                   /* whole run: slots in use beyond the reserved servers */
   double radio_asleep_j;                                /* that of the radios */
   double carbon_g;                                      /* of its attempts, whole run */
   double *orphan_slot_s, orphan_j;                      /* of iterations whose requests have all left, whole run */

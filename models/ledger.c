@@ -216,13 +216,17 @@ void ledger_attempt(struct world *w, const struct attempt *a, struct attempt_rec
   w->direct_usd += record->cost_usd;
 }
 
-/* On demand: slots while they are held, or instances while they live; the first ones may be reserved, then paid for
- * all the time at a price of their own. What a request is charged is the lower of the two prices; the rest is residual. */
+/* On demand: slots while they are held, or instances while they live; the first instances or servers may be reserved, then
+ * paid for all the time at a price of their own. What a request is charged is the lower of the two prices; the rest is residual. */
 static double on_demand_usd(const struct place *p, double slot_s, double run_s, const struct place_summary *out)
 {
   const struct instances_def *come = p->def->instances;
   double always = come ? come->reserved_usd_per_s * come->reserved * (double)p->def->count * run_s : 0;
   if (billed_by_use(p)) return always + p->uses_usd;
+  const struct tariff_terms *t = p->tariff.terms;
+  if (!come && t && t->reserved)
+    return t->reserved_usd_per_s * t->reserved * (double)p->def->count * run_s
+           + p->def->tariff.usd_per_s / p->def->slots * p->over_slot_s;
   if (!come) return p->usd_per_slot_s * slot_s;
   return always + p->def->tariff.usd_per_s * (out->on_demand_instance_s + p->rounded_s);
 }

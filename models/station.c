@@ -69,6 +69,7 @@ void stations_free(struct station *all, uint64_t count)
     free(extra);
   }
   if (count) {
+    free(all->kind->overflow);
     stations_power_free(all->kind->powered);
     if (all->kind->llm_jobs) pool_free(all->kind->llm_jobs);
     free(all->kind);
@@ -84,6 +85,31 @@ struct station_extra *station_more(struct station *s)
 {
   if (!s->extra) s->extra = zeroed(1, sizeof *s->extra);
   return s->extra;
+}
+
+/* ---- what goes by time, beside the areas ---------------------------------------------------------------------------- */
+
+static unsigned __int128 overflow_area(const struct station *s, sim_time now)
+{
+  const struct overflow *o = &s->kind->overflow[s - s->kind->first];
+  int64_t over = s->used - s->kind->reserved_units;
+  return o->area + (over > 0 ? (unsigned __int128)(now - o->since) * (uint64_t)over : 0);
+}
+
+void station_settle_more(struct station *s, sim_time now)
+{
+  if (s->kind->powered) power_settle(s, now);
+  if (s->kind->derated && now > s->since) heat_settle(s, now - s->since);
+  if (s->kind->overflow) s->kind->overflow[s - s->kind->first] = (struct overflow){now, overflow_area(s, now)};
+}
+
+void stations_reserve(struct station *all, uint64_t count, uint32_t servers)
+{
+  struct station_kind *kind = all->kind;
+  kind->overflow = zeroed(count, sizeof *kind->overflow);
+  for (uint64_t i = 0; i < count; i++) kind->overflow[i].since = all[i].since;
+  kind->reserved_units = (int64_t)servers * kind->slots * SLOT_UNITS;
+  kind->settles = true;
 }
 
 /* ---- meters ------------------------------------------------------------------------------------------------------ */
@@ -115,6 +141,7 @@ void station_meters(const struct station *station, sim_time now, struct station_
   };
   m->run_busy_slot_s = s.used_before + m->busy_slot_s;
   m->run_server_busy_s = m->run_busy_slot_s / s.kind->slots;
+  if (s.kind->overflow) m->run_over_slot_s = slot_seconds(overflow_area(station, now));
   if (s.extra && s.extra->engine) tokens_meters(&s, now, m);
   if (s.extra && s.extra->batcher) batch_meters(&s, m);
   if (s.extra && s.extra->llm) llm_meters(&s, m);

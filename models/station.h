@@ -102,6 +102,9 @@ bool station_interrupt(struct station *, struct sim *, struct job *, const struc
 /* A server has failed and nobody runs there any more: whatever it was still doing is over. */
 void station_stop(struct station *, struct sim *, uint32_t server);
 
+/* The first `servers` of each member are reserved: meters tell what is in use beyond them. Before the first job. */
+void stations_reserve(struct station *, uint64_t count, uint32_t servers);
+
 /* Places whose speed the scenario changes: work in service goes on at the new speed at once; batches, and iterations of
  * LLM engines, that are under way keep their time. */
 void stations_speed(struct station *, uint64_t count, struct sim *, double speed);
@@ -148,6 +151,7 @@ struct station_meters {
   double wait_s_sum; uint64_t waits;                    /* window: of jobs that entered in it and started */
   double batch_sum; uint64_t batches;                   /* window */
   double run_batch_j;                                   /* whole run: energy of batches where it is given */
+  double run_over_slot_s;                               /* whole run: beyond the servers reserved */
   struct llm_meters llm;                                /* zeros without LLM engines */
 };
 void station_meters(const struct station *, sim_time now, struct station_meters *);

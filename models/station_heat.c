@@ -14,7 +14,7 @@
 void heat_known(struct station *s, const struct sustained_def *d)
 {
   station_more(s)->sustained = d;
-  s->kind->derated = true;
+  s->kind->derated = s->kind->settles = true;
 }
 
 static const struct sustained_def *curve(const struct station *s) { return s->extra ? s->extra->sustained : NULL; }

@@ -23,6 +23,8 @@ struct station_kind {
   enum discipline discipline;
   bool lists, preempts;                                 /* the queue is a list; a newcomer may take a slot */
   bool derated;                                         /* some member has a sustained rate below its first */
+  bool settles;                                         /* more than areas go by time: station_settle_more */
+  int64_t reserved_units; struct overflow *overflow;    /* of each member, use beyond these; NULL: nobody asks */
   bool varies; double speed;                            /* something changes it; of all servers, 1 = as described */
   struct powered *powered;                              /* NULL: power is linear, without temperature and battery */
   bool gated, limits_share;                             /* not all servers are always there; each shares by its slots */
@@ -36,6 +38,8 @@ struct station_kind {
   struct pool *llm_jobs;
   const struct station *first; const uint8_t *hardware; /* the array; kind of hardware of each, or NULL */
 };
+
+struct overflow { sim_time since; unsigned __int128 area; };    /* units x ns of the whole run, up to there */
 
 struct token_engine;
 struct batcher;
@@ -116,11 +120,11 @@ static inline void station_areas(struct station *s, sim_time now)
   if (waiting(s)) s->queue_area += (unsigned __int128)dt * waiting(s);
 }
 
+void station_settle_more(struct station *, sim_time now);
 /* Before any change of a station's state: all that goes by time. */
 static inline void station_settle(struct station *s, sim_time now)
 {
-  if (s->kind->powered) power_settle(s, now);
-  if (s->kind->derated && now > s->since) heat_settle(s, now - s->since);
+  if (s->kind->settles) station_settle_more(s, now);
   station_areas(s, now);
 }
 

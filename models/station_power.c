@@ -231,6 +231,7 @@ void stations_power(struct station *all, uint64_t count, struct sim *sim, const 
                          .thermal = zeroed(count, sizeof *p->thermal) };
   if (def->battery) p->battery = zeroed(count, sizeof *p->battery);
   all->kind->powered = p;
+  all->kind->settles = true;
   for (struct station *s = all; s < all + count; s++) {
     struct member *m = &p->member[s - all];
     m->speed = 1;

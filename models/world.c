@@ -106,6 +106,15 @@ static void place_kinds(struct world *w, struct place *p)
   }
 }
 
+/* A slot-second is charged at the lower of the two prices. */
+static void place_reserve(struct place *p)
+{
+  const struct tariff_terms *t = p->def->tariff.terms;
+  if (!t || !t->reserved) return;
+  stations_reserve(p->stations, p->def->count, (uint32_t)t->reserved);
+  p->usd_per_slot_s = fmin(p->def->tariff.usd_per_s, t->reserved_usd_per_s) / p->def->slots;
+}
+
 static void place_init(struct world *w, int index, uint64_t first_member)
 {
   struct place *p = &w->place[index];
@@ -137,6 +146,7 @@ static void place_init(struct world *w, int index, uint64_t first_member)
   bool gated = p->def->instances || p->def->failures;
   p->stations = stations_new(w->sim, p->def, w->def, gated ? &w->fleet_events : &w->events, p->def->count);
   stations_hardware(p->stations, p->hardware);
+  place_reserve(p);
   supply_init(w, p);
 }
 
@@ -574,6 +584,7 @@ static void read_meters(struct world *w)
       station_meters(station_nth(p->stations, i), sim_now(w->sim), &m);
       p->busy_slot_s[kind_of(p, (uint32_t)i)] += m.run_busy_slot_s;
       p->batch_j += m.run_batch_j;
+      p->over_slot_s += m.run_over_slot_s;
       p->orphan_slot_s[kind_of(p, (uint32_t)i)] += m.llm.whole.orphan_s * p->def->slots;
       if (p->def->llm && steptime_has_energy(p->def->llm->kind[kind_of(p, (uint32_t)i)].step_time))
         p->orphan_j += m.llm.whole.orphan_j;

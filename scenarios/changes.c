@@ -143,6 +143,8 @@ static void check_place(struct build *b, const struct change_def *c, const struc
   const struct tariff_terms *t = p->tariff.terms;
   if (c->what == CHANGE_TIME_USD && t && (t->by_use || t->minimum_s > 0 || t->granularity_s > 0 || t->free_use_s > 0))
     err_add(b->err, path->at, "places.%s: a price of time that is rounded up or free for a while cannot change yet", p->name);
+  if (c->what == CHANGE_TIME_USD && t && t->reserved)
+    err_add(b->err, path->at, "places.%s: the price of time beside reserved servers cannot change yet", p->name);
   if (c->what == CHANGE_EGRESS_USD && t && t->n_tiers > 0)
     err_add(b->err, path->at, "places.%s: a price of egress in tiers cannot change yet", p->name);
   if (c->what == CHANGE_TIME_USD && p->kind == PLACE_API)

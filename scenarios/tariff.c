@@ -109,6 +109,9 @@ static struct tariff_terms terms_of(struct build *b, const struct node *t)
     .has_cached = node_get(t, "cached") != NULL, .usd_per_tok_cached = number_or(t, "cached", 0),
     .month_s = get_number(t, "tariff", "month"), .usd_per_j = get_number(t, "tariff", "electricity"),
     .sensitivity = number_or(t, "sensitivity", -1)};
+  const struct node *reserved = node_get(t, "reserved");
+  if (reserved) x.reserved = (int)get_count(reserved, "tariff_reserved", "servers");
+  if (reserved) x.reserved_usd_per_s = get_number(reserved, "tariff_reserved", "price");
   if (more) x.long_tok = get_number(more, "long_prompt", "above");
   if (more) x.long_in = get_number(more, "long_prompt", "input");
   if (more) x.long_out = get_number(more, "long_prompt", "output");
@@ -124,7 +127,7 @@ static struct tariff_terms terms_of(struct build *b, const struct node *t)
 static bool says_any(const struct node *t)
 {
   static const char *const more[] = {"minimum", "granularity", "cached", "long_prompt", "free", "electricity",
-                                    "sensitivity"};
+                                    "sensitivity", "reserved"};
   bool any = node_is(node_get(t, "egress"), NODE_MAP) || get_choice(t, "tariff", "billing") == BY_USE;
   for (size_t i = 0; i < sizeof more / sizeof *more; i++) any |= node_get(t, more[i]) != NULL;
   return any;
@@ -191,6 +194,22 @@ static void check_place(struct build *b, const struct node *t, const struct plac
   if (x && x->free_use_s > 0 && !p->tariff.on_demand) refuse(b, t, "free", "has free time, which needs 'billing: use'");
 }
 
+/* Of fixed servers, on demand by the slots in use. */
+static void check_reserved(struct build *b, const struct node *t, const struct place_def *p)
+{
+  const struct tariff_terms *x = p->tariff.terms;
+  if (!x || !x->reserved) return;
+  if (!p->tariff.on_demand || x->by_use || x->minimum_s > 0 || x->granularity_s > 0)
+    refuse(b, t, "reserved", "is for 'billing: on_demand' by the second, which the servers beyond them pay");
+  else if (p->instances)
+    refuse(b, t, "reserved", "is for servers that are always there; 'instances' have their own 'reserved'");
+  else if (p->kind == PLACE_API || p->llm)
+    refuse(b, t, "reserved", "needs slots of servers: it is not for an api or LLM engines");
+  else if (x->reserved > p->servers)
+    err_add(b->err, node_get(t, "reserved")->at, "%d servers are reserved, and members of places.%s have %d", x->reserved,
+            p->name, p->servers);
+}
+
 void tariff_check(struct build *b, const struct place_def *p, const struct node *node)
 {
   const struct node *t = prices_of(b, node);
@@ -200,4 +219,5 @@ void tariff_check(struct build *b, const struct place_def *p, const struct node 
   if (node_is(node, NODE_MAP) && node_get(t, "date")) check_date(b->err, t, "the tariff of", p->name);
   check_alone(b, t, &p->tariff);
   check_place(b, t, p);
+  check_reserved(b, t, p);
 }

@@ -52,6 +52,10 @@ bill "cached tokens" 5.10 'kind: api, ttft: 100 ms, tpot: 1 us, tariff: {input: 
 bill "reserved and overflow" 15.10 'instances: {max: 2, cold_start: 1 s, keep_alive: 1 h, reserved: 1, reserved_price: 360 USD/h},
      tariff: {time: 600 USD/h, billing: on_demand, minimum: 60 s, granularity: 1 s}' 'work: {time: 20 s}'
 
+# One of two servers reserved for the run of 45 s at 0.10 USD/s; services of 15 s, a fourth from 40 s on: two are busy for 15 s
+bill "a reserved server and overflow" 7.00 'servers: 2, tariff: {time: 600 USD/h, billing: on_demand, reserved: {servers: 1, price: 360 USD/h}}' \
+  'work: {time: 15 s}'
+
 # A request costs 1.00 USD here and $1 there, either 20 % lower or higher: overlap or not.
 band() {
   number=$((number + 1))

@@ -150,6 +150,54 @@ static void test_bill_of_reserved_and_overflow(void **state)
   rig_free(r);
 }
 
+/* The same for fixed servers. One of two (three slots each) reserved at 360 USD/h, the other 600 USD/h on demand: 5 jobs of 8 s
+ * at once at 10 s hold 2 slots beyond it. 0.1 x 18 s reserved, 2 x 8 x 0.1667 / 3 = 0.89 overflow; each job 8 x 0.1 / 3. */
+static void test_bill_of_reserved_servers(void **state)
+{
+  (void)state;
+  const enum discipline all[] = {FIFO, PRIORITY_PREEMPTIVE};
+  for (int i = 0; i < 2; i++) {
+    struct rig *r = rig_new();
+    struct tariff_terms terms = {.reserved = 1, .reserved_usd_per_s = 360 * HOUR, .sensitivity = -1};
+    rig_task(r, 0, 0, 8, plan_at(1));
+    r->place[1].servers = 2;
+    r->place[1].slots = 3;
+    r->place[1].discipline = all[i];
+    r->place[1].tariff = (struct tariff_def){.usd_per_s = 600 * HOUR, .on_demand = true, .terms = &terms};
+    r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_CLOSED, .users = 5, .think_s = always(10)};
+    r->def.horizon.duration_s = 11;
+    r->def.horizon.drain_max_s = 49;
+    rig_run(r);
+    near(r->summary.run_s, 18);
+    near(r->summary.place[1].cost_usd, 1.8 + 16 * 600 * HOUR / 3);
+    for (int k = 0; k < 5; k++) near(r->kept->attempt[k].cost_usd, 8 * 360 * HOUR / 3);
+    ledgers_agree(r);
+    rig_free(r);
+  }
+}
+
+/* Two classes send 6 TB each from one place, of which 5 TB cost 90 USD, the others 45: one volume, 5 x 90 + 7 x 45. */
+static void test_tiers_are_of_the_place(void **state)
+{
+  (void)state;
+  const struct price_tier two[] = {{0, 0.09e-9}, {5e12, 0.045e-9}};
+  struct tariff_terms terms = {.n_tiers = 2, .tier = two, .month_s = 30 * 86400, .sensitivity = -1};
+  struct rig *r = rig_new();
+  rig_task(r, 0, 0, 1, plan_at(1));
+  r->task[0].output_bytes = amount(6 * TB);
+  r->place[1].tariff.terms = &terms;
+  r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_CLOSED, .users = 1, .think_s = always(10)};
+  r->def.n_classes = 2;
+  r->klass[1] = r->klass[0];
+  r->klass[1].name = "also";
+  r->def.horizon.duration_s = 11;
+  rig_run(r);
+  assert_int_equal(r->kept->requests, 2);
+  bill(r->summary.place[1].cost_usd, 5 * 90 + 7 * 45);
+  ledgers_agree(r);
+  rig_free(r);
+}
+
 /* The provider's own example: 3 million calls of 1 s with 512 MB, 0.00001667 USD/GB-s, 400,000 GB-s free, 0.20 USD a
  * million requests, one million free: 18.34 + 0.40 USD. */
 static void test_free_tier(void **state)
@@ -271,7 +319,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_bill_of_tiers), cmocka_unit_test(test_bill_of_minimum),
     cmocka_unit_test(test_bill_of_granularity), cmocka_unit_test(test_bill_of_cached_tokens),
-    cmocka_unit_test(test_bill_of_reserved_and_overflow), cmocka_unit_test(test_free_tier),
+    cmocka_unit_test(test_bill_of_reserved_and_overflow), cmocka_unit_test(test_bill_of_reserved_servers), cmocka_unit_test(test_tiers_are_of_the_place),
+    cmocka_unit_test(test_free_tier),
     cmocka_unit_test(test_rounding), cmocka_unit_test(test_tiers), cmocka_unit_test(test_owned),
     cmocka_unit_test(test_electricity), cmocka_unit_test(test_planted_faults),
   };
