@@ -14,10 +14,11 @@ enum { BLOCKS = 5, BLOCK_LEAST = 60, RUNS_FOR_HOLD_OUT = 3 };
 static const char usage[] =
   "usage: offsim fit-link TRACE... [--kind rtt|capacity|throughput] [--hold-out TRACE,...] [--format table|json]\n"
   "                       [--body choose|family] [--column C] [--gaps refuse|cut|outage] [--threshold S] [--outage S] [--seed N]\n"
-  "                       [--deadline S] [--local S] [--service S]\n"
+  "                       [--up TRACE,...] [--deadline S] [--local S] [--service S]\n"
   "                       [-o PRESET.yaml [--name N] [--source TEXT] [--year Y] [--grade M|D|P|E]]\n"
   "  Fits body, spikes and outages of round-trip times, or a log-AR(1) of rates. Without --hold-out each run is held out once;\n"
   "  one or two traces are cut into 5 blocks of time each. Exit 1: the held-out error is above the run-to-run spread.\n"
+  "  --up: rates of the other direction, fitted by themselves; the preset then has both.\n"
   "  --column: ucc5g: dl_kbps, ul_kbps; netlatency: the pair. --gaps: what a hole in a trace is (default: refused).\n"
   "  --body: choose takes the values themselves where no family is near (KS 0.02); family: always the nearest.\n"
   "  --threshold: messages above are episodes (default: 60 ms, or 3 x the lowest decile); --outage: peaks from here on (1 s)\n"
@@ -25,7 +26,7 @@ static const char usage[] =
 
 struct options {
   const char *file[LINK_RUNS_MAX], *kind, *hold_out, *format, *column, *gaps, *threshold, *outage, *seed, *deadline, *local,
-    *service, *out, *year, *body;
+    *service, *out, *year, *body, *up;
   size_t n;
   struct link_preset preset;
 };
@@ -37,7 +38,7 @@ static bool refuse(struct err *e, const char *option, const char *why, const cha
   return err_add(e, (struct where){0}, "fit-link: %s%s '%s'", option, why, value);
 }
 
-enum { N_OPTIONS = 18 };
+enum { N_OPTIONS = 19 };
 
 static bool take_option(struct options *o, const char *word, const char *value, struct err *e)
 {
@@ -46,7 +47,7 @@ static bool take_option(struct options *o, const char *word, const char *value, 
     {"--gaps", &o->gaps}, {"--threshold", &o->threshold}, {"--outage", &o->outage}, {"--seed", &o->seed},
     {"--deadline", &o->deadline}, {"--local", &o->local}, {"--service", &o->service}, {"-o", &o->out},
     {"--name", &o->preset.name}, {"--source", &o->preset.source}, {"--year", &o->year}, {"--grade", &o->preset.grade},
-    {"--doc", &o->preset.doc}, {"--body", &o->body}};
+    {"--doc", &o->preset.doc}, {"--body", &o->body}, {"--up", &o->up}};
   if (value && options_text(texts, N_OPTIONS, word, value))
     return true;
   const char *known[N_OPTIONS];
@@ -167,13 +168,13 @@ static bool same_kind(struct reading *r, const char *asked, const struct link_tr
   return true;
 }
 
-static bool read_run(struct reading *r, const struct options *o, const char *file, size_t *n, struct err *e)
+static bool read_run(struct reading *r, const struct options *o, const char *column, const char *file, size_t *n, struct err *e)
 {
   static const char *const holes[] = {"refuse", "cut", "outage"};
   int gaps = choice("--gaps", o->gaps, holes, 3, e);
   if (gaps < 0)
     return false;
-  const struct link_trace_def d = {.file = find_file(file, r->arena), .column = o->column, .gaps = (enum link_gaps)gaps};
+  const struct link_trace_def d = {.file = find_file(file, r->arena), .column = column, .gaps = (enum link_gaps)gaps};
   const struct link_trace *t = link_trace_read(&d, r->arena, e);
   if (!t || !same_kind(r, o->kind, t, e))
     return false;
@@ -185,14 +186,14 @@ static bool read_run(struct reading *r, const struct options *o, const char *fil
   return true;
 }
 
-/* Names of a list with commas. */
-static bool read_held(struct reading *r, const struct options *o, struct err *e)
+/* Names of a list with commas, counted in *n. */
+static bool read_list(struct reading *r, const struct options *o, const char *column, const char *names, size_t *n, struct err *e)
 {
-  char *list = arena_strdup(r->arena, o->hold_out ? o->hold_out : ""), *rest = list;
+  char *list = arena_strdup(r->arena, names ? names : ""), *rest = list;
   bool good = true;
   for (char *file; (file = strsep(&rest, ","));)
     if (*file)
-      good &= r->study.n + r->study.n_held < LINK_RUNS_MAX ? read_run(r, o, file, &r->study.n_held, e)
+      good &= r->study.n + r->study.n_held < LINK_RUNS_MAX ? read_run(r, o, column, file, n, e)
                                                           : err_add(e, (struct where){0}, "fit-link: too many traces");
   return good;
 }
@@ -229,7 +230,8 @@ static bool cut_blocks(struct reading *r, struct err *e)
   return true;
 }
 
-static bool read_study(struct reading *r, const struct options *o, struct link_effect_def *effect, struct err *e)
+/* up: of `--up`, else of the traces themselves. */
+static bool read_study(struct reading *r, const struct options *o, bool up, struct link_effect_def *effect, struct err *e)
 {
   struct link_study *s = &r->study;
   static const char *const bodies[] = {"choose", "family"};
@@ -242,9 +244,10 @@ static bool read_study(struct reading *r, const struct options *o, struct link_e
   good &= seconds_of("--outage", o->outage, &s->limits.outage_s, e);
   good &= seconds_of("--deadline", o->deadline, &effect->deadline_s, e);
   good &= seconds_of("--local", o->local, &effect->local_s, e) && seconds_of("--service", o->service, &effect->service_s, e);
-  for (size_t i = 0; good && i < o->n; i++)
-    good = read_run(r, o, o->file[i], &s->n, e);
-  good = good && read_held(r, o, e);
+  for (size_t i = 0; good && !up && i < o->n; i++)
+    good = read_run(r, o, o->column, o->file[i], &s->n, e);
+  good = good && (up ? read_list(r, o, "ul_kbps", o->up, &s->n, e)
+                     : read_list(r, o, o->column, o->hold_out, &s->n_held, e));
   return good && (s->n_held > 0 || s->n >= RUNS_FOR_HOLD_OUT || cut_blocks(r, e));
 }
 
@@ -260,27 +263,51 @@ static const char *preset_name(const char *path, struct arena *a)
   return name;
 }
 
-static bool fit(const struct options *o, struct arena *a, bool *within, struct err *e)
+/* One direction: read, fitted, held out. */
+static bool study(const struct options *o, bool up, struct arena *a, struct reading **reading, struct link_result *result,
+                  struct err *e)
 {
-  struct reading *r = arena_alloc(a, sizeof *r);
+  struct reading *r = *reading = arena_alloc(a, sizeof *r);
   struct link_effect_def effect = {0};
-  struct link_result result;
   r->arena = a;
-  if (!read_study(r, o, &effect, e) || !link_study_run(&r->study, effect, a, &result, e))
-    return false;
-  if (o->format && !strcmp(o->format, "json"))
-    link_result_json(&r->study, &result);
-  else
-    link_result_print(&r->study, &result);
-  *within = result.within;
-  if (!o->out)
-    return true;
-  struct link_preset p = o->preset;
+  return read_study(r, o, up, &effect, e) && link_study_run(&r->study, effect, a, result, e);
+}
+
+static bool write_preset(const struct options *o, struct link_preset p, const struct link_study *s, const struct link_result *r,
+                         struct arena *a, struct err *e)
+{
   p.name = p.name ? p.name : preset_name(o->out, a);
-  if (!link_preset_write(&r->study, &result, &p, o->out, e))
+  if (!link_preset_write(s, r, &p, o->out, e))
     return false;
   fprintf(stderr, "wrote %s\n", o->out);
   return true;
+}
+
+static bool fit(const struct options *o, struct arena *a, bool *within, struct err *e)
+{
+  struct reading *r, *up = NULL;
+  struct link_result result, up_result;
+  if (!study(o, false, a, &r, &result, e))
+    return false;
+  if (o->up && r->study.kind == LINK_RTT)
+    return err_add(e, (struct where){.file = r->run[0].name}, "round trips have no directions; --up is for rates");
+  struct options other = *o;
+  other.kind = link_trace_kind_names[r->study.kind];
+  if (o->up && !study(&other, true, a, &up, &up_result, e))
+    return false;
+  if (o->format && !strcmp(o->format, "json"))
+    link_result_json(&r->study, &result, up ? &up->study : NULL, &up_result);
+  else {
+    link_result_print(&r->study, &result);
+    if (up)
+      printf("\n---- up ----\n");
+    if (up)
+      link_result_print(&up->study, &up_result);
+  }
+  *within = result.within && (!up || up_result.within);
+  struct link_preset p = o->preset;
+  p.of_up = up ? up_result.model.rate : NULL;
+  return !o->out || write_preset(o, p, &r->study, &result, a, e);
 }
 
 int cmd_fit_link(int argc, char **argv)

@@ -67,8 +67,11 @@ bool link_effect_turned(const struct link_effect *, int p, int q);
 
 /* ---- telling and writing ---- */
 void link_result_print(const struct link_study *, const struct link_result *);
-void link_result_json(const struct link_study *, const struct link_result *);
-struct link_preset { const char *name, *source, *grade, *doc; int year; bool up; };
+/* With the other direction beside it, if there is one. */
+void link_result_json(const struct link_study *, const struct link_result *, const struct link_study *up_or_null,
+                      const struct link_result *);
+/* up: what was measured is that direction; of_up: beside it, NULL: taken to be the same. */
+struct link_preset { const char *name, *source, *grade, *doc; int year; bool up; const struct rate_model *of_up; };
 bool link_preset_write(const struct link_study *, const struct link_result *, const struct link_preset *, const char *path,
                        struct err *) MUST_USE;
 

@@ -82,20 +82,25 @@ static void put_rtt(struct text *t, const struct rtt_model *m)
   put_state(t, "outages", &m->outage, "lasts");
 }
 
+/* The median of what the process gives. */
+static double own_rate(const struct rate_model *m)
+{
+  const struct family_fit *f = &m->marginal;
+  return m->fades && f->value[f->n / 2] > 0 ? f->value[f->n / 2] : m->median;
+}
+
 /* The rates themselves over their median. */
 static void put_factors(struct text *t, const struct rate_model *m)
 {
   text_put(t, "factor: {empirical: {values: [");
   for (size_t i = 0; i < m->marginal.n; i++)
-    text_add(t, "%s%.4g", i ? ", " : "", m->marginal.value[i] / m->median);
+    text_add(t, "%s%.4g", i ? ", " : "", m->marginal.value[i] / own_rate(m));
   text_put(t, "]}}");
 }
 
-static void put_rate(struct text *t, const struct rate_model *m, bool up)
+static void put_process(struct text *t, const struct rate_model *m, const char *key)
 {
-  text_add(t, "  # measured: %s; the other direction is taken to be the same\n", up ? "up" : "down");
-  text_add(t, "  rate: {up: %.5g Mbit/s, down: %.5g Mbit/s}\n", 8e-6 * m->median, 8e-6 * m->median);
-  text_put(t, "  variability:\n    rate: {");
+  text_add(t, "    %s: {", key);
   if (m->marginal.family == FIT_EMPIRICAL)
     put_factors(t, m);
   else
@@ -108,6 +113,17 @@ static void put_rate(struct text *t, const struct rate_model *m, bool up)
     put_family(t, &m->idle_lasts);
   }
   text_put(t, "}\n");
+}
+
+static void put_rate(struct text *t, const struct rate_model *m, const struct link_preset *p)
+{
+  if (!p->of_up)
+    text_add(t, "  # measured: %s; the other direction is taken to be the same\n", p->up ? "up" : "down");
+  text_add(t, "  rate: {up: %.5g Mbit/s, down: %.5g Mbit/s}\n", 8e-6 * own_rate(p->of_up ? p->of_up : m), 8e-6 * own_rate(m));
+  text_put(t, "  variability:\n");
+  if (p->of_up)
+    put_process(t, p->of_up, "rate");
+  put_process(t, m, p->of_up ? "rate_down" : "rate");
 }
 
 /* In double quotes, as YAML wants it. */
@@ -130,13 +146,13 @@ bool link_preset_write(const struct link_study *s, const struct link_result *r, 
   text_put(&t, "\nsources:\n  all: {source: ");
   put_quoted(&t, p->source);
   text_add(&t, ", year: %d, grade: %s}\n", p->year, p->grade);
-  if (s->kind != LINK_RTT)
+  if (s->kind != LINK_RTT && !p->of_up)
     text_add(&t, "  rate.%s: {source: \"taken as the other direction\", year: %d, grade: E}\n", p->up ? "down" : "up", p->year);
   text_put(&t, "value:\n");
   if (s->kind == LINK_RTT)
     put_rtt(&t, r->model.rtt);
   else
-    put_rate(&t, r->model.rate, p->up);
+    put_rate(&t, r->model.rate, p);
   bool good = text_save(&t, path, e);
   free(t.s);
   return good;

@@ -390,7 +390,7 @@ static json *effect_json(const struct link_effect *e)
   return json_put_bool(j, "same_ranking", e->same);
 }
 
-void link_result_json(const struct link_study *s, const struct link_result *r)
+static json *result_json(const struct link_study *s, const struct link_result *r)
 {
   json *j = json_new_object(), *held = json_new_object();
   json_put_string(j, "kind", link_trace_kind_names[s->kind]);
@@ -406,7 +406,15 @@ void link_result_json(const struct link_study *s, const struct link_result *r)
   json_put_int(held, "pairs", (int64_t)r->pairs);
   json_put_bool(held, "within", r->within);
   json_put(j, "held_out_test", held);
-  json_put(j, "effect", effect_json(&r->effect));
+  return json_put(j, "effect", effect_json(&r->effect));
+}
+
+void link_result_json(const struct link_study *s, const struct link_result *r, const struct link_study *up,
+                      const struct link_result *up_result)
+{
+  json *j = result_json(s, r);
+  if (up)
+    json_put(j, "up", result_json(up, up_result));
   char *text = json_write(j, true);
   puts(text);
   free(text);

@@ -14,22 +14,31 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum part { PART_EPISODE, PART_STEP, PART_IDLE, PART_PHASE, PART_LOSS };
+enum part { PART_EPISODE, PART_STEP, PART_IDLE, PART_PHASE, PART_LOSS, PART_STEP_DOWN, PART_IDLE_DOWN };
 
 /* Where something that happens again and again stands: number k lasts from `from` to `to`; k - 1 ended at `after`. */
 struct turns { uint64_t k; sim_time after, from, to; };
+
+/* The rate of both directions, or of one. */
+struct rate_walk {
+  const struct rate_process_def *def;
+  enum part steps, stretches;
+  struct turns idle;
+  uint64_t step;
+  double x, slow;                                       /* of this step */
+  bool idle_step, known;
+  sim_time step_ns, phase_ns;
+};
 
 struct link_process {
   const struct link_process_def *def;
   struct rng_root root;
   uint64_t name;
-  struct turns episode, idle;
+  struct turns episode;
   bool outage;
   double peak_s;
-  uint64_t step;
-  double x, slow;                                       /* of this step */
-  bool idle_step, step_known;
-  sim_time step_ns, phase_ns, offset_ns;
+  struct rate_walk walk[2];                             /* up or both; down, where it has its own */
+  sim_time offset_ns;
 };
 
 static const sim_time SHORTEST = 1000;                  /* ns: time passes whatever is drawn */
@@ -157,58 +166,55 @@ double process_latency_s(struct link_process *p, sim_time now, double body_s)
 
 /* ---- rate -------------------------------------------------------------------------------------------------------- */
 
-static void idle_next(struct link_process *p)
+static void idle_next(const struct link_process *p, struct rate_walk *w)
 {
-  const struct rate_process_def *rate = p->def->rate;
-  struct turns *t = &p->idle;
-  struct rng rng = stream(p, PART_IDLE, t->k++);
+  const struct rate_process_def *rate = w->def;
+  struct turns *t = &w->idle;
+  struct rng rng = stream(p, w->stretches, t->k++);
   double busy_mean_s = dist_mean(rate->idle_lasts_s) * (1 - rate->idle) / rate->idle;
   t->after = t->to;
   t->from = time_add(t->to, length_of(busy_mean_s * rng_exponential(&rng)));
   t->to = time_add(t->from, length_of(dist_draw(rate->idle_lasts_s, &rng)));
 }
 
-static bool idle_at(struct link_process *p, sim_time now, sim_time *until)
+static bool idle_at(const struct link_process *p, struct rate_walk *w, sim_time now, sim_time *until)
 {
-  const struct rate_process_def *rate = p->def->rate;
-  if (p->idle.k == 0 || now < p->idle.after) {
-    p->idle = (struct turns){.to = begin_before(dist_mean(rate->idle_lasts_s) / rate->idle)};
-    idle_next(p);
+  if (w->idle.k == 0 || now < w->idle.after) {
+    w->idle = (struct turns){.to = begin_before(dist_mean(w->def->idle_lasts_s) / w->def->idle)};
+    idle_next(p, w);
   }
-  while (p->idle.to <= now) idle_next(p);
-  bool inside = p->idle.from <= now;
-  *until = inside ? p->idle.to : p->idle.from;
+  while (w->idle.to <= now) idle_next(p, w);
+  bool inside = w->idle.from <= now;
+  *until = inside ? w->idle.to : w->idle.from;
   return inside;
 }
 
-static void step_draw(struct link_process *p, double correlation, double slow_correlation)
+static void step_draw(const struct link_process *p, struct rate_walk *w, double correlation, double slow_correlation)
 {
-  const struct rate_process_def *rate = p->def->rate;
-  struct rng rng = stream(p, PART_STEP, p->step);
-  p->idle_step = rng_uniform(&rng) < rate->idle;
-  p->x = correlation * p->x + sqrt(1 - correlation * correlation) * rng_normal(&rng);
-  if (rate->slow_share > 0)
-    p->slow = slow_correlation * p->slow + sqrt(1 - slow_correlation * slow_correlation) * rng_normal(&rng);
+  struct rng rng = stream(p, w->steps, w->step);
+  w->idle_step = rng_uniform(&rng) < w->def->idle;
+  w->x = correlation * w->x + sqrt(1 - correlation * correlation) * rng_normal(&rng);
+  if (w->def->slow_share > 0)
+    w->slow = slow_correlation * w->slow + sqrt(1 - slow_correlation * slow_correlation) * rng_normal(&rng);
 }
 
-static void step_to(struct link_process *p, uint64_t step)
+static void step_to(const struct link_process *p, struct rate_walk *w, uint64_t step)
 {
-  const struct rate_process_def *rate = p->def->rate;
-  if (!p->step_known || step < p->step) {
-    p->step = 0;
-    p->step_known = true;
-    step_draw(p, 0, 0);
+  if (!w->known || step < w->step) {
+    w->step = 0;
+    w->known = true;
+    step_draw(p, w, 0, 0);
   }
-  while (p->step < step) {
-    p->step++;
-    step_draw(p, rate->correlation, rate->slow_correlation);
+  while (w->step < step) {
+    w->step++;
+    step_draw(p, w, w->def->correlation, w->def->slow_correlation);
   }
 }
 
-static double step_value(const struct link_process *p)
+static double step_value(const struct rate_walk *w)
 {
-  double w = p->def->rate->slow_share;
-  return w > 0 ? sqrt(1 - w) * p->x + sqrt(w) * p->slow : p->x;
+  double share = w->def->slow_share;
+  return share > 0 ? sqrt(1 - share) * w->x + sqrt(share) * w->slow : w->x;
 }
 
 /* Of the link's own rate. Phi(x) = erfc(-x / sqrt 2) / 2. */
@@ -220,19 +226,19 @@ static double rate_factor(const struct rate_process_def *rate, double x)
   return rate->factor[k < rate->n_factors ? k : rate->n_factors - 1];
 }
 
-static double modelled_rate(struct link_process *p, sim_time now, sim_time *until)
+static double modelled_rate(const struct link_process *p, struct rate_walk *w, sim_time now, sim_time *until)
 {
-  const struct rate_process_def *rate = p->def->rate;
-  uint64_t step = (uint64_t)((now + p->phase_ns) / p->step_ns);
-  step_to(p, step);
-  *until = time_add((sim_time)(step + 1) * p->step_ns, -p->phase_ns);
-  bool idle = p->idle_step;
+  const struct rate_process_def *rate = w->def;
+  uint64_t step = (uint64_t)((now + w->phase_ns) / w->step_ns);
+  step_to(p, w, step);
+  *until = time_add((sim_time)(step + 1) * w->step_ns, -w->phase_ns);
+  bool idle = w->idle_step;
   if (rate->idle > 0 && rate->idle_lasts_s) {
     sim_time until_idle;
-    idle = idle_at(p, now, &until_idle);
+    idle = idle_at(p, w, now, &until_idle);
     if (until_idle < *until) *until = until_idle;
   }
-  return idle ? 0 : rate_factor(rate, step_value(p));
+  return idle ? 0 : rate_factor(rate, step_value(w));
 }
 
 static double traced_rate(const struct link_process *p, const struct link_trace *t, sim_time now, sim_time *until)
@@ -246,8 +252,9 @@ double process_rate(struct link_process *p, bool down, sim_time now, sim_time *u
 {
   sim_time changes = SIM_NEVER;
   const struct link_trace *t = p->def->capacity[down];
+  struct rate_walk *w = &p->walk[down && p->def->rate_down];
   if (!process_available(p, now, until)) return 0;
-  double factor = t ? traced_rate(p, t, now, &changes) : p->def->rate ? modelled_rate(p, now, &changes) : 1;
+  double factor = t ? traced_rate(p, t, now, &changes) : w->def ? modelled_rate(p, w, now, &changes) : 1;
   if (changes < *until) *until = changes;
   return factor;
 }
@@ -318,6 +325,13 @@ static sim_time longest_trace(const struct link_process_def *def)
   return longest;
 }
 
+static struct rate_walk walk_new(const struct rate_process_def *def, enum part steps, enum part stretches, double phase)
+{
+  struct rate_walk w = {.def = def, .steps = steps, .stretches = stretches, .step_ns = def ? length_of(def->step_s) : 0};
+  w.phase_ns = (sim_time)(phase * (double)w.step_ns);
+  return w;
+}
+
 struct link_process *process_new(const struct link_process_def *def, const struct rng_root *root, const char *link,
                                  uint64_t entity)
 {
@@ -328,8 +342,8 @@ struct link_process *process_new(const struct link_process_def *def, const struc
   p->name = mixed(rng_name(link)) ^ mixed(entity + UINT64_C(0x9E3779B97F4A7C15));
   struct rng rng = stream(p, PART_PHASE, 0);
   double phase = rng_uniform(&rng), offset = rng_uniform(&rng);
-  if (def->rate) p->step_ns = length_of(def->rate->step_s);
-  p->phase_ns = (sim_time)(phase * (double)p->step_ns);
+  p->walk[0] = walk_new(def->rate, PART_STEP, PART_IDLE, phase);
+  p->walk[1] = walk_new(def->rate_down, PART_STEP_DOWN, PART_IDLE_DOWN, phase);
   p->offset_ns = def->offset_s >= 0 ? ns_from_s(def->offset_s) : (sim_time)(offset * (double)longest_trace(def));
   return p;
 }

@@ -41,7 +41,7 @@ enum process_per { PER_DEVICE, PER_CELL, PER_LINK };
 struct link_process_def {
   struct spikes_def spikes;
   struct link_outages_def outages;
-  const struct rate_process_def *rate;                  /* NULL: constant; at most one of rate and capacity */
+  const struct rate_process_def *rate, *rate_down;      /* NULL: constant; of down: as rate. At most one of rate and capacity */
   const struct loss_def *loss;                          /* NULL: none */
   const struct link_trace *capacity[2], *rtt;           /* up, down; NULL: none */
   double offset_s;                                      /* where traces begin; negative: drawn */

@@ -33,7 +33,7 @@ struct link_processes *processes_new(const struct link_def *l, uint64_t n_member
   p->rate.loss = NULL;
   p->rate.rtt = NULL;
   p->latency.outages = (struct link_outages_def){0};
-  p->latency.rate = NULL;
+  p->latency.rate = p->latency.rate_down = NULL;
   p->latency.capacity[0] = p->latency.capacity[1] = NULL;
   return p;
 }
@@ -69,7 +69,7 @@ struct link_process *processes_latency(struct link_processes *p, uint64_t number
 
 bool processes_move_rate(const struct link_processes *p)
 {
-  return p->rate.outages.every_s || p->rate.rate || p->rate.capacity[0] || p->rate.capacity[1];
+  return p->rate.outages.every_s || p->rate.rate || p->rate.rate_down || p->rate.capacity[0] || p->rate.capacity[1];
 }
 
 void processes_lose(const struct link_processes *p, struct link_process *of, double bytes, uint64_t key, double *latency_s,

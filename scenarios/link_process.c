@@ -68,7 +68,8 @@ static void build_factor(struct build *b, struct rate_process_def *rate, const s
   rate->n_factors = FACTORS;
 }
 
-static void build_rate(struct build *b, struct link_process_def *d, const struct link_def *l, const struct node *node)
+static const struct rate_process_def *build_rate(struct build *b, const struct link_def *l, const struct node *node,
+                                                 double own_byte_per_s, const char *section)
 {
   struct rate_process_def *rate = arena_alloc(b->arena, sizeof *rate);
   *rate = (struct rate_process_def){.sigma = get_number(node, "rate_process", "sigma"),
@@ -82,9 +83,9 @@ static void build_rate(struct build *b, struct link_process_def *d, const struct
     rate->slow_share = get_number(slow, "rate_slow", "share");
     rate->slow_correlation = get_number(slow, "rate_slow", "correlation");
   }
-  d->rate = rate;
-  if (l->up_byte_per_s <= 0)
-    err_add(b->err, node->key_at, "links.%s.variability.rate: the link has no 'rate' that could vary", l->name);
+  if (own_byte_per_s <= 0)
+    err_add(b->err, node->key_at, "links.%s.variability.%s: the link has no 'rate' that could vary", l->name, section);
+  return rate;
 }
 
 static void build_loss(struct build *b, struct link_process_def *d, const struct node *node)
@@ -166,7 +167,7 @@ static void trace_rate(struct build *b, struct link_process_def *d, struct link_
     return;
   l->up_byte_per_s = scale * d->capacity[0]->mean;
   l->down_byte_per_s = scale * d->capacity[1]->mean;
-  if (d->rate)
+  if (d->rate || d->rate_down)
     err_add(b->err, file->key_at, "links.%s has both 'variability.rate' and 'trace.capacity'; one is allowed", l->name);
 }
 
@@ -230,11 +231,13 @@ void build_link_process(struct build *b, struct link_def *l, const struct node *
   if (node_is(part = node_get(how, "outages"), NODE_MAP))
     build_outages(b, d, part);
   if (node_is(part = node_get(how, "rate"), NODE_MAP))
-    build_rate(b, d, l, part);
+    d->rate = build_rate(b, l, part, l->up_byte_per_s, "rate");
+  if (node_is(part = node_get(how, "rate_down"), NODE_MAP))
+    d->rate_down = build_rate(b, l, part, l->down_byte_per_s, "rate_down");
   if (node_is(part = node_get(how, "loss"), NODE_MAP))
     build_loss(b, d, part);
   if (node_is(trace, NODE_MAP))
     build_trace(b, d, l, trace, link);
-  bool nothing = !d->spikes.every_s && !d->outages.every_s && !d->rate && !d->loss && !d->capacity[0] && !d->rtt;
+  bool nothing = !d->spikes.every_s && !d->outages.every_s && !d->rate && !d->rate_down && !d->loss && !d->capacity[0] && !d->rtt;
   l->process = nothing ? NULL : d;
 }

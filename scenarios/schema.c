@@ -124,7 +124,8 @@ const struct section sections[] = {
   {"spikes", "links.NAME.variability.spikes", "Who sends in a spike waits until it is over.", false},
   {"link_outages", "links.NAME.variability.outages", "What is on its way stands still.", false},
   {"rate_process", "links.NAME.variability.rate",
-   "log R_k = log median + sigma X_k, X_k = correlation X_(k-1) + sqrt(1 - correlation^2) Z_k, for both directions.", false},
+   "log R_k = log median + sigma X_k, X_k = correlation X_(k-1) + sqrt(1 - correlation^2) Z_k, for both directions unless "
+   "'rate_down' stands beside it.", false},
   {"rate_slow", "links.NAME.variability.rate.slow",
    "A second process Y of the same form: sqrt(1 - share) X + sqrt(share) Y stands for X.", false},
   {"loss", "links.NAME.variability.loss", "Two states, a step a packet, for each message from their shares of time.", false},
@@ -885,6 +886,8 @@ const struct key keys[] = {
   {"variability", "spikes", .map = "spikes", .doc = "Short bursts of delay, such as handovers."},
   {"variability", "outages", .map = "link_outages", .doc = "Times in which nothing moves."},
   {"variability", "rate", .map = "rate_process", .doc = "Rate around the link's own, which is its median."},
+  {"variability", "rate_down", .map = "rate_process",
+   .doc = "From second to first place a process of its own; default: the one of 'rate', at the same moments."},
   {"variability", "loss", .map = "loss", .doc = "Packets lost in bursts (Gilbert-Elliott), and sent again."},
   {"variability", "per", V_CHOICE, .choices = "device|cell|link",
    .doc = "Who has spikes and loss of their own; default: who shares the rate. Rates and outages are always those of who "

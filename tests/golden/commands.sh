@@ -122,11 +122,16 @@ mkdir -p "$work/elsewhere" && cp "$work/gap.csv" "$work/elsewhere/"
 "$OFFSIM" fit-link "$work/gap.csv" --gaps cut --format json | grep -v '"file"' >"$work/here.json"
 "$OFFSIM" fit-link "$work/elsewhere/gap.csv" --gaps cut --format json | grep -v '"file"' >"$work/there.json"
 check "fit-link: the same figures wherever the file lies" diff "$work/here.json" "$work/there.json"
+says "fit-link: an outage that is meant" 1 "5 blocks of rtt" fit-link "$work/gap.csv" --gaps outage
 says "fit-link: a negative time" 2 "negative.csv:42" fit-link "$work/negative.csv"
 says "fit-link: times out of order" 2 "unsorted.csv:42" fit-link "$work/unsorted.csv"
 says "fit-link: an unknown column" 2 "'colour'" fit-link "$work/unknown.csv"
 says "fit-link: mixed kinds" 2 "mixed kinds: this trace is capacity" fit-link "$work/good.csv" "$work/capacity.csv"
 says "fit-link: throughput for capacity" 2 "holds throughput, not capacity" fit-link "$work/throughput.csv" --kind capacity
+says "fit-link: up beside down" 0 "---- up ----" fit-link "$work/capacity.csv" --up "$work/capacity.csv" --year 2026 -o "$work/both.yaml"
+check "fit-link: a preset with both" grep -q "rate_down:" "$work/both.yaml"
+says "fit-link: up of another kind" 2 "holds throughput, not capacity" fit-link "$work/capacity.csv" --up "$work/throughput.csv"
+says "fit-link: round trips have no directions" 2 "--up is for rates" fit-link "$work/good.csv" --up "$work/good.csv"
 says "fit-link: no such file" 3 "nowhere.csv" fit-link "$work/nowhere.csv"
 says "fit-link: too short" 2 "too few to test a fit by blocks of time" fit-link "$work/short.csv"
 says "fit-link: which traces" 2 "which traces?" fit-link

@@ -133,33 +133,60 @@ static void edge_of_the_cell(void **state)
   scenario_free(s);
 }
 
-/* Median rates and their spread, of preset against the row of the book: quantiles of the log-normal part. */
+/* Rates down, Mbit/s, against the book (1.3) and the README of the traces: median 5 %, mean 10 %, p95 15 % (0: not published).
+ * 20 000 users at 30 s, independent: standard errors of the median below 1.5 %, of the mean 1.5 %, of the p95 2 %. A log-normal
+ * with the book's sigma has means of 142, 56, 14.3 and 11.3: planted below. */
+struct rates { double p50, mean, p95; };
+
+static struct rates rates_of(const char *link)
+{
+  enum { N = 20000 };
+  static double rate[N];
+  struct scenario *s = world_with(link);
+  const struct link_def *l = &s->world.link[0];
+  struct rng_root root = rng_root_make(12, 0);
+  struct rates r = {0};
+  size_t n = 0;
+  for (uint64_t k = 0; k < N; k++) {
+    struct link_process *p = process_new(l->process, &root, "access", k);
+    sim_time until;
+    double x = 8e-6 * l->down_byte_per_s * process_rate(p, true, ns_from_s(30), &until);
+    if (x >= .05)                                           /* as the book counts: idle ones apart */
+      rate[n++] = x;
+    process_free(p);
+  }
+  qsort(rate, n, sizeof *rate, unit_compare_doubles);
+  for (size_t k = 0; k < n; k++)
+    r.mean += rate[k] / (double)n;
+  r.p50 = rate[n / 2];
+  r.p95 = rate[(size_t)(.95 * (double)n)];
+  scenario_free(s);
+  return r;
+}
+
+static const struct { const char *preset; struct rates is; } rates_row[] = {
+  {"5g_nsa_ie_static", {40.8, 75.8, 233}}, {"5g_nsa_ie_driving", {18.8, 53.7, 230}},
+  {"4g_lte_ie_driving", {7.8, 12.8, 35}}, {"4g_lte_att_driving", {0, 5.17 / .949, 0}}};
+
 static void rates_of_a_phone(void **state)
 {
   (void)state;
-  static const struct { const char *preset; double sigma, idle; } row[] = {
-    {"preset: 5g_nsa_ie_driving", 1.48, .08}, {"preset: 5g_nsa_ie_static", 1.58, .07}, {"preset: 4g_lte_att_driving", 1.21, .05},
-    {"preset: 3g_evdo_verizon_driving", 1.18, .25}};
-  enum { N = 20000 };
-  static double factor[N];
-  for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-    struct scenario *s = world_with(row[i].preset);
-    struct rng_root root = rng_root_make(12, 0);
-    int n = 0;
-    for (uint64_t k = 0; k < N; k++) {
-      struct link_process *p = process_new(s->world.link[0].process, &root, "access", k);
-      sim_time until;
-      double x = process_rate(p, true, ns_from_s(30), &until);
-      if (x > 0)
-        factor[n++] = x;
-      process_free(p);
-    }
-    qsort(factor, (size_t)n, sizeof *factor, unit_compare_doubles);
-    assert_true(fabs(1 - n / (double)N - row[i].idle) < 4.9 * sqrt(.25 / N));
-    assert_true(within(factor[n / 2], 1, 4.9 * row[i].sigma * 1.2533 / sqrt(n)));
-    assert_true(within(factor[(int)(.8413 * n)], exp(row[i].sigma), 4.9 * row[i].sigma * 1.5 / sqrt(n)));
-    scenario_free(s);
+  char link[80];
+  for (size_t i = 0; i < sizeof rates_row / sizeof *rates_row; i++) {
+    struct rates is = rates_row[i].is;
+    snprintf(link, sizeof link, "preset: %s", rates_row[i].preset);
+    struct rates r = rates_of(link);
+    if ((is.p50 > 0 && !within(r.p50, is.p50, .05)) || !within(r.mean, is.mean, .1) || (is.p95 > 0 && !within(r.p95, is.p95, .15)))
+      fail_msg("%s: p50 %g mean %g p95 %g", rates_row[i].preset, r.p50, r.mean, r.p95);
   }
+}
+
+static void a_log_normal_with_the_same_median_has_another_mean(void **state)
+{
+  (void)state;
+  struct rates r = rates_of("latency: 1 ms, rate: 40.8 Mbit/s, variability: {rate: {sigma: 1.58, correlation: 0.78}}");
+  assert_true(within(r.p50, 40.8, .06));
+  assert_false(within(r.mean, 75.8, .5));
 }
 
 /* A run through its own trace has the figures of its file (INDEX.csv). */
@@ -187,7 +214,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(cars_on_urban_roads), cmocka_unit_test(other_medians_and_tails),
     cmocka_unit_test(a_link_without_spikes_is_noticed),
-    cmocka_unit_test(edge_of_the_cell), cmocka_unit_test(rates_of_a_phone), cmocka_unit_test(a_trace_gives_its_own_figures),
+    cmocka_unit_test(edge_of_the_cell), cmocka_unit_test(rates_of_a_phone),
+    cmocka_unit_test(a_log_normal_with_the_same_median_has_another_mean), cmocka_unit_test(a_trace_gives_its_own_figures),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
