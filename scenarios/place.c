@@ -284,6 +284,7 @@ static void build_place(struct build *b, struct place_def *p, const struct node 
   tariff_check(b, p, node_get(node, "tariff"));
   check_servers(b, p, node);
   build_supply(b, p, node);
+  build_positions(b, p, node);
   if (p->capacity && p->kind == PLACE_SERVERS && !p->llm && p->capacity < (uint64_t)p->servers * (uint64_t)p->slots)
     err_add(b->err, node_get(node, "capacity")->at,
             "'capacity' is %llu, less than the %llu jobs that are served at once", (unsigned long long)p->capacity,
