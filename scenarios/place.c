@@ -443,6 +443,8 @@ void build_links(struct build *b)
   const struct node *list = node_get(b->root, "links");
   size_t n = node_is(list, NODE_LIST) ? list->n : 0;
   size_t more = topology_link_count(b);
+  if (n + more > UINT16_MAX)
+    err_add(b->err, list ? list->at : b->root->at, "%zu links; at most %d are possible", n + more, UINT16_MAX);
   struct link_def *link = arena_array(b->arena, struct link_def, n + more + 1);
   for (size_t i = 0; i < n; i++)
     build_link(b, &link[i], list->child[i]);
