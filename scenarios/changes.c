@@ -2,6 +2,7 @@
 #include "scenarios/build.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TARGETS = 16 };
@@ -9,7 +10,7 @@ enum { TARGETS = 16 };
 /* In the order of the rows of section "target". */
 static const enum change_what whats[] = {
   CHANGE_RATE_SCALE, CHANGE_BACKGROUND, CHANGE_AVAILABLE, CHANGE_PRICE, CHANGE_SPEED, CHANGE_INSTANCES,
-  CHANGE_TIME_USD, CHANGE_REQUEST_USD, CHANGE_INPUT_USD, CHANGE_OUTPUT_USD, CHANGE_EGRESS_USD};
+  CHANGE_TIME_USD, CHANGE_REQUEST_USD, CHANGE_INPUT_USD, CHANGE_OUTPUT_USD, CHANGE_EGRESS_USD, CHANGE_NODE};
 
 /* ---- where a path leads ---------------------------------------------------------------------------------------- */
 
@@ -35,17 +36,17 @@ static bool no_such(struct build *b, const struct node *path, const char *part, 
   return err_add(b->err, part_at(path, part), "unknown %s '%s' in '%.200s'; there are: %s", what, word, path->text, all);
 }
 
-/* "a.b.rest" begins with the longest of the names: where the rest begins. */
+/* "a.b.rest" or "a.b[3].rest" begins with the longest of the names: what follows it. */
 static const char *after_longest(const char *text, const char *const *names, int n, int *index)
 {
   size_t longest = 0;
   for (int i = 0; i < n; i++) {
     size_t length = strlen(names[i]);
-    if (length <= longest || strncmp(text, names[i], length) || text[length] != '.') continue;
+    if (length <= longest || strncmp(text, names[i], length) || (text[length] != '.' && text[length] != '[')) continue;
     longest = length;
     *index = i;
   }
-  return longest ? text + longest + 1 : NULL;
+  return longest ? text + longest : NULL;
 }
 
 /* The row of `target`: "links.NAME." and what comes after the name. */
@@ -62,19 +63,41 @@ static const struct key *target_of(struct build *b, const struct node *path, con
   return NULL;
 }
 
-static const struct key *find_target(struct build *b, const struct node *path, int *index)
+/* "[3].rest" or ".rest": the rest; *member NONE where there is none. NULL after adding. */
+static const char *after_member(struct build *b, const struct node *path, const char *text, const struct place_def *p,
+                                int64_t *member)
+{
+  *member = NONE;
+  if (*text == '.') return text + 1;
+  char *end;
+  unsigned long long number = strtoull(text + 1, &end, 10);
+  if (end > text + 1 && !strncmp(end, "].", 2) && p && number < p->count) {
+    *member = (int64_t)number;
+    return end + 2;
+  }
+  if (p) err_add(b->err, part_at(path, text), "'%.200s': '%s' has the members 0 to %llu", path->text, p->name,
+                 (unsigned long long)p->count - 1);
+  else err_add(b->err, part_at(path, text), "'%.200s': a link has no members", path->text);
+  return NULL;
+}
+
+static const struct key *find_target(struct build *b, const struct node *path, struct change_def *c)
 {
   static const char *const rooms[] = {"links", "places"};
-  const char *names[MAX_PLACES], *text = path->text, *rest, *dot = strchr(text, '.');
+  const char *text = path->text, *rest, *dot = strchr(text, '.');
   int room = !strncmp(text, "links.", 6) ? 0 : !strncmp(text, "places.", 7) ? 1 : NONE;
   if (room == NONE) {
     no_such(b, path, text, "part", rooms, 2);
     return NULL;
   }
-  int n = room ? b->world->n_places : b->world->n_links < MAX_PLACES ? b->world->n_links : MAX_PLACES;
+  int n = room ? b->world->n_places : b->world->n_links;
+  const char **names = arena_array(b->arena, const char *, n + 1);
   for (int i = 0; i < n; i++) names[i] = room ? b->world->place[i].name : b->world->link[i].name;
-  rest = after_longest(dot + 1, names, n, index);
-  if (rest) return target_of(b, path, rooms[room], rest);
+  rest = after_longest(dot + 1, names, n, &c->index);
+  if (rest) {
+    rest = after_member(b, path, rest, room ? &b->world->place[c->index] : NULL, &c->member);
+    return rest ? target_of(b, path, rooms[room], rest) : NULL;
+  }
   const char *end = strchr(dot + 1, '.'), *word = dot + 1;
   struct node part = *path;
   part.at = part_at(path, word);
@@ -140,6 +163,11 @@ static void check_place(struct build *b, const struct change_def *c, const struc
     err_add(b->err, path->at, "places.%s: instances that batch requests or are LLM engines cannot be made cold yet", p->name);
   if (c->what == CHANGE_TIME_USD && p->instances)
     err_add(b->err, path->at, "places.%s: the price of time of instances cannot change yet", p->name);
+  if (c->what == CHANGE_NODE && !p->spread)
+    err_add(b->err, path->at, "places.%s: its members are no nodes; 'available' is for levels of topologies and for places "
+            "that are 'sited' at such (links have 'available' too)", p->name);
+  if (c->what != CHANGE_NODE && c->member != NONE)
+    err_add(b->err, path->at, "places.%s: only 'available' can change for one member", p->name);
   const struct tariff_terms *t = p->tariff.terms;
   if (c->what == CHANGE_TIME_USD && t && (t->by_use || t->minimum_s > 0 || t->granularity_s > 0 || t->free_use_s > 0))
     err_add(b->err, path->at, "places.%s: a price of time that is rounded up or free for a while cannot change yet", p->name);
@@ -171,7 +199,7 @@ static bool build_change(struct build *b, struct change_def *c, const struct nod
   const struct node *path = node_get(node, "path"), *to = node_get(node, "to");
   if (!node_is(path, NODE_TEXT) || !node_is(to, NODE_TEXT)) return false;
   const char *rows[TARGETS];
-  const struct key *target = find_target(b, path, &c->index);
+  const struct key *target = find_target(b, path, c);
   if (!target || !value_of(b, target, to, &c->to)) return false;
   size_t n = key_names("target", rows, TARGETS);
   for (size_t i = 0; i < n; i++)

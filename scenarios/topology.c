@@ -37,6 +37,7 @@ static void level_place(struct build *b, const struct made_topology *t, struct m
   struct spread_def *s = arena_alloc(b->arena, sizeof *s);
   struct node zone = {.kind = NODE_TEXT, .at = t->node->at, .text = get_text(t->node, "topology", "zone")};
   *s = (struct spread_def){.at = NONE};
+  build_node_outages(b, s, t->node);
   if (t->layout.x_m) {
     s->x_m = &t->layout.x_m[level->first];
     s->y_m = &t->layout.y_m[level->first];
