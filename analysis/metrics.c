@@ -666,7 +666,7 @@ static void put_row(struct metrics *m, const struct row *row)
   for (int c = 0; row->of_tally && row->info.per_class && c < s->n_classes; c++)
     put(m, row->info.name, s->class_name[c], "", row->of_tally(m, &m->klass[c]));
   for (int p = 0; row->of_place && p < m->summary->n_places; p++)
-    if (row_applies(row, &m->summary->place[p])) put(m, row->info.name, "", s->place_name[p], row->of_place(&m->summary->place[p]));
+    if (s->place_name[p] && row_applies(row, &m->summary->place[p])) put(m, row->info.name, "", s->place_name[p], row->of_place(&m->summary->place[p]));
   for (int k = 0; row->of_link && k < s->n_links; k++)
     if (s->link_name[k] && !m->summary->link[k].free)
       put(m, row->info.name, "", s->link_name[k], row->of_link(&m->summary->link[k]));

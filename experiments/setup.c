@@ -4,6 +4,11 @@
 typedef const char *name_of(const struct world_def *, int);
 static const char *class_of(const struct world_def *d, int i) { return d->klass[i].name; }
 static const char *place_of(const struct world_def *d, int i) { return d->place[i].name; }
+/* Nodes of a topology execute nothing: tables are silent about them. */
+static const char *told_place_of(const struct world_def *d, int i)
+{
+  return d->place[i].kind == PLACE_NODE ? NULL : d->place[i].name;
+}
 static const char *link_of(const struct world_def *d, int i) { return d->link[i].name; }
 /* Those between single members of spread places are many, and told by the topology. */
 static const char *told_link_of(const struct world_def *d, int i)
@@ -32,7 +37,7 @@ void metrics_setup_of(const struct world_def *d, struct arena *a, struct metrics
     tpot[i] = d->klass[i].slo_tpot_s;
   }
   *out = (struct metrics_setup){.n_classes = d->n_classes, .n_places = d->n_places,
-    .class_name = names(d, d->n_classes, class_of, a), .place_name = names(d, d->n_places, place_of, a),
+    .class_name = names(d, d->n_classes, class_of, a), .place_name = names(d, d->n_places, told_place_of, a),
     .n_links = d->n_links, .link_name = names(d, d->n_links, told_link_of, a), .slo_ttft_s = ttft, .slo_e2e_s = e2e, .slo_tpot_s = tpot};
 }
 

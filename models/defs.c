@@ -31,7 +31,7 @@ struct link_def link_def_default(void)
 
 struct class_def class_def_default(void)
 {
-  return (struct class_def){ .share = 1, .zones = ~UINT64_C(0), .arrivals = { .kind = ARRIVE_POISSON } };
+  return (struct class_def){ .share = 1, .in_flight = NONE, .zones = ~UINT64_C(0), .arrivals = { .kind = ARRIVE_POISSON } };
 }
 
 struct task_def task_def_default(void) { return (struct task_def){ 0 }; }

@@ -395,6 +395,8 @@ struct class_def {
   struct arrivals_def arrivals;
   double share;                                     /* classes that use one trace together: this class's part; else 1 */
   struct expr input_bytes;                              /* what the first tasks need from the device */
+  int in_flight;                                        /* enum in_flight; NONE: as its device's place says */
+  struct expr state_bytes;                              /* of a task that migrates */
   double slo_ttft_s, slo_e2e_s, slo_tpot_s;             /* 0 = none */
   uint64_t zones;                                       /* allowed; ~0 = all */
   int priority;                                         /* smaller is more urgent */

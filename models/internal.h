@@ -188,6 +188,7 @@ struct world {
   struct run_setup setup;
   struct rng_root root;
   struct topology *topology;
+  struct mobility *mobility;                            /* NULL: nobody moves */
   struct network *network;
   struct policy_host *host, *shadow;                    /* shadow: asked, never heard; NULL */
   struct changes *changes;                              /* NULL: none */

@@ -72,6 +72,7 @@ struct topology {
   int32_t *attached;                                    /* place that a place's devices attach to; NONE */
   uint32_t n_sites; struct endpoint *site;              /* edge places that execute, by vertex */
   struct routes *routes;
+  struct mobility *mobility;                            /* NULL: nobody moves */
 };
 
 static void *zeroed(size_t n, size_t bytes)
@@ -106,6 +107,7 @@ static uint32_t vertex_of(const struct topology *t, struct endpoint e, sim_time 
   return member_vertex(t, e.place, g->kind == GROUND_FLOATING ? attachment(t, e, now).member : e.member);
 }
 
+void topology_set_mobility(struct topology *t, struct mobility *mobility) { t->mobility = mobility; }
 uint32_t topology_vertex(const struct topology *t, struct endpoint e, sim_time now) { return vertex_of(t, e, now); }
 uint32_t topology_vertices(const struct topology *t) { return t->n_vertices; }
 int topology_most_hops(const struct topology *t)
@@ -445,9 +447,10 @@ static int32_t attach(const struct world_def *w, int place)
 
 struct endpoint attachment(const struct topology *t, struct endpoint device, sim_time now)
 {
-  (void)now;
   int32_t place = t->attached[device.place];
   if (place == NONE) return device;
+  if (mobility_of(t->mobility, device.place))
+    return (struct endpoint){.place = (uint16_t)place, .member = mobility_cell(t->mobility, device.place, device.member, now)};
   return (struct endpoint){.place = (uint16_t)place,
                            .member = (uint32_t)(device.member % t->world->place[place].count)};
 }

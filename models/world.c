@@ -288,6 +288,8 @@ static bool world_build(struct world *w, struct err *err)
   window_init(w);
   w->topology = topology_new(w->def, err);
   if (!w->topology) return false;
+  w->mobility = mobility_new(w->def, &w->root);
+  topology_set_mobility(w->topology, w->mobility);
   for (int k = 0; k < w->def->n_links; k++) w->has_late |= w->def->link[k].radio || w->def->link[k].transport;
   w->network = network_new(w->sim, w->def, w->topology, &w->root, &w->setup.sink);
   w->has_late |= network_detours(w->network);
@@ -349,6 +351,7 @@ void world_free(struct world *w)
   changes_free(w);
   network_free(w->network);
   topology_free(w->topology);
+  mobility_free(w->mobility);
   if (w->attempts) pool_free(w->attempts);
   if (w->legs) pool_free(w->legs);
   if (w->decisions) pool_free(w->decisions);

@@ -327,6 +327,7 @@ void build_scenario(struct build *b)
   build_places(b);
   build_links(b);
   build_sites(b);
+  build_mobility(b);
   build_changes(b);
   build_classes(b);
   check_batched_work(b);

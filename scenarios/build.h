@@ -114,6 +114,9 @@ const struct power_def *build_power_shape(struct build *, const struct node *har
 const struct thermal_def *build_thermal(struct build *, const struct node *hardware);
 void build_supply(struct build *, struct place_def *, const struct node *place);      /* after batching and hardware */
 void build_energy(struct build *);                      /* of the scenario; before the places */
+/* mobility.c: where members stand (with the place); how devices move (after the links) */
+void build_positions(struct build *, struct place_def *, const struct node *place);
+void build_mobility(struct build *);
 void build_link_outages(struct build *, struct link_def *, const struct node *link);       /* outage.c */
 void build_node_outages(struct build *, struct spread_def *, const struct node *topology);
 void build_changes(struct build *);                     /* changes.c; after places and links */

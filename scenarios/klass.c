@@ -469,6 +469,9 @@ static void build_class(struct build *b, struct class_def *c, const struct node 
   c->zones = build_zones(b, node_get(node, "zones"), ~UINT64_C(0), false);
   c->priority = (int)get_count(node, "class", "priority");
   c->input_bytes = build_expr(b, node_get(node, "input"), Q_BYTES, NULL);
+  const struct node *state = node_get(node, "state");
+  c->state_bytes = state ? build_expr(b, state, Q_BYTES, NULL) : c->input_bytes;
+  c->in_flight = node_get(node, "in_flight") ? get_choice(node, "class", "in_flight") : NONE;
   build_tasks(b, c);
   struct attribute_def *own = arena_array(b->arena, struct attribute_def, b->n_attributes + 1);
   memcpy(own, b->attribute, (size_t)b->n_attributes * sizeof *own);

@@ -284,6 +284,7 @@ static void build_place(struct build *b, struct place_def *p, const struct node 
   tariff_check(b, p, node_get(node, "tariff"));
   check_servers(b, p, node);
   build_supply(b, p, node);
+  build_positions(b, p, node);
   if (p->capacity && p->kind == PLACE_SERVERS && !p->llm && p->capacity < (uint64_t)p->servers * (uint64_t)p->slots)
     err_add(b->err, node_get(node, "capacity")->at,
             "'capacity' is %llu, less than the %llu jobs that are served at once", (unsigned long long)p->capacity,
@@ -443,6 +444,8 @@ void build_links(struct build *b)
   const struct node *list = node_get(b->root, "links");
   size_t n = node_is(list, NODE_LIST) ? list->n : 0;
   size_t more = topology_link_count(b);
+  if (n + more > UINT16_MAX)
+    err_add(b->err, list ? list->at : b->root->at, "%zu links; at most %d are possible", n + more, UINT16_MAX);
   struct link_def *link = arena_array(b->arena, struct link_def, n + more + 1);
   for (size_t i = 0; i < n; i++)
     build_link(b, &link[i], list->child[i]);

@@ -15,7 +15,7 @@ const char *const preset_folders[][2] = {
   {"hardware", "hardware"}, {"variant", "variants"}, {"tariff", "tariffs"},
   {"link", "links"}, {"kernel", "kernels"}, {"workload", "workloads"},
   {"cold_start", "cold_starts"}, {"step_time", "step_times"},
-  {"batch_profile", "batch_profiles"}, {"radio", "radios"}, {"grid", "grids"}, {"topology_regions", "regions"},
+  {"batch_profile", "batch_profiles"}, {"radio", "radios"}, {"grid", "grids"}, {"regions", "regions"},
 };
 enum { INCLUDE_DEPTH = 8, MAX_PRESETS = 512 };
 
@@ -336,7 +336,7 @@ static void fill_topologies(const struct filling *f, const struct node *list)
   for (size_t i = 0; node_is(list, NODE_LIST) && i < list->n; i++) {
     const struct node *levels = node_get(node_get(list->child[i], "metro"), "levels");
     fill_map(f, node_get(list->child[i], "link"), "link");
-    fill_map(f, node_get(list->child[i], "regions"), "topology_regions");
+    fill_map(f, node_get(list->child[i], "regions"), "regions");
     for (size_t k = 0; node_is(levels, NODE_LIST) && k < levels->n; k++)
       fill_map(f, node_get(levels->child[k], "link"), "link");
   }

@@ -39,14 +39,18 @@ static struct layout_seed seed_of(const struct made_topology *t)
 
 /* ---- generators -------------------------------------------------------------------------------------------------- */
 
+static bool too_many(struct build *b, const struct made_topology *t, double links)
+{
+  return err_add(b->err, t->how->at, "about %.2g links; at most %d are possible", links, MAX_LINKS);
+}
+
 static bool read_geometric(struct build *b, struct made_topology *t)
 {
   double side_m = get_number(t->how, "topology_geometric", "side"), reach_m = get_number(t->how, "topology_geometric", "radius");
   int n = (int)get_count(t->how, "topology_geometric", "nodes");
   double lines = n * (n - 1.) / 2 * fmin(1, 3.2 * pow(reach_m / side_m, 2));
-  if (isnan(lines) || n < 1) return false;
-  if (lines > 4e6)
-    return err_add(b->err, t->how->at, "about %.2g links; at most %d are possible: make the radius smaller", lines, MAX_LINKS);
+  if (!(side_m > 0 && reach_m > 0) || n < 1) return false;
+  if (lines > 4e6) return too_many(b, t, lines);
   t->layout = layout_geometric(b->arena, seed_of(t), n, side_m, reach_m);
   one_level(b, t, "node");
   return true;
@@ -308,9 +312,9 @@ static bool regions_lengths(struct build *b, struct regions *r, const struct nod
 {
   int n_rtt, n_lat, n_lon;
   const struct node *rtt = node_get(how, "rtt");
-  r->rtt_s = build_numbers(b, how, "topology_regions", "rtt", &n_rtt);
-  r->latitude = build_numbers(b, how, "topology_regions", "latitude", &n_lat);
-  r->longitude = build_numbers(b, how, "topology_regions", "longitude", &n_lon);
+  r->rtt_s = build_numbers(b, how, "regions", "rtt", &n_rtt);
+  r->latitude = build_numbers(b, how, "regions", "latitude", &n_lat);
+  r->longitude = build_numbers(b, how, "regions", "longitude", &n_lon);
   if (rtt && n_rtt != r->all * r->all)
     return err_add(b->err, rtt->at, "'rtt' has %d numbers; %d regions have %d, row by row", n_rtt, r->all, r->all * r->all);
   if (n_lat != n_lon || (n_lat && n_lat != r->all))
@@ -324,9 +328,9 @@ static bool regions_lengths(struct build *b, struct regions *r, const struct nod
 
 static double region_s(const struct made_topology *t, const struct regions *r, int i, int k, double length_m)
 {
-  double k_s_per_m = get_number(t->how, "topology_regions", "rtt_per_km") / 1000;
+  double k_s_per_m = get_number(t->how, "regions", "rtt_per_km") / 1000;
   if (r->rtt_s) return (r->rtt_s[i * r->all + k] + r->rtt_s[k * r->all + i]) / 4;
-  return (get_number(t->how, "topology_regions", "access") + k_s_per_m * length_m) / 2;
+  return (get_number(t->how, "regions", "access") + k_s_per_m * length_m) / 2;
 }
 
 static bool read_regions(struct build *b, struct made_topology *t)
@@ -448,6 +452,7 @@ bool topology_read(struct build *b, struct made_topology *t)
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     if (!node_is(t->how = node_get(t->node, kinds[i].key), NODE_MAP)) continue;
     if (!kinds[i].read(b, t)) return false;
+    if (t->layout.n_edges > MAX_LINKS) return too_many(b, t, t->layout.n_edges);
     if (kinds[i].measured) by_distance(b, t);
     return check_parts(b, t);
   }
