@@ -208,6 +208,19 @@ static double word_number(const struct reader *r, const char *word, double other
   return to_number(f, &x) ? x : otherwise;
 }
 
+/* What a comment at the head says of the lines below. */
+static double head_number(struct reader *r, const char *word, double otherwise)
+{
+  const char *at = find(r, word), *end = r->text + r->length;
+  if (!at) return otherwise;
+  struct field f = {at + strlen(word), 0};
+  while (f.text + f.length < end && !strchr(" ,;\t\r", f.text[f.length])) f.length++;
+  double x;
+  if (to_number(f, &x) && x > 0) return x;
+  refuse(r, f, "a number above 0 is needed here");
+  return otherwise;
+}
+
 static void read_bins(struct reader *r)
 {
   double packets = 0;
@@ -371,8 +384,8 @@ static enum link_format open_file(struct reader *r)
   if (!r->lines) return FORMAT_BY_NAME;
   bool got = next_line(r);
   for (; got && begins(r, "#"); got = next_line(r)) {
-    r->bin_s = word_number(r, "bin_ms=", r->bin_s * 1e3) / 1e3;
-    r->packet_bytes = word_number(r, "mtu_bytes=", r->packet_bytes);
+    r->bin_s = head_number(r, "bin_ms=", r->bin_s * 1e3) / 1e3;
+    r->packet_bytes = head_number(r, "mtu_bytes=", r->packet_bytes);
   }
   if (!got) {
     if (all_good(r)) err_add(r->err, (struct where){.file = r->def->file}, "nothing is in it");
@@ -384,7 +397,6 @@ static enum link_format open_file(struct reader *r)
     err_add(r->err, trace_lines_at(r->lines, r->text, r->length), "this is a file of format %s (%s), not %s (%s)",
             format_names[looks], link_trace_kind_names[formats[looks].kind], format_names[said],
             link_trace_kind_names[formats[said].kind]);
-  if (!(r->bin_s > 0) || !(r->packet_bytes > 0)) refuse_line(r, "bin_ms and mtu_bytes must be above 0");
   return said != FORMAT_BY_NAME ? said : looks;
 }
 

@@ -156,6 +156,8 @@ static void mistakes_are_refused(void **state)
   static const struct { const char *text; enum link_format format; const char *column; int line; const char *says; } bad[] = {
     {holed, 0, NULL, 5, "a hole of 2 s"},
     {"packets\n3\n-1\n", 0, NULL, 3, "a negative rate"},
+    {"# bin_ms=-100 mtu_bytes=1500\npackets\n3\n", 0, NULL, 1, "a number above 0"},
+    {"# bin_ms=100 mtu_bytes=0\npackets\n3\n", 0, NULL, 1, "a number above 0"},
     {"packets\n3\nx\n", 0, NULL, 3, "not a number"},
     {"packets\n3,4\n", 0, NULL, 2, "more than one column"},
     {"5\n9\n7\n", 0, NULL, 3, "not in order"},
