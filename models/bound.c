@@ -166,11 +166,11 @@ static double service_least_s(struct world *w, struct request *r, int task, cons
 }
 
 /* The draw of the first attempt, or what any draw is at least. */
-static void least_demand(struct world *w, const struct request *r, int task, int variant, struct endpoint at,
+static void least_demand(struct world *w, const struct request *r, int task, struct manner how, struct endpoint at,
                          struct demand *d)
 {
-  const struct work_def *work = &task_of(w, r, task)->work[variant];
-  demand_draw(w, r, task, variant, 0, at, d);
+  const struct work_def *work = &task_of(w, r, task)->work[how.variant];
+  demand_draw(w, r, task, how, 0, at, d);
   bool drawn = work->kind == WORK_TIME ? !dist_is_constant(work->time_s) : work->noise_sigma > 0;
   if (drawn && is_loose(w)) d->time_s = d->tok_in = d->tok_out = 0;
 }
@@ -191,13 +191,13 @@ static struct option option_at(struct world *w, struct request *r, int task, con
   const struct place *p = &w->place[at.place];
   const struct variant_def *v = variant_of(w, task_of(w, r, task), plan->variant);
   struct demand d;
-  least_demand(w, r, task, plan->variant, at, &d);
+  least_demand(w, r, task, manner_of(plan), at, &d);
   struct option o = {.at = at, .whole_place = plan->word == WORD_PLACE, .quality = v ? quality_at(v, r->attribute[0]) : 1};
   o.service_s = service_least_s(w, r, task, p, &d);
   if (!(o.service_s > 0)) o.service_s = 0;              /* unknown, too, counts nothing */
   double slot_s = p->def->batching || p->def->llm || p->def->kind == PLACE_API ? 0 : o.service_s;
   o.usd = use_usd(w, r, task, plan->variant, p) + (tariff_has_free(&p->tariff) ? 0 : p->usd_per_slot_s * slot_s);
-  o.joule = p->dynamic_w[kind_of(p, at.member)] * slot_s;
+  o.joule = p->dynamic_w[kind_of(p, at.member)] * slot_s * supply_clock(w, p, at.member, plan->clock);
   return o;
 }
 

@@ -100,7 +100,7 @@ static void add_request(struct world *w, struct batch *b, struct request *r)
     for (int k = 0; k < t->n_plans; k++) {
       struct demand d;
       if (!plan_leads_to(w, r, &t->plan[k], b->machine[i].at)) continue;
-      demand_draw(w, r, 0, t->plan[k].variant, 0, b->machine[i].at, &d);
+      demand_draw(w, r, 0, manner_of(&t->plan[k]), 0, b->machine[i].at, &d);
       time_s[i] = fmin(time_s[i], d.time_s);
       after_s[i] = bound_return_s(w, r, b->machine[i].at);
     }
@@ -123,6 +123,7 @@ static const char *plan_flaw(struct world *w, const struct plan_def *plan, const
 {
   const struct class_def *k = w->klass[0].def;
   int place = plan->word == WORD_ORIGIN ? k->from[0] : plan->place;
+  if (plan->clock) return "needs the top clock";
   if (plan->word == WORD_NEAREST) return "needs the places by name";
   const struct place_def *p = &w->def->place[place];
   if (p->servers != 1 || p->slots != 1 || (p->count > 1 && plan->word != WORD_MEMBER)) return "needs one server at each place";

@@ -203,6 +203,7 @@ void decide_commit(struct world *w, struct attempt *a, const struct plan_def *pl
 {
   a->place = at.place;
   a->variant = (uint8_t)plan->variant;
+  a->job.clock = (unsigned)plan->clock & (MAX_CLOCKS - 1);
   a->member = plan->word == WORD_PLACE ? healthy(&w->place[at.place], dispatch(w, &w->place[at.place], a)) : at.member;
 }
 

@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MAX_TASKS = 32, MAX_PLANS = 1024, MAX_ATTRIBUTES = 32, MAX_ZONES = 64, MAX_PLACES = 4096, NONE = -1,
+enum { MAX_TASKS = 32, MAX_PLANS = 1024, MAX_ATTRIBUTES = 32, MAX_ZONES = 64, MAX_PLACES = 4096, MAX_CLOCKS = 16, NONE = -1,
       NO_VARIANT = 255 };
 
 enum tier { TIER_DEVICE, TIER_EDGE, TIER_CLOUD };
@@ -293,9 +293,9 @@ struct work_def {
 
 /* One thing that a decision may choose: a place (all members: the place's dispatch picks; or one member) and variant.
  * `variant` counts in the task's own list (0 when the task has none); records carry the world's
- * number, NO_VARIANT if there is none. */
+ * number, NO_VARIANT if there is none. clock: of the device there, in the world's list of clocks. */
 enum place_word { WORD_ORIGIN, WORD_NEAREST, WORD_PLACE, WORD_MEMBER };
-struct plan_def { enum place_word word; int place; uint64_t member; int variant; const char *label; };
+struct plan_def { enum place_word word; int place; uint64_t member; int variant; const char *label; int clock; };
 
 struct fallback_def { bool answers; struct plan_def plan; const char *answer; double quality; };
 
@@ -433,6 +433,7 @@ static inline bool change_is_of_link(enum change_what w) { return w <= CHANGE_PR
 struct world_def {
   int n_zones; const char *const *zone;
   int n_hardware; const struct hardware_def *hardware;
+  int n_clocks; const double *clock;                    /* shares of the top one that plans choose; the first is 1; or none */
   int n_variants; const struct variant_def *variant;
   int n_places; const struct place_def *place;
   int n_links; const struct link_def *link;

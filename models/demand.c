@@ -4,7 +4,8 @@
  * of its server, so that a server never exceeds its peak; under processor sharing a job has the server. Tokens: prompt at the
  * prefill rate, then one decode step of a + c*b seconds per output token with b running (parameter book 4.2); the first
  * token comes with the prompt. Noise is log-normal of mean 1: exp(sigma Z - sigma^2 / 2).
- * The draw is named by (request, task, variant, attempt): the same for every policy.
+ * A clock f of the device: arithmetic, prompts and times that are given take 1 / f, the rest stays.
+ * The draw is named by (request, task, variant, attempt): the same for every policy, and at every clock.
  */
 #include "models/internal.h"
 
@@ -14,21 +15,22 @@ static const struct hardware_def *hardware_at(const struct world *w, const struc
 }
 
 static double roofline_s(const struct place_def *p, const struct hardware_def *h, const struct work_def *work,
-                         const double *attribute)
+                         double clock, const double *attribute)
 {
   if (!h) return 0;
   double parts = p->discipline == PROCESSOR_SHARING ? 1 : p->slots;
-  double compute = h->flop_per_s > 0 ? expr_value(&work->flop, attribute) / h->flop_per_s : 0;
+  double compute = h->flop_per_s > 0 ? expr_value(&work->flop, attribute) / (clock * h->flop_per_s) : 0;
   double memory = h->byte_per_s > 0 ? expr_value(&work->bytes, attribute) / h->byte_per_s : 0;
   return (isnan(compute) || compute > memory ? compute : memory) * parts + h->overhead_s;
 }
 
 static const struct token_cost *cost_at(const struct world *w, const struct place *p, uint32_t member,
-                                        const struct task_def *t, int variant)
+                                        const struct task_def *t, struct manner how)
 {
   if (p->llm_cost) return &p->llm_cost[kind_of(p, member)];
   if (!p->cost || t->n_variants == 0) return NULL;
-  return &p->cost[kind_of(p, member) * w->def->n_variants + t->variant[variant]];
+  int row = how.clock * p->n_kinds + kind_of(p, member);
+  return &p->cost[row * w->def->n_variants + t->variant[how.variant]];
 }
 
 double demand_service_s(const struct demand *d, double running)
@@ -42,31 +44,37 @@ double demand_service_s(const struct demand *d, double running)
 /* Of work by attributes. */
 __attribute__((noinline))                               /* the common way, a given time, has no registers to save */
 static void amounts_expected(const struct world *w, const struct place *p, const struct hardware_def *h,
-                             const struct task_def *t, int variant, uint32_t member, const double *attribute,
+                             const struct task_def *t, struct manner how, uint32_t member, const double *attribute,
                              struct demand *d)
 {
-  const struct work_def *work = &t->work[variant];
+  const struct work_def *work = &t->work[how.variant];
   if (work->kind == WORK_ROOFLINE) {
-    d->time_s = roofline_s(p->def, h, work, attribute);
+    d->time_s = roofline_s(p->def, h, work, how.clock ? w->def->clock[how.clock] : 1, attribute);
     return;
   }
   d->tok_in = expr_value(&work->tok_in, attribute);
   d->tok_out = expr_value(&work->tok_out, attribute);
-  d->cost = cost_at(w, p, member, t, variant);
+  d->cost = cost_at(w, p, member, t, how);
+}
+
+/* A time that is given is of the top clock, all of it for computing. */
+static double at_clock(const struct world *w, struct manner how, double s)
+{
+  return how.clock ? s / w->def->clock[how.clock] : s;
 }
 
 /* Without chance: a distribution gives its mean. */
-void demand_expected(const struct world *w, const struct klass *k, int task, int variant, struct endpoint at,
+void demand_expected(const struct world *w, const struct klass *k, int task, struct manner how, struct endpoint at,
                      const double *attribute, struct demand *d)
 {
   const struct task_def *t = k->task[task].def;
   const struct place *p = &w->place[at.place];
   const struct hardware_def *h = hardware_at(w, p, at.member);
   *d = (struct demand){.sustained = h ? h->sustained : NULL};
-  switch (t->work[variant].kind) {
+  switch (t->work[how.variant].kind) {
   case WORK_NONE: return;
-  case WORK_TIME: d->time_s = k->task[task].expected_time_s[variant]; return;
-  case WORK_ROOFLINE: case WORK_TOKENS: amounts_expected(w, p, h, t, variant, at.member, attribute, d);
+  case WORK_TIME: d->time_s = at_clock(w, how, k->task[task].expected_time_s[how.variant]); return;
+  case WORK_ROOFLINE: case WORK_TOKENS: amounts_expected(w, p, h, t, how, at.member, attribute, d);
   }
 }
 
@@ -121,7 +129,7 @@ static void add_noise(struct demand *d, double sigma, struct rng *rng)
 }
 
 /* What SRPT orders by: the truth, or what a scheduler can know. Without an estimate a job comes last. */
-static double size_s(struct world *w, const struct request *r, int task, int variant, struct endpoint at,
+static double size_s(struct world *w, const struct request *r, int task, struct manner how, struct endpoint at,
                      const struct demand *d)
 {
   const struct place_def *p = w->place[at.place].def;
@@ -129,23 +137,23 @@ static double size_s(struct world *w, const struct request *r, int task, int var
   if (!p->srpt_uses_estimate) return demand_service_s(d, 1);
   struct demand expected;
   estimates_see(w, r);
-  demand_expected(w, &w->klass[r->klass], task, variant, at, w->visible, &expected);
+  demand_expected(w, &w->klass[r->klass], task, how, at, w->visible, &expected);
   double s = demand_service_s(&expected, 1);
   return isnan(s) ? 1e15 : s;
 }
 
-void demand_draw(struct world *w, const struct request *r, int task, int variant, unsigned ordinal, struct endpoint at,
+void demand_draw(struct world *w, const struct request *r, int task, struct manner how, unsigned ordinal, struct endpoint at,
                  struct demand *d)
 {
   const struct klass *k = &w->klass[r->klass];
-  const struct work_def *work = &k->task[task].def->work[variant];
-  demand_expected(w, k, task, variant, at, r->attribute, d);
+  const struct work_def *work = &k->task[task].def->work[how.variant];
+  demand_expected(w, k, task, how, at, r->attribute, d);
   if (work->kind == WORK_TIME ? !dist_is_constant(work->time_s) : work->noise_sigma > 0) {
-    struct rng rng = rng_open(&w->root, STREAM_SERVICE, r->id, stream_entity(task, variant, ordinal));
-    if (work->kind == WORK_TIME) d->time_s = dist_draw(work->time_s, &rng);
+    struct rng rng = rng_open(&w->root, STREAM_SERVICE, r->id, stream_entity(task, how.variant, ordinal));
+    if (work->kind == WORK_TIME) d->time_s = at_clock(w, how, dist_draw(work->time_s, &rng));
     else add_noise(d, work->noise_sigma, &rng);
   }
-  d->size_s = size_s(w, r, task, variant, at, d);
+  d->size_s = size_s(w, r, task, how, at, d);
   d->priority = k->def->priority;
   d->deadline = k->def->slo_e2e_s > 0 ? time_add(r->arrived, k->slo_e2e) : SIM_NEVER;
 }

@@ -171,8 +171,8 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   const struct task_def *t = k->task[a->task].def;
   const struct place *p = &w->place[at.place];
   struct demand d;
-  if (w->oracle) demand_draw(w, r, a->task, plan->variant, a->ordinal, at, &d);
-  else demand_expected(w, k, a->task, plan->variant, at, w->visible, &d);
+  if (w->oracle) demand_draw(w, r, a->task, manner_of(plan), a->ordinal, at, &d);
+  else demand_expected(w, k, a->task, manner_of(plan), at, w->visible, &d);
   struct transfer_cost way = { 0 };
   double service_s = 0, joule = 0, network_s = up_s(w, r, t, at, &way) + down_s(w, r, t, at, &way);
   struct option option = { a, p, plan->word == WORD_PLACE ? NONE : (int64_t)at.member, f->queue };
@@ -180,11 +180,13 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   if (w->oracle && p->speed != 1 && p->def->kind != PLACE_API) here_s /= p->speed;
   f->est_latency_s = network_s + here_s;
   if (p->def->instances) f->est_latency_s += telemetry_start_s(w, r, p, option.member);
-  double place_j = p->dynamic_w[kind_of(p, at.member)] * service_s + joule;
+  double slot_w = p->dynamic_w[kind_of(p, at.member)];
+  if (plan->clock) slot_w *= supply_clock(w, p, at.member, plan->clock);
+  double place_j = slot_w * service_s + joule;
   f->est_cost_usd = way.usd + ledger_time_usd(w, p, service_s, place_j)
                     + use_usd(w, p, &d, &t->work[plan->variant], w->oracle ? r->attribute : w->visible);
   double network_j = w->def->boundary == BOUNDARY_DEVICE ? 0 : way.network_j;
-  f->est_energy_j = way.device_j + network_j + p->counted * (p->dynamic_w[kind_of(p, at.member)] * service_s)
+  f->est_energy_j = way.device_j + network_j + p->counted * (slot_w * service_s)
                     + p->counted * joule;
   f->est_quality = quality_of(w, r, t, plan->variant);
 }

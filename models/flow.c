@@ -385,7 +385,7 @@ static void flow_enter(struct world *w, struct attempt *a)
     attempt_end(w, a, STATUS_LOST);
     return;
   }
-  demand_draw(w, a->request, a->task, a->variant, a->ordinal, end_of(a), &d);
+  demand_draw(w, a->request, a->task, (struct manner){ a->variant, a->job.clock }, a->ordinal, end_of(a), &d);
   if (p->def->kind == PLACE_API) {
     a->stage = STAGE_API;
     if (api_enter(w, a, &d) == BLOCKED) attempt_end(w, a, STATUS_REJECTED);

@@ -440,7 +440,7 @@ void fleet_interrupt(struct fleet *f, struct job *job, bool anew)
   struct instance *i = &f->instance[job->engine];
   struct demand d;
   struct job_use use;
-  demand_draw(f->w, a->request, a->task, a->variant, a->ordinal, end_of(a), &d);
+  demand_draw(f->w, a->request, a->task, (struct manner){ a->variant, job->clock }, a->ordinal, end_of(a), &d);
   if (i->state == INSTANCE_STARTING) {                  /* bound to it, and not served yet: it has only waited */
     a->cold_ns = fleet_now(f) - job->since;
     anew = true;

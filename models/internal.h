@@ -48,6 +48,10 @@ enum stage {
   STAGE_DOWNLINK, STAGE_TAIL                           /* PHASE_DOWNLINK; tail: the last token of a flow is under way */
 };
 
+/* How a plan does a task: a variant of it, in the task's list, at a clock of the world's list. */
+struct manner { int variant, clock; };
+static inline struct manner manner_of(const struct plan_def *plan) { return (struct manner){ plan->variant, plan->clock }; }
+
 struct attempt {
   struct job job;                                       /* first: a job's address is its attempt's */
   struct request *request;
@@ -334,12 +338,12 @@ void estimators_learn(struct klass *, const struct request *);
 
 /* ---- demand.c -------------------------------------------------------------------------------------------------- */
 /* What the attempt asks of its place: drawn by (request, task, variant, ordinal). */
-void demand_draw(struct world *, const struct request *, int task, int variant, unsigned ordinal, struct endpoint,
+void demand_draw(struct world *, const struct request *, int task, struct manner, unsigned ordinal, struct endpoint,
                  struct demand *);
 /* Amounts that no request can have (negative, infinite, NaN) are the scenario's mistake: false, and w->err says so. */
 bool demand_possible(struct world *, const struct request *);
 /* As demand_draw, from the attributes given (NaN: not known) and without noise, as an expected value. */
-void demand_expected(const struct world *, const struct klass *, int task, int variant, struct endpoint,
+void demand_expected(const struct world *, const struct klass *, int task, struct manner, struct endpoint,
                      const double *attribute, struct demand *);
 double demand_service_s(const struct demand *, double running);        /* time in service beside `running` others */
 
@@ -398,6 +402,8 @@ void llm_summary(const struct place *, const struct llm_meters *, double window_
 void supply_init(struct world *, struct place *);       /* after its stations */
 bool supply_empty(const struct world *, struct endpoint);      /* this member has no power */
 double supply_battery_j(struct world *, const struct request *);       /* left; NaN: it has none */
+/* Of the power beyond idle, what is left at a clock. */
+double supply_clock(const struct world *, const struct place *, uint32_t member, int clock);
 void supply_spend(struct world *, struct endpoint device, double joule);
 double supply_g_per_j(const struct world *, const struct place *, sim_time from, sim_time to);   /* 0: nobody asks */
 void supply_read(struct world *, struct place *, struct place_summary *);       /* the meters at the end */

@@ -52,6 +52,7 @@ struct job {
   /* has started before (LLM engines: has come to one); came to a place that batches requests, or of LLM engines;
    * of these: was in service and is to be again; gave its first token */
   bool begun : 1, batched : 1, again : 1, told : 1;
+  uint8_t clock : 4;                                    /* of powered places: its clock in stations_power's list */
 };
 
 /* Callbacks, one set per world: context is the world. */
@@ -117,6 +118,7 @@ struct member_power { double idle_w, dynamic_w, most; const struct power_def *sh
 struct stations_power {
   const struct member_power *of_kind;
   const struct battery_kind *battery;                   /* NULL: none */
+  const double *clock;                                  /* shares of the top one that jobs may have; NULL: all have that */
   double rest_w;                                        /* drawn from it all the time, beside the servers' */
   sim_time until;                                       /* nothing is planned beyond */
   void (*changed)(struct sim *, void *context, uint64_t member, bool dead);

@@ -6,6 +6,7 @@
  * units x (j(end) - j(start)); those who share a server pay equal parts of what is theirs.
  * Energy that comes by the batch or by the iteration of an engine is its own ledger's; here it is power, spread evenly over
  * its time, for battery and temperature. What engines drew is known when one looks; so while they run, one does each second.
+ * A job at a lower clock takes its part f^3 of what its units would draw, and pays that part.
  * Everything is settled before any change; then, once in that instant, it is planned anew when the temperature reaches its
  * limit and the battery its end: between two changes nothing happens by the clock.
  * Checkable: 2 slots, D 20 W, concave with h = 1.4: one job alone causes 20 (1 - 0.5^1.4) = 12.42 W, two 10 W each.
@@ -22,7 +23,8 @@ struct member {
   sim_time at;
   double dynamic_j, idle_j;
   double own_w, own_j;                                  /* of batches now; of engines, when last looked at */
-  double unit_so_far, sharer_so_far;
+  double unit_so_far, sharer_so_far;                    /* at the top clock */
+  double saved_units;                                   /* by jobs at lower clocks: units x (1 - their part of the power) */
   uint32_t sharers;                                     /* as charged: the share itself changes before it tells */
   event_id plan, next;
   double speed;
@@ -61,13 +63,20 @@ static struct battery *battery_of(const struct station *s)
 
 /* ---- in time ------------------------------------------------------------------------------------------------------ */
 
-static double dynamic_w(const struct station *s)
+/* With all jobs at the top clock. */
+static double top_w(const struct station *s)
 {
   const struct member_power *p = power_of(s);
   const struct thermal *t = thermal_of(s);
   if (s->used == 0) return 0;
   double share = power_share_of(p->shape, (double)s->used / (double)s->kind->units, p->most);
   return p->dynamic_w * share * (t && t->throttled ? p->thermal->power : 1);
+}
+
+static double dynamic_w(const struct station *s)
+{
+  const struct member *m = &s->kind->powered->member[number_of(s)];
+  return m->saved_units > 0 ? top_w(s) * (1 - m->saved_units / (double)s->used) : top_w(s);
 }
 
 /* Beside it, of what has its own energy: the mean since the last look; for what comes, what it is now. */
@@ -105,7 +114,7 @@ static void plan_soon(struct station *, struct member *);
 void power_settle(struct station *s, sim_time now)
 {
   struct member *m = &s->kind->powered->member[number_of(s)];
-  double dt = s_from_ns(now - m->at), slots_w = dynamic_w(s), rest_w = idle_w(s), dead_s = 0, now_w;
+  double dt = s_from_ns(now - m->at), slots_w = dynamic_w(s), full_w = top_w(s), rest_w = idle_w(s), dead_s = 0, now_w;
   plan_soon(s, m);
   if (now == m->at) return;
   double work_w = slots_w + own_w(s, m, dt, &now_w);
@@ -119,7 +128,7 @@ void power_settle(struct station *s, sim_time now)
   m->at = now;
   m->dynamic_j += slots_w * dt;
   m->idle_j += power_of(s)->idle_w * (dt - dead_s);
-  if (s->used) charge_units(s, m, slots_w * dt);
+  if (s->used) charge_units(s, m, full_w * dt);
 }
 
 double power_slot_j(const struct station *s)
@@ -137,11 +146,21 @@ void power_of_batch(struct station *s, double watt)
 
 double power_speed(const struct station *s) { return s->kind->powered->member[number_of(s)].speed; }
 
+/* f^3, or as the hardware has it. */
+static double clock_part(const struct station *s, int clock)
+{
+  const struct power_def *shape = power_of(s)->shape;
+  return pow(s->kind->powered->def.clock[clock], shape ? shape->cube : 3);
+}
+
 void power_charge(const struct station *s, struct job *job, int64_t units, int sign)
 {
   struct member *m = &s->kind->powered->member[number_of(s)];
-  job->joule += sign * (units ? m->unit_so_far * (double)units : m->sharer_so_far);
+  double part = job->clock ? clock_part(s, job->clock) : 1;
+  job->joule += sign * part * (units ? m->unit_so_far * (double)units : m->sharer_so_far);
   if (units == 0) m->sharers += sign < 0 ? 1 : UINT32_MAX;
+  if (!job->clock) return;
+  m->saved_units = sign > 0 && s->used == units ? 0 : m->saved_units - sign * (double)units * (1 - part);
 }
 
 /* ---- what comes next ---------------------------------------------------------------------------------------------- */

@@ -19,6 +19,12 @@ double supply_pue(const struct place *p) { return p->def->supply ? p->def->suppl
 
 static bool has_battery(const struct place *p) { return p->def->supply && p->def->supply->battery; }
 
+/* Plans may choose the clock of devices that serve one request in a slot. */
+static bool has_clocks(const struct world_def *def, const struct place *p)
+{
+  return def->n_clocks > 1 && p->def->tier == TIER_DEVICE && !p->def->batching && !p->def->llm;
+}
+
 static bool is_powered(const struct world_def *def, const struct place *p)
 {
   bool powered = has_battery(p);
@@ -26,7 +32,7 @@ static bool is_powered(const struct world_def *def, const struct place *p)
     const struct hardware_def *h = &def->hardware[p->def->hardware[k]];
     powered |= h->thermal || (h->power && h->power->shape != POWER_LINEAR);
   }
-  return powered && p->stations;
+  return (powered || has_clocks(def, p)) && p->stations;
 }
 
 static void on_changed(struct sim *s, void *context, uint64_t member, bool dead)
@@ -64,7 +70,7 @@ void supply_init(struct world *w, struct place *p)
 {
   if (!is_powered(w->def, p)) return;
   struct supply *s = p->supply = arena_alloc(w->arena, sizeof *s);
-  s->power = (struct stations_power){ .of_kind = kinds_of(w, p), .until = w->run_end, .changed = on_changed, .context = p };
+  s->power = (struct stations_power){ .of_kind = kinds_of(w, p), .clock = w->def->clock, .until = w->run_end, .changed = on_changed, .context = p };
   if (has_battery(p)) {
     s->battery = (struct battery_kind){ p->def->supply->battery, w->root, p->name };
     s->power.battery = &s->battery;
@@ -72,6 +78,13 @@ void supply_init(struct world *w, struct place *p)
   }
   w->supplied |= has_battery(p);
   stations_power(p->stations, p->def->count, w->sim, &s->power);
+}
+
+double supply_clock(const struct world *w, const struct place *p, uint32_t member, int clock)
+{
+  if (clock == 0) return 1;
+  const struct power_def *shape = p->def->n_hardware ? w->def->hardware[p->def->hardware[kind_of(p, member)]].power : NULL;
+  return pow(w->def->clock[clock], shape ? shape->cube : 3);
 }
 
 /* ---- batteries ---------------------------------------------------------------------------------------------------- */

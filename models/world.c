@@ -86,7 +86,7 @@ static void place_kinds(struct world *w, struct place *p)
 {
   const struct world_def *def = w->def;
   if (p->def->n_hardware > 0 && def->n_variants > 0)
-    p->cost = arena_array(w->arena, struct token_cost, p->n_kinds * def->n_variants);
+    p->cost = arena_array(w->arena, struct token_cost, p->n_kinds * def->n_variants * (def->n_clocks > 1 ? def->n_clocks : 1));
   if (p->def->llm) p->llm_cost = arena_array(w->arena, struct token_cost, p->n_kinds);
   for (int k = 0; p->llm_cost && k < p->n_kinds; k++)   /* says that it works by tokens; times are the engine's */
     p->llm_cost[k] = (struct token_cost){ .available = true, .prefill_tok_per_s = 1 };
@@ -115,6 +115,17 @@ static void place_reserve(struct place *p)
   p->usd_per_slot_s = fmin(p->def->tariff.usd_per_s, t->reserved_usd_per_s) / p->def->slots;
 }
 
+/* The same rows for each clock: prompts are computed, output is read from memory. */
+static void place_clocks(const struct world_def *def, struct place *p)
+{
+  int n = p->n_kinds * def->n_variants;
+  for (int c = 1; p->cost && c < def->n_clocks; c++)
+    for (int i = 0; i < n; i++) {
+      p->cost[c * n + i] = p->cost[i];
+      p->cost[c * n + i].prefill_tok_per_s *= def->clock[c];
+    }
+}
+
 static void place_init(struct world *w, int index, uint64_t first_member)
 {
   struct place *p = &w->place[index];
@@ -133,6 +144,7 @@ static void place_init(struct world *w, int index, uint64_t first_member)
   p->busy_slot_s = arena_array(w->arena, double, p->n_kinds);
   p->orphan_slot_s = arena_array(w->arena, double, p->n_kinds);
   place_kinds(w, p);
+  place_clocks(w->def, p);
   draw_hardware(w, p);
   p->counted = p->def->tier == TIER_DEVICE || w->def->boundary == BOUNDARY_SERVER ? 1 : 0;
   if (w->def->boundary == BOUNDARY_FACILITY) p->counted = supply_pue(p);

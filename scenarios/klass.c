@@ -224,6 +224,58 @@ static bool word_offers(const struct build *b, const struct class_def *c, const 
 }
 
 
+/* ---- clocks ---- */
+
+/* Its number in the world's list, made with the top clock when the first other one is asked for. */
+static int clock_number(struct build *b, const struct node *at, double clock)
+{
+  struct world_def *w = b->world;
+  double *list = (double *)w->clock;                    /* made here */
+  if (!list) {
+    list = arena_array(b->arena, double, MAX_CLOCKS);
+    list[w->n_clocks++] = 1;
+    w->clock = list;
+  }
+  for (int i = 0; i < w->n_clocks; i++)
+    if (list[i] == clock) return i;
+  if (w->n_clocks == MAX_CLOCKS) {
+    err_add(b->err, at->at, "more than %d different clocks in a scenario, the top one included", MAX_CLOCKS);
+    return 0;
+  }
+  list[w->n_clocks] = clock;
+  return w->n_clocks++;
+}
+
+/* Devices that serve each request in a slot of its own. */
+static bool has_clock(const struct build *b, const struct class_def *c, const struct word *w)
+{
+  bool any = false;
+  for (int i = 0; i < b->world->n_places && w->word != WORD_NEAREST; i++) {
+    const struct place_def *p = &b->world->place[i];
+    if (!word_leads_to(b, c, w, i)) continue;
+    if (p->tier != TIER_DEVICE || p->batching || p->llm || p->discipline == PROCESSOR_SHARING) return false;
+    any = true;
+  }
+  return any;
+}
+
+struct clocks { int n, number[MAX_CLOCKS]; bool used; };
+
+static struct clocks clocks_of(struct build *b, const struct node *task)
+{
+  struct clocks c = {.n = 0};
+  const struct node *const *one;
+  size_t n = elements(node_get(task, "clocks"), &one, b->arena);
+  for (size_t i = 0; i < n; i++) {
+    double clock = node_is(one[i], NODE_TEXT) ? key_number(key_find("task", "clocks"), one[i]->text) : NAN;
+    int number = isnan(clock) ? 0 : clock_number(b, one[i], clock);
+    for (int k = 0; k < c.n; k++)
+      if (c.number[k] == number) err_add(b->err, one[i]->at, "this clock is there already");
+    if (c.n < MAX_CLOCKS) c.number[c.n++] = number;
+  }
+  return c;
+}
+
 static const char *plan_label(struct build *b, const struct node *node, const struct word *w, uint64_t member,
                               const struct task_def *t, int v)
 {
@@ -235,8 +287,23 @@ static const char *plan_label(struct build *b, const struct node *node, const st
 
 struct plans { struct plan_def *plan; int n; };
 
+/* One plan, or one for each clock. False: too many. */
+static bool add_at_clocks(struct build *b, const struct plan_def *plan, struct clocks *clocks, struct plans *plans)
+{
+  int n = clocks && clocks->n ? clocks->n : 1;
+  if (plans->n + n > MAX_PLANS) return false;
+  for (int i = 0; i < n; i++) {
+    struct plan_def *p = &plans->plan[plans->n++];
+    *p = *plan;
+    if (clocks && clocks->n) p->clock = clocks->number[i];
+    if (p->clock) p->label = arena_printf(b->arena, "%s@%g", plan->label, b->world->clock[p->clock]);
+  }
+  if (clocks) clocks->used = true;
+  return true;
+}
+
 static void add_plans(struct build *b, const struct class_def *c, const struct task_def *t, const struct node *node,
-                      struct plans *plans)
+                      struct clocks *clocks, struct plans *plans)
 {
   struct word w;
   int before = plans->n;
@@ -248,11 +315,11 @@ static void add_plans(struct build *b, const struct class_def *c, const struct t
       if (!word_offers(b, c, &w, t, v, &lacks))
         continue;
       least = fmin(least, lacks);
-      if (plans->n == MAX_PLANS) {
+      struct plan_def plan = {w.word, w.place, member, v, plan_label(b, node, &w, member, t, v), 0};
+      if (!add_at_clocks(b, &plan, has_clock(b, c, &w) ? clocks : NULL, plans)) {
         err_add(b->err, node->at, "the task '%s' has more than %d actions", t->name, MAX_PLANS);
         return;
       }
-      plans->plan[plans->n++] = (struct plan_def){w.word, w.place, member, v, plan_label(b, node, &w, member, t, v)};
     }
   if (plans->n == before)
     err_add(b->err, node->at, "'%.64s' can run no variant of the task '%s': it does not offer them, or has no token cost for them", node->text,
@@ -267,8 +334,12 @@ static void build_plans(struct build *b, const struct class_def *c, struct task_
   const struct node *const *place;
   size_t n = elements(node_get(node, "places"), &place, b->arena);
   struct plans plans = {arena_array(b->arena, struct plan_def, MAX_PLANS), 0};
+  struct clocks clocks = clocks_of(b, node);
   for (size_t i = 0; i < n; i++)
-    add_plans(b, c, t, place[i], &plans);
+    add_plans(b, c, t, place[i], &clocks, &plans);
+  if (clocks.n && !clocks.used)
+    err_add(b->err, node_get(node, "clocks")->key_at, "no place of the task '%s' has a clock to choose: they are of devices, without "
+            "batching, LLM engines and processor sharing", t->name);
   t->plan = plans.plan;
   t->n_plans = plans.n;
 }
@@ -286,7 +357,7 @@ bool build_plan(struct build *b, const struct class_def *c, const struct task_de
     return false;
   if (!word_offers(b, c, &w, t, v, &lacks))
     err_add(b->err, place->at, "'%.64s' cannot run %s", place->text, t->n_variants ? variants[v] : t->name);
-  *plan = (struct plan_def){w.word, w.place, w.first, v, plan_label(b, place, &w, w.first, t, v)};
+  *plan = (struct plan_def){w.word, w.place, w.first, v, plan_label(b, place, &w, w.first, t, v), 0};
   return true;
 }
 

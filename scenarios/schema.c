@@ -1113,6 +1113,9 @@ const struct key keys[] = {
    .doc = "Ways to do it."},
   {"task", "work", .map = "work",
    .doc = "What it costs; default with variants: tokens from prompt_tokens and output_tokens."},
+  {"task", "clocks", V_NUMBER, Q_PURE, .low = 0, .high = 1, .flags = POSITIVE, .shape = PLAIN_LIST,
+   .doc = "Clocks of devices among which a policy chooses, as shares of the top one: each is an action of its own (`origin@0.5`). "
+          "Arithmetic, prompts and given times take 1 / clock, the power beyond idle is clock^cube (`hardware.NAME.power`)."},
   {"task", "places", V_REFERENCE, .shape = PLAIN_LIST, .flags = REQUIRED | OR_ONE,
    .doc = "Where it may run: origin (the requester's device), nearest (where that is attached), a place, "
           "\"place[*]\" (each member an action of its own), \"place[3]\"."},

@@ -58,6 +58,59 @@ static void clocks_cost_their_cube(void **state)
   rig_free(r);
 }
 
+static const double half_clock[] = {1, 0.5, 0.7};
+
+/* Two classes ask at 2 s for 3 s of work: one at the top clock, one at half of it: an eighth of the power for twice the time.
+ * Together 10 W and 1.25 W until 5 s, then an eighth of 20 (1 - 0.5^1.4) W until 7 s, when the first asks again. */
+static void plans_choose_clocks(void **state)
+{
+  (void)state;
+  double alone_w = 20 * (2 * 0.5 - pow(0.5, 1.4));
+  struct rig *r = two_jobs(FIFO);
+  r->def.n_clocks = 3;
+  r->def.clock = half_clock;
+  r->def.n_classes = 2;
+  rig_task(r, 1, 0, 3, plan_origin());
+  r->klass[0].arrivals = (struct arrivals_def){.kind = ARRIVE_CLOSED, .users = 1, .think_s = always(2)};
+  r->klass[1] = r->klass[0];
+  r->klass[1].name = "slow";
+  r->klass[1].task = &r->task[1];
+  r->plan[1][0].clock = 1;
+  r->def.horizon.duration_s = 3;
+  r->def.horizon.max_requests = 0;
+  rig_run(r);
+  const struct attempt_record *a = r->kept->attempt;    /* the first, at once; again from 7 s on; the slow one */
+  assert_int_equal(a[0].ended_ns, ms(5000));
+  assert_near(a[0].energy_device_j, 30, 1e-9);
+  assert_int_equal(a[1].ended_ns, ms(8000));
+  assert_near(a[1].energy_device_j, (3 * 10 + 2 * alone_w + 10) / 8, 1e-9);
+  rig_free(r);
+}
+
+/* Cost 3 s / f + 0.5 /J x 4 W f^3 x 3 s / f: 7.5 at 0.5, 7.23 at 0.7 (the optimum of all is 4^(-1/3) = 0.63), 9 at 1. */
+static void policies_choose_clocks(void **state)
+{
+  (void)state;
+  struct rig *r = rig_new();
+  r->def.n_clocks = 3;
+  r->def.clock = half_clock;
+  r->place[0].idle_w = 1;
+  r->place[0].busy_w = 5;
+  r->work[0][0].time_s = always(3);
+  r->task[0].n_plans = 3;
+  for (int i = 0; i < 3; i++) {
+    r->plan[0][i] = plan_origin();
+    r->plan[0][i].clock = i;
+  }
+  r->def.objective = (struct objective_def){.latency_per_s = -1, .energy_per_j = -0.5};
+  r->policy = (struct policy_def){.name = "cost_aware", .policy = "cost_aware", .at_place = NONE};
+  rig_run(r);
+  assert_near((double)r->kept->attempt[0].phase_ns[PHASE_SERVE] / 1e9, 3 / 0.7, 1e-8);
+  assert_near(r->kept->attempt[0].energy_device_j, 4 * 0.343 * 3 / 0.7, 1e-7);
+  assert_near(r->kept->request[0].reward, -3 / 0.7 - 0.5 * 4 * 0.49 * 3, 1e-6);
+  rig_free(r);
+}
+
 /* Case alone, 4.9 K/W and 45 J/K: at the limit after -RC ln(1 - 17 / (8 x 4.9)); 0.6 + 7.4 x 0.9 W keep it warm, so it stays
  * at half the rate. */
 static void warm_devices_are_slow(void **state)
@@ -192,7 +245,8 @@ static void boundaries(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(jobs_share_power), cmocka_unit_test(clocks_cost_their_cube), cmocka_unit_test(warm_devices_are_slow),
+    cmocka_unit_test(jobs_share_power), cmocka_unit_test(clocks_cost_their_cube), cmocka_unit_test(plans_choose_clocks),
+    cmocka_unit_test(policies_choose_clocks), cmocka_unit_test(warm_devices_are_slow),
     cmocka_unit_test(empty_batteries_end_requests), cmocka_unit_test(they_come_back),
     cmocka_unit_test(the_radio_takes_its_part), cmocka_unit_test(boundaries)};
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,7 +155,7 @@ static struct rig *cascade(double accept, const struct judge_def *judge, struct 
   r->task[0].n_variants = 2;
   r->task[0].variant = both;
   r->work[0][1] = r->work[0][0];
-  r->fallback[0] = (struct fallback_def){.plan = {WORD_PLACE, 2, 0, 1, "dear"}};
+  r->fallback[0] = (struct fallback_def){.plan = {WORD_PLACE, 2, 0, 1, "dear", 0}};
   r->task[0].fallback = r->fallback;
   r->task[0].n_fallbacks = 1;
   r->task[0].life = accept > 0 ? life : NULL;
@@ -375,7 +375,7 @@ static void test_a_policys_fallbacks_are_recorded(void **state)
   struct life_def life;
   for (int own = 0; own < 2; own++) {
     struct rig *r = cascade(1, &judge, &life);
-    r->plan[0][1] = (struct plan_def){WORD_PLACE, 2, 0, 1, "dear"};
+    r->plan[0][1] = (struct plan_def){WORD_PLACE, 2, 0, 1, "dear", 0};
     r->task[0].n_plans = 2;
     r->policy = (struct policy_def){.name = "p", .policy = own ? "cascade" : "always_edge", .at_place = NONE,
                                     .n_parameters = own, .parameter = &accept};

@@ -9,7 +9,7 @@ static struct rig *neighbours(enum place_word word, uint64_t zones)
   struct rig *r = rig_new();
   r->place[0].count = PHONES;
   rig_task(r, 0, 0, 0.1, plan_origin());
-  for (int i = 0; i < PHONES; i++) r->plan[0][i] = (struct plan_def){word, 0, (uint64_t)i, 0, "phone"};
+  for (int i = 0; i < PHONES; i++) r->plan[0][i] = (struct plan_def){word, 0, (uint64_t)i, 0, "phone", 0};
   r->task[0].n_plans = PHONES;
   r->klass[0].input_bytes = amount(1000);
   r->klass[0].zones = zones;
@@ -69,7 +69,7 @@ static void test_whole_place_of_an_input(void **state)
   r->place[1].count = 3;
   r->place[1].dispatch = DISPATCH_ROUND_ROBIN;
   r->klass[0].n_tasks = 2;
-  rig_task(r, 0, 0, 0.1, (struct plan_def){WORD_MEMBER, 1, 0, 0, "edge[0]"});
+  rig_task(r, 0, 0, 0.1, (struct plan_def){WORD_MEMBER, 1, 0, 0, "edge[0]", 0});
   rig_task(r, 1, 1, 0.1, plan_at(1));
   r->klass[0].zones = 3;                                /* user and telco, not the cloud's */
   rig_run(r);

@@ -142,7 +142,7 @@ static void random_task(struct rig *r, struct rng *g, int i)
   t->n_plans = (int)(1 + pick(g, 4));
   for (int p = 0; p < t->n_plans; p++)
     r->plan[i][p] = (struct plan_def){(enum place_word)pick(g, 3), (int)pick(g, 4), 0,
-                                      (int)pick(g, t->n_variants ? 2 : 1), "plan"};
+                                      (int)pick(g, t->n_variants ? 2 : 1), "plan", 0};
   t->output_bytes = amount(1e4);
   t->stream = one_in(g, 2);
   t->successor_starts_on_first = one_in(g, 2);
@@ -278,7 +278,7 @@ static void random_around(struct rig *r, struct rng *g, struct around *all)
     all->retry[i] = (struct retry_def){2 + (unsigned)pick(g, 3), (uint32_t)pick(g, 1u << STATUS_NO_POWER), one_in(g, 4) ? 0 : 0.1, 2, 1,
                                        one_in(g, 2) ? -1 : 0.3, 3, one_in(g, 2)};
     all->hedge[i] = (struct hedge_def){one_in(g, 3) ? 0 : 0.02, quantiles[pick(g, 3)], one_in(g, 2), one_in(g, 2),
-                                       {WORD_PLACE, (int)pick(g, 4), 0, 0, "copy"}};
+                                       {WORD_PLACE, (int)pick(g, 4), 0, 0, "copy", 0}};
     all->judge[i] = (struct judge_def){0.2, one_in(g, 3) ? 0 : 0.6};
     all->life[i] = (struct life_def){one_in(g, 3) ? NULL : &all->retry[i], one_in(g, 3) ? NULL : &all->hedge[i],
                                      one_in(g, 2) ? NULL : &all->judge[i]};

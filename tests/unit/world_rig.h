@@ -114,8 +114,8 @@ struct rig {
   const char *kind;                                     /* of the policy, after a run */
 };
 
-static inline struct plan_def plan_at(int place) { return (struct plan_def){WORD_PLACE, place, 0, 0, "plan"}; }
-static inline struct plan_def plan_origin(void) { return (struct plan_def){WORD_ORIGIN, NONE, 0, 0, "origin"}; }
+static inline struct plan_def plan_at(int place) { return (struct plan_def){WORD_PLACE, place, 0, 0, "plan", 0}; }
+static inline struct plan_def plan_origin(void) { return (struct plan_def){WORD_ORIGIN, NONE, 0, 0, "origin", 0}; }
 
 static const char *const rig_zones[] = {"user", "telco", "public"};
 static const int rig_from[] = {0};
