@@ -52,11 +52,17 @@ static double egress_usd(const struct world *w, struct endpoint from, double byt
   return tariff_egress_usd(&p->tariff, &meter, bytes);
 }
 
-static double way_s(struct world *w, struct endpoint from, struct endpoint to, double bytes, struct transfer_cost *sum)
+static double other_way_s(struct world *w, struct endpoint from, struct endpoint to, double bytes,
+                          struct transfer_cost *sum)
 {
-  if (same_end(from, to)) return 0;
   sum->usd += egress_usd(w, from, bytes);
   return network_estimate(w->network, from, to, bytes, sum);
+}
+
+static inline double way_s(struct world *w, struct endpoint from, struct endpoint to, double bytes,
+                           struct transfer_cost *sum)
+{
+  return same_end(from, to) ? 0 : other_way_s(w, from, to, bytes, sum);
 }
 
 /* Inputs come in parallel: the slowest counts. */

@@ -200,6 +200,7 @@ struct world {
   struct err *err;                                      /* of world_run */
   struct place *place;
   struct klass *klass;
+  const struct task_def **task;                         /* [classes][MAX_TASKS]: asked often, found in one step */
   struct pool *attempts, *legs, *decisions, *late;      /* the last two only with a policy */
   struct efforts *efforts;                              /* NULL until the first one */
   struct station_events events, fleet_events;
@@ -430,7 +431,7 @@ static inline struct world *world_of(struct sim *s) { return sim_world(s); }
 static inline sim_time now_of(const struct world *w) { return *w->clock; }
 static inline const struct task_def *task_of(const struct world *w, const struct request *r, int task)
 {
-  return w->klass[r->klass].task[task].def;
+  return w->task[(unsigned)r->klass * MAX_TASKS + (unsigned)task];
 }
 static inline struct endpoint origin_of(const struct request *r) { return (struct endpoint){ r->origin, r->device }; }
 static inline struct endpoint end_of(const struct attempt *a) { return (struct endpoint){ a->place, a->member }; }

@@ -6,7 +6,6 @@
 #include "sim/check.h"
 
 #include <math.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,18 +79,15 @@ static double feature_value(const struct decision_facts *f, const struct source 
 }
 
 enum { N_COLUMNS = 6 };
-static const struct { uint32_t bit; size_t offset; } columns[N_COLUMNS] = {
-  {OFFSIM_COLUMN_LATENCY, offsetof(struct action_facts, est_latency_s)},
-  {OFFSIM_COLUMN_COST, offsetof(struct action_facts, est_cost_usd)},
-  {OFFSIM_COLUMN_ENERGY, offsetof(struct action_facts, est_energy_j)},
-  {OFFSIM_COLUMN_QUALITY, offsetof(struct action_facts, est_quality)},
-  {OFFSIM_COLUMN_QUEUE, offsetof(struct action_facts, queue)},
-  {OFFSIM_COLUMN_QUEUE_AGE, offsetof(struct action_facts, queue_age_s)}};
+static const uint32_t column_bits[N_COLUMNS] = {OFFSIM_COLUMN_LATENCY, OFFSIM_COLUMN_COST, OFFSIM_COLUMN_ENERGY,
+                                                OFFSIM_COLUMN_QUALITY, OFFSIM_COLUMN_QUEUE, OFFSIM_COLUMN_QUEUE_AGE};
 
-static void copy_column(double *to, const struct action_facts *action, int n, size_t offset)
+static inline void copy_columns(double *const column[N_COLUMNS], int a, const struct action_facts *x)
 {
-  const char *from = (const char *)action + offset;
-  for (int a = 0; a < n; a++, from += sizeof *action) memcpy(&to[a], from, sizeof *to);
+  const double value[N_COLUMNS] = {x->est_latency_s, x->est_cost_usd, x->est_energy_j, x->est_quality, x->queue,
+                                   x->queue_age_s};
+  for (int i = 0; i < N_COLUMNS; i++)
+    if (column[i]) column[i][a] = value[i];
 }
 
 static void copy_actions(struct policy_host *h, const struct decision_facts *f)
@@ -106,8 +102,8 @@ static void copy_actions(struct policy_host *h, const struct decision_facts *f)
     for (int a = 0; a < f->n_actions; a++) h->variant[a] = x[a].variant;
   if (h->member)
     for (int a = 0; a < f->n_actions; a++) h->member[a] = x[a].member;
-  for (int i = 0; i < N_COLUMNS; i++)
-    if (h->column[i]) copy_column(h->column[i], x, f->n_actions, columns[i].offset);
+  if (h->policy->columns & (OFFSIM_COLUMNS_ESTIMATES | OFFSIM_COLUMN_QUEUE | OFFSIM_COLUMN_QUEUE_AGE))
+    for (int a = 0; a < f->n_actions; a++) copy_columns(h->column, a, &x[a]);
 }
 
 static const struct decision_kind *kind_of(const struct policy_host *h, const struct decision_facts *f,
@@ -328,7 +324,7 @@ static void make_columns(struct policy_host *h)
   if (wanted & OFFSIM_COLUMN_VARIANT) h->variant = arena_array(h->arena, int32_t, n);
   if (wanted & OFFSIM_COLUMN_MEMBER) h->member = arena_array(h->arena, uint64_t, n);
   for (int i = 0; i < N_COLUMNS; i++)
-    if (wanted & columns[i].bit) h->column[i] = arena_array(h->arena, double, n);
+    if (wanted & column_bits[i]) h->column[i] = arena_array(h->arena, double, n);
   if (h->policy->capabilities & OFFSIM_REPORTS_DISTRIBUTION) h->distribution = arena_array(h->arena, double, n);
   *c = (struct offsim_context){.size = sizeof *c, .value = h->value, .age_s = h->age_s, .mask = h->mask,
     .place = h->place, .tier = h->tier, .variant = h->variant, .member = h->member, .est_latency_s = h->column[0],

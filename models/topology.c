@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATES_KEPT = 8 };
+enum { STATES_KEPT = 8, QUICK_PLACES = 64 };
 static const double HOP_S = 1e-9, LONGEST_S = 1e9;      /* for a mean that is infinite */
 
 enum ground_kind { GROUND_POINT, GROUND_SPREAD, GROUND_SHARED, GROUND_FLOATING };
@@ -41,6 +41,7 @@ struct state {
   uint64_t hash, used;                                  /* used: when last, in changes of state */
   uint32_t n_out, *out;                                 /* ascending */
   struct row **row;                                     /* [vertices] */
+  const struct route **quick;                           /* [places][places], between those of one vertex; NULL: too many */
   struct near near[NEAR_KEPT];                          /* by zones that are allowed */
 };
 
@@ -270,6 +271,7 @@ static void state_clear(const struct topology *t, struct state *s)
   }
   for (int i = 0; i < NEAR_KEPT; i++) free(s->near[i].site);
   free(s->row);
+  free(s->quick);
   free(s->out);
   *s = (struct state){0};
 }
@@ -291,6 +293,12 @@ static bool is_now(const struct topology *t, const struct state *s)
   return true;
 }
 
+static const struct route **quick_new(const struct topology *t)
+{
+  size_t n = (size_t)t->world->n_places;
+  return n <= QUICK_PLACES ? zeroed(n * n, sizeof(struct route *)) : NULL;
+}
+
 /* One that is known, else in place of the one that was used the longest time ago. */
 static struct state *state_now(const struct topology *t)
 {
@@ -303,7 +311,7 @@ static struct state *state_now(const struct topology *t)
   }
   state_clear(t, oldest);
   *oldest = (struct state){.hash = all->hash, .n_out = all->n_out, .out = out_now(t),
-                           .row = zeroed(t->n_vertices, sizeof *oldest->row)};
+                           .row = zeroed(t->n_vertices, sizeof *oldest->row), .quick = quick_new(t)};
   all->counts.states++;
   return oldest;
 }
@@ -319,14 +327,25 @@ static struct state *now_of(const struct topology *t)
 
 /* ---- what is asked ------------------------------------------------------------------------------------------------ */
 
-static const struct route *route_in(const struct topology *t, struct state *s, struct endpoint from, struct endpoint to,
-                                    sim_time now)
+/* Between places of one vertex each the route is known by the places: most worlds ask for no other. */
+static const struct route *route_found(const struct topology *t, struct state *s, struct endpoint from,
+                                              struct endpoint to, sim_time now)
 {
-  if (from.place == to.place && from.member == to.member) return &here;
   uint32_t u = vertex_of(t, from, now), v = vertex_of(t, to, now);
   enum ground_kind kind = t->ground[from.place].kind;
   if (u == v && (from.place != to.place || kind == GROUND_SHARED || kind == GROUND_SPREAD)) return &here;
-  return find(t, s, u, v);
+  const struct route *r = find(t, s, u, v);
+  bool points = kind == GROUND_POINT && t->ground[to.place].kind == GROUND_POINT;
+  if (points && s->quick) s->quick[(size_t)from.place * (size_t)t->world->n_places + to.place] = r;
+  return r;
+}
+
+static inline const struct route *route_in(const struct topology *t, struct state *s, struct endpoint from,
+                                           struct endpoint to, sim_time now)
+{
+  if (from.place == to.place && from.member == to.member) return &here;
+  const struct route *quick = s->quick ? s->quick[(size_t)from.place * (size_t)t->world->n_places + to.place] : NULL;
+  return quick ? quick : route_found(t, s, from, to, now);
 }
 
 const struct route *route(const struct topology *t, struct endpoint from, struct endpoint to, sim_time now)
@@ -642,6 +661,7 @@ static void routes_make(struct topology *t)
   uint32_t elements = (uint32_t)t->world->n_links + t->n_vertices;
   all->arena = arena_new();
   all->intact.row = zeroed(t->n_vertices, sizeof *all->intact.row);
+  all->intact.quick = quick_new(t);
   all->now = &all->intact;
   all->length = zeroed(t->n_arcs, sizeof *all->length);
   if (t->n_arcs) memcpy(all->length, t->length, t->n_arcs * sizeof *all->length);

@@ -218,7 +218,10 @@ static bool class_init(struct world *w, int index, struct err *err)
   k->next_at = SIM_NEVER;
   k->next_attribute = arena_array(w->arena, double, k->def->n_attributes);
   k->task = arena_array(w->arena, struct task, k->def->n_tasks);
-  for (int t = 0; t < k->def->n_tasks; t++) task_init(w, &k->task[t], k->def, &k->def->task[t]);
+  for (int t = 0; t < k->def->n_tasks; t++) {
+    task_init(w, &k->task[t], k->def, &k->def->task[t]);
+    w->task[index * MAX_TASKS + t] = &k->def->task[t];
+  }
   for (int i = 0; i < k->def->n_from; i++) k->n_devices += w->def->place[k->def->from[i]].count;
   size_t outputs = k->def->n_tasks > 1 ? (size_t)k->def->n_tasks * (sizeof(struct endpoint) + sizeof(uint16_t)) : 0;
   k->requests = pool_new(sizeof(struct request) + (size_t)k->def->n_attributes * sizeof(double) + outputs);
@@ -313,6 +316,7 @@ static bool world_build(struct world *w, struct err *err)
   w->summary.n_links = w->def->n_links;
   w->summary.link = arena_array(w->arena, struct link_summary, w->def->n_links);
   w->klass = arena_array(w->arena, struct klass, w->def->n_classes);
+  w->task = arena_array(w->arena, const struct task_def *, w->def->n_classes * MAX_TASKS);
   places_init(w);
   guards_new(w);
   changes_new(w);
