@@ -15,6 +15,7 @@ static const char usage[] =
   "usage: offsim fit-link TRACE... [--kind rtt|capacity|throughput] [--hold-out TRACE,...] [--format table|json]\n"
   "                       [--body choose|family] [--column C] [--gaps refuse|cut|outage] [--threshold S] [--outage S] [--seed N]\n"
   "                       [--up TRACE,...] [--deadline S] [--local S] [--service S]\n"
+  "                       [--effect SCENARIO.yaml [--link L] [--replications N] [--results DIR]]\n"
   "                       [-o PRESET.yaml [--name N] [--source TEXT] [--year Y] [--grade M|D|P|E]]\n"
   "  Fits body, spikes and outages of round-trip times, or a log-AR(1) of rates. Without --hold-out each run is held out once;\n"
   "  one or two traces are cut into 5 blocks of time each. Exit 1: the held-out error is above the run-to-run spread.\n"
@@ -22,11 +23,13 @@ static const char usage[] =
   "  --column: ucc5g: dl_kbps, ul_kbps; netlatency: the pair. --gaps: what a hole in a trace is (default: refused).\n"
   "  --body: choose takes the values themselves where no family is near (KS 0.02); family: always the nearest.\n"
   "  --threshold: messages above are episodes (default: 60 ms, or 3 x the lowest decile); --outage: peaks from here on (1 s)\n"
-  "  --deadline, --local, --service: of the tasks that show the effect on decisions\n";
+  "  --deadline, --local, --service: of the tasks that show the effect on decisions\n"
+  "  --effect: runs this scenario with the traces (held-out ones, if there are) on its link, and with the model there: missed\n"
+  "  deadlines and ranks of its policies side by side. Runs are kept in --results (default results/NAME-fit-link).\n";
 
 struct options {
   const char *file[LINK_RUNS_MAX], *kind, *hold_out, *format, *column, *gaps, *threshold, *outage, *seed, *deadline, *local,
-    *service, *out, *year, *body, *up;
+    *service, *out, *year, *body, *up, *effect, *link, *replications, *results;
   size_t n;
   struct link_preset preset;
 };
@@ -38,7 +41,7 @@ static bool refuse(struct err *e, const char *option, const char *why, const cha
   return err_add(e, (struct where){0}, "fit-link: %s%s '%s'", option, why, value);
 }
 
-enum { N_OPTIONS = 19 };
+enum { N_OPTIONS = 23 };
 
 static bool take_option(struct options *o, const char *word, const char *value, struct err *e)
 {
@@ -47,7 +50,8 @@ static bool take_option(struct options *o, const char *word, const char *value, 
     {"--gaps", &o->gaps}, {"--threshold", &o->threshold}, {"--outage", &o->outage}, {"--seed", &o->seed},
     {"--deadline", &o->deadline}, {"--local", &o->local}, {"--service", &o->service}, {"-o", &o->out},
     {"--name", &o->preset.name}, {"--source", &o->preset.source}, {"--year", &o->year}, {"--grade", &o->preset.grade},
-    {"--doc", &o->preset.doc}, {"--body", &o->body}, {"--up", &o->up}};
+    {"--doc", &o->preset.doc}, {"--body", &o->body}, {"--up", &o->up},
+    {"--effect", &o->effect}, {"--link", &o->link}, {"--replications", &o->replications}, {"--results", &o->results}};
   if (value && options_text(texts, N_OPTIONS, word, value))
     return true;
   const char *known[N_OPTIONS];
@@ -100,6 +104,9 @@ static bool preset_options(struct options *o, struct err *e)
   p->grade = p->grade ? p->grade : "M";
   p->source = p->source ? p->source : "own measurement";
   p->doc = p->doc ? p->doc : "Fitted link";
+  if (!o->effect && (o->link || o->replications || o->results))
+    return refuse(e, o->link ? "--link" : o->replications ? "--replications" : "--results", " goes with --effect, not",
+                  o->link ? o->link : o->replications ? o->replications : o->results);
   p->up = o->column && !strcmp(o->column, "ul_kbps");
   return true;
 }
@@ -263,6 +270,37 @@ static const char *preset_name(const char *path, struct arena *a)
   return name;
 }
 
+/* Names, as they are found: of a list with commas, or (NULL) the traces themselves. */
+static const char **names_of(const struct options *o, const char *list, struct arena *a, size_t *n)
+{
+  const char **name = arena_array(a, const char *, LINK_RUNS_MAX);
+  *n = 0;
+  for (size_t i = 0; !list && i < o->n; i++)
+    name[(*n)++] = find_file(o->file[i], a);
+  char *rest = list ? arena_strdup(a, list) : NULL;
+  for (char *file; (file = strsep(&rest, ","));)
+    if (*file && *n < LINK_RUNS_MAX)
+      name[(*n)++] = find_file(file, a);
+  return name;
+}
+
+/* The user's scenario, over these traces and over the model. */
+static bool try_scenario(const struct options *o, const struct link_study *s, const struct link_model *m,
+                         const struct rate_model *up, struct arena *a, struct link_trial *trial, int *code, struct err *e)
+{
+  size_t n_up;
+  struct link_trial_def d = {.scenario = o->effect, .link = o->link, .replications = o->replications, .seed = o->seed,
+                             .dir = o->results, .gaps = o->gaps, .column = o->column, .up = up};
+  d.file = names_of(o, o->hold_out, a, &d.n);
+  if (o->up)
+    d.up_file = names_of(o, o->up, a, &n_up);
+  if (o->up && n_up != d.n)
+    return err_add(e, (struct where){0}, "fit-link: %zu traces and %zu of --up: --effect runs them in pairs", d.n, n_up);
+  if (!d.dir)
+    d.dir = arena_printf(a, "results/%s-fit-link", preset_name(o->effect, a));
+  return link_trial_run(s, m, &d, a, trial, code, e);
+}
+
 /* One direction: read, fitted, held out. */
 static bool study(const struct options *o, bool up, struct arena *a, struct reading **reading, struct link_result *result,
                   struct err *e)
@@ -283,10 +321,27 @@ static bool write_preset(const struct options *o, struct link_preset p, const st
   return true;
 }
 
-static bool fit(const struct options *o, struct arena *a, bool *within, struct err *e)
+static void tell(const struct options *o, const struct reading *r, const struct link_result *result, const struct reading *up,
+                 const struct link_result *up_result, const struct link_trial *trial)
+{
+  if (o->format && !strcmp(o->format, "json")) {
+    link_result_json(&r->study, result, up ? &up->study : NULL, up_result, trial);
+    return;
+  }
+  link_result_print(&r->study, result);
+  if (up)
+    printf("\n---- up ----\n");
+  if (up)
+    link_result_print(&up->study, up_result);
+  if (trial)
+    link_trial_print(trial);
+}
+
+static bool fit(const struct options *o, struct arena *a, bool *within, int *code, struct err *e)
 {
   struct reading *r, *up = NULL;
   struct link_result result, up_result;
+  struct link_trial trial;
   if (!study(o, false, a, &r, &result, e))
     return false;
   if (o->up && r->study.kind == LINK_RTT)
@@ -295,15 +350,9 @@ static bool fit(const struct options *o, struct arena *a, bool *within, struct e
   other.kind = link_trace_kind_names[r->study.kind];
   if (o->up && !study(&other, true, a, &up, &up_result, e))
     return false;
-  if (o->format && !strcmp(o->format, "json"))
-    link_result_json(&r->study, &result, up ? &up->study : NULL, &up_result);
-  else {
-    link_result_print(&r->study, &result);
-    if (up)
-      printf("\n---- up ----\n");
-    if (up)
-      link_result_print(&up->study, &up_result);
-  }
+  if (o->effect && !try_scenario(o, &r->study, &result.model, up ? up_result.model.rate : NULL, a, &trial, code, e))
+    return false;
+  tell(o, r, &result, up, &up_result, o->effect ? &trial : NULL);
   *within = result.within && (!up || up_result.within);
   struct link_preset p = o->preset;
   p.of_up = up ? up_result.model.rate : NULL;
@@ -321,9 +370,10 @@ int cmd_fit_link(int argc, char **argv)
   struct arena *a = arena_new();
   struct options o = {0};
   bool within = true;
-  int code = read_arguments(&o, argc, argv, &e) && fit(&o, a, &within, &e) ? within ? EXIT_OK : EXIT_NEGATIVE : EXIT_USER;
+  int runs = EXIT_OK;
+  bool good = read_arguments(&o, argc, argv, &e) && fit(&o, a, &within, &runs, &e);
   err_say(&e);
-  code = err_any(&e) ? (int)e.code : code;
+  int code = err_any(&e) ? (int)e.code : !good ? runs != EXIT_OK ? runs : EXIT_USER : within ? EXIT_OK : EXIT_NEGATIVE;
   err_release(&e);
   arena_free(a);
   return code;

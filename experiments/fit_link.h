@@ -5,6 +5,7 @@
 
 #include "models/link_fit.h"
 #include "models/link_trace.h"
+#include "analysis/text.h"
 #include "sim/json.h"
 
 enum { LINK_RUNS_MAX = 256, LINK_LAGS = 3, LINK_QUANTILES = 3, LINK_POLICIES = 5 };
@@ -67,12 +68,41 @@ bool link_effect_turned(const struct link_effect *, int p, int q);
 
 /* ---- telling and writing ---- */
 void link_result_print(const struct link_study *, const struct link_result *);
-/* With the other direction beside it, if there is one. */
+/* With the other direction and the user's scenario beside it, if there are such. */
+struct link_trial;
 void link_result_json(const struct link_study *, const struct link_result *, const struct link_study *up_or_null,
-                      const struct link_result *);
+                      const struct link_result *, const struct link_trial *or_null);
 /* up: what was measured is that direction; of_up: beside it, NULL: taken to be the same. */
 struct link_preset { const char *name, *source, *grade, *doc; int year; bool up; const struct rate_model *of_up; };
 bool link_preset_write(const struct link_study *, const struct link_result *, const struct link_preset *, const char *path,
                        struct err *) MUST_USE;
+
+/* The model as a link's own key (`latency` of half the round trip, or `rate`) and its `variability`, YAML; that is empty where
+ * nothing varies. */
+void link_model_keys(const struct link_model *, const struct rate_model *up_or_null, struct text *own, struct text *variability);
+/* In double quotes, as YAML wants it. */
+void link_put_quoted(struct text *, const char *);
+
+/* ---- the user's scenario over the traces and over the model (fit_link_scenario.c) ---- */
+struct link_trial_def {
+  const char *scenario, *link, *replications, *seed, *dir, *gaps, *column;     /* NULL: not given */
+  const struct rate_model *up;                          /* NULL: up is as down */
+  size_t n; const char *const *file, *const *up_file;   /* traces to run it over; up_file NULL: the same file both ways */
+};
+/* x: missed deadlines of each policy, in each unit: a trace's mean where there are enough of them, else a replication. */
+struct link_trial {
+  const char *scenario, *link;
+  size_t n, files, replications;                        /* policies, ... */
+  const char **policy;
+  struct interval *raw, *model;                         /* [n]; over units */
+  int *rank_raw, *rank_model;
+  bool *turned, *told;                                  /* [n][n]: changed places; further apart on the traces than chance */
+  bool same, same_where_told;
+};
+/* False after adding to err, or when runs failed (*code then says how). */
+bool link_trial_run(const struct link_study *, const struct link_model *, const struct link_trial_def *, struct arena *,
+                    struct link_trial *, int *code, struct err *);
+void link_trial_print(const struct link_trial *);
+json *link_trial_json(const struct link_trial *);
 
 #endif

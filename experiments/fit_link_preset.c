@@ -67,19 +67,28 @@ static const struct family_fit *with_half(const struct rtt_model *m)
   return b->good && (!a->good || b->w1 < a->w1) ? b : a;
 }
 
+static void put_latency(struct text *t, const struct rtt_model *m)
+{
+  struct family_fit half = one_way(with_half(m));
+  put_family(t, &half);
+}
+
+static void put_states(struct text *t, const struct rtt_model *m)
+{
+  put_state(t, "spikes", &m->spike, "peak");
+  put_state(t, "outages", &m->outage, "lasts");
+}
+
 static void put_rtt(struct text *t, const struct rtt_model *m)
 {
   const struct family_fit *body = with_half(m);
-  struct family_fit half = one_way(body);
   text_add(t, "  # of the latency two make the round trip; %s is %.3g ms (W1) from the measured body\n  latency: ",
            fit_family_name[body->family], 1e3 * body->w1);
-  put_family(t, &half);
+  put_latency(t, m);
   text_put(t, "\n");
-  if (m->spike.n + m->outage.n == 0)
-    return;
-  text_put(t, "  variability:\n");
-  put_state(t, "spikes", &m->spike, "peak");
-  put_state(t, "outages", &m->outage, "lasts");
+  if (m->spike.n + m->outage.n > 0)
+    text_put(t, "  variability:\n");
+  put_states(t, m);
 }
 
 /* The median of what the process gives. */
@@ -115,19 +124,41 @@ static void put_process(struct text *t, const struct rate_model *m, const char *
   text_put(t, "}\n");
 }
 
+static void put_rates(struct text *t, const struct rate_model *down, const struct rate_model *up)
+{
+  text_add(t, "{up: %.5g Mbit/s, down: %.5g Mbit/s}", 8e-6 * own_rate(up ? up : down), 8e-6 * own_rate(down));
+}
+
+static void put_processes(struct text *t, const struct rate_model *down, const struct rate_model *up)
+{
+  if (up)
+    put_process(t, up, "rate");
+  put_process(t, down, up ? "rate_down" : "rate");
+}
+
 static void put_rate(struct text *t, const struct rate_model *m, const struct link_preset *p)
 {
   if (!p->of_up)
     text_add(t, "  # measured: %s; the other direction is taken to be the same\n", p->up ? "up" : "down");
-  text_add(t, "  rate: {up: %.5g Mbit/s, down: %.5g Mbit/s}\n", 8e-6 * own_rate(p->of_up ? p->of_up : m), 8e-6 * own_rate(m));
-  text_put(t, "  variability:\n");
-  if (p->of_up)
-    put_process(t, p->of_up, "rate");
-  put_process(t, m, p->of_up ? "rate_down" : "rate");
+  text_put(t, "  rate: ");
+  put_rates(t, m, p->of_up);
+  text_put(t, "\n  variability:\n");
+  put_processes(t, m, p->of_up);
+}
+
+void link_model_keys(const struct link_model *m, const struct rate_model *up, struct text *own, struct text *variability)
+{
+  if (m->rtt) {
+    put_latency(own, m->rtt);
+    put_states(variability, m->rtt);
+  } else {
+    put_rates(own, m->rate, up);
+    put_processes(variability, m->rate, up);
+  }
 }
 
 /* In double quotes, as YAML wants it. */
-static void put_quoted(struct text *t, const char *s)
+void link_put_quoted(struct text *t, const char *s)
 {
   text_put(t, "\"");
   for (; *s; s++)
@@ -142,9 +173,9 @@ bool link_preset_write(const struct link_study *s, const struct link_result *r, 
   struct text t = {0};
   text_add(&t, "# A link fitted to measurements: statistics of them, no rows. Made by `offsim fit-link`.\nkind: link\nname: %s\ndoc: ",
            p->name);
-  put_quoted(&t, p->doc);
+  link_put_quoted(&t, p->doc);
   text_put(&t, "\nsources:\n  all: {source: ");
-  put_quoted(&t, p->source);
+  link_put_quoted(&t, p->source);
   text_add(&t, ", year: %d, grade: %s}\n", p->year, p->grade);
   if (s->kind != LINK_RTT && !p->of_up)
     text_add(&t, "  rate.%s: {source: \"taken as the other direction\", year: %d, grade: E}\n", p->up ? "down" : "up", p->year);

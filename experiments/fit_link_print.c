@@ -410,11 +410,13 @@ static json *result_json(const struct link_study *s, const struct link_result *r
 }
 
 void link_result_json(const struct link_study *s, const struct link_result *r, const struct link_study *up,
-                      const struct link_result *up_result)
+                      const struct link_result *up_result, const struct link_trial *trial)
 {
   json *j = result_json(s, r);
   if (up)
     json_put(j, "up", result_json(up, up_result));
+  if (trial)
+    json_put(j, "scenario_effect", link_trial_json(trial));
   char *text = json_write(j, true);
   puts(text);
   free(text);

@@ -348,7 +348,7 @@ static void check_required(const struct node *map, const struct section *section
   for (size_t i = 0; i < n_keys; i++) {
     if (strcmp(keys[i].section, section->name))
       continue;
-    const struct node *node = node_get(map, keys[i].name);
+    const struct node *own = node_get(map, keys[i].name), *node = own && own->gone ? NULL : own;
     if (keys[i].flags & REQUIRED && !node)
       err_add(err, map->key ? map->key_at : map->at, "%s needs '%s'", path_or_file(path), keys[i].name);
     if (!(keys[i].flags & ALTERNATIVE))
@@ -377,6 +377,8 @@ static void check_keys(const struct node *map, const char *section_name, const c
   }
   for (size_t i = 0; i < map->n; i++) {
     const struct key *key = key_find(section_name, map->child[i]->key);
+    if (map->child[i]->gone)
+      continue;
     if (key)
       check_key(map->child[i], key, path_join(below, path, key->name), err);
     else if (!section->open)

@@ -1,4 +1,5 @@
 /* override.c: PATH=VALUE. Paths follow the schema: keys, and names of list elements and of the user's own maps.
+ * PATH=null takes a key out, also out of what its preset gives.
  *
  * Names may contain dots, so among elements the longest one that fits is taken. A key that the schema has and the file
  * lacks is created, with the maps above it; anything else is refused with the nearest name.
@@ -54,8 +55,14 @@ static const char *after_name(const char *path, const char *name)
   return path[n] ? path + n + 1 : path + n;
 }
 
+static bool is_null(const struct node *value)
+{
+  return node_is(value, NODE_TEXT) && !value->quoted && (!strcmp(value->text, "null") || !strcmp(value->text, "~"));
+}
+
 static void put(const struct way *w, struct node *map, const char *key)
 {
+  w->value->gone = is_null(w->value);
   node_put(w->arena, map, key, w->value);
 }
 

@@ -240,7 +240,7 @@ struct filling { struct arena *arena; struct node *root; struct scenario *scenar
 static void fill_map(const struct filling *f, struct node *map, const char *kind)
 {
   const struct node *name = node_get(map, "preset");
-  if (!node_is(name, NODE_TEXT))
+  if (!node_is(name, NODE_TEXT) || name->gone)
     return;
   const struct preset *p = preset_read(f->arena, kind, name->text, name->at, f->scenario, f->err);
   if (p)
@@ -251,7 +251,7 @@ static void fill_map(const struct filling *f, struct node *map, const char *kind
 static void need(const struct filling *f, const char *key, const char *kind, const struct node *name)
 {
   struct node *map = node_get(f->root, key);
-  if (!node_is(name, NODE_TEXT) || (map && !node_is(map, NODE_MAP)) || node_get(map, name->text))
+  if (!node_is(name, NODE_TEXT) || name->gone || (map && !node_is(map, NODE_MAP)) || node_get(map, name->text))
     return;
   const struct preset *p = preset_read(f->arena, kind, name->text, name->at, f->scenario, f->err);
   if (!map) {
@@ -358,5 +358,6 @@ void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct
   need(&f, "grids", "grid", node_get(root, "grid"));
   fill_places(&f, node_get(root, "places"));
   fill_classes(&f, node_get(root, "classes"));
+  node_prune(root);
   preset_leaves(root, note_source, s);
 }

@@ -138,6 +138,7 @@ void schema_write_markdown(FILE *out)
         "`classes.jobs.pipeline.work.work.time`,\n"
         "`classes.chat.pipeline.generate.timeout.ttft`, `policies.long-to-cloud.above`. Values are YAML: `--set "
         "'links.access.rate=20 Mbit/s'`.\n"
+        "`PATH=null` takes a key out, also one that a preset gives; a value set after it stands alone.\n"
         "Expressions are arithmetic (+ - * / min max) over numbers with units and attributes of the request: `4 B * "
         "output_tokens + 200 B`.\n"
         "In lists in brackets, `\"metro[*]\"` needs quotes.\n\n"

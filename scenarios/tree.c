@@ -54,6 +54,7 @@ void node_put(struct arena *a, struct node *map, const char *key, struct node *v
     placed->key_at = placed->at;
   for (size_t i = 0; i < map->n; i++)
     if (!strcmp(map->child[i]->key, key)) {
+      placed->whole = map->child[i]->gone || map->child[i]->whole;
       map->child[i] = placed;
       return;
     }
@@ -155,7 +156,19 @@ void node_fill(struct arena *a, struct node *map, const struct node *under)
     struct node *own = node_get(map, child->key);
     if (!own)
       node_put(a, map, child->key, node_copy(a, child));
-    else if (node_is(own, NODE_MAP) && node_is(child, NODE_MAP))
+    else if (node_is(own, NODE_MAP) && node_is(child, NODE_MAP) && !own->whole)
       node_fill(a, own, child);
   }
+}
+
+void node_prune(struct node *node)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < node->n; i++) {
+    if (node->child[i]->gone)
+      continue;
+    node_prune(node->child[i]);
+    node->child[n++] = node->child[i];
+  }
+  node->n = n;
 }

@@ -15,6 +15,7 @@ struct preset;
 struct node {
   enum node_kind kind;
   bool quoted;                                          /* of text: quotes make a number a word */
+  bool gone, whole;                                     /* taken out, of a preset too; put in place of that: a preset adds nothing */
   struct where at, key_at;                              /* of the value; of its key when it has one */
   const char *key, *text;
   size_t n, capacity;
@@ -36,8 +37,10 @@ struct node *node_copy(struct arena *, const struct node *);
 void node_add(struct arena *, struct node *parent, struct node *child);
 /* NULL when `map` is NULL, no map, or has no such key. */
 struct node *node_get(const struct node *map, const char *key);
-/* Set or replace a key of a map. */
+/* Set or replace a key of a map; in place of one that is gone it stands whole. */
 void node_put(struct arena *, struct node *map, const char *key, struct node *value);
+/* Takes out what is gone, here and below. */
+void node_prune(struct node *);
 /* The name of a list's element: its own text, or what stands under name, task or policy. NULL: it has none. */
 const char *node_name(const struct node *element);
 /* The element of a list whose name this is. */

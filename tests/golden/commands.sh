@@ -132,6 +132,15 @@ says "fit-link: up beside down" 0 "---- up ----" fit-link "$work/capacity.csv" -
 check "fit-link: a preset with both" grep -q "rate_down:" "$work/both.yaml"
 says "fit-link: up of another kind" 2 "holds throughput, not capacity" fit-link "$work/capacity.csv" --up "$work/throughput.csv"
 says "fit-link: round trips have no directions" 2 "--up is for rates" fit-link "$work/good.csv" --up "$work/good.csv"
+says "fit-link: a scenario over trace and model" 0 "Decisions of minimal with link access over 1 trace and over the model, 2 replications" \
+  fit-link "$work/good.csv" --effect scenarios/minimal.yaml --replications 2 --results "$work/effect"
+check "fit-link: a link's own keys give way" "$OFFSIM" check scenarios/minimal.yaml --set links.access.rtt=null \
+  --set "links.access.trace={rtt: $work/good.csv}"
+says "a required key cannot go" 2 "needs 'between'" check scenarios/minimal.yaml --set links.access.between=null
+says "fit-link: a link that is not there" 2 "did you mean 'access'?" fit-link "$work/good.csv" --effect scenarios/minimal.yaml --link acces
+says "fit-link: a scenario without deadlines" 2 "no class has a deadline" fit-link "$work/good.csv" --effect tests/golden/broken/base.yaml
+says "fit-link: a scenario that is not there" 3 "nowhere.yaml" fit-link "$work/good.csv" --effect "$work/nowhere.yaml"
+says "fit-link: --link alone" 2 "--link goes with --effect" fit-link "$work/good.csv" --link access
 says "fit-link: no such file" 3 "nowhere.csv" fit-link "$work/nowhere.csv"
 says "fit-link: too short" 2 "too few to test a fit by blocks of time" fit-link "$work/short.csv"
 says "fit-link: which traces" 2 "which traces?" fit-link

@@ -48,6 +48,23 @@ check_exit "kinds are not mixed" 2 "$OFFSIM" fit-link "$car"/w2s_* "$data"/mahim
 check_exit "other runs held out: the far edge of a cell is not a city" 1 "$OFFSIM" fit-link "$car"/urban_road_1_n8_* --hold-out \
   "$(echo "$car"/rural_*n8_v0_0[12].csv | tr ' ' ,)" --threshold 0.5 --format json
 
+effect() { /usr/bin/python3 -c "
+import json, sys
+e = json.load(open('$work/$1'))['scenario_effect']
+print(json.dumps(e))
+sys.exit(not e['same_ranking_where_told'])"; }
+check "weak to strong: a scenario over the traces and over the model" fit over "$car"/w2s_* --effect scenarios/minimal.yaml \
+  --replications 3 --results "$work/over-runs"
+check "and its policies in the same order where the traces tell" effect over
+check "UMTS driving: the same, up and down" fit umts "$data"/mahimahi-cellular/TMobile-UMTS-driving_down.csv \
+  --up "$data"/mahimahi-cellular/TMobile-UMTS-driving_up.csv --effect scenarios/minimal.yaml --replications 5 --results "$work/umts-runs"
+check "and its policies in the same order" effect umts
+for trace in "$data"/mahimahi-cellular/*.csv; do
+  name=$(basename "$trace" .csv)
+  fit "$name.json" "$trace"
+  check "$name: the five rules in the order of the trace, where that tells" of "$name.json" "d['effect']['same_ranking_where_told'] and h['within']"
+done
+
 mkdir -p "$work/presets/links"
 check "a preset is written" "$OFFSIM" fit-link "$car"/w2s_* --year 2025 --source "own measurement" -o "$work/presets/links/own.yaml"
 sed 's/preset: 5g_public_n78_urban, /preset: own, /' scenarios/minimal.yaml >"$work/s.yaml"
