@@ -189,8 +189,9 @@ static void complete_all(struct reading *r)
     bool node = k < GRAPHML_ASKED;
     const char *all, *name = node ? r->ask->node[k] : r->ask->edge[k - GRAPHML_ASKED];
     if (name && !knows(r, node ? OF_NODE : OF_EDGE, name, &all)) {
-      err_add(r->err, (struct where){.file = r->file}, "%s have no attribute '%s'; there are: %s", node ? "nodes" : "edges",
-              name, *all ? all : "none");
+      int line = node && r->g->n_nodes ? r->g->node[0].line : !node && r->g->n_edges ? r->g->edge[0].line : 1;
+      err_add(r->err, at_line(r, line), "%s have no attribute '%s'; there are: %s", node ? "nodes" : "edges", name,
+              *all ? all : "none");
       return;
     }
   }

@@ -84,6 +84,7 @@ void build_link_of(struct build *, struct link_def *, const struct node *, const
 /* topology.c: places and links of topologies, behind those of the file; then who stands at their nodes. */
 size_t topology_places(const struct node *root);        /* at most so many */
 void build_topologies(struct build *);
+bool topology_is_broken(const struct build *, const char *place);     /* its place, of which errors tell already */
 size_t topology_link_count(const struct build *);
 void build_topology_links(struct build *, struct link_def *);
 void build_sites(struct build *);                       /* after the links */

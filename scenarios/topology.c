@@ -279,6 +279,19 @@ static int topology_named(struct build *b, const struct node *name)
   return build_find(b, name, "topology", names, b->n_topologies);
 }
 
+bool topology_is_broken(const struct build *b, const char *place)
+{
+  const struct node *list = node_get(b->root, "topologies");
+  for (size_t i = 0; node_is(list, NODE_LIST) && i < list->n; i++) {
+    const char *name = node_name(list->child[i]);
+    size_t length = name ? strlen(name) : 0;
+    bool made_it = false;
+    for (int k = 0; k < b->n_topologies && name; k++) made_it |= !strcmp(made(b, k)->name, name);
+    if (name && !made_it && !strncmp(place, name, length) && place[length] == '.') return true;
+  }
+  return false;
+}
+
 static void build_site(struct build *b, struct place_def *p, const struct node *sited)
 {
   const struct node *by = node_get(sited, "by"), *at = node_get(sited, "at");
@@ -287,8 +300,8 @@ static void build_site(struct build *b, struct place_def *p, const struct node *
   if (p->tier == TIER_DEVICE)
     err_add(b->err, sited->key_at, "places.%s: devices are not sited; a link attaches them to members of a place", p->name);
   if (!l) return;
-  if (!by == !at) {
-    err_add(b->err, sited->at, "'sited' needs 'by' or 'at', and not both");
+  if (by && at) {
+    err_add(b->err, by->key_at, "'sited' has 'by' and 'at'; which of them says where?");
     return;
   }
   if (p->count > (uint64_t)l->n) {

@@ -136,6 +136,8 @@ int build_find(struct build *b, const struct node *name, const char *what, const
   for (int i = 0; i < n; i++)
     if (!strcmp(names[i], name->text))
       return i;
+  if (!strcmp(what, "place") && topology_is_broken(b, name->text))
+    return NONE;
   const char *near = nearest(name->text, names, (size_t)n);
   const char *all = "";
   for (int i = 0; i < n && strlen(all) < 200; i++)
