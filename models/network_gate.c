@@ -11,7 +11,8 @@ static sim_time radio_gate(struct network *n, struct transfer *t, struct hop hop
   use->sends = device_sends(n, hop);
   use->member = use->sends ? t->from.member : t->to.member;
   use->link = hop.link;
-  return radios_begin(n->radios, use, sim_now(n->sim));
+  sim_time wait = radios_begin(n->radios, use, sim_now(n->sim));
+  return wait + radios_anchored(n->radios, use, sim_now(n->sim) + wait, t->bytes, n->link[hop.link].byte_per_s[hop.down]);
 }
 
 /* The client is the device, if one end is one; else the link's first place, whose members keep connections for others. */

@@ -135,7 +135,8 @@ static double expect_gates(const struct network *n, struct endpoint from, struct
     const struct link_def *l = &n->world->link[r->hop[i].link];
     if (l->radio && device_sends(n, r->hop[i])) {
       struct radio_expected e = radios_expect(n->radios, r->hop[i].link, from.member, sim_now(n->sim), false);
-      wait_s += e.wait_s;
+      wait_s += e.wait_s + radios_expect_anchored_s(n->radios, r->hop[i].link, from.member, sim_now(n->sim), bytes,
+                                                    n->link[r->hop[i].link].byte_per_s[r->hop[i].down]);
       sum->device_j += e.joule;
     }
     if (l->transport) wait_s += expect_transport(n, r->hop[i], client_member(n, r->hop[i], from, to), bytes, sum);

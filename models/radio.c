@@ -150,6 +150,13 @@ double radio_begin(const struct radio_def *d, struct radio *r, sim_time now, sim
   return joule;
 }
 
+double radio_anchor_s(double bytes, double byte_per_s, double slow, double slow_s)
+{
+  if (!(slow > 0) || !(slow_s > 0) || (byte_per_s > 0 && byte_per_s <= slow)) return 0;
+  double each_s = 1 / slow - (byte_per_s > 0 ? 1 / byte_per_s : 0);
+  return (bytes < slow * slow_s ? bytes : slow * slow_s) * each_s;
+}
+
 double radio_end(const struct radio_def *d, struct radio *r, sim_time now, sim_time phase, double share_s)
 {
   sim_assert(r->active > 0);

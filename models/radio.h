@@ -29,6 +29,7 @@ struct radio_stage { const char *name; double for_s, power_w, cycle_s, on_s, on_
 struct radio_def {
   const char *name;
   double up_j_per_byte, down_j_per_byte, base_w;
+  double anchor_s, anchor_byte_per_s[2];                /* after a promotion from idle: at most these rates (up, down) so long */
   int n_stages; struct radio_stage stage[RADIO_STAGES];
 };
 
@@ -46,6 +47,10 @@ enum { RADIO_PROMOTED = -2, RADIO_CONNECTED = -1 };     /* what is no stage */
 int radio_stage_at(const struct radio_def *, const struct radio *, sim_time now);
 /* From now until data can flow: a device resumes at once, the network waits until the device listens. */
 sim_time radio_wait(const struct radio_def *, const struct radio *, sim_time now, sim_time phase, bool by_network);
+
+/* By how much later a message is through that flows at byte_per_s when it would have flowed at `slow` for the first slow_s:
+ * min(bytes, slow slow_s) (1 / slow - 1 / byte_per_s). 30 MB at 5 and 20 MB/s, 1.65 s: 1.2375 s. byte_per_s 0: no limit. */
+double radio_anchor_s(double bytes, double byte_per_s, double slow, double slow_s);
 
 /* A transfer begins; data flow `*wait` later. Joules that this alone causes. */
 double radio_begin(const struct radio_def *, struct radio *, sim_time now, sim_time phase, bool by_network,

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 /* def NULL: none. told_j: of what its radio spent idle, to each device's battery; NULL: they have none. */
-struct radio_link { const struct radio_def *def; uint64_t name, n; struct radio *radio; int place; double *told_j; };
+struct radio_link { const struct radio_def *def; uint64_t name, n; struct radio *radio; int place; double *told_j;
+                    sim_time *fast; };                  /* of each device: with its rates from then on; NULL: at once */
 struct radios {
   struct rng_root root;
   int n_links;
@@ -26,7 +27,8 @@ static void link_open(struct radio_link *l, const struct world_def *w, const str
   if (!def->radio) return;
   int place = w->place[def->a].tier == TIER_DEVICE ? def->a : def->b;
   const struct place_def *device = &w->place[place];
-  *l = (struct radio_link){def->radio, rng_name(def->name), device->count, zeroed(device->count, sizeof *l->radio), place, NULL};
+  *l = (struct radio_link){def->radio, rng_name(def->name), device->count, zeroed(device->count, sizeof *l->radio), place, NULL, NULL};
+  if (def->radio->anchor_s > 0) l->fast = zeroed(device->count, sizeof *l->fast);
   if (device->supply && device->supply->battery) l->told_j = zeroed(device->count, sizeof *l->told_j);
 }
 
@@ -47,6 +49,7 @@ void radios_free(struct radios *rs)
   for (int k = 0; rs && k < rs->n_links; k++) {
     free(rs->link[k].radio);
     free(rs->link[k].told_j);
+    free(rs->link[k].fast);
   }
   free(rs);
 }
@@ -61,12 +64,22 @@ sim_time radios_begin(struct radios *rs, struct radio_use *use, sim_time now)
   const struct radio_link *l = &rs->link[use->link];
   struct radio *r = &l->radio[use->member];
   sim_time wait;
+  bool idle = l->fast && radio_stage_at(l->def, r, now) == l->def->n_stages - 1;
   double joule = radio_begin(l->def, r, now, phase_of(rs, use->link, use->member), !use->sends, &wait);
   use->joule += joule;
   use->share_s = r->share_s;
   use->on = true;
   rs->told_j += joule;
+  if (idle) l->fast[use->member] = time_add(now + wait, ns_from_s(l->def->anchor_s));
   return wait;
+}
+
+sim_time radios_anchored(const struct radios *rs, const struct radio_use *use, sim_time flows, double bytes, double byte_per_s)
+{
+  const struct radio_link *l = &rs->link[use->link];
+  if (!l->fast || flows >= l->fast[use->member]) return 0;
+  double slow_s = s_from_ns(l->fast[use->member] - flows);
+  return ns_from_s(radio_anchor_s(bytes, byte_per_s, l->def->anchor_byte_per_s[!use->sends], slow_s));
 }
 
 void radios_end(struct radios *rs, struct radio_use *use, sim_time now, double bytes)
@@ -99,6 +112,15 @@ struct radio_expected radios_expect(const struct radios *rs, int link, uint32_t 
 {
   const struct radio_link *l = &rs->link[link];
   return radio_expect(l->def, &l->radio[member], now, by_network);
+}
+
+double radios_expect_anchored_s(const struct radios *rs, int link, uint32_t member, sim_time now, double bytes, double byte_per_s)
+{
+  const struct radio_link *l = &rs->link[link];
+  if (!l->fast) return 0;
+  bool idle = radio_stage_at(l->def, &l->radio[member], now) == l->def->n_stages - 1;
+  double slow_s = idle ? l->def->anchor_s : s_from_ns(l->fast[member] > now ? l->fast[member] - now : 0);
+  return radio_anchor_s(bytes, byte_per_s, l->def->anchor_byte_per_s[0], slow_s);
 }
 
 double radios_rest_w(const struct radios *rs, int place)

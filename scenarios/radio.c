@@ -51,6 +51,12 @@ static const struct radio_def *radio_of_map(struct build *b, const struct node *
   *d = (struct radio_def){.name = name, .up_j_per_byte = get_number(node, "radio", "send"),
                           .down_j_per_byte = get_number(node, "radio", "receive"),
                           .base_w = get_number(node, "radio", "base")};
+  const struct node *anchor = node_get(node, "anchor");
+  if (node_is(anchor, NODE_MAP)) {
+    d->anchor_s = get_number(anchor, "radio_anchor", "lasts");
+    d->anchor_byte_per_s[0] = get_number(anchor, "radio_anchor", "up");
+    d->anchor_byte_per_s[1] = get_number(anchor, "radio_anchor", "down");
+  }
   build_stages(b, d, node_get(node, "stages"));
   d->stage[d->n_stages] = build_power(b, node_get(node, "idle"), "radio_idle");
   d->stage[d->n_stages].name = "idle";

@@ -144,6 +144,29 @@ static void test_estimates(void **state)
   rig_free(r);
 }
 
+/* After a promotion 1 MB flows at 0.25 MB/s for 2 s, then at 1 MB/s: 0.5 s after these. In the tail it is fast at once; what the
+ * anchor is faster than the link for is not slowed down. */
+static void test_anchor(void **state)
+{
+  (void)state;
+  struct radio_def nsa = lte;
+  nsa.anchor_s = 2;
+  nsa.anchor_byte_per_s[0] = 0.25e6;
+  nsa.anchor_byte_per_s[1] = 1e9;
+  near(radio_anchor_s(30e6, 20e6, 5e6, 1.65), 1.2375);
+  near(radio_anchor_s(5e6, 20e6, 5e6, 1.65), 0.75);
+  struct rig *r = rig_of(6, 17);
+  r->link[0].radio = &nsa;
+  rig_run(r);
+  const struct attempt_record *a = r->kept->attempt;
+  near(s_from_ns(a[0].phase_ns[PHASE_UPLINK]), 0.2601 + 2 + 0.5 + 0.01);
+  near(s_from_ns(a[0].phase_ns[PHASE_DOWNLINK]), 0.11);
+  near(s_from_ns(a[1].phase_ns[PHASE_UPLINK]), 1.01);
+  near(a[0].energy_device_j, PROMOTION + 8 * 0.43839 + 2.5 * 1.28804 + 2.01 * 1.06 + 0.1 * (8 * 0.05197 + 1.28804) + TAIL);
+  r->link[0].radio = &lte;
+  rig_free(r);
+}
+
 /* 40 mW besides. All that the device spends comes from its battery: uses at once, idle power all the time; those of 100 s
  * apart by hand as above. Empty, neither draws. */
 static void test_battery(void **state)
@@ -179,6 +202,6 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_alone), cmocka_unit_test(test_in_the_tail), cmocka_unit_test(test_cut),
                                      cmocka_unit_test(test_stream), cmocka_unit_test(test_conservation), cmocka_unit_test(test_estimates),
-    cmocka_unit_test(test_battery)};
+    cmocka_unit_test(test_anchor), cmocka_unit_test(test_battery)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
