@@ -1,13 +1,11 @@
-/* Max-min fair rates by progressive filling, redone only where something changed.
+/* Flows in time: rates are those of models/fill.c, set once at the end of each instant in which something changed.
  *
- * Filling (Bertsekas and Gallager): raise the rates of all free bundles together; the link with the least left / free
- * flows is full first, its bundles are fixed, what they take is taken off their other links; again, until none is free.
- * Where: the bundles on a link that changed are freed and filled while all others keep their rates. Then each other
- * bundle on the links touched must still have its bottleneck: its link still full, and nobody faster there; and must
- * not be faster than who is held back by a link of its own. Who fails is freed too, and the filling is done again. When
- * nobody fails, all have a bottleneck, which is the definition. After ROUNDS rounds everything reachable is freed.
+ * A bundle has a virtual clock, bytes moved by each of its flows since it began; a flow leaves when the clock comes to
+ * where it was at the flow's begin plus the flow's bytes. The next end of each bundle is a leaf of a tree of minima, so
+ * one event in the calendar is enough, and new rates of many bundles cost one pass over the tree.
  */
 #include "models/maxmin.h"
+#include "models/fill.h"
 #include "sim/arena.h"
 #include "sim/check.h"
 #include "sim/hash.h"
@@ -16,48 +14,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 6, FIRST_TABLE = 64 };
-static const double CLOSE = 1e-11;                      /* of a capacity or rate: as good as equal */
+enum { FIRST_TABLE = 64, FIRST_TREE = 16 };
+static const uint32_t NONE_YET = UINT32_MAX;
 
 struct maxmin_bundle {
-  double rate, was;                                     /* of each of its flows; before this settlement */
-  uint32_t flows, seen;                                 /* seen: number of the settlement that freed it */
-  bool fixed, dirty;
-  int n;
-  uint32_t bottleneck;
-  struct share *share;
-  struct { uint32_t link, at; } on[MAXMIN_LINKS];       /* at: place in that link's list */
   struct maxmin *maxmin;
+  struct heap flows;                                    /* by the clock at which each ends */
+  double clock, rate;                                   /* bytes moved by each since it began, at `since`; of each */
+  sim_time since;
+  uint32_t number, floor;                               /* in fill; in floors, NONE_YET: no guarantee */
   uint64_t hash;
-  struct maxmin_bundle *next;                           /* in its row of the table */
+  struct maxmin_bundle *next;                           /* in its row of the table, or unused */
+  int n; uint32_t over[MAXMIN_LINKS];                   /* numbers of links and slices, in order */
 };
 
-struct link {
-  double capacity, left, level, fastest;                /* left to the free ones; rate that it holds back at; < 0: none */
-  uint32_t open, n, room, seen, flows;                  /* open: flows not fixed yet */
-  bool dirty;
-  struct crossing { struct maxmin_bundle *bundle; uint32_t as; } *by;   /* as: which of its links this is */
-  struct heap_item item;
+/* A number of maxmin_link or of maxmin_slice. at, most: links of fill, with the capacity and the maximum; floor_at,
+ * floor_most: of floors, with what is guaranteed (of a link: to nobody) and the maximum. */
+struct door {
+  uint32_t link, next;                                  /* its own number or that of the slice's link; next slice of it */
+  uint32_t at, most, floor_at, floor_most;              /* NONE_YET: none */
+  double capacity, guaranteed;                          /* of a slice its maximum; of a link the sum of its slices */
 };
-
-struct list { void **at; uint32_t n, room; };
 
 struct maxmin {
   struct sim *sim;
   maxmin_done_fn *done;
   void *context;
-  struct link *link;
-  uint32_t n_links, link_room, n_bundles, table_size, round;
-  struct maxmin_bundle **table;
+  struct fill *fill, *floors;                           /* floors NULL: nothing is guaranteed */
+  struct door *door;
+  uint32_t n_doors, door_room, n_bundles, table_size, tree_size;
+  struct maxmin_bundle **table, **of_number, *unused;   /* of_number: [tree_size] */
+  uint32_t *of_floor; uint32_t floor_room;              /* number in fill of a bundle of floors */
   struct pool *bundles;
-  struct share **spare;                                 /* of bundles that ended */
-  uint32_t n_spare, spare_room;
-  struct heap heap;                                     /* links by what each of their free flows may have */
-  struct list dirty, changed, free, touched;            /* links (as numbers), bundles, bundles, links */
-  event_id settle;
+  sim_time *tree, armed;                                /* [2 * tree_size], root at 1; the time of the event */
+  uint64_t joined;
+  event_id event, settle;
 };
 
-/* ---- small things ------------------------------------------------------------------------------------------------ */
+/* ---- making ------------------------------------------------------------------------------------------------------ */
 
 static void *grown(void *p, size_t n, size_t bytes)
 {
@@ -66,14 +60,23 @@ static void *grown(void *p, size_t n, size_t bytes)
   return more;
 }
 
-static void list_add(struct list *l, void *item)
+static sim_time sooner(const sim_time *pair) { return pair[0] < pair[1] ? pair[0] : pair[1]; }
+
+static void tree_renew(struct maxmin *m)
 {
-  if (l->n == l->room) l->at = grown(l->at, l->room = l->room ? 2 * l->room : 16, sizeof *l->at);
-  l->at[l->n++] = item;
+  for (uint32_t i = m->tree_size - 1; i > 0; i--) m->tree[i] = sooner(&m->tree[2 * i]);
 }
 
-static void list_add_link(struct list *l, uint32_t link) { list_add(l, (void *)(uintptr_t)link); }
-static uint32_t list_link(const struct list *l, uint32_t i) { return (uint32_t)(uintptr_t)l->at[i]; }
+static void tree_grow(struct maxmin *m, uint32_t size)
+{
+  uint32_t old = m->tree_size;
+  m->tree = grown(m->tree, 2 * (size_t)size, sizeof *m->tree);
+  m->of_number = grown(m->of_number, size, sizeof *m->of_number);
+  if (old) memmove(m->tree + size, m->tree + old, old * sizeof *m->tree);
+  for (uint32_t i = old; i < size; i++) m->tree[size + i] = SIM_NEVER;
+  m->tree_size = size;
+  tree_renew(m);
+}
 
 struct maxmin *maxmin_new(struct sim *sim, maxmin_done_fn *done, void *context)
 {
@@ -82,10 +85,13 @@ struct maxmin *maxmin_new(struct sim *sim, maxmin_done_fn *done, void *context)
   m->sim = sim;
   m->done = done;
   m->context = context;
+  m->fill = fill_new();
+  m->armed = SIM_NEVER;
   m->bundles = pool_new(sizeof(struct maxmin_bundle));
   m->table_size = FIRST_TABLE;
   m->table = grown(NULL, FIRST_TABLE, sizeof *m->table);
   memset(m->table, 0, FIRST_TABLE * sizeof *m->table);
+  tree_grow(m, FIRST_TREE);
   return m;
 }
 
@@ -93,41 +99,121 @@ void maxmin_free(struct maxmin *m)
 {
   if (!m) return;
   size_t cursor = 0;
-  for (struct maxmin_bundle *b; (b = pool_each(m->bundles, &cursor));) share_free(b->share);
-  for (uint32_t k = 0; k < m->n_spare; k++) share_free(m->spare[k]);
-  free(m->spare);
+  for (struct maxmin_bundle *b; (b = pool_each(m->bundles, &cursor));) heap_release(&b->flows);
   pool_free(m->bundles);
-  for (uint32_t k = 0; k < m->n_links; k++) free(m->link[k].by);
-  heap_release(&m->heap);
-  free(m->dirty.at);
-  free(m->changed.at);
-  free(m->free.at);
-  free(m->touched.at);
+  fill_free(m->fill);
+  fill_free(m->floors);
+  free(m->door);
   free(m->table);
-  free(m->link);
+  free(m->of_number);
+  free(m->of_floor);
+  free(m->tree);
   free(m);
+}
+
+/* ---- links and slices -------------------------------------------------------------------------------------------- */
+
+static uint32_t door_add(struct maxmin *m, struct door door)
+{
+  if (m->n_doors == m->door_room) m->door = grown(m->door, m->door_room = m->door_room ? 2 * m->door_room : 16, sizeof *m->door);
+  m->door[m->n_doors] = door;
+  return m->n_doors++;
 }
 
 uint32_t maxmin_link(struct maxmin *m, double byte_per_s)
 {
-  sim_assert(byte_per_s >= 0 && isfinite(byte_per_s) && m->heap.n == 0);
-  if (m->n_links == m->link_room)
-    m->link = grown(m->link, m->link_room = m->link_room ? 2 * m->link_room : 16, sizeof *m->link);
-  m->link[m->n_links] = (struct link){ .capacity = byte_per_s };
-  return m->n_links++;
+  uint32_t rest = m->floors ? fill_link(m->floors, byte_per_s) : NONE_YET;
+  return door_add(m, (struct door){ .link = m->n_doors, .next = NONE_YET, .at = fill_link(m->fill, byte_per_s),
+                                    .most = NONE_YET, .floor_at = rest, .floor_most = NONE_YET, .capacity = byte_per_s });
+}
+
+/* From the first guarantee on all doors have a twin in floors. */
+static void floors_open(struct maxmin *m)
+{
+  if (m->floors) return;
+  m->floors = fill_new();
+  for (struct door *d = m->door; d < m->door + m->n_doors; d++) {
+    bool slice = d->link != (uint32_t)(d - m->door);
+    if (!slice) d->floor_at = fill_link(m->floors, d->capacity);
+    else if (d->most != NONE_YET) d->floor_most = fill_link(m->floors, d->capacity);
+  }
+}
+
+/* What is guaranteed, of what a link has now, to each of its slices and to nobody. */
+static void share_out(struct maxmin *m, uint32_t link)
+{
+  const struct door *l = &m->door[link];
+  if (!m->floors) return;
+  double part = l->guaranteed > l->capacity ? l->capacity / l->guaranteed : 1;
+  fill_set_capacity(m->floors, l->floor_at, part < 1 ? 0 : l->capacity - l->guaranteed);
+  for (uint32_t k = l->next; k != NONE_YET; k = m->door[k].next)
+    if (m->door[k].guaranteed > 0) fill_set_capacity(m->floors, m->door[k].floor_at, part * m->door[k].guaranteed);
+}
+
+uint32_t maxmin_slice(struct maxmin *m, uint32_t link, double guaranteed, double maximum)
+{
+  sim_assert(m->door[link].link == link && guaranteed >= 0 && isfinite(guaranteed) && guaranteed <= maximum);
+  bool capped = isfinite(maximum);
+  if (guaranteed > 0) floors_open(m);
+  struct door d = { .link = link, .next = m->door[link].next, .at = m->door[link].at, .most = NONE_YET,
+                    .floor_at = NONE_YET, .floor_most = NONE_YET, .capacity = maximum, .guaranteed = guaranteed };
+  if (capped) d.most = fill_link(m->fill, maximum);
+  if (guaranteed > 0) d.floor_at = fill_link(m->floors, guaranteed);
+  else if (m->floors && capped) d.floor_most = fill_link(m->floors, maximum);
+  m->door[link].guaranteed += guaranteed;
+  m->door[link].next = m->n_doors;
+  uint32_t number = door_add(m, d);
+  share_out(m, link);
+  return number;
+}
+
+/* ---- when the next flow ends ------------------------------------------------------------------------------------- */
+
+static void advance(struct maxmin_bundle *b, sim_time now)
+{
+  if (now != b->since) b->clock += (double)(now - b->since) * b->rate / NS_PER_S;
+  b->since = now;
+}
+
+/* Of the clock as it is now. */
+static sim_time due(const struct maxmin_bundle *b)
+{
+  if (b->flows.n == 0 || b->rate <= 0) return SIM_NEVER;
+  double left = heap_top(&b->flows)->key - b->clock;
+  return left > 0 ? time_add(b->since, ns_from_s(left / b->rate)) : b->since;
+}
+
+static void due_set(struct maxmin *m, const struct maxmin_bundle *b)
+{
+  uint32_t i = m->tree_size + b->number;
+  m->tree[i] = due(b);
+  for (i /= 2; i > 0; i /= 2) {
+    sim_time first = sooner(&m->tree[2 * i]);
+    if (m->tree[i] == first) return;
+    m->tree[i] = first;
+  }
+}
+
+static struct maxmin_bundle *first_due(const struct maxmin *m)
+{
+  uint32_t i = 1;
+  while (i < m->tree_size) i = 2 * i + (m->tree[2 * i] > m->tree[2 * i + 1]);
+  return m->of_number[i - m->tree_size];
+}
+
+static void on_end(struct sim *, void *subject);
+
+static void arm(struct maxmin *m)
+{
+  if (m->armed == m->tree[1]) return;
+  sim_cancel(m->sim, m->event);
+  m->armed = m->tree[1];
+  m->event = sim_at(m->sim, m->armed, PRIORITY_COMPLETE, on_end, m);
 }
 
 /* ---- bundles ----------------------------------------------------------------------------------------------------- */
 
-static double speed_of(const void *context, uint32_t users)
-{
-  (void)users;
-  return ((const struct maxmin_bundle *)context)->rate;
-}
-
-static void on_done(struct sim *, void *context, struct share_user *);
-
-/* Links in order; each once. */
+/* Numbers in order; each once. */
 static void sorted(const uint32_t *link, int n, uint32_t *out)
 {
   for (int i = 0; i < n; i++) {
@@ -136,14 +222,6 @@ static void sorted(const uint32_t *link, int n, uint32_t *out)
     sim_assert(k == 0 || out[k - 1] != link[i]);
     out[k] = link[i];
   }
-}
-
-static bool is_over(const struct maxmin_bundle *b, const uint32_t *link, int n)
-{
-  if (b->n != n) return false;
-  for (int i = 0; i < n; i++)
-    if (b->on[i].link != link[i]) return false;
-  return true;
 }
 
 static void table_grow(struct maxmin *m)
@@ -162,29 +240,62 @@ static void table_grow(struct maxmin *m)
   m->table_size = size;
 }
 
-static void link_add(struct link *l, struct maxmin_bundle *b, int as)
+static uint32_t rates_new(struct maxmin *m, const struct maxmin_bundle *b)
 {
-  if (l->n == l->room) l->by = grown(l->by, l->room = l->room ? 2 * l->room : 8, sizeof *l->by);
-  b->on[as].at = l->n;
-  l->by[l->n++] = (struct crossing){ b, (uint32_t)as };
-}
-
-static void link_drop(struct link *l, uint32_t at)
-{
-  l->by[at] = l->by[--l->n];
-  l->by[at].bundle->on[l->by[at].as].at = at;
-}
-
-static struct maxmin_bundle *bundle_new(struct maxmin *m, const uint32_t *link, int n, uint64_t hash)
-{
-  struct maxmin_bundle *b = pool_take(m->bundles);
-  struct share *share = m->n_spare ? m->spare[--m->n_spare] : share_new(speed_of, on_done, b);
-  share_reuse(share, b);
-  *b = (struct maxmin_bundle){ .share = share, .maxmin = m, .hash = hash, .bottleneck = UINT32_MAX, .n = n };
-  for (int i = 0; i < n; i++) {
-    b->on[i].link = link[i];
-    link_add(&m->link[link[i]], b, i);
+  uint32_t link[FILL_LINKS];
+  int n = 0;
+  for (int i = 0; i < b->n; i++) {
+    const struct door *d = &m->door[b->over[i]];
+    link[n++] = d->at;
+    if (d->most != NONE_YET) link[n++] = d->most;
   }
+  return fill_bundle(m->fill, link, n);
+}
+
+static uint32_t floor_new(struct maxmin *m, const struct maxmin_bundle *b)
+{
+  uint32_t link[FILL_LINKS];
+  int n = 0, guaranteed = 0;
+  for (int i = 0; m->floors && i < b->n; i++) {
+    const struct door *d = &m->door[b->over[i]];
+    bool has = d->link != b->over[i] && d->guaranteed > 0;
+    guaranteed += has;
+    link[n++] = has ? d->floor_at : m->door[d->link].floor_at;
+    if (d->floor_most != NONE_YET) link[n++] = d->floor_most;
+  }
+  return guaranteed ? fill_bundle(m->floors, link, n) : NONE_YET;
+}
+
+static struct maxmin_bundle *bundle_take(struct maxmin *m)
+{
+  struct maxmin_bundle *b = m->unused;
+  if (!b) b = memset(pool_take(m->bundles), 0, sizeof *b);
+  else m->unused = b->next;
+  return b;
+}
+
+static void number_bundle(struct maxmin *m, struct maxmin_bundle *b)
+{
+  b->number = rates_new(m, b);
+  b->floor = floor_new(m, b);
+  while (b->number >= m->tree_size) tree_grow(m, 2 * m->tree_size);
+  m->of_number[b->number] = b;
+  if (b->floor == NONE_YET) return;
+  while (b->floor >= m->floor_room)
+    m->of_floor = grown(m->of_floor, m->floor_room = m->floor_room ? 2 * m->floor_room : 16, sizeof *m->of_floor);
+  m->of_floor[b->floor] = b->number;
+}
+
+static struct maxmin_bundle *bundle_new(struct maxmin *m, const uint32_t *over, int n, uint64_t hash)
+{
+  struct maxmin_bundle *b = bundle_take(m);
+  b->maxmin = m;
+  b->clock = b->rate = 0;
+  b->since = sim_now(m->sim);
+  b->hash = hash;
+  b->n = n;
+  memcpy(b->over, over, (size_t)n * sizeof *over);
+  number_bundle(m, b);
   if (m->n_bundles++ >= m->table_size) table_grow(m);
   b->next = m->table[hash % m->table_size];
   return m->table[hash % m->table_size] = b;
@@ -192,12 +303,12 @@ static struct maxmin_bundle *bundle_new(struct maxmin *m, const uint32_t *link, 
 
 static struct maxmin_bundle *bundle_of(struct maxmin *m, const uint32_t *link, int n)
 {
-  uint32_t key[MAXMIN_LINKS];
-  sorted(link, n, key);
-  uint64_t hash = hash_bytes(key, (size_t)n * sizeof *key).lo;
+  uint32_t over[MAXMIN_LINKS];
+  sorted(link, n, over);
+  uint64_t hash = hash_bytes(over, (size_t)n * sizeof *over).lo;
   struct maxmin_bundle *b = m->table[hash % m->table_size];
-  while (b && !is_over(b, key, n)) b = b->next;
-  return b ? b : bundle_new(m, key, n, hash);
+  while (b && (b->n != n || memcmp(b->over, over, (size_t)n * sizeof *over) != 0)) b = b->next;
+  return b ? b : bundle_new(m, over, n, hash);
 }
 
 static void bundle_end(struct maxmin *m, struct maxmin_bundle *b)
@@ -205,178 +316,41 @@ static void bundle_end(struct maxmin *m, struct maxmin_bundle *b)
   struct maxmin_bundle **at = &m->table[b->hash % m->table_size];
   while (*at != b) at = &(*at)->next;
   *at = b->next;
-  for (int i = 0; i < b->n; i++) link_drop(&m->link[b->on[i].link], b->on[i].at);
-  if (m->n_spare == m->spare_room)
-    m->spare = grown(m->spare, m->spare_room = m->spare_room ? 2 * m->spare_room : 16, sizeof(struct share *));
-  m->spare[m->n_spare++] = b->share;
+  fill_end(m->fill, b->number);
+  b->next = m->unused;
+  m->unused = b;
   m->n_bundles--;
-  pool_give(m->bundles, b);
 }
 
-/* ---- filling ----------------------------------------------------------------------------------------------------- */
+/* ---- settling ---------------------------------------------------------------------------------------------------- */
 
-static void free_bundle(struct maxmin *m, struct maxmin_bundle *b)
+static void settle_floors(struct maxmin *m)
 {
-  if (b->seen == m->round) return;
-  b->seen = m->round;
-  b->was = b->rate;
-  list_add(&m->free, b);
-  for (int i = 0; i < b->n; i++) {
-    struct link *l = &m->link[b->on[i].link];
-    if (l->seen == m->round) continue;
-    l->seen = m->round;
-    list_add_link(&m->touched, b->on[i].link);
+  struct fill_list changed = fill_settle(m->floors);
+  for (uint32_t i = 0; i < changed.n; i++) {
+    uint32_t k = changed.at[i];
+    if (fill_flows(m->floors, k) == 0) fill_end(m->floors, k);
+    else fill_set_floor(m->fill, m->of_floor[k], fill_rate(m->floors, k));
   }
-}
-
-static void free_all_on(struct maxmin *m, const struct link *l)
-{
-  for (uint32_t i = 0; i < l->n; i++) free_bundle(m, l->by[i].bundle);
-}
-
-/* What the bundles that keep their rates leave of a link. */
-static void open_link(struct maxmin *m, struct link *l)
-{
-  l->left = l->capacity;
-  l->open = 0;
-  l->level = -1;
-  l->fastest = 0;
-  for (uint32_t i = 0; i < l->n; i++) {
-    const struct maxmin_bundle *b = l->by[i].bundle;
-    if (b->seen == m->round) l->open += b->flows;
-    else l->left -= b->rate * b->flows;
-  }
-}
-
-static double level_of(const struct link *l) { return l->left > 0 ? l->left / l->open : 0; }
-
-static void link_wait(struct maxmin *m, uint32_t k)
-{
-  struct link *l = &m->link[k];
-  l->item.key = level_of(l);
-  l->item.order = k;
-  heap_push(&m->heap, &l->item);
-}
-
-static void take_off(struct maxmin *m, struct maxmin_bundle *b, uint32_t bottleneck, double rate)
-{
-  b->fixed = true;
-  b->bottleneck = bottleneck;
-  b->rate = rate;
-  for (int i = 0; i < b->n; i++) {
-    struct link *l = &m->link[b->on[i].link];
-    l->left -= rate * b->flows;
-    l->open -= b->flows;
-    l->fastest = fmax(l->fastest, rate);
-  }
-}
-
-/* The next link that is full. Those that lost flows to others hold theirs back at a higher rate than when they were put
- * in, never at a lower one: they are put in anew when their turn comes. NULL: none has free flows. */
-static struct link *next_full(struct maxmin *m)
-{
-  while (m->heap.n) {
-    struct heap_item *top = heap_top(&m->heap);
-    struct link *l = holder_of(top, struct link, item);
-    double level = l->open ? level_of(l) : 0;
-    heap_remove(&m->heap, top);
-    if (l->open && level <= top->key) return l;
-    if (l->open) link_wait(m, (uint32_t)top->order);
-  }
-  return NULL;
-}
-
-/* Rates only rise from link to link; what rounding takes from that is given back. */
-static void fill(struct maxmin *m)
-{
-  double level = 0;
-  for (uint32_t i = 0; i < m->free.n; i++) ((struct maxmin_bundle *)m->free.at[i])->fixed = false;
-  for (uint32_t i = 0; i < m->touched.n; i++) {
-    uint32_t k = list_link(&m->touched, i);
-    open_link(m, &m->link[k]);
-    if (m->link[k].open) link_wait(m, k);
-  }
-  for (struct link *l; (l = next_full(m));) {
-    level = l->level = fmax(level, l->item.key);
-    for (uint32_t i = 0; i < l->n; i++) {
-      struct maxmin_bundle *b = l->by[i].bundle;
-      if (b->seen == m->round && !b->fixed) take_off(m, b, (uint32_t)l->item.order, level);
-    }
-  }
-}
-
-/* ---- where it must be done again --------------------------------------------------------------------------------- */
-
-static bool is_wrong(const struct link *l, uint32_t k, const struct maxmin_bundle *b)
-{
-  if (l->level >= 0 && b->rate > l->level * (1 + CLOSE)) return true;
-  if (b->bottleneck != k) return false;
-  return l->left > l->capacity * CLOSE || l->fastest > b->rate * (1 + CLOSE);
-}
-
-static bool free_wrong(struct maxmin *m)
-{
-  uint32_t before = m->free.n, links = m->touched.n;
-  for (uint32_t i = 0; i < links; i++) {
-    uint32_t k = list_link(&m->touched, i);
-    struct link *l = &m->link[k];
-    bool over = l->left < -l->capacity * CLOSE;
-    for (uint32_t j = 0; j < l->n; j++)
-      if (l->by[j].bundle->seen != m->round && (over || is_wrong(l, k, l->by[j].bundle))) free_bundle(m, l->by[j].bundle);
-  }
-  return m->free.n > before;
-}
-
-static void free_reachable(struct maxmin *m)
-{
-  for (uint32_t i = 0; i < m->touched.n; i++) free_all_on(m, &m->link[list_link(&m->touched, i)]);
-}
-
-static const struct link *worth_freeing(const struct maxmin *m, const struct maxmin_bundle *b)
-{
-  const struct link *best = &m->link[b->on[0].link];
-  if (b->bottleneck < m->n_links) return &m->link[b->bottleneck];
-  for (int i = 1; i < b->n; i++) {
-    const struct link *l = &m->link[b->on[i].link];
-    if (l->capacity * best->flows < best->capacity * l->flows) best = l;
-  }
-  return best;
-}
-
-/* The first guess: whoever shares the bottleneck of a bundle that changed, and all on a link that changed. */
-static void free_changed(struct maxmin *m)
-{
-  m->round++;
-  m->free.n = m->touched.n = 0;
-  for (uint32_t i = 0; i < m->changed.n; i++) {
-    struct maxmin_bundle *b = m->changed.at[i];
-    b->dirty = false;
-    free_bundle(m, b);
-    free_all_on(m, worth_freeing(m, b));
-  }
-  for (uint32_t i = 0; i < m->dirty.n; i++) {
-    struct link *l = &m->link[list_link(&m->dirty, i)];
-    l->dirty = false;
-    free_all_on(m, l);
-  }
-  m->changed.n = m->dirty.n = 0;
 }
 
 static void on_settle(struct sim *sim, void *subject)
 {
   struct maxmin *m = subject;
   m->settle = (event_id){0};
-  free_changed(m);
-  for (int round = 1;; round++) {
-    fill(m);
-    if (!free_wrong(m)) break;
-    if (round == ROUNDS) free_reachable(m);
+  if (m->floors) settle_floors(m);
+  struct fill_list changed = fill_settle(m->fill);
+  bool many = changed.n > m->tree_size / 8;
+  for (uint32_t i = 0; i < changed.n; i++) {
+    struct maxmin_bundle *b = m->of_number[changed.at[i]];
+    advance(b, sim_now(sim));
+    b->rate = fill_rate(m->fill, b->number);
+    if (many) m->tree[m->tree_size + b->number] = due(b);
+    else due_set(m, b);
+    if (b->flows.n == 0) bundle_end(m, b);
   }
-  for (uint32_t i = 0; i < m->free.n; i++) {
-    struct maxmin_bundle *b = m->free.at[i];
-    if (b->flows == 0) bundle_end(m, b);
-    else if (b->rate != b->was) share_update(b->share, sim);
-  }
+  if (many) tree_renew(m);
+  arm(m);
 }
 
 static void settle_soon(struct maxmin *m)
@@ -386,53 +360,67 @@ static void settle_soon(struct maxmin *m)
 
 void maxmin_set_capacity(struct maxmin *m, uint32_t link, double byte_per_s)
 {
-  sim_assert(byte_per_s >= 0 && isfinite(byte_per_s));
-  struct link *l = &m->link[link];
-  l->capacity = byte_per_s;
-  if (l->n == 0 || l->dirty) return;
-  l->dirty = true;
-  list_add_link(&m->dirty, link);
+  sim_assert(m->door[link].link == link);
+  m->door[link].capacity = byte_per_s;
+  fill_set_capacity(m->fill, m->door[link].at, byte_per_s);
+  share_out(m, link);
   settle_soon(m);
 }
 
 /* ---- flows ------------------------------------------------------------------------------------------------------- */
 
-static void flows_change(struct maxmin_bundle *b, int by)
+static void flows_changed(struct maxmin_bundle *b)
 {
   struct maxmin *m = b->maxmin;
-  b->flows += (uint32_t)by;
-  for (int i = 0; i < b->n; i++) m->link[b->on[i].link].flows += (uint32_t)by;
-  if (!b->dirty) list_add(&m->changed, b);
-  b->dirty = true;
+  if (b->flows.n == 0) b->clock = 0;                    /* an idle clock starts anew: it keeps all its digits */
+  fill_set_flows(m->fill, b->number, b->flows.n);
+  if (b->floor != NONE_YET) fill_set_flows(m->floors, b->floor, b->flows.n);
   settle_soon(m);
 }
 
 void maxmin_join(struct maxmin *m, struct maxmin_flow *flow, const uint32_t *link, int n, double bytes)
 {
   sim_assert(n >= 1 && n <= MAXMIN_LINKS && bytes >= 0);
-  flow->bundle = bundle_of(m, link, n);
-  flows_change(flow->bundle, 1);
-  share_join(flow->bundle->share, m->sim, &flow->user, bytes);
-}
-
-double maxmin_leave(struct maxmin *m, struct maxmin_flow *flow)
-{
-  flows_change(flow->bundle, -1);
-  return share_leave(flow->bundle->share, m->sim, &flow->user);
-}
-
-static void on_done(struct sim *sim, void *context, struct share_user *user)
-{
-  struct maxmin_flow *flow = holder_of(user, struct maxmin_flow, user);
-  struct maxmin_bundle *b = context;
-  flows_change(b, -1);
-  b->maxmin->done(sim, b->maxmin->context, flow);
+  struct maxmin_bundle *b = flow->bundle = bundle_of(m, link, n);
+  advance(b, sim_now(m->sim));
+  flow->user.finish.key = b->clock + bytes;
+  flow->user.finish.order = m->joined++;
+  heap_push(&b->flows, &flow->user.finish);
+  flows_changed(b);
 }
 
 double maxmin_left(const struct maxmin *m, const struct maxmin_flow *flow)
 {
-  return share_left(flow->bundle->share, m->sim, &flow->user);
+  const struct maxmin_bundle *b = flow->bundle;
+  double moved = (double)(sim_now(m->sim) - b->since) * b->rate / NS_PER_S;
+  return fmax(0, flow->user.finish.key - b->clock - moved);
+}
+
+double maxmin_leave(struct maxmin *m, struct maxmin_flow *flow)
+{
+  double left = maxmin_left(m, flow);
+  struct maxmin_bundle *b = flow->bundle;
+  advance(b, sim_now(m->sim));
+  heap_remove(&b->flows, &flow->user.finish);
+  due_set(m, b);                                        /* an event of this instant may come before the settlement */
+  flows_changed(b);
+  return left;
+}
+
+static void on_end(struct sim *sim, void *subject)
+{
+  struct maxmin *m = subject;
+  m->event = (event_id){0};
+  m->armed = SIM_NEVER;
+  if (m->tree[1] > sim_now(sim)) return arm(m);
+  struct maxmin_bundle *b = first_due(m);
+  struct heap_item *first = heap_top(&b->flows);
+  advance(b, sim_now(sim));
+  heap_remove(&b->flows, first);
+  due_set(m, b);
+  arm(m);
+  flows_changed(b);
+  m->done(sim, m->context, holder_of(holder_of(first, struct share_user, finish), struct maxmin_flow, user));
 }
 
 double maxmin_rate(const struct maxmin_flow *flow) { return flow->bundle->rate; }
-uint32_t maxmin_flows(const struct maxmin *m, uint32_t link) { return m->link[link].flows; }
