@@ -290,6 +290,15 @@ OF_TALLY(own_attempts, (double)m->summary->own_attempts)
 OF_TALLY(own_failures, (double)m->summary->own_failures)
 OF_TALLY(workload_is_fit, m->summary->workload_is_fit)
 OF_TALLY(zone_violations, (double)m->summary->zone_violations)
+/* Of devices that move. */
+static double of_movers(const struct metrics *m, const struct tally *t, uint64_t requests)
+{
+  return m->summary->handover_device_s > 0 ? per_request(t, (double)requests) : NAN;
+}
+OF_TALLY(handover_rate, m->summary->handover_device_s > 0 ? m->summary->handovers / m->summary->handover_device_s : NAN)
+OF_TALLY(relayed_ratio, of_movers(m, t, m->summary->relayed))
+OF_TALLY(migrated_ratio, of_movers(m, t, m->summary->migrated))
+OF_TALLY(moved_ratio, of_movers(m, t, m->summary->moved))
 /* Total = direct of the cohort + the whole run's residual, spread over all requests of the run. */
 OF_TALLY(cost_total, cost_direct(m, t) +
          ratio(1000 * (m->summary->cost_total_usd - m->summary->cost_direct_usd), (double)m->settled))
@@ -459,6 +468,13 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; li
   ROW("cold_start_ratio", "1", "share of requests that waited for a cold start", -1, BOTH, cold_start_ratio, NULL) \
   ROW("zone_violations", "1", "data seen in a zone that its class forbids; always 0 in a correct run", \
       -1, RUN, zone_violations, NULL) \
+  ROW("handover_per_s", "1/s", "change-overs of a device that moves, a second, in the window; counted of 1024 devices of a " \
+      "place at most", 0, RUN, handover_rate, NULL) \
+  ROW("relayed_ratio", "1", "share of requests whose device changed over while they were on the air or at work where it " \
+      "was: sent again, or after it", -1, RUN, relayed_ratio, NULL) \
+  ROW("migrated_ratio", "1", "share of requests of which work moved after the device", 0, RUN, migrated_ratio, NULL) \
+  ROW("moved_ratio", "1", "share of requests of which an attempt ended because the device changed over (in_flight: fail)", \
+      -1, RUN, moved_ratio, NULL) \
   ROW("jain", "1", "Jain's index of the devices' mean latencies; 1 = all alike", 1, RUN, jain, NULL) \
   ROW("worst_decile_latency_s", "s", "mean latency of the tenth of the devices that fares worst", \
       -1, RUN, worst_decile, NULL) \

@@ -11,7 +11,7 @@
 /* ---- masks ----------------------------------------------------------------------------------------------------- */
 
 /* A device that is attached to nothing has no nearest place: an end that does not exist. */
-static struct endpoint nearest_to(const struct world *w, const struct request *r)
+struct endpoint nearest_to(const struct world *w, const struct request *r)
 {
   struct endpoint at;
   bool any = topology_nearest(w->topology, origin_of(r), w->klass[r->klass].def->zones, now_of(w), &at);

@@ -3,7 +3,7 @@
 #include "models/record.h"
 
 const char *const status_name[N_STATUS] = { "open", "completed", "answered", "timeout", "blocked", "rejected", "masked",
-                                            "cancelled", "censored", "lost", "no_power" };
+                                            "cancelled", "censored", "lost", "no_power", "moved" };
 const char *const phase_name[N_PHASES] = { "decide", "uplink", "queue", "cold_start", "batch", "serve", "downlink" };
 
 /* Below the first point the first value; sizes beyond the last are refused by the builder. */

@@ -38,9 +38,9 @@ static sim_time time_limit(const struct world *w, const struct attempt *a, bool 
 {
   const struct task_def *t = task_at(w, a);
   double own_s = a->in_effort ? effort_timeout_s(w, a) : 0, whole_s = own_s > 0 ? own_s : t->timeout_s;
-  sim_time limit = whole_s > 0 ? time_add(a->started, ns_from_s(whole_s)) : SIM_NEVER;
-  sim_time first = t->timeout_first_s > 0 && !first_is_sure ? time_add(a->started, ns_from_s(t->timeout_first_s))
-                                                            : SIM_NEVER;
+  sim_time since = a->migrated ? roam_move(w, a)->since : a->started;
+  sim_time limit = whole_s > 0 ? time_add(since, ns_from_s(whole_s)) : SIM_NEVER;
+  sim_time first = t->timeout_first_s > 0 && !first_is_sure ? time_add(since, ns_from_s(t->timeout_first_s)) : SIM_NEVER;
   return first < limit ? first : limit;
 }
 
@@ -189,6 +189,8 @@ static struct attempt *attempt_new(struct world *w, struct request *r, const str
   a->decision = ask->decision;
   a->role = ask->role;
   a->in_effort = ask->in_effort;
+  a->migrated = ask->move != NULL;
+  if (ask->move) ask->move->attempt = a;
   a->place = r->origin;
   a->member = r->device;
   a->started = now_of(w);
@@ -344,12 +346,22 @@ static void fetch(struct world *w, struct attempt *a, int from, void *context)
   send_leg(w, a, at, end_of(a), bytes, from < 0 ? WAY_UP + MAX_TASKS : WAY_UP + (unsigned)from, TRANSFER_DATA);
 }
 
+/* What it was at the place that its device left. */
+static void fetch_state(struct world *w, struct attempt *a)
+{
+  const struct move *m = roam_move(w, a);
+  charge_egress(w, a, m->from, m->bytes);
+  see_way(w, a, m->from, end_of(a));
+  send_leg(w, a, m->from, end_of(a), m->bytes, WAY_MOVE, TRANSFER_RELAY);
+}
+
 static void flow_uplink(struct world *w, struct attempt *a)
 {
   a->stage = STAGE_UPLINK;
   a->fetched = true;
   a->pending = 1;
-  each_input(w, a, fetch, NULL);
+  if (a->migrated && roam_move(w, a)->bytes >= 0) fetch_state(w, a);
+  else each_input(w, a, fetch, NULL);
   legs_done(w, a);
 }
 
@@ -369,6 +381,15 @@ static bool turned_away(struct world *w, const struct place *p, const struct att
   return unwanted;
 }
 
+/* What is left to do of what the first one of its kind has drawn. */
+static void demand_moved(struct world *w, const struct attempt *a, struct demand *d)
+{
+  const struct move *m = roam_move(w, a);
+  demand_draw(w, a->request, a->task, (struct manner){ a->variant, a->job.clock }, m->ordinal, end_of(a), d);
+  d->time_s *= m->left;
+  d->size_s *= m->left;
+}
+
 static void flow_enter(struct world *w, struct attempt *a)
 {
   struct place *p = &w->place[a->place];
@@ -385,7 +406,8 @@ static void flow_enter(struct world *w, struct attempt *a)
     attempt_end(w, a, STATUS_LOST);
     return;
   }
-  demand_draw(w, a->request, a->task, (struct manner){ a->variant, a->job.clock }, a->ordinal, end_of(a), &d);
+  if (a->migrated) demand_moved(w, a, &d);
+  else demand_draw(w, a->request, a->task, (struct manner){ a->variant, a->job.clock }, a->ordinal, end_of(a), &d);
   if (p->def->kind == PLACE_API) {
     a->stage = STAGE_API;
     if (api_enter(w, a, &d) == BLOCKED) attempt_end(w, a, STATUS_REJECTED);
@@ -506,7 +528,9 @@ static void flow_downlink(struct world *w, struct attempt *a)
   }
   a->stage = STAGE_DOWNLINK;
   a->pending = 1;
+  network_follows(w->network, a->left);
   send_leg(w, a, end_of(a), origin_of(r), bytes, WAY_DOWN, TRANSFER_DATA);
+  network_follows(w->network, false);
   legs_done(w, a);
 }
 
@@ -607,12 +631,14 @@ static void attempt_end(struct world *w, struct attempt *a, enum status status)
 {
   struct request *r = a->request;
   struct task_end end = { a->task, a->fallback, a->variant, a->in_effort, a->ordinal, status, a->decision };
-  if (status == STATUS_TIMEOUT || status == STATUS_LOST) attempt_stop(w, a);
+  if (status == STATUS_TIMEOUT || status == STATUS_LOST || status == STATUS_MOVED) attempt_stop(w, a);
   attempt_settle(w, a, status);
   request_on_end(w, r, &end);
 }
 
 void flow_on_lost(struct world *w, struct attempt *a) { attempt_end(w, a, STATUS_LOST); }
+
+void flow_on_moved(struct world *w, struct attempt *a) { attempt_end(w, a, STATUS_MOVED); }
 
 bool attempt_begun(const struct attempt *a)
 {
@@ -676,7 +702,8 @@ static void write_identity(const struct world *w, const struct attempt *a, enum 
 static void write_bytes(struct world *w, struct attempt *a, struct attempt_record *record)
 {
   record->bytes_up = 0;
-  if (a->fetched) each_input(w, a, add_bytes, &record->bytes_up);
+  if (a->fetched && a->migrated && roam_move(w, a)->bytes >= 0) record->bytes_up = roam_move(w, a)->bytes;
+  else if (a->fetched) each_input(w, a, add_bytes, &record->bytes_up);
   const struct expr *output = &task_at(w, a)->output_bytes;
   record->bytes_down = a->returned ? share_made(a) * expr_value(output, a->request->attribute) : 0;
   *(a->stage == STAGE_DOWNLINK ? &record->bytes_down : &record->bytes_up) -= bytes_unsent(a);
@@ -713,6 +740,7 @@ static void attempt_settle(struct world *w, struct attempt *a, enum status statu
   if (a->decision) decision_add(a->decision, record);
   if (w->setup.sink.attempt) w->setup.sink.attempt(w->setup.sink.context, record);
   if (w->joint && a->stage == STAGE_ASK) joint_drop(w, a);
+  if (a->migrated) roam_forget(w, a);
   unlink_attempt(r, a);
   pool_give(w->attempts, a);
 }

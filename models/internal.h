@@ -36,7 +36,7 @@ struct request {
   uint16_t klass, origin;
   uint8_t n_attempts, n_decisions, n_cold, hold;
   uint8_t status, n_efforts;                            /* effort.c */
-  bool measured : 1, offloaded : 1, answered : 1;
+  bool measured : 1, offloaded : 1, answered : 1, relayed : 1, migrated : 1, moved : 1;      /* roam.c: the last three */
   /* then, when n_tasks > 1: struct endpoint output[n_tasks]; uint16_t next_ordinal[n_tasks] */
   double attribute[];
 };
@@ -75,6 +75,7 @@ struct attempt {
   /* instances.c: waits for a start, which it caused; holds a slot meanwhile; its place failed under it */
   bool cold : 1, caused_start : 1, at_instance : 1, interrupted : 1;
   uint8_t role;                                         /* ROLE_* bits */
+  bool left : 1, migrated : 1;                          /* roam.c: its device has left its place; it came after the device */
   bool in_effort : 1, trial : 1;                        /* has an effort; half-open, its place's breaker let it through */
 };
 
@@ -193,6 +194,8 @@ struct world {
   struct rng_root root;
   struct topology *topology;
   struct mobility *mobility;                            /* NULL: nobody moves */
+  struct move *moves;                                   /* attempts that came after their devices */
+  uint64_t handovers_before;                            /* the window */
   struct network *network;
   struct policy_host *host, *shadow;                    /* shadow: asked, never heard; NULL */
   struct changes *changes;                              /* NULL: none */
@@ -247,6 +250,7 @@ void request_on_end(struct world *, struct request *, const struct task_end *);
 /* For effort.c, which says when a task is done, void or given up. next: ordinal of the next attempt, if there is one. */
 void request_on_done(struct world *, struct request *, const struct task_end *, unsigned next, double quality);
 double request_quality(const struct world *, const struct request *, int task, int variant);
+void request_release(struct world *, struct request *);   /* after hold++ */
 void request_on_void(struct world *, struct request *, int task);      /* what flowed of its output is worth nothing */
 void request_on_answer(struct world *, struct request *, int task, const struct fallback_def *);
 void request_on_given_up(struct world *, struct request *, enum status);
@@ -271,7 +275,7 @@ bool size_possible(const struct world_def *, bool asks, struct err *);
 /* ---- flow.c ---------------------------------------------------------------------------------------------------- */
 /* plan: where, or NULL: to be decided. decision: what led here, or NULL. */
 struct attempt_ask { int task; unsigned ordinal; int fallback; const struct plan_def *plan; struct decision *decision;
-                     uint8_t role; bool in_effort; };
+                     uint8_t role; bool in_effort; struct move *move; };
 void attempt_begin(struct world *, struct request *, const struct attempt_ask *);
 void attempt_cancel(struct world *, struct attempt *, enum status);     /* settles it without telling the request */
 void attempt_drop(struct world *, struct attempt *, enum status);      /* nor the learner */
@@ -282,6 +286,20 @@ void flow_reroutes(struct world *);                       /* what becomes of mes
 void flow_on_lost(struct world *, struct attempt *);    /* its place failed under it */
 void flow_on_api_first(struct world *, struct attempt *);
 void flow_on_api_done(struct world *, struct attempt *);
+
+/* ---- roam.c: requests whose devices change over ------------------------------------------------------------------ */
+/* An attempt that came after its device: the demand of its service is what was left of that of another one, `ordinal`; its
+ * input comes from `from`, or as for any other (bytes < 0); its time limits count since then. */
+struct move { struct attempt *attempt; struct move *next; sim_time since; double left, bytes; struct endpoint from;
+              uint16_t ordinal; };
+size_t roam_bytes(const struct world *);                /* behind a request */
+void roam_begin(struct world *, struct request *);
+void roam_end(struct world *, struct request *);
+const struct move *roam_move(const struct world *, const struct attempt *);
+void roam_forget(struct world *, const struct attempt *);
+void roam_open_window(struct world *);
+void roam_close_window(struct world *);
+void flow_on_moved(struct world *, struct attempt *);   /* ends with status moved */
 
 /* ---- effort.c: retries, copies, fallbacks and the judge of a task; retry.c and hedge.c are beside it ------------- */
 /* Begins a task; with an effort where the scenario asks for more than one attempt at a time. */
@@ -317,6 +335,8 @@ bool health_down(const struct place *, uint32_t member);
 /* ---- decide.c -------------------------------------------------------------------------------------------------- */
 /* Fill world.actions for the attempt's task; returns how many are allowed, *first the first of them. */
 int decide_options(struct world *, const struct attempt *, int *first);
+/* Where `nearest` is now; place UINT16_MAX: nowhere. */
+struct endpoint nearest_to(const struct world *, const struct request *);
 /* Where a plan would run: its member is open (place dispatch) until decide_commit. */
 struct endpoint plan_end(struct world *, const struct request *, const struct plan_def *);
 uint32_t plan_mask(struct world *, const struct request *, int task, struct endpoint, const struct plan_def *);
@@ -452,7 +472,7 @@ static inline const struct variant_def *variant_of(const struct world *w, const 
 }
 static inline uint8_t attempt_number(const struct attempt *a) { return a->ordinal < 255 ? (uint8_t)a->ordinal : 255; }
 /* Names of latency draws: request, task, attempt and which way. */
-enum direction { WAY_DOWN = 1, WAY_ASK, WAY_ANSWER, WAY_UP = 16 };     /* WAY_UP + task that the input comes from */
+enum direction { WAY_DOWN = 1, WAY_ASK, WAY_ANSWER, WAY_MOVE, WAY_UP = 16 };     /* WAY_UP + task that the input comes from */
 static inline uint64_t latency_key(uint64_t request, unsigned task, unsigned ordinal, unsigned direction)
 {
   uint64_t x = stream_entity(task, ordinal, direction) * UINT64_C(0x9E3779B97F4A7C15);

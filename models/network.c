@@ -67,6 +67,7 @@ struct network *network_new(struct sim *sim, const struct world_def *world, stru
   n->sim = sim;
   n->world = world;
   n->topology = topology;
+  n->mobility = topology_mobility(topology);
   n->root = *root;
   if (sink) n->sink = *sink;
   n->link = zeroed(world->n_links, sizeof *n->link);
@@ -283,6 +284,7 @@ double network_latency_s(struct network *n, struct endpoint from, struct endpoin
     struct ends ends = {from, to, r->hop[i].member};
     sum += draw_latency(n, r, i, ends, key, 0, NULL) + process_wait_s(n, &n->link[r->hop[i].link], ends);
   }
+  if (n->mobility) sum += move_wait_s(n, to);
   return n->varies || n->detours ? sum + outage_left_s(n, r) : sum;
 }
 

@@ -54,8 +54,16 @@ void network_set_node(struct network *, int place, int64_t member, bool up, sim_
 void network_allow(struct network *, uint64_t zones);
 bool network_detours(const struct network *);           /* messages may take another way, at other cost */
 /* A message has no way and what is out makes it fail: true when its sender has called it off (network_cancel). */
+void network_follows(struct network *, bool);           /* what is sent now follows a device: of kind relay between members */
 typedef bool no_way_fn(struct sim *, transfer_done_fn *, void *subject);
 void network_on_no_way(struct network *, no_way_fn *);
+
+/* ---- network_move.c: devices that change over ---- */
+/* This one is under way over the air to or from a member that its device has left: network_moved takes it off. */
+bool network_is_left(const struct network *, struct transfer *);
+/* It is sent again, as soon as the device hears: from the device to its new member, or from the old member over the network
+ * to the new one, of kind relay. Of one that passes something else just now: nothing happens. True: it was. */
+bool network_moved(struct network *, struct transfer *);
 
 /* What a transfer that is cut did not cost any more, and the bytes that never left `from`. */
 struct transfer_rest { struct transfer_cost cost; struct endpoint from; double bytes; };

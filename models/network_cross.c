@@ -16,6 +16,7 @@ static void one_hop_end(struct transfer *t, double bytes)
   r.ended_ns = sim_now(n->sim);
   r.bytes = bytes;
   r.link = hop.link;
+  if (n->mobility && move_relays(n, t, hop)) r.kind = TRANSFER_RELAY;
   r.zone = (uint16_t)far_end(n, hop)->zone;
   n->sink.transfer(n->sink.context, &r);
 }
@@ -124,6 +125,7 @@ bool transfer_cross(struct network *n, struct transfer *t)
     struct hop hop = t->route->hop[t->at];
     struct link_state *l = &n->link[hop.link];
     if (n->detours && topology_hop_is_out(n->topology, hop)) return detour_at_hop(n, t), false;
+    if (n->mobility && move_ready(n, t, hop) > sim_now(n->sim)) return move_hold(n, t), false;
     if (has_gate(l->def) && gate_waits(n, t, hop)) return false;
     if (l->def->max_min) {
       if (!cross_together(n, t)) return false;

@@ -40,7 +40,7 @@ static void delist(struct network *n, struct transfer *t)
 
 void detour_begin(struct network *n, struct transfer *t)
 {
-  *detour_of(n, t) = (struct detour){.zones = n->allowed};
+  *detour_of(n, t) = (struct detour){.zones = n->allowed, .follows = n->follows};
   enlist(n, t, &n->detours->moving);
 }
 
@@ -97,7 +97,13 @@ void detour_at_hop(struct network *n, struct transfer *t)
   hold(n, t);
 }
 
-static void cut_off(struct network *n, struct transfer *t)
+/* Where it now waits for the device that it is for, or from: to be found there, or to hear again. */
+void detour_retry_at(struct network *n, sim_time at)
+{
+  if (at != SIM_NEVER) sim_at(n->sim, at, PRIORITY_CHANGE, on_retry, n);
+}
+
+void detour_cut(struct network *n, struct transfer *t)
 {
   double moved = transfer_stop(n, t);
   leave_route(n, t, moved);
@@ -114,8 +120,11 @@ bool detour_may_go(const struct network *n, const struct route *r, uint64_t zone
 static bool take_route(struct network *n, struct transfer *t)
 {
   struct detour *d = detour_of(n, t);
+  if (!d->relayed && n->mobility) d->vertex = topology_vertex(n->topology, t->from, sim_now(n->sim));   /* wherever it went */
   const struct route *r = route_on(n->topology, d->vertex, t->to, sim_now(n->sim));
   if (!detour_may_go(n, r, d->zones)) return false;
+  sim_time ready = r->n > 0 ? move_ready(n, t, r->hop[0]) : 0;
+  if (ready > sim_now(n->sim)) return detour_retry_at(n, ready), false;
   delist(n, t);
   enlist(n, t, &n->detours->moving);
   d->waits = false;
@@ -139,7 +148,7 @@ static void break_moving(struct network *n)
 {
   for (struct transfer *t = n->detours->moving, *next; t; t = next) {
     next = detour_of(n, t)->next;
-    if (breaks(n, t)) cut_off(n, t);
+    if (breaks(n, t)) detour_cut(n, t);
   }
 }
 
@@ -259,7 +268,7 @@ static bool any_detour(const struct world_def *w)
   for (int k = 0; k < w->n_links; k++)
     if (w->link[k].outages && w->link[k].on_outage != OUTAGE_WAITS) return true;
   for (int p = 0; p < w->n_places; p++)
-    if (is_own(&w->place[p])) return true;
+    if (is_own(&w->place[p]) || w->place[p].mobility) return true;
   return false;
 }
 

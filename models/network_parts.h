@@ -68,9 +68,11 @@ struct network {
   struct maxmin *flows;                                 /* NULL: no link with max_min */
   struct channel *unused;
   struct ways *ways;
+  struct mobility *mobility;                            /* NULL: nobody moves */
   struct detours *detours;                              /* NULL: no message goes another way */
   struct up_down *up_down;
   uint64_t allowed;                                     /* zones, of what is sent now */
+  bool follows;                                         /* the same */
   int most_hops;
   bool varies, spread;                                  /* some link varies; some place has members that are vertices */
   struct radios *radios;                                /* NULL: none */
@@ -119,7 +121,8 @@ struct gate { struct radio_use radio; struct connection *connection; struct tran
 
 /* A message that may go another way: in which list it is; what that costs beside what was told at the start; where it
  * stands while it waits; whether all of its bytes have left where it began. */
-struct detour { struct transfer *next, **at; struct transfer_cost cost; uint64_t zones; uint32_t vertex; bool waits, relayed; };
+struct detour { struct transfer *next, **at; struct transfer_cost cost; uint64_t zones; uint32_t vertex; bool waits, relayed;
+                bool follows; };                        /* its device, over the network: of kind relay */
 
 static inline size_t at_start_bytes(const struct network *n)
 {
@@ -206,7 +209,16 @@ void detour_end(struct network *, struct transfer *);
 void detour_hold_at_start(struct network *, struct transfer *);
 void detour_at_hop(struct network *, struct transfer *);        /* the next hop is out: it waits for another way */
 bool detour_may_go(const struct network *, const struct route *, uint64_t zones);
+void detour_cut(struct network *, struct transfer *);   /* sent again from where its hop begins, soon */
+void detour_retry_at(struct network *, sim_time);
 void detour_set_link(struct network *, int link, bool up, sim_time back_at);
+
+/* ---- network_move.c -------------------------------------------------------------------------------------------- */
+/* When this hop can carry it: 0 now, where no device moves; SIM_NEVER: its device is elsewhere. */
+sim_time move_ready(const struct network *, const struct transfer *, struct hop);
+bool move_relays(const struct network *, struct transfer *, struct hop);        /* this hop is of kind relay */
+void move_hold(struct network *, struct transfer *);    /* before such a hop: it goes after its device, or waits */
+double move_wait_s(const struct network *, struct endpoint to);         /* until it hears again */
 
 /* ---- network_channel.c ---------------------------------------------------------------------------------------- */
 uint64_t channel_number(const struct network *, struct ends, const struct link_def *);

@@ -15,6 +15,7 @@ enum status {
   STATUS_MASKED, STATUS_CANCELLED, STATUS_CENSORED,     /* no allowed plan; no longer wanted; horizon */
   STATUS_LOST,                                          /* its place failed */
   STATUS_NO_POWER,                                      /* the user's device has an empty battery */
+  STATUS_MOVED,                                         /* its device has changed over to another member */
   N_STATUS
 };
 extern const char *const status_name[N_STATUS];
@@ -132,6 +133,10 @@ struct run_summary {
    * turned away. Of a bound: 1 = it holds for policies with such, too. */
   uint64_t own_attempts, own_failures;
   double window_s, run_s;                               /* measured window; whole run */
+  /* Devices that move: change-overs in the window, of the devices that they are counted of, and the time of those;
+   * requests of the cohort that were sent after their device, or again; that moved with it; that it made fail. */
+  double handovers, handover_device_s;
+  uint64_t relayed, migrated, moved;
   double in_system_half[2];                             /* requests in the system, mean of each half of the window; NaN */
   double energy_total_j, energy_direct_j, cost_total_usd, cost_direct_usd;       /* whole run, all requests */
   double cost_swing_usd;                                /* half of the band of cost_total_usd */

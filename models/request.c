@@ -63,6 +63,7 @@ static void request_start(struct world *w, struct request *r)
   uint64_t most = w->def->horizon.max_requests;
   if (most > 0 && w->cohort >= most && !w->window_closed) world_close_window(w);
   if (!demand_possible(w, r)) return;
+  if (w->mobility && !w->bound) roam_begin(w, r);
   if (w->bound) bound_begin(w, r);
   else if (w->supplied && supply_empty(w, origin_of(r))) request_settle(w, r, STATUS_NO_POWER);
   else begin_ready(w, r);
@@ -173,6 +174,8 @@ static void release(struct world *w, struct request *r)
   sim_assert(r->hold > 0);
   if (--r->hold == 0 && r->status != STATUS_OPEN) pool_give(w->klass[r->klass].requests, r);
 }
+
+void request_release(struct world *w, struct request *r) { release(w, r); }
 
 /* A task is ready when all that it comes after is done, or flows where it may start on that. */
 static bool is_ready(const struct request *r, const struct task_def *t, int task)
@@ -408,6 +411,7 @@ static void request_settle(struct world *w, struct request *r, enum status statu
   r->status = (uint8_t)status;
   if (r->n_efforts) (void)efforts_cancel(w, r, UINT32_MAX, rest, NULL);
   while (r->attempts) attempt_cancel(w, r->attempts, rest);
+  if (w->mobility && !w->bound) roam_end(w, r);
   write_record(w, r, status, &record);
   count(w, r, status);
   if (w->setup.sink.request) w->setup.sink.request(w->setup.sink.context, &record, r->attribute, k->def->n_attributes);

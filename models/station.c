@@ -362,6 +362,15 @@ static void ps_start(struct station *s, struct sim *sim, struct job *job)
   ps_occupy(s);
 }
 
+double station_left_s(struct station *s, struct sim *sim, const struct job *job)
+{
+  if (s->kind->batching || s->kind->llm || job->cost) return NAN;
+  station_settle(s, sim_now(sim));
+  if (job->state == JOB_SHARED) return share_left(s->extra->ps, sim, &job->at.user);
+  if (job->state == JOB_SLOT) return s_from_ns(job->left_ns - station_done(s, s->since - job->since));
+  return shares(s, job) ? job->work : s_from_ns(job->left_ns);
+}
+
 /* ---- gated -------------------------------------------------------------------------------------------------------- */
 
 void station_gate(struct station *s, struct sim *sim, const uint8_t *closed, uint32_t slots)

@@ -130,6 +130,9 @@ struct power_meters { double dynamic_j, idle_j, throttled_s, left_j, drawn_j, de
 void station_power_meters(struct station *, sim_time now, struct power_meters *);
 void station_spend(struct station *, struct sim *, double joule);       /* of the battery, at once; negative: given back */
 
+/* Of a job inside that asked for time: what of it is left, in seconds of one server; NaN where it is served by tokens or in
+ * batches, which begin anew elsewhere. */
+double station_left_s(struct station *, struct sim *, const struct job *);
 bool job_waits_to_begin(const struct job *);            /* inside, and never served so far */
 uint32_t station_queue(const struct station *);         /* waiting */
 uint32_t station_busy(const struct station *);          /* slots in use; running requests for token service */

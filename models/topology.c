@@ -109,6 +109,7 @@ static uint32_t vertex_of(const struct topology *t, struct endpoint e, sim_time 
 }
 
 void topology_set_mobility(struct topology *t, struct mobility *mobility) { t->mobility = mobility; }
+struct mobility *topology_mobility(const struct topology *t) { return t->mobility; }
 uint32_t topology_vertex(const struct topology *t, struct endpoint e, sim_time now) { return vertex_of(t, e, now); }
 uint32_t topology_vertices(const struct topology *t) { return t->n_vertices; }
 int topology_most_hops(const struct topology *t)

@@ -8,6 +8,7 @@
 
 struct mobility;
 void topology_set_mobility(struct topology *, struct mobility *);       /* who is attached where from now on; NULL: nobody moves */
+struct mobility *topology_mobility(const struct topology *);
 /* Where an end stands now. Devices that attach to members of a spread place stand where their member does. */
 uint32_t topology_vertex(const struct topology *, struct endpoint, sim_time now);
 uint32_t topology_vertices(const struct topology *);

@@ -224,7 +224,7 @@ static bool class_init(struct world *w, int index, struct err *err)
   }
   for (int i = 0; i < k->def->n_from; i++) k->n_devices += w->def->place[k->def->from[i]].count;
   size_t outputs = k->def->n_tasks > 1 ? (size_t)k->def->n_tasks * (sizeof(struct endpoint) + sizeof(uint16_t)) : 0;
-  k->requests = pool_new(sizeof(struct request) + (size_t)k->def->n_attributes * sizeof(double) + outputs);
+  k->requests = pool_new(sizeof(struct request) + (size_t)k->def->n_attributes * sizeof(double) + outputs + roam_bytes(w));
   estimators_init(w, k);
   users_init(w, k);
   k->source = source_new(w->def, index, &w->root, err);
@@ -445,6 +445,7 @@ const char *world_policy_kind(const struct world *w)
 
 static void open_window(struct world *w)
 {
+  if (w->mobility) roam_open_window(w);
   sim_time now = sim_now(w->sim);
   w->opened.at = now;
   w->opened.area_s = level_area_s(&w->in_system, now);
@@ -515,6 +516,7 @@ void world_close_window(struct world *w)
   w->window_closed = true;
   compare_halves(w, now);
   w->summary.window_s = s_from_ns(now > w->window_from ? now - w->window_from : 0);
+  if (w->mobility) roam_close_window(w);
   for (int i = 0; i < w->def->n_places; i++) {
     struct place_summary *out = &w->summary.place[i];
     if (w->place[i].stations) sum_stations(&w->place[i], now, w->summary.window_s, out);
