@@ -48,12 +48,20 @@ static void link_init(struct link_state *l, const struct world_def *world, const
   l->shares = def->kind == LINK_FLUID && def->shared_by != SHARED_BY_NONE;
 }
 
+/* As channel_number counts them. */
+uint64_t network_pools(const struct link_def *l, uint64_t members)
+{
+  if (l->process) return l->process->sharer == PER_LINK ? 1 : members;
+  return l->kind != LINK_FLUID || l->shared_by == SHARED_BY_NONE || l->shared_by == SHARED_BY_LINK ? 1 : members;
+}
+
 /* Those with a rate of their own, or outages, vary like links that the scenario changes. */
 static void processes_open(struct network *n)
 {
   for (int k = 0; k < n->world->n_links; k++) {
     struct link_state *l = &n->link[k];
-    l->process = processes_new(l->def, n->n_members, &n->root);
+    bool of_link = l->def->process && l->def->process->sharer == PER_LINK && l->def->process->per == PER_LINK;
+    l->process = processes_new(l->def, of_link ? 1 : n->n_members, &n->root);
     if (!l->process) continue;
     n->varies = true;
     l->varies |= processes_move_rate(l->process);
@@ -79,6 +87,7 @@ struct network *network_new(struct sim *sim, const struct world_def *world, stru
     n->first_member[p] = n->n_members;
     n->n_members += world->place[p].count;
   }
+  for (int k = 0; k < world->n_links; k++) n->link[k].pools = network_pools(&world->link[k], n->n_members);
   for (const struct change_def *c = world->change; c < world->change + world->n_changes; c++)
     if (change_is_of_link(c->what)) n->varies = n->link[c->index].varies = true;
   processes_open(n);
@@ -107,7 +116,7 @@ void network_free(struct network *n)
   if (!n) return;
   for (int k = 0; k < 2 * n->world->n_links; k++) {
     struct channel **all = n->link[k / 2].channel[k % 2];
-    for (uint64_t i = 0; all && i < n->n_members; i++) channel_free(all[i]);
+    for (uint64_t i = 0; all && i < n->link[k / 2].pools; i++) channel_free(all[i]);
     free(all);
     if (k % 2) processes_free(n->link[k / 2].process);
     free(n->link[k / 2].flow_link[k % 2]);

@@ -38,6 +38,8 @@ struct transfer;
 typedef void transfer_done_fn(struct sim *, void *subject);
 struct transfer_cost { double device_j, network_j, usd; };
 
+/* Who shares the rate of a link with whom: so many pools, of so many members of all places. */
+uint64_t network_pools(const struct link_def *, uint64_t members);
 struct network *network_new(struct sim *, const struct world_def *, struct topology *, const struct rng_root *,
                             const struct sink *);
 void network_free(struct network *);

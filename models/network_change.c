@@ -9,14 +9,14 @@ static void ways_forget(struct network *n) { n->ways->round++; }
 static void channels_update(struct network *n, struct link_state *l)
 {
   for (int down = 0; down < 2; down++)
-    for (uint64_t i = 0; l->channel[down] && i < n->n_members; i++) {
+    for (uint64_t i = 0; l->channel[down] && i < l->pools; i++) {
       struct channel *c = l->channel[down][i];
       if (!c) continue;
       channel_follow(c);
       share_update(c->share, n->sim);
     }
   for (int down = 0; down < 2; down++)
-    for (uint64_t i = 0; l->flow_link[down] && i < n->n_members; i++)
+    for (uint64_t i = 0; l->flow_link[down] && i < l->pools; i++)
       if (l->flow_link[down][i]) maxmin_set_capacity(n->flows, l->flow_link[down][i] - 1, channel_rate(l, down));
 }
 

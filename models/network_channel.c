@@ -119,7 +119,7 @@ struct channel *channel_for(struct network *n, const struct transfer *t, struct 
 {
   struct link_state *l = &n->link[hop.link];
   struct ends ends = ends_on(t, hop);
-  if (!l->channel[hop.down]) l->channel[hop.down] = zeroed(n->n_members, sizeof(struct channel *));
+  if (!l->channel[hop.down]) l->channel[hop.down] = zeroed(l->pools, sizeof(struct channel *));
   struct channel **home = &l->channel[hop.down][channel_number(n, ends, l->def)];
   if (!*home) {
     *home = channel_take(n);

@@ -33,7 +33,7 @@ void transfer_hop_end(struct transfer *t, double bytes)
 static uint32_t flow_link(struct network *n, const struct transfer *t, struct hop hop)
 {
   struct link_state *l = &n->link[hop.link];
-  if (!l->flow_link[hop.down]) l->flow_link[hop.down] = zeroed(n->n_members, sizeof(uint32_t));
+  if (!l->flow_link[hop.down]) l->flow_link[hop.down] = zeroed(l->pools, sizeof(uint32_t));
   uint32_t *number = &l->flow_link[hop.down][channel_number(n, ends_on(t, hop), l->def)];
   if (!*number) *number = maxmin_link(n->flows, channel_rate(l, hop.down)) + 1;
   return *number - 1;

@@ -49,7 +49,8 @@ struct link_state {
   sim_time back_at;
   double scale, background, usd_per_byte[2];
   struct link_rates told;                               /* what policies know of it */
-  struct channel **channel[2];                          /* [members of all places]; made at first use */
+  uint64_t pools;
+  struct channel **channel[2];                          /* [pools]; made at first use */
   uint32_t *flow_link[2];                               /* the same with max_min: number in network.flows + 1, 0 none yet */
   uint32_t active;
   struct link_meter meter;

@@ -19,10 +19,13 @@
 double world_bytes_estimate(const struct world_def *def)
 {
   double bytes = 1 << 20;
+  uint64_t members = 0;
   for (int i = 0; i < def->n_places; i++) {
-    double member = (double)station_bytes() + 2 * (def->n_links + 1) * sizeof(void *) + (def->place[i].n_hardware > 1);
+    double member = (double)station_bytes() + 2 * sizeof(void *) + (def->place[i].n_hardware > 1);
     bytes += member * (double)def->place[i].count;
+    members += def->place[i].count;
   }
+  for (int k = 0; k < def->n_links; k++) bytes += 2 * sizeof(void *) * (double)network_pools(&def->link[k], members);
   for (int i = 0; i < def->n_classes; i++)
     if (def->klass[i].arrivals.kind == ARRIVE_CLOSED)
       bytes += (double)def->klass[i].arrivals.users * (sizeof(struct user) + 500);
