@@ -92,7 +92,7 @@ static void what_is_refused(void **state)
   refused(HEAD GRAPH TAIL, wanted, 0, "without nodes");
   refused("<html>\n</html>\n", wanted, 1, "outermost element");
   refused("", wanted, 1, "no well-formed XML");
-  refused(HEAD GRAPH "<node id='a'/>\n" TAIL, (struct graphml_ask){.edge = {"weight"}}, 0, "there are: latency");
+  refused(HEAD GRAPH "<node id='a'/>\n" TAIL, (struct graphml_ask){.edge = {"weight"}}, 1, "there are: latency");
 }
 
 /* An entity that grows without end is no reason to use up the memory. */
