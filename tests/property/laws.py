@@ -96,10 +96,19 @@ def littles_law(s, run):
         if wrong: yield f"link {name}: {metered:.9g} message-seconds by the meter, {told:.9g} by the records"
 
 
+def touched(s, link):
+    """Places at its ends; a topology as a whole is one of them, for links inside it and to sites at its nodes."""
+    places = s.links[link]["between"] if link in s.links else [link]
+    return {*places, *(s.places.get(p, {}).get("sited", {}).get("topology", p.split(".")[0]) for p in places)}
+
+
+def is_device(s, place): return s.places.get(place, {"tier": "edge"})["tier"] == "device"     # else: nodes of a topology
+
+
 def heads(run, s):
     """Of each row of data, whether it is the first hop of its message, and its message's first row."""
     t = run.transfers[run.transfers["kind"] == "data"]
-    ends = {l: set(d["between"]) for l, d in s.links.items()}
+    ends = {l: touched(s, l) for l in t["link"].unique()}
     link, began, ended, size = (t[c].to_numpy() for c in ("link", "started_ns", "ended_ns", "bytes"))
     owner = t.groupby(["request", "task", "attempt"]).ngroup().to_numpy()
     first, of, before = numpy.ones(len(t), bool), numpy.arange(len(t)), collections.defaultdict(list)
@@ -120,9 +129,8 @@ def bytes_kept(s, run):
     key = ["request", "task", "attempt"]
     a = run.attempts.assign(task=auditor.task_index(s, run.attempts), moved=run.attempts["bytes_up"] + run.attempts["bytes_down"])
     entered = t[first].groupby(key)["bytes"].sum().reindex(pandas.MultiIndex.from_frame(a[key])).fillna(0).to_numpy()
-    free = set(s.links) - set(t["link"])
     wrong = ~(numpy.abs(a["moved"].to_numpy() - entered) <= 1e-9 * (1 + entered))
-    local = (a["place"].map(lambda p: s.places[p]["tier"]) == "device").to_numpy()
+    local = a["place"].map(lambda p: is_device(s, p)).to_numpy(bool)
     if (wrong & ~local).any():
         i = numpy.flatnonzero(wrong & ~local)[0]
         yield f"{(wrong & ~local).sum()} attempts moved other bytes than their links took, the first {a['moved'].iloc[i]:.9g} instead of {entered[i]:.9g} (request {a['request'].iloc[i]})"
@@ -150,7 +158,7 @@ def energy(s, run):
     counts_network = s.boundary != "device"
     network = t["network_j"] * counts_network
     around = t["idle_radio_j"] + (t["telemetry_j"] + t["base_j"]) * counts_network
-    places = [(n, p, s.places[n]["tier"] == "device") for n, p in t["places"].items()]
+    places = [(n, p, is_device(s, n)) for n, p in t["places"].items()]
     total = sum(p["counted"] * p["energy_j"] for _, p, _ in places) + t["radio_j"] + network + around
     direct = sum(p["counted"] * p["direct_j"] for _, p, _ in places) + t["radio_j"] + network
     if not close(t["energy_total_j"], total): yield f"{t['energy_total_j']:.12g} J in all, {total:.12g} J are the sum of the parts"
@@ -293,12 +301,12 @@ def boundaries(path, name):
     t = {b: runs[b].total for b in BOUNDARIES}
     faults = [f"{b}: {f}" for b in BOUNDARIES for f in energy(scenario[b], runs[b])]
     places = t["server"]["places"]
-    device = [p for p in places if scenario["server"].places[p]["tier"] == "device"]
+    device = [p for p in places if is_device(scenario["server"], p)]
     servers = [p for p in places if p not in device]
     adds = {"device": sum(places[p]["energy_j"] for p in device) + t["server"]["radio_j"] + t["server"]["idle_radio_j"],
             "access": t["server"]["network_j"] + t["server"]["telemetry_j"] + t["server"]["base_j"],
             "server": sum(places[p]["energy_j"] for p in servers),
-            "facility": sum((scenario["server"].places[p].get("pue", 1) - 1) * places[p]["energy_j"] for p in servers)}
+            "facility": sum((scenario["server"].places.get(p, {}).get("pue", 1) - 1) * places[p]["energy_j"] for p in servers)}
     total = 0.0
     for b in BOUNDARIES:
         total += adds[b]
