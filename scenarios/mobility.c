@@ -191,6 +191,7 @@ static void mobility_of_place(struct build *b, int index, struct place_def *p, c
     err_add(b->err, map->key_at, "places.%s: no link leads from its devices to a place whose members have positions; where would "
             "they change over to?", p->name);
   build_rule(b, m, map);
+  if (get_choice(map, "mobility", "kind") < 0) return; /* the schema has spoken */
   build_walk(b, p, m, map);
   if (b->err->n_errors == before) p->mobility = m;
 }
