@@ -9,7 +9,10 @@
  * after a handover, what was sent while nothing passed arrives together at the end. In an outage nothing moves.
  * Rate: log R_k = log m + s X_k, X_k = rho X_{k-1} + sqrt(1 - rho^2) Z_k, a step every step_s, and idle times of rate 0;
  * with a slow part sqrt(1 - w) X + sqrt(w) Y, Y of the same form with a correlation of its own.
- * Loss: Gilbert-Elliott per packet; what is lost is sent again after retransmit_s, and again.
+ * Loss: Gilbert-Elliott per packet; what is lost is sent again after retransmit_s, and again. The state is one of time: good
+ * and bad stays of a two-state Markov process which, looked at each packet_s, steps with the given probabilities. A burst
+ * outlasts a message and meets the next one. So that any moment is found at once the process begins anew, from its shares of
+ * time, every 64 mean cycles: one burst in 64 / pi is cut in two, pi the bad share.
  * Traces stand in for the rate (capacity) or for the latency (RTT), from an offset drawn for each entity.
  *
  * Source: parameter book 1.1 to 1.5 (docs/equations.md, "Links that vary"). Check: every 1 s, lasts 1 s, peak 1 s (all
@@ -32,8 +35,9 @@ struct link_outages_def { const struct dist *every_s, *lasts_s; };
 /* slow: a second process with a share of the variance of X and a correlation of its own. */
 struct rate_process_def { double sigma, correlation, step_s, idle; const struct dist *idle_lasts_s; const double *factor;
                           size_t n_factors; double slow_share, slow_correlation; };
-/* Per packet: probability to go from good to bad and back; of loss in either. */
-struct loss_def { double to_bad, to_good, bad, good, packet_bytes, retransmit_s; };
+/* Per packet: probability to go from good to bad and back; of loss in either. packet_s: from packet to packet, up and down, at
+ * the link's own rate; 0: none, then each message begins with the states' shares of time. */
+struct loss_def { double to_bad, to_good, bad, good, packet_bytes, retransmit_s, packet_s[2]; };
 
 /* Whose state it is. Rates and outages belong to who shares the rate: link_def.shared_by; of nobody's: the device, or the
  * link where it has no device at an end. */
@@ -64,11 +68,12 @@ double process_rate(struct link_process *, bool down, sim_time now, sim_time *un
 /* False in an outage, until *until; true until the next one begins. */
 bool process_available(struct link_process *, sim_time now, sim_time *until);
 
-/* Losses of one message: rounds of retransmission and the packets sent again. `key` names the message. */
-struct losses { uint32_t rounds; uint64_t packets; };
-struct losses process_losses(struct link_process *, double bytes, uint64_t key);
-/* rounds x retransmit_s. */
-double process_loss_delay_s(struct link_process *, double bytes, uint64_t key);
+/* Losses of one message that begins at `now`: rounds of retransmission, packets it has, and packets sent again. `key` names the
+ * message: which packets of a state are lost. */
+struct losses { uint32_t rounds; uint64_t of, packets; };
+struct losses process_losses(struct link_process *, bool down, sim_time now, double bytes, uint64_t key);
+/* Is the state the bad one; until when. packet_s[down] is above 0. */
+bool process_loses(struct link_process *, bool down, sim_time now, sim_time *until);
 
 /* ---- for tests and fits ---- */
 /* One run of n packets from the stationary state; fn for each lost one, in order. Returns how many. */

@@ -291,7 +291,7 @@ double network_latency_s(struct network *n, struct endpoint from, struct endpoin
   double sum = 0;
   for (int i = 0; i < r->n; i++) {
     struct ends ends = {from, to, r->hop[i].member};
-    sum += draw_latency(n, r, i, ends, key, 0, NULL) + process_wait_s(n, &n->link[r->hop[i].link], ends);
+    sum += draw_latency(n, r, i, ends, key, 0) + process_wait_s(n, &n->link[r->hop[i].link], ends);
   }
   if (n->mobility) sum += move_wait_s(n, to);
   return n->varies || n->detours ? sum + outage_left_s(n, r) : sum;

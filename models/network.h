@@ -72,6 +72,7 @@ struct transfer_rest { struct transfer_cost cost; struct endpoint from; double b
 struct transfer_rest network_cancel(struct network *, struct transfer *);
 /* In a done function, first of all: what the transfer cost beyond what was told at its start (radios, set-up, detours). */
 struct transfer_cost network_owed(const struct network *);
+bool network_resends(const struct network *);           /* some link loses packets: what is sent again is owed, too */
 /* Radios of a place of devices, for batteries (radios.h). */
 double network_rest_w(const struct network *, int place);
 double network_rest_j(struct network *, struct endpoint device, bool over);

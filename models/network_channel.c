@@ -172,16 +172,24 @@ static double draw_own_latency(const struct network *n, const struct route *r, i
   return latency > 0 ? latency : 0;
 }
 
-/* The same as the link's process leaves it at this moment: spikes, and what is lost and sent again. */
-double draw_latency(const struct network *n, const struct route *r, int hop, struct ends ends, uint64_t key,
-                           double bytes, double *factor)
+/* The same as the link's process leaves it at this moment: spikes, and what is lost and sent again, as a share of what is
+ * sent. */
+double draw_crossing(const struct network *n, const struct route *r, int hop, struct ends ends, uint64_t key, double bytes,
+                     double *factor, double *again)
 {
   const struct link_state *l = &n->link[r->hop[hop].link];
-  double latency = draw_own_latency(n, r, hop, key, factor), work = 1;
+  double latency = draw_own_latency(n, r, hop, key, factor);
+  *again = 0;
   if (!l->process) return latency;
   struct link_process *p = latency_process(n, l, ends);
   latency = process_latency_s(p, sim_now(n->sim), latency);
-  processes_lose(l->process, p, bytes, hop_key(n, r, hop, key), &latency, &work);
-  if (factor) *factor *= work;
+  *again = processes_lose(l->process, p, r->hop[hop].down, sim_now(n->sim), bytes, hop_key(n, r, hop, key), &latency);
+  if (factor) *factor *= 1 + *again;
   return latency;
+}
+
+double draw_latency(const struct network *n, const struct route *r, int hop, struct ends ends, uint64_t key, double bytes)
+{
+  double again;
+  return draw_crossing(n, r, hop, ends, key, bytes, NULL, &again);
 }

@@ -1,11 +1,33 @@
 /* A transfer crosses its hops: one after the other, or those with max_min at once. */
 #include "models/network_parts.h"
 
+/* What was lost is paid as often as it was sent. */
+static void pay_again(struct network *n, struct transfer *t, struct hop hop, double bytes)
+{
+  struct at_start *began = t->began;
+  const struct link_def *l = n->link[hop.link].def;
+  began->resent.device_j += began->per_byte[t->at].device_j * bytes;
+  if (l->radio) began->resent.device_j += radio_byte_j(l->radio, device_sends(n, hop), bytes);
+  began->resent.network_j += l->j_per_byte * bytes;
+  began->resent.usd += began->per_byte[t->at].usd * bytes;
+  began->again = 0;
+  if (!n->world->record_transfers || !n->sink.transfer) return;
+  struct transfer_record r = t->record;
+  r.kind = TRANSFER_RESENT;
+  r.ended_ns = sim_now(n->sim);
+  r.bytes = bytes;
+  r.link = hop.link;
+  r.zone = (uint16_t)far_end(n, hop)->zone;
+  n->sink.transfer(n->sink.context, &r);
+}
+
 static void one_hop_end(struct transfer *t, double bytes)
 {
   struct network *n = t->network;
-  struct hop hop = t->route->hop[t->at++];
+  struct hop hop = t->route->hop[t->at];
   struct link_state *l = &n->link[hop.link];
+  if (n->varies && t->began->again > 0 && bytes > 0) pay_again(n, t, hop, t->began->again * bytes);
+  t->at++;
   link_count(l, sim_now(n->sim), -1);
   l->meter.bytes += bytes;
   l->meter.cut_bytes += t->bytes - bytes;
@@ -103,7 +125,7 @@ static bool cross_together(struct network *n, struct transfer *t)
   double latency_s = 0;
   t->until = t->at;
   for (; t->until < t->route->n && t->until - t->at < MAXMIN_LINKS && flows_on(n, t, t->until); t->until++) {
-    latency_s += draw_latency(n, t->route, t->until, ends_on(t, t->route->hop[t->until]), t->key, t->bytes, NULL);
+    latency_s += draw_latency(n, t->route, t->until, ends_on(t, t->route->hop[t->until]), t->key, t->bytes);
     link_count(&n->link[t->route->hop[t->until].link], sim_now(n->sim), 1);
   }
   t->record.started_ns = sim_now(n->sim);
@@ -131,9 +153,10 @@ bool transfer_cross(struct network *n, struct transfer *t)
       if (!cross_together(n, t)) return false;
       continue;
     }
-    double factor = 1, rate = l->byte_per_s[hop.down];
+    double factor = 1, again, rate = l->byte_per_s[hop.down];
     struct ends ends = ends_on(t, hop);
-    double latency_s = draw_latency(n, t->route, t->at, ends, t->key, t->bytes, &factor);
+    double latency_s = draw_crossing(n, t->route, t->at, ends, t->key, t->bytes, &factor, &again);
+    if (n->varies) t->began->again = again;
     bool takes_time = (rate > 0 && t->bytes > 0) || l->down || process_wait_s(n, l, ends) > 0;
     link_count(l, sim_now(n->sim), 1);
     t->record.started_ns = sim_now(n->sim);

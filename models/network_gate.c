@@ -75,7 +75,7 @@ static sim_time transport_gate(struct network *n, struct transfer *t, struct hop
   const struct transport_def *d = n->world->link[hop.link].transport;
   struct gate *gate = gate_of(n, t);
   if (!d) return 0;
-  struct transport_path path = path_of(n, hop, draw_latency(n, t->route, t->at, ends_on(t, hop), t->key, 0, NULL));
+  struct transport_path path = path_of(n, hop, draw_latency(n, t->route, t->at, ends_on(t, hop), t->key, 0));
   struct connection *c = transports_connection(n->transports, hop.link, client_member(n, hop, t->from, t->to));
   bool down = !client_sends(n, hop);
   struct transport_extra x = transport_ask(d, c, sim_now(n->sim), &path, down, t->bytes);
@@ -129,6 +129,11 @@ sim_time gate_close(struct network *n, struct transfer *t, double bytes)
 struct transfer_cost gate_cost(const struct network *n, struct transfer *t)
 {
   struct transfer_cost cost = n->detours ? detour_of(n, t)->cost : (struct transfer_cost){0};
+  if (n->varies) {
+    cost.device_j += t->began->resent.device_j;
+    cost.network_j += t->began->resent.network_j;
+    cost.usd += t->began->resent.usd;
+  }
   if (!has_gates(n)) return cost;
   const struct gate *gate = gate_of(n, t);
   cost.device_j += gate->cost.device_j + gate->radio.joule;
@@ -138,6 +143,13 @@ struct transfer_cost gate_cost(const struct network *n, struct transfer *t)
 }
 
 /* ---- radios beside the queues ----------------------------------------------------------------------------------- */
+
+bool network_resends(const struct network *n)
+{
+  for (int k = 0; k < n->world->n_links; k++)
+    if (n->world->link[k].process && n->world->link[k].process->loss) return true;
+  return false;
+}
 
 struct transfer_cost network_owed(const struct network *n) { return n->owed; }
 

@@ -93,9 +93,9 @@ struct way {
 struct ways { struct way *of; uint32_t n, round; };
 
 /* What a message that began pays, by hop, whatever the links become; the work that it brought to its channel, or its
- * flow. */
+ * flow; what is sent again on this hop, over what is sent; what that cost so far. */
 struct hop_price { double device_j, usd; };
-struct at_start { struct maxmin_flow flow; double work; struct hop_price *per_byte; };
+struct at_start { struct maxmin_flow flow; double work, again; struct hop_price *per_byte; struct transfer_cost resent; };
 
 struct transfer {
   struct share_user user;
@@ -228,8 +228,9 @@ void channel_left(struct channel *);
 void channel_follow(struct channel *);
 double channel_rate(const struct link_state *, bool down);
 double process_wait_s(const struct network *, const struct link_state *, struct ends);
-double draw_latency(const struct network *, const struct route *, int hop, struct ends, uint64_t key, double bytes,
-                    double *factor);
+double draw_latency(const struct network *, const struct route *, int hop, struct ends, uint64_t key, double bytes);
+double draw_crossing(const struct network *, const struct route *, int hop, struct ends, uint64_t key, double bytes,
+                     double *factor, double *again);
 
 /* ---- network_gate.c ------------------------------------------------------------------------------------------- */
 bool client_sends(const struct network *, struct hop);

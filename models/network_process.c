@@ -72,12 +72,12 @@ bool processes_move_rate(const struct link_processes *p)
   return p->rate.outages.every_s || p->rate.rate || p->rate.rate_down || p->rate.capacity[0] || p->rate.capacity[1];
 }
 
-void processes_lose(const struct link_processes *p, struct link_process *of, double bytes, uint64_t key, double *latency_s,
-                    double *work)
+double processes_lose(const struct link_processes *p, struct link_process *of, bool down, sim_time now, double bytes,
+                      uint64_t key, double *latency_s)
 {
   const struct loss_def *loss = p->latency.loss;
-  if (!loss) return;
-  struct losses lost = process_losses(of, bytes, key);
+  if (!loss) return 0;
+  struct losses lost = process_losses(of, down, now, bytes, key);
   *latency_s += lost.rounds * loss->retransmit_s;
-  if (bytes > 0) *work *= 1 + (double)lost.packets * loss->packet_bytes / bytes;
+  return (double)lost.packets / (double)lost.of;
 }

@@ -20,8 +20,8 @@ struct link_process *processes_rate(struct link_processes *, uint64_t number, ui
 struct link_process *processes_latency(struct link_processes *, uint64_t number, uint64_t entity);
 /* Rate or outages: transfers go through channels. */
 bool processes_move_rate(const struct link_processes *);
-/* Adds what is lost: *latency_s by rounds of retransmission, *work (a factor) by what is sent again. */
-void processes_lose(const struct link_processes *, struct link_process *, double bytes, uint64_t key, double *latency_s,
-                    double *work);
+/* Adds rounds of retransmission to *latency_s; returns what is sent again, over what is sent. */
+double processes_lose(const struct link_processes *, struct link_process *, bool down, sim_time now, double bytes, uint64_t key,
+                      double *latency_s);
 
 #endif

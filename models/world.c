@@ -310,7 +310,7 @@ static bool world_build(struct world *w, struct err *err)
   topology_set_mobility(w->topology, w->mobility);
   for (int k = 0; k < w->def->n_links; k++) w->has_late |= w->def->link[k].radio || w->def->link[k].transport;
   w->network = network_new(w->sim, w->def, w->topology, &w->root, &w->setup.sink);
-  w->has_late |= network_detours(w->network);
+  w->has_late |= network_detours(w->network) || network_resends(w->network);
   flow_reroutes(w);
   w->attempts = pool_new(sizeof(struct attempt));
   w->legs = pool_new(sizeof(struct leg));

@@ -88,13 +88,22 @@ static const struct rate_process_def *build_rate(struct build *b, const struct l
   return rate;
 }
 
-static void build_loss(struct build *b, struct link_process_def *d, const struct node *node)
+static struct loss_def *build_loss(struct build *b, struct link_process_def *d, const struct node *node)
 {
   struct loss_def *loss = arena_alloc(b->arena, sizeof *loss);
   *loss = (struct loss_def){get_number(node, "loss", "to_bad"),  get_number(node, "loss", "to_good"),
                             get_number(node, "loss", "bad"),     get_number(node, "loss", "good"),
-                            get_number(node, "loss", "packet"),  get_number(node, "loss", "retransmit")};
+                            get_number(node, "loss", "packet"),  get_number(node, "loss", "retransmit"), {0}};
   d->loss = loss;
+  return loss;
+}
+
+/* When the rates are known: of a trace too. */
+static void time_packets(struct loss_def *loss, const struct link_def *l)
+{
+  const double rate[] = {l->up_byte_per_s, l->down_byte_per_s};
+  for (int down = 0; loss && down < 2; down++)
+    loss->packet_s[down] = rate[down] > 0 ? loss->packet_bytes / rate[down] : 0;
 }
 
 /* ---- traces ------------------------------------------------------------------------------------------------------ */
@@ -222,6 +231,7 @@ void build_link_process(struct build *b, struct link_def *l, const struct node *
   if (!node_is(how, NODE_MAP) && !node_is(trace, NODE_MAP))
     return;
   struct link_process_def *d = arena_alloc(b->arena, sizeof *d);
+  struct loss_def *loss = NULL;
   int per = get_choice(how, "variability", "per");
   d->offset_s = -1;
   d->sharer = sharer_of(b, l);
@@ -235,9 +245,10 @@ void build_link_process(struct build *b, struct link_def *l, const struct node *
   if (node_is(part = node_get(how, "rate_down"), NODE_MAP))
     d->rate_down = build_rate(b, l, part, l->down_byte_per_s, "rate_down");
   if (node_is(part = node_get(how, "loss"), NODE_MAP))
-    build_loss(b, d, part);
+    loss = build_loss(b, d, part);
   if (node_is(trace, NODE_MAP))
     build_trace(b, d, l, trace, link);
+  time_packets(loss, l);
   bool nothing = !d->spikes.every_s && !d->outages.every_s && !d->rate && !d->rate_down && !d->loss && !d->capacity[0] && !d->rtt;
   l->process = nothing ? NULL : d;
 }

@@ -138,7 +138,7 @@ const struct section sections[] = {
    "'rate_down' stands beside it.", false},
   {"rate_slow", "links.NAME.variability.rate.slow",
    "A second process Y of the same form: sqrt(1 - share) X + sqrt(share) Y stands for X.", false},
-  {"loss", "links.NAME.variability.loss", "Two states, a step a packet, for each message from their shares of time.", false},
+  {"loss", "links.NAME.variability.loss", "Two states of time, a step each packet / rate: a burst may outlast a message.", false},
   {"link_trace", "links.NAME.trace",
    "Original files, found beside the scenario or in $OFFSIM_DATA. Capacities, throughputs of applications, round trips and "
    "delays are different kinds, and one is never taken for another.", false},

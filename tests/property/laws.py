@@ -88,7 +88,7 @@ def littles_law(s, run):
         if not close(p["in_system_mean"] * t["window_s"], here / 1e9): yield f"{name}: {p['in_system_mean'] * t['window_s']:.9g} attempt-seconds by the meter, {here / 1e9:.9g} by the trace"
         if p["queue_length_mean"] > 0 and not close(p["queue_length_mean"] * t["window_s"], waits / 1e9):
             yield f"{name}: {p['queue_length_mean'] * t['window_s']:.9g} s of waiting by the meter, {waits / 1e9:.9g} by the trace"
-    rows = run.transfers[run.transfers["kind"] != "setup"]
+    rows = run.transfers[~run.transfers["kind"].isin(["setup", "resent"])]
     took = ((rows["ended_ns"] - rows["started_ns"]) / 1e9).groupby(rows["link"]).sum()
     for name, l in t["links"].items():
         metered, told = l["in_flight_mean"] * t["run_s"], took.get(name, 0.0)
@@ -138,7 +138,7 @@ def bytes_kept(s, run):
     done = (ends.reindex(pandas.MultiIndex.from_frame(t[key])) == "completed").to_numpy()
     size = t["bytes"].to_numpy()
     if (numpy.abs(size - size[of]) > 1e-9 * (1 + size))[done].any(): yield "a completed message lost bytes on its way"
-    every = run.transfers[run.transfers["kind"] != "setup"].groupby("link")["bytes"].sum()
+    every = run.transfers[~run.transfers["kind"].isin(["setup", "resent"])].groupby("link")["bytes"].sum()
     for name, l in run.total["links"].items():
         if not close(l["bytes"], every.get(name, 0.0)): yield f"link {name} carried {l['bytes']:.12g} B, its records say {every.get(name, 0.0):.12g}"
         if l["cut_bytes"] < 0: yield f"link {name}: {l['cut_bytes']} B were cut"

@@ -170,7 +170,8 @@ static void a_spike_delays(void **state)
   close_town(&t);
 }
 
-/* Half of the packets of a message of 10 are lost each round: more work, and .2 s a round. */
+/* Half of the packets of a message of 10 are lost each round: more work, and .2 s a round; 2 W x .1 s for each one that is sent
+ * again, beside what was told at the start. */
 static void losses_cost_time(void **state)
 {
   (void)state;
@@ -182,11 +183,13 @@ static void losses_cost_time(void **state)
     open_town(&t, replication);
     struct rng_root root = rng_root_make(7, replication);
     struct link_process *p = process_new(&t.process, &root, "access", rng_name("phone"));
-    struct losses lost = process_losses(p, 1e6, 'A');
+    struct losses lost = process_losses(p, false, 0, 1e6, 'A');
+    assert_true(network_resends(t.network));
     at(&t, &m, 0);
     sim_run(t.sim, SIM_NEVER);
     double took_s = s_from_ns(sim_now(t.sim));
     assert_true(fabs(took_s - (1 + .1 * (double)lost.packets + .2 * lost.rounds)) < 1e-8);
+    assert_true(fabs(network_owed(t.network).device_j - .2 * (double)lost.packets) < 1e-9);
     sum += (double)lost.packets;
     process_free(p);
     close_town(&t);

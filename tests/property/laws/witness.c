@@ -167,12 +167,14 @@ double __wrap_process_latency_s(struct link_process *p, sim_time now, double bod
   return latency_s;
 }
 
-struct losses __real_process_losses(struct link_process *, double bytes, uint64_t key);
-struct losses __wrap_process_losses(struct link_process *, double bytes, uint64_t key);
-struct losses __wrap_process_losses(struct link_process *p, double bytes, uint64_t key)
+/* Of a message and the moment at which it begins. */
+struct losses __real_process_losses(struct link_process *, bool down, sim_time now, double bytes, uint64_t key);
+struct losses __wrap_process_losses(struct link_process *, bool down, sim_time now, double bytes, uint64_t key);
+struct losses __wrap_process_losses(struct link_process *p, bool down, sim_time now, double bytes, uint64_t key)
 {
-  struct losses lost = __real_process_losses(p, bytes, key);
-  tell_process(LOSSES, p, false, (int64_t)key, (int64_t)bytes, lost.rounds, (double)lost.packets);
+  struct losses lost = __real_process_losses(p, down, now, bytes, key);
+  uint64_t which = key * UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)now;
+  tell_process(LOSSES, p, down, (int64_t)which, (int64_t)bytes, lost.rounds, (double)lost.packets);
   return lost;
 }
 
