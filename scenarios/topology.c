@@ -268,15 +268,19 @@ static const struct made_level *level_named(struct build *b, const struct made_t
   return found == NONE ? NULL : &t->level[found];
 }
 
+/* Of one that could not be made other errors tell. */
 static int topology_named(struct build *b, const struct node *name)
 {
-  const char **names = arena_array(b->arena, const char *, b->n_topologies + 1);
-  for (int i = 0; i < b->n_topologies; i++) names[i] = made(b, i)->name;
   const struct node *list = node_get(b->root, "topologies");
-  bool written = node_is(list, NODE_LIST) && node_is(name, NODE_TEXT) && node_named(list, name->text), there = !written;
-  for (int i = 0; i < b->n_topologies && !there; i++) there = !strcmp(names[i], name->text);
-  if (!there) return NONE;                              /* one that could not be made: that is told already */
-  return build_find(b, name, "topology", names, b->n_topologies);
+  size_t n = node_is(list, NODE_LIST) ? list->n : 0;
+  const char **names = arena_array(b->arena, const char *, n + 1);
+  int written = 0;
+  for (size_t i = 0; i < n; i++)
+    if (node_name(list->child[i])) names[written++] = node_name(list->child[i]);
+  int found = build_find(b, name, "topology", names, written);
+  for (int i = 0; found != NONE && i < b->n_topologies; i++)
+    if (!strcmp(made(b, i)->name, names[found])) return i;
+  return NONE;
 }
 
 bool topology_is_broken(const struct build *b, const char *place)
