@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LARGE = 1024 };                                   /* vertices: from here on ways are taken backwards too */
 enum { STATES_KEPT = 8, QUICK_PLACES = 64 };
 static const double HOP_S = 1e-9, LONGEST_S = 1e9;      /* for a mean that is infinite */
 
@@ -30,8 +31,8 @@ struct ground { enum ground_kind kind; uint32_t base, n; int32_t at; };
 /* 2k: up on the k-th piece of a link, 2k + 1: down. member: of the end whose cell it is, where that is spread. */
 struct arc { uint32_t from, to; uint16_t link, member; };
 
-/* The routes from one vertex, in one state; each made when first asked for. */
-struct row { int32_t *inbound; const struct route **to; };
+/* The routes from one vertex and, taken backwards, to it, in one state; each made when first asked for. */
+struct row { int32_t *inbound; const struct route **to, **back; };
 
 /* For devices at each vertex: number in topology.site + 1; 0: not asked yet. */
 struct near { uint64_t zones; uint32_t *site; };
@@ -213,6 +214,18 @@ static const struct route *route_back(const struct topology *t, const int32_t *i
   return route_over(t, way, n);
 }
 
+/* The way of the tree from `to`, backwards: links are as long in both directions. */
+static const struct route *route_forth(const struct topology *t, const int32_t *inbound, uint32_t from, uint32_t to)
+{
+  uint32_t way[MAX_HOPS];
+  int n = 0;
+  for (uint32_t at = from; at != to; at = t->arc[way[n - 1]].to) {
+    if (inbound[at] < 0 || n == MAX_HOPS) return &nowhere;
+    way[n++] = (uint32_t)inbound[at] ^ 1;
+  }
+  return route_over(t, way, n);
+}
+
 /* Between two that stand at one vertex: over a link from it to itself, else there and back over the nearest one. */
 static const struct route *route_within(const struct topology *t, const double *length, uint32_t v)
 {
@@ -253,8 +266,21 @@ static struct row *row_make(const struct topology *t, struct state *s, uint32_t 
   return s->row[from] = row;
 }
 
+/* In a large network many ask for ways to a few: one tree from each of these serves all. A device's is of use to nobody
+ * else. */
+static const struct route *find_back(const struct topology *t, struct state *s, uint32_t from, uint32_t to)
+{
+  struct row *row = s->row[to] ? s->row[to] : row_make(t, s, to);
+  if (!row->back) row->back = zeroed(t->n_vertices, sizeof *row->back);
+  if (!row->back[from]) row->back[from] = route_forth(t, row->inbound, from, to);
+  return row->back[from];
+}
+
 static const struct route *find(const struct topology *t, struct state *s, uint32_t from, uint32_t to)
 {
+  if (t->n_vertices >= LARGE && !s->row[from] && from != to
+      && (s->row[to] || (is_device(t, t->vertex_place[from]) && !is_device(t, t->vertex_place[to]))))
+    return find_back(t, s, from, to);
   struct row *row = s->row[from] ? s->row[from] : row_make(t, s, from);
   if (!row->to[to]) row->to[to] = route_back(t, row->inbound, from, to);
   return row->to[to];
@@ -268,6 +294,7 @@ static void state_clear(const struct topology *t, struct state *s)
     if (!s->row[v]) continue;
     free(s->row[v]->inbound);
     free(s->row[v]->to);
+    free(s->row[v]->back);
     free(s->row[v]);
   }
   for (int i = 0; i < NEAR_KEPT; i++) free(s->near[i].site);
@@ -503,7 +530,7 @@ static uint32_t site_nearest(const struct topology *t, uint32_t v, uint64_t zone
   for (uint32_t i = 0; i < t->n_sites; i++) {
     struct endpoint e = t->site[i];
     uint32_t u = member_vertex(t, e.place, e.member);
-    const struct route *r = u == v ? &here : find(t, now_of(t), v, u);
+    const struct route *r = u == v ? &here : find(t, now_of(t), u, v);   /* from the few */
     if (!(zones >> t->world->place[e.place].zone & 1) || !r->reachable || r->latency_mean_s >= best_s) continue;
     best = i;
     best_s = r->latency_mean_s;

@@ -181,6 +181,51 @@ static void the_oldest_state_goes(void **state)
   topology_free(m.t);
 }
 
+enum { MANY = 1100 };
+struct tree {
+  struct place_def place[2];
+  struct spread_def nodes;
+  struct link_def link[MANY];
+  struct dist second;
+  struct world_def world;
+};
+
+/* A binary tree of 1100 nodes, phones at all of them: from each to the root as many hops as the node is deep and one, and
+ * back; one tree serves all, in each state. */
+static void many_ask_for_one(void **state)
+{
+  (void)state;
+  static struct tree m;
+  struct err err;
+  m.second = dist_constant(1);
+  m.nodes = (struct spread_def){.at = NONE};
+  m.place[PHONE] = (struct place_def){.name = "phone", .tier = TIER_DEVICE, .count = MANY};
+  m.place[CELL] = (struct place_def){.name = "node", .kind = PLACE_NODE, .tier = TIER_EDGE, .count = MANY, .spread = &m.nodes};
+  m.link[0] = (struct link_def){.name = "access", .a = PHONE, .b = CELL, .b_member = NONE, .latency_s = &m.second};
+  for (int i = 1; i < MANY; i++)
+    m.link[i] = (struct link_def){.name = "l", .a = CELL, .b = CELL, .a_member = (i - 1) / 2, .b_member = i, .latency_s = &m.second};
+  m.world = (struct world_def){.n_places = 2, .place = m.place, .n_links = MANY, .link = m.link};
+  err_init(&err);
+  struct topology *t = topology_new(&m.world, &err);
+  for (uint32_t i = 0; i < MANY; i++) {
+    int depth = (int)log2(i + 1.0);
+    const struct route *up = route(t, end(PHONE, i), end(CELL, 0), 0), *down = route(t, end(CELL, 0), end(PHONE, i), 0);
+    assert_true(up->n == depth + 1 && down->n == depth + 1 && fabs(up->latency_mean_s - depth - 1) < 1e-9);
+    for (int k = 0; k <= depth; k++)
+      assert_true(up->hop[k].link == down->hop[depth - k].link && up->hop[k].down != down->hop[depth - k].down);
+  }
+  assert_int_equal(topology_counts(t).trees, 1);
+  topology_set_link(t, 1, false, SIM_NEVER);            /* node 1 with all below it is cut off */
+  for (uint32_t i = 0; i < MANY; i++) {
+    uint32_t at = i;
+    while (at > 2) at = (at - 1) / 2;
+    assert_true(route(t, end(PHONE, i), end(CELL, 0), 0)->reachable == (at != 1));
+  }
+  assert_int_equal(topology_counts(t).trees, 2);
+  topology_free(t);
+  err_release(&err);
+}
+
 static void refused(struct ring *m, const char *says)
 {
   struct err err;
@@ -205,7 +250,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(members_are_vertices), cmocka_unit_test(sites_share_vertices), cmocka_unit_test(nearest_executes),
     cmocka_unit_test(round_what_is_out),    cmocka_unit_test(states_are_kept),      cmocka_unit_test(the_oldest_state_goes),
-    cmocka_unit_test(meshes_are_refused),
+    cmocka_unit_test(meshes_are_refused),   cmocka_unit_test(many_ask_for_one),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
