@@ -31,43 +31,71 @@ uint32_t client_member(const struct network *n, struct hop hop, struct endpoint 
   return (uint32_t)((is_device(n, from) ? from : to).member % n->world->place[place].count);
 }
 
-struct transport_path path_of(const struct network *n, struct hop hop, double latency_s)
+/* The hops that the connection of hop `at` spans: itself, or the whole way. */
+struct span span_of(const struct network *n, const struct route *r, int at)
 {
-  const struct link_state *l = &n->link[hop.link];
-  bool reverse = client_sends(n, hop) == hop.down;      /* the client is at the link's b */
-  return (struct transport_path){2 * latency_s, {l->byte_per_s[reverse], l->byte_per_s[!reverse]}};
+  bool whole = n->world->link[r->hop[at].link].transport->spans_route;
+  return (struct span){r, whole ? 0 : at, whole ? r->n : at + 1, client_sends(n, r->hop[at])};
 }
 
-/* Bytes of the set-up both ways, and the client's core. */
-void add_set_up(const struct network *n, struct hop hop, const struct transport_extra *x, struct transfer_cost *cost)
+/* Of each way, that of the narrowest hop. */
+struct transport_path path_of(const struct network *n, const struct span *s, double latency_s)
+{
+  struct transport_path path = {.rtt_s = 2 * latency_s};
+  for (int i = s->from; i < s->to; i++)
+    for (int way = 0; way < 2; way++) {
+      struct hop hop = s->route->hop[i];
+      double rate = n->link[hop.link].byte_per_s[s->client_sends == (way == 0) ? hop.down : !hop.down];
+      if (rate > 0 && !(path.byte_per_s[way] > 0 && path.byte_per_s[way] <= rate)) path.byte_per_s[way] = rate;
+    }
+  return path;
+}
+
+/* Bytes of the set-up both ways over a hop. */
+static void add_set_up_bytes(const struct network *n, struct hop hop, bool client_is_near, const double bytes[2],
+                             struct transfer_cost *cost)
 {
   const struct link_state *l = &n->link[hop.link];
-  bool reverse = client_sends(n, hop) == hop.down;
-  const struct place_def *client = &n->world->place[transports_client(n->world, l->def)];
-  if (client->tier == TIER_DEVICE) cost->device_j += l->def->transport->cpu_w * x->client_cpu_s;
   for (int way = 0; way < 2; way++) {
-    bool down = reverse ? !way : way;
-    cost->device_j += l->device_w[down] * l->s_per_byte[down] * x->bytes[way];
-    if (l->def->radio) cost->device_j += radio_byte_j(l->def->radio, way == 0, x->bytes[way]);
-    cost->network_j += l->def->j_per_byte * x->bytes[way];
-    cost->usd += l->usd_per_byte[down] * x->bytes[way];
+    bool down = client_is_near == (way == 0) ? hop.down : !hop.down;
+    cost->device_j += l->device_w[down] * l->s_per_byte[down] * bytes[way];
+    if (l->def->radio) cost->device_j += radio_byte_j(l->def->radio, device_sends(n, hop) == (down == hop.down), bytes[way]);
+    cost->network_j += l->def->j_per_byte * bytes[way];
+    cost->usd += l->usd_per_byte[down] * bytes[way];
   }
 }
 
-static void record_set_up(struct network *n, const struct transfer *t, struct hop hop, const struct transport_extra *x)
+/* And the client's core. */
+void add_set_up(const struct network *n, const struct span *s, int at, const struct transport_extra *x,
+                struct transfer_cost *cost)
 {
-  bool reverse = client_sends(n, hop) == hop.down;
+  const struct link_def *l = &n->world->link[s->route->hop[at].link];
+  const struct place_def *client = &n->world->place[transports_client(n->world, l)];
+  if (client->tier == TIER_DEVICE) cost->device_j += l->transport->cpu_w * x->client_cpu_s;
+  for (int i = s->from; i < s->to; i++) add_set_up_bytes(n, s->route->hop[i], s->client_sends, x->bytes, cost);
+}
+
+static void record_set_up(struct network *n, const struct transfer *t, const struct span *s, const struct transport_extra *x)
+{
   if (!n->world->record_transfers || !n->sink.transfer || !x->sets_up) return;
-  for (int way = 0; way < 2; way++) {
-    struct transfer_record r = t->record;
-    r.kind = TRANSFER_SETUP;
-    r.started_ns = sim_now(n->sim);
-    r.ended_ns = time_add(r.started_ns, ns_from_s(x->set_up_s));
-    r.bytes = x->bytes[way];
-    r.link = hop.link;
-    r.zone = (uint16_t)far_end(n, (struct hop){.link = hop.link, .down = reverse ? !way : way})->zone;
-    if (r.bytes > 0) n->sink.transfer(n->sink.context, &r);
-  }
+  for (int i = s->from; i < s->to; i++)
+    for (int way = 0; way < 2; way++) {
+      struct hop hop = s->route->hop[i];
+      struct transfer_record r = t->record;
+      bool down = s->client_sends == (way == 0) ? hop.down : !hop.down;
+      r.kind = TRANSFER_SETUP;
+      r.started_ns = sim_now(n->sim);
+      r.ended_ns = time_add(r.started_ns, ns_from_s(x->set_up_s));
+      r.bytes = x->bytes[way];
+      r.link = hop.link;
+      r.zone = (uint16_t)far_end(n, (struct hop){.link = hop.link, .down = down})->zone;
+      if (r.bytes > 0) n->sink.transfer(n->sink.context, &r);
+    }
+}
+
+int far_place(const struct network *n, struct hop hop, struct endpoint from, struct endpoint to)
+{
+  return from.place == transports_client(n->world, &n->world->link[hop.link]) ? to.place : from.place;
 }
 
 static sim_time transport_gate(struct network *n, struct transfer *t, struct hop hop)
@@ -75,13 +103,18 @@ static sim_time transport_gate(struct network *n, struct transfer *t, struct hop
   const struct transport_def *d = n->world->link[hop.link].transport;
   struct gate *gate = gate_of(n, t);
   if (!d) return 0;
-  struct transport_path path = path_of(n, hop, draw_latency(n, t->route, t->at, ends_on(t, hop), t->key, 0));
-  struct connection *c = transports_connection(n->transports, hop.link, client_member(n, hop, t->from, t->to));
-  bool down = !client_sends(n, hop);
+  struct span span = span_of(n, t->route, t->at);
+  double latency_s = 0;
+  for (int i = span.from; i < span.to; i++)
+    latency_s += draw_latency(n, t->route, i, ends_on(t, t->route->hop[i]), t->key, 0);
+  struct transport_path path = path_of(n, &span, latency_s);
+  uint32_t member = client_member(n, hop, t->from, t->to);
+  struct connection *c = transports_connection(n->transports, hop.link, member, far_place(n, hop, t->from, t->to));
+  bool down = !span.client_sends;
   struct transport_extra x = transport_ask(d, c, sim_now(n->sim), &path, down, t->bytes);
   transport_begin(d, c, sim_now(n->sim), &path, down, t->bytes, &x);
-  add_set_up(n, hop, &x, &gate->cost);
-  record_set_up(n, t, hop, &x);
+  add_set_up(n, &span, t->at, &x, &gate->cost);
+  record_set_up(n, t, &span, &x);
   gate->connection = c;
   return ns_from_s(x.delay_s);
 }

@@ -235,8 +235,12 @@ double draw_crossing(const struct network *, const struct route *, int hop, stru
 /* ---- network_gate.c ------------------------------------------------------------------------------------------- */
 bool client_sends(const struct network *, struct hop);
 uint32_t client_member(const struct network *, struct hop, struct endpoint from, struct endpoint to);
-struct transport_path path_of(const struct network *, struct hop, double latency_s);
-void add_set_up(const struct network *, struct hop, const struct transport_extra *, struct transfer_cost *);
+int far_place(const struct network *, struct hop, struct endpoint from, struct endpoint to);     /* of a connection */
+/* Hops [from, to) of a route, which a connection spans; the message goes away from its client. */
+struct span { const struct route *route; int from, to; bool client_sends; };
+struct span span_of(const struct network *, const struct route *, int at);
+struct transport_path path_of(const struct network *, const struct span *, double latency_s);
+void add_set_up(const struct network *, const struct span *, int at, const struct transport_extra *, struct transfer_cost *);
 bool gate_waits(struct network *, struct transfer *, struct hop);
 void gate_leave(struct network *, struct transfer *, double bytes);
 sim_time gate_close(struct network *, struct transfer *, double bytes);     /* when it came, if it waited; else -1 */

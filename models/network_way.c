@@ -111,17 +111,20 @@ struct transfer_cost network_cost(const struct network *n, struct endpoint from,
 }
 
 /* A connection as it will be: of what comes back, open. */
-static double expect_transport(const struct network *n, struct hop hop, uint32_t member, double bytes,
-                               struct transfer_cost *sum)
+static double expect_transport(const struct network *n, const struct route *r, int at, struct endpoint from,
+                               struct endpoint to, double bytes, struct transfer_cost *sum)
 {
-  const struct link_def *l = &n->world->link[hop.link];
-  struct connection c = *transports_connection(n->transports, hop.link, member);
-  struct transport_path path = path_of(n, hop, dist_mean(l->latency_s));
-  bool down = !client_sends(n, hop);
+  struct hop hop = r->hop[at];
+  struct span span = span_of(n, r, at);
+  struct connection c = transports_look(n->transports, hop.link, client_member(n, hop, from, to), far_place(n, hop, from, to));
+  double latency_s = 0;
+  for (int i = span.from; i < span.to; i++) latency_s += dist_mean(n->world->link[r->hop[i].link].latency_s);
+  struct transport_path path = path_of(n, &span, latency_s);
+  bool down = !span.client_sends;
   if (down && (!c.open || c.last < sim_now(n->sim)))
     c = (struct connection){.open = true, .last = sim_now(n->sim), .window = {transport_first_window, transport_first_window}};
-  struct transport_extra x = transport_ask(l->transport, &c, sim_now(n->sim), &path, down, bytes);
-  add_set_up(n, hop, &x, sum);
+  struct transport_extra x = transport_ask(n->world->link[hop.link].transport, &c, sim_now(n->sim), &path, down, bytes);
+  add_set_up(n, &span, at, &x, sum);
   return x.delay_s;
 }
 
@@ -139,7 +142,7 @@ static double expect_gates(const struct network *n, struct endpoint from, struct
                                                     n->link[r->hop[i].link].byte_per_s[r->hop[i].down]);
       sum->device_j += e.joule;
     }
-    if (l->transport) wait_s += expect_transport(n, r->hop[i], client_member(n, r->hop[i], from, to), bytes, sum);
+    if (l->transport) wait_s += expect_transport(n, r, i, from, to, bytes, sum);
   }
   return wait_s;
 }

@@ -26,6 +26,7 @@ struct transport_def {
   double keep_s;                                        /* an idle connection stays open */
   double rto_s;                                         /* idle for so long (or a round trip): slow start anew */
   double dns_keep_s;                                    /* a name stays known; 0: known always */
+  bool spans_route;                                     /* to the other end of the way, not of the link */
   double cpu_speed, cpu_w;                              /* of the client: relative to that core; while it computes */
 };
 

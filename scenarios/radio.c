@@ -94,8 +94,11 @@ const struct transport_def *build_transport(struct build *b, const struct link_d
     .certificate = (enum transport_certificate)get_choice(node, "transport", "certificate"),
     .chain_bytes = get_number(node, "transport", "chain"), .keep_s = get_number(node, "transport", "keep"),
     .rto_s = get_number(node, "transport", "rto"), .dns_keep_s = or_zero(get_number(node, "transport", "dns")),
-    .cpu_speed = get_number(node, "transport", "cpu_speed"), .cpu_w = get_number(node, "transport", "cpu_power")};
+    .spans_route = get_choice(node, "transport", "spans") == 1, .cpu_speed = get_number(node, "transport", "cpu_speed"), .cpu_w = get_number(node, "transport", "cpu_power")};
   bool early = d->resume == RESUME_EARLY_DATA, newer = d->protocol == TRANSPORT_TLS13 || d->protocol == TRANSPORT_QUIC;
+  if (d->spans_route && l->a != NONE && l->b != NONE && !is_device(b, l->a) && !is_device(b, l->b))
+    err_add(b->err, node_get(node, "spans")->at, "links.%s: a connection that spans the route begins at a device, at an end of the link",
+            l->name);
   if (resume && d->protocol == TRANSPORT_TCP && d->resume != RESUME_NONE)
     err_add(b->err, resume->at, "links.%s: tcp alone has no session to resume", l->name);
   else if (resume && early && !newer)

@@ -931,6 +931,9 @@ const struct key keys[] = {
   {"radio_resume", "power", V_NUMBER, Q_POWER, NONNEGATIVE, .otherwise = "0 W", .doc = "Meanwhile."},
   {"transport", "protocol", V_CHOICE, .choices = "tcp|tls12|tls13|quic", .otherwise = "tls13",
    .doc = "tls12, tls13: over TCP. Round trips before the first byte: 1, 3, 2, 1."},
+  {"transport", "spans", V_CHOICE, .choices = "link|route", .otherwise = "link",
+   .doc = "link: a connection ends where the link does, as at a proxy. route: of a device's link, it goes to the place at the other "
+          "end of the way, with each of these one; its round trips, rates, bytes and costs are those of all hops."},
   {"transport", "resume", V_CHOICE, .choices = "none|session|early_data", .otherwise = "none",
    .doc = "What a client that was there before may do: session: a short handshake; early_data: data with it."},
   {"transport", "certificate", V_CHOICE, .choices = "ecdsa|rsa", .otherwise = "ecdsa", .doc = "P-256, or RSA-2048."},

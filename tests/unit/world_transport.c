@@ -69,6 +69,37 @@ static void test_closed(void **state)
   rig_free(r);
 }
 
+/* Over the edge to the cloud, 0.1 s and 0.5 MB/s more: round trips of 0.25 s, and flights of 14.6, 29.2, 58.4 and 116.8 kB do not
+ * cover 0.25 s x 0.5 MB/s. The handshake's bytes cost on both hops. With the edge it has a connection of its own. */
+static void test_over_the_route(void **state)
+{
+  (void)state;
+  struct rig *r = rig_of(40, 70);
+  struct transport_def whole = tls;
+  whole.spans_route = true;
+  r->link[0].transport = &whole;
+  r->link[1].latency_s = always(0.1);
+  r->link[1].up_byte_per_s = r->link[1].down_byte_per_s = 0.5e6;
+  r->link[1].j_per_byte = 2e-6;
+  r->plan[0][0] = plan_at(2);
+  rig_task(r, 1, 0, 2, plan_at(1));
+  r->def.n_classes = 2;
+  r->klass[1] = r->klass[0];
+  r->klass[1].name = "near";
+  r->klass[1].task = &r->task[1];
+  r->klass[1].arrivals.interarrival_s = always(60);
+  rig_run(r);
+  const struct attempt_record *a = r->kept->attempt;
+  double set_up = 2 * 0.25 + 1.2e-3 + 81.6e-6 + (305 + 756) / 0.5e6, stall = 4 * 0.25 - (14.6 + 29.2 + 58.4 + 116.8) / 500;
+  assert_int_equal(r->kept->attempts, 2);
+  near(s_from_ns(a[0].phase_ns[PHASE_UPLINK]), set_up + stall + 1 + 0.025 + 2 + 0.1);
+  near(a[0].energy_network_j, 3 * 1.1 + 3 * (305 + 756) * 1e-6);
+  near(a[0].cost_usd, 1.2 + 305e-6 + 2 * 756e-6);
+  assert_int_equal(a[1].klass, 1);
+  near(s_from_ns(a[1].phase_ns[PHASE_UPLINK]), SET_UP + STALL_UP + 1.025);
+  rig_free(r);
+}
+
 /* Cut in the handshake: no byte of the data has moved; the handshake is paid for. */
 static void test_cut(void **state)
 {
@@ -129,7 +160,7 @@ static void test_between_servers(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_set_up_and_reuse), cmocka_unit_test(test_closed),
-                                     cmocka_unit_test(test_cut), cmocka_unit_test(test_with_radio),
+                                     cmocka_unit_test(test_cut), cmocka_unit_test(test_over_the_route), cmocka_unit_test(test_with_radio),
                                      cmocka_unit_test(test_between_servers)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
