@@ -104,8 +104,9 @@ struct late_outcome { struct decision_facts who; void *memo; struct outcome_fact
 
 /* ---- what stays ------------------------------------------------------------------------------------------------ */
 
-/* One snapshot of a place by telemetry: jobs in each member, and its mean time in service so far. */
-struct report { sim_time taken; float *jobs, *start_s; double service_s; };       /* start_s: NULL without instances */
+/* One snapshot of a place by telemetry: jobs in each member, their mean and the least, and its mean time in service so
+ * far. start_s: NULL without instances. */
+struct report { sim_time taken; float *jobs, *start_s; double jobs_mean, jobs_least, service_s; };
 
 struct supply;
 struct price_step { sim_time from; double usd_per_s, before_usd; };    /* of a server; before: paid until `from` */

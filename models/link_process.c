@@ -40,9 +40,9 @@ struct link_process {
   struct turns episode;
   bool outage;
   double peak_s;
-  struct rate_walk walk[2];                             /* up or both; down, where it has its own */
-  struct loss_walk loss[2];
   sim_time offset_ns;
+  struct loss_walk *loss;                               /* up, down: behind the walks; NULL: nothing is lost */
+  struct rate_walk walk[];                              /* up or both; down, where it has its own: no more than there are */
 };
 
 static const sim_time SHORTEST = 1000;                  /* ns: time passes whatever is drawn */
@@ -256,9 +256,9 @@ double process_rate(struct link_process *p, bool down, sim_time now, sim_time *u
 {
   sim_time changes = SIM_NEVER;
   const struct link_trace *t = p->def->capacity[down];
-  struct rate_walk *w = &p->walk[down && p->def->rate_down];
+  bool own_down = down && p->def->rate_down, walks = own_down || p->def->rate;
   if (!process_available(p, now, until)) return 0;
-  double factor = t ? traced_rate(p, t, now, &changes) : w->def ? modelled_rate(p, w, now, &changes) : 1;
+  double factor = t ? traced_rate(p, t, now, &changes) : walks ? modelled_rate(p, &p->walk[own_down], now, &changes) : 1;
   if (changes < *until) *until = changes;
   return factor;
 }
@@ -404,15 +404,18 @@ static struct rate_walk walk_new(const struct rate_process_def *def, enum part s
 struct link_process *process_new(const struct link_process_def *def, const struct rng_root *root, const char *link,
                                  uint64_t entity)
 {
-  struct link_process *p = calloc(1, sizeof *p);
-  if (!p) check_out_of_memory(sizeof *p);
+  size_t walks = def->rate_down ? 2 : def->rate ? 1 : 0;
+  size_t bytes = sizeof(struct link_process) + walks * sizeof(struct rate_walk) + (def->loss ? 2 * sizeof(struct loss_walk) : 0);
+  struct link_process *p = calloc(1, bytes);
+  if (!p) check_out_of_memory(bytes);
+  if (def->loss) p->loss = (struct loss_walk *)(void *)(p->walk + walks);
   p->def = def;
   p->root = *root;
   p->name = mixed(rng_name(link)) ^ mixed(entity + UINT64_C(0x9E3779B97F4A7C15));
   struct rng rng = stream(p, PART_PHASE, 0);
   double phase = rng_uniform(&rng), offset = rng_uniform(&rng);
-  p->walk[0] = walk_new(def->rate, PART_STEP, PART_IDLE, phase);
-  p->walk[1] = walk_new(def->rate_down, PART_STEP_DOWN, PART_IDLE_DOWN, phase);
+  if (def->rate || def->rate_down) p->walk[0] = walk_new(def->rate, PART_STEP, PART_IDLE, phase);
+  if (def->rate_down) p->walk[1] = walk_new(def->rate_down, PART_STEP_DOWN, PART_IDLE_DOWN, phase);
   p->offset_ns = def->offset_s >= 0 ? ns_from_s(def->offset_s) : (sim_time)(offset * (double)longest_trace(def));
   return p;
 }

@@ -59,11 +59,16 @@ static void take_report(struct world *w, struct place *p)
   struct report *report = &p->reports[p->newest];
   report->taken = now_of(w);
   report->service_s = mean_service_s(p);
+  double sum = 0, least = INFINITY;
   for (uint64_t i = 0; i < p->def->count; i++) {
     double factor = t->noise > 0 ? fmax(0, 1 + t->noise * rng_normal(&rng)) : 1;
     report->jobs[i] = (float)(jobs_now(p, i) * factor);
+    sum += (double)report->jobs[i];
+    least = fmin(least, (double)report->jobs[i]);
     if (report->start_s) report->start_s[i] = (float)fleet_start_s(&p->fleets[i]);
   }
+  report->jobs_mean = sum / (double)p->def->count;
+  report->jobs_least = least;
 }
 
 struct endpoint telemetry_reader(const struct world *w, struct endpoint from)
@@ -122,15 +127,16 @@ static const struct report *seen(const struct world *w, const struct place *p)
   return NULL;
 }
 
-/* A whole place: the least loaded member where dispatch looks for it, the mean otherwise. */
+/* A whole place: the least loaded member where dispatch looks for it, the mean otherwise; of a report without looking at
+ * the members again. */
 static double over_members(const struct place *p, const struct report *report)
 {
-  bool least = p->def->dispatch == DISPATCH_JSQ;
+  bool least = p->def->dispatch == DISPATCH_JSQ && p->def->kind != PLACE_API;
   double sum = 0, min = INFINITY;
-  if (p->def->count == 1 && p->stations) return report ? (double)report->jobs[0] : jobs_now(p, 0);
-  if (p->def->kind != PLACE_SERVERS) return report ? (double)report->jobs[0] : jobs_now(p, 0);
+  if (report) return p->def->kind == PLACE_API ? (double)report->jobs[0] : least ? report->jobs_least : report->jobs_mean;
+  if (p->def->kind == PLACE_API || p->def->count == 1) return jobs_now(p, 0);
   for (uint64_t i = 0; i < p->def->count; i++) {
-    double jobs = report ? (double)report->jobs[i] : jobs_now(p, i);
+    double jobs = jobs_now(p, i);
     sum += jobs;
     if (jobs < min) min = jobs;
   }
