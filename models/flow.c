@@ -702,11 +702,12 @@ static void write_identity(const struct world *w, const struct attempt *a, enum 
 static void write_bytes(struct world *w, struct attempt *a, struct attempt_record *record)
 {
   record->bytes_up = 0;
-  if (a->fetched && a->migrated && roam_move(w, a)->bytes >= 0) record->bytes_up = roam_move(w, a)->bytes;
-  else if (a->fetched) each_input(w, a, add_bytes, &record->bytes_up);
+  bool state_came = a->migrated && roam_move(w, a)->bytes >= 0;   /* as relays, which no attempt counts */
+  if (a->fetched && !state_came) each_input(w, a, add_bytes, &record->bytes_up);
   const struct expr *output = &task_at(w, a)->output_bytes;
   record->bytes_down = a->returned ? share_made(a) * expr_value(output, a->request->attribute) : 0;
-  *(a->stage == STAGE_DOWNLINK ? &record->bytes_down : &record->bytes_up) -= bytes_unsent(a);
+  if (a->stage == STAGE_DOWNLINK) record->bytes_down -= bytes_unsent(a);
+  else if (!state_came) record->bytes_up -= bytes_unsent(a);
 }
 
 /* The masks make this impossible; it is counted from what happened, not from what was allowed. */

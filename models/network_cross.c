@@ -38,7 +38,7 @@ static void one_hop_end(struct transfer *t, double bytes)
   r.ended_ns = sim_now(n->sim);
   r.bytes = bytes;
   r.link = hop.link;
-  if (n->mobility && move_relays(n, t, hop)) r.kind = TRANSFER_RELAY;
+  if (n->mobility && r.kind != TRANSFER_LOST && move_relays(n, t, hop)) r.kind = TRANSFER_RELAY;
   r.zone = (uint16_t)far_end(n, hop)->zone;
   n->sink.transfer(n->sink.context, &r);
 }

@@ -28,10 +28,12 @@ sim_time move_ready(const struct network *n, const struct transfer *t, struct ho
   return mobility_back(n->mobility, device.place, device.member, now);
 }
 
+/* Each byte of a message is data where it first goes, and where it comes from the air or to it if it never was. */
 bool move_relays(const struct network *n, struct transfer *t, struct hop hop)
 {
   struct endpoint device;
-  return detour_of(n, t)->follows && !mobile_at(n, t, hop, &device);
+  const struct detour *d = detour_of(n, t);
+  return d->follows && (d->told || !mobile_at(n, t, hop, &device));
 }
 
 double move_wait_s(const struct network *n, struct endpoint to)
@@ -58,7 +60,17 @@ bool network_is_left(const struct network *n, struct transfer *t)
   return false;
 }
 
-static void note(const struct network *n, struct transfer *t) { detour_of(n, t)->follows |= !device_sends(n, t->route->hop[t->at]); }
+/* From the member that was left, or to it. */
+static void note(const struct network *n, struct transfer *t)
+{
+  struct hop hop = t->route->hop[t->at];
+  const struct link_def *l = &n->world->link[hop.link];
+  bool to_left = device_sends(n, hop) && (t->to.place == l->a || t->to.place == l->b) && t->to.member == hop.member;
+  struct detour *d = detour_of(n, t);
+  bool follows = !device_sends(n, hop) || to_left;
+  if (follows && !d->follows) d->told = t->at > 0 || d->relayed;
+  d->follows |= follows;
+}
 
 void move_hold(struct network *n, struct transfer *t)
 {

@@ -106,8 +106,11 @@ void detour_retry_at(struct network *n, sim_time at)
 void detour_cut(struct network *n, struct transfer *t)
 {
   double moved = transfer_stop(n, t);
+  uint8_t kind = t->record.kind;
   leave_route(n, t, moved);
+  t->record.kind = TRANSFER_LOST;
   transfer_hop_end(t, moved);
+  t->record.kind = kind;
   hold(n, t);
 }
 

@@ -123,7 +123,7 @@ struct gate { struct radio_use radio; struct connection *connection; struct tran
 /* A message that may go another way: in which list it is; what that costs beside what was told at the start; where it
  * stands while it waits; whether all of its bytes have left where it began. */
 struct detour { struct transfer *next, **at; struct transfer_cost cost; uint64_t zones; uint32_t vertex; bool waits, relayed;
-                bool follows; };                        /* its device, over the network: of kind relay */
+                bool follows, told; };                  /* its device, over the network; has been data before */
 
 static inline size_t at_start_bytes(const struct network *n)
 {

@@ -73,8 +73,10 @@ struct decision_record {
 };
 
 /* Telemetry is of a request where it tells a learner elsewhere what became of a decision, else of a place (request
- * UINT64_MAX); relay: a copy is called off. Setup: names and handshakes of a connection. */
-enum transfer_kind { TRANSFER_DATA, TRANSFER_TELEMETRY, TRANSFER_DECISION, TRANSFER_PROBE, TRANSFER_RELAY, TRANSFER_SETUP, TRANSFER_RESENT, N_TRANSFER_KINDS };
+ * UINT64_MAX); relay: a copy is called off; what goes after a device that has moved. Setup: names and handshakes of a
+ * connection. Lost: what had moved of a message that was cut and sent again. */
+enum transfer_kind { TRANSFER_DATA, TRANSFER_TELEMETRY, TRANSFER_DECISION, TRANSFER_PROBE, TRANSFER_RELAY, TRANSFER_SETUP,
+                     TRANSFER_RESENT, TRANSFER_LOST, N_TRANSFER_KINDS };
 struct transfer_record {
   uint64_t request;
   int64_t started_ns, ended_ns;

@@ -32,13 +32,16 @@ static struct position point_on(const struct node *corners, double at_m)
   }
 }
 
-static bool positions_fit(struct build *b, const struct place_def *p, const struct node *at, const struct node *along)
+static bool positions_fit(struct build *b, const struct place_def *p, const struct node *place, const struct node *at,
+                          const struct node *along)
 {
   const struct node *list = at ? at : along;
   size_t before = b->err->n_errors;
   if (!node_is(list, NODE_LIST)) return false;
   if (p->tier == TIER_DEVICE)
     err_add(b->err, list->key_at, "places.%s: devices move, or not, by 'mobility'; 'positions' are of other places", p->name);
+  else if (node_get(place, "sited"))
+    err_add(b->err, list->key_at, "places.%s has 'positions' and is 'sited'; one of them says where its members stand", p->name);
   else if (p->count > MAX_SPREAD)
     err_add(b->err, list->key_at, "places.%s: at most %d members can have positions", p->name, MAX_SPREAD);
   else if (at && at->n != p->count)
@@ -51,7 +54,7 @@ static bool positions_fit(struct build *b, const struct place_def *p, const stru
 void build_positions(struct build *b, struct place_def *p, const struct node *place)
 {
   const struct node *map = node_get(place, "positions"), *at = node_get(map, "at"), *along = node_get(map, "along");
-  if (!map || !positions_fit(b, p, at, along)) return;
+  if (!map || !positions_fit(b, p, place, at, along)) return;
   double *x = arena_array(b->arena, double, p->count), *y = arena_array(b->arena, double, p->count);
   for (uint64_t i = 0; i < p->count; i++) {
     double share = ((double)i + 0.5) / (double)p->count;

@@ -159,7 +159,8 @@ static const struct column_def transfer_columns[] = {
    COLUMN_I64, NAMES_NONE, IN(transfer_record, ended_ns)},
 };
 
-const char *const transfer_kind_name[N_TRANSFER_KINDS] = {"data", "telemetry", "decision", "probe", "relay", "setup", "resent"};
+const char *const transfer_kind_name[N_TRANSFER_KINDS] = {"data", "telemetry", "decision", "probe", "relay", "setup", "resent",
+                                                         "lost"};
 
 #define TABLE(group, row, columns) {group, sizeof(struct row), sizeof columns / sizeof columns[0], columns}
 const struct table_def table_defs[N_TABLES] = {

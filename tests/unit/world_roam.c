@@ -122,7 +122,7 @@ static void at_work_migrates(void **state)
   assert_int_equal(m->r->kept->attempts, 2);
   assert_true(a[0].status == STATUS_MOVED && a[0].member == 0 && a[1].status == STATUS_COMPLETED && a[1].member == 1);
   assert_true(fabs(a[0].energy_server_j - 10) < 1e-6 && fabs(a[1].energy_server_j - 30) < 1e-6);
-  assert_true(fabs(a[1].bytes_up - MB) < 1e-6);
+  assert_true(fabs(a[0].bytes_up - MB) < 1e-6 && a[1].bytes_up == 0 && fabs(a[1].bytes_down - 0.5 * MB) < 1e-6);
   roam_free(m);
 }
 
@@ -156,7 +156,7 @@ static void on_its_way_up(void **state)
   m->mobility.interruption_s = 0.05;
   run(m);
   ends_at(m, 0.35 + 1 + 1 + 4 + 0.5 + 0.5, STATUS_COMPLETED);
-  moved_bytes(m, 1.8 * MB, 3 * MB, MB);
+  moved_bytes(m, 1.8 * MB, 3 * MB, 3 * MB);
   counts(m, 1, 0, 0);
   assert_true(fabs(m->r->kept->attempt[0].energy_device_j - 1.3) < 1e-9);
   roam_free(m);
