@@ -240,6 +240,10 @@ struct link_process_def;
 enum link_share { SHARED_BY_NONE, SHARED_BY_DEVICE, SHARED_BY_CELL, SHARED_BY_LINK };
 enum link_kind { LINK_FLUID, LINK_MM1, LINK_FIXED };  /* equal shares; M/M/1-style delay; each transfer the full rate */
 
+/* Some of the classes on a link with max_min: for them together so much of what its users share, up and down (maxmin.h). */
+struct slice_def { const char *name; double guaranteed_byte_per_s[2], maximum_byte_per_s[2]; };
+struct slices_def { int n; const struct slice_def *slice; const int *of_class; };     /* number of a slice, or NONE */
+
 /* Between places a and b; where such a place is spread, its member a_member or b_member, or NONE: a link like this from
  * each member of it, and from a device to the one that it is attached to. Latency is one way, drawn per transfer.
  * rate 0 = unlimited. "up" is from a to b.
@@ -255,6 +259,7 @@ struct link_def {
   enum link_share shared_by;
   enum link_kind kind;
   bool max_min;                                         /* a flow over it and the next such hops at once (maxmin.h) */
+  const struct slices_def *slices;                      /* NULL: none */
   uint64_t zones;                                       /* bit set of the zones that traffic passes */
   double device_tx_w, device_rx_w;                      /* of a device end while it transfers */
   double j_per_byte, usd_per_byte_up, usd_per_byte_down;

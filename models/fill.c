@@ -192,7 +192,8 @@ static void sift_down(struct turn *heap, uint32_t n, uint32_t at)
 
 static void turn_add(struct fill *f, struct turn item)
 {
-  if (f->n_turns == f->turn_room) f->turn = grown(f->turn, f->turn_room = f->turn_room ? 2 * f->turn_room : 16, sizeof *f->turn);
+  if (f->n_turns == f->turn_room)
+    f->turn = grown(f->turn, f->turn_room = f->turn_room ? 2 * f->turn_room : 16, sizeof *f->turn);
   f->turn[f->n_turns++] = item;
 }
 

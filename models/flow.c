@@ -142,6 +142,7 @@ static void send_leg(struct world *w, struct attempt *a, struct endpoint from, s
                      unsigned direction, enum transfer_kind kind)
 {
   network_allow(w->network, w->klass[a->request->klass].def->zones);
+  network_of_class(w->network, a->request->klass);
   if (same_end(from, to) || network_is_nothing(w->network, from, to)) return;
   struct transfer_record record = { .request = a->request->id, .task = a->task, .attempt = attempt_number(a),
                                     .kind = (uint8_t)kind };

@@ -94,6 +94,7 @@ static void send(struct probe *probe, struct endpoint from, struct endpoint to, 
   struct transfer_record record = { .request = UINT64_MAX, .kind = TRANSFER_PROBE };
   uint64_t key = latency_key(h->place->name ^ m->number << 20, m->member, direction, 0);
   network_allow(w->network, ~UINT64_C(0));
+  network_of_class(w->network, NONE);
   struct transfer *t = network_send(w->network, from, to, h->def->bytes, key, record, fn, probe, &cost);
   if (t) probe->transfer = t;
   w->telemetry_j += cost.device_j + cost.network_j;

@@ -115,7 +115,8 @@ void maxmin_free(struct maxmin *m)
 
 static uint32_t door_add(struct maxmin *m, struct door door)
 {
-  if (m->n_doors == m->door_room) m->door = grown(m->door, m->door_room = m->door_room ? 2 * m->door_room : 16, sizeof *m->door);
+  if (m->n_doors == m->door_room)
+    m->door = grown(m->door, m->door_room = m->door_room ? 2 * m->door_room : 16, sizeof *m->door);
   m->door[m->n_doors] = door;
   return m->n_doors++;
 }

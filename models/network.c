@@ -150,6 +150,8 @@ void transfer_keep_prices(const struct network *n, struct transfer *t)
   }
 }
 
+void network_of_class(struct network *n, int klass) { n->klass = klass; }
+
 void transfer_end(struct network *n, struct transfer *t)
 {
   n->owed = gate_cost(n, t);
@@ -166,6 +168,7 @@ static struct transfer *transfer_new(struct network *n, const struct route *r, s
   t->bytes = bytes;
   t->from = ends.from;
   t->to = ends.to;
+  if (n->flows) t->began->klass = n->klass;
   return t;
 }
 

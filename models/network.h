@@ -54,6 +54,8 @@ struct transfer *network_send(struct network *, struct endpoint from, struct end
 void network_set_node(struct network *, int place, int64_t member, bool up, sim_time back_at);
 /* The zones that what is sent from now on may pass, whatever way it takes later. ~0: all. Looked at with detours only. */
 void network_allow(struct network *, uint64_t zones);
+/* The class of what is sent from now on, for slices; NONE: of no class. */
+void network_of_class(struct network *, int klass);
 bool network_detours(const struct network *);           /* messages may take another way, at other cost */
 /* A message has no way and what is out makes it fail: true when its sender has called it off (network_cancel). */
 void network_follows(struct network *, bool);           /* what is sent now follows a device: of kind relay between members */

@@ -52,13 +52,25 @@ void transfer_hop_end(struct transfer *t, double bytes)
 
 /* ---- flows over several hops ------------------------------------------------------------------------------------- */
 
+/* A link, and behind it its slices. */
+static uint32_t flow_link_new(struct network *n, const struct link_state *l, bool down)
+{
+  uint32_t number = maxmin_link(n->flows, channel_rate(l, down));
+  const struct slices_def *s = l->def->slices;
+  for (int k = 0; s && k < s->n; k++)
+    maxmin_slice(n->flows, number, s->slice[k].guaranteed_byte_per_s[down], s->slice[k].maximum_byte_per_s[down]);
+  return number;
+}
+
 static uint32_t flow_link(struct network *n, const struct transfer *t, struct hop hop)
 {
   struct link_state *l = &n->link[hop.link];
   if (!l->flow_link[hop.down]) l->flow_link[hop.down] = zeroed(l->pools, sizeof(uint32_t));
   uint32_t *number = &l->flow_link[hop.down][channel_number(n, ends_on(t, hop), l->def)];
-  if (!*number) *number = maxmin_link(n->flows, channel_rate(l, hop.down)) + 1;
-  return *number - 1;
+  if (!*number) *number = flow_link_new(n, l, hop.down) + 1;
+  const struct slices_def *s = l->def->slices;
+  int slice = s && t->began->klass != NONE ? s->of_class[t->began->klass] : NONE;
+  return *number - 1 + (slice == NONE ? 0 : 1 + (uint32_t)slice);
 }
 
 /* The channels that the flow shares, each once. */

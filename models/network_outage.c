@@ -280,6 +280,7 @@ void outages_new(struct network *n)
 {
   const struct world_def *w = n->world;
   n->allowed = ~UINT64_C(0);
+  n->klass = NONE;
   if (any_detour(w)) n->detours = zeroed(1, sizeof *n->detours);
   for (int k = 0; k < w->n_links; k++)
     if (w->link[k].outages && w->link[k].on_outage == OUTAGE_WAITS) n->varies = n->link[k].varies = true;

@@ -74,6 +74,7 @@ struct network {
   struct up_down *up_down;
   uint64_t allowed;                                     /* zones, of what is sent now */
   bool follows;                                         /* the same */
+  int klass;                                            /* the same, or NONE */
   int most_hops;
   bool varies, spread;                                  /* some link varies; some place has members that are vertices */
   struct radios *radios;                                /* NULL: none */
@@ -95,7 +96,8 @@ struct ways { struct way *of; uint32_t n, round; };
 /* What a message that began pays, by hop, whatever the links become; the work that it brought to its channel, or its
  * flow; what is sent again on this hop, over what is sent; what that cost so far. */
 struct hop_price { double device_j, usd; };
-struct at_start { struct maxmin_flow flow; double work, again; struct hop_price *per_byte; struct transfer_cost resent; };
+struct at_start { struct maxmin_flow flow; double work, again; struct hop_price *per_byte; struct transfer_cost resent;
+                  int klass; };
 
 struct transfer {
   struct share_user user;

@@ -108,6 +108,7 @@ void batching_keys(struct build *, const struct node *batching, bool continuous)
 /* llm.c: LLM engines; NULL unless batching is of kind continuous. Sets the place's slots. */
 const struct llm_def *build_llm(struct build *, struct place_def *, const struct node *batching);
 void check_llm_requests(struct build *);                /* after the classes: requests of known size */
+const struct slices_def *build_slices(struct build *, const struct link_def *, const struct node *link);    /* slice.c */
 const struct radio_def *build_radio(struct build *, const struct link_def *, const struct node *link);    /* radio.c */
 const struct transport_def *build_transport(struct build *, const struct link_def *, const struct node *);  /* radio.c */
 /* energy.c: of hardware h; NULL where there is nothing of the kind. table: what it says of idle and busy power. */

@@ -420,6 +420,7 @@ static void link_rest(struct build *b, struct link_def *l, const struct node *no
   l->radio = build_radio(b, l, node);
   l->transport = build_transport(b, l, node_get(node, "transport"));
   link_check_sharing(b, l, node);
+  l->slices = build_slices(b, l, node);
 }
 
 static void build_link(struct build *b, struct link_def *l, const struct node *node)

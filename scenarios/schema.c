@@ -128,6 +128,9 @@ const struct section sections[] = {
   {"transport", "links.NAME.transport", "What a connection costs beside its data.", false},
   {"link_power", "links.NAME.power", "Power of a device while it transfers.", false},
   {"link_price", "links.NAME.price", "Price of data by direction.", false},
+  {"link_slice", "links.NAME.slices",
+   "Some classes of a link with sharing max_min: a guaranteed and a maximum rate. Above its guarantee a slice has its equal "
+   "part, by message, of what is left.", false},
   {"variability", "links.NAME.variability",
    "What the link does by itself, as a function of time: drawn for each user of the link and replication, the same whatever "
    "policies do. Policies are told the link's own rate and latency; the rest they feel.", false},
@@ -881,6 +884,8 @@ const struct key keys[] = {
    .doc = "equal: each hop for itself, one after the other, whole. max_min: a message flows over this and the next such "
           "links of its way at once, at a max-min fair rate, after the latencies of them all. Needs "
           "shared_by; not for mm1, fixed, nor with variability, trace, radio or transport."},
+  {"link", "slices", .map = "link_slice", .shape = NAMED_LIST,
+   .doc = "Classes with a rate of their own, of what those share who share one rate (`shared_by`). Needs sharing max_min."},
   {"link", "zones", V_ID, .shape = PLAIN_LIST, .flags = OR_ONE,
    .doc = "Zones that traffic passes; default: those of both ends."},
   {"link", "power", .map = "link_power", .doc = "Of the device while it transfers."},
@@ -903,6 +908,13 @@ const struct key keys[] = {
           "slow start. Not given: messages need none."},
   {"link", "variability", .map = "variability", .doc = "How it varies by itself during a run."},
   {"link", "trace", .map = "link_trace", .doc = "A measurement in place of its rate or its latency."},
+  {"link_slice", "name", V_ID, .flags = REQUIRED, .doc = "Name of the slice."},
+  {"link_slice", "classes", V_REFERENCE, .shape = PLAIN_LIST, .flags = REQUIRED | OR_ONE,
+   .doc = "Whose messages; a class is in one slice of a link at most."},
+  {"link_slice", "guaranteed", V_NUMBER, Q_BYTE_RATE, NONNEGATIVE, .otherwise = "0 Mbit/s", .map = "rate",
+   .doc = "For all of them together, before anybody else. What they do not use others may have."},
+  {"link_slice", "maximum", V_NUMBER, Q_BYTE_RATE, POS, .map = "rate",
+   .doc = "For all of them together, also when nobody else wants it; not given: the link's rate."},
   {"radio", "send", V_NUMBER, Q_ENERGY_PER_BYTE, NONNEGATIVE, .otherwise = "0 J/B",
    .doc = "Power by rate: 438 mW for each Mbit/s is 438 mJ/Mbit."},
   {"radio", "receive", V_NUMBER, Q_ENERGY_PER_BYTE, NONNEGATIVE, .otherwise = "0 J/B", .doc = "The same, down."},
