@@ -19,6 +19,7 @@ TOLERANCE = 1e-9
 class Scenario:
     def __init__(self, text):
         s = json.loads(text)
+        self.whole = s
         self.places = {p["name"]: p for p in s["places"]}
         self.links = {l["name"]: l for l in s["links"]}
         self.classes = {c["name"]: c for c in s["classes"]}
