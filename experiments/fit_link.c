@@ -1,9 +1,9 @@
 /* fit_link.c: a model fitted to some runs and held against others.
  *
  * Error: distance of what the model, fitted without a run, gives at that run's times, from the run. Spread: distance of the
- * other runs themselves from it. W1 is convex in its first argument, so the mixture of the other runs is on average no
- * farther than they are: a model that is true to its runs stays within the spread, and one that adds an error of its own does
- * not for long.
+ * other runs themselves from it, each weighed by its length, as the model weighs them. W1 and KS are convex in their first
+ * argument, so the mixture of the other runs is on average no farther than they are: a model that is true to its runs stays
+ * within the spread, and one that adds an error of its own does not for long.
  */
 #include "experiments/fit_link.h"
 
@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLES_WANTED = 1000000, REPEATS_MAX = 1000, SIDE_SAMPLES = 400000, SIDE_REPEATS_MAX = 100, EFFECT_REPEATS = 8 };
+enum { SAMPLES_WANTED = 1000000, REPEATS_MAX = 1000, SIDE_SAMPLES = 400000, SIDE_REPEATS_MAX = 100, EFFECT_REPEATS = 8, RUNS_TO_COMPARE = 3 };
+#define UNLIKE 3.0                                      /* times the distance among the fitted runs: another condition */
 
 const double link_lag_s[LINK_LAGS] = {1, 10, 60};
 const double link_quantile[2][LINK_QUANTILES] = {{.5, .99, .999}, {.05, .5, .95}};
@@ -149,21 +150,21 @@ static struct link_error error_of(const struct link_study *s, const double *a, s
 
 struct error_sum { struct link_error sum, n; };
 
-static void add_one(double x, double *sum, double *n)
+static void add_one(double x, double weight, double *sum, double *n)
 {
   if (isfinite(x)) {
-    *sum += x;
-    ++*n;
+    *sum += weight * x;
+    *n += weight;
   }
 }
 
-static void add_error(struct error_sum *to, const struct link_error *e)
+static void add_error(struct error_sum *to, const struct link_error *e, double weight)
 {
-  add_one(e->ks, &to->sum.ks, &to->n.ks);
-  add_one(e->w1, &to->sum.w1, &to->n.w1);
-  add_one(e->episodes, &to->sum.episodes, &to->n.episodes);
+  add_one(e->ks, weight, &to->sum.ks, &to->n.ks);
+  add_one(e->w1, weight, &to->sum.w1, &to->n.w1);
+  add_one(e->episodes, weight, &to->sum.episodes, &to->n.episodes);
   for (int k = 0; k < LINK_QUANTILES; k++)
-    add_one(e->quantile[k], &to->sum.quantile[k], &to->n.quantile[k]);
+    add_one(e->quantile[k], weight, &to->sum.quantile[k], &to->n.quantile[k]);
 }
 
 static struct link_error mean_error(const struct error_sum *s)
@@ -231,17 +232,47 @@ static void fold(const struct link_study *s, const struct link_model *m, const s
   end_effect(&out->effect, &misses);
   sort_ascending(pool.x, pool.n);
   struct link_error e = error_of(s, pool.x, pool.n, pool.episodes / (double)pool.messages, truth.sorted, truth.n, rate);
-  add_error(&sums->error, &e);
+  add_error(&sums->error, &e, 1);
   out->folds++;
   free(pool.x);
+  double all = 0;
+  for (size_t i = 0; i < n_seen; i++)
+    all += (double)seen[i]->n;
   for (size_t i = 0; i < n_seen; i++) {
     struct series other = series_of(s, seen[i]);
     struct link_error d = error_of(s, other.sorted, other.n, per_message(s, &other, threshold), truth.sorted, truth.n, rate);
-    add_error(&sums->spread, &d);
+    add_error(&sums->spread, &d, (double)(n_seen * seen[i]->n) / all);
     out->pairs++;
     series_free(&other);
   }
   series_free(&truth);
+}
+
+/* Mean distance of the fitted runs from each other, each pair twice. */
+static struct link_error among(const struct link_study *s)
+{
+  struct error_sum sum = {0};
+  for (size_t i = 0; i < s->n; i++) {
+    struct series a = series_of(s, &s->run[i]);
+    for (size_t j = 0; j < s->n; j++) {
+      struct series b = series_of(s, &s->run[j]);
+      struct link_error d = error_of(s, b.sorted, b.n, NAN, a.sorted, a.n, NAN);
+      if (i != j)
+        add_error(&sum, &d, 1);
+      series_free(&b);
+    }
+    series_free(&a);
+  }
+  return mean_error(&sum);
+}
+
+/* Runs that were held out by name may be of another condition: then they are far from all of the others. */
+static bool unlike(const struct link_study *s, const struct link_error *spread)
+{
+  if (!s->n_held || s->n < RUNS_TO_COMPARE)
+    return false;
+  struct link_error own = among(s);
+  return spread->ks > UNLIKE * own.ks && spread->w1 > UNLIKE * own.w1;
 }
 
 /* Held-out runs as asked, or each run once. */
@@ -268,7 +299,8 @@ static bool folds(const struct link_study *s, struct arena *a, struct link_resul
   free(seen);
   out->error = mean_error(&sums.error);
   out->spread = mean_error(&sums.spread);
-  out->within = out->error.ks <= out->spread.ks && out->error.w1 <= out->spread.w1;
+  out->unlike = unlike(s, &out->spread);
+  out->within = !out->unlike && out->error.ks <= out->spread.ks && out->error.w1 <= out->spread.w1;
   return good;
 }
 
@@ -279,7 +311,7 @@ struct side_sums { double acf[LINK_LAGS], n_acf[LINK_LAGS], *messages, *peak, *o
 static void side_add(struct side_sums *t, const struct link_study *s, const struct series *x, const struct link_model *m)
 {
   for (int k = 0; k < LINK_LAGS; k++)
-    add_one(run_autocorrelation(&x->run, link_lag_s[k]), &t->acf[k], &t->n_acf[k]);
+    add_one(run_autocorrelation(&x->run, link_lag_s[k]), 1, &t->acf[k], &t->n_acf[k]);
   t->total += x->run.n;
   if (!is_rtt(s))
     return;

@@ -50,7 +50,8 @@ struct link_result {
   struct link_side raw, given;                          /* of all runs of the fit */
   struct link_error error, spread;                      /* held out: model to run; run to run */
   size_t folds, pairs;
-  bool within;                                          /* neither distance is above the spread */
+  bool within;                                          /* neither distance is above the spread, and not: */
+  bool unlike;                                          /* held-out runs are of another condition */
   struct link_effect effect;
 };
 bool link_study_run(const struct link_study *, struct link_effect_def, struct arena *, struct link_result *, struct err *);

@@ -41,6 +41,11 @@ static void put_state(struct text *t, const char *name, const struct state_fit *
   text_add(t, "\n      %s: ", length);
   put_family(t, &s->peak);
   text_put(t, "\n");
+  for (size_t i = 0; s->stretch.good && i < s->stretch.n; i++)
+    text_add(t, "%s%.4g", i ? ", " : "      stretch: {empirical: {values: [", s->stretch.value[i]);
+  for (size_t i = 0; s->stretch.good && i < s->stretch.n; i++)
+    text_add(t, "%s%.4g", i ? ", " : "], weights: [", s->stretch.weight[i]);
+  text_put(t, s->stretch.good ? "]}}\n" : "");
 }
 
 /* One way, such that two of them, drawn apart, have the round trip's mean and variance. Log-normal: with e = exp(sigma^2),

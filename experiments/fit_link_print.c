@@ -89,6 +89,8 @@ static void print_state(const char *name, const struct state_fit *s)
   text_family(&s->every, 1, "s");
   printf("; length: ");
   text_family(&s->peak, 1e3, "ms");
+  if (s->stretch.good)
+    printf("; lasts %.3g times that on average", fit_mean(&s->stretch));
   printf("; longest seen %.4g s\n", s->longest_s);
 }
 
@@ -211,7 +213,9 @@ static void print_held(const struct link_study *s, const struct link_result *r)
   if (is_rtt(s))
     held_row(t, "episodes a message", r->error.episodes, r->spread.episodes, false);
   table_print(t, stdout, 1);
-  printf("%s (judged: *)\n", r->within ? "The held-out error is within the run-to-run spread"
+  if (r->unlike)
+    printf("The held-out runs are of ANOTHER CONDITION: more than three times as far from the fitted runs as those from each other; ");
+  printf("%s (judged: *)\n", r->unlike ? "no test of the model" : r->within ? "The held-out error is within the run-to-run spread"
                                         : "The held-out error is ABOVE the run-to-run spread");
 }
 
@@ -306,6 +310,7 @@ static json *state_json(const struct state_fit *s)
   json_put_number(j, "peak_p50_s", s->peak_p50_s);
   json_put_number(j, "peak_p95_s", s->peak_p95_s);
   json_put_number(j, "longest_s", s->longest_s);
+  json_put_number(j, "stretch_mean", s->stretch.good ? fit_mean(&s->stretch) : 1);
   json_put(j, "every_s", family_json(&s->every, 1));
   return json_put(j, "peak_s", family_json(&s->peak, 1));
 }
@@ -404,6 +409,7 @@ static json *result_json(const struct link_study *s, const struct link_result *r
   json_put(held, "run_to_run", error_json(s, &r->spread));
   json_put_int(held, "folds", (int64_t)r->folds);
   json_put_int(held, "pairs", (int64_t)r->pairs);
+  json_put_bool(held, "unlike", r->unlike);
   json_put_bool(held, "within", r->within);
   json_put(j, "held_out_test", held);
   return json_put(j, "effect", effect_json(&r->effect));

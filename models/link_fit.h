@@ -3,7 +3,8 @@
  * RTT (parameter book 1.1, 1.2): body = floor + X, X of one of three families, independent from message to message; an
  * episode begins with the first message above `threshold_s` and ends with the next one below. While an episode of peak P that
  * began at s lasts, a message sent at t takes max(body, P - (t - s)): what was sent while nothing passed arrives together at
- * its end. Peaks below `outage_s` are spikes, the others outages. After an episode the body lasts until the next spike or the
+ * its end. Spikes that last longer than their peak (delayed, not stopped) fall more slowly: `stretch`, how many times their peak
+ * they last, drawn apart from it. Peaks below `outage_s` are spikes, the others outages. After an episode the body lasts until the next spike or the
  * next outage, each drawn anew (semi-Markov).
  * Rate (1.3): log R_k = log m + s X_k, X_k = rho X_{k-1} + sqrt(1 - rho^2) Z_k, one step a second, and idle stretches; where
  * no log-normal is near, R_k is the quantile Phi(X_k) of the rates themselves, idle seconds among them. Where one rho does not
@@ -80,7 +81,7 @@ double *run_waits(const struct link_run *);
 double rtt_threshold(const struct link_run *, size_t n);
 
 struct state_fit { size_t n; double per_message, per_minute, messages_p50, messages_p95, peak_p50_s, peak_p95_s, longest_s; /* as seen */
-                   struct family_fit every, peak; };
+                   struct family_fit every, peak, stretch; };     /* stretch not good: 1 */
 struct rtt_model {
   double threshold_s, outage_s, quantum_s;
   size_t messages;

@@ -80,13 +80,18 @@ static sim_time begin_before(double cycle_s)
   return before_s > 0 && before_s < LONGEST_BEFORE_S ? -ns_from_s(before_s) : 0;
 }
 
+static double spike_mean_s(const struct spikes_def *d)
+{
+  return d->lasts_s ? dist_mean(d->lasts_s) : dist_mean(d->peak_s) * (d->stretch ? dist_mean(d->stretch) : 1);
+}
+
 static void episodes_begin(struct link_process *p)
 {
   const struct spikes_def *spikes = &p->def->spikes;
   const struct link_outages_def *outages = &p->def->outages;
   double a = rate_of(spikes->every_s), b = rate_of(outages->every_s), cycle_s = 0;
   if (a + b > 0) cycle_s = 1 / (a + b);
-  if (a > 0) cycle_s += a / (a + b) * dist_mean(spikes->lasts_s ? spikes->lasts_s : spikes->peak_s);
+  if (a > 0) cycle_s += a / (a + b) * spike_mean_s(spikes);
   if (b > 0) cycle_s += b / (a + b) * dist_mean(outages->lasts_s);
   p->episode = (struct turns){.to = begin_before(cycle_s)};
 }
@@ -109,6 +114,7 @@ static void episode_next(struct link_process *p)
   } else if (isfinite(body_s)) {
     p->peak_s = dist_draw(def->spikes.peak_s, &rng);
     lasts_s = def->spikes.lasts_s ? dist_draw(def->spikes.lasts_s, &rng) : p->peak_s;
+    if (def->spikes.stretch) lasts_s *= dist_draw(def->spikes.stretch, &rng);
   }
   e->after = e->to;
   e->from = time_add(e->to, isfinite(body_s) ? length_of(body_s) : SIM_NEVER);

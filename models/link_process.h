@@ -26,8 +26,8 @@
 #include "sim/rng.h"
 #include "sim/sim.h"
 
-/* every_s: length of the body before one, NULL: there are none. Spikes: lasts_s NULL: as long as their peak. */
-struct spikes_def { const struct dist *every_s, *lasts_s, *peak_s; };
+/* every_s: length of the body before one, NULL: there are none. Spikes: lasts_s NULL: `stretch` (NULL: 1) times their peak. */
+struct spikes_def { const struct dist *every_s, *lasts_s, *peak_s, *stretch; };
 struct link_outages_def { const struct dist *every_s, *lasts_s; };
 /* sigma of log R, correlation from step to step; the share of time without rate, in stretches of idle_lasts_s (NULL: each
  * step alone). */

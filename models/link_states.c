@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAST_MESSAGES = 30, LEAST_EPISODES = 30, VALUES_MOST = 40, BODY_CELLS = 32, BODY_VALUES = 64, BODY_GROUPS = 128 };
+enum { LEAST_MESSAGES = 30, LEAST_EPISODES = 30, VALUES_MOST = 40, BODY_CELLS = 32, BODY_VALUES = 64, BODY_GROUPS = 128, STRETCH_VALUES = 16 };
+#define STRETCH_LEAST 1.1
 #define MEAN_APART 0.15                                 /* of a body's mean from body time over episodes */
 #define SPIKE_LEAST_S 0.060
 #define OUTAGE_LEAST_S 1.0
@@ -82,7 +83,7 @@ double rtt_threshold(const struct link_run *run, size_t n)
 
 /* ---- what all runs give ------------------------------------------------------------------------------------------ */
 
-struct state_sample { struct span *body, *peak; size_t n_body, n; double *seen, *messages, weight; };
+struct state_sample { struct span *body, *peak; size_t n_body, n; double *seen, *messages, *stretch, *above, weight; };
 struct gathered {
   double *body;
   size_t n_body, messages;
@@ -106,6 +107,8 @@ static void gather_run(struct gathered *g, const struct link_run *r, const struc
         s->peak[s->n] = (struct span){e[i].peak_s * (1 - SIZE_CELL), e[i].peak_s * (1 + SIZE_CELL), 1 / chance};
         s->weight += 1 / chance;
         s->seen[s->n] = e[i].seen_s;
+        s->above[s->n] = fmax(e[i].peak_s - m->threshold_s, r->step_s / 2);
+        s->stretch[s->n] = (double)e[i].messages * r->step_s / s->above[s->n];
         s->messages[s->n++] = (double)e[i].messages;
       }
     }
@@ -131,6 +134,8 @@ static void gathered_open(struct gathered *g, size_t messages, size_t runs)
     s->body = fit_array(messages + runs, sizeof *s->body);
     s->peak = fit_array(messages, sizeof *s->peak);
     s->seen = fit_array(messages, sizeof *s->seen);
+    s->above = fit_array(messages, sizeof *s->above);
+    s->stretch = fit_array(messages, sizeof *s->stretch);
     s->messages = fit_array(messages, sizeof *s->messages);
   }
 }
@@ -142,6 +147,8 @@ static void gathered_close(struct gathered *g)
     free(g->state[k].body);
     free(g->state[k].peak);
     free(g->state[k].seen);
+    free(g->state[k].above);
+    free(g->state[k].stretch);
     free(g->state[k].messages);
   }
 }
@@ -268,9 +275,42 @@ static struct family_fit fit_bodies(struct state_sample *s, double body_s)
   return best;
 }
 
+static int by_value(const void *a, const void *b)
+{
+  const double *x = a, *y = b;
+  return (*x > *y) - (*x < *y);
+}
+
+/* Time above the threshold over what a spike of that peak gives by itself, weighted by that, so that all of it comes out. Left at
+ * 1 where the whole is not longer by STRETCH_LEAST. */
+static struct family_fit fit_stretch(const struct state_sample *s, struct arena *a)
+{
+  struct family_fit f = {0};
+  double above = 0, seen = 0, *pair = fit_array(2 * s->n, sizeof *pair);
+  for (size_t i = 0; i < s->n; i++) {
+    above += s->above[i];
+    seen += s->above[i] * s->stretch[i];
+    pair[2 * i] = s->stretch[i];
+    pair[2 * i + 1] = s->above[i];
+  }
+  if (s->n >= LEAST_EPISODES && seen > STRETCH_LEAST * above) {
+    double *value = fit_array(s->n, sizeof *value), *weight = fit_array(s->n, sizeof *weight);
+    qsort(pair, s->n, 2 * sizeof *pair, by_value);
+    for (size_t i = 0; i < s->n; i++) {
+      value[i] = pair[2 * i];
+      weight[i] = pair[2 * i + 1];
+    }
+    f = fit_grouped(value, weight, s->n, STRETCH_VALUES, a);
+    free(weight);
+    free(value);
+  }
+  free(pair);
+  return f;
+}
+
 static void fit_state(struct state_fit *out, struct state_sample *s, const struct gathered *g, struct arena *a)
 {
-  *out = (struct state_fit){.n = s->n, .per_message = (double)s->n / (double)g->messages,
+  *out = (struct state_fit){.stretch = out->stretch, .n = s->n, .per_message = (double)s->n / (double)g->messages,
                             .per_minute = 60 * (double)s->n / g->span_s};
   if (s->n == 0)
     return;
@@ -300,6 +340,7 @@ const struct rtt_model *rtt_fit(const struct link_run *run, size_t n_runs, struc
   if (g.n_body >= LEAST_MESSAGES)
     fit_body(m, &g, limits.choose, a);
   if (m->body.good) {
+    m->spike.stretch = fit_stretch(&g.state[0], a);
     fit_state(&m->spike, &g.state[0], &g, a);
     fit_state(&m->outage, &g.state[1], &g, a);
   }
@@ -310,7 +351,7 @@ const struct rtt_model *rtt_fit(const struct link_run *run, size_t n_runs, struc
 /* ---- the model at given times ------------------------------------------------------------------------------------ */
 
 /* The episode now or next: from start to end. */
-struct walk { const struct rtt_model *m; struct rng states; double start, end; };
+struct walk { const struct rtt_model *m; struct rng states; double start, end, peak; };
 
 static double until_next(const struct state_fit *s, struct rng *r)
 {
@@ -321,8 +362,17 @@ static void walk_next(struct walk *w, double from)
 {
   double spike = until_next(&w->m->spike, &w->states), outage = until_next(&w->m->outage, &w->states);
   w->start = from + fmin(spike, outage);
-  w->end = isinf(w->start) ? INFINITY
-                           : w->start + fit_draw(spike < outage ? &w->m->spike.peak : &w->m->outage.peak, &w->states);
+  w->end = INFINITY;
+  if (isinf(w->start))
+    return;
+  w->peak = fit_draw(spike < outage ? &w->m->spike.peak : &w->m->outage.peak, &w->states);
+  bool longer = spike < outage && w->m->spike.stretch.good;
+  w->end = w->start + w->peak * (longer ? fit_draw(&w->m->spike.stretch, &w->states) : 1);
+}
+
+static double walk_wait(const struct walk *w, double at)
+{
+  return at < w->start ? 0 : w->peak * (w->end - at) / (w->end - w->start);
 }
 
 void rtt_sample(const struct rtt_model *m, struct rng *r, const double *time_s, size_t n, double *out)
@@ -333,7 +383,7 @@ void rtt_sample(const struct rtt_model *m, struct rng *r, const double *time_s, 
   for (size_t i = 0; i < n; i++) {
     while (w.end <= time_s[i])
       walk_next(&w, w.end);
-    double body = fit_draw(&m->body, r), x = time_s[i] >= w.start ? fmax(body, w.end - time_s[i]) : body;
+    double body = fit_draw(&m->body, r), x = fmax(body, walk_wait(&w, time_s[i]));
     out[i] = round(x / m->quantum_s) * m->quantum_s;
   }
 }

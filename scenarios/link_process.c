@@ -21,7 +21,10 @@ static const struct dist *time_of(struct build *b, const struct node *map, const
 static void build_spikes(struct build *b, struct link_process_def *d, const struct node *node)
 {
   d->spikes = (struct spikes_def){time_of(b, node, "spikes", "every", true), time_of(b, node, "spikes", "lasts", false),
-                                  time_of(b, node, "spikes", "peak", true)};
+                                  time_of(b, node, "spikes", "peak", true),
+                                  build_dist(b, node_get(node, "stretch"), Q_PURE, 1)};
+  if (d->spikes.stretch && d->spikes.lasts_s)
+    err_add(b->err, node_get(node, "stretch")->key_at, "'spikes' has both 'lasts' and 'stretch'; one is allowed");
   if (!d->spikes.peak_s)
     d->spikes.every_s = NULL;
 }

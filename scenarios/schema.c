@@ -978,6 +978,8 @@ const struct key keys[] = {
    .doc = "Who has spikes and loss of their own; default: who shares the rate. Rates and outages are always those of who "
           "shares the rate."},
   {"spikes", "every", V_DIST, Q_TIME, NONNEGATIVE, .scope = "spike", .doc = "From the end of a spike or outage to a spike."},
+  {"spikes", "stretch", V_DIST, Q_PURE, NONNEGATIVE, .scope = "spike",
+   .doc = "In place of lasts: how many times its peak a spike lasts; 1: what waited arrives together at its end."},
   {"spikes", "lasts", V_DIST, Q_TIME, NONNEGATIVE, .scope = "spike", .doc = "Default: as long as its peak."},
   {"spikes", "peak", V_DIST, Q_TIME, NONNEGATIVE, .scope = "spike",
    .doc = "One-way latency at its beginning; it falls in a line to nothing, but never below the link's own."},

@@ -33,6 +33,8 @@ check "arterial: within the run-to-run spread" of art "h['within'] and d['effect
 check "weak to strong: a fit" fit w2s "$car"/w2s_*
 check "weak to strong: 4.4 spikes in 1000 messages, 332 ms" of w2s "near(g['spikes_per_1000'], 4.4, .2) and near(g['spike_peak_p50_s'], .332, .15)"
 check "weak to strong: within the run-to-run spread" of w2s "h['within'] and d['effect']['same_ranking']"
+check "rural, standing: a fit" fit v0 "$car"/rural_*n8_v0_*
+check "rural, standing: within the run-to-run spread" of v0 "h['within'] and m['spikes']['stretch_mean'] > 1.1"
 check "rural: a fit" fit rural "$car"/rural_*v10* --gaps cut
 check "rural: outages to 34 s" of rural "30 < g['outage_max_s'] < 38 and t['outages_per_1000'] > 1"
 check "5G static download: a fit" fit ucc "$data"/ucc-5g-throughput/download_static_*

@@ -418,6 +418,19 @@ static double correlation_of_directions(bool own)
   return xy / sqrt(xx * yy);
 }
 
+/* Every 1 s a spike of 1 s peak, twice as long: half a second into it the latency is 1 - .5 / 2. */
+static void a_stretched_spike(void **state)
+{
+  (void)state;
+  struct dist one = dist_constant(1), two = dist_constant(2);
+  const struct link_process_def def = {.spikes = {&one, NULL, &one, &two}};
+  struct link_process *p = process(&def, 0);
+  struct episode e = process_episode(p, ns_from_s(100));
+  assert_int_equal(e.to - e.from, ns_from_s(2));
+  assert_near(process_latency_s(p, e.from + ns_from_s(.5), .01), .75, 1e-6);
+  process_free(p);
+}
+
 static void up_and_down_by_themselves(void **state)
 {
   (void)state;
@@ -429,7 +442,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(bursts_outlast_messages), cmocka_unit_test(states_of_loss_are_of_time),
-    cmocka_unit_test(up_and_down_by_themselves),
+    cmocka_unit_test(up_and_down_by_themselves), cmocka_unit_test(a_stretched_spike),
     cmocka_unit_test(one_path_whenever_asked), cmocka_unit_test(entities_and_links_differ),
     cmocka_unit_test(nothing_changes_before_until), cmocka_unit_test(a_spike_falls_to_the_body),
     cmocka_unit_test(shares_of_time), cmocka_unit_test(spikes_and_outages_compete),
