@@ -349,7 +349,7 @@ static void check_required(const struct node *map, const struct section *section
     if (strcmp(keys[i].section, section->name))
       continue;
     const struct node *own = node_get(map, keys[i].name), *node = own && own->gone ? NULL : own;
-    if (keys[i].flags & REQUIRED && !node)
+    if (keys[i].flags & REQUIRED && !node && !map->filled)
       err_add(err, map->key ? map->key_at : map->at, "%s needs '%s'", path_or_file(path), keys[i].name);
     if (!(keys[i].flags & ALTERNATIVE))
       continue;

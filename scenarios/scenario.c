@@ -28,6 +28,13 @@ static bool read_tree(struct scenario *s, const char *path, const struct overrid
   return ok || node_is(*root, NODE_MAP);
 }
 
+/* Once presets have given what maps below them lack: is it all there? */
+static void check_filled(struct node *root, struct err *err, size_t errors)
+{
+  node_mark_filled(root, false);
+  if (err->n_errors == errors) schema_check(root, "scenario", err);
+}
+
 struct scenario *scenario_load(const char *path, const struct override *overrides, size_t n_overrides, struct err *err)
 {
   struct arena *a = arena_new();
@@ -38,9 +45,11 @@ struct scenario *scenario_load(const char *path, const struct override *override
   s->path = arena_strdup(a, path);
   s->stamp = file_stamp_of(path);
   if (read_tree(s, path, overrides, n_overrides, &root, err)) {
+    bool later = node_mark_filled(root, true);
     schema_check(root, "scenario", err);
     if (node_is(root, NODE_MAP)) {
       presets_fill(a, root, s, err);
+      if (later) check_filled(root, err, errors);
       struct build *b = arena_alloc(a, sizeof *b);
       *b = (struct build){.arena = a, .err = err, .scenario = s, .root = root, .folder_of = s->path};
       build_scenario(b);

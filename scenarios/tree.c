@@ -172,3 +172,19 @@ void node_prune(struct node *node)
   }
   node->n = n;
 }
+
+static bool mark_below(struct node *node, bool mark)
+{
+  bool any = node_is(node, NODE_MAP);
+  node->filled = mark && any;
+  for (size_t i = 0; i < node->n; i++) any |= mark_below(node->child[i], mark);
+  return any;
+}
+
+bool node_mark_filled(struct node *node, bool mark)
+{
+  bool any = false, here = node_get(node, "preset") != NULL;
+  for (size_t i = 0; i < node->n; i++)
+    any |= here ? mark_below(node->child[i], mark) : node_mark_filled(node->child[i], mark);
+  return any;
+}
