@@ -34,6 +34,7 @@ bench_fn bench_lindley, bench_mm1, bench_mm1_wait_error, bench_hold_1e3, bench_h
   bench_llm_batch4, bench_llm_batch36, bench_azure_conv_hour, bench_study_plan, bench_sweep_overhead, bench_sweep_again, bench_status, bench_merge,
   bench_decision_host, bench_decision_threshold, bench_decision_linucb8,
   bench_flow_update_10, bench_flow_update_100, bench_flow_update_1000, bench_flow_update_10000,
+  bench_flow_growth_100, bench_flow_growth_1000, bench_flow_growth_10000,
   bench_route_100, bench_route_1000, bench_route_10000, bench_route_tree_100, bench_route_tree_1000, bench_route_tree_10000,
   bench_flows_one_link_5000, bench_flows_one_link_10000, bench_python_decisions;
 

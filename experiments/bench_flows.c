@@ -90,6 +90,17 @@ double bench_flow_update_100(void) { return update(100, 10000); }
 double bench_flow_update_1000(void) { return update(1000, 2000); }
 double bench_flow_update_10000(void) { return update(10000, 400); }
 
+/* Over an update of 10 flows. The larger ones once: what differs between two is less than what the bars leave. */
+static double growth(uint32_t n, uint32_t ends)
+{
+  double few = update(10, 20000);
+  return bench_median(n > 1000 ? 1 : 3, update_once, &(struct size){.n = n, .ends = ends}) / few;
+}
+
+double bench_flow_growth_100(void) { return growth(100, 10000); }
+double bench_flow_growth_1000(void) { return growth(1000, 2000); }
+double bench_flow_growth_10000(void) { return growth(10000, 400); }
+
 /* ---- one link ---------------------------------------------------------------------------------------------------- */
 
 static void on_begin_one(struct sim *sim, void *subject)

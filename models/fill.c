@@ -174,6 +174,7 @@ void fill_set_floor(struct fill *f, uint32_t b, double floor)
 
 double fill_rate(const struct fill *f, uint32_t b) { return f->rates[b].rate; }
 uint32_t fill_flows(const struct fill *f, uint32_t b) { return f->rates[b].flows; }
+uint64_t fill_link_flows(const struct fill *f, uint32_t link) { return f->link[link].flows; }
 
 /* ---- heap of links ----------------------------------------------------------------------------------------------- */
 

@@ -32,5 +32,6 @@ struct fill_list { const uint32_t *at; uint32_t n; };
 struct fill_list fill_settle(struct fill *);
 double fill_rate(const struct fill *, uint32_t bundle);
 uint32_t fill_flows(const struct fill *, uint32_t bundle);
+uint64_t fill_link_flows(const struct fill *, uint32_t link);
 
 #endif

@@ -18,10 +18,10 @@ enum { FIRST_TABLE = 64, FIRST_TREE = 16 };
 static const uint32_t NONE_YET = UINT32_MAX;
 
 struct maxmin_bundle {
-  struct maxmin *maxmin;
-  struct heap flows;                                    /* by the clock at which each ends */
-  double clock, rate;                                   /* bytes moved by each since it began, at `since`; of each */
+  double clock, rate, first;                            /* bytes moved by each so far, at `since`; of each; at the next end */
   sim_time since;
+  struct heap flows;                                    /* by the clock at which each ends */
+  struct maxmin *maxmin;
   uint32_t number, floor;                               /* in fill; in floors, NONE_YET: no guarantee */
   uint64_t hash;
   struct maxmin_bundle *next;                           /* in its row of the table, or unused */
@@ -180,7 +180,7 @@ static void advance(struct maxmin_bundle *b, sim_time now)
 static sim_time due(const struct maxmin_bundle *b)
 {
   if (b->flows.n == 0 || b->rate <= 0) return SIM_NEVER;
-  double left = heap_top(&b->flows)->key - b->clock;
+  double left = b->first - b->clock;
   return left > 0 ? time_add(b->since, ns_from_s(left / b->rate)) : b->since;
 }
 
@@ -374,6 +374,7 @@ static void flows_changed(struct maxmin_bundle *b)
 {
   struct maxmin *m = b->maxmin;
   if (b->flows.n == 0) b->clock = 0;                    /* an idle clock starts anew: it keeps all its digits */
+  else b->first = heap_top(&b->flows)->key;
   fill_set_flows(m->fill, b->number, b->flows.n);
   if (b->floor != NONE_YET) fill_set_flows(m->floors, b->floor, b->flows.n);
   settle_soon(m);
@@ -403,8 +404,8 @@ double maxmin_leave(struct maxmin *m, struct maxmin_flow *flow)
   struct maxmin_bundle *b = flow->bundle;
   advance(b, sim_now(m->sim));
   heap_remove(&b->flows, &flow->user.finish);
-  due_set(m, b);                                        /* an event of this instant may come before the settlement */
   flows_changed(b);
+  due_set(m, b);                                        /* an event of this instant may come before the settlement */
   return left;
 }
 
@@ -418,10 +419,11 @@ static void on_end(struct sim *sim, void *subject)
   struct heap_item *first = heap_top(&b->flows);
   advance(b, sim_now(sim));
   heap_remove(&b->flows, first);
+  flows_changed(b);
   due_set(m, b);
   arm(m);
-  flows_changed(b);
   m->done(sim, m->context, holder_of(holder_of(first, struct share_user, finish), struct maxmin_flow, user));
 }
 
 double maxmin_rate(const struct maxmin_flow *flow) { return flow->bundle->rate; }
+uint64_t maxmin_flows(const struct maxmin *m, uint32_t link) { return fill_link_flows(m->fill, m->door[link].at); }

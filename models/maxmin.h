@@ -47,5 +47,6 @@ void maxmin_join(struct maxmin *, struct maxmin_flow *, const uint32_t *link, in
 double maxmin_leave(struct maxmin *, struct maxmin_flow *);
 double maxmin_left(const struct maxmin *, const struct maxmin_flow *);
 double maxmin_rate(const struct maxmin_flow *);         /* bytes per second, of this flow */
+uint64_t maxmin_flows(const struct maxmin *, uint32_t link);
 
 #endif

@@ -120,6 +120,7 @@ void network_free(struct network *n)
     free(all);
     if (k % 2) processes_free(n->link[k / 2].process);
     free(n->link[k / 2].flow_link[k % 2]);
+    free(n->link[k / 2].flow_channel[k % 2]);
   }
   maxmin_free(n->flows);
   for (struct channel *c = n->unused, *next; c; c = next) {

@@ -16,8 +16,11 @@ static void channels_update(struct network *n, struct link_state *l)
       share_update(c->share, n->sim);
     }
   for (int down = 0; down < 2; down++)
-    for (uint64_t i = 0; l->flow_link[down] && i < l->pools; i++)
-      if (l->flow_link[down][i]) maxmin_set_capacity(n->flows, l->flow_link[down][i] - 1, channel_rate(l, down));
+    for (uint64_t i = 0; l->flow_link[down] && i < l->pools; i++) {
+      if (!l->flow_link[down][i]) continue;
+      if (l->flow_channel[down] && l->flow_channel[down][i].process) flow_channel_follow(&l->flow_channel[down][i]);
+      else maxmin_set_capacity(n->flows, l->flow_link[down][i] - 1, channel_rate(l, down));
+    }
 }
 
 void network_set_rate(struct network *n, int link, double scale, double background)

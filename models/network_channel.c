@@ -72,7 +72,7 @@ static uint64_t entity_of(const struct network *n, struct endpoint e, enum proce
   return per == PER_LINK ? 0 : rng_name(n->world->place[e.place].name) + e.member;
 }
 
-static struct link_process *rate_process(const struct network *n, const struct link_state *l, struct ends t)
+struct link_process *rate_process(const struct network *n, const struct link_state *l, struct ends t)
 {
   enum process_per per = processes_sharer(l->process);
   struct endpoint e = user_of(n, t, l->def, per);

@@ -62,12 +62,45 @@ static uint32_t flow_link_new(struct network *n, const struct link_state *l, boo
   return number;
 }
 
+static void on_flow_process(struct sim *sim, void *subject)
+{
+  (void)sim;
+  struct flow_channel *c = subject;
+  c->change = (event_id){0};
+  if (maxmin_flows(c->network->flows, c->number)) flow_channel_follow(c);
+}
+
+/* The rate of this moment, and an event when it is another. */
+void flow_channel_follow(struct flow_channel *c)
+{
+  struct sim *sim = c->network->sim;
+  sim_time until;
+  sim_cancel(sim, c->change);
+  double factor = process_rate(c->process, c->down, sim_now(sim), &until);
+  maxmin_set_capacity(c->network->flows, c->number, channel_rate(c->link, c->down) * factor);
+  c->change = sim_at(sim, until, PRIORITY_CHANGE, on_flow_process, c);
+}
+
+/* The process of who shares the link's rate, at its first flow. */
+static void flow_process(struct network *n, const struct transfer *t, struct hop hop, uint64_t user, uint32_t number)
+{
+  struct link_state *l = &n->link[hop.link];
+  if (!l->flow_channel[hop.down]) l->flow_channel[hop.down] = zeroed(l->pools, sizeof(struct flow_channel));
+  struct flow_channel *c = &l->flow_channel[hop.down][user];
+  if (!c->process)
+    *c = (struct flow_channel){.network = n, .link = l, .process = rate_process(n, l, ends_on(t, hop)), .number = number,
+                               .down = hop.down};
+  if (!c->change.bits) flow_channel_follow(c);
+}
+
 static uint32_t flow_link(struct network *n, const struct transfer *t, struct hop hop)
 {
   struct link_state *l = &n->link[hop.link];
   if (!l->flow_link[hop.down]) l->flow_link[hop.down] = zeroed(l->pools, sizeof(uint32_t));
-  uint32_t *number = &l->flow_link[hop.down][channel_number(n, ends_on(t, hop), l->def)];
+  uint64_t user = channel_number(n, ends_on(t, hop), l->def);
+  uint32_t *number = &l->flow_link[hop.down][user];
   if (!*number) *number = flow_link_new(n, l, hop.down) + 1;
+  if (l->process && processes_move_rate(l->process)) flow_process(n, t, hop, user, *number - 1);
   const struct slices_def *s = l->def->slices;
   int slice = s && t->began->klass != NONE ? s->of_class[t->began->klass] : NONE;
   return *number - 1 + (slice == NONE ? 0 : 1 + (uint32_t)slice);
@@ -98,6 +131,7 @@ static bool flow_begin(struct network *n, struct transfer *t)
   for (int i = t->at; i < t->until; i++) {
     const struct link_state *l = &n->link[t->route->hop[i].link];
     waits |= l->down || (t->bytes > 0 && l->byte_per_s[t->route->hop[i].down] > 0);
+    waits |= process_wait_s(n, l, ends_on(t, t->route->hop[i])) > 0;
   }
   if (!waits) return false;
   t->flows = true;

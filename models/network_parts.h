@@ -38,6 +38,16 @@ struct channel {
  * those that were called off. */
 struct link_meter { __int128 area_ns; double bytes, cut_bytes; };
 
+/* A link of network.flows with a process of its own: it follows it while flows cross it. */
+struct flow_channel {
+  struct network *network;
+  const struct link_state *link;
+  struct link_process *process;
+  event_id change;                                      /* the next one of the process; none: it does not follow */
+  uint32_t number;
+  bool down;
+};
+
 struct link_state {
   const struct link_def *def;
   uint64_t name;
@@ -52,6 +62,7 @@ struct link_state {
   uint64_t pools;
   struct channel **channel[2];                          /* [pools]; made at first use */
   uint32_t *flow_link[2];                               /* the same with max_min: number in network.flows + 1, 0 none yet */
+  struct flow_channel *flow_channel[2];                 /* the same, where it has a process */
   uint32_t active;
   struct link_meter meter;
   struct link_processes *process;                       /* NULL: none */
@@ -229,6 +240,7 @@ struct channel *channel_for(struct network *, const struct transfer *, struct ho
 void channel_left(struct channel *);
 void channel_follow(struct channel *);
 double channel_rate(const struct link_state *, bool down);
+struct link_process *rate_process(const struct network *, const struct link_state *, struct ends);
 double process_wait_s(const struct network *, const struct link_state *, struct ends);
 double draw_latency(const struct network *, const struct route *, int hop, struct ends, uint64_t key, double bytes);
 double draw_crossing(const struct network *, const struct route *, int hop, struct ends, uint64_t key, double bytes,
@@ -250,6 +262,7 @@ struct transfer_cost gate_cost(const struct network *, struct transfer *);
 
 /* ---- network_cross.c ------------------------------------------------------------------------------------------ */
 void transfer_hop_end(struct transfer *, double bytes);
+void flow_channel_follow(struct flow_channel *);
 void network_on_flowed(struct sim *, void *context, struct maxmin_flow *);
 bool transfer_cross(struct network *, struct transfer *);
 void transfer_go_further(struct network *, struct transfer *);

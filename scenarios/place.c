@@ -10,6 +10,8 @@
  */
 #include "scenarios/build.h"
 
+#include "models/link_process.h"
+
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -391,7 +393,7 @@ static void link_check_sharing(struct build *b, const struct link_def *l, const 
     err_add(b->err, sharing->at, "links.%s: sharing max_min is for links of kind fluid", l->name);
   else if (l->shared_by == SHARED_BY_NONE)
     err_add(b->err, sharing->at, "links.%s: sharing max_min needs shared_by: who shares its rate (device, cell or link)", l->name);
-  const char *alone = l->process ? "variability or a trace" : l->radio ? "a radio" : l->transport ? "a transport" : NULL;
+  const char *alone = l->process && l->process->loss ? "loss" : l->radio ? "a radio" : l->transport ? "a transport" : NULL;
   if (alone) err_add(b->err, sharing->at, "links.%s: sharing max_min does not go with %s of the link", l->name, alone);
 }
 
