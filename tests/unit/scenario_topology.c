@@ -11,21 +11,37 @@
 #define REST "classes:\n  - {name: work, from: phone, arrivals: {poisson: {rate: 1 /s}},\n" \
   "     pipeline: [{task: t, work: {time: 10 ms}, places: origin}]}\npolicies: always_local\n"
 
-static struct scenario *load(const char *text)
+#define ZOO "<graphml><key id='k' for='edge' attr.name='km'/><key id='g' for='edge' attr.name='speed'><default>10</default></key>" \
+  "<key id='x' for='node' attr.name='lon'/><key id='y' for='node' attr.name='lat'/>\n<graph edgedefault='undirected'>" \
+  "<node id='a b'><data key='x'>0</data><data key='y'>0</data></node><node id='c'><data key='x'>90</data><data key='y'>0</data>" \
+  "</node><node id='d'><data key='x'>90</data><data key='y'>0</data></node>\n" \
+  "<edge source='a b' target='c'><data key='k'>100</data><data key='g'>40</data></edge>" \
+  "<edge source='c' target='a b'><data key='k'>300</data></edge><edge source='c' target='d'><data key='k'>0</data></edge>" \
+  "</graph></graphml>"
+
+static void write_file(const char *path, const char *text)
 {
-  char folder[] = "/tmp/topology_XXXXXX", path[64];
-  struct err err;
-  err_init(&err);
-  assert_non_null(mkdtemp(folder));
-  snprintf(path, sizeof path, "%s/s.yaml", folder);
   FILE *f = fopen(path, "w");
   assert_non_null(f);
   fputs(text, f);
   fclose(f);
+}
+
+static struct scenario *load(const char *text)
+{
+  char folder[] = "/tmp/topology_XXXXXX", path[64], zoo[64];
+  struct err err;
+  err_init(&err);
+  assert_non_null(mkdtemp(folder));
+  snprintf(path, sizeof path, "%s/s.yaml", folder);
+  snprintf(zoo, sizeof zoo, "%s/zoo.graphml", folder);
+  write_file(path, text);
+  write_file(zoo, ZOO);
   struct scenario *s = scenario_load(path, NULL, 0, &err);
   if (!s) fail_msg("%s", err.problems[0].message);
   err_release(&err);
   unlink(path);
+  unlink(zoo);
   rmdir(folder);
   return s;
 }
@@ -171,11 +187,42 @@ static void seeds(void **state)
   assert_true(x[0] == x[1] && x[0] != x[2]);
 }
 
+/* 100 and 300 km at 10 us a kilometre; the second of two links between the same nodes has a number. The file's own rate,
+ * or its default. */
+static void graphml_by_distance(void **state)
+{
+  (void)state;
+  struct scenario *s = load(HEAD "  - {name: z, per_km: 10 us, graphml: {file: zoo.graphml, distance: {attribute: km, unit: km}, "
+    "rate: {attribute: speed, unit: Gbit/s}}}\n" PLACES REST);
+  assert_int_equal(s->world.n_links, 3);
+  assert_near(dist_mean(link_named(s, "z.a-b-c")->latency_s), 1e-3, 1e-12);
+  assert_near(link_named(s, "z.a-b-c")->up_byte_per_s, 5e9, 1e-12);
+  assert_near(dist_mean(link_named(s, "z.c-a-b.2")->latency_s), 3e-3, 1e-12);
+  assert_near(link_named(s, "z.c-a-b.2")->down_byte_per_s, 1.25e9, 1e-12);
+  assert_near(dist_mean(link_named(s, "z.c-d")->latency_s), 0, 1e-12);
+  assert_int_equal(s->n_files, 1);                      /* its bytes belong to the identity of a run */
+  scenario_free(s);
+}
+
+/* A quarter of the equator: 10,007.557 km. */
+static void graphml_by_positions(void **state)
+{
+  (void)state;
+  struct scenario *s = load(HEAD "  - {name: z, graphml: {file: zoo.graphml, by_positions: true, position: {x: lon, y: lat, "
+    "unit: degrees}}}\n" PLACES REST);
+  assert_near(dist_mean(link_named(s, "z.a-b-c")->latency_s), 10007.557 * 5e-6, 1e-7);
+  const struct spread_def *spread = place_named(s, "z.node")->spread;
+  assert_near(spread->x_m[1] - spread->x_m[0], 10007557, 1e-6);
+  assert_string_equal(spread->label[0], "a-b");
+  scenario_free(s);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(regions_by_matrix), cmocka_unit_test(regions_by_distance), cmocka_unit_test(metro_latencies),
     cmocka_unit_test(sites_by_centrality), cmocka_unit_test(nearest_site), cmocka_unit_test(seeds),
+    cmocka_unit_test(graphml_by_distance), cmocka_unit_test(graphml_by_positions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
