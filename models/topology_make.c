@@ -24,7 +24,12 @@ static struct layout layout_new(struct arena *a, int n, size_t edges)
                          arena_array(a, struct layout_edge, edges + 1)};
 }
 
-static double distance_m(const struct layout *l, int a, int b) { return hypot(l->x_m[a] - l->x_m[b], l->y_m[a] - l->y_m[b]); }
+/* The root of the sum is the same on every machine, hypot is not. */
+static double distance_m(const struct layout *l, int a, int b)
+{
+  double dx = l->x_m[a] - l->x_m[b], dy = l->y_m[a] - l->y_m[b];
+  return sqrt(dx * dx + dy * dy);
+}
 
 static void join(struct layout *l, int a, int b, int level)
 {
@@ -151,8 +156,13 @@ static void poisson(struct layout *l, struct rng *r, int n, double spacing_m)
 static int nearest_of(const struct layout *l, int node, int first, int n)
 {
   int best = first;
-  for (int k = first + 1; k < first + n; k++)
-    if (distance_m(l, node, k) < distance_m(l, node, best)) best = k;
+  double least = INFINITY, x = l->x_m[node], y = l->y_m[node];
+  for (int k = first; k < first + n; k++) {
+    double dx = l->x_m[k] - x, dy = l->y_m[k] - y, square = dx * dx + dy * dy;
+    if (square >= least) continue;
+    least = square;
+    best = k;
+  }
   return best;
 }
 

@@ -219,6 +219,27 @@ static bool graphml_positions(struct build *b, struct made_topology *t, const st
   return true;
 }
 
+struct labelled { const char *label; int line; };
+
+static int compare_labels(const void *a, const void *b)
+{
+  const struct labelled *p = a, *q = b;
+  int order = strcmp(p->label, q->label);
+  return order ? order : p->line - q->line;
+}
+
+static bool labels_differ(struct build *b, const struct made_topology *t, int n)
+{
+  struct labelled *l = arena_array(b->arena, struct labelled, n);
+  for (int i = 0; i < n; i++) l[i] = (struct labelled){t->label[i], t->line[i]};
+  qsort(l, (size_t)n, sizeof *l, compare_labels);
+  for (int i = 1; i < n; i++)
+    if (!strcmp(l[i].label, l[i - 1].label))
+      return err_add(b->err, (struct where){.file = t->file, .line = l[i].line, .column = 1}, "two nodes are called '%s' (the "
+                     "other in line %d); a 'label' tells them apart", l[i].label, l[i - 1].line);
+  return true;
+}
+
 /* Letters that names may have; what is left must be different. */
 static bool graphml_labels(struct build *b, struct made_topology *t, const struct graphml *g, bool labelled)
 {
@@ -231,12 +252,7 @@ static bool graphml_labels(struct build *b, struct made_topology *t, const struc
     t->label[i] = label;
     t->line[i] = g->node[i].line;
   }
-  for (int i = 0; i < g->n_nodes; i++)
-    for (int k = 0; k < i; k++)
-      if (!strcmp(t->label[i], t->label[k]))
-        return err_add(b->err, (struct where){.file = t->file, .line = t->line[i], .column = 1}, "two nodes are called '%s' (the "
-                       "other in line %d); a 'label' tells them apart", t->label[i], t->line[k]);
-  return true;
+  return labels_differ(b, t, g->n_nodes);
 }
 
 /* Exactly one thing says how long an edge is. */
