@@ -12,12 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIELDS = 256, PROBLEMS_AT_MOST = 10, PINGS_AT_MOST = 10000000 };
+enum { FIELDS = 512, PROBLEMS_AT_MOST = 10, PINGS_AT_MOST = 10000000 };
 static const double HOLE_STEPS = 10, PACKET_BYTES = 1500, BIN_S = .1, BYTE_PER_KBIT = 125, A_DAY_MS = 864e5,
                     SLICE_S = 15.7;                     /* netlatency: 688 slices in three hours (Zhu et al. 2017) */
 
 const char *const link_trace_kind_names[] = {"capacity", "throughput", "rtt", "delay"};
-static const char *const format_names[] = {"?", "mahimahi", "cicv5g", "ucc5g", "ping", "deterministic6g", "netlatency"};
+static const char *const format_names[] = {"?", "mahimahi", "cicv5g", "ucc5g", "ping", "deterministic6g", "netlatency",
+                                           "rtt_matrix"};
 
 struct field { const char *text; size_t length; };
 struct series { size_t n, room; double *t_s, *value; int *line; };
@@ -28,6 +29,7 @@ struct reader {
   const char *text; size_t length;                      /* the line */
   struct field field[FIELDS]; int n_fields;
   int time, value;                                      /* columns */
+  bool matrix;                                          /* its comment says so */
   size_t problems;                                      /* before this file */
   int line;
   double unit, bin_s, packet_bytes, sample_s;
@@ -350,6 +352,44 @@ static bool histogram_dist(struct reader *r, struct link_trace *t, struct arena 
   return true;
 }
 
+/* ---- matrices: a row a node, whole or above the diagonal; ms; 0: itself, or not measured ----------------------------- */
+
+static void read_matrix(struct reader *r)
+{
+  do {
+    if (begins(r, "#")) continue;
+    cut(r);
+    for (int i = 0; i < r->n_fields && !too_many(r); i++) {
+      double ms = 0;
+      if (!number(r, i, &ms)) continue;
+      if (ms < 0) refuse(r, r->field[i], "a negative round trip");
+      else if (ms > 0) keep(r, ms / 2e3, 1);
+    }
+  } while (!too_many(r) && next_line(r));
+}
+
+static int compare(const void *a, const void *b);
+
+/* Every pair alike. */
+static bool matrix_dist(struct reader *r, struct link_trace *t, struct arena *a)
+{
+  struct series *s = &r->out;
+  double *value = arena_array(a, double, s->n), *weight = arena_array(a, double, s->n);
+  size_t n = 0;
+  qsort(s->t_s, s->n, sizeof *s->t_s, compare);
+  for (size_t i = 0; i < s->n; i++) {
+    if (n == 0 || s->t_s[i] > value[n - 1] + 1e-9) value[n++] = s->t_s[i];
+    weight[n - 1]++;
+  }
+  char why[160];
+  struct dist *d = arena_alloc(a, sizeof *d);
+  if (!dist_make_empirical(d, a, value, weight, n, why))
+    return err_add(r->err, (struct where){.file = r->def->file}, "%s", why);
+  t->delay_s = d;
+  t->mean = dist_mean(d);
+  return true;
+}
+
 /* ---- which format ------------------------------------------------------------------------------------------------ */
 
 struct format {
@@ -364,6 +404,7 @@ static const struct format formats[] = {
   [FORMAT_PING] = {"PING ", LINK_RTT, read_ping},
   [FORMAT_DETERMINISTIC6G] = {NULL, LINK_DELAY, read_histogram},
   [FORMAT_NETLATENCY] = {"slice,", LINK_RTT, read_netlatency},
+  [FORMAT_RTT_MATRIX] = {NULL, LINK_DELAY, read_matrix},
 };
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
@@ -373,6 +414,7 @@ static enum link_format guess(struct reader *r)
     if (formats[f].begin && begins(r, formats[f].begin)) return (enum link_format)f;
   double x;
   cut(r);
+  if (r->matrix) return FORMAT_RTT_MATRIX;
   if (r->n_fields == 1 && to_number(r->field[0], &x)) return FORMAT_MAHIMAHI;
   return r->n_fields == 2 && to_number(r->field[0], &x) ? FORMAT_DETERMINISTIC6G : FORMAT_BY_NAME;
 }
@@ -384,6 +426,7 @@ static enum link_format open_file(struct reader *r)
   if (!r->lines) return FORMAT_BY_NAME;
   bool got = next_line(r);
   for (; got && begins(r, "#"); got = next_line(r)) {
+    r->matrix |= find(r, "RTT") && (find(r, "matrix") || find(r, "row = from"));
     r->bin_s = head_number(r, "bin_ms=", r->bin_s * 1e3) / 1e3;
     r->packet_bytes = head_number(r, "mtu_bytes=", r->packet_bytes);
   }
@@ -497,6 +540,7 @@ static bool finish(struct reader *r, struct link_trace *t, struct arena *a)
 {
   if (!all_good(r)) return false;
   if (r->out.n == 0) return err_add(r->err, (struct where){.file = r->def->file}, "it has no values");
+  if (r->def->format == FORMAT_RTT_MATRIX) return matrix_dist(r, t, a);
   if (!in_order(r)) return false;
   if (t->kind == LINK_DELAY) return histogram_dist(r, t, a);
   double step_s = median_step(r);

@@ -6,7 +6,8 @@
  *   rtt         seconds there and back of a small message, by the time at which it was sent
  *   delay       a histogram of one-way delays: a distribution without time
  * Formats (docs/data.md says where they come from): mahimahi (packets a 100 ms bin, or the original's milliseconds, one
- * line a packet), cicv5g, ucc5g, ping (Linux `ping`), deterministic6g (histogram), netlatency (one pair of nodes).
+ * line a packet), cicv5g, ucc5g, ping (Linux `ping`), deterministic6g (histogram), netlatency (one pair of nodes), rtt_matrix
+ * (round trips of all pairs: a distribution of one-way delays over pairs).
  */
 #ifndef OFFSIM_MODELS_LINK_TRACE_H
 #define OFFSIM_MODELS_LINK_TRACE_H
@@ -18,7 +19,7 @@
 
 enum link_trace_kind { LINK_CAPACITY, LINK_THROUGHPUT, LINK_RTT, LINK_DELAY };
 enum link_format { FORMAT_BY_NAME, FORMAT_MAHIMAHI, FORMAT_CICV5G, FORMAT_UCC5G, FORMAT_PING, FORMAT_DETERMINISTIC6G,
-                   FORMAT_NETLATENCY };
+                   FORMAT_NETLATENCY, FORMAT_RTT_MATRIX };
 /* A hole is a step of more than ten times the median one. CUT: what is behind follows one median step after what is
  * before. OUTAGE: nothing passes until it is over. */
 enum link_gaps { GAPS_REFUSE, GAPS_CUT, GAPS_OUTAGE };

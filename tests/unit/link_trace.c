@@ -246,6 +246,61 @@ static void originals_have_their_figures(void **state)
   assert_int_equal(t->n, 688);
 }
 
+/* 10, 20, 0 / 30, 10: one-way delays 5 (twice), 10, 15 ms. */
+static void a_matrix_is_a_distribution_over_pairs(void **state)
+{
+  struct fixture *f = *state;
+  const struct link_trace *t = get(f, "# symmetric RTT matrix, ms\n10,20,0\n30,10\n", (struct link_trace_def){0});
+  assert_non_null(t);
+  assert_int_equal(t->kind, LINK_DELAY);
+  assert_near(t->mean, .00875, 1e-12);
+  assert_near(dist_cdf(t->delay_s, .0051), .5, 1e-12);
+  assert_null(get(f, "# symmetric RTT matrix, ms\n10,-20\n", (struct link_trace_def){0}));
+}
+
+/* README of the data: PlanetLab slice 1 p5 .. p99 to 1 %; Seattle p25, p50, p75, p95 over pairs and slices, CV and p99 / p50 of a
+ * pair in the median: all pairs of the source there, 60 of them here, to 10 %. */
+static void pairs_have_their_figures(void **state)
+{
+  struct fixture *f = *state;
+  static const double share[] = {.05, .25, .5, .75, .95, .99}, ms[] = {19.3, 59.3, 135, 202, 325, 413};
+  if (!getenv("OFFSIM_DATA"))
+    skip();
+  const struct link_trace *t = original(f, "netlatency/planetlab_rtt_ms_slice01_upper.csv", (struct link_trace_def){0});
+  for (int i = 0; i < 6; i++)
+    assert_true(dist_cdf(t->delay_s, ms[i] * .99 / 2e3) < share[i] && dist_cdf(t->delay_s, ms[i] * 1.01 / 2e3) >= share[i]);
+  char line[4000], *rest = line;
+  FILE *file = fopen(arena_printf(f->arena, "%s/network/netlatency/seattle_rtt_ms_timeseries_60pairs.csv", getenv("OFFSIM_DATA")), "r");
+  while (file && fgets(line, sizeof line, file) && line[0] == '#')
+    continue;
+  fclose(file);
+  line[strcspn(line, "\r\n")] = '\0';
+  double all[60 * 688], cv[60], tail[60];
+  size_t n = 0, pairs = 0;
+  strsep(&rest, ",");
+  for (char *pair; (pair = strsep(&rest, ",")) && pairs < 60; pairs++) {
+    t = original(f, "netlatency/seattle_rtt_ms_timeseries_60pairs.csv", (struct link_trace_def){.column = pair, .gaps = GAPS_CUT});
+    double sum = 0, square = 0, *own = all + n;
+    for (uint64_t k = 0; k < t->n; k++) {
+      sum += own[k] = t->value[k];
+      square += own[k] * own[k];
+    }
+    cv[pairs] = sqrt(square / (double)t->n - sum * sum / (double)(t->n * t->n)) / (sum / (double)t->n);
+    qsort(own, t->n, sizeof *own, unit_compare_doubles);
+    tail[pairs] = own[t->n * 99 / 100] / own[t->n / 2];
+    n += t->n;
+  }
+  qsort(all, n, sizeof *all, unit_compare_doubles);
+  qsort(cv, pairs, sizeof *cv, unit_compare_doubles);
+  qsort(tail, pairs, sizeof *tail, unit_compare_doubles);
+  assert_int_equal(pairs, 60);
+  static const double of[] = {.25, .5, .75, .95}, s[] = {.11, .22, .44, .92};
+  for (int i = 0; i < 4; i++)
+    if (fabs(all[(size_t)(of[i] * (double)n)] / s[i] - 1) > .1)
+      fail_msg("share %g: %g s", of[i], all[(size_t)(of[i] * (double)n)]);
+  assert_true(fabs(cv[30] / .71 - 1) < .1 && fabs(tail[30] / 5.4 - 1) < .1);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -258,6 +313,8 @@ int main(void)
     cmocka_unit_test_setup_teardown(one_pair_of_many, set_up, tear_down),
     cmocka_unit_test_setup_teardown(holes_are_what_is_said, set_up, tear_down),
     cmocka_unit_test_setup_teardown(mistakes_are_refused, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(a_matrix_is_a_distribution_over_pairs, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(pairs_have_their_figures, set_up, tear_down),
     cmocka_unit_test_setup_teardown(originals_have_their_figures, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
