@@ -1,6 +1,7 @@
 /* Which process a transfer meets. */
 #include "models/network_process.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <stdlib.h>
 
 struct link_processes {
@@ -26,8 +27,8 @@ struct link_processes *processes_new(const struct link_def *l, uint64_t n_member
   p->root = *root;
   p->n = n_members;
   p->rate = p->latency = *l->process;
-  p->by_sharer = zeroed(n_members, sizeof *p->by_sharer);
-  p->by_sender = l->process->sharer == l->process->per ? p->by_sharer : zeroed(n_members, sizeof *p->by_sender);
+  p->by_sharer = zeros_new(n_members, sizeof *p->by_sharer);
+  p->by_sender = l->process->sharer == l->process->per ? p->by_sharer : zeros_new(n_members, sizeof *p->by_sender);
   if (p->by_sender == p->by_sharer) return p;
   p->rate.spikes = (struct spikes_def){0};
   p->rate.loss = NULL;

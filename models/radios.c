@@ -1,6 +1,7 @@
 #include "models/radios.h"
 #include "models/streams.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -27,7 +28,7 @@ static void link_open(struct radio_link *l, const struct world_def *w, const str
   if (!def->radio) return;
   int place = w->place[def->a].tier == TIER_DEVICE ? def->a : def->b;
   const struct place_def *device = &w->place[place];
-  *l = (struct radio_link){def->radio, rng_name(def->name), device->count, zeroed(device->count, sizeof *l->radio), place, NULL, NULL};
+  *l = (struct radio_link){def->radio, rng_name(def->name), device->count, zeros_new(device->count, sizeof *l->radio), place, NULL, NULL};
   if (def->radio->anchor_s > 0) l->fast = zeroed(device->count, sizeof *l->fast);
   if (device->supply && device->supply->battery) l->told_j = zeroed(device->count, sizeof *l->told_j);
 }

@@ -4,6 +4,7 @@
  * out other jobs. Checked against M/M/c, M/M/c/K, M/G/1 PS and SRPT in tests/unit/queues.c.
  */
 #include "models/station_parts.h"
+#include "sim/zeros.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ static void *zeroed(size_t n, size_t bytes)
 struct station *stations_new(struct sim *sim, const struct place_def *place, const struct world_def *world,
                              const struct station_events *events, uint64_t count)
 {
-  struct station *all = zeroed(count, sizeof *all);
+  struct station *all = zeros_new(count, sizeof *all);
   struct station_kind *kind = zeroed(1, sizeof *kind);
   kind->events = events;
   kind->discipline = place->discipline;

@@ -15,6 +15,7 @@
 #include "models/power.h"
 #include "models/station_parts.h"
 #include "models/thermal.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -246,9 +247,9 @@ static void *zeroed(size_t n, size_t bytes)
 void stations_power(struct station *all, uint64_t count, struct sim *sim, const struct stations_power *def)
 {
   struct powered *p = zeroed(1, sizeof *p);
-  *p = (struct powered){ .def = *def, .sim = sim, .first = all, .member = zeroed(count, sizeof *p->member),
-                         .thermal = zeroed(count, sizeof *p->thermal) };
-  if (def->battery) p->battery = zeroed(count, sizeof *p->battery);
+  *p = (struct powered){ .def = *def, .sim = sim, .first = all, .member = zeros_new(count, sizeof *p->member),
+                         .thermal = zeros_new(count, sizeof *p->thermal) };
+  if (def->battery) p->battery = zeros_new(count, sizeof *p->battery);
   all->kind->powered = p;
   all->kind->settles = true;
   for (struct station *s = all; s < all + count; s++) {
