@@ -117,7 +117,8 @@ static const struct dist *later(struct build *b, const struct dist *d, double by
   char why[160];
   struct dist *sum = arena_alloc(b->arena, sizeof *sum);
   if (by_s == 0) return d;
-  if (!dist_make_shifted(sum, b->arena, by_s, d, why)) sim_assert(!"a distribution can be shifted");
+  bool shifted = dist_make_shifted(sum, b->arena, by_s, d, why);
+  sim_assert(shifted);
   return sum;
 }
 
