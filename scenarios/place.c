@@ -393,8 +393,8 @@ static void link_check_sharing(struct build *b, const struct link_def *l, const 
     err_add(b->err, sharing->at, "links.%s: sharing max_min is for links of kind fluid", l->name);
   else if (l->shared_by == SHARED_BY_NONE)
     err_add(b->err, sharing->at, "links.%s: sharing max_min needs shared_by: who shares its rate (device, cell or link)", l->name);
-  const char *alone = l->process && l->process->loss ? "loss" : l->radio ? "a radio" : l->transport ? "a transport" : NULL;
-  if (alone) err_add(b->err, sharing->at, "links.%s: sharing max_min does not go with %s of the link", l->name, alone);
+  if (l->process && l->process->loss)
+    err_add(b->err, sharing->at, "links.%s: sharing max_min does not go with loss of the link", l->name);
 }
 
 /* Name and ends are there. */

@@ -883,7 +883,7 @@ const struct key keys[] = {
   {"link", "sharing", V_CHOICE, .choices = "equal|max_min", .otherwise = "equal",
    .doc = "equal: each hop for itself, one after the other, whole. max_min: a message flows over this and the next such "
           "links of its way at once, at a max-min fair rate, after the latencies of them all. Needs "
-          "shared_by; not for mm1, fixed, nor with loss, radio or transport."},
+          "shared_by; not for mm1, fixed, nor with loss."},
   {"link", "slices", .map = "link_slice", .shape = NAMED_LIST,
    .doc = "Classes with a rate of their own, of what those share who share one rate (`shared_by`). Needs sharing max_min."},
   {"link", "zones", V_ID, .shape = PLAIN_LIST, .flags = OR_ONE,

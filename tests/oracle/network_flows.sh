@@ -30,6 +30,9 @@ check_exit "planted: a higher maximum" 1 means slices 5e-9 slow=1 -- --set links
 # 0.8 and 0.4 MB/s for half a second, nothing for the next, 0.3 each until the near one has its last 0.6 MB at 4 s; then 0.4.
 check "a link with a trace of its rate" means fading 5e-9 near=3 far=3.5
 check_exit "planted: another place in the trace" 1 means fading 5e-9 near=3 far=3.5 -- --set links.l.trace.offset=0.1s
+# Promotion, round trip of the set-up, latency, 10 kB at 1 MB/s, latency of the answer; so also without max_min.
+check "a radio and a connection before the flow" means gate 5e-9 one=.2601+.02+.01+.01+.01
+check "the same, link by link" means gate 5e-9 one=.2601+.02+.01+.01+.01 -- --set links.l.sharing=equal
 # M/G/1 processor sharing at load 0.5: 1 / (100 - 50) s. 60000 messages: 3 % is more than five standard errors.
 check "Poisson arrivals at a shared link" means shared-link .0006 jobs=.02
 finish
