@@ -201,7 +201,7 @@ static void losses_cost_time(void **state)
 
 static struct rate_process_def rate = {.sigma = 1, .correlation = .8, .step_s = 1, .idle = .1};
 static struct loss_def some_loss = {.to_bad = .01, .to_good = .2, .bad = .5, .good = .001, .packet_bytes = 1500,
-                                    .retransmit_s = .05};
+                                    .retransmit_s = .05, .packet_s = {.0015, .0015}};
 static struct link_process_def lively(void)
 {
   return (struct link_process_def){.spikes = {drawn("exponential", 20, NAN), NULL, drawn("lognormal", .3, .4)},
