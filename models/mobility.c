@@ -71,6 +71,8 @@ void mobility_free(struct mobility *all)
   free(all);
 }
 
+size_t mobility_bytes(void) { return sizeof(struct device); }
+
 bool mobility_of(const struct mobility *all, int place) { return all && all->of[place].def; }
 
 /* ---- who is better where ------------------------------------------------------------------------------------------- */

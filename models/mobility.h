@@ -31,6 +31,7 @@ struct mobility_def {
 
 struct mobility;
 struct world_def;
+size_t mobility_bytes(void);                            /* of a device */
 struct mobility *mobility_new(const struct world_def *, const struct rng_root *);      /* NULL: nobody moves */
 void mobility_free(struct mobility *);
 /* Devices of this place move? Only those may be asked for below. Time does not go back: the past is answered as now. */

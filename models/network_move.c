@@ -80,7 +80,7 @@ void move_hold(struct network *n, struct transfer *t)
 
 bool network_moved(struct network *n, struct transfer *t)
 {
-  if (n->mobility && detour_of(n, t)->waits) detour_retry_at(n, sim_now(n->sim));
+  if (n->mobility && detour_of(n, t)->waits) detour_retry_soon(n);
   if (!network_is_left(n, t)) return false;
   note(n, t);
   detour_cut(n, t);

@@ -57,7 +57,7 @@ static void add(struct transfer_cost *sum, struct transfer_cost cost, double sig
 
 static void on_retry(struct sim *, void *network);
 
-static void retry_soon(struct network *n)
+void detour_retry_soon(struct network *n)
 {
   if (n->detours->retry_due) return;
   n->detours->retry_due = true;
@@ -71,7 +71,7 @@ static void hold(struct network *n, struct transfer *t)
   enlist(n, t, &n->detours->waiting);
   detour_of(n, t)->waits = true;
   t->at = t->until = 0;
-  retry_soon(n);
+  detour_retry_soon(n);
 }
 
 void detour_hold_at_start(struct network *n, struct transfer *t)
@@ -97,10 +97,12 @@ void detour_at_hop(struct network *n, struct transfer *t)
   hold(n, t);
 }
 
-/* Where it now waits for the device that it is for, or from: to be found there, or to hear again. */
-void detour_retry_at(struct network *n, sim_time at)
+/* It waits for its device to hear again; one event for each, however often somebody looks. */
+static void retry_at(struct network *n, struct detour *d, sim_time at)
 {
-  if (at != SIM_NEVER) sim_at(n->sim, at, PRIORITY_CHANGE, on_retry, n);
+  if (at == SIM_NEVER || at == d->retry_at) return;
+  d->retry_at = at;
+  sim_at(n->sim, at, PRIORITY_CHANGE, on_retry, n);
 }
 
 void detour_cut(struct network *n, struct transfer *t)
@@ -127,7 +129,7 @@ static bool take_route(struct network *n, struct transfer *t)
   const struct route *r = route_on(n->topology, d->vertex, t->to, sim_now(n->sim));
   if (!detour_may_go(n, r, d->zones)) return false;
   sim_time ready = r->n > 0 ? move_ready(n, t, r->hop[0]) : 0;
-  if (ready > sim_now(n->sim)) return detour_retry_at(n, ready), false;
+  if (ready > sim_now(n->sim)) return retry_at(n, d, ready), false;
   delist(n, t);
   enlist(n, t, &n->detours->moving);
   d->waits = false;
@@ -187,7 +189,7 @@ static void on_retry(struct sim *sim, void *network)
 static void on_news(struct network *n)
 {
   break_moving(n);
-  if (n->detours->waiting) retry_soon(n);
+  if (n->detours->waiting) detour_retry_soon(n);
 }
 
 void detour_set_link(struct network *n, int link, bool up, sim_time back_at)

@@ -135,7 +135,7 @@ struct gate { struct radio_use radio; struct connection *connection; struct tran
 
 /* A message that may go another way: in which list it is; what that costs beside what was told at the start; where it
  * stands while it waits; whether all of its bytes have left where it began. */
-struct detour { struct transfer *next, **at; struct transfer_cost cost; uint64_t zones; uint32_t vertex; bool waits, relayed;
+struct detour { struct transfer *next, **at; struct transfer_cost cost; uint64_t zones; uint32_t vertex; sim_time retry_at; bool waits, relayed;
                 bool follows, told; };                  /* its device, over the network; has been data before */
 
 static inline size_t at_start_bytes(const struct network *n)
@@ -224,7 +224,7 @@ void detour_hold_at_start(struct network *, struct transfer *);
 void detour_at_hop(struct network *, struct transfer *);        /* the next hop is out: it waits for another way */
 bool detour_may_go(const struct network *, const struct route *, uint64_t zones);
 void detour_cut(struct network *, struct transfer *);   /* sent again from where its hop begins, soon */
-void detour_retry_at(struct network *, sim_time);
+void detour_retry_soon(struct network *);               /* all that wait look whether they can go on */
 void detour_set_link(struct network *, int link, bool up, sim_time back_at);
 
 /* ---- network_move.c -------------------------------------------------------------------------------------------- */

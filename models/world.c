@@ -22,6 +22,7 @@ double world_bytes_estimate(const struct world_def *def)
   uint64_t members = 0;
   for (int i = 0; i < def->n_places; i++) {
     double member = (double)station_bytes() + 2 * sizeof(void *) + (def->place[i].n_hardware > 1);
+    if (def->place[i].mobility) member += (double)mobility_bytes();
     bytes += member * (double)def->place[i].count;
     members += def->place[i].count;
   }
