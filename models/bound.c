@@ -185,6 +185,16 @@ static double use_usd(const struct world *w, const struct request *r, int task, 
                                  expr_value(&work->tok_out, r->attribute), 1);
 }
 
+/* Of a slot-second beyond idle. Where a server at part load may draw less than its part, or when it is too warm, nothing is
+ * known: 0. Of the concave shape a part draws no less. */
+static double least_slot_w(const struct world *w, const struct place *p, uint32_t member, int clock)
+{
+  int kind = kind_of(p, member);
+  const struct hardware_def *h = p->def->n_hardware ? &w->def->hardware[p->def->hardware[kind]] : NULL;
+  bool free = h && (h->thermal || (h->power && h->power->shape > POWER_CONCAVE));
+  return free ? 0 : p->dynamic_w[kind] * supply_clock(w, p, member, clock);
+}
+
 static struct option option_at(struct world *w, struct request *r, int task, const struct plan_def *plan,
                                struct endpoint at)
 {
@@ -197,7 +207,7 @@ static struct option option_at(struct world *w, struct request *r, int task, con
   if (!(o.service_s > 0)) o.service_s = 0;              /* unknown, too, counts nothing */
   double slot_s = p->def->batching || p->def->llm || p->def->kind == PLACE_API ? 0 : o.service_s;
   o.usd = use_usd(w, r, task, plan->variant, p) + (tariff_has_free(&p->tariff) ? 0 : p->usd_per_slot_s * slot_s);
-  o.joule = p->dynamic_w[kind_of(p, at.member)] * slot_s * supply_clock(w, p, at.member, plan->clock);
+  o.joule = least_slot_w(w, p, at.member, plan->clock) * slot_s;
   return o;
 }
 

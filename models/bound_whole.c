@@ -125,6 +125,7 @@ static const char *plan_flaw(struct world *w, const struct plan_def *plan, const
   int place = plan->word == WORD_ORIGIN ? k->from[0] : plan->place;
   if (plan->clock) return "needs the top clock";
   if (plan->word == WORD_NEAREST) return "needs the places by name";
+  if (w->place[place].supply) return "needs power that is linear, without temperature and battery";
   const struct place_def *p = &w->def->place[place];
   if (p->servers != 1 || p->slots != 1 || (p->count > 1 && plan->word != WORD_MEMBER)) return "needs one server at each place";
   if (p->discipline == SRPT || p->discipline == EDF) return "needs servers that do not look at sizes";

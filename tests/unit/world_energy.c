@@ -141,6 +141,32 @@ static void warm_devices_are_slow(void **state)
   }
 }
 
+/* Throttled, a quarter of the power for twice the time: half of what the top costs. The bound must not be above. */
+static void bounds_know_of_throttling(void **state)
+{
+  (void)state;
+  static const struct thermal_def warm = {.ambient_c = 25, .limit_c = 42, .hysteresis_k = 2, .die_k_per_w = 4.1,
+    .case_k_per_w = 4.9, .die_j_per_k = 1e-6, .case_j_per_k = 45, .speed = 0.5, .power = 0.25};
+  double reward[2];
+  for (int i = 0; i < 2; i++) {
+    struct rig *r = rig_new();
+    r->hardware[0] = (struct hardware_def){.name = "phone", .idle_w = 0.6, .busy_w = 12, .thermal = &warm};
+    r->place[0].n_hardware = 1;
+    r->place[0].hardware = first_hardware;
+    r->work[0][0].time_s = always(600);
+    r->plan[0][1] = plan_at(1);
+    r->task[0].n_plans = 2;
+    r->place[1].busy_w = 1e4;
+    r->def.objective.energy_per_j = -1;
+    r->def.horizon = (struct horizon_def){.duration_s = 15, .drain_max_s = 5000};
+    r->policy = (struct policy_def){.name = "p", .policy = i ? "alone_bound" : "always_local", .at_place = NONE};
+    rig_run(r);
+    reward[i] = r->kept->request[0].reward;
+    rig_free(r);
+  }
+  assert_true(reward[0] > -0.9 * 11.4 * 600 && reward[1] >= reward[0]);
+}
+
 static struct rig *on_battery(double capacity_j)
 {
   struct rig *r = rig_new();
@@ -246,7 +272,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(jobs_share_power), cmocka_unit_test(clocks_cost_their_cube), cmocka_unit_test(plans_choose_clocks),
-    cmocka_unit_test(policies_choose_clocks), cmocka_unit_test(warm_devices_are_slow),
+    cmocka_unit_test(policies_choose_clocks), cmocka_unit_test(bounds_know_of_throttling), cmocka_unit_test(warm_devices_are_slow),
     cmocka_unit_test(empty_batteries_end_requests), cmocka_unit_test(they_come_back),
     cmocka_unit_test(the_radio_takes_its_part), cmocka_unit_test(boundaries)};
   return cmocka_run_group_tests(tests, NULL, NULL);
