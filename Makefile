@@ -25,7 +25,7 @@ endif
 WARN   = -Wall -Wextra -Wconversion -Wshadow -Wno-sign-conversion -Wno-unused-parameter $(WERROR)
 CFLAGS = -std=c11 -g $(OPT) $(LTO) $(WARN) -ffp-contract=off -fvisibility=hidden -fno-math-errno -ffile-prefix-map=$(CURDIR)=. \
          -D_GNU_SOURCE -I. $(CONFIG_CFLAGS) $(SANITIZE)
-LDLIBS = $(CONFIG_LIBS) -lxml2 -lm -ldl
+LDLIBS = $(CONFIG_LIBS) -lm -ldl
 LDFLAGS = $(SANITIZE) $(LTO) $(if $(LTO),$(OPT))
 # `offsim bench` counts the memory blocks that the program's own code asks for.
 COUNT_MALLOCS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
