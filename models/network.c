@@ -99,8 +99,7 @@ struct network *network_new(struct sim *sim, const struct world_def *world, stru
   n->transfers = pool_new(sizeof(struct transfer) + at_start_bytes(n) + (has_gates(n) ? sizeof(struct gate) : 0)
                           + (n->detours ? sizeof(struct detour) : 0)
                           + (n->varies ? (size_t)n->most_hops * sizeof(struct hop_price) : 0));
-  n->ways = zeroed(1, sizeof *n->ways);
-  n->ways->round = 1;
+  ways_new(n);
   return n;
 }
 
@@ -132,6 +131,7 @@ void network_free(struct network *n)
   pool_free(n->transfers);
   outages_free(n);
   free(n->ways->of);
+  free(n->ways->between);
   free(n->ways);
   free(n->first_member);
   free(n->link);
@@ -178,8 +178,8 @@ struct transfer *network_send(struct network *n, struct endpoint from, struct en
                               struct transfer_cost *cost)
 {
   sim_assert(bytes >= 0);
-  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
-  const struct way *way = way_on(n, r);
+  const struct way *way = way_now(n, from, to);
+  const struct route *r = way->route;
   bool goes = !n->detours || detour_may_go(n, r, n->allowed);
   sim_assert(r->reachable || !goes);
   if (cost) *cost = goes ? way_cost(way, bytes) : (struct transfer_cost){0};

@@ -100,9 +100,11 @@ struct way {
   double radio_j_per_byte, radio_told_j_per_byte;       /* of radios: by bytes alone; with their base power */
   bool instant, nothing;
   uint32_t round;                                       /* in which it was made */
+  const struct route *route;
 };
-/* By number of the route; true are those of this round. */
-struct ways { struct way *of; uint32_t n, round; };
+/* By number of the route; true are those of this round. `between`: numbers of routes between places that are one vertex
+ * each, 0: not known yet; NULL: too many, or routes change. */
+struct ways { struct way *of; uint32_t n, round, *between, places; };
 
 /* What a message that began pays, by hop, whatever the links become; the work that it brought to its channel, or its
  * flow; what is sent again on this hop, over what is sent; what that cost so far. */
@@ -273,6 +275,8 @@ void network_on_transmitted(struct sim *, void *context, struct share_user *user
 void way_add_hop(const struct network *, struct hop, struct way *);
 const struct way *way_of(const struct network *, struct endpoint from, struct endpoint to);
 const struct way *way_on(const struct network *, const struct route *);
+const struct way *way_now(const struct network *, struct endpoint from, struct endpoint to);   /* nowhere: no way now */
+void ways_new(struct network *);
 bool takes_no_time(const struct network *, const struct way *, const struct route *, double bytes);
 struct transfer_cost way_cost(const struct way *, double bytes);
 

@@ -63,7 +63,7 @@ SELDOM static const struct way *way_make(const struct network *n, const struct r
   struct ways *ways = n->ways;
   if (r->id >= ways->n) ways_grow(ways, topology_routes(n->topology));
   struct way *way = &ways->of[r->id];
-  *way = (struct way){.round = ways->round, .instant = r->reachable, .latency_s = r->latency_mean_s};
+  *way = (struct way){.round = ways->round, .instant = r->reachable, .latency_s = r->latency_mean_s, .route = r};
   for (int i = 0; i < r->n; i++) way_add_hop(n, r->hop[i], way);
   if (n->flows) slowest_of_flows(n, r, way);
   bool costs = way->network_j_per_byte > 0 || way->usd_per_byte > 0 || way->s_per_byte > 0;
@@ -77,11 +77,46 @@ const struct way *way_on(const struct network *n, const struct route *r)
   return r->id < ways->n && ways->of[r->id].round == ways->round ? &ways->of[r->id] : way_make(n, r);
 }
 
-const struct way *way_of(const struct network *n, struct endpoint from, struct endpoint to)
+/* Nearly all that is asked: between places of one vertex each, where no message ever goes another way. */
+enum { BETWEEN_PLACES = 64 };
+
+void ways_new(struct network *n)
+{
+  size_t places = (size_t)n->world->n_places;
+  n->ways = zeroed(1, sizeof *n->ways);
+  n->ways->round = 1;
+  n->ways->places = (uint32_t)places;
+  if (!n->detours && places <= BETWEEN_PLACES) n->ways->between = zeroed(places * places, sizeof *n->ways->between);
+}
+
+SELDOM static const struct way *way_found(const struct network *n, struct endpoint from, struct endpoint to)
 {
   const struct route *r = route(n->topology, from, to, sim_now(n->sim));
-  if (!r->reachable && n->detours) r = route_intact(n->topology, from, to, sim_now(n->sim));
+  bool points = !topology_is_spread(n->topology, from.place) && !topology_is_spread(n->topology, to.place);
+  if (n->ways->between && points && from.place != to.place)
+    n->ways->between[from.place * n->ways->places + to.place] = r->id;
   return way_on(n, r);
+}
+
+/* By the route of this moment. */
+static inline const struct way *way_here(const struct network *n, struct endpoint from, struct endpoint to)
+{
+  const struct ways *ways = n->ways;
+  uint32_t id = ways->between ? ways->between[from.place * ways->places + to.place] : 0;
+  const struct way *way = &ways->of[id];
+  return id && way->round == ways->round ? way : way_found(n, from, to);
+}
+
+const struct way *way_now(const struct network *n, struct endpoint from, struct endpoint to)
+{
+  return way_here(n, from, to);
+}
+
+const struct way *way_of(const struct network *n, struct endpoint from, struct endpoint to)
+{
+  const struct way *way = way_here(n, from, to);
+  if (!n->detours || way->route->reachable) return way;
+  return way_on(n, route_intact(n->topology, from, to, sim_now(n->sim)));
 }
 
 /* Without records nothing needs to cross a way that takes no time for these bytes. */
@@ -92,8 +127,8 @@ bool takes_no_time(const struct network *n, const struct way *way, const struct 
 
 bool network_is_nothing(const struct network *n, struct endpoint from, struct endpoint to)
 {
-  const struct route *r = route(n->topology, from, to, sim_now(n->sim));
-  return way_on(n, r)->nothing && (!n->detours || detour_may_go(n, r, n->allowed));
+  const struct way *way = way_here(n, from, to);
+  return way->nothing && (!n->detours || detour_may_go(n, way->route, n->allowed));
 }
 
 struct transfer_cost way_cost(const struct way *way, double bytes)
