@@ -42,14 +42,20 @@ void estimates_begin(struct world *w, const struct attempt *a)
   }
 }
 
-static double egress_usd(const struct world *w, struct endpoint from, double bytes)
+__attribute__((noinline))                               /* the common tariffs need no frame */
+static double tiered_egress_usd(const struct world *w, const struct place *p, double bytes)
 {
-  const struct place *p = &w->place[from.place];
-  double usd_per_byte = p->tariff.usd_per_byte_out;
-  if (!p->tariff.terms || p->tariff.terms->n_tiers == 0) return usd_per_byte > 0 ? usd_per_byte * bytes : 0;
   struct tariff_meter meter = p->meter;
   tariff_month(&p->tariff, &meter, s_from_ns(now_of(w)));
   return tariff_egress_usd(&p->tariff, &meter, bytes);
+}
+
+static inline double egress_usd(const struct world *w, struct endpoint from, double bytes)
+{
+  const struct place *p = &w->place[from.place];
+  double usd_per_byte = p->tariff.usd_per_byte_out;
+  if (p->tariff.terms && p->tariff.terms->n_tiers > 0) return tiered_egress_usd(w, p, bytes);
+  return usd_per_byte > 0 ? usd_per_byte * bytes : 0;
 }
 
 static double other_way_s(struct world *w, struct endpoint from, struct endpoint to, double bytes,
@@ -151,15 +157,23 @@ static double inside_s(struct world *w, const struct option *o, const struct dem
   return waiting_s(w, o, (double)p->servers * p->slots, d->time_s);
 }
 
-static double use_usd(const struct world *w, const struct place *p, const struct demand *d, const struct work_def *work,
-                      const double *attribute)
+__attribute__((noinline))
+static double metered_use_usd(const struct world *w, const struct place *p, const struct demand *d,
+                              const struct work_def *work, const double *attribute)
 {
   const struct tariff_def *f = &p->tariff;
-  if (!f->terms) return f->usd_per_request + tariff_tokens_usd(f, d->tok_in, 0, d->tok_out, 1);
   struct tariff_meter meter = p->meter;
   tariff_month(f, &meter, s_from_ns(now_of(w)));
   return tariff_request_usd(f, &meter)
          + tariff_tokens_usd(f, d->tok_in, expr_value(&work->tok_cached, attribute), d->tok_out, 1);
+}
+
+static inline double use_usd(const struct world *w, const struct place *p, const struct demand *d,
+                             const struct work_def *work, const double *attribute)
+{
+  const struct tariff_def *f = &p->tariff;
+  if (f->terms) return metered_use_usd(w, p, d, work, attribute);
+  return f->usd_per_request + tariff_tokens_usd(f, d->tok_in, 0, d->tok_out, 1);
 }
 
 static double quality_of(const struct world *w, const struct request *r, const struct task_def *t, int variant)

@@ -98,15 +98,20 @@ static double usd_per_j(const struct place *p)
   return p->tariff.terms ? p->tariff.terms->usd_per_j * supply_pue(p) : 0;
 }
 
-double ledger_time_usd(const struct world *w, const struct place *p, double service_s, double joule)
+__attribute__((noinline))
+static double metered_time_usd(const struct world *w, const struct place *p, double service_s, double joule)
 {
   const struct tariff_terms *t = p->tariff.terms;
-  if (!t) return p->usd_per_slot_s * service_s;
   struct tariff_meter meter = p->meter;
   tariff_month(&p->tariff, &meter, s_from_ns(now_of(w)));
   double power_usd = t->usd_per_j > 0 ? usd_per_j(p) * joule : 0;
   if (!billed_by_use(p)) return p->usd_per_slot_s * service_s + power_usd;
   return tariff_use_usd(&p->tariff, &meter, p->usd_per_slot_s, service_s) + power_usd;
+}
+
+double ledger_time_usd(const struct world *w, const struct place *p, double service_s, double joule)
+{
+  return p->tariff.terms ? metered_time_usd(w, p, service_s, joule) : p->usd_per_slot_s * service_s;
 }
 
 /* ---- a price of time that changes ------------------------------------------------------------------------------- */

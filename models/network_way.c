@@ -98,13 +98,21 @@ SELDOM static const struct way *way_found(const struct network *n, struct endpoi
   return way_on(n, r);
 }
 
+/* NULL: not known by its places. */
+static inline const struct way *way_known(const struct network *n, struct endpoint from, struct endpoint to)
+{
+  const struct ways *ways = n->ways;
+  if (__builtin_expect(!ways->between, 0)) return NULL;
+  uint32_t id = ways->between[from.place * ways->places + to.place];
+  const struct way *way = &ways->of[id];
+  return id && way->round == ways->round ? way : NULL;
+}
+
 /* By the route of this moment. */
 static inline const struct way *way_here(const struct network *n, struct endpoint from, struct endpoint to)
 {
-  const struct ways *ways = n->ways;
-  uint32_t id = ways->between ? ways->between[from.place * ways->places + to.place] : 0;
-  const struct way *way = &ways->of[id];
-  return id && way->round == ways->round ? way : way_found(n, from, to);
+  const struct way *way = way_known(n, from, to);
+  return __builtin_expect(way != NULL, 1) ? way : way_found(n, from, to);
 }
 
 const struct way *way_now(const struct network *n, struct endpoint from, struct endpoint to)
@@ -182,19 +190,35 @@ static double expect_gates(const struct network *n, struct endpoint from, struct
   return wait_s;
 }
 
-double network_estimate(const struct network *n, struct endpoint from, struct endpoint to, double bytes,
-                        struct transfer_cost *sum)
+static inline void add_way(const struct way *way, double bytes, struct transfer_cost *sum)
 {
-  const struct way *way = way_of(n, from, to);
   sum->device_j += way->device_j_per_byte * bytes;
   sum->network_j += way->network_j_per_byte * bytes;
   sum->usd += way->usd_per_byte * bytes;
+}
+
+__attribute__((noinline))
+static double estimate_any(const struct network *n, struct endpoint from, struct endpoint to, double bytes,
+                           struct transfer_cost *sum)
+{
+  const struct way *way = way_of(n, from, to);
+  add_way(way, bytes, sum);
   double wait_s = 0;
   if (has_gates(n)) {
     wait_s = expect_gates(n, from, to, bytes, sum);
     sum->device_j += way->radio_told_j_per_byte * bytes;
   }
   return wait_s + way->latency_s + way->told_s_per_byte * bytes;
+}
+
+/* Asked several times a decision: the commonest case calls nothing and needs no frame. */
+double network_estimate(const struct network *n, struct endpoint from, struct endpoint to, double bytes,
+                        struct transfer_cost *sum)
+{
+  const struct way *way = has_gates(n) ? NULL : way_known(n, from, to);
+  if (__builtin_expect(!way, 0)) return estimate_any(n, from, to, bytes, sum);
+  add_way(way, bytes, sum);
+  return way->latency_s + way->told_s_per_byte * bytes;
 }
 
 double network_idle_s(const struct network *n, struct endpoint from, struct endpoint to, double bytes)
