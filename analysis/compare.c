@@ -20,6 +20,7 @@ const char *const verdict_name[] = {"-", "better", "equivalent", "worse", "undec
 static const double CONFIDENCE = 0.95, DEFAULT_MARGIN = 0.02, SATURATED = 0.95, TAIL_REQUESTS = 10,
                     SHORT_REQUESTS = 100;
 static const double CENSORED_SHARE = 0.01;
+static const double SURVIVOR_GAP = 0.005;              /* failed_ratio of two policies: their means are of different requests */
 
 struct comparison_store {
   size_t n_catalogs, n_texts;
@@ -1173,6 +1174,16 @@ static void put_lead(struct text *t, const struct comparison *c, struct interval
   (void)pair;
 }
 
+/* A mean of completed requests favours who lets the slow ones fail. */
+static void put_survivors(struct text *t, const struct comparison *c, size_t winner, size_t rival)
+{
+  double own = mean_value(&c->policy[winner], "failed_ratio", ""), other = mean_value(&c->policy[rival], "failed_ratio", "");
+  bool survivors = strstr(c->primary->doc, "completed requests") || strstr(c->primary->doc, "that got one");
+  if (!survivors || !(fabs(own - other) > SURVIVOR_GAP)) return;
+  text_add(t, " Beware: %s is of completed requests alone, and %s failed %s %% of all, %s %s %%.", c->primary->name,
+           c->policy[winner].name, number_text(100 * own).s, c->policy[rival].name, number_text(100 * other).s);
+}
+
 char *comparison_sentence(const struct comparison *c)
 {
   struct text t = {0};
@@ -1208,5 +1219,6 @@ char *comparison_sentence(const struct comparison *c)
     put_lead(&t, c, d, pair, other);
   }
   text_put(&t, ".");
+  put_survivors(&t, c, winner, rival);
   return t.s;
 }

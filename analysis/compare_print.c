@@ -356,48 +356,49 @@ static void print_pareto(const struct comparison *c, FILE *f)
   table_print(t, f, 2);
 }
 
-/* ---- two folders, column by column: is it the same ranking? -----------------------------------------------------------
+/* ---- folders, two at a time, column by column: is it the same ranking? ------------------------------------------------
  */
 
-static size_t base_length(const char *name) { return strcspn(name, "@"); }
+struct sides { const struct comparison *c; const char *one, *two; };    /* folders */
 
-/* The same entry in another folder than `dir`; NULL = none. */
-static const struct compared_policy *twin_of(const struct comparison *c, const struct compared_policy *p)
+static bool in_side(const struct compared_policy *p, const char *dir) { return p->dir && !strcmp(p->dir, dir); }
+
+/* The same entry in the other folder; NULL = none. */
+static const struct compared_policy *twin_of(const struct sides *s, const struct compared_policy *p)
 {
-  for (size_t i = 0; i < c->n_policies; i++) {
-    const struct compared_policy *q = &c->policy[i];
-    size_t n = base_length(p->name);
+  const char *other = in_side(p, s->one) ? s->two : s->one;
+  for (size_t i = 0; i < s->c->n_policies; i++) {
+    const struct compared_policy *q = &s->c->policy[i];
     if (comparison_in_hindsight(q->type)) continue;     /* it is one of the others once more */
-    if (q->dir && p->dir && strcmp(q->dir, p->dir) && base_length(q->name) == n && !strncmp(p->name, q->name, n)) return q;
+    if (in_side(q, other) && !strcmp(p->entry, q->entry)) return q;
   }
   return NULL;
 }
 
 /* Place among the policies of its folder that have a twin, 1 = best. */
-static size_t rank_of(const struct comparison *c, const struct compared_policy *p)
+static size_t rank_of(const struct sides *s, const struct compared_policy *p)
 {
   size_t rank = 1;
-  double mine = interval_at(p, c->primary->name, "", "").value, sign = c->primary->better > 0 ? -1 : 1;
-  for (size_t i = 0; i < c->n_policies; i++) {
-    const struct compared_policy *q = &c->policy[i];
-    if (q->dir && p->dir && !strcmp(q->dir, p->dir) && twin_of(c, q))
-      rank += sign * interval_at(q, c->primary->name, "", "").value < sign * mine;
+  const struct metric_info *primary = s->c->primary;
+  double mine = interval_at(p, primary->name, "", "").value, sign = primary->better > 0 ? -1 : 1;
+  for (size_t i = 0; i < s->c->n_policies; i++) {
+    const struct compared_policy *q = &s->c->policy[i];
+    if (in_side(q, p->dir) && twin_of(s, q)) rank += sign * interval_at(q, primary->name, "", "").value < sign * mine;
   }
   return rank;
 }
 
-static void put_side(struct table *t, const struct comparison *c, const struct compared_policy *p)
+static void put_side(struct table *t, const struct sides *s, const struct compared_policy *p)
 {
-  put_interval(t, p, c->primary->name, "", "");
-  table_cell(t, "%zu", rank_of(c, p));
+  put_interval(t, p, s->c->primary->name, "", "");
+  table_cell(t, "%zu", rank_of(s, p));
 }
 
-static void side_by_side_head(struct table *t, const struct comparison *c, const struct compared_policy *one,
-                              const struct compared_policy *two)
+static void side_by_side_head(struct table *t, const struct sides *s)
 {
-  const char *heads[] = {"policy", one->dir, "rank", two->dir, "rank", "difference", "intervals"};
+  const char *heads[] = {"policy", s->one, "rank", s->two, "rank", "difference", "intervals"};
   for (int k = 0; k < 7; k++) table_cell(t, "%s", heads[k]);
-  for (int k = 0; k < 7; k++) table_cell(t, "%s", k == 1 || k == 3 ? c->primary->unit : " ");
+  for (int k = 0; k < 7; k++) table_cell(t, "%s", k == 1 || k == 3 ? s->c->primary->unit : " ");
   table_rule(t);
 }
 
@@ -409,14 +410,15 @@ static struct interval primary_of(const struct comparison *c, const struct compa
 static bool apart(struct interval a, struct interval b) { return a.lo > b.hi || b.lo > a.hi; }
 
 /* Pairs of policies that change places between the folders: all of them, and those that an interval tells apart. */
-static void count_swaps(const struct comparison *c, size_t *swaps, size_t *real)
+static void count_swaps(const struct sides *s, size_t *swaps, size_t *real)
 {
+  const struct comparison *c = s->c;
   *swaps = *real = 0;
   for (size_t i = 0; i < c->n_policies; i++)
     for (size_t j = 0; j < i; j++) {
       const struct compared_policy *p = &c->policy[i], *q = &c->policy[j];
-      const struct compared_policy *p2 = strchr(p->name, '@') ? NULL : twin_of(c, p);
-      const struct compared_policy *q2 = strchr(q->name, '@') ? NULL : twin_of(c, q);
+      const struct compared_policy *p2 = in_side(p, s->one) ? twin_of(s, p) : NULL;
+      const struct compared_policy *q2 = in_side(q, s->one) ? twin_of(s, q) : NULL;
       if (!p2 || !q2) continue;
       struct interval a = primary_of(c, p), b = primary_of(c, q), a2 = primary_of(c, p2), b2 = primary_of(c, q2);
       if ((a.value < b.value) == (a2.value < b2.value)) continue;
@@ -425,34 +427,49 @@ static void count_swaps(const struct comparison *c, size_t *swaps, size_t *real)
     }
 }
 
-static void print_ranking(const struct comparison *c, FILE *f)
+static void print_ranking(const struct sides *s, FILE *f)
 {
   size_t swaps, real;
-  count_swaps(c, &swaps, &real);
+  count_swaps(s, &swaps, &real);
   if (!swaps) fprintf(f, "\nranking: the same\n");
   else if (!real) fprintf(f, "\nranking: the same, but for %zu pair%s whose intervals overlap\n", swaps, swaps == 1 ? "" : "s");
   else fprintf(f, "\nranking: DIFFERS in %zu pair%s that the intervals tell apart\n", real, real == 1 ? "" : "s");
 }
 
 /* The primary metric of policies that stand in both folders, in the order of the first. */
-static void print_side_by_side(const struct comparison *c, FILE *f)
+static void print_sides(const struct sides *s, FILE *f)
 {
+  const struct comparison *c = s->c;
   struct table *t = NULL;
   for (size_t i = 0; i < c->n_policies; i++) {
-    const struct compared_policy *p = &c->policy[i], *q = strchr(p->name, '@') ? NULL : twin_of(c, p);
+    const struct compared_policy *p = &c->policy[i], *q = in_side(p, s->one) ? twin_of(s, p) : NULL;
     if (!q) continue;
-    if (!t) side_by_side_head(t = table_new(7), c, p, q);
+    if (!t) side_by_side_head(t = table_new(7), s);
     struct interval a = primary_of(c, p), b = primary_of(c, q);
     table_cell(t, "%s", p->name);
-    put_side(t, c, p);
-    put_side(t, c, q);
+    put_side(t, s, p);
+    put_side(t, s, q);
     table_cell(t, "%s", percent_text(b.value - a.value, a.value).s);
     table_cell(t, "%s", apart(a, b) ? "APART" : "overlap");
   }
   if (!t) return;
   fprintf(f, "\n%s side by side\n\n", c->primary->name);
   table_print(t, f, 1);
-  print_ranking(c, f);
+  print_ranking(s, f);
+}
+
+/* The first folder beside each other one. */
+static void print_side_by_side(const struct comparison *c, FILE *f)
+{
+  const char **dir = grab(c->n_policies, sizeof *dir);
+  size_t n = 0;
+  for (size_t i = 0; i < c->n_policies; i++) {
+    size_t k = 0;
+    while (c->policy[i].dir && k < n && strcmp(dir[k], c->policy[i].dir)) k++;
+    if (c->policy[i].dir && k == n) dir[n++] = c->policy[i].dir;
+  }
+  for (size_t k = 1; k < n; k++) print_sides(&(struct sides){c, dir[0], dir[k]}, f);
+  free(dir);
 }
 
 void comparison_print_table(const struct comparison *c, FILE *f, const struct comparison_view *v)

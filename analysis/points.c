@@ -217,9 +217,9 @@ static bool on_value(void *context, uint64_t point, const struct catalog_run *r,
 static void fill_cells(struct points *p, const struct values *v)
 {
   p->cell = grab(p->n_points * p->n_policies, sizeof *p->cell);
+  for (size_t i = 0; i < p->n_points * p->n_policies; i++) p->cell[i].requests = p->cell[i].failed_ratio = NAN;
   for (size_t i = 0; i < v->n; i++) {
     struct point_cell *c = &p->cell[v->at[i].point * p->n_policies + v->at[i].policy];
-    c->requests = NAN;
     if (v->at[i].failed) c->failed++;
     else if (!isnan(v->at[i].x)) c->n++;
   }
@@ -247,18 +247,32 @@ static bool read_values(struct points *p, const char *metric, struct values *v, 
   return read_values_at(p, metric, "", v, err);
 }
 
-/* Mean number of requests of a run, for tail quantiles. */
-static bool read_requests(struct points *p, struct err *err)
+/* Mean of a metric over the runs of each cell; NaN = none. */
+static bool read_means(struct points *p, const char *metric, double *mean, struct err *err)
 {
   struct values v;
-  bool ok = read_values(p, "requests", &v, err);
-  struct moments *mean = grab(p->n_points * p->n_policies, sizeof *mean);
+  bool ok = read_values(p, metric, &v, err);
+  struct moments *over = grab(p->n_points * p->n_policies, sizeof *over);
   for (size_t i = 0; ok && i < v.n; i++)
-    if (!isnan(v.at[i].x)) moments_add(&mean[v.at[i].point * p->n_policies + v.at[i].policy], v.at[i].x);
-  for (size_t i = 0; i < p->n_points * p->n_policies; i++)
-    if (mean[i].n) p->cell[i].requests = mean[i].mean;
-  free(mean);
+    if (!isnan(v.at[i].x)) moments_add(&over[v.at[i].point * p->n_policies + v.at[i].policy], v.at[i].x);
+  for (size_t i = 0; i < p->n_points * p->n_policies; i++) mean[i] = over[i].n ? over[i].mean : (double)NAN;
+  free(over);
   free(v.at);
+  return ok;
+}
+
+/* Number of requests of a run, for tail quantiles; failures, which a mean of completed requests does not show. */
+static bool read_requests(struct points *p, struct err *err)
+{
+  size_t n = p->n_points * p->n_policies;
+  double *mean = grab(n, sizeof *mean);
+  bool ok = read_means(p, "failed_ratio", mean, err);
+  for (size_t i = 0; ok && i < n; i++) p->cell[i].failed_ratio = mean[i];
+  if (ok && !isnan(comparison_quantile(p->metric->name))) {
+    ok = read_means(p, "requests", mean, err);
+    for (size_t i = 0; ok && i < n; i++) p->cell[i].requests = mean[i];
+  }
+  free(mean);
   return ok;
 }
 
@@ -475,8 +489,7 @@ struct points *points_load(const char *dir, const struct points_options *o, stru
   if (ok && !v.n) ok = err_add(err, (struct where){0}, "%s has no runs of these points", dir);
   if (ok) fill_cells(p, &v);
   free(v.at);
-  if (ok && !isnan(comparison_quantile(p->metric->name))) ok = read_requests(p, err);
-  ok = ok && read_trust(p, err);
+  ok = ok && read_requests(p, err) && read_trust(p, err);
   if (ok) {
     summarise(p);
     ok = choose_baselines(p, o->baseline, err);

@@ -23,6 +23,7 @@ struct point_cell {                                     /* one policy at one poi
   struct interval interval;
   size_t needs;                                         /* > 0: refused; requests a run that the quantile would need */
   double requests;                                      /* mean of a run; NaN = not read */
+  double failed_ratio;                                  /* of requests, mean of the runs; NaN = unknown */
   struct trust trust;                                   /* of steady latencies; else never too short */
   struct interval difference; enum verdict verdict;     /* against the baseline of the point; n = 0: none */
 };

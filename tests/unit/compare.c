@@ -101,7 +101,7 @@ static void put_run(struct catalog *c, const char *policy, const char *kind, uin
 {
   const struct catalog_metric metric[] = {
     {"latency_mean_s", "", "", latency_s}, {"latency_p99_s", "", "", 2 * latency_s}, {"cost_objective", "", "", cost},
-    {"requests", "", "", 500}, {"failed_ratio", "", "", 0}, {"requests", "chat", "", 500},
+    {"requests", "", "", 500}, {"failed_ratio", "", "", !strcmp(policy, "dropper") ? .3 : 0}, {"requests", "chat", "", 500},
     {"utilization", "", "edge", !strcmp(policy, "always_edge") ? .96 : .5}};
   static int number;
   struct catalog_run r = {.replication = replication, .seed = 3, .policy = policy, .kind = kind, .study = "s",
@@ -220,6 +220,76 @@ static void nobody_leads(void **state)
   comparison_free(c);
   err_release(&err);
   remove_folder(dir);
+}
+
+static char *plain_folder(char *folder, double local_s, const char *other)
+{
+  strcpy(folder, "/tmp/offsim-compare-XXXXXX");
+  assert_non_null(mkdtemp(folder));
+  struct err err;
+  err_init(&err);
+  struct catalog *c = catalog_open(folder, CATALOG_WRITE, &err);
+  assert_non_null(c);
+  assert_true(catalog_put_study(c, "s", scenario_json, &err));
+  for (uint64_t r = 0; r < 3; r++) {
+    put_run(c, "always_local", "policy", r, local_s + .001 * (double)r, 2, &err);
+    put_run(c, other, "policy", r, 1 + .001 * (double)r, 1, &err);
+  }
+  catalog_close(c);
+  err_release(&err);
+  return folder;
+}
+
+/* Who lets 30 % fail has the better mean of the rest; without failures no such word. */
+static void survivors(void **state)
+{
+  const char *const other[] = {"dropper", "site"};
+  for (int k = 0; k < 2; k++) {
+    char folder[64];
+    const char *dir = plain_folder(folder, 2, other[k]);
+    struct err err;
+    err_init(&err);
+    struct comparison *c = comparison_load(&dir, 1, &(struct comparison_options){0}, &err);
+    assert_non_null(c);
+    char *sentence = comparison_sentence(c);
+    const char *beware = strstr(sentence, "Beware: ");
+    assert_int_equal(beware != NULL, k == 0);
+    if (beware)
+      assert_string_equal(beware, "Beware: latency_mean_s is of completed requests alone, and dropper failed 30.00 % of "
+                                  "all, always_local 0 %.");
+    free(sentence);
+    comparison_free(c);
+    err_release(&err);
+    remove_folder(dir);
+  }
+}
+
+/* Three folders: the first beside the second and beside the third, where the ranking turns over. */
+static void three_folders(void **state)
+{
+  char name[3][64];
+  const double local_s[] = {2, 3, .5};
+  const char *dir[3];
+  for (int k = 0; k < 3; k++) dir[k] = plain_folder(name[k], local_s[k], "site");
+  struct err err;
+  err_init(&err);
+  struct comparison *c = comparison_load(dir, 3, &(struct comparison_options){0}, &err);
+  assert_non_null(c);
+  char *text = NULL;
+  size_t n;
+  FILE *f = open_memstream(&text, &n);
+  comparison_print_table(c, f, &(struct comparison_view){0});
+  fclose(f);
+  const char *first = strstr(text, "side by side"), *second = first ? strstr(first + 1, "side by side") : NULL;
+  assert_non_null(second);
+  assert_null(strstr(second + 1, "side by side"));
+  const char *same = strstr(first, "ranking: the same\n"), *differs = strstr(second, "ranking: DIFFERS in 1 pair ");
+  assert_true(same && same < second && differs);
+  assert_non_null(strstr(second, dir[2]));
+  free(text);
+  comparison_free(c);
+  err_release(&err);
+  for (int k = 0; k < 3; k++) remove_folder(dir[k]);
 }
 
 static void unknown_names(void **state)
@@ -402,7 +472,7 @@ int main(void)
                                      cmocka_unit_test(infinite_values),
                                      cmocka_unit_test(verdicts),
                                      cmocka_unit_test(folder),
-                                     cmocka_unit_test(nobody_leads),
+                                     cmocka_unit_test(nobody_leads), cmocka_unit_test(survivors), cmocka_unit_test(three_folders),
                                      cmocka_unit_test(unknown_names),
                                      cmocka_unit_test(tests_of_pairs),
                                      cmocka_unit_test(expected_requests),

@@ -223,11 +223,11 @@ static void put_queue_run(struct folder *f, uint64_t point, double utilization, 
   const struct catalog_metric metric[] = {
     {"latency_mean_s", "", "", 5}, {"completed", "", "", 2000}, {"latency_sd_s", "", "", 5}, {"requests", "", "", 2000},
     {"latency_stretch_sd_s", "", "", .3}, {"utilization", "", "edge", utilization}, {"attempts", "", "edge", 2000},
-    {"queue_wait_mean_s", "", "edge", 4}};
+    {"queue_wait_mean_s", "", "edge", 4}, {"failed_ratio", "", "", .25}};
   static int number = 1 << 20;
   struct catalog_run r = {.point = point, .replication = replication, .seed = 1, .policy = "plain", .kind = "policy",
                           .study = "queue", .state = RUN_DONE, .message = "", .trace_hash = "", .trace_file = "",
-                          .n_metrics = 8, .metric = metric};
+                          .n_metrics = 9, .metric = metric};
   snprintf(r.id, sizeof r.id, "%032x", ++number);
   assert_true(catalog_put(f->c, &r, &f->err));
 }
@@ -257,10 +257,82 @@ static void test_busy_place(void **state)
   folder_remove(&f);
 }
 
+static void table_of(const struct points *p, char *text, size_t room)
+{
+  FILE *out = fmemopen(text, room, "w");
+  assert_non_null(out);
+  points_print(p, out, 40);
+  fclose(out);
+}
+
+/* A factor is called as a column, requests fail, no run does; the place is saturated at point 1 and not at point 0. */
+static void test_table(void **state)
+{
+  (void)state;
+  struct folder f;
+  folder_open(&f);
+  assert_true(catalog_put_study(f.c, "queue", queue_json, &f.err));
+  for (uint64_t point = 0; point < 2; point++) {
+    assert_true(catalog_put_point(f.c, point, point ? "{\"n\": 2, \"runs\": 2}" : "{\"n\": 1, \"runs\": 1}", &f.err));
+    for (uint64_t r = 0; r < 3; r++) put_queue_run(&f, point, point ? .99 : .3, r);
+  }
+  folder_close(&f);
+  struct err err;
+  err_init(&err);
+  struct points *p = points_load(f.path, &(struct points_options){0}, &err);
+  assert_non_null(p);
+  assert_near(points_cell(p, 0, 0)->failed_ratio, .25, 1e-12);
+  char text[4096];
+  table_of(p, text, sizeof text);
+  char *head = strstr(text, "point  n  factor runs  policy");
+  assert_non_null(head);
+  head[strcspn(head, "\n")] = 0;
+  assert_non_null(strstr(head, "failed_ratio  runs  method"));
+  assert_null(strstr(head, "failed runs"));
+  const char *rest = head + strlen(head) + 1;
+  const char *warning = strstr(rest, "\nwarning: point 1, plain: place edge is saturated (utilization 0.99)");
+  assert_non_null(warning);
+  assert_null(strstr(strstr(warning, "saturated") + 1, "saturated"));
+  points_free(p);
+  err_release(&err);
+  folder_remove(&f);
+}
+
+/* All points have it, with other figures: said once. A run that failed has its column. */
+static void test_table_failures(void **state)
+{
+  (void)state;
+  struct folder f;
+  folder_open(&f);
+  assert_true(catalog_put_study(f.c, "queue", queue_json, &f.err));
+  for (uint64_t point = 0; point < 2; point++) {
+    assert_true(catalog_put_point(f.c, point, point ? "{\"rate\": 2}" : "{\"rate\": 1}", &f.err));
+    for (uint64_t r = 0; r < 3; r++) put_queue_run(&f, point, point ? .99 : .97, r);
+  }
+  struct catalog_run r = {.point = 0, .replication = 3, .seed = 1, .policy = "plain", .kind = "policy", .study = "queue",
+                          .state = RUN_FAILED, .message = "planted", .trace_hash = "", .trace_file = "",
+                          .id = "ffffffffffffffffffffffffffffffff"};
+  assert_true(catalog_put(f.c, &r, &f.err));
+  folder_close(&f);
+  struct err err;
+  err_init(&err);
+  struct points *p = points_load(f.path, &(struct points_options){0}, &err);
+  assert_non_null(p);
+  char text[4096];
+  table_of(p, text, sizeof text);
+  assert_non_null(strstr(text, "failed_ratio  runs  failed runs  method"));
+  assert_non_null(strstr(text, "\nwarning: all rows: place edge is saturated (utilization 0.97)"));
+  assert_non_null(strstr(text, "\nwarning: point 0, plain: 1 of 4 runs failed: planted"));
+  points_free(p);
+  err_release(&err);
+  folder_remove(&f);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_effects), cmocka_unit_test(test_incomplete_design),
                                      cmocka_unit_test(test_points), cmocka_unit_test(test_busy_place),
+                                     cmocka_unit_test(test_table), cmocka_unit_test(test_table_failures),
                                      cmocka_unit_test(test_wrong_words)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
