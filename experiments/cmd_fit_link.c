@@ -319,6 +319,8 @@ static bool write_preset(const struct options *o, struct link_preset p, const st
   if (!link_preset_write(s, r, &p, o->out, e))
     return false;
   fprintf(stderr, "wrote %s\n", o->out);
+  if (s->kind == LINK_RTT)
+    fprintf(stderr, "round trips tell no rate: bytes take no time on a link of this preset; add rate: to the link\n");
   return true;
 }
 

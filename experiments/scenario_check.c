@@ -3,6 +3,7 @@
 
 #include "analysis/metrics.h"
 #include "experiments/plugin_try.h"
+#include "experiments/scenario_warn.h"
 #include "models/policy_host.h"
 #include "models/world.h"
 
@@ -21,6 +22,7 @@ static void check_metric(const char *name, struct where at, struct err *err)
 
 static bool check(const struct scenario *s, bool plugins, struct err *err)
 {
+  uint32_t *columns = arena_array(s->arena, uint32_t, s->n_policies + 1);
   size_t errors = err->n_errors;
   struct rng_root root = rng_root_make(s->seed, 0);
   check_metric(s->primary, s->primary_at, err);
@@ -32,11 +34,15 @@ static bool check(const struct scenario *s, bool plugins, struct err *err)
     if (!plugin_try(&s->policy[i], &s->world, err))
       continue;
     struct policy_host *host = policy_host_new(&s->policy[i], &s->world, &root, err);
+    if (host && !policy_host_needs_oracle(host))
+      columns[i] = policy_host_columns(host);
     if (host)
       policy_host_free(host);
   }
   if (err->n_errors == errors && !world_check(&s->world, s->policy, s->n_policies, err))
     return false;
+  if (err->n_errors == errors)
+    scenario_warn(s, columns, err);
   return err->n_errors == errors;
 }
 

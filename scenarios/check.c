@@ -94,13 +94,13 @@ static void check_number(const struct node *node, const struct key *key, struct 
 {
   char why[UNITS_WHY];
   double value;
+  bool word = key->choices && !(*node->text >= '0' && *node->text <= '9');
   if (!node->quoted && choice_allows(key->choices, node->text))
     return;
   if (node->quoted)
     err_add(err, node->at, "'%s' is in quotes; a number is written without", key->name);
   else if (!number_parse(node->text, key->quantity, &value, why))
-    err_add(err, node->at, "'%s': %s%s%s", key->name, why, key->choices ? "; words allowed: " : "",
-            key->choices ? key->choices : "");
+    err_add(err, node->at, "'%s': %s%s%s", key->name, why, word ? "; words allowed: " : "", word ? key->choices : "");
   else if (!in_range(key, value))
     out_of_range(node, key, err);
 }

@@ -60,6 +60,7 @@ struct scenario *scenario_load(const char *path, const struct override *override
     return NULL;
   }
   sources_keep_used(s);
+  s->tree = root;
   s->resolved = resolve_scenario(root);
   s->identity = resolve_identity(root);
   return s;

@@ -52,6 +52,7 @@ struct scenario {
   json *resolved; /* effective scenario: includes, presets, defaults, overrides filled in */
   json *identity; /* the same without name, replications, policies, output, labels */
   const json *const *policy_json;                       /* [n_policies] effective entry, for the identity */
+  const struct node *tree;                              /* the file's, presets filled in (scenarios/tree.h), for messages */
   struct arena *arena;
 };
 

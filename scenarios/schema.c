@@ -871,7 +871,8 @@ const struct key keys[] = {
    .doc = "One way."},
   {"link", "rtt", V_DIST, Q_TIME, .low = 0, .high = INF, .scope = "transfer",
    .doc = "Instead of latency: both ways; each transfer draws half of it."},
-  {"link", "rate", V_NUMBER, Q_BYTE_RATE, POS, .map = "rate", .doc = "Of one direction; not given: unlimited."},
+  {"link", "rate", V_NUMBER, Q_BYTE_RATE, POS, .choices = "unlimited", .map = "rate",
+   .doc = "Of one direction; not given: unlimited, with a warning where bytes cross it."},
   {"link", "rate_scale", V_NUMBER, Q_PURE, POS, .otherwise = "1", .doc = "Factor on the rates."},
   {"link", "kind", V_CHOICE, .choices = "fluid|mm1|fixed", .otherwise = "fluid",
    .doc = "fluid: transfers share the rate equally at every instant. mm1: delay of an M/M/1 queue. fixed: each has "
