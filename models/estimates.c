@@ -42,26 +42,23 @@ void estimates_begin(struct world *w, const struct attempt *a)
   }
 }
 
-__attribute__((noinline))                               /* the common tariffs need no frame */
-static double tiered_egress_usd(const struct world *w, const struct place *p, double bytes)
-{
-  struct tariff_meter meter = p->meter;
-  tariff_month(&p->tariff, &meter, s_from_ns(now_of(w)));
-  return tariff_egress_usd(&p->tariff, &meter, bytes);
-}
-
-static inline double egress_usd(const struct world *w, struct endpoint from, double bytes)
+__attribute__((noinline))                               /* other tariffs are looked up without a frame */
+static double tiered_way_s(struct world *w, struct endpoint from, struct endpoint to, double bytes,
+                           struct transfer_cost *sum)
 {
   const struct place *p = &w->place[from.place];
-  double usd_per_byte = p->tariff.usd_per_byte_out;
-  if (p->tariff.terms && p->tariff.terms->n_tiers > 0) return tiered_egress_usd(w, p, bytes);
-  return usd_per_byte > 0 ? usd_per_byte * bytes : 0;
+  struct tariff_meter meter = p->meter;
+  tariff_month(&p->tariff, &meter, s_from_ns(now_of(w)));
+  sum->usd += tariff_egress_usd(&p->tariff, &meter, bytes);
+  return network_estimate(w->network, from, to, bytes, sum);
 }
 
 static double other_way_s(struct world *w, struct endpoint from, struct endpoint to, double bytes,
                           struct transfer_cost *sum)
 {
-  sum->usd += egress_usd(w, from, bytes);
+  const struct tariff_def *f = &w->place[from.place].tariff;
+  if (f->terms && f->terms->n_tiers > 0) return tiered_way_s(w, from, to, bytes, sum);
+  sum->usd += f->usd_per_byte_out > 0 ? f->usd_per_byte_out * bytes : 0;
   return network_estimate(w->network, from, to, bytes, sum);
 }
 
