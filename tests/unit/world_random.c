@@ -73,7 +73,7 @@ static const struct link_process_def *some_process(struct rng *g, const struct l
   d->offset_s = -1;
   d->sharer = l->shared_by == SHARED_BY_CELL ? PER_CELL : l->shared_by == SHARED_BY_LINK ? PER_LINK : PER_DEVICE;
   d->per = (enum process_per)pick(g, 3);
-  if (one_in(g, 2)) d->spikes = (struct spikes_def){stock(g, "exponential"), NULL, stock(g, "lognormal")};
+  if (one_in(g, 2)) d->spikes = (struct spikes_def){stock(g, "exponential"), NULL, stock(g, "lognormal"), NULL};
   if (one_in(g, 2)) d->outages = (struct link_outages_def){stock(g, "exponential"), stock(g, "exponential")};
   if (one_in(g, 2) && l->up_byte_per_s > 0) d->rate = &rate;
   if (one_in(g, 2)) d->loss = &loss;

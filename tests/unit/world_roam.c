@@ -31,7 +31,7 @@ static struct roam *roam_new(enum in_flight rule, int n, const double *moves_s)
   r->link[BACK].up_byte_per_s = r->link[BACK].down_byte_per_s = 2 * MB;
   r->link[BACK].j_per_byte = 1e-6;
   for (int k = 0; k < 2; k++) r->link[k].a_member = r->link[k].b_member = NONE;
-  rig_task(r, 0, 0, 4, (struct plan_def){WORD_NEAREST, NONE, 0, 0, "nearest"});
+  rig_task(r, 0, 0, 4, (struct plan_def){WORD_NEAREST, NONE, 0, 0, "nearest", 0});
   r->task[0].output_bytes = amount(0.5 * MB);
   r->klass[0].input_bytes = amount(MB);
   r->klass[0].state_bytes = amount(MB);
