@@ -121,6 +121,7 @@ char *comparison_price_band(const struct comparison *);
 
 /* What the joules of a comparison are of: the scenario's `energy_boundary` in words; NULL where nobody spends any. */
 const char *comparison_boundary(const struct comparison *);
+bool comparison_has_carbon(const struct comparison *);      /* some policy was counted by a grid's intensity */
 
 /* A row computed from others' runs, by what they turned out to cost: best_fixed, tuned_threshold. */
 bool comparison_in_hindsight(const char *type);

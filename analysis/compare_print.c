@@ -15,10 +15,11 @@ static const char *const PLUS_MINUS = "\xC2\xB1";       /* U+00B1 */
 /* Columns beside the primary metric; latency_mean_s is of completed requests, so failed_ratio stands next to it. */
 static const char *const summary_metrics[] = {
   "latency_mean_s", "failed_ratio", "slo_attainment", "offload_ratio", "cost_total_usd_per_1k_requests",
-  "energy_device_j_per_request", "energy_total_j_per_request", "quality_mean"};
+  "energy_device_j_per_request", "energy_total_j_per_request", "quality_mean", "carbon_g_per_request"};
 static const char *const summary_heads[][2] = {
   {"latency_mean", "s"}, {"failed", "ratio"}, {"slo", "attainment"}, {"offload", "ratio"}, {"cost_total", "USD/1k"},
-  {"device", "J/request"}, {"total", "J/request"}, {"quality", "mean"}};
+  {"device", "J/request"}, {"total", "J/request"}, {"quality", "mean"},
+  {"carbon", "g/request"}};
 enum { N_SUMMARY = sizeof summary_metrics / sizeof *summary_metrics };
 
 static struct interval interval_at(const struct compared_policy *p, const char *metric, const char *klass,
@@ -65,17 +66,26 @@ static void put_difference(struct table *t, const struct comparison *c, size_t i
   }
 }
 
+/* Carbon, the last column, is there where a grid is. */
+bool comparison_has_carbon(const struct comparison *c)
+{
+  bool any = false;
+  for (size_t i = 0; i < c->n_policies; i++) any |= !isnan(interval_at(&c->policy[i], "carbon_g_per_request", "", "").value);
+  return any;
+}
+
 static void print_summary(const struct comparison *c, FILE *f)
 {
-  struct table *t = table_new(5 + N_SUMMARY);
+  int n = N_SUMMARY - !comparison_has_carbon(c);
+  struct table *t = table_new(5 + n);
   table_cell(t, "policy");
   table_cell(t, "kind");
   table_cell(t, "%s", c->primary->name);
   table_cell(t, "against baseline");
   table_cell(t, "verdict");
-  for (int k = 0; k < N_SUMMARY; k++) table_cell(t, "%s", summary_heads[k][0]);
+  for (int k = 0; k < n; k++) table_cell(t, "%s", summary_heads[k][0]);
   for (int k = 0; k < 5; k++) table_cell(t, "%s", k == 2 ? c->primary->unit : " ");
-  for (int k = 0; k < N_SUMMARY; k++) table_cell(t, "%s", summary_heads[k][1]);
+  for (int k = 0; k < n; k++) table_cell(t, "%s", summary_heads[k][1]);
   table_rule(t);
   for (size_t i = 0; i < c->n_policies; i++) {
     const struct compared_policy *p = &c->policy[i];
@@ -83,7 +93,7 @@ static void print_summary(const struct comparison *c, FILE *f)
     table_cell(t, "%s", p->kind);
     put_interval(t, p, c->primary->name, "", "");
     put_difference(t, c, i);
-    for (int k = 0; k < N_SUMMARY; k++)
+    for (int k = 0; k < n; k++)
       table_cell(t, "%s", number_text(interval_at(p, summary_metrics[k], "", "").value).s);
   }
   table_print(t, f, 2);

@@ -178,7 +178,8 @@ static const char *const summary[] = {"latency_mean_s",
                                       "energy_direct_j_per_request",
                                       "energy_total_j_per_request",
                                       "quality_mean",
-                                      "cost_objective"};
+                                      "cost_objective",
+                                      "carbon_g_per_request"};
 static const char *const of_class[] = {
   "requests", "latency_mean_s", "failed_ratio", "latency_p50_s", "latency_p95_s", "latency_p99_s", "slo_attainment",
   "ttft_mean_s", "ttft_p99_s", "tpot_mean_s", "goodput_per_s", "queue_wait_mean_s", "network_mean_s", "service_mean_s", "offload_ratio", "quality_mean"};
@@ -496,7 +497,7 @@ bool report_write(const struct comparison *c, const struct report_options *o, st
     html_text(&t, comparison_boundary(c));
     text_put(&t, ".</p>\n");
   }
-  put_group(&t, c, "mean \xC2\xB1 95 % half width", summary, COUNT(summary), "", "");
+  put_group(&t, c, "mean \xC2\xB1 95 % half width", summary, COUNT(summary) - !comparison_has_carbon(c), "", "");
   text_put(&t, "<h2 id=\"classes\">By class</h2>\n");
   put_groups(&t, c, of_class, COUNT(of_class), true);
   text_put(&t, "<h2 id=\"places\">By place</h2>\n");

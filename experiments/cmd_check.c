@@ -2,9 +2,11 @@
 #include "experiments/commands.h"
 #include "experiments/plan.h"
 #include "experiments/scenario_check.h"
+#include "experiments/scenario_warn.h"
 #include "models/graph.h"
 #include "scenarios/scenario.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -110,6 +112,14 @@ static void print_topologies(const struct scenario *s)
     if (p->spread && p->spread->at != NONE) print_sites(&s->world, p);
 }
 
+static void print_areas(const struct world_def *w)
+{
+  for (const struct place_def *p = w->place; p < w->place + w->n_places; p++)
+    if (!isnan(area_beyond_m(p->mobility)))
+      printf("place %s: at most %.3g km from the nearest member of %s\n", p->name, area_beyond_m(p->mobility) / 1e3,
+             w->place[p->mobility->to].name);
+}
+
 static void print_summary(const struct scenario *s)
 {
   int estimates = 0;
@@ -119,6 +129,7 @@ static void print_summary(const struct scenario *s)
          s->world.n_links, s->world.n_classes, s->n_policies, (unsigned long long)s->replications);
   print_workloads(s);
   print_topologies(s);
+  print_areas(&s->world);
   print_masked(&s->world);
   if (estimates)
     printf("%d of %d numbers from presets are engineering estimates (grade E)\n", estimates, s->n_sources);

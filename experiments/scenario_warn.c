@@ -1,6 +1,6 @@
 /* scenario_warn.c: see scenario_warn.h. Ways are those without outages, from the first member of each place.
  *
- * Distance of an area from its cells: the largest over a grid of 65 x 65 points, borders included, of the least distance to
+ * Distance of an area from its cells: the largest over a grid of 65 x 65 points (17 x 17 with many members), borders included, of the least distance to
  * a member. Checkable: area 0 .. 8 km square, one cell in its middle: 4 sqrt(2) = 5.657 km.
  */
 #include "experiments/scenario_warn.h"
@@ -253,12 +253,12 @@ static double nearest_m(const struct mobility_def *m, double x, double y)
 
 double area_beyond_m(const struct mobility_def *m)
 {
-  enum { STEPS = 64 };
   double most = 0;
+  const int steps = m && m->n_sites > 2000 ? 16 : 64;
   if (!m || !m->x_m || !m->n_sites || m->walk.n_spots || m->walk.n_tracks || !(m->walk.width_m > 0)) return NAN;
-  for (int i = 0; i <= STEPS; i++)
-    for (int k = 0; k <= STEPS; k++)
-      most = fmax(most, nearest_m(m, m->walk.left_m + m->walk.width_m * i / STEPS, m->walk.bottom_m + m->walk.height_m * k / STEPS));
+  for (int i = 0; i <= steps; i++)
+    for (int k = 0; k <= steps; k++)
+      most = fmax(most, nearest_m(m, m->walk.left_m + m->walk.width_m * i / steps, m->walk.bottom_m + m->walk.height_m * k / steps));
   return most;
 }
 

@@ -76,7 +76,7 @@ const struct section sections[] = {
   {"corner", "places.NAME.mobility.road", "A point.", false},
   {"positions", "places.NAME.positions", "Where its members stand. Exactly one form.", false},
   {"limits", "places.NAME.limits", "Rate limits of an API; a minute's worth may be used at once.", false},
-  {"tariff", "tariffs.NAME", "What a place costs. Under `tariffs` and in presets, prices carry a `date`.", false},
+  {"tariff", "tariffs.NAME", "What a place costs: prices of time are of each server. Under `tariffs` and in presets, prices carry a `date`.", false},
   {"long_prompt", "tariffs.NAME.long_prompt", "Factors on all tokens of a request that reads many.", false},
   {"egress", "tariffs.NAME.egress", "A price by the volume of the month; each byte pays the price of its tier.", false},
   {"egress_tier", "tariffs.NAME.egress.tiers", "One tier.", false},

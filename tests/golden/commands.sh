@@ -50,6 +50,13 @@ says "bench --devices: not of the other bench" 2 "--devices is for --big" bench 
 says "bench --only: not of this one" 2 "--only chooses among measurements, --big makes others" bench --big --only draw_ns
 says "bench --big" 0 "big.phones.bytes_per_device" bench --big --devices 1e4
 
+# ---- what a scenario may not have meant (the warnings themselves: broken/warnings.yaml) ------------------------------------
+says "run warns of what check warns of" 0 "warning: link access has no rate" run tests/golden/broken/warnings.yaml -o "$work/warned"
+says "carbon stands in the table of a scenario with a grid" 0 "g/request" run $scenario --set grid=deu --replications 2 -o "$work/carbon"
+check "and in its report" bash -c "'$OFFSIM' report '$work/carbon' >/dev/null 2>&1; grep -q carbon_g_per_request '$work/carbon/report.html'"
+check "without a grid there is none" bash -c "! '$OFFSIM' run $scenario --replications 2 -o '$work/no-carbon' 2>&1 | grep -q 'g/request'"
+says "a tariff of one GPU of a node" 0 "capex.price	37500 USD" presets --audit
+
 # ---- a study for a scenario, and the other way round -------------------------------------------------------------------
 printf 'study: x\nscenario: minimal.yaml\nfactors: {n: {path: seed, values: [1, 2]}}\n' >"$work/study.yaml"
 says "run of a study" 2 "this is a study, where a scenario is expected" run "$work/study.yaml" -o "$work/r"
