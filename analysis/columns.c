@@ -1,6 +1,7 @@
 /* columns.c: columns of a trace. */
 #include "analysis/columns.h"
 #include "analysis/text.h"
+#include "models/record.h"
 
 #include <stdlib.h>
 
@@ -35,3 +36,5 @@ size_t column_names(struct trace_reader *t, const char *column, const char ***na
   }
   return n;
 }
+
+bool status_has_answer(int64_t status) { return status == STATUS_COMPLETED || status == STATUS_ANSWERED; }

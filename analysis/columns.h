@@ -12,4 +12,7 @@ void columns_free(struct columns *);
 /* Names of a column's codes 0, 1, ...; the array is the caller's, the names the reader's. */
 size_t column_names(struct trace_reader *, const char *column, const char ***names);
 
+/* Of requests/status: was it answered? completed_ns alone does not tell: a failed request has the time when it failed. */
+bool status_has_answer(int64_t status);
+
 #endif

@@ -113,8 +113,9 @@ static void print_request(const struct trace *t, size_t r, FILE *f)
   fprintf(f, "request %llu  class %s  device %lld  arrived %.6f s  %s", (unsigned long long)q->at[R_REQUEST][r],
           word(t, "requests/class", q->at[R_CLASS][r]), (long long)q->at[R_DEVICE][r], (double)arrived_ns * NS,
           word(t, "requests/status", q->at[R_STATUS][r]));
-  if (completed_ns >= 0) fprintf(f, "  latency %s s", number_text((double)(completed_ns - arrived_ns) * NS).s);
-  if (first_ns >= 0)
+  if (completed_ns >= 0)
+    fprintf(f, "  %s %s s", status_has_answer(q->at[R_STATUS][r]) ? "latency" : "after", number_text((double)(completed_ns - arrived_ns) * NS).s);
+  if (first_ns >= 0 && q->at[R_TOKENS][r] > 0)
     fprintf(f, "  first token %s s  %lld tokens", number_text((double)(first_ns - arrived_ns) * NS).s,
             (long long)q->at[R_TOKENS][r]);
   fprintf(f, "%s%s\n\n", q->at[R_SLO][r] ? "" : "  SLO missed", q->at[R_MEASURED][r] ? "" : "  (outside the window)");
@@ -236,7 +237,7 @@ static size_t band_class(const struct trace *t, int64_t klass, double tail, stru
   const struct columns *q = &t->requests;
   size_t n = 0;
   for (size_t i = 0; i < q->rows; i++)
-    if (q->at[R_CLASS][i] == klass && q->at[R_MEASURED][i] && q->at[R_COMPLETED][i] >= 0)
+    if (q->at[R_CLASS][i] == klass && q->at[R_MEASURED][i] && status_has_answer(q->at[R_STATUS][i]))
       out[n++] = (struct timed){q->at[R_REQUEST][i], klass,
                                 (double)(q->at[R_COMPLETED][i] - q->at[R_ARRIVED][i]) * NS, 0};
   qsort(out, n, sizeof *out, by_latency);

@@ -388,24 +388,36 @@ static bool count_decisions(const char *path, struct share *s, struct err *err)
   return ok;
 }
 
-/* Bins by the first trace: its places and its last decision. */
-static bool start_share(const char *path, struct share *s, struct figure *f, struct err *err)
+/* The bins reach to the last decision of all policies: one whose devices run out of power decides no more. */
+static bool reach_last(const char *path, struct share *s, struct err *err)
 {
   struct trace_reader *t = trace_open(path, err);
   if (!t) return false;
   size_t n = 0;
   int64_t *at = trace_column_int(t, "decisions/at_ns", &n, err);
-  const char **names;
-  s->n_places = column_names(t, "decisions/place", &names);
-  s->end_s = at ? fmax(last_time(at, n), 1e-9) : 1;
-  figure_number(f, "end_s", s->end_s);
-  text_add(&f->head, "n_places = %zu\n", s->n_places);
-  put_names(f, "place", names, s->n_places);
-  bool ok = at != NULL && (s->n_places || err_system(err, "%s names no places", path));
-  free(names);
+  if (at) s->end_s = fmax(s->end_s, last_time(at, n));
+  bool ok = at != NULL;
   free(at);
   trace_close(t);
   return ok;
+}
+
+/* Places by the first trace. */
+static bool start_share(const struct plotting *p, struct share *s, struct figure *f, struct err *err)
+{
+  s->end_s = 1e-9;
+  for (size_t k = 0; k < p->n; k++)
+    if (!reach_last(any_trace(chosen(p, k)), s, err)) return false;
+  struct trace_reader *t = trace_open(any_trace(chosen(p, 0)), err);
+  if (!t) return false;
+  const char **names;
+  s->n_places = column_names(t, "decisions/place", &names);
+  figure_number(f, "end_s", s->end_s);
+  text_add(&f->head, "n_places = %zu\n", s->n_places);
+  put_names(f, "place", names, s->n_places);
+  free(names);
+  trace_close(t);
+  return s->n_places || err_system(err, "%s names no places", any_trace(chosen(p, 0)));
 }
 
 /* Lines "t share_1 share_1+2 ..." */
@@ -452,12 +464,10 @@ bool data_actions(const struct plotting *asked, struct figure *f, struct err *er
   size_t columns = p.n < 3 ? p.n : p.n < 5 ? 2 : 3, rows = (p.n + columns - 1) / columns;
   figure_number(f, "height_px", (double)(90 + 170 * rows));
   struct share s = {0};
-  bool ok = true;
+  bool ok = start_share(&p, &s, f, err);
   for (size_t k = 0; ok && k < p.n; k++) {
     const struct compared_policy *q = chosen(&p, k);
-    const char *first = any_trace(q);
     size_t from = f->data.n;
-    if (first && !s.n_places) ok = start_share(first, &s, f, err);
     free(s.count);
     s.count = grab(BINS * (s.n_places + 1), sizeof *s.count);
     for (size_t i = 0; ok && i < q->n; i++)

@@ -34,13 +34,14 @@ static bool read_arrivals(const char *path, struct arrivals *a, struct err *err)
   struct trace_reader *t = trace_open(path, err);
   if (!t) return false;
   struct columns c;
-  bool ok = columns_load(&c, t, (const char *const[]){"requests/arrived_ns", "requests/completed_ns"}, 2, err);
+  bool ok = columns_load(&c, t, (const char *const[]){"requests/arrived_ns", "requests/completed_ns", "requests/status"},
+                         3, err);
   a->n = ok ? c.rows : 0;
   a->arrived_ns = grab(a->n, sizeof *a->arrived_ns);
   a->latency_s = grab(a->n, sizeof *a->latency_s);
   for (size_t i = 0; i < a->n; i++) {
     a->arrived_ns[i] = c.at[0][i];
-    a->latency_s[i] = c.at[1][i] < 0 ? (double)NAN : (double)(c.at[1][i] - c.at[0][i]) * 1e-9;
+    a->latency_s[i] = status_has_answer(c.at[2][i]) ? (double)(c.at[1][i] - c.at[0][i]) * 1e-9 : (double)NAN;
   }
   columns_free(&c);
   trace_close(t);

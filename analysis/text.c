@@ -145,6 +145,7 @@ struct number percent_text(double part, double whole)
 {
   struct number out;
   double x = 100 * part / whole;
+  if (fabs(x) < .005) x = 0;                            /* and no minus before it */
   if (isfinite(x)) snprintf(out.s, sizeof out.s, "%+.*f %%", fabs(x) < 10 ? 2 : fabs(x) < 1000 ? 1 : 0, x);
   else snprintf(out.s, sizeof out.s, "%s", isnan(x) ? "-" : x < 0 ? "-inf" : "inf");
   return out;

@@ -28,13 +28,14 @@ static bool whole_number(const char *word, uint64_t *x)
   return *word >= '0' && *word <= '9' && !*end;
 }
 
-/* "p99" or "p99.9" */
+/* "p99" or "p99.9", and 99 or 99.9 */
 static bool take_tail(struct arguments *a, const char *word, struct err *err)
 {
+  const char *number = word + (*word == 'p');
   char *end = NULL;
-  double x = word[0] == 'p' ? strtod(word + 1, &end) : 0;
+  double x = *number >= '0' && *number <= '9' ? strtod(number, &end) : 0;
   a->options.tail = x / 100;
-  return (end && end != word + 1 && !*end && x >= 55 && x < 100) || wrong(err, "--tail takes p55 to p99.99, not", word);
+  return (end && !*end && x >= 55 && x < 100) || wrong(err, "--tail takes p55 to p99.99, not", word);
 }
 
 static bool take_option(void *arguments, const char *option, const char *value, struct err *err)

@@ -10,8 +10,13 @@
 
 static void list(const struct preset_entry *entry, size_t n)
 {
+  int kind = 0, name = 0;
+  for (size_t i = 0; i < n; i++) {
+    kind = (int)strlen(entry[i].kind) > kind ? (int)strlen(entry[i].kind) : kind;
+    name = (int)strlen(entry[i].name) > name ? (int)strlen(entry[i].name) : name;
+  }
   for (size_t i = 0; i < n; i++)
-    printf("%-9s %-24s %s\n", entry[i].kind, entry[i].name, entry[i].doc ? entry[i].doc : "");
+    printf("%-*s %-*s %s\n", kind, entry[i].kind, name, entry[i].name, entry[i].doc ? entry[i].doc : "");
 }
 
 struct tally { size_t numbers, without, grade[128]; };

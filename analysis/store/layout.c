@@ -13,7 +13,7 @@ static const struct column_def request_columns[] = {
    COLUMN_U32, NAMES_NONE, IN(request_record, device)},
   {"arrived_ns", "ns", "simulated time of arrival",
    COLUMN_I64, NAMES_NONE, IN(request_record, arrived_ns)},
-  {"completed_ns", "ns", "when the user has the last byte; -1: never",
+  {"completed_ns", "ns", "when the user has the last byte, or when it failed (status); -1: still open",
    COLUMN_I64, NAMES_NONE, IN(request_record, completed_ns)},
   {"first_token_ns", "ns", "when the user has the first token; -1: none",
    COLUMN_I64, NAMES_NONE, IN(request_record, first_token_ns)},

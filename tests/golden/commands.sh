@@ -179,6 +179,20 @@ check "latency: equal curves" plots latency latency --policy always_edge,random,
 check "latency: one curve, two names" same "$(array name latency) $(array block latency)" "['always_edge', '= always_edge', 'random'] [0, 0, 1]"
 check "latency: one block a curve" test -z "$(block latency 2)"
 check "latency: nothing failed, nothing of it on the axis" grep -q '^some_failed = 0' "$work/latency.gp"
+# Of 61 J, 0.3 W when idle and 1.2 J for each of 0.4 requests a second on the phone itself last 80 s; the run takes 140 s.
+sed -i 's/count: 50, hardware: phone_soc_2024}/count: 10, hardware: phone_soc_2024, battery: {capacity: 17 mWh, start: 1}}/' "$work/new.yaml"
+"$OFFSIM" run "$work/new.yaml" --quiet --policy always_local,always_edge --replications 1 -o "$work/e" \
+  --set horizon.duration=140s --set output='{trace: full}' >/dev/null 2>&1
+check "planted: the first ends early" same "$("$OFFSIM" compare "$work/e" --metric failed_ratio --format csv | awk -F, '$1 == "always_local" && $4 == "" { print ($6 > .2 && $6 < .9) }')" 1
+check "actions of phones that run empty" "$OFFSIM" plot "$work/e" --kind actions --policy always_local,always_edge -o "$work/empty.svg"
+last() { block "$1" "$2" | awk '$1 > most { most = $1 } END { print (most > 130) }'; }
+check "each panel as far as it decides" same "$(last empty 0) $(last empty 1) $(awk '/^end_s/ { print ($3 > 130) }' "$work/empty.gp")" "0 1 1"
+check "welch of phones that run empty" "$OFFSIM" plot "$work/e" --kind welch -o "$work/ended.svg"
+check "ends where nothing is completed, not at 0" same "$(block ended 0 | awk '$2 == 0 { zero++ } $2 == "nan" { none++ } END { print zero + 0, (none > 20) }')" "0 1"
+says "inspect --tail 99" 0 "beyond p99" inspect "$work/e" --policy always_edge --tail 99
+says "inspect --tail 9x" 2 "--tail takes p55 to p99.99" inspect "$work/e" --tail 9x
+check "presets stand in columns" same "$("$OFFSIM" presets | awk '{ line[NR] = $0; a = length($1) > a ? length($1) : a; b = length($2) > b ? length($2) : b }
+  END { for (i in line) bad += substr(line[i], a + b + 2, 2) !~ /^ [^ ]/; print (NR > 100), bad + 0 }')" "1 0"
 "$OFFSIM" run scenarios/troubles.yaml --quiet --policy always_edge --replications 1 -o "$work/t" --set output='{trace: full}' >/dev/null 2>&1
 check "recovery" "$OFFSIM" plot "$work/t" --kind recovery -o "$work/recovery.svg"
 check "changes have their names and ends" same "$(sed -n 's/^change_name_[0-9] = //p' "$work/recovery.gp" | paste -sd' ')" \
