@@ -102,7 +102,9 @@ static bool preset_options(struct options *o, struct err *e)
     return refuse(e, "--grade", " must be M, D, P or E, not", p->grade);
   if (o->out && !o->year)
     return err_add(e, (struct where){0}, "fit-link: a preset carries its source: add --year Y");
-  p->grade = p->grade ? p->grade : "M";
+  if (o->out && !p->source && !p->grade)
+    fputs("fit-link: no --source: the preset says 'own measurement', grade E; --source TEXT makes it a measurement (M)\n", stderr);
+  p->grade = p->grade ? p->grade : p->source ? "M" : "E";
   p->source = p->source ? p->source : "own measurement";
   p->doc = p->doc ? p->doc : "Fitted link";
   if (!o->effect && (o->link || o->replications || o->results))

@@ -78,6 +78,10 @@ struct link_preset { const char *name, *source, *grade, *doc; int year; bool up;
 bool link_preset_write(const struct link_study *, const struct link_result *, const struct link_preset *, const char *path,
                        struct err *) MUST_USE;
 
+/* What is written of a round trip's body: one way, of which two drawn apart make it. `of`: the family, or empirical for the
+ * body's own values, whichever is nearer (w1_s, from the body); free value. */
+struct link_half { struct family_fit fit; enum fit_family of; double w1_s; double *value; };
+struct link_half link_half_of(const struct rtt_model *);
 /* The model as a link's own key (`latency` of half the round trip, or `rate`) and its `variability`, YAML; that is empty where
  * nothing varies. */
 void link_model_keys(const struct link_model *, const struct rate_model *up_or_null, struct text *own, struct text *variability);

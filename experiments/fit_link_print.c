@@ -45,7 +45,7 @@ static void cell_number(struct table *t, double x)
   if (isnan(x))
     table_cell(t, "-");
   else
-    table_cell(t, "%.4g", x);
+    table_cell(t, fabs(x) < 1e4 ? "%.4g" : "%.0f", x);
 }
 
 static void print_families(const struct link_study *s, const struct link_result *r)
@@ -68,15 +68,39 @@ static void print_families(const struct link_study *s, const struct link_result 
   table_print(t, stdout, 1);
 }
 
-static void text_family(const struct family_fit *f, double scale, const char *unit)
+/* A time in the largest unit of which there is one. */
+static void text_time(double time_s)
 {
-  if (f->family == FIT_EMPIRICAL)
-    printf("empirical, %zu values, mean %.4g %s", f->n, scale * fit_mean(f), unit);
-  else if (f->family == FIT_EXPONENTIAL)
-    printf("exponential, mean %.4g %s", scale * f->p[0], unit);
+  if (time_s < 1)
+    printf("%.4g ms", 1e3 * time_s);
   else
-    printf("%s, %s %.4g %s, %s %.4g", fit_family_name[f->family], parameter_name[f->family][0], scale * f->p[0], unit,
-           parameter_name[f->family][1], f->p[1]);
+    printf(time_s < 1e4 ? "%.4g s" : "%.0f s", time_s);
+}
+
+/* Of times. */
+static void text_family(const struct family_fit *f)
+{
+  const char *first = parameter_name[f->family][0], *second = parameter_name[f->family][1];
+  if (f->family == FIT_EMPIRICAL)
+    printf("empirical, %zu values, mean ", f->n);
+  else
+    printf("%s, %s ", fit_family_name[f->family], first);
+  text_time(f->family == FIT_EMPIRICAL ? fit_mean(f) : f->p[0]);
+  if (f->family != FIT_EMPIRICAL && second)
+    printf(", %s %.4g", second, f->p[1]);
+}
+
+/* What a preset and --effect take of it. */
+static void print_half(const struct rtt_model *m)
+{
+  struct link_half h = link_half_of(m);
+  printf("written as one way: ");
+  if (h.of == FIT_EMPIRICAL)
+    printf("these %zu values, moved to half their mean and 1/sqrt 2 of their spread", h.fit.n);
+  else
+    text_family(&h.fit);
+  printf("; two of it are %.3g ms (W1) from the body\n", 1e3 * h.w1_s);
+  free(h.value);
 }
 
 static void print_state(const char *name, const struct state_fit *s)
@@ -86,9 +110,9 @@ static void print_state(const char *name, const struct state_fit *s)
     return;
   }
   printf("%s: %zu; body before one: ", name, s->n);
-  text_family(&s->every, 1, "s");
+  text_family(&s->every);
   printf("; length: ");
-  text_family(&s->peak, 1e3, "ms");
+  text_family(&s->peak);
   if (s->stretch.good)
     printf("; lasts %.3g times that on average", fit_mean(&s->stretch));
   printf("; longest seen %.4g s\n", s->longest_s);
@@ -111,6 +135,7 @@ static void print_model(const struct link_study *s, const struct link_result *r)
     print_families(s, r);
     if (m->body.family == FIT_EMPIRICAL)
       printf("no family is near (KS above %g): the body is the distribution itself, %zu values\n", BODY_KS_MOST, m->body.n);
+    print_half(m);
     print_state("spikes", &m->spike);
     print_state("outages", &m->outage);
     return;
@@ -121,7 +146,7 @@ static void print_model(const struct link_study *s, const struct link_result *r)
   printf("idle (< 0.05 Mbit/s): %.4g of the bins of %.3g s, longest %.4g s", q->idle, q->bin_s, q->longest_gap_s);
   if (q->idle_lasts.good) {
     printf("; lasts: ");
-    text_family(&q->idle_lasts, 1, "s");
+    text_family(&q->idle_lasts);
   }
   printf("\nMarginal families (Mbit/s)\n");
   print_families(s, r);
@@ -136,8 +161,9 @@ static void row(struct table *t, const char *name, const char *unit, double raw,
   table_cell(t, *unit ? "%s, %s" : "%s", name, unit);
   cell_number(t, raw);
   cell_number(t, given);
+  double error = given / raw - 1;
   if (raw > 0 && isfinite(given))
-    table_cell(t, "%+.1f %%", 100 * (given / raw - 1));
+    table_cell(t, "%+.1f %%", fabs(error) < 5e-4 ? 0 : 100 * error);
   else
     table_cell(t, "-");
 }
@@ -189,8 +215,8 @@ static void print_sides(const struct link_study *s, const struct link_result *r)
 static void held_row(struct table *t, const char *name, double error, double spread, bool judged)
 {
   table_cell(t, "%s", name);
-  cell_number(t, error);
-  cell_number(t, spread);
+  cell_number(t, fabs(error) < 1e-12 ? 0 : error);      /* what rounding left */
+  cell_number(t, fabs(spread) < 1e-12 ? 0 : spread);
   bool known = isfinite(error) && isfinite(spread);
   table_cell(t, "%s%s", !known ? "-" : error <= spread * (1 + 1e-9) + 1e-12 ? "within" : "above", judged ? " *" : "");
 }

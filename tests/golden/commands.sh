@@ -151,6 +151,20 @@ says "fit-link: --link alone" 2 "--link goes with --effect" fit-link "$work/good
 says "fit-link: no such file" 3 "nowhere.csv" fit-link "$work/nowhere.csv"
 says "fit-link: too short" 2 "too few to test a fit by blocks of time" fit-link "$work/short.csv"
 says "fit-link: which traces" 2 "which traces?" fit-link
+# 13 values in nearly equal shares: no family is near. Two of the latency have the round trip's mean and variance.
+says "fit-link: what is written is what was judged" 0 "written as one way: these 13 values" \
+  fit-link "$work/good.csv" --year 2026 -o "$work/half.yaml"
+check "fit-link: own measurement, without a word on it, is an estimate" grep -q "own measurement.*grade: E" "$work/half.yaml"
+moments() { awk '{ n += $2; s += $1 * $2; q += $1 * $1 * $2 } END { printf "%.2f %.2f\n", s / n, q / n - s / n * s / n }'; }
+sed -n 's/.*values: \[\(.*\)\], weights: \[\(.*\)\]}}/\1;\2/p' "$work/half.yaml" | sed 's/ ms//g' | awk -F';' '{ n = split($1, x, ", ");
+  split($2, w, ", "); for (i = 1; i <= n; i++) for (j = 1; j <= n; j++) print x[i] + x[j], w[i] * w[j] }' | moments >"$work/two"
+sed 1d "$work/good.csv" | awk -F, '{ print $2, 1 }' | moments >"$work/whole"
+check "fit-link: two ways have the mean and variance of the round trip" diff "$work/two" "$work/whole"
+{ echo t_ms,rtt_ms; for i in {0..3999}; do echo "$((1000 * i)),$((i % 1700 == 900 ? 1500 : 15 + i * 7919 % 101 % 13))"; done; } >"$work/rare.csv"
+says "fit-link: times from a second on in seconds" 1 "body before one: exponential, mean 1998 s" \
+  fit-link "$work/rare.csv" --year 2026 --source lab -o "$work/rare.yaml"
+check "fit-link: in the preset, too" grep -q "every: {exponential: {mean: 1998 s}}" "$work/rare.yaml"
+check "fit-link: with a source it is a measurement" grep -q "lab.*grade: M" "$work/rare.yaml"
 says "fit-link: a preset without a year" 2 "add --year Y" fit-link "$work/good.csv" -o "$work/p.yaml"
 says "fit-link: a typo" 2 "did you mean '--hold-out'?" fit-link "$work/good.csv" --holdout "$work/good.csv"
 says "fit-link: =" 2 "--deadline must be seconds above 0" fit-link "$work/good.csv" --deadline=-1
