@@ -866,6 +866,15 @@ static bool keeps_up(const struct compared_policy *p, const char *place)
   return !isnan(place_value(p, "iterations", place)) && queue < inside / 2;
 }
 
+/* Answers stop with the battery, and with them what mean latencies are about. */
+static void warn_power(struct compared_policy *p)
+{
+  double share = mean_value(p, "no_power_ratio", "");
+  if (share > 0)
+    warn(p, "%.3g %% of the requests failed because their device's battery was empty (status no_power; compare --by place: "
+         "battery_life_mean_s)", 100 * share);
+}
+
 static void warn_places(struct compared_policy *p)
 {
   for (size_t i = 0; i < p->n_metrics; i++) {
@@ -1015,6 +1024,7 @@ static void add_warnings(struct comparison *c)
     warn_runs(&c->policy[i]);
     warn_refused(&c->policy[i]);
     warn_trust(&c->policy[i]);
+    warn_power(&c->policy[i]);
     warn_places(&c->policy[i]);
     warn_inputs(c, &c->policy[i], sources);
   }

@@ -102,7 +102,7 @@ const struct compared_metric *comparison_metric(const struct compared_policy *, 
                                                 const char *place);
 /* Columns of a table of places, at most PLACE_COLUMNS: those of every place, then those of engines, instances and failures
  * that are not zero everywhere. Returns how many. */
-enum { PLACE_COLUMNS = 20 };
+enum { PLACE_COLUMNS = 24 };
 size_t comparison_place_columns(const struct comparison *, const char *name[PLACE_COLUMNS]);
 const struct paired *comparison_pair(const struct comparison *, size_t policy, const char *metric);
 /* Paired differences a - b over common replications; n tells how many. */

@@ -265,7 +265,8 @@ static const char *const place_metrics[] = {
   "blocked_ratio", "energy_j", "cost_usd"};
 static const char *const special_metrics[] = {
   "kv_occupancy", "preemptions", "server_ttft_mean_s", "itl_mean_s", "tokens_per_s", "joules_per_token",
-  "prefix_hit_ratio", "cold_starts", "instance_s", "down_s"};
+  "prefix_hit_ratio", "cold_starts", "instance_s", "down_s", "battery_left_mean", "battery_dead_ratio", "battery_deaths",
+  "battery_emptied_ratio", "battery_life_mean_s"};
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 _Static_assert(COUNT(place_metrics) + COUNT(special_metrics) <= PLACE_COLUMNS, "columns");
 

@@ -20,7 +20,7 @@ typedef __int128 sum_ns;
 /* Sums over measured requests: one tally a class; the whole run is their sum. A class alone shares its latencies with
  * it: 16 B a request less. */
 struct tally {
-  uint64_t requests, completed, censored, slo_asked, slo_met, good, offloaded, cold;
+  uint64_t requests, completed, censored, no_power, slo_asked, slo_met, good, offloaded, cold;
   uint64_t first_tokens, first_token_lost, streams;
   sum_ns latency_ns, ttft_ns, phase_ns[N_PHASES];
   uint64_t attempts, retries, hedges, hedges_won, shed;
@@ -219,6 +219,7 @@ void metrics_request(struct metrics *m, const struct request_record *r)
                  || (s->slo_tpot_s && s->slo_tpot_s[r->klass] > 0);
   t->requests++;
   t->censored += r->status == STATUS_CENSORED;
+  t->no_power += r->status == STATUS_NO_POWER;
   t->slo_asked += has_slo;
   t->slo_met += has_slo && r->slo_met;
   t->offloaded += r->offloaded != 0;
@@ -246,6 +247,7 @@ OF_TALLY(requests, (double)t->requests)
 OF_TALLY(completed, (double)t->completed)
 OF_TALLY(failed_ratio, per_request(t, (double)(t->requests - t->completed)))
 OF_TALLY(censored_ratio, per_request(t, (double)t->censored))
+OF_TALLY(no_power_ratio, per_request(t, (double)t->no_power))
 OF_TALLY(goodput, ratio((double)t->good, m->summary->window_s))
 OF_TALLY(slo_attainment, ratio((double)t->slo_met, (double)t->slo_asked))
 OF_TALLY(latency_mean, per_completed_s(t, t->latency_ns))
@@ -393,6 +395,8 @@ OF_PLACE(throttled_ratio, p->throttled_ratio)
 OF_PLACE(battery_dead_ratio, p->battery_dead_ratio)
 OF_PLACE(battery_left_mean, p->battery_left_mean)
 OF_PLACE(battery_deaths, p->battery_deaths)
+OF_PLACE(battery_emptied_ratio, p->battery_emptied_ratio)
+OF_PLACE(battery_life_mean_s, p->battery_life_mean_s)
 
 #define OF_LINK(name, expression) \
   static double link_##name(const struct link_summary *l) { return (expression); }
@@ -418,6 +422,8 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; li
   ROW("completed", "1", "requests answered, fallback answers included", 1, BOTH, completed, NULL) \
   ROW("failed_ratio", "1", "share of requests that failed or were censored", -1, BOTH, failed_ratio, NULL) \
   ROW("censored_ratio", "1", "share of requests still open when the run ended", -1, BOTH, censored_ratio, NULL) \
+  ROW("no_power_ratio", "1", "share of requests that failed because their device's battery was empty", -1, RUN, \
+      no_power_ratio, NULL) \
   ROW("goodput_per_s", "1/s", "requests completed within their SLO, per second of the window", 1, BOTH, goodput, NULL) \
   ROW("slo_attainment", "1", "share of requests of classes with an SLO that met it", 1, BOTH, slo_attainment, NULL) \
   ROW("latency_mean_s", "s", "arrival to last byte at the user, mean of completed requests", \
@@ -546,7 +552,12 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; li
   ROW("throttled_ratio", "1", "share of the time that its members were too warm, whole run", -1, PLACE, NULL, place_throttled_ratio) \
   ROW("battery_dead_ratio", "1", "share of the time that batteries were empty, whole run", -1, PLACE, NULL, place_battery_dead_ratio) \
   ROW("battery_left_mean", "1", "mean level of its batteries at the end, as a share of the capacity", 1, PLACE, NULL, place_battery_left_mean) \
-  ROW("battery_deaths", "1", "how often a battery became empty, whole run", -1, PLACE, NULL, place_battery_deaths)
+  ROW("battery_deaths", "1", "how often a battery became empty, whole run", -1, PLACE, NULL, place_battery_deaths) \
+  ROW("battery_emptied_ratio", "1", "share of the batteries that became empty at least once, whole run", \
+      -1, PLACE, NULL, place_battery_emptied_ratio) \
+  ROW("battery_life_mean_s", "s", "mean time from the start of the run until a battery was first empty, of those that " \
+      "became empty (battery_emptied_ratio; the others lasted longer than the run)", 1, PLACE, NULL, \
+      place_battery_life_mean_s)
 
 /* The same of a link, whose name stands where others have their place. */
 #define LINK_METRICS(ROW) \
@@ -625,7 +636,7 @@ static void settle_first_tokens(struct tally *t)
 
 static void tally_add(struct tally *a, const struct tally *b)
 {
-  a->requests += b->requests, a->completed += b->completed, a->censored += b->censored;
+  a->requests += b->requests, a->completed += b->completed, a->censored += b->censored, a->no_power += b->no_power;
   a->slo_asked += b->slo_asked, a->slo_met += b->slo_met, a->good += b->good;
   a->offloaded += b->offloaded, a->cold += b->cold;
   a->attempts += b->attempts, a->retries += b->retries, a->hedges += b->hedges, a->hedges_won += b->hedges_won;
@@ -653,7 +664,8 @@ static void put(struct metrics *m, const char *metric, const char *klass, const 
 static bool of_battery(const struct row *row)
 {
   return row->of_place == place_battery_dead_ratio || row->of_place == place_battery_left_mean
-         || row->of_place == place_battery_deaths;
+         || row->of_place == place_battery_deaths || row->of_place == place_battery_emptied_ratio
+         || row->of_place == place_battery_life_mean_s;
 }
 
 /* Refusals are told where they are possible: of engines, and of token service. */
@@ -661,15 +673,24 @@ static bool row_applies(const struct row *row, const struct place_summary *p)
 {
   if (row->of_place == place_refused_memory) return !isnan(p->refused_memory);
   if (row->of_place == place_breaker_open_s || row->of_place == place_breaker_open_ratio) return !isnan(p->breaker_open_s);
-  bool supplied = row->of_place == place_carbon || row->of_place == place_throttled_ratio || of_battery(row);
+  bool supplied = row->of_place == place_carbon || row->of_place == place_throttled_ratio;
+  if (of_battery(row)) return !isnan(p->battery_dead_ratio);
   if (supplied) return !isnan(row->of_place(p));
   return !row->info.engines_only || !isnan(p->iterations);
+}
+
+static bool some_battery(const struct run_summary *s)
+{
+  for (int p = 0; p < s->n_places; p++)
+    if (!isnan(s->place[p].battery_dead_ratio)) return true;
+  return false;
 }
 
 /* Of what hardly any policy does, only those that do it tell. */
 static bool is_told(const struct metrics *m, const struct row *row)
 {
   if (row->of_tally == own_attempts) return m->summary->own_attempts > 0;
+  if (row->of_tally == no_power_ratio) return some_battery(m->summary);
   if (row->of_tally == carbon) return !isnan(m->summary->carbon_g);
   if (row->of_tally == energy_facility) return m->summary->supplied;
   return row->of_tally != own_failures || m->summary->own_failures > 0;

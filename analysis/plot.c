@@ -131,12 +131,13 @@ static const struct plot_kind kinds[] = {
   {"pareto", "latency against money and energy, with intervals", false},
   {"actions", "share of decisions by place over time", true},
   {"queues", "queue length, utilisation and open slots (instances) of each place over time", true},
+  {"battery", "mean level of the devices' batteries over time, a curve for each policy and place", true},
   {"regret", "cumulative cost minus a comparator's, with band (--against NAME)", true},
   {"recovery", "cost over time with 95 % bands over replications: who recovers from the scenario's changes", true},
   {"welch", "latency by time of arrival, warm-up included: moving average over replications", true},
 };
 static plot_data_fn *const makers[] = {data_latency, data_ccdf, data_phases, data_pareto, data_actions, data_queues,
-                                       data_regret, data_recovery, data_welch};
+                                       data_battery,                                       data_regret, data_recovery, data_welch};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 size_t plot_kinds(const struct plot_kind **out)

@@ -514,11 +514,11 @@ static bool put_place(struct figure *f, struct trace_reader *t, const char *plac
   return ok;
 }
 
-static bool has_series(struct trace_reader *t, const char *place)
+static bool has_series(struct trace_reader *t, const char *place, const char *what)
 {
   const char *const *columns;
   struct text group = {0};
-  text_add(&group, "timeseries/%s.queue", place);
+  text_add(&group, "timeseries/%s.%s", place, what);
   size_t n = trace_columns(t, group.s, &columns);
   free(group.s);
   return n > 0;
@@ -540,13 +540,91 @@ bool data_queues(const struct plotting *p, struct figure *f, struct err *err)
   text_add(&f->head, "n_places = %zu\n", n);
   put_names(f, "place", names, n);
   bool ok = n || err_system(err, "the trace names no places");
-  if (ok && !has_series(t, names[0]))
+  if (ok && !has_series(t, names[0], "queue"))
     ok = err_add(err, (struct where){0},
                  "these runs have no samples over time; the scenario needs output: {timeseries: 1 s}");
   for (size_t i = 0; ok && i < n; i++) {
     ok = put_place(f, t, names[i], err);
     end_block(f);
   }
+  free(names);
+  trace_close(t);
+  return ok;
+}
+
+/* ---- battery ------------------------------------------------------------------------------------------------------
+ */
+
+/* Adds to the sum over runs; false after adding to err. The runs of a policy end apart: as far as the shortest goes. */
+struct charge { double *at, *sum; size_t n, runs; };
+static bool add_levels(struct charge *l, struct trace_reader *t, const char *place, struct err *err)
+{
+  size_t n = 0, m = 0;
+  double *at = series(t, place, "battery", "t", &n, err), *v = series(t, place, "battery", "v", &m, err);
+  bool ok = at && v && n == m;
+  if (ok && (!l->runs || n < l->n)) l->n = n;
+  if (ok && !l->runs++) {
+    l->at = at, l->sum = v;
+    return true;
+  }
+  for (size_t i = 0; ok && i < l->n; i++) l->sum[i] += v[i];
+  free(at);
+  free(v);
+  return ok;
+}
+
+/* The mean over the runs of one policy, and how many samples there were of this place. */
+static bool put_levels(struct figure *f, const struct compared_policy *q, const char *place, size_t *n, struct err *err)
+{
+  struct charge l = {0};
+  bool ok = true;
+  for (size_t i = 0; ok && i < q->n; i++) {
+    struct trace_reader *t = *q->trace[i] ? trace_open(q->trace[i], err) : NULL;
+    ok = t || !*q->trace[i];
+    if (t && has_series(t, place, "battery")) ok = add_levels(&l, t, place, err);
+    trace_close(t);
+  }
+  *n = l.n;
+  size_t step = l.n / (MAX_POINTS / 2) + 1;
+  for (size_t i = 0; ok && i < l.n; i += step)
+    text_add(&f->data, "%.6g %.6g\n", l.at[i] * 1e-9, l.sum[i] / (double)l.runs);
+  free(l.at);
+  free(l.sum);
+  return ok;
+}
+
+static bool put_place_levels(const struct plotting *p, struct figure *f, struct curves *all, const char *place, bool named,
+                             struct err *err)
+{
+  for (size_t k = 0; k < p->n; k++) {
+    const struct compared_policy *q = chosen(p, k);
+    struct text name = {0};
+    size_t from = f->data.n, n;
+    if (!put_levels(f, q, place, &n, err)) return false;
+    text_add(&name, named ? "%s, %s" : "%s", q->name, place);
+    if (n) curves_add(all, f, from, name.s, p->chosen[k]);
+    free(name.s);
+  }
+  return true;
+}
+
+/* Each policy (and place): a block "t level", the mean over the runs that have a trace. */
+bool data_battery(const struct plotting *p, struct figure *f, struct err *err)
+{
+  if (!plot_need_traces(p, "battery", err)) return false;
+  size_t k = 0, found = 0;
+  while (!any_trace(chosen(p, k))) k++;
+  struct trace_reader *t = trace_open(any_trace(chosen(p, k)), err);
+  if (!t) return false;
+  const char **names;
+  size_t n = column_names(t, "attempts/place", &names);
+  for (size_t i = 0; i < n; i++)
+    if (has_series(t, names[i], "battery")) names[found++] = names[i];
+  bool ok = found || err_add(err, (struct where){0}, "these runs have no levels of batteries over time; the scenario needs a "
+                             "place with a battery and output: {timeseries: 1 s}");
+  struct curves all = {0};
+  for (size_t i = 0; ok && i < found; i++) ok = put_place_levels(p, f, &all, names[i], found > 1, err);
+  curves_put(&all, f);
   free(names);
   trace_close(t);
   return ok;

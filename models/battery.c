@@ -10,10 +10,11 @@
 
 void battery_start(const struct battery_kind *k, struct battery *b, uint64_t member)
 {
-  *b = (struct battery){ .left_j = k->def->capacity_j * k->def->start, .member = member, .slot = UINT64_MAX, .died_s = NAN };
+  *b = (struct battery){ .left_j = k->def->capacity_j * k->def->start, .member = member, .slot = UINT64_MAX, .died_s = NAN,
+                         .first_s = NAN };
   b->dead = b->left_j <= 0;
   b->deaths = b->dead;
-  if (b->dead) b->died_s = 0;
+  if (b->dead) b->died_s = b->first_s = 0;
 }
 
 /* ---- what comes in ------------------------------------------------------------------------------------------------ */
@@ -67,6 +68,7 @@ static void die(struct battery *b)
   b->left_j = 0;
   b->dead = true;
   b->died_s = b->at_s;
+  if (!b->deaths) b->first_s = b->at_s;
   b->deaths++;
 }
 

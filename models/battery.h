@@ -27,7 +27,7 @@ struct battery_kind { const struct battery_def *def; struct rng_root root; uint6
 struct battery {
   double at_s, left_j;
   double drawn_j, stored_j, spilled_j;
-  double died_s, dead_s;                                /* last death (NaN: none); time spent dead so far */
+  double died_s, first_s, dead_s;                       /* last and first death (NaN: none); time spent dead so far */
   uint64_t slot, member; double slot_j;                 /* the slot last drawn */
   uint32_t deaths; bool dead;
 };

@@ -86,7 +86,9 @@ struct transfer_record {
 };
 
 /* The state of one place at one instant, summed over its members. */
-struct place_sample { uint32_t queue, busy, slots; };   /* slots: of instances that are up, where they come and go */
+/* slots: of instances that are up, where they come and go; battery: mean level of those that have one, as a share of the
+ * capacity, NaN without. */
+struct place_sample { uint32_t queue, busy, slots; double battery; };
 
 /* Where records go. Any function may be NULL. */
 struct sink {
@@ -120,6 +122,8 @@ struct place_summary {
   /* Whole run. carbon: NaN where nobody asks. Batteries (NaN without): share of the time that members were empty; mean
    * level at the end as a share of the capacity; deaths. throttled: share of the time, NaN without a temperature. */
   double carbon_g, battery_dead_ratio, battery_left_mean, battery_deaths, throttled_ratio;
+  /* Share of the members whose battery was empty at least once; mean time until then, of these (NaN: none was). */
+  double battery_emptied_ratio, battery_life_mean_s;
 };
 
 /* A link over the whole run: messages on it, time average; bytes that it carried, and those that were called off on it;

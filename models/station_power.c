@@ -279,8 +279,19 @@ void station_power_meters(struct station *s, sim_time now, struct power_meters *
   const struct battery *b = battery_of(s);
   const struct thermal *t = thermal_of(s);
   *out = (struct power_meters){ .dynamic_j = m->dynamic_j, .idle_j = m->idle_j, .throttled_s = t ? t->throttled_s : 0,
-                                .left_j = b ? b->left_j : NAN, .drawn_j = b ? b->drawn_j : 0, .dead_s = b ? b->dead_s : 0,
+                                .left_j = b ? b->left_j : NAN, .drawn_j = b ? b->drawn_j : 0, .dead_s = b ? b->dead_s : 0, .first_s = b ? b->first_s : NAN,
                                 .deaths = b ? b->deaths : 0, .dead = b && b->dead };
+}
+
+double station_battery_j(const struct station *s, sim_time now)
+{
+  const struct battery *b = s->kind->powered ? battery_of(s) : NULL;
+  if (!b) return NAN;
+  struct battery copy = *b;
+  struct member m = s->kind->powered->member[number_of(s)];
+  double now_w, work_w = dynamic_w(s) + own_w(s, &m, s_from_ns(now - m.at), &now_w);
+  battery_advance(s->kind->powered->def.battery, &copy, s_from_ns(now), work_w + power_of(s)->idle_w + s->kind->powered->def.rest_w);
+  return copy.left_j;
 }
 
 void station_spend(struct station *s, struct sim *sim, double joule)

@@ -147,6 +147,9 @@ static void add_member(struct place *p, uint64_t i, const struct power_meters *m
   sum->battery_dead_ratio += m->dead_s / run_s;
   sum->battery_left_mean += m->left_j;
   sum->battery_deaths += m->deaths;
+  if (isnan(m->first_s)) return;
+  sum->battery_life_mean_s += m->first_s;
+  sum->battery_emptied_ratio++;
 }
 
 void supply_read(struct world *w, struct place *p, struct place_summary *out)
@@ -155,6 +158,7 @@ void supply_read(struct world *w, struct place *p, struct place_summary *out)
   struct power_meters m;
   double n = (double)p->def->count;
   out->battery_dead_ratio = out->battery_left_mean = out->battery_deaths = out->throttled_ratio = NAN;
+  out->battery_life_mean_s = out->battery_emptied_ratio = NAN;
   for (uint64_t i = 0; p->supply && i < p->def->count; i++) {
     struct endpoint device = { (uint16_t)p->index, (uint32_t)i };
     if (has_battery(p)) station_spend(station_nth(p->stations, i), w->sim, network_rest_j(w->network, device, true));
@@ -167,4 +171,6 @@ void supply_read(struct world *w, struct place *p, struct place_summary *out)
   out->battery_dead_ratio = sum.battery_dead_ratio / n;
   out->battery_left_mean = sum.battery_left_mean / n / p->def->supply->battery->capacity_j;
   out->battery_deaths = sum.battery_deaths;
+  out->battery_emptied_ratio = sum.battery_emptied_ratio / n;
+  if (sum.battery_emptied_ratio > 0) out->battery_life_mean_s = sum.battery_life_mean_s / sum.battery_emptied_ratio;
 }

@@ -564,11 +564,19 @@ void world_check_end(struct world *w)
 
 enum { SAMPLED_MEMBERS = 4096 };        /* beyond it every k-th member is looked at and counts k times */
 
-static struct place_sample sample_of(const struct place *p)
+/* Of every step-th member. */
+static double level_of(const struct place *p, uint32_t step, sim_time now)
+{
+  double left_j = 0, n = 0;
+  for (uint64_t i = 0; i < p->def->count; i += step, n++) left_j += station_battery_j(station_nth(p->stations, i), now);
+  return left_j / n / p->def->supply->battery->capacity_j;
+}
+
+static struct place_sample sample_of(const struct place *p, sim_time now)
 {
   uint32_t all = (uint32_t)(p->def->count * (uint64_t)p->def->servers * (uint64_t)p->def->slots);
-  struct place_sample s = { .slots = p->fleets ? 0 : all };
-  if (!p->stations) return (struct place_sample){ .busy = (uint32_t)p->in_flight.value };
+  struct place_sample s = { .slots = p->fleets ? 0 : all, .battery = NAN };
+  if (!p->stations) return (struct place_sample){ .busy = (uint32_t)p->in_flight.value, .battery = NAN };
   uint32_t step = (uint32_t)((p->def->count + SAMPLED_MEMBERS - 1) / SAMPLED_MEMBERS);
   for (uint64_t i = 0; i < p->def->count; i += step) {
     const struct station *member = station_nth(p->stations, i);
@@ -576,13 +584,14 @@ static struct place_sample sample_of(const struct place *p)
     s.busy += step * station_busy(member);
     if (p->fleets) s.slots += step * station_open_slots(member);
   }
+  if (p->def->supply && p->def->supply->battery) s.battery = level_of(p, step, now);
   return s;
 }
 
 static void on_sample(struct sim *s, void *world)
 {
   struct world *w = world;
-  for (int i = 0; i < w->def->n_places; i++) w->sample[i] = sample_of(&w->place[i]);
+  for (int i = 0; i < w->def->n_places; i++) w->sample[i] = sample_of(&w->place[i], sim_now(s));
   w->setup.sink.sample(w->setup.sink.context, sim_now(s), w->sample, w->def->n_places);
   sim_after(s, ns_from_s(w->def->sample_s), PRIORITY_OBSERVE, on_sample, w);
 }

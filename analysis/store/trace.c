@@ -11,6 +11,7 @@
 #include "analysis/store/layout.h"
 #include "sim/check.h"
 #include <errno.h>
+#include <math.h>
 #include <fcntl.h>
 #include <hdf5.h>
 #include <libdeflate.h>
@@ -656,6 +657,19 @@ static bool put_place_series(struct trace_writer *w, hid_t parent, int place, co
   return (group < 0 || H5Gclose(group) >= 0) && ok;
 }
 
+/* The mean level of the batteries of a place that has some. */
+static bool put_levels(struct trace_writer *w, hid_t parent, int place)
+{
+  char name[160];
+  const struct series *s = &w->series;
+  if (isnan(s->sample[place].battery)) return true;
+  snprintf(name, sizeof name, "%s.battery", w->setup.place_name[place]);
+  hid_t group = make_group(parent, name);
+  bool ok = group >= 0 && put_series(w, group, "t", "ns", COLUMN_I64, s->at_ns, sizeof *s->at_ns)
+            && put_series(w, group, "v", "1", COLUMN_F64, &s->sample[place].battery, (size_t)s->n_places * sizeof *s->sample);
+  return (group < 0 || H5Gclose(group) >= 0) && ok;
+}
+
 static bool put_all_series(struct trace_writer *w)
 {
   hid_t group = make_group(w->file, "timeseries");
@@ -663,7 +677,8 @@ static bool put_all_series(struct trace_writer *w)
   for (int p = 0; p < w->series.n_places && ok; p++)
     ok = put_place_series(w, group, p, "queue", offsetof(struct place_sample, queue))
          && put_place_series(w, group, p, "busy", offsetof(struct place_sample, busy))
-         && put_place_series(w, group, p, "slots", offsetof(struct place_sample, slots));
+         && put_place_series(w, group, p, "slots", offsetof(struct place_sample, slots))
+         && put_levels(w, group, p);
   return (group < 0 || H5Gclose(group) >= 0) && ok;
 }
 

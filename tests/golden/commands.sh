@@ -212,6 +212,16 @@ check "recovery" "$OFFSIM" plot "$work/t" --kind recovery -o "$work/recovery.svg
 check "changes have their names and ends" same "$(sed -n 's/^change_name_[0-9] = //p' "$work/recovery.gp" | paste -sd' ')" \
   "'slow' 'end of slow' 'blackout' 'end of blackout'"
 check "at their times" same "$(sed -n 's/^change_at_[0-9] = //p' "$work/recovery.gp" | paste -sd' ')" "120 240 360 380"
+# Alike batteries at 8 %; answering alone empties each once within the 3 h, so the level falls to 0 before the charger comes.
+"$OFFSIM" run scenarios/phone-battery.yaml --quiet --policy always_local,always_edge --replications 1 -o "$work/power" \
+  --set output='{trace: full, timeseries: 5 min}' --set places.phone.battery.start=0.08 >"$work/power.txt" 2>&1
+check "battery: failures without power are named" grep -q "^warning: always_local: .* because their device's battery was empty" "$work/power.txt"
+check "battery: time until empty, a column of the places" bash -c "'$OFFSIM' compare '$work/power' --by place | grep -q 'battery_emptied_ratio *battery_life_mean_s'"
+check "battery: levels over time" "$OFFSIM" plot "$work/power" --kind battery -o "$work/battery.svg"
+check "battery: a curve a policy" same "$(array name battery | cut -d, -f1-2)" "['always_local', 'always_edge'"
+check "battery: from the start's level" same "$(block battery 0 | head -1) $(block battery 1 | sed '/^$/d' | head -1)" "0 0.08 0 0.08"
+check "battery: one is empty, the other not" same "$(block battery 0 | awk '$2 == 0' | wc -l | awk '{ print ($1 > 5) }') $(block battery 1 | awk 'NF && $2 == 0' | wc -l)" "1 0"
+says "battery: where there is none" 2 "the scenario needs a place with a battery" plot "$work/f" --kind battery -o "$work/m.svg"
 says "--metric where it is nothing" 2 "--metric is for --kind pareto" plot "$work/f" --kind actions --metric latency_p95_s -o "$work/m.svg"
 says "plot --policy: typo" 2 "did you mean 'threshold'?" plot "$work/f" --kind latency --policy treshold -o "$work/m.svg"
 

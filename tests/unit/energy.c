@@ -104,7 +104,8 @@ static void drained(void **state)
   battery_advance(&k, &b, 20, 2);
   battery_spend(&k, &b, 10);
   assert_near(b.left_j, 50, 1e-9);
-  battery_advance(&k, &b, 60, 2);
+  battery_advance(&k, &b, 60, 2);                       /* 60 J - 10 J at 20 s: empty at 45 s */
+  assert_near(b.first_s, 45, 1e-9);
   assert_true(b.dead);
   assert_near(b.died_s, 45, 1e-9);
   assert_near(b.dead_s, 15, 1e-9);

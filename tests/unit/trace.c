@@ -67,7 +67,7 @@ static void write_file(const char *path, uint64_t rows, struct hash *hash)
     if (k < 10)
       trace_transfer(w, &(struct transfer_record){.request = k, .bytes = 5, .kind = TRANSFER_RELAY});
     if (k % 1000 == 0)
-      trace_sample(w, (int64_t)k, (struct place_sample[]){{1, 2, 3}, {(uint32_t)k, 5, 6}}, 2);
+      trace_sample(w, (int64_t)k, (struct place_sample[]){{1, 2, 3, NAN}, {(uint32_t)k, 5, 6, (double)k / 7}}, 2);
   }
   uint64_t bytes;
   assert_true(trace_commit(w, hash, &bytes, &err));

@@ -197,6 +197,38 @@ static void empty_batteries_end_requests(void **state)
   assert_near(r->summary.place[0].battery_dead_ratio, (r->summary.run_s - 28) / r->summary.run_s, 1e-8);
   assert_near(r->summary.place[0].battery_left_mean, 0, 1e-9);
   assert_true(r->summary.place[0].battery_deaths == 1);
+  assert_near(r->summary.place[0].battery_emptied_ratio, 1, 0);
+  assert_near(r->summary.place[0].battery_life_mean_s, 28, 1e-8);
+  rig_free(r);
+}
+
+/* Samples each 7 s from 0 or 7 s on: 1 W until 10 s, then 5 W, empty at 28 s. A look changes nothing: it ends at the same
+ * nanosecond as without. */
+static void levels_over_time(void **state)
+{
+  (void)state;
+  struct rig *r = on_battery(100);
+  r->def.sample_s = 7;
+  rig_run(r);
+  assert_true(r->kept->samples >= 5);
+  double from = r->kept->level[0] == 1 ? 0 : 7;
+  for (int i = 0; i < 5; i++) {
+    double t = from + 7 * i, want = t <= 10 ? 100 - t : fmax(0, 90 - 5 * (t - 10));
+    assert_near(r->kept->level[i], want / 100, 1e-9);
+  }
+  assert_near((double)r->kept->request[0].completed_ns / 1e9, 28, 2e-9);
+  assert_near(r->summary.place[0].battery_life_mean_s, 28, 1e-8);
+  rig_free(r);
+}
+
+/* 1 kJ lasts longer than the run. */
+static void a_full_battery_has_no_life_to_tell(void **state)
+{
+  (void)state;
+  struct rig *r = on_battery(1000);
+  rig_run(r);
+  assert_near(r->summary.place[0].battery_emptied_ratio, 0, 0);
+  assert_true(isnan(r->summary.place[0].battery_life_mean_s));
   rig_free(r);
 }
 
@@ -273,7 +305,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(jobs_share_power), cmocka_unit_test(clocks_cost_their_cube), cmocka_unit_test(plans_choose_clocks),
     cmocka_unit_test(policies_choose_clocks), cmocka_unit_test(bounds_know_of_throttling), cmocka_unit_test(warm_devices_are_slow),
-    cmocka_unit_test(empty_batteries_end_requests), cmocka_unit_test(they_come_back),
+    cmocka_unit_test(empty_batteries_end_requests), cmocka_unit_test(levels_over_time), cmocka_unit_test(a_full_battery_has_no_life_to_tell),
+    cmocka_unit_test(they_come_back),
     cmocka_unit_test(the_radio_takes_its_part), cmocka_unit_test(boundaries)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,7 @@ struct kept {
   struct attempt_record attempt[KEPT];
   struct decision_record decision[KEPT];
   struct transfer_record transfer[KEPT];
+  double level[KEPT];                                   /* of the first place with a battery, in the samples */
 };
 
 static void keep_request(void *c, const struct request_record *x, const double *attribute, int n)
@@ -45,8 +46,11 @@ static void keep_transfer(void *c, const struct transfer_record *x)
 }
 static void keep_sample(void *c, int64_t at_ns, const struct place_sample *s, int n)
 {
-  (void)at_ns, (void)s, (void)n;
-  ((struct kept *)c)->samples++;
+  struct kept *k = c;
+  (void)at_ns;
+  for (int i = n; i-- > 0;)
+    if (!isnan(s[i].battery) && k->samples < KEPT) k->level[k->samples] = s[i].battery;
+  k->samples++;
 }
 
 static inline struct sink keeping(struct kept *k)
