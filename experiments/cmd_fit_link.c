@@ -320,7 +320,8 @@ static bool write_preset(const struct options *o, struct link_preset p, const st
   p.name = p.name ? p.name : preset_name(o->out, a);
   if (!link_preset_write(s, r, &p, o->out, e))
     return false;
-  fprintf(stderr, "wrote %s\n", o->out);
+  fprintf(stderr, "wrote %s; to use it keep it as presets/links/%s.yaml beside the scenario, and write: preset: %s\n", o->out,
+          p.name, p.name);
   if (s->kind == LINK_RTT)
     fprintf(stderr, "round trips tell no rate: bytes take no time on a link of this preset; add rate: to the link\n");
   return true;

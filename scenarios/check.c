@@ -22,6 +22,12 @@ static const char *path_join(char out[PATH], const char *path, const char *name)
   return out;
 }
 
+static const char *quoted(char out[PATH], const char *name)
+{
+  snprintf(out, PATH, "'%.200s'", name);
+  return out;
+}
+
 static const char *path_or_file(const char *path)
 {
   return *path ? path : "the scenario";
@@ -36,6 +42,16 @@ static void join(char *out, size_t room, const char *const *names, size_t n)
     int wrote = snprintf(out + used, room - used, "%s%s", i ? ", " : "", names[i]);
     used += wrote > 0 ? (size_t)wrote : 0;
   }
+}
+
+/* "'x' is a map, not a value" and what may stand in it. */
+static void map_wanted(struct where at, const char *what, const char *section, const char *instead, struct err *err)
+{
+  const char *names[MANY];
+  char all[400] = "";
+  size_t n = section ? key_names(section, names, MANY) : 0;
+  join(all, sizeof all, names, n);
+  err_add(err, at, "%s is a map, not %s%s%s", what, instead, n ? "; its keys: " : "", all);
 }
 
 /* "unknown WHAT 'x' ...; did you mean 'y'?" or the allowed ones. */
@@ -122,12 +138,13 @@ static bool is_guard(const struct key *key)
 
 static void check_text(const struct node *node, const struct key *key, const char *path, struct err *err)
 {
+  char name[PATH];
   if (!*node->text && !node->quoted) {
     err_add(err, node->key ? node->key_at : node->at, "'%s' has no value", key->name);
     return;
   }
   switch (key->value) {
-  case V_NONE: err_add(err, node->at, "'%s' is a map, not a value", key->name); break;
+  case V_NONE: map_wanted(node->at, quoted(name, key->name), key->map, "a value", err); break;
   case V_NUMBER: check_number(node, key, err); break;
   case V_COUNT: check_count(node, key, err); break;
   case V_DIST: schema_check_dist(node, key->quantity, path, err); break;
@@ -372,7 +389,7 @@ static void check_keys(const struct node *map, const char *section_name, const c
   const struct section *section = section_find(section_name);
   char below[PATH];
   if (!node_is(map, NODE_MAP)) {
-    err_add(err, map->at, "%s is a map, not %s", path_or_file(path), kind_name(map));
+    map_wanted(map->at, path_or_file(path), *path ? section_name : NULL, kind_name(map), err);
     return;
   }
   for (size_t i = 0; i < map->n; i++) {

@@ -101,7 +101,7 @@ const struct thermal_def *build_thermal(struct build *b, const struct node *hard
 static const struct carbon_def *carbon_of(struct build *b, const struct node *node)
 {
   const struct node *map = node_is(node, NODE_TEXT) ? node_get(node_get(b->root, "grids"), node->text) : node;
-  if (!node_is(map, NODE_MAP)) return NULL;
+  if (!node_is(map, NODE_MAP) || node_in_error(node, b->err)) return NULL;
   struct carbon_def *d = arena_alloc(b->arena, sizeof *d);
   int n = 0;
   double always = get_number(map, "grid", "intensity");

@@ -142,7 +142,7 @@ static struct dimension unknown_name(struct compiling *c, const char *word)
     names[n++] = c->b->attribute[i].name;
   for (size_t i = 0; c->parameters && i < c->parameters->n && n < MAX_ATTRIBUTES + 64; i++)
     names[n++] = c->parameters->child[i]->key;
-  const char *near = nearest(word, names, n);
+  const char *near = nearest_or_begun(word, names, n);
   const char *text = arena_printf(c->b->arena, "'%s'; the class has no such attribute", word);
   char unit[UNITS_WHY];
   if (near)

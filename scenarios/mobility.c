@@ -95,7 +95,7 @@ static void build_spots(struct build *b, struct walk_def *w, const struct node *
     spot[i] = (struct spot){get_number(s, section, "x"), get_number(s, section, "y"), 1};
     if (!strcmp(section, "spot")) spot[i].weight = get_number(s, section, "attractiveness");
     bool same = i && spot[i].x_m == spot[i - 1].x_m && spot[i].y_m == spot[i - 1].y_m;
-    if (same) err_add(b->err, s->at, "this point is the same as the one before it");
+    if (same && !node_in_error(s, b->err) && !node_in_error(list->child[i - 1], b->err)) err_add(b->err, s->at, "this point is the same as the one before it");
   }
   if (list->n < least) err_add(b->err, list->at, "%zu points at least are needed", least);
   w->spot = spot;
@@ -154,6 +154,16 @@ static void build_walk(struct build *b, const struct place_def *p, struct mobili
 
 static bool is_node_of(const struct place_def *p) { return p->tier != TIER_DEVICE && p->spread; }
 
+/* Its cells or the way to them are in error themselves: told there. */
+static bool cells_in_error(const struct build *b)
+{
+  const struct node *places = node_get(b->root, "places");
+  bool bad = node_in_error(node_get(b->root, "topologies"), b->err) || node_in_error(node_get(b->root, "links"), b->err);
+  for (size_t i = 0; node_is(places, NODE_LIST) && i < places->n; i++)
+    bad |= node_in_error(node_get(places->child[i], "positions"), b->err);
+  return bad;
+}
+
 /* The place, each member of which is a node, that a link of the devices leads to. */
 static int attaches_to(const struct world_def *w, int place)
 {
@@ -190,7 +200,7 @@ static void mobility_of_place(struct build *b, int index, struct place_def *p, c
   const struct place_def *cells = m->to == NONE ? NULL : &b->world->place[m->to];
   if (cells && cells->spread->x_m)
     m->x_m = cells->spread->x_m, m->y_m = cells->spread->y_m, m->n_sites = (uint32_t)cells->count;
-  else
+  else if (!cells_in_error(b))
     err_add(b->err, map->key_at, "places.%s: no link leads from its devices to a place whose members have positions; where would "
             "they change over to?", p->name);
   build_rule(b, m, map);

@@ -139,6 +139,10 @@ static bool set_element(const struct way *w, struct node *list, const struct key
   }
   if (!found)
     return no_such(w, rest, names, n);
+  if (!*left && is_null(w->value)) {
+    memmove(&list->child[index], &list->child[index + 1], (--list->n - index) * sizeof(struct node *));
+    return true;
+  }
   if (!*left) {
     list->child[index] = node_copy(w->arena, w->value);
     return true;

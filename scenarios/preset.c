@@ -62,6 +62,11 @@ static void sources_complete(const struct node *sources, struct err *err)
                 sources->child[i]->key, parts[k]);
 }
 
+static const char *text_or(const struct node *node)
+{
+  return node_is(node, NODE_TEXT) ? node->text : "(none)";
+}
+
 static const struct preset *preset_parse(struct arena *a, const char *kind, const char *name, const char *path,
                                          struct scenario *s, struct err *err)
 {
@@ -80,7 +85,8 @@ static const struct preset *preset_parse(struct arena *a, const char *kind, cons
     schema_check_part(p->value, kind, err);
   if (err->n_errors == errors &&
       (!node_text_is(node_get(root, "kind"), kind) || !node_text_is(node_get(root, "name"), name)))
-    err_add(err, root->at, "the preset calls itself another kind or name than its file: %s %s", kind, name);
+    err_add(err, root->at, "the file is the preset '%s' of kind %s by its folder and name; inside it says name: %s, kind: %s",
+            name, kind, text_or(node_get(root, "name")), text_or(node_get(root, "kind")));
   if (err->n_errors > errors)
     return NULL;
   mark(a, p->value, p, "");
@@ -97,11 +103,9 @@ static int compare_texts(const void *a, const void *b)
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-size_t preset_names(struct arena *a, const char *kind, const char *const **names)
+static size_t names_in(struct arena *a, const char *path, const char **found, size_t n)
 {
-  const char **found = arena_array(a, const char *, MAX_PRESETS);
-  size_t n = 0;
-  DIR *folder = opendir(arena_printf(a, "%s/presets/%s", share_folder(a), folder_of_kind(kind)));
+  DIR *folder = opendir(path);
   for (struct dirent *entry; folder && n < MAX_PRESETS && (entry = readdir(folder));) {
     size_t length = strlen(entry->d_name);
     if (length > 5 && !strcmp(entry->d_name + length - 5, ".yaml"))
@@ -109,9 +113,43 @@ size_t preset_names(struct arena *a, const char *kind, const char *const **names
   }
   if (folder)
     closedir(folder);
+  return n;
+}
+
+/* The shipped ones, and with a scenario's path those beside it. */
+static size_t names_for(struct arena *a, const char *kind, const char *scenario, const char *const **names)
+{
+  const char **found = arena_array(a, const char *, MAX_PRESETS), *own = folder_of_kind(kind);
+  const char *slash = scenario ? strrchr(scenario, '/') : NULL;
+  size_t n = names_in(a, arena_printf(a, "%s/presets/%s", share_folder(a), own), found, 0);
+  if (scenario)
+    n = names_in(a, arena_printf(a, "%.*spresets/%s", slash ? (int)(slash + 1 - scenario) : 0, scenario, own), found, n);
   qsort(found, n, sizeof *found, compare_texts);
   *names = found;
   return n;
+}
+
+size_t preset_names(struct arena *a, const char *kind, const char *const **names)
+{
+  return names_for(a, kind, NULL, names);
+}
+
+/* What is near, or all where they are few; and where a file of one's own would stand. */
+static void unknown_preset(struct arena *a, const char *kind, const char *name, struct where at, const char *scenario,
+                           const char *tried, struct err *err)
+{
+  enum { FEW = 20 };
+  const char *const *names, *all = "";
+  size_t n = names_for(a, kind, scenario, &names);
+  const char *near = nearest_or_begun(name, names, n);
+  for (size_t i = 0; i < n && n <= FEW; i++)
+    all = arena_printf(a, "%s%s%s", all, *all ? ", " : "", names[i]);
+  if (near)
+    err_add(err, at, "unknown %s '%s'; did you mean '%s'?", kind, name, near);
+  else if (n && n <= FEW)
+    err_add(err, at, "unknown %s '%s'; there are: %s; looked for %s", kind, name, all, tried);
+  else
+    err_add(err, at, "unknown %s '%s'; `offsim presets` lists those that exist; looked for %s", kind, name, tried);
 }
 
 const struct preset *preset_read(struct arena *a, const char *kind, const char *name, struct where at,
@@ -122,16 +160,10 @@ const struct preset *preset_read(struct arena *a, const char *kind, const char *
     return NULL;
   }
   const char *asked = arena_printf(a, "presets/%s/%s.yaml", folder_of_kind(kind), name);
-  const char *path = scenario_find_file(a, s ? s->path : NULL, asked, NULL);
+  const char *tried, *path = scenario_find_file(a, s ? s->path : NULL, asked, &tried);
   if (path)
     return preset_parse(a, kind, name, path, s, err);
-  const char *const *names;
-  size_t n = preset_names(a, kind, &names);
-  const char *near = nearest(name, names, n);
-  if (near)
-    err_add(err, at, "unknown %s '%s'; did you mean '%s'?", kind, name, near);
-  else
-    err_add(err, at, "unknown %s '%s'; `offsim presets` lists those that exist", kind, name);
+  unknown_preset(a, kind, name, at, s ? s->path : NULL, tried, err);
   return NULL;
 }
 
@@ -298,6 +330,7 @@ static void fill_places(const struct filling *f, const struct node *places)
     need_keys(f, "hardware", "hardware", node_get(hardware, "mix"));
     need(f, "tariffs", "tariff", node_get(place, "tariff"));
     need(f, "grids", "grid", node_get(place, "grid"));
+    fill_map(f, node_get(place, "grid"), "grid");
     need_start(f, node_get(node_get(place, "instances"), "cold_start"));
     need(f, "step_times", "step_time", node_get(node_get(place, "batching"), "step_time"));
     need(f, "batch_profiles", "batch_profile", node_get(node_get(node_get(place, "batching"), "time"), "profile"));
@@ -318,6 +351,7 @@ static void fill_classes(const struct filling *f, const struct node *classes)
 static void fill_link(const struct filling *f, struct node *link)
 {
   fill_map(f, link, "link");
+  fill_map(f, node_get(link, "radio"), "radio");
   need(f, "radios", "radio", node_get(link, "radio"));
 }
 
@@ -344,7 +378,8 @@ static void fill_topologies(const struct filling *f, const struct node *list)
 
 void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct err *err)
 {
-  static const char *const own[][2] = {{"hardware", "hardware"}, {"variants", "variant"}, {"tariffs", "tariff"}};
+  static const char *const own[][2] = {{"hardware", "hardware"}, {"variants", "variant"}, {"tariffs", "tariff"},
+                                       {"grids", "grid"}, {"radios", "radio"}};
   struct filling f = {a, root, s, err};
   struct node *links = node_get(root, "links");
   for (size_t k = 0; k < sizeof own / sizeof *own; k++) {
@@ -356,6 +391,7 @@ void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct
     fill_link(&f, links->child[i]);
   fill_topologies(&f, node_get(root, "topologies"));
   need(&f, "grids", "grid", node_get(root, "grid"));
+  fill_map(&f, node_get(root, "grid"), "grid");
   fill_places(&f, node_get(root, "places"));
   fill_classes(&f, node_get(root, "classes"));
   node_prune(root);

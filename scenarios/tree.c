@@ -184,7 +184,21 @@ static bool mark_below(struct node *node, bool mark)
 bool node_mark_filled(struct node *node, bool mark)
 {
   bool any = false, here = node_get(node, "preset") != NULL;
+  if (here) {
+    node->filled = mark;
+    any = true;
+  }
   for (size_t i = 0; i < node->n; i++)
     any |= here ? mark_below(node->child[i], mark) : node_mark_filled(node->child[i], mark);
   return any;
+}
+
+bool node_in_error(const struct node *node, const struct err *err)
+{
+  if (!node)
+    return false;
+  bool bad = err_stands_at(err, node->at) || (node->key && err_stands_at(err, node->key_at));
+  for (size_t i = 0; i < node->n && !bad; i++)
+    bad = node_in_error(node->child[i], err);
+  return bad;
 }

@@ -15,7 +15,7 @@ struct preset;
 struct node {
   enum node_kind kind;
   bool quoted;                                          /* of text: quotes make a number a word */
-  bool filled;                                          /* a map below one with a preset: that gives what it lacks */
+  bool filled;                                          /* a map with a preset or below one: that gives what it lacks */
   bool gone, whole;                                     /* taken out, of a preset too; put in place of that: a preset adds nothing */
   struct where at, key_at;                              /* of the value; of its key when it has one */
   const char *key, *text;
@@ -40,10 +40,12 @@ void node_add(struct arena *, struct node *parent, struct node *child);
 struct node *node_get(const struct node *map, const char *key);
 /* Set or replace a key of a map; in place of one that is gone it stands whole. */
 void node_put(struct arena *, struct node *map, const char *key, struct node *value);
-/* Marks all maps below one with `preset`, or takes the marks away. False: there is none. */
+/* Marks all maps with `preset` and below, or takes the marks away. False: there is none. */
 bool node_mark_filled(struct node *, bool mark);
 /* Takes out what is gone, here and below. */
 void node_prune(struct node *);
+/* An error was found at the node, its key or below. */
+bool node_in_error(const struct node *, const struct err *);
 /* The name of a list's element: its own text, or what stands under name, task or policy. NULL: it has none. */
 const char *node_name(const struct node *element);
 /* The element of a list whose name this is. */

@@ -208,11 +208,29 @@ static const struct unit *suggest(const char *word, size_t n)
   return u || !n ? u : spelt_otherwise(word, n);
 }
 
+/* Words that are near a unit of another meaning. */
+static const char *known_otherwise(const char *word)
+{
+  static const char *const words[][2] = {
+    {"Ah", "that is a charge; an energy is Ah x V: 5 Ah at 3.85 V are 19.25 Wh"},
+    {"mAh", "that is a charge; an energy is Ah x V: 5000 mAh at 3.85 V are 19.25 Wh"},
+    {"kmh", "did you mean 'km/h'?"}, {"kph", "did you mean 'km/h'?"}, {"kmph", "did you mean 'km/h'?"},
+    {"mph", "a mile an hour is 1.609 km/h"}};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (!strcasecmp(words[i][0], word))
+      return words[i][1];
+  return NULL;
+}
+
 bool unit_suggest(const char *word, enum quantity q, char out[UNITS_WHY])
 {
   size_t n = strlen(word);
   const char *per = "", *bytes = "";
   char other[8] = "";
+  if (known_otherwise(word)) {
+    snprintf(out, UNITS_WHY, "%s", known_otherwise(word));
+    return true;
+  }
   const struct unit *u = unit_find(word, n, false);
   if (!u)
     u = suggest(word, n);

@@ -129,6 +129,14 @@ static bool check_bytes(struct reading *r)
 
 /* ---- events to nodes ------------------------------------------------------------------------------------------- */
 
+static bool tab_indents(const struct where *at)
+{
+  size_t n = 0;
+  while (at->text && n < at->text_len && at->text[n] == ' ')
+    n++;
+  return at->text && n < at->text_len && at->text[n] == '\t';
+}
+
 static bool next_event(struct reading *r, yaml_event_t *event)
 {
   if (yaml_parser_parse(&r->parser, event))
@@ -139,7 +147,10 @@ static bool next_event(struct reading *r, yaml_event_t *event)
     return err_add(r->err, line_at(r, r->parser.problem_offset), "syntax: %s", problem);
   if (r->parser.error == YAML_MEMORY_ERROR)
     return err_system(r->err, "out of memory while reading %s", r->file);
-  return err_add(r->err, at_marks(r, mark, mark), "syntax: %s%s%s", problem, r->parser.context ? " " : "",
+  struct where at = at_marks(r, mark, mark);
+  if (tab_indents(&at))
+    return err_add(r->err, at, "syntax: a tab stands in the indentation; write blanks");
+  return err_add(r->err, at, "syntax: %s%s%s", problem, r->parser.context ? " " : "",
                  r->parser.context ? r->parser.context : "");
 }
 

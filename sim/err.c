@@ -34,6 +34,29 @@ static char *copy_text(const char *text, size_t n)
   return copy;
 }
 
+static bool same_place(const struct where *a, const struct where *b)
+{
+  return a->line && a->line == b->line && a->column == b->column && a->file && b->file && !strcmp(a->file, b->file);
+}
+
+bool err_stands_at(const struct err *e, struct where at)
+{
+  for (size_t i = 0; i < e->n; i++)
+    if (!e->problems[i].warning && same_place(&e->problems[i].at, &at))
+      return true;
+  return false;
+}
+
+/* What is read twice (for each variant of a task) is told once. */
+static bool told_before(const struct err *e, const struct where *at, bool warning, const char *message)
+{
+  for (size_t i = 0; i < e->n; i++)
+    if (e->problems[i].warning == warning && same_place(&e->problems[i].at, at) &&
+        !strcmp(e->problems[i].message, message))
+      return true;
+  return false;
+}
+
 static void add(struct err *e, struct where at, bool warning, const char *format, va_list arguments)
 {
   if (e->n == e->capacity) {
@@ -45,6 +68,10 @@ static void add(struct err *e, struct where at, bool warning, const char *format
   char *message = NULL;
   if (vasprintf(&message, format, arguments) < 0)
     check_out_of_memory(strlen(format));
+  if (told_before(e, &at, warning, message)) {
+    free(message);
+    return;
+  }
   at.file = at.file ? copy_text(at.file, strlen(at.file)) : NULL;
   at.text = at.text ? copy_text(at.text, at.text_len) : NULL;
   e->problems[e->n++] = (struct problem){.at = at, .message = message, .warning = warning};

@@ -37,6 +37,8 @@ bool err_plugin(struct err *, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Add a warning: printed with the errors, does not make err_any true. */
 void err_warn(struct err *, struct where at, const char *format, ...) PRINTF_LIKE(3, 4);
 bool err_any(const struct err *);
+/* An error begins at this line and column. */
+bool err_stands_at(const struct err *, struct where at);
 /* Print all problems in order of position, each with its source line and a caret; colour when `colour`. */
 void err_print(const struct err *, FILE *, bool colour);
 /* The same on stderr, with colour on a terminal unless NO_COLOR is set. */
@@ -44,5 +46,7 @@ void err_say(const struct err *);
 
 /* The candidate nearest to `word` (Damerau-Levenshtein, at most a third of its letters wrong, at least one), or NULL. */
 const char *nearest(const char *word, const char *const *candidates, size_t n);
+/* Where none is near: the only candidate that begins with `word`, or that it begins with (three letters at least). */
+const char *nearest_or_begun(const char *word, const char *const *candidates, size_t n);
 
 #endif

@@ -51,3 +51,19 @@ const char *nearest(const char *word, const char *const *candidates, size_t n)
   }
   return found;
 }
+
+const char *nearest_or_begun(const char *word, const char *const *candidates, size_t n)
+{
+  const char *found = nearest(word, candidates, n);
+  size_t length = strlen(word), many = 0;
+  if (found || length < 3)
+    return found;
+  for (size_t i = 0; i < n; i++) {
+    size_t m = candidates[i] ? strlen(candidates[i]) : 0;
+    if (m < 3 || strncmp(word, candidates[i], m < length ? m : length))
+      continue;
+    found = candidates[i];
+    many++;
+  }
+  return many == 1 ? found : NULL;
+}

@@ -136,6 +136,8 @@ says "fit-link: an unknown column" 2 "'colour'" fit-link "$work/unknown.csv"
 says "fit-link: mixed kinds" 2 "mixed kinds: this trace is capacity" fit-link "$work/good.csv" "$work/capacity.csv"
 says "fit-link: throughput for capacity" 2 "holds throughput, not capacity" fit-link "$work/throughput.csv" --kind capacity
 says "fit-link: up beside down" 0 "---- up ----" fit-link "$work/capacity.csv" --up "$work/capacity.csv" --year 2026 -o "$work/both.yaml"
+says "fit-link: where the preset goes" 0 "keep it as presets/links/both.yaml beside the scenario, and write: preset: both" \
+  fit-link "$work/capacity.csv" --up "$work/capacity.csv" --year 2026 -o "$work/both.yaml"
 check "fit-link: a preset with both" grep -q "rate_down:" "$work/both.yaml"
 says "fit-link: up of another kind" 2 "holds throughput, not capacity" fit-link "$work/capacity.csv" --up "$work/throughput.csv"
 says "fit-link: round trips have no directions" 2 "--up is for rates" fit-link "$work/good.csv" --up "$work/good.csv"
@@ -143,6 +145,8 @@ says "fit-link: a scenario over trace and model" 0 "Decisions of minimal with li
   fit-link "$work/good.csv" --effect scenarios/minimal.yaml --replications 2 --results "$work/effect"
 check "fit-link: a link's own keys give way" "$OFFSIM" check scenarios/minimal.yaml --set links.access.rtt=null \
   --set "links.access.trace={rtt: $work/good.csv}"
+says "an element that is taken out is no element" 2 "unknown place 'metro'; there are: phone" \
+  check tests/golden/broken/base.yaml --set places.metro=null
 says "a required key cannot go" 2 "needs 'between'" check scenarios/minimal.yaml --set links.access.between=null
 says "fit-link: a link that is not there" 2 "did you mean 'access'?" fit-link "$work/good.csv" --effect scenarios/minimal.yaml --link acces
 says "fit-link: a scenario without deadlines" 2 "no class has a deadline" fit-link "$work/good.csv" --effect tests/golden/broken/base.yaml
