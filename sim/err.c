@@ -36,7 +36,9 @@ static char *copy_text(const char *text, size_t n)
 
 static bool same_place(const struct where *a, const struct where *b)
 {
-  return a->line && a->line == b->line && a->column == b->column && a->file && b->file && !strcmp(a->file, b->file);
+  bool same_text = a->text_len == b->text_len && (!a->text_len || !memcmp(a->text, b->text, a->text_len));
+  return a->line && a->line == b->line && a->column == b->column && same_text && a->file && b->file &&
+         !strcmp(a->file, b->file);
 }
 
 bool err_stands_at(const struct err *e, struct where at)
