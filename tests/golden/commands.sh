@@ -56,6 +56,9 @@ says "carbon stands in the table of a scenario with a grid" 0 "g/request" run $s
 check "and in its report" bash -c "'$OFFSIM' report '$work/carbon' >/dev/null 2>&1; grep -q carbon_g_per_request '$work/carbon/report.html'"
 check "without a grid there is none" bash -c "! '$OFFSIM' run $scenario --replications 2 -o '$work/no-carbon' 2>&1 | grep -q 'g/request'"
 says "a tariff of one GPU of a node" 0 "capex.price	37500 USD" presets --audit
+awk 'BEGIN { srand(1); print "t_ms,rtt_ms"; for (k = 0; k < 3000; k++) printf "%d,%.3f\n", 50 * k, 20 - 5 * log(1 - rand()) }' >"$work/rtt.csv"
+check "fit-link says that round trips tell no rate" bash -c \
+  "'$OFFSIM' fit-link '$work/rtt.csv' -o '$work/fitted.yaml' --name fitted --year 2026 2>&1 >/dev/null | grep -q 'no rate.*add rate:'"
 
 # ---- a study for a scenario, and the other way round -------------------------------------------------------------------
 printf 'study: x\nscenario: minimal.yaml\nfactors: {n: {path: seed, values: [1, 2]}}\n' >"$work/study.yaml"
