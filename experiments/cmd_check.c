@@ -1,4 +1,6 @@
-/* cmd_check.c: `offsim check FILE [--resolved]`: every problem of a scenario, or the effective scenario as JSON. */
+/* cmd_check.c: `offsim check FILE [--resolved|--links]`: every problem of a scenario, or the effective scenario as JSON, or
+ * each link that there is, those of topologies too. */
+#include "analysis/text.h"
 #include "experiments/commands.h"
 #include "experiments/plan.h"
 #include "experiments/scenario_check.h"
@@ -11,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct arguments { const char *file; bool resolved; size_t n; struct override override[256]; };
+struct arguments { const char *file; bool resolved, links; size_t n; struct override override[256]; };
 
 static bool parse_set(struct arguments *a, char *text, struct err *err)
 {
@@ -28,17 +30,19 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--resolved"))
       a->resolved = true;
+    else if (!strcmp(argv[i], "--links"))
+      a->links = true;
     else if (!strcmp(argv[i], "--set") && i + 1 < argc)
       (void)!parse_set(a, argv[++i], err);
     else if (argv[i][0] == '-' && argv[i][1])
-      err_add(err, (struct where){0}, "check: unknown option '%s'; options: --resolved, --set PATH=VALUE", argv[i]);
+      err_add(err, (struct where){0}, "check: unknown option '%s'; options: --resolved, --links, --set PATH=VALUE", argv[i]);
     else if (a->file)
       err_add(err, (struct where){0}, "check: one file, not '%s' as well", argv[i]);
     else
       a->file = argv[i];
   }
   if (!a->file && !err_any(err))
-    err_add(err, (struct where){0}, "check: which file? offsim check FILE [--resolved] [--set PATH=VALUE]");
+    err_add(err, (struct where){0}, "check: which file? offsim check FILE [--resolved|--links] [--set PATH=VALUE]");
   return !err_any(err);
 }
 
@@ -120,6 +124,31 @@ static void print_areas(const struct world_def *w)
              w->place[p->mobility->to].name);
 }
 
+static void rate_cell(struct table *t, double byte_per_s)
+{
+  if (isfinite(byte_per_s) && byte_per_s > 0) table_cell(t, "%.5g", 8e-6 * byte_per_s);
+  else table_cell(t, "no limit");
+}
+
+/* By the names that `changes` and `--set` take; latency: mean of one way. */
+static void print_links(const struct world_def *w)
+{
+  static const char *const head[] = {"link", "from", "to", "latency, ms", "up, Mbit/s", "down, Mbit/s"};
+  enum { COLUMNS = sizeof head / sizeof *head };
+  struct table *t = table_new(COLUMNS);
+  for (int i = 0; i < COLUMNS; i++) table_cell(t, "%s", head[i]);
+  table_rule(t);
+  for (const struct link_def *l = w->link; l < w->link + w->n_links; l++) {
+    table_cell(t, "%s", l->name);
+    table_cell(t, "%s", w->place[l->a].name);
+    table_cell(t, "%s", w->place[l->b].name);
+    table_cell(t, "%.4g", l->latency_s ? 1e3 * dist_mean(l->latency_s) : 0);
+    rate_cell(t, l->up_byte_per_s);
+    rate_cell(t, l->down_byte_per_s);
+  }
+  table_print(t, stdout, 3);
+}
+
 static void print_summary(const struct scenario *s)
 {
   int estimates = 0;
@@ -140,8 +169,8 @@ static void check_study(const struct arguments *a, struct err *err)
 {
   struct study_file *f = NULL;
   struct plan *p = NULL;
-  if (a->n || a->resolved)
-    err_add(err, (struct where){.file = a->file}, "this is a study; --set and --resolved are for scenarios");
+  if (a->n || a->resolved || a->links)
+    err_add(err, (struct where){.file = a->file}, "this is a study; --set, --resolved and --links are for scenarios");
   else if ((f = study_file_read(a->file, err)) && (p = plan_new(f, err)))
     printf("%s: ok: study %s: %d factors, %llu points, %d policies, %llu replications\n", a->file, f->name,
            p->n_factors, (unsigned long long)p->n_points, p->n_policies, (unsigned long long)p->replications);
@@ -157,7 +186,8 @@ static void check_scenario(const struct arguments *a, struct err *err)
     printf("%s\n", text);
     free(text);
   } else if (s && !err_any(err)) {
-    print_summary(s);
+    if (a->links) print_links(&s->world);
+    else print_summary(s);
   }
   scenario_free(s);
 }

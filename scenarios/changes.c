@@ -223,6 +223,17 @@ static void relative_scale(struct build *b, struct change_def *c)
   c->to /= get_number(links->child[c->index], "link", "rate_scale");
 }
 
+/* Of a run whose end is known. */
+static void warn_late(struct build *b, const struct change_def *c, const struct node *node)
+{
+  const struct horizon_def *h = &b->world->horizon;
+  double end_s = h->duration_s + h->warmup_s;
+  bool known = h->duration_s > 0 && (h->kind == HORIZON_TERMINATING || !h->warmup_auto);
+  if (known && c->at_s >= end_s)
+    err_warn(b->err, node_get(node, "at")->at, "the change at %g s comes after the last arrivals: the horizon ends at %g s",
+             c->at_s, end_s);
+}
+
 void build_changes(struct build *b)
 {
   const struct node *list = node_get(b->root, "changes");
@@ -233,6 +244,7 @@ void build_changes(struct build *b)
     struct change_def *c = &all[b->world->n_changes];
     if (!build_change(b, c, list->child[i])) continue;
     relative_scale(b, c);
+    warn_late(b, c, list->child[i]);
     b->world->n_changes++;
   }
   b->world->change = all;

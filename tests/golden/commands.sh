@@ -176,6 +176,18 @@ says "fit-link: a preset without a year" 2 "add --year Y" fit-link "$work/good.c
 says "fit-link: a typo" 2 "did you mean '--hold-out'?" fit-link "$work/good.csv" --holdout "$work/good.csv"
 says "fit-link: =" 2 "--deadline must be seconds above 0" fit-link "$work/good.csv" --deadline=-1
 
+# ---- check: links by name, changes that nobody sees ---------------------------------------------------------------------
+links() { "$OFFSIM" check "$1" --links 2>/dev/null; }
+check "check --links: as many as there are" same "$(links scenarios/city-llm.yaml | sed 1,2d | wc -l)" \
+  "$("$OFFSIM" check scenarios/city-llm.yaml 2>/dev/null | sed -n 's/.*ok: .* places, \([0-9]*\) links.*/\1/p')"
+check "check --links: name, ends, latency of one way" grep -qE '^wan +metro +region +[0-9.]+ +10000 +10000$' <(links scenarios/phone-battery.yaml)
+late='changes=[{at: 1 h, path: links.access.rate_scale, to: 0.5}]'
+says "a change after the end" 0 "the change at 3600 s comes after the last arrivals: the horizon ends at" \
+  check scenarios/troubles.yaml --set "$late"
+silent() { ! "$OFFSIM" check "$@" 2>&1 | grep -q 'comes after'; }
+check "planted: one before it is silent" silent scenarios/troubles.yaml --set "${late/1 h/1 min}"
+says "check --links of a study" 2 "are for scenarios" check scenarios/studies/bw-cache.yaml --links
+
 # ---- figures: each panel and curve under its own name --------------------------------------------------------------------
 "$OFFSIM" run $scenario --quiet --policy random,alone_bound,threshold,always_edge --replications 2 -o "$work/f" \
   --set output='{trace: full}' >/dev/null 2>&1
