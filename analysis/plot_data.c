@@ -514,6 +514,37 @@ static bool put_place(struct figure *f, struct trace_reader *t, const char *plac
   return ok;
 }
 
+static bool any_above_zero(struct trace_reader *t, const char *place, const char *what)
+{
+  struct err ignored;
+  err_init(&ignored);
+  size_t n = 0, i = 0;
+  double *x = series(t, place, what, "v", &n, &ignored);
+  while (x && i < n && !(x[i] > 0)) i++;
+  bool any = x && i < n;
+  free(x);
+  err_release(&ignored);
+  return any;
+}
+
+/* A node of a topology has no slots, nobody waits there and nothing runs. */
+static bool works(struct trace_reader *t, const char *place)
+{
+  return any_above_zero(t, place, "slots") || any_above_zero(t, place, "busy") || any_above_zero(t, place, "queue");
+}
+
+/* Those that work, in their order; how many. The key needs room for the longest name and a line for each. */
+static size_t keep_working(struct figure *f, struct trace_reader *t, const char **name, size_t n)
+{
+  size_t kept = 0, longest = 0;
+  for (size_t i = 0; i < n; i++)
+    if (works(t, name[i])) name[kept++] = name[i];
+  for (size_t i = 0; i < kept; i++) longest = strlen(name[i]) > longest ? strlen(name[i]) : longest;
+  figure_number(f, "height_px", fmax(480, 60 + 19 * (double)kept));
+  figure_number(f, "key_at", fmin(.82, fmax(.4, 1 - (52 + 8.5 * (double)longest) / 860)));
+  return kept;
+}
+
 static bool has_series(struct trace_reader *t, const char *place, const char *what)
 {
   const char *const *columns;
@@ -537,12 +568,16 @@ bool data_queues(const struct plotting *p, struct figure *f, struct err *err)
   const char **names;
   size_t n = column_names(t, "attempts/place", &names);
   figure_text(f, "policy", chosen(p, k)->name);
-  text_add(&f->head, "n_places = %zu\n", n);
-  put_names(f, "place", names, n);
   bool ok = n || err_system(err, "the trace names no places");
-  if (ok && !has_series(t, names[0], "queue"))
+  bool any = false;
+  for (size_t i = 0; i < n && !any; i++) any = has_series(t, names[i], "queue");
+  if (ok && !any)
     ok = err_add(err, (struct where){0},
                  "these runs have no samples over time; the scenario needs output: {timeseries: 1 s}");
+  if (ok) n = keep_working(f, t, names, n);
+  ok = ok && (n || err_add(err, (struct where){0}, "nothing to draw: nothing ran or waited anywhere"));
+  text_add(&f->head, "n_places = %zu\n", n);
+  put_names(f, "place", names, n);
   for (size_t i = 0; ok && i < n; i++) {
     ok = put_place(f, t, names[i], err);
     end_block(f);

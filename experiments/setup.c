@@ -88,12 +88,21 @@ static void add_attributes(const struct world_def *d, struct arena *a, struct tr
   out->attribute_column = column;
 }
 
+/* Nodes of topologies; there may be thousands. */
+static const bool *nodes_of(const struct world_def *d, struct arena *a)
+{
+  bool *node = arena_array(a, bool, d->n_places + 1);
+  for (int i = 0; i < d->n_places; i++) node[i] = d->place[i].kind == PLACE_NODE;
+  return node;
+}
+
 void trace_setup_of(const struct world *world, const struct world_def *d, struct arena *a, struct trace_setup *out)
 {
   *out = (struct trace_setup){.n_classes = d->n_classes, .n_places = d->n_places, .n_zones = d->n_zones,
     .n_links = d->n_links, .class_name = names(d, d->n_classes, class_of, a),
     .place_name = names(d, d->n_places, place_of, a), .zone_name = d->zone,
     .link_name = names(d, d->n_links, link_of, a), .n_variants = d->n_variants,
+    .place_idle = nodes_of(d, a),
     .variant_name = names(d, d->n_variants, variant_of, a), .transfers = d->record_transfers};
   add_tasks(d, a, out);
   add_attributes(d, a, out);

@@ -1,14 +1,14 @@
 # Blocks: "t queue busy_share slots", one a place. Devices are summed. Slots of instances that are up, where they come and go.
 set multiplot
 set lmargin at screen 0.11
-set rmargin at screen 0.80
+set rmargin at screen key_at - 0.02
 set title policy offset 0, -0.6
 set tmargin at screen 0.93
 set bmargin at screen 0.68
 set ylabel 'attempts waiting'
 set yrange [0:*]
 set format x ''
-set key at screen 0.82, 0.93 left top Left reverse
+set key at screen key_at, 0.93 left top Left reverse
 plot for [k=1:n_places] data index (k - 1) using 1:2 with lines lc rgb ink(k) dt dash(k - 1) lw 1.5 title place[k]
 unset title
 set tmargin at screen 0.65

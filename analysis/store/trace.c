@@ -675,10 +675,11 @@ static bool put_all_series(struct trace_writer *w)
   hid_t group = make_group(w->file, "timeseries");
   bool ok = group >= 0;
   for (int p = 0; p < w->series.n_places && ok; p++)
-    ok = put_place_series(w, group, p, "queue", offsetof(struct place_sample, queue))
-         && put_place_series(w, group, p, "busy", offsetof(struct place_sample, busy))
-         && put_place_series(w, group, p, "slots", offsetof(struct place_sample, slots))
-         && put_levels(w, group, p);
+    ok = (w->setup.place_idle && w->setup.place_idle[p])
+         || (put_place_series(w, group, p, "queue", offsetof(struct place_sample, queue))
+             && put_place_series(w, group, p, "busy", offsetof(struct place_sample, busy))
+             && put_place_series(w, group, p, "slots", offsetof(struct place_sample, slots))
+             && put_levels(w, group, p));
   return (group < 0 || H5Gclose(group) >= 0) && ok;
 }
 

@@ -20,6 +20,7 @@ struct trace_setup {
   const int *const *attribute_column;                                   /* [class][attribute] -> column */
   int n_features; const char *const *feature_name, *const *feature_unit;
   bool transfers;
+  const bool *place_idle;                                               /* executes nothing: no time series; NULL: all do */
 };
 struct trace_writer;
 /* What setup points to must outlive the writer. */

@@ -226,6 +226,13 @@ says "inspect --tail 99" 0 "beyond p99" inspect "$work/e" --policy always_edge -
 says "inspect --tail 9x" 2 "--tail takes p55 to p99.99" inspect "$work/e" --tail 9x
 check "presets stand in columns" same "$("$OFFSIM" presets | awk '{ line[NR] = $0; a = length($1) > a ? length($1) : a; b = length($2) > b ? length($2) : b }
   END { for (i in line) bad += substr(line[i], a + b + 2, 2) !~ /^ [^ ]/; print (NR > 100), bad + 0 }')" "1 0"
+"$OFFSIM" run scenarios/metro-edge.yaml --quiet --policy always_local --replications 1 -o "$work/metro" --set horizon.duration=20s \
+  --set output='{trace: full, timeseries: 1 s}' >/dev/null 2>&1
+check "planted: a trace with nodes of a topology" bash -c "strings -a '$work'/metro/traces/* | grep -qx 'metro\.[a-z].*'"
+check "they have no time series" bash -c "! strings -a '$work'/metro/traces/* | grep -q 'metro\..*queue'"
+check "planted: the site has one" bash -c "strings -a '$work'/metro/traces/* | grep -q 'site\.queue'"
+check "queues" "$OFFSIM" plot "$work/metro" --kind queues -o "$work/queues.svg"
+check "of what works alone" bash -c "! grep '^array place\[' '$work/queues.gp' | grep -q metro"
 "$OFFSIM" run scenarios/troubles.yaml --quiet --policy always_edge --replications 1 -o "$work/t" --set output='{trace: full}' >/dev/null 2>&1
 check "recovery" "$OFFSIM" plot "$work/t" --kind recovery -o "$work/recovery.svg"
 check "changes have their names and ends" same "$(sed -n 's/^change_name_[0-9] = //p' "$work/recovery.gp" | paste -sd' ')" \

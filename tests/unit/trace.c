@@ -26,7 +26,7 @@ static struct trace_setup setup(bool transfers)
   static const int n_tasks[] = {2, 1}, chat_columns[] = {0, 1}, batch_columns[] = {0};
   static const int *const columns[] = {chat_columns, batch_columns};
   return (struct trace_setup){2, 2, 2, 1, classes, places, zones, links, tasks, n_tasks, 2, variants,
-    2, attributes, units, columns, 1, features, units, transfers};
+    2, attributes, units, columns, 1, features, units, transfers, NULL};
 }
 
 /* Row k of each table: values from which k can be told, with narrow, wide, noisy and constant columns. */
