@@ -146,6 +146,18 @@ void channel_left(struct channel *c)
 
 /* ---- a transfer's way -------------------------------------------------------------------------------------------- */
 
+/* Over nodes of a topology, or members that stand somewhere: this way alone is looked at, so that a network beside it
+ * changes nothing. */
+static bool spreads(const struct network *n, const struct route *r)
+{
+  bool any = false;
+  for (int i = 0; n->spread && i < r->n && !any; i++) {
+    const struct link_def *l = &n->world->link[r->hop[i].link];
+    any = topology_is_spread(n->topology, l->a) || topology_is_spread(n->topology, l->b);
+  }
+  return any;
+}
+
 /* The first hop over a link draws by (link, key + hop); one that takes the same link again, by a key far from those of
  * other messages, whose numbers are neighbours. Where a link is the first hop of one message and the third of another,
  * in a topology, all keys are far. */
@@ -153,7 +165,7 @@ static uint64_t hop_key(const struct network *n, const struct route *r, int hop,
 {
   uint64_t times = 0;
   for (int i = 0; i < hop; i++) times += r->hop[i].link == r->hop[hop].link;
-  if (n->spread) times = (uint64_t)hop;
+  if (spreads(n, r)) times = (uint64_t)hop;
   else if (times == 0) return key + (uint64_t)hop;
   uint64_t x = (key ^ times << 56) * UINT64_C(0xD6E8FEB86659FD93);
   x = (x ^ x >> 32) * UINT64_C(0xD6E8FEB86659FD93);
