@@ -467,6 +467,8 @@ static void flow_first(struct world *w, struct attempt *a)
     request_on_first(w, r, a->task);
     return;
   }
+  network_allow(w->network, w->klass[r->klass].def->zones);
+  if (network_is_barred(w->network, end_of(a), origin_of(r))) return;     /* it comes with the rest, another way */
   double way_s = same_end(origin_of(r), end_of(a)) ? 0
     : network_latency_s(w->network, end_of(a), origin_of(r), latency_key(r->id, a->task, a->ordinal, WAY_DOWN))
       + ledger_wake(w, a);
@@ -523,11 +525,12 @@ static void flow_downlink(struct world *w, struct attempt *a)
   a->returned = true;
   charge_egress(w, a, end_of(a), bytes);
   see_way(w, a, end_of(a), origin_of(r));
-  if (t->stream) {
+  network_allow(w->network, w->klass[r->klass].def->zones);
+  if (t->stream && network_is_open(w->network, end_of(a), origin_of(r))) {
     flow_tail(w, a);
     return;
   }
-  a->stage = STAGE_DOWNLINK;
+  a->stage = STAGE_DOWNLINK;                            /* a stream without a way: as one message, by the rules of those */
   a->pending = 1;
   network_follows(w->network, a->left);
   send_leg(w, a, end_of(a), origin_of(r), bytes, WAY_DOWN, TRANSFER_DATA);
@@ -595,6 +598,8 @@ static void stop_flow(struct world *w, struct attempt *a)
   const struct task_def *t = task_at(w, a);
   if (share_made(a) <= 0 || !t->stream || !is_final(t) || same_end(origin_of(r), end_of(a))) return;
   if (request_repeats(w, r, a->task, a->ordinal)) return;
+  network_allow(w->network, w->klass[r->klass].def->zones);
+  if (!network_is_open(w->network, end_of(a), origin_of(r))) return;
   double bytes = share_made(a) * expr_value(&t->output_bytes, r->attribute);
   a->returned = true;
   charge_egress(w, a, end_of(a), bytes);

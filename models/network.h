@@ -54,6 +54,9 @@ struct transfer *network_send(struct network *, struct endpoint from, struct end
 void network_set_node(struct network *, int place, int64_t member, bool up, sim_time back_at);
 /* The zones that what is sent from now on may pass, whatever way it takes later. ~0: all. Looked at with detours only. */
 void network_allow(struct network *, uint64_t zones);
+/* What flows beside the queues (a stream) goes at once or not at all: is there a way for it now, and one that it may take? */
+bool network_is_open(const struct network *, struct endpoint from, struct endpoint to);
+bool network_is_barred(const struct network *, struct endpoint from, struct endpoint to);   /* a way, which it may not take */
 /* The class of what is sent from now on, for slices; NONE: of no class. */
 void network_of_class(struct network *, int klass);
 bool network_detours(const struct network *);           /* messages may take another way, at other cost */

@@ -216,6 +216,16 @@ void network_on_no_way(struct network *n, no_way_fn *fn)
 bool network_detours(const struct network *n) { return n->detours != NULL; }
 void network_allow(struct network *n, uint64_t zones) { n->allowed = zones; }
 
+bool network_is_open(const struct network *n, struct endpoint from, struct endpoint to)
+{
+  return !n->detours || detour_may_go(n, route(n->topology, from, to, sim_now(n->sim)), n->allowed);
+}
+
+bool network_is_barred(const struct network *n, struct endpoint from, struct endpoint to)
+{
+  return !network_is_open(n, from, to) && route(n->topology, from, to, sim_now(n->sim))->reachable;
+}
+
 /* ---- by chance --------------------------------------------------------------------------------------------------- */
 
 static void on_turn(struct sim *sim, void *subject)

@@ -383,7 +383,7 @@ static void write_record(const struct world *w, const struct request *r, enum st
     .energy_device_j = r->device_j, .energy_direct_j = r->direct_j, .cost_usd = r->usd, .device = r->device,
     .tokens = r->tokens, .klass = r->klass, .origin = r->origin, .status = (uint8_t)status, .measured = r->measured,
     .n_attempts = r->n_attempts, .n_decisions = r->n_decisions, .offloaded = r->offloaded, .cold = r->n_cold > 0 };
-  if (succeeded(status) && record->first_token_ns < 0) record->first_token_ns = now;
+  if (succeeded(status) && (record->first_token_ns < 0 || record->first_token_ns > now)) record->first_token_ns = now;
   record->slo_met = slo_met(w->klass[r->klass].def, record);
   record->reward = reward(w, r, record, now);
   if (w->bound) bound_record(r, record);

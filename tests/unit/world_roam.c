@@ -213,6 +213,45 @@ static void forbidden_zone(void **state)
   roam_free(m);
 }
 
+/* A stream does not slip through: without a way for it it waits like a message, until the car is back. */
+static void forbidden_zone_of_a_stream(void **state)
+{
+  (void)state;
+  struct roam *m = roam_new(IN_FLIGHT_RELAY, 2, (double[]){2, 10});
+  m->r->task[0].stream = true;
+  m->r->klass[0].zones = 1 | 2;
+  for (int k = 0; k < 2; k++) m->r->link[k].zones = k ? 2 | 4 : 1 | 2;
+  run(m);
+  ends_at(m, 10.5, STATUS_COMPLETED);
+  assert_int_equal(m->r->kept->request[0].first_token_ns, m->r->kept->request[0].completed_ns);
+  moved_bytes(m, 1.5 * MB, 0, 0);
+  roam_free(m);
+}
+
+/* Members of another place that stand somewhere are nothing to whose way does not lead there. */
+static void places_beside(void **state)
+{
+  (void)state;
+  static const double x[] = {0, 1000};
+  struct spread_def clouds = {.x_m = x, .y_m = x, .at = NONE};
+  int64_t completed[2];
+  for (int beside = 0; beside < 2; beside++) {
+    struct rig *r = rig_new();
+    r->link[AIR].latency_s = drawn("lognormal", 0.02, 0.7);
+    rig_task(r, 0, 0, 4, (struct plan_def){WORD_NEAREST, NONE, 0, 0, "nearest"});
+    r->task[0].output_bytes = r->klass[0].input_bytes = amount(MB);
+    r->klass[0].arrivals.interarrival_s = always(T0);
+    r->def.horizon.duration_s = T0 + 100;
+    if (beside) r->place[CLOUD].count = 2;
+    if (beside) r->place[CLOUD].spread = &clouds;
+    rig_run(r);
+    assert_int_equal(r->kept->requests, 1);
+    completed[beside] = r->kept->request[0].completed_ns;
+    rig_free(r);
+  }
+  assert_int_equal(completed[0], completed[1]);
+}
+
 /* A time limit counts from the first attempt on. */
 static void limits_move_along(void **state)
 {
@@ -245,7 +284,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(nothing_moves), cmocka_unit_test(at_work_relayed), cmocka_unit_test(at_work_migrates),
     cmocka_unit_test(at_work_fails), cmocka_unit_test(class_before_place), cmocka_unit_test(on_its_way_up),
-    cmocka_unit_test(on_its_way_down), cmocka_unit_test(elsewhere), cmocka_unit_test(forbidden_zone),
+    cmocka_unit_test(on_its_way_down), cmocka_unit_test(elsewhere), cmocka_unit_test(forbidden_zone), cmocka_unit_test(forbidden_zone_of_a_stream), cmocka_unit_test(places_beside),
     cmocka_unit_test(limits_move_along), cmocka_unit_test(moves_twice)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
