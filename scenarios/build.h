@@ -91,6 +91,8 @@ void build_sites(struct build *);                       /* after the links */
 /* tariff.c */
 void build_tariffs(struct build *);
 struct tariff_def build_tariff(struct build *, const struct node *name_or_prices);
+/* What a server then costs a second if `time` is this, with memory, discount and what was bought. */
+double build_usd_per_s(struct build *, const struct node *name_or_prices, double time_usd_per_s);
 void tariff_check(struct build *, const struct place_def *, const struct node *name_or_prices);
 void tariff_preset_check(const struct preset *, struct err *);          /* each price has a source and its year */
 bool tariff_date_valid(const char *);

@@ -234,6 +234,14 @@ static void warn_late(struct build *b, const struct change_def *c, const struct 
              c->at_s, end_s);
 }
 
+/* Discount, memory and what was bought stay as they are. */
+static void whole_price(struct build *b, struct change_def *c)
+{
+  const struct node *places = node_get(b->root, "places");
+  if (c->what != CHANGE_TIME_USD || !node_is(places, NODE_LIST) || (size_t)c->index >= places->n) return;
+  c->to = build_usd_per_s(b, node_get(places->child[c->index], "tariff"), c->to);
+}
+
 void build_changes(struct build *b)
 {
   const struct node *list = node_get(b->root, "changes");
@@ -245,6 +253,7 @@ void build_changes(struct build *b)
     if (!build_change(b, c, list->child[i])) continue;
     relative_scale(b, c);
     warn_late(b, c, list->child[i]);
+    whole_price(b, c);
     b->world->n_changes++;
   }
   b->world->change = all;

@@ -133,12 +133,17 @@ static bool says_any(const struct node *t)
   return any;
 }
 
+double build_usd_per_s(struct build *b, const struct node *node, double time_usd_per_s)
+{
+  const struct node *t = prices_of(b, node);
+  double rented = time_usd_per_s + number_or(t, "memory", 0) * number_or(t, "memory_time", 0);
+  return rented * (1 - get_number(t, "tariff", "spot")) + owned_usd_per_s(node_get(t, "capex"));
+}
+
 struct tariff_def build_tariff(struct build *b, const struct node *node)
 {
   const struct node *t = prices_of(b, node), *egress = node_get(t, "egress");
-  double rented = get_number(t, "tariff", "time") + number_or(t, "memory", 0) * number_or(t, "memory_time", 0);
-  double owned = owned_usd_per_s(node_get(t, "capex"));
-  struct tariff_def f = {.usd_per_s = rented * (1 - get_number(t, "tariff", "spot")) + owned,
+  struct tariff_def f = {.usd_per_s = build_usd_per_s(b, node, get_number(t, "tariff", "time")),
                          .usd_per_request = get_number(t, "tariff", "request"),
                          .usd_per_tok_in = get_number(t, "tariff", "input"),
                          .usd_per_tok_out = get_number(t, "tariff", "output"),

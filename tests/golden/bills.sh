@@ -8,7 +8,7 @@ export NO_COLOR=1 OFFSIM_SHARE=$here/scenarios
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 number=0
 
-# bill NAME EXPECTED PLACE WORK [OUTPUT]: three requests, at 10, 20 and 30 s, all served by the place
+# bill NAME EXPECTED PLACE WORK [OUTPUT [MORE]]: three requests, at 10, 20 and 30 s, all served by the place
 bill() {
   number=$((number + 1))
   cat >"$work/bill.yaml" <<YAML
@@ -22,6 +22,7 @@ classes:
   - {name: asks, from: [phone], arrivals: {renewal: {interarrival: 10 s}},
      pipeline: [{task: work, $4, places: [seller], output: ${5:-0 B}}]}
 policies: [always_cloud]
+${6:-}
 YAML
   "$offsim" run "$work/bill.yaml" --policy always_cloud --format json -o "$work/bill-$number" >"$work/bill.json" 2>"$work/err"
   /usr/bin/python3 - "$work/bill.json" "$2" >"$work/said" 2>&1 <<'PYTHON'
@@ -55,6 +56,12 @@ bill "reserved and overflow" 15.10 'instances: {max: 2, cold_start: 1 s, keep_al
 # One of two servers reserved for the run of 45 s at 0.10 USD/s; services of 15 s, a fourth from 40 s on: two are busy for 15 s
 bill "a reserved server and overflow" 7.00 'servers: 2, tariff: {time: 600 USD/h, billing: on_demand, reserved: {servers: 1, price: 360 USD/h}}' \
   'work: {time: 15 s}'
+
+# 1 s at 0.5 USD, then 2 s at half of 2 USD; what was bought, 0.8 USD/s, beside 1 and then 2 USD/s
+bill "a discount on a price that changes" 2.50 'tariff: {time: 3600 USD/h, billing: on_demand, spot: 50 %}' 'work: {time: 1 s}' '0 B' \
+  'changes: [{at: 15 s, path: places.seller.tariff.time, to: 7200 USD/h}]'
+bill "what was bought beside a price that changes" 7.40 'tariff: {time: 3600 USD/h, billing: on_demand, capex: {price: 1000 USD, life: 1000 s, resale: 20 %}}' \
+  'work: {time: 1 s}' '0 B' 'changes: [{at: 15 s, path: places.seller.tariff.time, to: 7200 USD/h}]'
 
 # A request costs 1.00 USD here and $1 there, either 20 % lower or higher: overlap or not.
 band() {
