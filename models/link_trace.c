@@ -153,10 +153,15 @@ static bool wanted_columns(struct reader *r, const char *time, const char *value
 
 static void read_rows(struct reader *r, double time_unit_s, bool zero_is_missing)
 {
+  int columns = r->n_fields;                            /* of the header */
   while (!too_many(r) && next_line(r)) {
     double t = 0, value = 0;
     if (begins(r, "#")) continue;
     cut(r);
+    if (r->n_fields > columns) {
+      refuse_line(r, "this line has more fields than the header");
+      continue;
+    }
     if (!number(r, r->time, &t) || !number(r, r->value, &value)) continue;
     if (value < 0 || (value == 0 && r->unit < 1 && !zero_is_missing))
       refuse(r, r->field[r->value], value < 0 ? "a negative value" : "a round trip of no time");

@@ -167,6 +167,7 @@ static void mistakes_are_refused(void **state)
     {"t_ms,rtt_ms\n0,10\n50,10\n40,10\n", 0, NULL, 4, "not in order"},
     {"t_ms,rtt_ms\n0,10\n0,11\n", 0, NULL, 3, "not in order"},
     {"t_ms,rtt_ms\n0\n", 0, NULL, 2, "too few fields"},
+    {"t_ms,rtt_ms\n0,10\n50,10,5\n", 0, NULL, 3, "more fields than the header"},
     {"t_ms,rtt_ms,sinr_dB\n0,10,1\n", 0, NULL, 1, "unknown column 'sinr_dB' of format cicv5g; did you mean 'sinr_db'?"},
     {"t_ms,rsrp_db\n0,10\n", 0, NULL, 1, "no column 'rtt_ms'"},
     {"t_s,dl_kbps,ul_kbps\n0,1,1\n", 0, "ping_ms", 1, "no column 'ping_ms'"},
