@@ -64,6 +64,7 @@ static void probe_end(struct probe *probe, bool answered)
   if (probe->transfer) {
     struct transfer_rest rest = network_cancel(w->network, probe->transfer);
     w->telemetry_j -= rest.cost.device_j + rest.cost.network_j;
+    w->telemetry_device_j -= rest.cost.device_j;
     w->telemetry_usd -= rest.cost.usd;
     w->summary.probe_bytes -= rest.bytes;
   }
@@ -98,6 +99,7 @@ static void send(struct probe *probe, struct endpoint from, struct endpoint to, 
   struct transfer *t = network_send(w->network, from, to, h->def->bytes, key, record, fn, probe, &cost);
   if (t) probe->transfer = t;
   w->telemetry_j += cost.device_j + cost.network_j;
+  w->telemetry_device_j += cost.device_j;
   w->telemetry_usd += cost.usd;
   w->summary.probe_bytes += h->def->bytes;
 }
@@ -108,6 +110,7 @@ static void add_late(const struct probe *probe)
   struct world *w = probe->of->health->w;
   struct transfer_cost late = network_owed(w->network);
   w->telemetry_j += late.device_j + late.network_j;
+  w->telemetry_device_j += late.device_j;
   w->telemetry_usd += late.usd;
 }
 

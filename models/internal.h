@@ -229,7 +229,7 @@ struct world {
   double radio_j, network_j, network_usd, direct_j, direct_usd;
   double carbon_g;                                      /* of radio and network */
   bool supplied;                                        /* some place has a supply */
-  double decision_bytes, telemetry_j, telemetry_usd;
+  double decision_bytes, telemetry_j, telemetry_device_j, telemetry_usd;   /* device: the part of radios */
   struct place_sample *sample;
   sim_time telemetry_delay;
   double *quality_mean;                                 /* per variant */

@@ -49,6 +49,7 @@ double learner_tell(struct world *w, const struct request *r, int task)
   struct transfer_cost cost = network_cost(w->network, from, to, OUTCOME_BYTES);
   sim_time now = now_of(w);
   w->telemetry_j += cost.device_j + cost.network_j;
+  w->telemetry_device_j += cost.device_j;
   w->telemetry_usd += cost.usd;
   w->summary.telemetry_bytes += OUTCOME_BYTES;
   network_flow(w->network, from, to,

@@ -309,9 +309,9 @@ static void close_network(struct world *w)
   double rest_j = network_idle_radios_j(w->network);
   for (int i = 0; i < w->def->n_places; i++) rest_j -= w->place[i].radio_asleep_j;
   double radio_j = w->radio_j + rest_j;
-  sum->energy_total_j += radio_j + (counts_network(w) ? all_j : 0);
+  sum->energy_total_j += radio_j + (counts_network(w) ? all_j : w->telemetry_device_j);
   sum->energy_facility_j += radio_j + all_j;
-  if (counts_network(w)) rest_j += base_j + w->telemetry_j;
+  rest_j += counts_network(w) ? base_j + w->telemetry_j : w->telemetry_device_j;
   double rest_g = supply_g_per_j(w, NULL, 0, now_of(w)) * rest_j;
   sum->supplied = w->def->carbon || sum->energy_facility_j != sum->energy_total_j;
   sum->carbon_g = w->def->carbon ? sum->carbon_g + w->carbon_g + rest_g : NAN;

@@ -90,6 +90,7 @@ static void charge_reports(struct world *w, const struct place *p)
                                     .kind = TRANSFER_TELEMETRY, .ended_ns = time_add(now, w->telemetry_delay) };
   w->summary.telemetry_bytes += bytes * members;
   w->telemetry_j += (cost.network_j + cost.device_j) * members;
+  w->telemetry_device_j += cost.device_j * members;
   w->telemetry_usd += cost.usd * members;
   for (; w->def->record_transfers && from.member < p->def->count; from.member++)
     network_flow(w->network, from, to, record);

@@ -300,6 +300,28 @@ static void boundaries(void **state)
   }
 }
 
+/* What a phone spends to hear reports is the phone's: 2 W for 10 B at 10 B/s, a report of two places each second. */
+static void reports_at_a_device(void **state)
+{
+  (void)state;
+  for (int b = BOUNDARY_SERVER; b <= BOUNDARY_ACCESS; b++) {
+    struct rig *r = rig_new();
+    r->def.boundary = (enum energy_boundary)b;
+    r->plan[0][0] = plan_at(1);
+    r->plan[0][1] = plan_origin();
+    r->task[0].n_plans = 2;
+    r->policy = (struct policy_def){.name = "cost_aware", .policy = "cost_aware", .at_place = NONE};
+    r->def.telemetry = (struct telemetry_def){.refresh_s = 1, .bytes_per_report = 10};
+    r->link[0].up_byte_per_s = r->link[0].down_byte_per_s = 10;
+    r->link[0].device_rx_w = 2;
+    rig_run(r);
+    double reports = r->summary.telemetry_bytes / 10;
+    assert_true(reports > 1);
+    assert_near(r->summary.energy_total_j, 2 * reports, 1e-9);
+    rig_free(r);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -307,6 +329,6 @@ int main(void)
     cmocka_unit_test(policies_choose_clocks), cmocka_unit_test(bounds_know_of_throttling), cmocka_unit_test(warm_devices_are_slow),
     cmocka_unit_test(empty_batteries_end_requests), cmocka_unit_test(levels_over_time), cmocka_unit_test(a_full_battery_has_no_life_to_tell),
     cmocka_unit_test(they_come_back),
-    cmocka_unit_test(the_radio_takes_its_part), cmocka_unit_test(boundaries)};
+    cmocka_unit_test(the_radio_takes_its_part), cmocka_unit_test(boundaries), cmocka_unit_test(reports_at_a_device)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
