@@ -238,7 +238,7 @@ static void places_beside(void **state)
   for (int beside = 0; beside < 2; beside++) {
     struct rig *r = rig_new();
     r->link[AIR].latency_s = drawn("lognormal", 0.02, 0.7);
-    rig_task(r, 0, 0, 4, (struct plan_def){WORD_NEAREST, NONE, 0, 0, "nearest"});
+    rig_task(r, 0, 0, 4, (struct plan_def){WORD_NEAREST, NONE, 0, 0, "nearest", 0});
     r->task[0].output_bytes = r->klass[0].input_bytes = amount(MB);
     r->klass[0].arrivals.interarrival_s = always(T0);
     r->def.horizon.duration_s = T0 + 100;
