@@ -47,7 +47,7 @@ static void join(char *out, size_t room, const char *const *names, size_t n)
 /* "'x' is a map, not a value" and what may stand in it. */
 static void map_wanted(struct where at, const char *what, const char *section, const char *instead, struct err *err)
 {
-  const char *names[MANY];
+  const char *names[MANY] = {0};
   char all[400] = "";
   size_t n = section ? key_names(section, names, MANY) : 0;
   join(all, sizeof all, names, n);
