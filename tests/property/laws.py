@@ -179,7 +179,7 @@ def energy(s, run):
     if not close(r["energy_direct_j"].sum(), t["energy_direct_j"]): yield "the run's direct energy is not that of its requests"
     counts_network = s.boundary != "device"
     network = t["network_j"] * counts_network
-    around = t["idle_radio_j"] + (t["telemetry_j"] + t["base_j"]) * counts_network
+    around = t["idle_radio_j"] + (t["telemetry_j"] + t["base_j"] if counts_network else t["telemetry_device_j"])
     places = [(n, p, is_device(s, n)) for n, p in t["places"].items()]
     total = sum(p["counted"] * p["energy_j"] for _, p, _ in places) + t["radio_j"] + network + around
     direct = sum(p["counted"] * p["direct_j"] for _, p, _ in places) + t["radio_j"] + network
@@ -325,8 +325,9 @@ def boundaries(path, name):
     places = t["server"]["places"]
     device = [p for p in places if is_device(scenario["server"], p)]
     servers = [p for p in places if p not in device]
-    adds = {"device": sum(places[p]["energy_j"] for p in device) + t["server"]["radio_j"] + t["server"]["idle_radio_j"],
-            "access": t["server"]["network_j"] + t["server"]["telemetry_j"] + t["server"]["base_j"],
+    adds = {"device": sum(places[p]["energy_j"] for p in device) + t["server"]["radio_j"] + t["server"]["idle_radio_j"]
+            + t["server"]["telemetry_device_j"],
+            "access": t["server"]["network_j"] + t["server"]["telemetry_j"] - t["server"]["telemetry_device_j"] + t["server"]["base_j"],
             "server": sum(places[p]["energy_j"] for p in servers),
             "facility": sum((scenario["server"].places.get(p, {}).get("pue", 1) - 1) * places[p]["energy_j"] for p in servers)}
     total = 0.0

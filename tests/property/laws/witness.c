@@ -77,10 +77,10 @@ static void summary_json(const struct world *w, const struct run_summary *s)
   if (!f) return;
   fprintf(f, "{\"window_s\": %.17g, \"run_s\": %.17g, \"energy_total_j\": %.17g, \"energy_direct_j\": %.17g,"
           " \"cost_total_usd\": %.17g, \"cost_direct_usd\": %.17g, \"facility_j\": %.17g,"
-          " \"radio_j\": %.17g, \"network_j\": %.17g, \"telemetry_j\": %.17g, \"base_j\": %.17g, \"idle_radio_j\": %.17g,"
+          " \"radio_j\": %.17g, \"network_j\": %.17g, \"telemetry_j\": %.17g, \"telemetry_device_j\": %.17g, \"base_j\": %.17g, \"idle_radio_j\": %.17g,"
           " \"network_usd\": %.17g, \"telemetry_usd\": %.17g,\n \"all_in\": %llu, \"all_out\": %llu, \"places\": {\n",
           s->window_s, s->run_s, s->energy_total_j, s->energy_direct_j, s->cost_total_usd, s->cost_direct_usd,
-          s->energy_facility_j, w->radio_j, w->network_j, w->telemetry_j, supply_base_w(w) * s->run_s,
+          s->energy_facility_j, w->radio_j, w->network_j, w->telemetry_j, w->telemetry_device_j, supply_base_w(w) * s->run_s,
           network_idle_radios_j(w->network), w->network_usd, w->telemetry_usd, (unsigned long long)w->all_in,
           (unsigned long long)(w->all_completed + w->all_failed + w->all_censored));
   for (int i = 0; i < s->n_places; i++)
