@@ -305,6 +305,16 @@ uint64_t decide_learner(const struct world *w, const struct request *r)
   return scope == SCOPE_DEVICE ? device_of(w, r) : scope == SCOPE_SITE ? site_of(w, r) : 0;
 }
 
+/* How the device is, and the network from it; before that, its battery. */
+__attribute__((noinline))
+static void fill_state(struct world *w, const struct attempt *a, struct decision_facts *facts)
+{
+  if (!w->wants_estimates) estimates_begin(w, a);
+  facts->battery_level = w->supplied ? supply_battery_level(w, a->request) : NAN;
+  facts->warmth_c = supply_warmth_c(w, a->request);
+  facts->network_s = estimates_network_s(w, a);
+}
+
 /* The question of an attempt; its options are in world.actions. */
 static struct decision_facts *question(struct world *w, struct attempt *a)
 {
@@ -315,6 +325,7 @@ static struct decision_facts *question(struct world *w, struct attempt *a)
   facts->battery_j = w->supplied ? supply_battery_j(w, a->request) : NAN;
   if (w->wants_estimates) estimates_begin(w, a);
   for (int i = 0; i < facts->n_actions; i++) fill_action(w, a, i);
+  if (w->wants_state) fill_state(w, a, facts);
   r->n_decisions = (uint8_t)count_up(r->n_decisions, 255);
   return facts;
 }

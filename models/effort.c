@@ -1,6 +1,7 @@
 /* effort.c: one task of one request carried out with retries, copies, fallbacks and a judge.
  *
- *   stage 0 = the choice, stage k = the k-th fallback (the policy's list, else the scenario's)
+ *   stage 0 = the choice, stage k = the k-th fallback (the policy's list, else the scenario's; an answer without a place
+ *   that ends the scenario's list ends the policy's, too)
  *   a stage: try -> (wait -> try ...) -> answered, or the next stage; beside a try of the choice a copy may run
  *
  * The first answer wins: other copies are cut where they are and pay for what they used. An attempt that fails while a
@@ -204,12 +205,17 @@ static void done(struct world *w, struct effort *e, const struct task_end *end, 
   request_on_done(w, r, end, next, quality);
 }
 
+/* What is said when nothing answered: it is no place, so it stays where the policy has a list of its own. */
+static const struct fallback_def *last_answer(const struct task_def *t, const struct effort *e)
+{
+  int at = e->n_fallbacks ? t->n_fallbacks - 1 : e->stage;
+  return at >= 0 && at < t->n_fallbacks && t->fallback[at].answers ? &t->fallback[at] : NULL;
+}
+
 static void give_up(struct world *w, struct effort *e, const struct task_end *end)
 {
   struct request *r = e->request;
-  const struct task_def *t = task_in(w, e)->def;
-  bool answers = !e->n_fallbacks && e->stage < t->n_fallbacks && t->fallback[e->stage].answers;
-  const struct fallback_def *last = answers ? &t->fallback[e->stage] : NULL;
+  const struct fallback_def *last = last_answer(task_in(w, e)->def, e);
   int task = e->task;
   effort_close(w, e, last ? STATUS_ANSWERED : end->status, last ? last->quality : 0);
   if (last) request_on_answer(w, r, task, last);

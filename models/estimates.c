@@ -81,6 +81,20 @@ static double up_s(struct world *w, struct request *r, const struct task_def *t,
   return slowest;
 }
 
+double estimates_network_s(struct world *w, const struct attempt *a)
+{
+  struct request *r = a->request;
+  const struct task_def *t = w->klass[r->klass].task[a->task].def;
+  double least = INFINITY;
+  for (int i = 0; i < t->n_plans; i++) {
+    struct transfer_cost unused = { 0 };
+    struct endpoint at = w->action_end[i];
+    if (w->actions[i].mask || at.place >= w->def->n_places || same_end(at, origin_of(r))) continue;
+    least = fmin(least, up_s(w, r, t, at, &unused));
+  }
+  return least;
+}
+
 /* Tokens of a stream take the latency each; their bytes are charged all the same. */
 static double down_s(struct world *w, const struct request *r, const struct task_def *t, struct endpoint at,
                      struct transfer_cost *cost)

@@ -212,7 +212,7 @@ struct world {
   uint64_t next_id, n_decisions;
   int n_features;
   struct bound *bound;                                  /* of a run that only bounds; else NULL */
-  bool joins, oracle, wants_queue, wants_estimates, failed, sources_dry, window_closed;
+  bool joins, oracle, wants_queue, wants_estimates, wants_state, failed, sources_dry, window_closed;
   bool has_late;                                        /* transfers tell what they cost when they end, too */
   bool guarded;                                         /* masks change: some place has a breaker or health checks */
   double visible[MAX_ATTRIBUTES];                       /* what a policy may use for estimates */
@@ -353,6 +353,9 @@ void outcomes_flush(struct world *);                    /* those still under way
 
 /* ---- estimates.c ----------------------------------------------------------------------------------------------- */
 void estimates_see(struct world *, const struct request *);            /* fills world.visible */
+/* Idle time of what the task takes in, to the nearest remote action that is allowed; INFINITY: there is none. After
+ * estimates_begin. */
+double estimates_network_s(struct world *, const struct attempt *);
 void estimates_begin(struct world *, const struct attempt *);          /* and what all actions of a decision share */
 void estimates_fill(struct world *, const struct attempt *, const struct plan_def *, struct endpoint,
                     struct action_facts *);
@@ -424,6 +427,8 @@ void llm_summary(const struct place *, const struct llm_meters *, double window_
 void supply_init(struct world *, struct place *);       /* after its stations */
 bool supply_empty(const struct world *, struct endpoint);      /* this member has no power */
 double supply_battery_j(struct world *, const struct request *);       /* left; NaN: it has none */
+double supply_battery_level(const struct world *, const struct request *);      /* left, a share of its capacity */
+double supply_warmth_c(const struct world *, const struct request *);   /* of the requester's device; NaN: unknown */
 /* Of the power beyond idle, what is left at a clock. */
 double supply_clock(const struct world *, const struct place *, uint32_t member, int clock);
 void supply_spend(struct world *, struct endpoint device, double joule);

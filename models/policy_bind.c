@@ -115,7 +115,10 @@ static const struct host_feature host_features[] = {
   {"cloud_queue", "", SOURCE_CLOUD_QUEUE, NULL}, {"battery", "J", SOURCE_BATTERY, "no device has a battery"},
   {"budget_usd_left", "USD", SOURCE_BUDGET_USD, "the entry has no 'wrap: [{budget: {usd_per_request: ...}}]'"},
   {"budget_j_left", "J", SOURCE_BUDGET_J, "the entry has no 'wrap: [{budget: {joules_per_request: ...}}]'"},
-  {"retries_left", "", SOURCE_RETRIES, "no task with a choice has a 'retry'"}};
+  {"retries_left", "", SOURCE_RETRIES, "no task with a choice has a 'retry'"},
+  {"battery_level", "", SOURCE_BATTERY_LEVEL, "no device has a battery"},
+  {"device_temperature", "degC", SOURCE_WARMTH, "no device's hardware has a 'thermal'"},
+  {"network_s", "s", SOURCE_NETWORK, NULL}};
 enum { N_HOST_FEATURES = sizeof host_features / sizeof *host_features };
 
 static bool has_choice(const struct task_def *t) { return t->n_plans > 1; }
@@ -143,13 +146,23 @@ static bool some_battery(const struct world_def *w)
   return any;
 }
 
+static bool some_warmth(const struct world_def *w)
+{
+  bool any = false;
+  for (int i = 0; i < w->n_places; i++)
+    for (int k = 0; k < w->place[i].n_hardware && w->place[i].tier == TIER_DEVICE; k++)
+      any |= w->hardware[w->place[i].hardware[k]].thermal != NULL;
+  return any;
+}
+
 /* Does this scenario have what the feature tells of? Where it has not, the value is NaN at each decision. */
 static bool provides(const struct policy_host *h, enum source_kind kind)
 {
   bool any = false;
   switch (kind) {
   case SOURCE_MISSING: return false;
-  case SOURCE_BATTERY: return some_battery(h->world);
+  case SOURCE_BATTERY: case SOURCE_BATTERY_LEVEL: return some_battery(h->world);
+  case SOURCE_WARMTH: return some_warmth(h->world);
   case SOURCE_BUDGET_USD: return h->budget_usd;
   case SOURCE_BUDGET_J: return h->budget_j;
   case SOURCE_DEADLINE: case SOURCE_SLACK: case SOURCE_RETRIES: break;

@@ -69,6 +69,13 @@ static double feature_value(const struct decision_facts *f, const struct source 
   case SOURCE_BATTERY:
     if (isnan(f->battery_j)) break;
     return f->battery_j;
+  case SOURCE_NETWORK: return f->network_s;
+  case SOURCE_BATTERY_LEVEL:
+    if (isnan(f->battery_level)) break;
+    return f->battery_level;
+  case SOURCE_WARMTH:
+    if (isnan(f->warmth_c)) break;
+    return f->warmth_c;
   case SOURCE_RETRIES:
     if (isnan(f->retries_left)) break;
     return f->retries_left;

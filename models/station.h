@@ -130,6 +130,7 @@ void stations_power(struct station *, uint64_t count, struct sim *, const struct
 struct power_meters { double dynamic_j, idle_j, throttled_s, left_j, drawn_j, dead_s, first_s; uint32_t deaths; bool dead; };
 void station_power_meters(struct station *, sim_time now, struct power_meters *);
 double station_battery_j(const struct station *, sim_time now);         /* left; only looks: the run goes on as without; NaN: none */
+double station_warmth_c(const struct station *, sim_time now);          /* what its throttling watches; only looks; NaN: no temperature */
 void station_spend(struct station *, struct sim *, double joule);       /* of the battery, at once; negative: given back */
 
 /* Of a job inside that asked for time: what of it is left, in seconds of one server; NaN where it is served by tokens or in

@@ -294,6 +294,16 @@ double station_battery_j(const struct station *s, sim_time now)
   return copy.left_j;
 }
 
+double station_warmth_c(const struct station *s, sim_time now)
+{
+  const struct thermal *t = s->kind->powered ? thermal_of(s) : NULL;
+  if (!t) return NAN;
+  const struct thermal_def *def = power_of(s)->thermal;
+  struct thermal copy = *t;
+  thermal_advance(def, &copy, s_from_ns(now), load_w(s) + idle_w(s));
+  return thermal_watched(def, &copy);
+}
+
 void station_spend(struct station *s, struct sim *sim, double joule)
 {
   station_settle(s, sim_now(sim));

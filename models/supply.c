@@ -114,6 +114,18 @@ double supply_battery_j(struct world *w, const struct request *r)
   return look(w, origin_of(r), &m) ? m.left_j : NAN;
 }
 
+double supply_battery_level(const struct world *w, const struct request *r)
+{
+  const struct station *s = station_with_battery(w, origin_of(r));
+  return s ? station_battery_j(s, now_of(w)) / w->place[r->origin].def->supply->battery->capacity_j : NAN;
+}
+
+double supply_warmth_c(const struct world *w, const struct request *r)
+{
+  const struct place *p = &w->place[r->origin];
+  return p->supply ? station_warmth_c(station_nth(p->stations, r->device), now_of(w)) : NAN;
+}
+
 void supply_spend(struct world *w, struct endpoint device, double joule)
 {
   struct station *s = station_with_battery(w, device);

@@ -264,6 +264,13 @@ static bool needs_policy(const struct world_def *def, struct err *err)
   return err_add(err, (struct where){ 0 }, "task '%s' has several plans and there is no policy to choose", where);
 }
 
+/* Features that are worked out only where they are read. */
+static bool of_state(const char *feature)
+{
+  return strcmp(feature, "battery_level") == 0 || strcmp(feature, "device_temperature") == 0
+         || strcmp(feature, "network_s") == 0;
+}
+
 static bool policy_init(struct world *w, struct err *err)
 {
   w->actions = arena_array(w->arena, struct action_facts, most_plans(w->def));
@@ -278,7 +285,10 @@ static bool policy_init(struct world *w, struct err *err)
   uint32_t columns = policy_host_columns(w->host);
   w->wants_estimates = columns & OFFSIM_COLUMNS_ESTIMATES;
   w->wants_queue = columns & (OFFSIM_COLUMN_QUEUE | OFFSIM_COLUMN_QUEUE_AGE);
-  for (int i = 0; i < w->n_features; i++) w->wants_queue |= strstr(names[i], "queue") != NULL;
+  for (int i = 0; i < w->n_features; i++) {
+    w->wants_queue |= strstr(names[i], "queue") != NULL;
+    w->wants_state |= of_state(names[i]);
+  }
   w->late = pool_new(sizeof(struct late_outcome));
   w->decisions = pool_new(sizeof(struct decision) + sizeof(double) * (size_t)w->n_features);
   return shadow_init(w, err);

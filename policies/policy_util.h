@@ -138,6 +138,42 @@ static inline int32_t util_best_of_quality(const struct util_weights *w, const s
   return best;
 }
 
+/* ---- from near to far -------------------------------------------------------------------------------------------- */
+
+/* The requester's own device, another device, its attachment at the edge, the edge, and the same of the cloud. */
+enum { UTIL_OWN, UTIL_NEIGHBOUR, UTIL_N_RANKS = 6 };
+static inline uint32_t util_rank(const struct offsim_context *c, uint32_t a)
+{
+  bool origin = c->word[a] == OFFSIM_ORIGIN, nearest = c->word[a] == OFFSIM_NEAREST;
+  return 2 * (uint32_t)c->tier[a] + (c->tier[a] == OFFSIM_DEVICE ? !origin : !nearest);
+}
+
+/* A rung is a place at a rank; rungs stand by rank, then in the scenario's order. 0 = below the first. */
+static inline uint64_t util_rung(const struct offsim_context *c, uint32_t a)
+{
+  uint32_t first = 0, rank = util_rank(c, a);
+  while (c->place[first] != c->place[a] || util_rank(c, first) != rank) first++;
+  return ((uint64_t)rank << 32 | first) + 1;
+}
+
+/* The next rung after *rung that has an allowed action, and of its actions the one with the highest estimated reward; or
+ * UTIL_NONE. */
+static inline int32_t util_climb(const struct util_weights *w, const struct offsim_context *c, uint64_t *rung)
+{
+  uint64_t next = UINT64_MAX;
+  int32_t best = UTIL_NONE;
+  double best_score = 0;
+  for (uint32_t a = 0; a < c->n_actions; a++) {
+    uint64_t here = util_allowed(c, a) ? util_rung(c, a) : 0;
+    if (here <= *rung || here > next) continue;
+    double score = util_score(w, c, a);
+    if (here < next || score > best_score) { best = (int32_t)a; best_score = score; }
+    next = here;
+  }
+  if (best != UTIL_NONE) *rung = next;
+  return best;
+}
+
 /* ---- random numbers ---------------------------------------------------------------------------------------------- */
 
 static inline double util_uniform(const struct offsim_context *c) { return c->draw->uniform(c->random); }
