@@ -37,7 +37,7 @@ static const struct dist *service_of(const struct task_def *t)
   return t->work[0].kind == WORK_TIME ? t->work[0].time_s : NULL;
 }
 
-static bool refuse(char why[160], const char *text)
+bool refuse(char why[160], const char *text)
 {
   snprintf(why, 160, "%s", text);
   return false;
@@ -48,7 +48,7 @@ static bool is_kind(const struct dist *d, const char *name)
   return d && !strcmp(d->kind->name, name);
 }
 
-static void expect(struct expectations *e, enum quantity q, int index, double value)
+void expect(struct expectations *e, enum quantity q, int index, double value)
 {
   e->at[e->n++] = (struct expectation){.quantity = q, .index = index, .value = value};
 }
@@ -127,6 +127,15 @@ bool single_server(const struct world_def *d, struct single_server *s, char why[
   if (!one_station(d, &f, why)) return false;
   if (f.servers != 1 || f.capacity) return refuse(why, "needs one server and no capacity");
   *s = (struct single_server){f.lambda, f.service, &d->place[f.place], f.place};
+  return true;
+}
+
+bool several_servers(const struct world_def *d, struct several_servers *s, char why[160])
+{
+  struct station_facts f;
+  if (!one_station(d, &f, why)) return false;
+  if (f.capacity || d->place[f.place].instances) return refuse(why, "needs neither a capacity nor instances");
+  *s = (struct several_servers){f.lambda, f.service, f.servers, f.place};
   return true;
 }
 

@@ -24,6 +24,7 @@ oracle_fn oracle_mmck, oracle_mg1, oracle_priority, oracle_ps, oracle_srpt, orac
   oracle_bulk, oracle_take_all;
 oracle_fn oracle_setup, oracle_breakdowns;              /* queue_oracles_setup.c */
 oracle_fn oracle_mmc_setup, oracle_erlang_a;            /* queue_oracles_servers.c */
+oracle_fn oracle_mdc, oracle_mekc;                      /* queue_oracles_exact.c */
 
 /* Offered load per server of the busiest place, for setting rates: sum of rate x visits x mean service / servers. */
 double offered_load(const struct world_def *);
@@ -33,6 +34,12 @@ bool single_server(const struct world_def *, struct single_server *, char why[16
 /* The same of several servers, exponential service and any load. */
 struct many_servers { double lambda, mu; int servers; const struct place_def *def; int place; };
 bool many_servers(const struct world_def *, struct many_servers *, char why[160]);
+/* The same of any service, and a load below 1. */
+struct several_servers { double lambda; const struct dist *service; int servers, place; };
+bool several_servers(const struct world_def *, struct several_servers *, char why[160]);
+/* For oracles: one more row; false with the reason why there is none. */
+void expect(struct expectations *, enum quantity, int index, double value);
+bool refuse(char why[160], const char *text);
 double erlang_b(int servers, double load);
 double erlang_c(int servers, double load);
 

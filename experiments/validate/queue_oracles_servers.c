@@ -18,17 +18,6 @@
 
 enum { MOST_SERVERS = 8, SIDE = MOST_SERVERS + 1, MOST_JOBS = 6000 };
 
-static bool refuse(char why[160], const char *text)
-{
-  snprintf(why, 160, "%s", text);
-  return false;
-}
-
-static void expect(struct expectations *e, enum quantity q, int index, double value)
-{
-  e->at[e->n++] = (struct expectation){.quantity = q, .index = index, .value = value};
-}
-
 static bool exponential(const struct dist *d) { return d && !strcmp(d->kind->name, "exponential"); }
 
 /* ---- M/M/c/setup ----------------------------------------------------------------------------------------------------- */

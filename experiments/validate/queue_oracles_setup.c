@@ -18,17 +18,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool refuse(char why[160], const char *text)
-{
-  snprintf(why, 160, "%s", text);
-  return false;
-}
-
-static void expect(struct expectations *e, enum quantity q, int index, double value)
-{
-  e->at[e->n++] = (struct expectation){.quantity = q, .index = index, .value = value};
-}
-
 static void expect_wait(struct expectations *e, const struct single_server *s, double wait)
 {
   double service = dist_mean(s->service);

@@ -39,6 +39,7 @@ static const struct queue_case cases[] = {
   {"setup", oracle_setup, false},    {"setup-d", oracle_setup, false},     {"delayed-off", oracle_setup, false},
   {"p-cold", oracle_setup, false},   {"breakdowns", oracle_breakdowns, false},
   {"mmc-setup", oracle_mmc_setup, false}, {"erlang-a", oracle_erlang_a, false},
+  {"mdc", oracle_mdc, false},        {"mekc", oracle_mekc, false},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 static const double loads[] = {0.5, 0.8, 0.9};
@@ -275,6 +276,7 @@ static size_t rates_for(const struct scenario *s, const struct queue_case *c, do
 struct fault { const char *name, *queue, *path, *value; };
 static const struct fault faults[] = {
   {"load", "mm1", NULL, NULL}, {"load", "md1", NULL, NULL},
+  {"load", "mdc", NULL, NULL}, {"residual", "mekc", "classes.jobs.pipeline.work.work.time", NULL},
   {"discipline", "priority", "places.server.discipline", "fifo"},
   {"discipline", "preemptive", "places.server.discipline", "fifo"},
   {"discipline", "srpt", "places.server.discipline", "fifo"},

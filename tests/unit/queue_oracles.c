@@ -355,6 +355,83 @@ static void patience_by_hand(void **state)
   near(value(&e, ABANDONED, 0), (jobs - (1 - none)) / 4, 1e-12);
 }
 
+/* Crommelin's series: D sum_i exp(-ia) [P_i(ic) - P_i(ic + 1) c / a], P_i(n) = sum_{j >= n} (ia)^j / j!. */
+static double crommelin_wait(int c, double a)
+{
+  double wait = 0;
+  for (int i = 1; i <= 1200; i++) {
+    double tail = 0;
+    for (int j = i * c + 800; j > i * c; j--) tail += exp(j * log(i * a) - i * a - lgamma(j + 1.0));
+    wait += tail * (1 - c / a) + exp(i * c * log(i * a) - i * a - lgamma(i * c + 1.0));
+  }
+  return wait;
+}
+
+static void constant_service(void **state)
+{
+  static const struct { int c; double rho; } at[] = {{2, 0.5}, {4, 0.5}, {4, 0.8}, {4, 0.9}, {10, 0.9}};
+  struct one o;
+  char why[160];
+  for (int i = 0; i < 5; i++) {
+    struct expectations e = {0};
+    make(&o, at[i].c * at[i].rho, "constant", 1, 0, at[i].c, 0);
+    assert_true(oracle_mdc(&o.world, &e, why));
+    near(value(&e, WAIT, 0), crommelin_wait(at[i].c, at[i].c * at[i].rho), 1e-8);
+  }
+  for (double rho = 0.5; rho < 0.95; rho += 0.2) {      /* one server: Pollaczek and Khinchine, by inversion */
+    struct expectations a = {0}, b = {0};
+    make(&o, rho, "constant", 1, 0, 1, 0);
+    assert_true(oracle_mdc(&o.world, &a, why) && oracle_mg1(&o.world, &b, why));
+    near(value(&a, WAIT, 0), value(&b, WAIT, 0), 1e-9);
+    near(value(&a, QUANTILE, 0.95), value(&b, QUANTILE, 0.95), 1e-4);
+    near(value(&a, QUANTILE, 0.99), value(&b, QUANTILE, 0.99), 1e-4);
+  }
+  struct expectations e = {0};
+  make(&o, 3.99, "constant", 1, 0, 4, 0);
+  assert_false(oracle_mdc(&o.world, &e, why));          /* cannot be cut where 1e-12 is left */
+}
+
+static void same_rows(const struct expectations *a, const struct expectations *b, double quantiles)
+{
+  near(value(a, UTILIZATION, 0), value(b, UTILIZATION, 0), 1e-9);
+  near(value(a, WAIT, 0), value(b, WAIT, 0), 1e-8);
+  near(value(a, SOJOURN, 0), value(b, SOJOURN, 0), 1e-9);
+  near(value(a, QUANTILE, 0.95), value(b, QUANTILE, 0.95), quantiles);
+  near(value(a, QUANTILE, 0.99), value(b, QUANTILE, 0.99), quantiles);
+}
+
+static void erlang_service(void **state)
+{
+  struct one o;
+  char why[160];
+  for (int k = 1; k <= 8; k += 3) {                     /* one server: Pollaczek and Khinchine */
+    struct expectations a = {0}, b = {0};
+    make(&o, 0.8, "erlang", 1, k, 1, 0);
+    assert_true(oracle_mekc(&o.world, &a, why) && oracle_mg1(&o.world, &b, why));
+    same_rows(&a, &b, 1e-6);
+  }
+  for (int c = 2; c <= 8; c += 3) {                     /* one phase: Erlang C */
+    struct expectations a = {0}, b = {0};
+    make(&o, 0.8 * c, "erlang", 1, 1, c, 0);
+    assert_true(oracle_mekc(&o.world, &a, why));
+    make(&o, 0.8 * c, "exponential", 1, 0, c, 0);
+    assert_true(oracle_mmck(&o.world, &b, why));
+    same_rows(&a, &b, 1e-6);
+  }
+  double before = INFINITY;                             /* the more phases, the nearer to constant service, from above */
+  for (int k = 1; k <= 4; k++) {
+    struct expectations e = {0};
+    make(&o, 3.2, "erlang", 1, k, 4, 0);
+    assert_true(oracle_mekc(&o.world, &e, why));
+    double wait = value(&e, WAIT, 0);
+    assert_true(wait < before && wait > crommelin_wait(4, 3.2));
+    before = wait;
+  }
+  struct expectations e = {0};
+  make(&o, 1, "erlang", 1, 8, 8, 0);
+  assert_false(oracle_mekc(&o.world, &e, why));         /* too many ways */
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -363,7 +440,8 @@ int main(void)
     cmocka_unit_test(finite_and_loss), cmocka_unit_test(md1_and_srpt), cmocka_unit_test(overload_is_refused),
     cmocka_unit_test(setup_by_hand), cmocka_unit_test(breakdowns_by_hand),
     cmocka_unit_test(cold_after_keep_alive), cmocka_unit_test(servers_with_setup), cmocka_unit_test(setup_of_another_kind),
-    cmocka_unit_test(patience_limits), cmocka_unit_test(patience_by_hand),
+    cmocka_unit_test(patience_limits), cmocka_unit_test(constant_service), cmocka_unit_test(erlang_service),
+    cmocka_unit_test(patience_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
