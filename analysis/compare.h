@@ -100,10 +100,10 @@ void comparison_free(struct comparison *);
 
 const struct compared_metric *comparison_metric(const struct compared_policy *, const char *metric, const char *klass,
                                                 const char *place);
-/* Columns of a table of places, at most PLACE_COLUMNS: those of every place, then those of engines, instances and failures
- * that are not zero everywhere. Returns how many. */
-enum { PLACE_COLUMNS = 24 };
-size_t comparison_place_columns(const struct comparison *, const char *name[PLACE_COLUMNS]);
+/* Columns of a table of classes, or of places, at most GROUP_COLUMNS: those of each one, then those of engines, instances,
+ * caches and the like that are not zero everywhere. Returns how many. */
+enum { GROUP_COLUMNS = 40 };
+size_t comparison_columns(const struct comparison *, bool of_classes, const char *name[GROUP_COLUMNS]);
 const struct paired *comparison_pair(const struct comparison *, size_t policy, const char *metric);
 /* Paired differences a - b over common replications; n tells how many. */
 struct interval compare_paired(const double *a, const uint64_t *a_replication, size_t n_a, const double *b,

@@ -263,43 +263,42 @@ static const char *const class_metrics[] = {
 static const char *const place_metrics[] = {
   "attempts", "utilization", "in_system_mean", "queue_length_mean", "queue_wait_mean_s", "batch_size_mean",
   "blocked_ratio", "energy_j", "cost_usd"};
-static const char *const special_metrics[] = {
+/* Only where they happen. */
+static const char *const special_class_metrics[] = {"cache_hit_ratio", "cache_false_hit_ratio"};
+static const char *const special_place_metrics[] = {
   "kv_occupancy", "preemptions", "server_ttft_mean_s", "itl_mean_s", "tokens_per_s", "joules_per_token",
   "prefix_hit_ratio", "cold_starts", "instance_s", "down_s", "battery_left_mean", "battery_dead_ratio", "battery_deaths",
-  "battery_emptied_ratio", "battery_life_mean_s"};
+  "battery_emptied_ratio", "battery_life_mean_s", "cache_hit_ratio", "cache_false_hit_ratio", "cache_entries"};
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-_Static_assert(COUNT(place_metrics) + COUNT(special_metrics) <= PLACE_COLUMNS, "columns");
+_Static_assert(COUNT(class_metrics) + COUNT(special_class_metrics) <= GROUP_COLUMNS, "columns");
+_Static_assert(COUNT(place_metrics) + COUNT(special_place_metrics) <= GROUP_COLUMNS, "columns");
 
-static bool happens(const struct comparison *c, const char *metric)
+static bool happens(const struct comparison *c, bool of_classes, const char *metric)
 {
   for (size_t i = 0; i < c->n_policies; i++)
     for (size_t k = 0; k < c->policy[i].n_metrics; k++) {
       const struct compared_metric *m = &c->policy[i].metric[k];
-      if (!strcmp(m->metric, metric) && *m->place && fabs(m->interval.value) > 0) return true;
+      if (!strcmp(m->metric, metric) && *(of_classes ? m->klass : m->place) && fabs(m->interval.value) > 0) return true;
     }
   return false;
 }
 
-size_t comparison_place_columns(const struct comparison *c, const char *name[PLACE_COLUMNS])
+size_t comparison_columns(const struct comparison *c, bool of_classes, const char *name[GROUP_COLUMNS])
 {
-  size_t n = COUNT(place_metrics);
-  memcpy(name, place_metrics, sizeof place_metrics);
-  for (size_t k = 0; k < COUNT(special_metrics); k++)
-    if (happens(c, special_metrics[k])) name[n++] = special_metrics[k];
+  const char *const *special = of_classes ? special_class_metrics : special_place_metrics;
+  size_t n_special = of_classes ? COUNT(special_class_metrics) : COUNT(special_place_metrics);
+  size_t n = of_classes ? COUNT(class_metrics) : COUNT(place_metrics);
+  memcpy(name, of_classes ? class_metrics : place_metrics, n * sizeof *name);
+  for (size_t k = 0; k < n_special; k++)
+    if (happens(c, of_classes, special[k])) name[n++] = special[k];
   return n;
 }
 
-static void print_by(const struct comparison *, FILE *, const char *const *metric, size_t n, bool by_class);
-
-static void print_by_place(const struct comparison *c, FILE *f)
-{
-  const char *name[PLACE_COLUMNS];
-  print_by(c, f, name, comparison_place_columns(c, name), false);
-}
-
 /* One row for each policy and each class (or place) that has the first of the metrics. */
-static void print_by(const struct comparison *c, FILE *f, const char *const *metric, size_t n, bool by_class)
+static void print_by(const struct comparison *c, FILE *f, bool by_class)
 {
+  const char *metric[GROUP_COLUMNS];
+  size_t n = comparison_columns(c, by_class, metric);
   struct table *t = table_new(2 + n);
   table_cell(t, "%s", by_class ? "class" : "place");
   table_cell(t, "policy");
@@ -491,8 +490,7 @@ void comparison_print_table(const struct comparison *c, FILE *f, const struct co
   fputs("\n\n", f);
   if (v->pareto) print_pareto(c, f);
   else if (v->metric) print_metric(c, f, v->metric);
-  else if (v->by == BY_CLASS) print_by(c, f, class_metrics, sizeof class_metrics / sizeof *class_metrics, true);
-  else if (v->by == BY_PLACE) print_by_place(c, f);
+  else if (v->by == BY_CLASS || v->by == BY_PLACE) print_by(c, f, v->by == BY_CLASS);
   else {
     print_summary(c, f);
     print_side_by_side(c, f);

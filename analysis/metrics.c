@@ -23,7 +23,7 @@ struct tally {
   uint64_t requests, completed, censored, no_power, slo_asked, slo_met, good, offloaded, cold;
   uint64_t first_tokens, first_token_lost, streams;
   sum_ns latency_ns, ttft_ns, phase_ns[N_PHASES];
-  uint64_t attempts, retries, hedges, hedges_won, shed;
+  uint64_t attempts, retries, hedges, hedges_won, shed, lookups, hits, false_hits;
   double served_s, wasted_s, wasted_j, wasted_usd;      /* of attempts: in service; of those that gave no answer */
   double tpot_s, quality, energy_device_j, energy_direct_j, cost_usd, reward;
   struct quantiles *latency_s, *ttft_s;
@@ -229,6 +229,7 @@ void metrics_request(struct metrics *m, const struct request_record *r)
   t->energy_direct_j += r->energy_direct_j;
   t->cost_usd += r->cost_usd;
   t->reward += r->reward;
+  t->lookups += r->lookups, t->hits += r->hits, t->false_hits += r->false_hits;
   if (completed) add_completed(m, t, r, has_slo);
   else quantiles_add(t->latency_s, INFINITY);
   add_tokens(t, r, completed);
@@ -280,6 +281,8 @@ OF_TALLY(shed_ratio, ratio((double)t->shed, (double)t->attempts))
 OF_TALLY(wasted_energy, per_request(t, t->wasted_j))
 OF_TALLY(wasted_cost, per_request(t, 1000 * t->wasted_usd))
 OF_TALLY(wasted_service, ratio(t->wasted_s, t->served_s))
+OF_TALLY(cache_hit_ratio, ratio((double)t->hits, (double)t->lookups))
+OF_TALLY(cache_false_hit_ratio, ratio((double)t->false_hits, (double)t->hits))
 OF_TALLY(probe_bytes, m->summary->probe_bytes)
 OF_TALLY(cost_objective, per_request(t, -t->reward))
 OF_TALLY(requests_settled, (double)m->settled)
@@ -397,6 +400,11 @@ OF_PLACE(battery_left_mean, p->battery_left_mean)
 OF_PLACE(battery_deaths, p->battery_deaths)
 OF_PLACE(battery_emptied_ratio, p->battery_emptied_ratio)
 OF_PLACE(battery_life_mean_s, p->battery_life_mean_s)
+OF_PLACE(cache_hit_ratio, ratio((double)p->cache_hits, (double)p->cache_lookups))
+OF_PLACE(cache_false_hit_ratio, ratio((double)p->cache_false_hits, (double)p->cache_hits))
+OF_PLACE(cache_lookups, (double)p->cache_lookups)
+OF_PLACE(cache_entries, (double)p->cache_entries)
+OF_PLACE(cache_evictions, (double)p->cache_evictions)
 
 #define OF_LINK(name, expression) \
   static double link_##name(const struct link_summary *l) { return (expression); }
@@ -495,6 +503,14 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; li
   ROW("wasted_service_ratio", "1", "share of the time in service that attempts without an answer took", \
       -1, BOTH, wasted_service, NULL) \
   ROW("probe_bytes", "B", "sent for health checks, there and back, whole run", -1, RUN, probe_bytes, NULL) \
+  ROW("cache_hit_ratio", "1", "share of the look-ups in caches that found an answer, right or wrong", 1, EVERY, \
+      cache_hit_ratio, place_cache_hit_ratio) \
+  ROW("cache_false_hit_ratio", "1", "share of these answers that were to another question", -1, EVERY, \
+      cache_false_hit_ratio, place_cache_false_hit_ratio) \
+  ROW("cache_lookups", "1", "look-ups in the caches of the place", 0, PLACE, NULL, place_cache_lookups) \
+  ROW("cache_entries", "1", "answers in the caches of the place at the end of the run, all members together", 0, PLACE, \
+      NULL, place_cache_entries) \
+  ROW("cache_evictions", "1", "answers that went for want of room, whole run", 0, PLACE, NULL, place_cache_evictions) \
   ROW("cost_objective", "1", "mean cost by the scenario's objective: minus the reward", \
       -1, BOTH, cost_objective, NULL) \
   ROW("backlog_growth_ratio", "1", "rise of the number of requests in the system over the window, as a share of the " \
@@ -640,6 +656,7 @@ static void tally_add(struct tally *a, const struct tally *b)
   a->slo_asked += b->slo_asked, a->slo_met += b->slo_met, a->good += b->good;
   a->offloaded += b->offloaded, a->cold += b->cold;
   a->attempts += b->attempts, a->retries += b->retries, a->hedges += b->hedges, a->hedges_won += b->hedges_won;
+  a->lookups += b->lookups, a->hits += b->hits, a->false_hits += b->false_hits;
   a->shed += b->shed, a->served_s += b->served_s, a->wasted_s += b->wasted_s;
   a->wasted_j += b->wasted_j, a->wasted_usd += b->wasted_usd;
   a->first_tokens += b->first_tokens, a->streams += b->streams;
@@ -668,12 +685,20 @@ static bool of_battery(const struct row *row)
          || row->of_place == place_battery_life_mean_s;
 }
 
+static bool of_cache(const struct row *row)
+{
+  return row->of_place == place_cache_hit_ratio || row->of_place == place_cache_false_hit_ratio
+         || row->of_place == place_cache_lookups || row->of_place == place_cache_entries
+         || row->of_place == place_cache_evictions;
+}
+
 /* Refusals are told where they are possible: of engines, and of token service. */
 static bool row_applies(const struct row *row, const struct place_summary *p)
 {
   if (row->of_place == place_refused_memory) return !isnan(p->refused_memory);
   if (row->of_place == place_breaker_open_s || row->of_place == place_breaker_open_ratio) return !isnan(p->breaker_open_s);
   bool supplied = row->of_place == place_carbon || row->of_place == place_throttled_ratio;
+  if (of_cache(row)) return p->cache_lookups > 0;
   if (of_battery(row)) return !isnan(p->battery_dead_ratio);
   if (supplied) return !isnan(row->of_place(p));
   return !row->info.engines_only || !isnan(p->iterations);
@@ -691,6 +716,7 @@ static bool is_told(const struct metrics *m, const struct row *row)
 {
   if (row->of_tally == own_attempts) return m->summary->own_attempts > 0;
   if (row->of_tally == no_power_ratio) return some_battery(m->summary);
+  if (row->of_tally == cache_hit_ratio || row->of_tally == cache_false_hit_ratio) return m->whole.lookups > 0;
   if (row->of_tally == carbon) return !isnan(m->summary->carbon_g);
   if (row->of_tally == energy_facility) return m->summary->supplied;
   return row->of_tally != own_failures || m->summary->own_failures > 0;

@@ -180,9 +180,6 @@ static const char *const summary[] = {"latency_mean_s",
                                       "quality_mean",
                                       "cost_objective",
                                       "carbon_g_per_request"};
-static const char *const of_class[] = {
-  "requests", "latency_mean_s", "failed_ratio", "latency_p50_s", "latency_p95_s", "latency_p99_s", "slo_attainment",
-  "ttft_mean_s", "ttft_p99_s", "tpot_mean_s", "goodput_per_s", "queue_wait_mean_s", "network_mean_s", "service_mean_s", "offload_ratio", "quality_mean"};
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static void put_group(struct text *t, const struct comparison *c, const char *caption, const char *const *metric,
@@ -200,8 +197,10 @@ static void put_group(struct text *t, const struct comparison *c, const char *ca
 }
 
 /* One table for each class (or place) that has the first of the metrics. */
-static void put_groups(struct text *t, const struct comparison *c, const char *const *metric, size_t n, bool classes)
+static void put_groups(struct text *t, const struct comparison *c, bool classes)
 {
+  const char *metric[GROUP_COLUMNS];
+  size_t n = comparison_columns(c, classes, metric);
   for (size_t k = 0; c->n_policies && k < c->policy[0].n_metrics; k++) {
     const struct compared_metric *m = &c->policy[0].metric[k];
     const char *name = classes ? m->klass : m->place;
@@ -211,12 +210,6 @@ static void put_groups(struct text *t, const struct comparison *c, const char *c
     put_group(t, c, caption.s, metric, n, classes ? name : "", classes ? "" : name);
     free(caption.s);
   }
-}
-
-static void put_places(struct text *t, const struct comparison *c)
-{
-  const char *name[PLACE_COLUMNS];
-  put_groups(t, c, name, comparison_place_columns(c, name), false);
 }
 
 static void put_warnings(struct text *t, const struct comparison *c)
@@ -499,9 +492,9 @@ bool report_write(const struct comparison *c, const struct report_options *o, st
   }
   put_group(&t, c, "mean \xC2\xB1 95 % half width", summary, COUNT(summary) - !comparison_has_carbon(c), "", "");
   text_put(&t, "<h2 id=\"classes\">By class</h2>\n");
-  put_groups(&t, c, of_class, COUNT(of_class), true);
+  put_groups(&t, c, true);
   text_put(&t, "<h2 id=\"places\">By place</h2>\n");
-  put_places(&t, c);
+  put_groups(&t, c, false);
   bool ok = put_figures(&t, c, o, err);
   put_warnings(&t, c);
   put_provenance(&t, c);

@@ -35,6 +35,7 @@ struct request_record {
   uint8_t status, measured, slo_met;
   uint8_t n_attempts, n_decisions, offloaded;           /* offloaded: a task ran away from the origin */
   uint8_t cold;
+  uint8_t lookups, hits, false_hits;                    /* in caches; not hashed, as its attributes tell */
 };
 
 enum phase { PHASE_DECIDE, PHASE_UPLINK, PHASE_QUEUE, PHASE_COLD_START, PHASE_BATCH, PHASE_SERVE, PHASE_DOWNLINK, N_PHASES };
@@ -124,6 +125,8 @@ struct place_summary {
   double carbon_g, battery_dead_ratio, battery_left_mean, battery_deaths, throttled_ratio;
   /* Share of the members whose battery was empty at least once; mean time until then, of these (NaN: none was). */
   double battery_emptied_ratio, battery_life_mean_s;
+  /* Caches: of the cohort's requests; answers kept at the end and those that went for want of room, whole run. */
+  uint64_t cache_lookups, cache_hits, cache_false_hits, cache_entries, cache_evictions;
 };
 
 /* A link over the whole run: messages on it, time average; bytes that it carried, and those that were called off on it;
