@@ -1,6 +1,7 @@
 /* inspect.c: time lines and tails. */
 #include "analysis/inspect.h"
 #include "analysis/columns.h"
+#include "analysis/paths.h"
 #include "analysis/text.h"
 
 #include <math.h>
@@ -363,5 +364,18 @@ bool inspect_tail(const struct comparison *c, const struct inspect_options *o, F
   free(s.sum_s);
   free(s.count);
   trace_release(&names);
+  return ok;
+}
+
+bool inspect_paths(const struct comparison *c, const struct inspect_options *o, FILE *f, struct err *err)
+{
+  const struct compared_policy *p = find_policy(c, o->policy, err);
+  uint64_t replication;
+  const char *file = p ? find_trace(p, o, &replication, err) : NULL;
+  if (!file) return false;
+  struct paths paths;
+  bool ok = paths_open(&paths, file, err);
+  if (ok) paths_print(&paths, f);
+  paths_close(&paths);
   return ok;
 }

@@ -15,5 +15,7 @@ bool inspect_request(const struct comparison *, const struct inspect_options *, 
 /* For each class: mean time by place and phase of the requests beyond the tail quantile and of those between the 45th
  * and the 55th percentile, over all traced replications; the difference, and its share of the whole difference. */
 bool inspect_tail(const struct comparison *, const struct inspect_options *, FILE *, struct err *) MUST_USE;
+/* Critical paths of all requests of one traced run (`--replication`), as paths.h prints them. */
+bool inspect_paths(const struct comparison *, const struct inspect_options *, FILE *, struct err *) MUST_USE;
 
 #endif

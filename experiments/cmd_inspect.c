@@ -2,6 +2,7 @@
 #include "analysis/inspect.h"
 #include "experiments/commands.h"
 #include "experiments/options.h"
+#include "sim/check.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,13 @@
 static const char usage[] =
   "usage: offsim inspect DIR [--policy P] [--class C] [--tail p99] [--replication N] [--point N]\n"
   "       offsim inspect DIR --request ID [--policy P] [--against P] [--replication N] [--point N]\n"
+  "       offsim inspect DIR --paths [--policy P] [--replication N] [--point N]\n"
   "\n"
   "Without --request: where the slowest requests of each class spent more time than the usual ones, by place and\n"
-  "phase. With it: the time line of that request, its decisions and its attempts. Needs traces.\n";
+  "phase. With it: the time line of that request, its decisions and its attempts. --paths: as CSV, for\n"
+  "each request of one run the parts of its critical path, which add up to its end-to-end time. Needs traces.\n";
 
-struct arguments { const char *dir; bool one_request; struct inspect_options options; struct comparison_options of; };
+struct arguments { const char *dir; bool one_request, paths, json; struct inspect_options options; struct comparison_options of; };
 
 static bool wrong(struct err *err, const char *what, const char *word)
 {
@@ -62,8 +65,13 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
 {
   static const char *const known[] = {"--class", "--policy", "--against", "--tail", "--request", "--replication",
                                       "--point"};
-  if (!options_read("inspect", argc, argv, known, sizeof known / sizeof *known, take_option, a, &a->dir, err))
-    return false;
+  const struct option_flag flags[] = {{"--paths", &a->paths}, {"--json", &a->json}};
+  char **rest = malloc(((size_t)argc + 1) * sizeof *rest);
+  if (!rest) check_out_of_memory(((size_t)argc + 1) * sizeof *rest);
+  int n = options_flags(argc, argv, flags, sizeof flags / sizeof *flags, rest);
+  bool ok = options_read("inspect", n, rest, known, sizeof known / sizeof *known, take_option, a, &a->dir, err);
+  free(rest);
+  if (!ok) return false;
   return a->dir || err_add(err, (struct where){0}, "inspect: no results folder given");
 }
 
@@ -77,8 +85,9 @@ int cmd_inspect(int argc, char **argv)
   struct comparison *c = NULL;
   bool ok = parse(&a, argc, argv, &err) && (c = comparison_load(&a.dir, 1, &a.of, &err));
   comparison_say_point(c, stderr);
-  ok = ok && (a.one_request ? inspect_request(c, &a.options, stdout, &err)
-                            : inspect_tail(c, &a.options, stdout, &err));
+  ok = ok && (a.paths ? inspect_paths(c, &a.options, stdout, &err)
+              : a.one_request ? inspect_request(c, &a.options, stdout, &err)
+                              : inspect_tail(c, &a.options, stdout, &err));
   err_print(&err, stderr, isatty(2) && !getenv("NO_COLOR"));
   int code = ok ? EXIT_OK : err.code;
   comparison_free(c);

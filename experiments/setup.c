@@ -1,4 +1,6 @@
 #include "experiments/setup.h"
+#include "sim/json.h"
+#include <stdlib.h>
 #include <string.h>
 
 typedef const char *name_of(const struct world_def *, int);
@@ -96,6 +98,43 @@ static const bool *nodes_of(const struct world_def *d, struct arena *a)
   return node;
 }
 
+static json *names_of_tasks(const struct class_def *k, uint32_t tasks)
+{
+  json *list = json_new_array();
+  for (uint32_t left = tasks; left; left &= left - 1)
+    json_push(list, json_string_value_new(k->task[__builtin_ctz(left)].name));
+  return list;
+}
+
+static json *task_text(const struct class_def *k, const struct task_def *t)
+{
+  json *o = json_put_string(json_new_object(), "task", t->name);
+  json_put(o, "after", names_of_tasks(k, t->after));
+  if (t->successor_starts_on_first) json_put_bool(o, "flows", true);
+  if (t->asynchronous) json_put_bool(o, "asynchronous", true);
+  if (k->budget) json_put_number(o, "budget_s", k->budget->task_s[t - k->task]);
+  return o;
+}
+
+/* What waits for what, so that a trace can be read by itself. */
+static const char *pipelines_of(const struct world_def *d, struct arena *a)
+{
+  json *all = json_new_array();
+  for (const struct class_def *k = d->klass; k < d->klass + d->n_classes; k++) {
+    json *o = json_put_string(json_new_object(), "class", k->name), *tasks = json_new_array();
+    for (int t = 0; t < k->n_tasks; t++) json_push(tasks, task_text(k, &k->task[t]));
+    json_put(o, "tasks", tasks);
+    if (k->budget) json_put_number(o, "budget_s", k->budget->total_s);
+    if (k->budget) json_put_bool(o, "lapses", k->budget->lapses);
+    json_push(all, o);
+  }
+  char *text = json_write(all, false);
+  const char *kept = arena_strdup(a, text);
+  free(text);
+  json_release(all);
+  return kept;
+}
+
 void trace_setup_of(const struct world *world, const struct world_def *d, struct arena *a, struct trace_setup *out)
 {
   *out = (struct trace_setup){.n_classes = d->n_classes, .n_places = d->n_places, .n_zones = d->n_zones,
@@ -106,5 +145,6 @@ void trace_setup_of(const struct world *world, const struct world_def *d, struct
     .variant_name = names(d, d->n_variants, variant_of, a), .transfers = d->record_transfers};
   add_tasks(d, a, out);
   add_attributes(d, a, out);
+  out->pipelines = pipelines_of(d, a);
   out->n_features = world_features(world, &out->feature_name, &out->feature_unit);
 }

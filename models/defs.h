@@ -321,6 +321,7 @@ struct task_def {
   const char *name;
   uint32_t after;                                       /* bit set of tasks of this pipeline; 0 = ready at arrival */
   uint32_t before;                                      /* the inverse of after, filled by the builder */
+  uint32_t unawaited; bool asynchronous;                /* asynchronous: the user does not wait for it; those of `before` */
   int n_variants; const int *variant;                   /* world variants; n == 0: one nameless variant */
   const struct work_def *work;                          /* [max(1, n_variants)] */
   int n_plans; const struct plan_def *plan;
@@ -394,6 +395,10 @@ struct arrivals_def {
   const struct workload_fit *like;                      /* LIKE, or the trace's `else` */
 };
 
+/* How long the tasks may take, together at most total_s along each path. Time that one leaves is the next one's, unless it
+ * lapses (models: timeouts; analysis: which task broke it). */
+struct budget_def { double total_s; const double *task_s; bool lapses; };
+
 struct class_def {
   const char *name;
   int n_from; const int *from;                          /* device places */
@@ -403,6 +408,7 @@ struct class_def {
   int in_flight;                                        /* enum in_flight; NONE: as its device's place says */
   struct expr state_bytes;                              /* of a task that migrates */
   double slo_ttft_s, slo_e2e_s, slo_tpot_s;             /* 0 = none */
+  const struct budget_def *budget;                      /* NULL = none */
   uint64_t zones;                                       /* allowed; ~0 = all */
   int priority;                                         /* smaller is more urgent */
   int n_attributes; const struct attribute_def *attribute;

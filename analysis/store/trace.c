@@ -575,7 +575,8 @@ static bool make_file(struct trace_writer *w)
   w->file = H5Fcreate(w->part, H5F_ACC_TRUNC, create, how);
   H5Pclose(how);
   H5Pclose(create);
-  bool ok = w->file >= 0 && put_format(w->file);
+  bool ok = w->file >= 0 && put_format(w->file)
+            && (!w->setup.pipelines || put_attribute(w->file, "pipelines", w->setup.pipelines));
   for (int i = 0; i < N_TABLES && ok; i++)
     if (i != TABLE_TRANSFERS || w->setup.transfers)
       ok = (w->table[i].group = make_group(w->file, w->table[i].def->group)) >= 0;
@@ -877,6 +878,20 @@ size_t trace_columns(struct trace_reader *r, const char *group, const char *cons
   H5Gclose(g);
   *names = (const char *const *)found->name;
   return found->n;
+}
+
+char *trace_text(const struct trace_reader *r, const char *name)
+{
+  if (H5Aexists(r->file, name) <= 0)
+    return NULL;
+  char *text = NULL, *copy = NULL;
+  hid_t attribute = H5Aopen(r->file, name, H5P_DEFAULT), type = H5Aget_type(attribute);
+  if (H5Tis_variable_str(type) > 0 && H5Aread(attribute, type, &text) >= 0 && text)
+    copy = join(text, "");
+  H5free_memory(text);
+  H5Tclose(type);
+  H5Aclose(attribute);
+  return copy;
 }
 
 /* Rows that all columns of the group have; 0 when they differ. */

@@ -21,6 +21,7 @@ struct trace_setup {
   int n_features; const char *const *feature_name, *const *feature_unit;
   bool transfers;
   const bool *place_idle;                                               /* executes nothing: no time series; NULL: all do */
+  const char *pipelines;                                                /* JSON, as analysis/paths.h reads it; NULL: none */
 };
 struct trace_writer;
 /* What setup points to must outlive the writer. */
@@ -44,6 +45,8 @@ double *trace_column(struct trace_reader *, const char *column, size_t *n, struc
 int64_t *trace_column_int(struct trace_reader *, const char *column, size_t *n, struct err *);
 /* Name of an enum code in a column, e.g. status; NULL = no enum. Valid until trace_close. */
 const char *trace_enum_name(struct trace_reader *, const char *column, int64_t code);
+/* A text of the whole file, e.g. "pipelines"; NULL: it has none. Caller frees. */
+char *trace_text(const struct trace_reader *, const char *name);
 size_t trace_columns(struct trace_reader *, const char *group, const char *const **names);
 bool trace_verify(const char *path, struct hash expected, struct err *) MUST_USE;
 
