@@ -2,6 +2,7 @@
 #include "experiments/commands.h"
 
 #include "analysis/text.h"
+#include "experiments/trace_quality.h"
 #include "models/workload.h"
 #include "sim/json.h"
 
@@ -14,12 +15,18 @@ static const char usage[] =
   "usage: offsim trace FILE [--time COLUMN] [--as datetime|s|ms] [--column NAME=COLUMN]... [--format table|json]\n"
   "                    [--slice FROM..TO] [--max-gap S] [--spread-ties S]\n"
   "                    [--fit -o PRESET.yaml [--name N] [--source TEXT] [--year Y] [--licence TEXT] [--grade G]]\n"
-  "  FILE: CSV, TSV or JSON lines, plain or gzip; format, time and columns are guessed when not given\n";
+  "       offsim trace FILE --quality [--column set|subject|weak|strong|prompt_chars=COLUMN]... [--format table|json]\n"
+  "                    [-o PRESET.yaml --year Y [--weak MODEL --strong MODEL] [--name N] [--source TEXT] [--licence TEXT]\n"
+  "                    [--grade G]]\n"
+  "  FILE: CSV, TSV or JSON lines, plain or gzip; format, time and columns are guessed when not given\n"
+  "  --quality: of a table of outcomes, query by query: which of two models answers it right (0 or 1), by subject; with -o\n"
+  "             the joint table as a preset of kind quality\n";
 
 struct options {
   const char *file, *time, *as, *out, *format, *slice;
   double max_gap_s, spread_ties_s;
-  bool fit;
+  const char *weak, *strong;
+  bool fit, quality;
   int n_columns;
   struct trace_column_def column[16];
   struct workload_fit about;                            /* name, source, licence, grade, year of the preset */
@@ -60,7 +67,7 @@ static const char **text_option(struct options *o, const char *name)
   struct { const char *name, **value; } texts[] = {
     {"--time", &o->time}, {"--as", &o->as}, {"-o", &o->out}, {"--format", &o->format}, {"--slice", &o->slice},
     {"--name", &o->about.name}, {"--source", &o->about.source}, {"--licence", &o->about.licence},
-    {"--grade", &o->about.grade}};
+    {"--grade", &o->about.grade}, {"--weak", &o->weak}, {"--strong", &o->strong}};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
     if (!strcmp(name, texts[i].name))
       return texts[i].value;
@@ -70,7 +77,8 @@ static const char **text_option(struct options *o, const char *name)
 static bool read_option(struct options *o, const char *name, const char *value, struct arena *a, struct err *e)
 {
   static const char *const names[] = {"--time", "--as", "-o", "--format", "--slice", "--name", "--source", "--licence",
-                                      "--grade", "--column", "--max-gap", "--spread-ties", "--year", "--fit"};
+                                      "--grade", "--column", "--max-gap", "--spread-ties", "--year", "--fit", "--quality",
+                                      "--weak", "--strong"};
   const char **text = text_option(o, name);
   bool known = text;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -103,12 +111,27 @@ static bool one_of(const char *option, const char *value, const char *a, const c
   return err_add(e, (struct where){0}, "%s must be %s, %s%s%s, not '%s'", option, a, b, comma, c ? c : "", value);
 }
 
+/* What goes together with what. */
+static bool check_together(const struct options *o, struct err *e)
+{
+  if (!o->quality && (o->weak || o->strong))
+    return err_add(e, (struct where){0}, "--weak and --strong name the models of --quality");
+  if (!o->quality)
+    return o->fit == (o->out != NULL) || err_add(e, (struct where){0}, "--fit and -o PRESET.yaml go together");
+  if (o->fit || o->time || o->as || o->slice || o->max_gap_s > 0 || o->spread_ties_s > 0)
+    return err_add(e, (struct where){0}, "--quality reads outcomes, not arrivals: no --fit, --time, --as, --slice, --max-gap, "
+                   "--spread-ties with it");
+  return true;
+}
+
 static bool read_arguments(struct options *o, int argc, char **argv, struct arena *a, struct err *e)
 {
   bool good = true;
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--fit"))
       o->fit = true;
+    else if (!strcmp(argv[i], "--quality"))
+      o->quality = true;
     else if (argv[i][0] == '-' && argv[i][1])
       good &= read_option(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL, a, e), i++;
     else if (o->file)
@@ -118,8 +141,7 @@ static bool read_arguments(struct options *o, int argc, char **argv, struct aren
   }
   if (good && !o->file)
     good = err_add(e, (struct where){0}, "which trace? `offsim trace FILE`");
-  if (good && o->fit != (o->out != NULL))
-    good = err_add(e, (struct where){0}, "--fit and -o PRESET.yaml go together");
+  good = good && check_together(o, e);
   good &= one_of("--as", o->as, "datetime", "s", "ms", e);
   if (o->about.grade && (strlen(o->about.grade) != 1 || !strchr("MDPE", o->about.grade[0])))
     good = bad(e, "--grade must be M, D, P or E, not", o->about.grade);
@@ -297,6 +319,35 @@ static bool write_fit(const struct options *o, const struct trace_def *d, struct
   return good;
 }
 
+static void tell_quality(const struct options *o, struct arena *a, struct err *e)
+{
+  struct quality_request q = {.path = find_file(o->file, a), .asked = o->file, .out = o->out, .name = o->about.name,
+    .weak = o->weak ? o->weak : "weak", .strong = o->strong ? o->strong : "strong", .json = o->format && !strcmp(o->format, "json"),
+    .n_columns = o->n_columns, .column = o->column,
+    .source = {.source = o->about.source, .licence = o->about.licence, .grade = o->about.grade, .year = o->about.year}};
+  if (o->out && !q.name)
+    q.name = preset_name(o->out, a);
+  (void)!trace_quality(&q, a, e);
+}
+
+static void tell(const struct options *o, struct arena *a, struct err *e)
+{
+  struct trace_def d;
+  struct trace_facts facts;
+  if (o->quality) {
+    tell_quality(o, a, e);
+    return;
+  }
+  if (!define(o, &d, a, e) || !trace_describe(&d, &facts, a, e))
+    return;
+  if (o->fit)
+    (void)!write_fit(o, &d, a, e);
+  else if (o->format && !strcmp(o->format, "json"))
+    print_json(&d, &facts);
+  else
+    print_facts(&d, &facts);
+}
+
 int cmd_trace(int argc, char **argv)
 {
   if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
@@ -307,16 +358,8 @@ int cmd_trace(int argc, char **argv)
   err_init(&e);
   struct arena *a = arena_new();
   struct options o = {0};
-  struct trace_def d;
-  struct trace_facts facts;
-  if (read_arguments(&o, argc, argv, a, &e) && define(&o, &d, a, &e) && trace_describe(&d, &facts, a, &e)) {
-    if (o.fit)
-      (void)!write_fit(&o, &d, a, &e);
-    else if (o.format && !strcmp(o.format, "json"))
-      print_json(&d, &facts);
-    else
-      print_facts(&d, &facts);
-  }
+  if (read_arguments(&o, argc, argv, a, &e))
+    tell(&o, a, &e);
   err_say(&e);
   int code = err_any(&e) ? (int)e.code : EXIT_OK;
   err_release(&e);

@@ -26,7 +26,8 @@ struct split { struct rng_root root; uint64_t key; double low, high; };
 bool split_takes(const struct split *, uint64_t row);
 
 struct attribute_from_column { int attribute, column; };
-struct attribute_from_dist { int attribute; uint64_t key; const struct dist *dist; bool classifies; double error; };
+struct attribute_from_dist { int attribute; uint64_t key; const struct dist *dist; bool classifies; double error;
+                             const struct scores_def *scores; };
 
 struct source {
   const struct class_def *klass;

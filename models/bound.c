@@ -202,7 +202,7 @@ static struct option option_at(struct world *w, struct request *r, int task, con
   const struct variant_def *v = variant_of(w, task_of(w, r, task), plan->variant);
   struct demand d;
   least_demand(w, r, task, manner_of(plan), at, &d);
-  struct option o = {.at = at, .whole_place = plan->word == WORD_PLACE, .quality = v ? quality_at(v, r->attribute[0]) : 1};
+  struct option o = {.at = at, .whole_place = plan->word == WORD_PLACE, .quality = v ? quality_of_request(w->klass[r->klass].def, v, r->attribute) : 1};
   o.service_s = service_least_s(w, r, task, p, &d);
   if (!(o.service_s > 0)) o.service_s = 0;              /* unknown, too, counts nothing */
   double slot_s = p->def->batching || p->def->llm || p->def->kind == PLACE_API ? 0 : o.service_s;

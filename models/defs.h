@@ -11,6 +11,7 @@
 #include "models/engine.h"
 #include "models/expr.h"
 #include "models/mobility.h"
+#include "models/outcomes.h"
 #include "models/power.h"
 #include "models/radio.h"
 #include "models/thermal.h"
@@ -34,6 +35,7 @@ struct variant_def {
   const char *name;
   double parameters, weight_bytes, kv_bytes_per_tok;    /* weights resident; KV cache per token of context */
   double skill, width, top;
+  const struct joint_table *outcomes; bool strong;         /* or quality by a joint table, as one of its two models */
 };
 
 /* Token service of one variant on one hardware. Prompts are read at prefill_tok_per_s, one request at a time; a decode
@@ -284,6 +286,8 @@ struct attribute_def {
   const struct dist *dist;                              /* NULL: the trace's column of this name */
   bool classifies; double error;                        /* what a classifier makes of difficulty (docs/equations.md) */
   enum estimator estimator; double estimate;            /* first value for CLASS_MEAN */
+  const struct subjects_def *subjects;                  /* its values are rows of a joint table (models/outcomes.h) */
+  const struct scores_def *scores;                      /* a score of a given AUC, in place of the distribution */
 };
 
 enum work_kind { WORK_NONE, WORK_TIME, WORK_ROOFLINE, WORK_TOKENS };
@@ -412,6 +416,7 @@ struct class_def {
   uint64_t zones;                                       /* allowed; ~0 = all */
   int priority;                                         /* smaller is more urgent */
   int n_attributes; const struct attribute_def *attribute;
+  int subject;                                          /* the attribute with subjects; 0: none */
   int n_tasks; const struct task_def *task;             /* topological order */
 };
 

@@ -191,7 +191,10 @@ static double quality_of(const struct world *w, const struct request *r, const s
 {
   if (t->n_variants == 0) return 1;
   int v = t->variant[variant];
-  return w->oracle ? quality_at(&w->def->variant[v], r->attribute[0]) : w->quality_mean[v];
+  const struct variant_def *def = &w->def->variant[v];
+  const struct class_def *k = w->klass[r->klass].def;
+  if (w->oracle) return quality_of_request(k, def, r->attribute);
+  return def->outcomes ? quality_told(k, def, r->attribute) : w->quality_mean[v];
 }
 
 void estimates_fill(struct world *w, const struct attempt *a, const struct plan_def *plan, struct endpoint at,

@@ -265,7 +265,7 @@ static void on_completed(struct world *w, struct request *r, const struct task_e
 double request_quality(const struct world *w, const struct request *r, int task, int variant)
 {
   const struct variant_def *v = variant_of(w, task_of(w, r, task), variant);
-  return v ? quality_at(v, r->attribute[0]) : 1;
+  return v ? quality_of_request(w->klass[r->klass].def, v, r->attribute) : 1;
 }
 
 void request_on_done(struct world *w, struct request *r, const struct task_end *e, unsigned next, double quality)

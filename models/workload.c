@@ -48,7 +48,8 @@ static bool find_attributes(struct source *s, struct err *e)
     const struct attribute_def *a = &s->klass->attribute[i];
     int column = column_of(s, a->name);
     if (a->dist)
-      s->dist[s->n_dists++] = (struct attribute_from_dist){i, s->key ^ rng_name(a->name), a->dist, a->classifies, a->error};
+      s->dist[s->n_dists++] = (struct attribute_from_dist){i, s->key ^ rng_name(a->name), a->dist, a->classifies, a->error,
+                                                             a->scores};
     else if (column != NONE)
       s->column[s->n_columns++] = (struct attribute_from_column){i, column};
     else
@@ -66,15 +67,29 @@ static double guess(double difficulty, double error, struct rng *r)
   return gsl_cdf_ugaussian_P(sqrt(1 - error * error) * z + error * rng_normal(r));
 }
 
+/* They need the subject, wherever it stands. */
+static void draw_scores(const struct source *s, uint64_t id, double *attribute)
+{
+  for (int i = 0; i < s->n_dists; i++) {
+    const struct attribute_from_dist *from = &s->dist[i];
+    if (!from->scores) continue;
+    struct rng r = rng_open(&s->root, STREAM_ATTRIBUTES, from->key, id);
+    attribute[from->attribute] = score_draw(from->scores, attribute[s->klass->subject], attribute[DIFFICULTY], rng_normal(&r));
+  }
+}
+
 void source_attributes(const struct source *s, uint64_t id, double *attribute)
 {
+  bool scores = false;
   attribute[DIFFICULTY] = rng_fresh(&s->root, STREAM_ATTRIBUTES, s->key, id);
   for (int i = 0; i < s->n_dists; i++) {
     struct rng r = rng_open(&s->root, STREAM_ATTRIBUTES, s->dist[i].key, id);
     const struct attribute_from_dist *from = &s->dist[i];
+    scores |= from->scores != NULL;
     attribute[from->attribute] =
         from->classifies ? guess(attribute[DIFFICULTY], from->error, &r) : dist_draw(from->dist, &r);
   }
+  if (scores) draw_scores(s, id, attribute);
 }
 
 /* ---- the parts of classes that use one stream of rows together --------------------------------------------------- */

@@ -222,7 +222,7 @@ static void own_attribute(struct build *b, const struct node *node)
   const char *si;
   double scale = unit_scale(b, node_get(node, "unit"), &si);
   const struct node *classifier = node_get(node, "classifier");
-  bool drawn = classifier || node_get(node, "dist");
+  bool drawn = classifier || node_get(node, "dist") || node_get(node, "subjects") || node_get(node, "scores");
   for (int i = 1; i < b->n_attributes && !drawn; i++)
     if (!strcmp(b->attribute[i].name, node->key))
       a = &b->attribute[i];
@@ -239,9 +239,13 @@ static void own_attribute(struct build *b, const struct node *node)
     a->classifies = true;
     a->error = get_number(node, "attribute", "classifier");
   }
+  if (node_get(node, "scores"))
+    build_scores(b, a, node);
   a->unit = si ? si : a->unit;
   if (node_get(node, "known"))
     attribute_known(b, a, node_get(node, "known"));
+  if (node_get(node, "subjects"))
+    build_subjects(b, a, node);
 }
 
 void build_attributes(struct build *b, struct class_def *c)

@@ -23,6 +23,7 @@ struct build {
   int n_attributes;
   const struct arrivals_def *arrivals;                  /* of the class */
   uint64_t negative;                                    /* attributes of the class already told to be negative */
+  struct joint_table *outcomes; int n_outcomes;            /* joint tables of two models (quality.c) */
   struct made_topology *topology; int n_topologies;     /* those that could be made */
 };
 
@@ -37,7 +38,7 @@ struct preset {
   struct node *value;                                   /* every node marked with this preset */
 };
 extern const char *const preset_folders[][2];           /* kind, folder under presets/ */
-enum { N_PRESET_KINDS = 12 };
+enum { N_PRESET_KINDS = 13 };
 /* Read and check one. NULL after adding: no such preset (with the nearest; `at` is where it was named).
  * `s` may be NULL. */
 const struct preset *preset_read(struct arena *, const char *kind, const char *name, struct where at,
@@ -76,6 +77,12 @@ size_t elements(const struct node *list_or_one, const struct node *const **out, 
 uint64_t build_zones(struct build *, const struct node *list, uint64_t otherwise, bool add);
 
 /* ---- place.c, klass.c, arrivals.c ------------------------------------------------------------------------------ */
+/* quality.c: joint tables, before the variants; a variant's quality by one; attributes with subjects and scores. */
+void build_outcomes(struct build *);
+void build_quality(struct build *, struct variant_def *, const struct node *variant);
+void build_subjects(struct build *, struct attribute_def *, const struct node *attribute);
+void build_scores(struct build *, struct attribute_def *, const struct node *attribute);
+void check_quality(struct build *, struct class_def *);  /* after its tasks and attributes */
 void build_hardware(struct build *);
 void build_places(struct build *);
 void build_links(struct build *);

@@ -548,6 +548,7 @@ static void build_class(struct build *b, struct class_def *c, const struct node 
   memcpy(own, b->attribute, (size_t)b->n_attributes * sizeof *own);
   c->attribute = own;
   c->n_attributes = b->n_attributes;
+  check_quality(b, c);
 }
 
 void build_classes(struct build *b)

@@ -35,6 +35,7 @@ static void build_variants(struct build *b)
       .parameters = get_number(v, "variant", "parameters"), .weight_bytes = get_number(v, "variant", "weights"),
       .kv_bytes_per_tok = get_number(v, "variant", "kv"), .skill = get_number(v, "variant", "skill"),
       .width = get_number(v, "variant", "width"), .top = get_number(v, "variant", "top")};
+    build_quality(b, &variant[i], v);
   }
   b->world->variant = variant;
   b->world->n_variants = (int)n;
@@ -120,6 +121,7 @@ static double context_w(struct build *b, const struct node *h)
 
 void build_hardware(struct build *b)
 {
+  build_outcomes(b);
   build_variants(b);
   const struct node *map = node_get(b->root, "hardware");
   size_t n = node_is(map, NODE_MAP) ? map->n : 0;

@@ -16,6 +16,7 @@ const char *const preset_folders[][2] = {
   {"link", "links"}, {"kernel", "kernels"}, {"workload", "workloads"},
   {"cold_start", "cold_starts"}, {"step_time", "step_times"},
   {"batch_profile", "batch_profiles"}, {"radio", "radios"}, {"grid", "grids"}, {"regions", "regions"},
+  {"quality", "quality"},
 };
 enum { INCLUDE_DEPTH = 8, MAX_PRESETS = 512 };
 
@@ -338,6 +339,21 @@ static void fill_places(const struct filling *f, const struct node *places)
   }
 }
 
+/* Joint tables that variants and attributes name. */
+static void fill_quality(const struct filling *f)
+{
+  const struct node *variants = node_get(f->root, "variants"), *classes = node_get(f->root, "classes");
+  for (size_t i = 0; node_is(variants, NODE_MAP) && i < variants->n; i++)
+    need(f, "quality", "quality", node_get(node_get(variants->child[i], "quality"), "table"));
+  for (size_t i = 0; node_is(classes, NODE_LIST) && i < classes->n; i++) {
+    const struct node *attributes = node_get(classes->child[i], "attributes");
+    for (size_t k = 0; node_is(attributes, NODE_MAP) && k < attributes->n; k++) {
+      const struct node *subjects = node_get(attributes->child[k], "subjects");
+      need(f, "quality", "quality", node_is(subjects, NODE_MAP) ? node_get(subjects, "table") : subjects);
+    }
+  }
+}
+
 static void fill_classes(const struct filling *f, const struct node *classes)
 {
   for (size_t i = 0; node_is(classes, NODE_LIST) && i < classes->n; i++) {
@@ -379,7 +395,7 @@ static void fill_topologies(const struct filling *f, const struct node *list)
 void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct err *err)
 {
   static const char *const own[][2] = {{"hardware", "hardware"}, {"variants", "variant"}, {"tariffs", "tariff"},
-                                       {"grids", "grid"}, {"radios", "radio"}};
+                                       {"grids", "grid"}, {"radios", "radio"}, {"quality", "quality"}};
   struct filling f = {a, root, s, err};
   struct node *links = node_get(root, "links");
   for (size_t k = 0; k < sizeof own / sizeof *own; k++) {
@@ -394,6 +410,7 @@ void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct
   fill_map(&f, node_get(root, "grid"), "grid");
   fill_places(&f, node_get(root, "places"));
   fill_classes(&f, node_get(root, "classes"));
+  fill_quality(&f);
   node_prune(root);
   preset_leaves(root, note_source, s);
 }

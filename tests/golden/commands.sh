@@ -283,4 +283,14 @@ ran_at() { "$OFFSIM" compare "$work/swept" --point "$1" 2>&1 | grep -q '^mine  *
 check "ran at point 0" ran_at 0
 check "ran at point 1" ran_at 1
 
+# ---- outcomes of two models, query by query ----------------------------------------------------------------------------
+printf 'benchmark,domain,prompt_chars,weak_correct,strong_correct\nexam,law,10,1,1\nexam,law,30,0,1\nexam,art,5,1,0\nexam,art,20,0,0\n' >"$work/outcomes.csv"
+says "trace --quality" 0 "exam        4  50.0    50.0" trace "$work/outcomes.csv" --quality -o "$work/mine.yaml" --year 2026
+check "its preset" grep -qF '{name: law, set: exam, both: 1, only_strong: 1, only_weak: 0, none: 0, prompt_chars: 20.0}' "$work/mine.yaml"
+says "other columns" 2 "did you mean 'weak'" trace "$work/outcomes.csv" --quality --column week=weak_correct
+says "no such column" 2 "weak_right" trace "$work/outcomes.csv" --quality --column weak=weak_right
+says "a preset has a year" 2 "add --year Y" trace "$work/outcomes.csv" --quality -o "$work/mine.yaml"
+says "outcomes are no arrivals" 2 "--quality reads outcomes, not arrivals" trace "$work/outcomes.csv" --quality --time domain
+says "models belong to outcomes" 2 "--weak and --strong name the models of --quality" trace "$work/outcomes.csv" --weak small
+
 finish
