@@ -35,7 +35,7 @@ static uint32_t ladder(const struct nearest_first *n, const struct offsim_contex
     if (first) step[k++] = a;
     else own = a;
   }
-  if (own != UTIL_NONE && (k == 0 || n->local == LOCAL_LAST)) step[k < n->tiers ? k++ : k - 1] = own;
+  if (own != UTIL_NONE && (k == 0 || (n->local == LOCAL_LAST && k < n->tiers))) step[k++] = own;
   return k;
 }
 

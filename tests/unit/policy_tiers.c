@@ -70,6 +70,12 @@ static void the_device_first_or_never(void **state)
   t = tiers_new("nearest_first", "local=never tiers=2");
   r = choice(t);
   assert_list(&r, 1, 1, (int[]){2});
+  tiers_free(t);
+  t = tiers_new("nearest_first", "tiers=1");            /* the device is no tier beyond */
+  r = choice(t);
+  assert_list(&r, 1, 0, NULL);
+  tiers_free(t);
+  t = tiers_new("nearest_first", "local=never tiers=2");
   for (int a = 1; a < 5; a++) t->decision.action[a].mask = OFFSIM_MASK_PRIVACY;
   r = choice(t);                                        /* nothing else may run it */
   assert_list(&r, 0, 0, NULL);
