@@ -1,7 +1,8 @@
 /* cmd_compare.c: offsim compare DIR... [--baseline P] [--by class|place] [--metric M] [--pareto] [--format F]
- * and of a study: offsim compare DIR [--where FACTOR=VALUE]... [--effects] */
+ * and of a study: offsim compare DIR [--where FACTOR=VALUE]... [--effects | --crossings [--factor F]] */
 #include "analysis/compare.h"
 #include "analysis/effects.h"
+#include "analysis/levels.h"
 #include "experiments/commands.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@ static const char usage[] =
   "usage: offsim compare DIR... [--baseline POLICY] [--by class|place] [--metric NAME] [--pareto]\n"
   "                      [--format table|json|csv] [--point N]\n"
   "       offsim compare STUDY_DIR [--where FACTOR=VALUE]... [--effects] [--metric NAME] [--baseline POLICY]\n"
+  "       offsim compare STUDY_DIR --crossings [--factor NAME] [--where FACTOR=VALUE]... [--metric NAME]\n"
   "\n"
   "Policies side by side: intervals over replications, differences paired by replication.\n"
   "  --baseline POLICY  compare with this one; default: the best policy on the primary metric\n"
@@ -20,6 +22,8 @@ static const char usage[] =
   "  --point N          of a folder that holds several worlds: not the last call's, but this one\n"
   "  --where FACTOR=VALUE  of a study: the points with this level only; as often as wanted\n"
   "  --effects          of a study: what the factors and their pairs do to the metric, with intervals\n"
+  "  --crossings        of a study: the metric along one factor, and where another choice becomes the best one\n"
+  "  --factor NAME      along which; default: the only one of numbers\n"
   "  --pareto           who is on the front of latency, money and energy\n";
 
 struct arguments {
@@ -28,7 +32,8 @@ struct arguments {
   struct comparison_options options;
   struct comparison_view view;
   struct points_where *where; size_t n_where;
-  bool effects;
+  bool effects, crossings;
+  const char *factor;
 };
 enum { STUDY_ROWS = 40 };                               /* of a table; CSV and JSON have all */
 
@@ -100,18 +105,20 @@ static bool take_option(struct arguments *a, const char *option, char *value, st
   if (!strcmp(option, "--metric")) return take_metric(a, value, err);
   if (!strcmp(option, "--format")) return take_format(a, value, err);
   if (!strcmp(option, "--where")) return take_where(a, value, err);
+  if (!strcmp(option, "--factor")) return (a->factor = value);
   return take_point(a, value, err);
 }
 
 static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
 {
   static const char *const known[] = {"--baseline", "--by",     "--metric",  "--format", "--point",
-                                      "--where",    "--pareto", "--effects", "--help"};
+                                      "--where",    "--factor", "--pareto",  "--effects", "--crossings", "--help"};
   for (int i = 1; i < argc; i++) {
     bool found = false;
-    for (int k = 0; k < 6; k++) found |= !strcmp(argv[i], known[k]);
+    for (int k = 0; k < 7; k++) found |= !strcmp(argv[i], known[k]);
     if (!strcmp(argv[i], "--pareto")) a->view.pareto = true;
     else if (!strcmp(argv[i], "--effects")) a->effects = true;
+    else if (!strcmp(argv[i], "--crossings")) a->crossings = true;
     else if (found) {
       if (!take_option(a, argv[i], argv[i + 1], err)) return false;
       i++;
@@ -138,14 +145,15 @@ static void print_json(json *j)
 /* The table of points, unless one of them is asked for. */
 static bool is_study(const struct arguments *a)
 {
-  return a->n_where || a->effects || (!a->options.point_given && a->n_dirs == 1 && points_is_study(a->dir[0]));
+  return a->n_where || a->effects || a->crossings || (!a->options.point_given && a->n_dirs == 1 && points_is_study(a->dir[0]));
 }
 
 static bool check_study(const struct arguments *a, struct err *err)
 {
-  if (a->n_dirs > 1) return err_add(err, (struct where){0}, "compare: --where and --effects take one results folder");
+  if (a->n_dirs > 1) return err_add(err, (struct where){0}, "compare: --where, --effects and --crossings take one results folder");
   if (a->options.point_given)
-    return err_add(err, (struct where){0}, "compare: --point shows one point; --where and --effects are about many");
+    return err_add(err, (struct where){0}, "compare: --point shows one point; --where, --effects and --crossings are about many");
+  if (a->factor && !a->crossings) return err_add(err, (struct where){0}, "compare: --factor is for --crossings");
   return (!a->view.by && !a->view.pareto) ||
          err_add(err, (struct where){0}, "compare: --by and --pareto are about one point of a study: add --point N");
 }
@@ -161,6 +169,17 @@ static bool print_effects(const struct arguments *a, const struct points *p, str
   return true;
 }
 
+static bool print_crossings(const struct arguments *a, const struct points *p, struct err *err)
+{
+  if (!strcmp(a->format, "csv")) return wrong(err, "--crossings is a table or json, not", "csv");
+  struct levels *l = levels_new(p, a->factor, NULL, 0, err);
+  if (!l) return false;
+  if (!strcmp(a->format, "json")) print_json(levels_json(l));
+  else levels_print(l, stdout);
+  levels_free(l);
+  return true;
+}
+
 static bool print_study(const struct arguments *a, struct err *err)
 {
   if (!check_study(a, err)) return false;
@@ -168,6 +187,7 @@ static bool print_study(const struct arguments *a, struct err *err)
                                                                      a->n_where}, err);
   bool ok = p != NULL;
   if (ok && a->effects) ok = print_effects(a, p, err);
+  else if (ok && a->crossings) ok = print_crossings(a, p, err);
   else if (ok && !strcmp(a->format, "json")) print_json(points_json(p));
   else if (ok && !strcmp(a->format, "csv")) points_csv(p, stdout);
   else if (ok) points_print(p, stdout, STUDY_ROWS);

@@ -1,5 +1,7 @@
 /* cmd_plot.c: offsim plot DIR --kind K [-o FILE] [--policy A,B] [--against P] [--metric M]
- *             offsim plot SCENARIO --kind breakeven ... (experiments/breakeven.c) */
+ *             offsim plot SCENARIO --kind breakeven ... (experiments/breakeven.c)
+ *             offsim plot STUDY_DIR --kind levels ... (analysis/levels.h) */
+#include "analysis/levels.h"
 #include "analysis/plot.h"
 #include "experiments/breakeven.h"
 #include "experiments/commands.h"
@@ -16,11 +18,12 @@ static const char usage[] =
   "usage: offsim plot DIR --kind KIND [-o FILE.svg|.png|.pdf] [--policy A,B] [--against POLICY] [--metric NAME]\n"
   "                   [--point N]\n"
   "       offsim plot SCENARIO --kind breakeven [--class C] [--link L] [--place P] [--points N] [--set PATH=VALUE]...\n"
+  "       offsim plot STUDY_DIR --kind levels [--factor NAME] [--where FACTOR=VALUE]... [--metric NAME] [--policy A,B]\n"
   "       offsim plot --kind list\n"
   "\n"
   "The script and the data are kept beside the image. Default FILE: DIR/figures/KIND.svg\n";
 
-enum { MAX_POLICIES = 64 };
+enum { MAX_POLICIES = 64, MAX_WHERE = 16 };
 struct arguments {
   const char *subject, *kind;
   struct plot_options options;
@@ -28,6 +31,9 @@ struct arguments {
   char *policies;
   struct breakeven_options breakeven;
   struct comparison_options of;
+  const char *factor;
+  struct points_where where[MAX_WHERE]; size_t n_where;
+  char *where_text[MAX_WHERE];
 };
 
 static bool wrong(struct err *err, const char *what, const char *word)
@@ -65,6 +71,17 @@ static bool take_point(struct arguments *a, const char *word, struct err *err)
   return (*word >= '0' && *word <= '9' && !*end) || wrong(err, "--point takes a number, not", word);
 }
 
+static bool take_where(struct arguments *a, const char *word, struct err *err)
+{
+  const char *equals = strchr(word, '=');
+  if (!equals || equals == word || !equals[1]) return wrong(err, "--where takes FACTOR=VALUE, not", word);
+  if (a->n_where == MAX_WHERE) return wrong(err, "too many --where before", word);
+  char *text = a->where_text[a->n_where] = strdup(word);
+  text[equals - word] = 0;
+  a->where[a->n_where++] = (struct points_where){text, text + (equals - word) + 1};
+  return true;
+}
+
 static bool take_option(void *arguments, const char *option, const char *value, struct err *err)
 {
   struct arguments *a = arguments;
@@ -76,6 +93,8 @@ static bool take_option(void *arguments, const char *option, const char *value, 
   if (!strcmp(option, "--class")) return (a->breakeven.klass = value);
   if (!strcmp(option, "--link")) return (a->breakeven.link = value);
   if (!strcmp(option, "--place")) return (a->breakeven.place = value);
+  if (!strcmp(option, "--factor")) return (a->factor = value);
+  if (!strcmp(option, "--where")) return take_where(a, value, err);
   if (!strcmp(option, "--point")) return take_point(a, value, err);
   if (!strcmp(option, "--points")) return take_points(a, value, err);
   if (!strcmp(option, "--set")) {
@@ -88,7 +107,8 @@ static bool take_option(void *arguments, const char *option, const char *value, 
 static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
 {
   static const char *const known[] = {"--kind",  "-o",     "--against", "--metric", "--policy",
-                                      "--class", "--link", "--place",   "--points", "--set", "--point"};
+                                      "--class", "--link", "--place",   "--points", "--set", "--point",
+                                      "--factor", "--where"};
   if (!options_read("plot", argc, argv, known, sizeof known / sizeof *known, take_option, a, &a->subject, err))
     return false;
   if (!a->kind) return err_add(err, (struct where){0}, "plot: no --kind given (--kind list shows them)");
@@ -101,6 +121,7 @@ static void print_kinds(void)
   size_t n = plot_kinds(&kind);
   for (size_t i = 0; i < n; i++)
     printf("%-10s %s%s\n", kind[i].name, kind[i].doc, kind[i].needs_trace ? " [traces]" : "");
+  printf("%-10s %s\n", "levels", "of a study: a metric along one factor, and where another choice becomes the best one (--factor, --where)");
   printf("%-10s %s\n", "breakeven",
          "where offloading starts to pay, over bandwidth and size (formula: no queues, no time-outs; runs: both):"
          " plot SCENARIO --kind breakeven");
@@ -112,19 +133,42 @@ static bool is_folder(const char *path)
   return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
+static bool make(const struct arguments *a, const struct comparison *c, const struct levels *l, struct err *err)
+{
+  return l ? levels_plot(l, a->options.out, a->options.scripts, err) : plot_make(c, &a->options, err);
+}
+
 /* FOLDER/figures/KIND.svg; the figures folder is made, and taken away again when nothing came into it. */
-static bool plot_default(struct arguments *a, const struct comparison *c, struct err *err)
+static bool plot_default(struct arguments *a, const struct comparison *c, const struct levels *l, struct err *err)
 {
   struct text t = {0}, folder = {0};
   text_add(&folder, "%s/figures", a->subject);
   text_add(&t, "%s/%s.svg", folder.s, a->kind);
   bool ok = !mkdir(folder.s, 0777) || errno == EEXIST || err_system(err, "cannot make %s: %s", folder.s, strerror(errno));
   a->options.out = t.s;
-  ok = ok && plot_make(c, &a->options, err);
+  ok = ok && make(a, c, l, err);
   if (ok) printf("%s\n", t.s);
   else rmdir(folder.s);                                 /* fails where there are other figures, as it should */
   free(folder.s);
   free(t.s);
+  return ok;
+}
+
+static bool plot_out(struct arguments *a, const struct comparison *c, const struct levels *l, struct err *err)
+{
+  if (!a->options.out) return plot_default(a, c, l, err);
+  return make(a, c, l, err) && printf("%s\n", a->options.out) > 0;
+}
+
+static bool plot_levels(struct arguments *a, struct err *err)
+{
+  if (!points_is_study(a->subject))
+    return err_add(err, (struct where){0}, "plot: --kind levels takes the results of a study, and '%s' is none", a->subject);
+  struct points *p = points_load(a->subject, &(struct points_options){a->options.metric, NULL, a->where, a->n_where}, err);
+  struct levels *l = p ? levels_new(p, a->factor, a->options.policy, a->options.n_policies, err) : NULL;
+  bool ok = l && plot_out(a, NULL, l, err);
+  levels_free(l);
+  points_free(p);
   return ok;
 }
 
@@ -138,8 +182,7 @@ static bool plot_folder(struct arguments *a, struct err *err)
   struct comparison *c = comparison_load(&a->subject, 1, &a->of, err);
   bool ok = c != NULL;
   comparison_say_point(c, stderr);
-  if (ok && !a->options.out) ok = plot_default(a, c, err);
-  else if (ok && (ok = plot_make(c, &a->options, err))) printf("%s\n", a->options.out);
+  ok = ok && plot_out(a, c, NULL, err);
   comparison_free(c);
   return ok;
 }
@@ -167,11 +210,13 @@ int cmd_plot(int argc, char **argv)
   else if (ok) {
     a.options.scripts = scripts = plots_folder(&err);
     bool breakeven = !strcmp(a.kind, "breakeven") && !is_folder(a.subject);
-    ok = scripts && (breakeven ? plot_scenario(&a, &err) : plot_folder(&a, &err));
+    bool levels = !strcmp(a.kind, "levels");
+    ok = scripts && (breakeven ? plot_scenario(&a, &err) : levels ? plot_levels(&a, &err) : plot_folder(&a, &err));
   }
   err_print(&err, stderr, isatty(2) && !getenv("NO_COLOR"));
   int code = ok ? EXIT_OK : err.code;
   free(scripts);
+  for (size_t i = 0; i < a.n_where; i++) free(a.where_text[i]);
   free(a.policies);
   err_release(&err);
   return code;

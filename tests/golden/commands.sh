@@ -67,6 +67,8 @@ says "capacity of a study" 2 "this is a study, where a scenario is expected" \
   capacity "$work/study.yaml" --metric latency_p95_s --below '1 s' --vary seed
 says "sweep of a scenario" 2 "this is a scenario, where a study is expected" sweep $scenario -o "$work/r"
 says "--where is no expression" 2 "--where takes FACTOR=VALUE" compare "$work" --where 'bw >= 1'
+says "--factor is for --crossings" 2 "--factor is for --crossings" compare "$work" --where bw=1 --factor bw
+says "levels are of a study" 2 "takes the results of a study" plot "$work" --kind levels
 
 # ---- studies and capacities: what is wrong is said, and nothing runs -----------------------------------------------------
 says "one message for one mistake" 2 "unknown option '--replication'; did you mean '--replications'?" sweep "$work/study.yaml" --replication 3

@@ -1,5 +1,6 @@
 /* points and effects: a study of many points, against published effects and formulas. */
 #include "analysis/effects.h"
+#include "analysis/levels.h"
 #include "analysis/store/catalog.h"
 #include "analysis/text.h"
 
@@ -328,9 +329,79 @@ static void test_table_failures(void **state)
   folder_remove(&f);
 }
 
+/* a(x) = 10 + x + e_r, b(x) = 2 x, c always 100; e = -1, 0, 1 in three replications: a = b at 9, 10, 11. */
+static void make_lines(struct folder *f, double noise, const char *unit)
+{
+  static const double level[] = {20, 5, 8};
+  folder_open(f);
+  for (int i = 0; i < 3; i++) {
+    char factors[96];
+    snprintf(factors, sizeof factors, "{\"load\": \"%g%s\", \"kind\": \"one\"}", level[i], unit);
+    assert_true(catalog_put_point(f->c, (uint64_t)i, factors, &f->err));
+    for (int r = 0; r < 3; r++) {
+      put_run(f, (uint64_t)i, "a", (uint64_t)r, 10 + level[i] + noise * (r - 1), 500);
+      put_run(f, (uint64_t)i, "b", (uint64_t)r, 2 * level[i], 500);
+      put_run(f, (uint64_t)i, "c", (uint64_t)r, 100, 500);
+    }
+  }
+  folder_close(f);
+}
+
+/* By hand: between 8 and 20, over log x, d = a - b + e: d(8) = 2 + e, d(20) = -10 + e; x = 8 (20 / 8)^((2 + e) / 12). */
+static void test_crossing(void **state)
+{
+  struct folder f;
+  struct err err;
+  err_init(&err);
+  make_lines(&f, 1, " /s");
+  struct points *p = points_load(f.path, &(struct points_options){.metric = "latency_mean_s"}, &err);
+  struct levels *l = levels_new(p, NULL, NULL, 0, &err);
+  assert_non_null(l);
+  assert_string_equal(l->unit, "/s");
+  assert_int_equal(l->n, 3);
+  assert_near(l->x[0], 5, 0);
+  assert_near(l->x[2], 20, 0);
+  assert_int_equal(l->n_curves, 3);
+  assert_int_equal(l->n_crossings, 1);
+  const struct crossing *c = &l->crossing[0];
+  assert_string_equal(l->curve[c->before].name, "b");
+  assert_string_equal(l->curve[c->after].name, "a");
+  double step = log(2.5) / 12, mean = log(8) + 2 * step, half = 4.302653 * step / sqrt(3);    /* t(2, .95) */
+  assert_near(c->at.value, exp(mean), 1e-9);
+  assert_near(c->at.lo, exp(mean - half), 1e-5);
+  assert_near(c->at.hi, exp(mean + half), 1e-5);
+  assert_int_equal(c->clear, 3);
+  levels_free(l);
+  assert_null(levels_new(p, "lode", NULL, 0, &err));
+  assert_null(levels_new(p, "kind", NULL, 0, &err));
+  assert_null(levels_new(p, NULL, (const char *const[]){"nobody"}, 1, &err));
+  points_free(p);
+  err_release(&err);
+  folder_remove(&f);
+}
+
+/* Planted: in one of the replications b is better everywhere, so there is no interval to give. */
+static void test_no_crossing(void **state)
+{
+  struct folder f;
+  struct err err;
+  err_init(&err);
+  make_lines(&f, 11, "");
+  struct points *p = points_load(f.path, &(struct points_options){.metric = "latency_mean_s"}, &err);
+  struct levels *l = levels_new(p, "load", NULL, 0, &err);
+  assert_int_equal(l->n_crossings, 1);
+  assert_int_equal(l->crossing[0].runs, 3);
+  assert_true(l->crossing[0].clear < 3);
+  assert_true(isnan(l->crossing[0].at.lo) && isnan(l->crossing[0].at.hi));
+  levels_free(l);
+  points_free(p);
+  err_release(&err);
+  folder_remove(&f);
+}
+
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_effects), cmocka_unit_test(test_incomplete_design),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_effects), cmocka_unit_test(test_crossing), cmocka_unit_test(test_no_crossing), cmocka_unit_test(test_incomplete_design),
                                      cmocka_unit_test(test_points), cmocka_unit_test(test_busy_place),
                                      cmocka_unit_test(test_table), cmocka_unit_test(test_table_failures),
                                      cmocka_unit_test(test_wrong_words)};
