@@ -304,6 +304,19 @@ OF_TALLY(handover_rate, m->summary->handover_device_s > 0 ? m->summary->handover
 OF_TALLY(relayed_ratio, of_movers(m, t, m->summary->relayed))
 OF_TALLY(migrated_ratio, of_movers(m, t, m->summary->migrated))
 OF_TALLY(moved_ratio, of_movers(m, t, m->summary->moved))
+/* Of conversations: of the turns after the first that came to a place of their state. */
+static double of_turns(const struct metrics *m, double x) { return ratio(x, (double)m->summary->sessions.later); }
+OF_TALLY(sessions, m->summary->sessions.begun ? (double)m->summary->sessions.begun : NAN)
+OF_TALLY(state_here, of_turns(m, (double)m->summary->sessions.here))
+OF_TALLY(state_moved, of_turns(m, (double)m->summary->sessions.moved))
+OF_TALLY(state_again, of_turns(m, (double)m->summary->sessions.again))
+OF_TALLY(state_gone, of_turns(m, (double)m->summary->sessions.gone))
+OF_TALLY(state_other_model, of_turns(m, (double)m->summary->sessions.other_model))
+OF_TALLY(state_moved_bytes, of_turns(m, m->summary->sessions.moved_bytes))
+OF_TALLY(state_again_tok, of_turns(m, m->summary->sessions.again_tok))
+OF_TALLY(state_evicted, m->summary->sessions.later ? (double)m->summary->sessions.evicted : NAN)
+OF_TALLY(version_turns, ratio((double)m->summary->sessions.other_version, (double)m->summary->sessions.turned))
+OF_TALLY(version_tasks, ratio((double)m->summary->sessions.mismatched, (double)m->summary->sessions.paired))
 /* Total = direct of the cohort + the whole run's residual, spread over all requests of the run. */
 OF_TALLY(cost_total, cost_direct(m, t) +
          ratio(1000 * (m->summary->cost_total_usd - m->summary->cost_direct_usd), (double)m->settled))
@@ -489,6 +502,22 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; li
   ROW("migrated_ratio", "1", "share of requests of which work moved after the device", 0, RUN, migrated_ratio, NULL) \
   ROW("moved_ratio", "1", "share of requests of which an attempt ended because the device changed over (in_flight: fail)", \
       -1, RUN, moved_ratio, NULL) \
+  ROW("sessions", "1", "conversations that began in the window", 0, RUN, sessions, NULL) \
+  ROW("state_here_ratio", "1", "turns of conversations after the first that found their state at their place, as a share of " \
+      "those that came to one", 1, RUN, state_here, NULL) \
+  ROW("state_moved_ratio", "1", "share of them whose state came along from another place", 0, RUN, state_moved, NULL) \
+  ROW("state_again_ratio", "1", "share of them that had to make it again: all of the rest", -1, RUN, state_again, NULL) \
+  ROW("state_gone_ratio", "1", "share of them for which there was none any more: dropped, evicted, lost or never kept", \
+      -1, RUN, state_gone, NULL) \
+  ROW("state_other_model_ratio", "1", "share of them that found there one of another variant or version", \
+      -1, RUN, state_other_model, NULL) \
+  ROW("state_moved_bytes_per_turn", "B", "state that came along, per such turn", -1, RUN, state_moved_bytes, NULL) \
+  ROW("state_again_tok_per_turn", "tok", "context made again, per such turn", -1, RUN, state_again_tok, NULL) \
+  ROW("state_evictions", "1", "states that had to go for want of room, whole run", -1, RUN, state_evicted, NULL) \
+  ROW("version_change_ratio", "1", "share of the turns answered by the model of the turn before that had it in another version", \
+      -1, RUN, version_turns, NULL) \
+  ROW("version_mismatch_ratio", "1", "share of the tasks that have to match another one's version and did not", \
+      -1, RUN, version_tasks, NULL) \
   ROW("jain", "1", "Jain's index of the devices' mean latencies; 1 = all alike", 1, RUN, jain, NULL) \
   ROW("worst_decile_latency_s", "s", "mean latency of the tenth of the devices that fares worst", \
       -1, RUN, worst_decile, NULL) \

@@ -60,7 +60,7 @@ bool bound_possible(const struct world_def *def, const struct policy_def *p, str
   if (def->n_changes > 0)
     ok = err_add(err, at, "%s needs a world that stays as it is: a rate or price may be better later (changes)", p->policy);
   for (int i = 0; i < def->n_classes; i++)
-    if (def->klass[i].arrivals.kind == ARRIVE_CLOSED)
+    if (def->klass[i].arrivals.kind == ARRIVE_CLOSED || def->klass[i].arrivals.kind == ARRIVE_SESSION)
       ok = err_add(err, at, "%s needs open arrivals: the users of class '%s' wait for their answers", p->policy,
                    def->klass[i].name);
   return ok;

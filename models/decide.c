@@ -179,12 +179,14 @@ static uint32_t dispatch(struct world *w, struct place *p, const struct attempt 
 {
   if (p->def->count == 1 || p->def->kind != PLACE_SERVERS) return 0;
   struct rng rng;
+  uint32_t member;
   switch (p->def->dispatch) {
   case DISPATCH_JSQ: return shortest(p);
   case DISPATCH_ROUND_ROBIN: return (uint32_t)(p->round_robin++ % p->def->count);
   case DISPATCH_RANDOM:
     rng = rng_open(&w->root, STREAM_DISPATCH, p->name, latency_key(a->request->id, a->task, a->ordinal, 0));
     return (uint32_t)rng_below(&rng, p->def->count);
+  case DISPATCH_SESSION: return w->states && state_member(w, a, p->index, &member) ? member : shortest(p);
   default: return 0;
   }
 }

@@ -74,7 +74,8 @@ struct supply_def { double pue; const struct carbon_def *carbon; const struct ba
 enum energy_boundary { BOUNDARY_SERVER, BOUNDARY_DEVICE, BOUNDARY_ACCESS, BOUNDARY_FACILITY };
 
 enum discipline { FIFO, LIFO, PRIORITY, PRIORITY_PREEMPTIVE, PROCESSOR_SHARING, EDF, SRPT };
-enum dispatch { DISPATCH_JSQ, DISPATCH_ROUND_ROBIN, DISPATCH_RANDOM, DISPATCH_FIRST };
+/* SESSION: to the member that has the state of its conversation; without, as JSQ. */
+enum dispatch { DISPATCH_JSQ, DISPATCH_ROUND_ROBIN, DISPATCH_RANDOM, DISPATCH_FIRST, DISPATCH_SESSION };
 enum place_kind { PLACE_SERVERS, PLACE_API, PLACE_NODE };       /* NODE: of a topology; executes nothing */
 
 /* USD. A reserved place costs usd_per_s per server all the time (the part not caused by a request is residual);
@@ -234,6 +235,7 @@ struct place_def {
   const struct supply_def *supply;                      /* NULL: nothing of the kind */
   const struct spread_def *spread;                      /* NULL: the place is one vertex */
   const struct mobility_def *mobility;                  /* of its devices (models/mobility.h); NULL: static attachment */
+  const struct shelf_def *shelf;                        /* NULL: no limit (kind api: keeps nothing) */
 };
 
 /* ---- links ----------------------------------------------------------------------------------------------------- */
@@ -284,6 +286,7 @@ struct attribute_def {
   enum known known;
   int after_task;
   const struct dist *dist;                              /* NULL: the trace's column of this name */
+  bool of_session;                                      /* written by models/session.c: no distribution, no column */
   bool classifies; double error;                        /* what a classifier makes of difficulty (docs/equations.md) */
   enum estimator estimator; double estimate;            /* first value for CLASS_MEAN */
   const struct subjects_def *subjects;                  /* its values are rows of a joint table (models/outcomes.h) */
@@ -321,6 +324,9 @@ struct hedge_def { double after_s, quantile; bool has_plan, tied; struct plan_de
 struct judge_def { double noise, accept; };
 struct life_def { const struct retry_def *retry; const struct hedge_def *hedge; const struct judge_def *judge; };
 
+/* Tasks whose version this one has to have; and the factor on its quality where it has not. */
+struct match_def { uint32_t tasks; double quality; };
+
 struct task_def {
   const char *name;
   uint32_t after;                                       /* bit set of tasks of this pipeline; 0 = ready at arrival */
@@ -337,10 +343,11 @@ struct task_def {
   int n_fallbacks; const struct fallback_def *fallback;
   double repeat_probability;                            /* after success the task is done again with this probability */
   const struct life_def *life;                          /* NULL: one attempt at a time, each plan tried once */
+  const struct match_def *match;                        /* NULL: none */
 };
 
 enum arrivals_kind { ARRIVE_POISSON, ARRIVE_RENEWAL, ARRIVE_MMPP, ARRIVE_ON_OFF, ARRIVE_PIECEWISE, ARRIVE_CLOSED,
-                    ARRIVE_TRACE, ARRIVE_LIKE };
+                    ARRIVE_TRACE, ARRIVE_LIKE, ARRIVE_SESSION };
 enum trace_replicate { REPLICATE_WHOLE, REPLICATE_WINDOW, REPLICATE_BLOCK_BOOTSTRAP, REPLICATE_THIN };
 enum trace_at_end { AT_END_STOP, AT_END_REPEAT };
 enum trace_format { TRACE_CSV, TRACE_TSV, TRACE_JSONL };
@@ -387,6 +394,29 @@ struct workload_fit {
   const double *cholesky;                               /* [column][column], lower */
 };
 
+/* Conversations (models/session.c). Turn k + 1 comes a think time after turn k is settled. What the user and the answer
+ * add to the context, `grows`, is evaluated on the turn; above limit_tok (0: none) the beginning is cut off.
+ * State: what a place has made of the context and need not make again, left there by `state_task` (NONE: no state).
+ * It serves the same variant in the same version only. move: what a turn does that is done elsewhere. */
+enum state_move { STATE_REPREFILL, STATE_TRANSFER, STATE_CHEAPEST };
+enum session_fact { FACT_TURN, FACT_CONTEXT, FACT_STATE_TOK, FACT_STATE_PLACE, FACT_STATE_MEMBER, SESSION_FACTS };
+struct session_def {
+  const struct dist *turns;                             /* rounded up; at least 1 */
+  bool ends_on_failure;
+  double start_tok, limit_tok;
+  struct expr grows_tok;
+  int first_fact;                                       /* attribute of FACT_TURN; the others follow */
+  int task;                                             /* that answers: its versions count from turn to turn */
+  double other_quality;                                 /* factor where a turn is answered in another version */
+  int state_task;                                       /* = task, or NONE */
+  enum state_move move;
+  bool has_bytes;                                       /* else the variant's bytes per token of context */
+  struct expr state_bytes, rebuild_s;                   /* rebuild: where work is not in tokens */
+};
+/* What a place keeps of conversations: bytes of each member (INFINITY: no limit), for how long after their last use (0: for
+ * good). The least recently used goes first. */
+struct shelf_def { double capacity_bytes, keep_s; };
+
 struct arrivals_def {
   enum arrivals_kind kind;
   double rate_per_s;                                    /* POISSON */
@@ -394,7 +424,8 @@ struct arrivals_def {
   int n_states; const double *state_rate_per_s, *state_mean_s;  /* MMPP; states follow one another at random */
   const struct dist *on_s, *off_s; double on_rate_per_s;        /* ON_OFF */
   int n_pieces; const double *piece_from_s, *piece_rate_per_s; double piece_period_s;   /* PIECEWISE; period 0 = once */
-  uint64_t users; const struct dist *think_s;           /* CLOSED */
+  uint64_t users; const struct dist *think_s;           /* CLOSED; think_s also SESSION */
+  const struct session_def *session;                    /* SESSION: one begins each interarrival_s, or rate_per_s (NULL) */
   const struct trace_def *trace;
   const struct workload_fit *like;                      /* LIKE, or the trace's `else` */
 };
@@ -446,6 +477,11 @@ struct change_def {
 };
 static inline bool change_is_of_link(enum change_what w) { return w <= CHANGE_PRICE; }
 
+/* Releases of models (models/version.c): the first at_s, then each every_s (0: no other); at the members of `place` (none
+ * named: of all places) so much later, drawn for each of them or once for the place. */
+struct rollout_def { const char *name; int n_variants; const int *variant; double at_s, every_s; const struct dist *delay_s;
+                     bool per_place; int n_places; const int *place; };
+
 struct world_def {
   int n_zones; const char *const *zone;
   int n_hardware; const struct hardware_def *hardware;
@@ -455,6 +491,7 @@ struct world_def {
   int n_links; const struct link_def *link;
   int n_classes; const struct class_def *klass;
   int n_changes; const struct change_def *change;       /* in the order of the file: the later one wins */
+  int n_rollouts; const struct rollout_def *rollout;    /* no variant is in two of them */
   struct telemetry_def telemetry;
   struct horizon_def horizon;
   struct objective_def objective;

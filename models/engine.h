@@ -39,6 +39,7 @@ struct engine;
 struct engine_request {
   uint32_t prompt, output;                              /* tokens, both >= 1 */
   const uint64_t *block_hash; uint32_t n_hashes;        /* chained hashes of its first full blocks; the others are its own */
+  uint64_t chain;                                       /* not 0: all of its blocks have hashes by this name and their number */
 
   struct engine *engine;
   struct engine_request *next, *previous;               /* in the queue */

@@ -208,7 +208,8 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   if (w->oracle) demand_draw(w, r, a->task, manner_of(plan), a->ordinal, at, &d);
   else demand_expected(w, k, a->task, manner_of(plan), at, w->visible, &d);
   struct transfer_cost way = { 0 };
-  double service_s = 0, joule = 0, network_s = up_s(w, r, t, at, &way) + down_s(w, r, t, at, &way);
+  double state_s = w->states ? state_expect(w, a, plan, at, &d) : 0;
+  double service_s = 0, joule = 0, network_s = larger(state_s, up_s(w, r, t, at, &way)) + down_s(w, r, t, at, &way);
   struct option option = { a, p, plan->word == WORD_PLACE ? NONE : (int64_t)at.member, f->queue };
   double here_s = inside_s(w, &option, &d, &service_s, &joule);
   if (w->oracle && p->speed != 1 && p->def->kind != PLACE_API) here_s /= p->speed;

@@ -126,13 +126,13 @@ static void on_leg(struct sim *s, void *subject)
 static bool many_legs(const struct world *w, const struct attempt *a)
 {
   uint32_t after = task_at(w, a)->after;
-  return a->stage == STAGE_UPLINK && (after & (after - 1)) != 0;
+  return a->stage == STAGE_UPLINK && ((after & (after - 1)) != 0 || a->brings_state);
 }
 
 static struct leg *leg_new(struct world *w, struct attempt *a)
 {
   struct leg *leg = pool_take(w->legs);
-  *leg = (struct leg){ a, a->wait.legs, NULL };
+  *leg = (struct leg){ a, a->wait.legs, NULL, false };
   a->wait.legs = leg;
   return leg;
 }
@@ -151,6 +151,7 @@ static void send_leg(struct world *w, struct attempt *a, struct endpoint from, s
   a->pending++;
   if (many_legs(w, a)) {
     struct leg *leg = leg_new(w, a);
+    leg->is_state = kind == TRANSFER_STATE;
     struct transfer *t = network_send(w->network, from, to, bytes, key, record, on_leg, leg, &cost);
     if (t) leg->transfer = t;
   } else {
@@ -356,13 +357,28 @@ static void fetch_state(struct world *w, struct attempt *a)
   send_leg(w, a, m->from, end_of(a), m->bytes, WAY_MOVE, TRANSFER_RELAY);
 }
 
+/* What its conversation left at another place, beside the inputs. */
+static void bring_state(struct world *w, struct attempt *a, struct endpoint from, double bytes)
+{
+  charge_egress(w, a, from, bytes);
+  see_way(w, a, from, end_of(a));
+  send_leg(w, a, from, end_of(a), bytes, WAY_STATE, TRANSFER_STATE);
+}
+
 static void flow_uplink(struct world *w, struct attempt *a)
 {
+  struct endpoint from;
+  double bytes;
   a->stage = STAGE_UPLINK;
   a->fetched = true;
   a->pending = 1;
-  if (a->migrated && roam_move(w, a)->bytes >= 0) fetch_state(w, a);
-  else each_input(w, a, fetch, NULL);
+  if (a->migrated && roam_move(w, a)->bytes >= 0) {
+    fetch_state(w, a);
+  } else {
+    a->brings_state = w->states && state_sent(w, a, &from, &bytes);
+    each_input(w, a, fetch, NULL);
+    if (a->brings_state) bring_state(w, a, from, bytes);
+  }
   legs_done(w, a);
 }
 
@@ -409,6 +425,7 @@ static void flow_enter(struct world *w, struct attempt *a)
   }
   if (a->migrated) demand_moved(w, a, &d);
   else demand_draw(w, a->request, a->task, (struct manner){ a->variant, a->job.clock }, a->ordinal, end_of(a), &d);
+  if (w->states) state_found(w, a, &d);
   if (p->def->kind == PLACE_API) {
     a->stage = STAGE_API;
     if (api_enter(w, a, &d) == BLOCKED) attempt_end(w, a, STATUS_REJECTED);
@@ -443,10 +460,18 @@ static void on_job_started(struct sim *s, struct job *job)
   if (a->in_effort) effort_on_begun(world_of(s), a);
 }
 
+static uint64_t on_job_chain(struct sim *s, const struct job *job)
+{
+  struct world *w = world_of(s);
+  return w->states ? state_chain(w, (const struct attempt *)job) : 0;
+}
+
 void flow_events(const struct world_def *def, struct station_events *events)
 {
   *events = (struct station_events){ .first = on_job_first, .done = on_job_done, .refused = on_job_refused };
   if (life_watches_starts(def)) events->started = on_job_started;
+  for (int i = 0; i < def->n_classes; i++)
+    if (def->klass[i].arrivals.kind == ARRIVE_SESSION) events->chain = on_job_chain;
 }
 
 /* The first token leaves the place. Streamed, it reaches the user one latency later, or lets successors start. What
@@ -490,6 +515,8 @@ static void flow_served(struct world *w, struct attempt *a)
   p->served++;
   a->served = now_of(w);
   a->stage = STAGE_HELD;
+  if (w->states) state_made(w, a);
+  if (w->def->n_rollouts) version_served(w, a);
   if (is_final(task_at(w, a))) flow_first(w, a);
   else if (a->first_output < 0) a->first_output = a->served;      /* successors start at the end, which is now */
   if (!input_still_flows(w, a)) flow_leave(w, a);
@@ -571,21 +598,21 @@ static void flow_delivered(struct world *w, struct attempt *a)
 /* ---- end ------------------------------------------------------------------------------------------------------- */
 
 /* What was charged when it was sent and did not go any more is given back: the attempt pays for what moved. */
-static void cut(struct world *w, struct attempt *a, struct transfer *t)
+static void cut(struct world *w, struct attempt *a, struct transfer *t, bool is_state)
 {
   struct transfer_rest rest = network_cancel(w->network, t);
   struct transfer_cost back = { -rest.cost.device_j, -rest.cost.network_j, -rest.cost.usd };
   ledger_transfer(w, a, &back);
   if (a->stage != STAGE_UPLINK && a->stage != STAGE_DOWNLINK) return;
   charge_egress(w, a, rest.from, -rest.bytes);
-  a->cut.unsent_bytes += rest.bytes;
+  if (!is_state) a->cut.unsent_bytes += rest.bytes;
 }
 
 static void stop_legs(struct world *w, struct attempt *a)
 {
   for (struct leg *leg = a->wait.legs, *next; leg; leg = next) {
     next = leg->next;
-    cut(w, a, leg->transfer);
+    cut(w, a, leg->transfer, leg->is_state);
     pool_give(w->legs, leg);
   }
   a->wait.legs = NULL;
@@ -613,7 +640,7 @@ static void attempt_stop(struct world *w, struct attempt *a)
   switch ((enum stage)a->stage) {
   case STAGE_ASK_TRIP: case STAGE_ANSWER_TRIP: case STAGE_UPLINK: case STAGE_DOWNLINK:
     if (many_legs(w, a)) stop_legs(w, a);
-    else if (a->wait.transfer) cut(w, a, a->wait.transfer);
+    else if (a->wait.transfer) cut(w, a, a->wait.transfer, false);
     break;
   case STAGE_STATION:
     station = station_nth(w->place[a->place].stations, a->member);

@@ -76,11 +76,12 @@ struct attempt {
   bool cold : 1, caused_start : 1, at_instance : 1, interrupted : 1;
   uint8_t role;                                         /* ROLE_* bits */
   bool left : 1, migrated : 1;                          /* roam.c: its device has left its place; it came after the device */
+  bool brings_state : 1;                                /* session_state.c: of its conversation, with its inputs */
   bool in_effort : 1, trial : 1;                        /* has an effort; half-open, its place's breaker let it through */
 };
 
 /* One of several inputs on their way. A single one needs none. */
-struct leg { struct attempt *attempt; struct leg *next; struct transfer *transfer; };
+struct leg { struct attempt *attempt; struct leg *next; struct transfer *transfer; bool is_state; };
 
 /* One pending decision, from the choice until its task's end (its fallbacks included). */
 struct decision {
@@ -182,10 +183,13 @@ struct klass {
   double *next_attribute;
   double *estimate; uint64_t *estimate_n;               /* per attribute; NaN: none */
   struct user *users;
+  struct sessions *sessions;                            /* NULL: no conversations */
+  size_t versions_at;                                   /* behind a request: version.c */
   bool estimates;                                       /* has a CLASS_MEAN */
 };
 
 struct joint;
+struct states;
 struct world {
   struct sim *sim;
   const sim_time *clock;                                /* of sim */
@@ -211,6 +215,7 @@ struct world {
 
   uint64_t next_id, n_decisions;
   int n_features;
+  struct states *states;                                /* of conversations; NULL: none */
   struct bound *bound;                                  /* of a run that only bounds; else NULL */
   bool joins, oracle, wants_queue, wants_estimates, wants_state, failed, sources_dry, window_closed;
   bool has_late;                                        /* transfers tell what they cost when they end, too */
@@ -301,6 +306,26 @@ void roam_forget(struct world *, const struct attempt *);
 void roam_open_window(struct world *);
 void roam_close_window(struct world *);
 void flow_on_moved(struct world *, struct attempt *);   /* ends with status moved */
+
+/* ---- session_state.c: state of conversations; all but the first need world.states --------------------------------- */
+void states_new(struct world *);
+void states_free(struct world *);
+/* A member has lost its memory; also without states. */
+void states_lost(struct world *, struct endpoint);
+/* Does it come along, and from where? */
+bool state_sent(struct world *, struct attempt *, struct endpoint *from, double *bytes);
+void state_found(struct world *, struct attempt *, struct demand *);   /* at its place */
+void state_made(struct world *, const struct attempt *);               /* its service is done */
+/* Of a plan at this end: what is found there is taken off the demand; returns seconds for what would come along. */
+double state_expect(struct world *, const struct attempt *, const struct plan_def *, struct endpoint, struct demand *);
+bool state_member(struct world *, const struct attempt *, int place, uint32_t *member);        /* which has its state */
+uint64_t state_chain(const struct world *, const struct attempt *);    /* name of its blocks; 0: none */
+/* ---- version.c ---- */
+/* Releases of a variant (NONE: 0) that have come to this member by now. */
+uint32_t version_at(const struct world *, int variant, struct endpoint);
+size_t version_bytes(const struct world *, const struct class_def *);  /* behind a request */
+void version_served(struct world *, const struct attempt *);           /* with roll-outs, when its service is done */
+double version_quality(const struct world *, const struct request *, int task);        /* factor; with roll-outs */
 
 /* ---- effort.c: retries, copies, fallbacks and the judge of a task; retry.c and hedge.c are beside it ------------- */
 /* Begins a task; with an effort where the scenario asks for more than one attempt at a time. */
@@ -480,7 +505,7 @@ static inline const struct variant_def *variant_of(const struct world *w, const 
 }
 static inline uint8_t attempt_number(const struct attempt *a) { return a->ordinal < 255 ? (uint8_t)a->ordinal : 255; }
 /* Names of latency draws: request, task, attempt and which way. */
-enum direction { WAY_DOWN = 1, WAY_ASK, WAY_ANSWER, WAY_MOVE, WAY_UP = 16 };     /* WAY_UP + task that the input comes from */
+enum direction { WAY_DOWN = 1, WAY_ASK, WAY_ANSWER, WAY_MOVE, WAY_STATE, WAY_UP = 16 };     /* WAY_UP + task that the input comes from */
 static inline uint64_t latency_key(uint64_t request, unsigned task, unsigned ordinal, unsigned direction)
 {
   uint64_t x = stream_entity(task, ordinal, direction) * UINT64_C(0x9E3779B97F4A7C15);

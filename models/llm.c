@@ -68,7 +68,7 @@ double llm_expected_s(const struct place *p, int kind, const struct demand *d, d
   if (isnan(d->tok_in) || isnan(d->tok_out)) return *part_s = NAN;
   uint32_t beside_it = (uint32_t)lround(others);
   double context = fmin(d->tok_in + d->tok_out / 2, 1e9), steps = fmax(0, d->tok_out - 1);
-  expect_prompt(&x, llm, fmin(d->tok_in, 1e9), beside_it, context);
+  expect_prompt(&x, llm, fmin(d->tok_in - d->tok_held, 1e9), beside_it, context);
   struct step_batch b = beside(beside_it + 1, context);
   expect(&x, &b, steps, 1.0 / b.decodes);
   *part_s = x.part_s;

@@ -75,9 +75,9 @@ struct decision_record {
 
 /* Telemetry is of a request where it tells a learner elsewhere what became of a decision, else of a place (request
  * UINT64_MAX); relay: a copy is called off; what goes after a device that has moved. Setup: names and handshakes of a
- * connection. Lost: what had moved of a message that was cut and sent again. */
+ * connection. Lost: what had moved of a message that was cut and sent again. State: of a conversation, to another place. */
 enum transfer_kind { TRANSFER_DATA, TRANSFER_TELEMETRY, TRANSFER_DECISION, TRANSFER_PROBE, TRANSFER_RELAY, TRANSFER_SETUP,
-                     TRANSFER_RESENT, TRANSFER_LOST, N_TRANSFER_KINDS };
+                     TRANSFER_RESENT, TRANSFER_LOST, TRANSFER_STATE, N_TRANSFER_KINDS };
 struct transfer_record {
   uint64_t request;
   int64_t started_ns, ended_ns;
@@ -134,6 +134,16 @@ struct place_summary {
  * anything else, and what it carries is not looked at. */
 struct link_summary { double in_flight_mean, bytes, cut_bytes; uint32_t left; bool free; };
 
+/* Conversations of the cohort. Turns after the first whose state was at their place, came along, or had to be made again:
+ * because it was gone, of another model or version, or elsewhere. */
+struct session_counts {
+  uint64_t begun, later, here, moved, again, gone, other_model;
+  uint64_t evicted;                                     /* whole run */
+  uint64_t turned, other_version;                       /* turns served after another one; by another version */
+  uint64_t paired, mismatched;                          /* tasks that should match another one's version */
+  double moved_bytes, again_tok;
+};
+
 struct run_summary {
   uint64_t events, ties;
   uint64_t requests, completed, failed, censored;       /* of the cohort */
@@ -146,6 +156,7 @@ struct run_summary {
    * requests of the cohort that were sent after their device, or again; that moved with it; that it made fail. */
   double handovers, handover_device_s;
   uint64_t relayed, migrated, moved;
+  struct session_counts sessions;
   double in_system_half[2];                             /* requests in the system, mean of each half of the window; NaN */
   double energy_total_j, energy_direct_j, cost_total_usd, cost_direct_usd;       /* whole run, all requests */
   double cost_swing_usd;                                /* half of the band of cost_total_usd */

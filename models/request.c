@@ -5,12 +5,13 @@
  * id, because the order of those depends on the answers.
  */
 #include "models/bound.h"
-#include "models/internal.h"
+#include "models/session.h"
 
 static void request_settle(struct world *, struct request *, enum status);
 static void begin_ready(struct world *, struct request *);
 static void bound_begin(struct world *, struct request *);
-static void user_returns(struct world *, const struct klass *, const struct request *);
+static void user_returns(struct world *, const struct klass *, const struct request *, enum status);
+static bool succeeded(enum status);
 
 /* ---- arrival --------------------------------------------------------------------------------------------------- */
 
@@ -101,6 +102,13 @@ static void on_arrival(struct sim *s, void *klass)
 {
   struct world *w = world_of(s);
   struct klass *k = klass;
+  if (k->sessions) {
+    draw_next(k);
+    schedule_next(w);
+    session_begins(w, k);
+    world_check_end(w);
+    return;
+  }
   struct request *r = request_new(w, k, w->next_id++);
   for (int i = 0; i < k->def->n_attributes; i++) r->attribute[i] = k->next_attribute[i];
   source_attributes(k->source, r->id, r->attribute);
@@ -122,17 +130,31 @@ static uint64_t user_request(const struct user *u)
   return klass << (USER_BITS + TURN_BITS) | index << TURN_BITS | (u->k & UINT32_MAX);
 }
 
+static struct request *ask(struct world *w, struct klass *k, uint64_t id, uint64_t device)
+{
+  struct request *r = request_new(w, k, id);
+  for (int i = 0; i < k->def->n_attributes; i++) r->attribute[i] = NAN;
+  source_attributes(k->source, r->id, r->attribute);
+  choose_origin(w, k, r, device);
+  return r;
+}
+
 static void on_user_asks(struct sim *s, void *user)
 {
   struct world *w = world_of(s);
   struct user *u = user;
   struct klass *k = &w->klass[u->klass];
   uint64_t id = user_request(u);
-  struct request *r = request_new(w, k, id);
   u->k++;
-  for (int i = 0; i < k->def->n_attributes; i++) r->attribute[i] = NAN;
-  source_attributes(k->source, r->id, r->attribute);
-  choose_origin(w, k, r, u->index % k->n_devices);
+  request_start(w, ask(w, k, id, u->index % k->n_devices));
+}
+
+/* The device is that of the first turn. */
+void request_of_turn(struct world *w, struct session *s)
+{
+  struct klass *k = s->of->klass;
+  struct request *r = ask(w, k, session_request(w, s), draw_device(w, k, session_first(w, s)));
+  session_facts(w, s, r->attribute);
   request_start(w, r);
 }
 
@@ -142,8 +164,9 @@ static void user_thinks(struct world *w, struct klass *k, struct user *u, sim_ti
   sim_after(w->sim, think > at_least ? think : at_least, PRIORITY_ARRIVE, on_user_asks, u);
 }
 
-static void user_returns(struct world *w, const struct klass *k, const struct request *r)
+static void user_returns(struct world *w, const struct klass *k, const struct request *r, enum status status)
 {
+  if (k->sessions) session_returns(w, r, succeeded(status));
   if (!k->users) return;
   sim_time at_least = now_of(w) == r->arrived ? REFUSED_THINKS_NS : 0;
   user_thinks(w, &w->klass[r->klass], &k->users[r->id >> TURN_BITS & ((1u << USER_BITS) - 1)], at_least);
@@ -265,7 +288,8 @@ static void on_completed(struct world *w, struct request *r, const struct task_e
 double request_quality(const struct world *w, const struct request *r, int task, int variant)
 {
   const struct variant_def *v = variant_of(w, task_of(w, r, task), variant);
-  return v ? quality_of_request(w->klass[r->klass].def, v, r->attribute) : 1;
+  double q = v ? quality_of_request(w->klass[r->klass].def, v, r->attribute) : 1;
+  return w->def->n_rollouts ? q * version_quality(w, r, task) : q;
 }
 
 void request_on_done(struct world *w, struct request *r, const struct task_end *e, unsigned next, double quality)
@@ -417,7 +441,7 @@ static void request_settle(struct world *w, struct request *r, enum status statu
   if (w->setup.sink.request) w->setup.sink.request(w->setup.sink.context, &record, r->attribute, k->def->n_attributes);
   if (k->estimates && succeeded(status)) estimators_learn(k, r);
   if (status != STATUS_CENSORED) {
-    user_returns(w, k, r);
+    user_returns(w, k, r, status);
     if (r->measured || w->sources_dry) world_check_end(w);
   }
   release(w, r);

@@ -55,6 +55,9 @@ static double class_rate(const struct class_def *k, double run_s)
   case ARRIVE_MMPP: return mmpp_rate(a);
   case ARRIVE_ON_OFF: return on_off_rate(a);
   case ARRIVE_PIECEWISE: return piecewise_rate(a, run_s);
+  case ARRIVE_SESSION:
+    mean_s = a->interarrival_s ? dist_mean(a->interarrival_s) : 1 / a->rate_per_s;
+    return mean_s > 0 ? fmax(1, dist_mean(a->session->turns)) / mean_s : 0;
   case ARRIVE_LIKE: return a->trace ? NAN : fit_rate(a->like, k->share);
   default: return NAN;
   }

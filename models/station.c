@@ -562,6 +562,7 @@ void station_leave(struct station *s, struct sim *sim, struct job *job)
   switch ((enum job_state)job->state) {
   case JOB_QUEUED:
     queue_remove(s, job);
+    if (job->cost) job->batch_seen = 1;
     station_waited(s, job);
     if (shares(s, job)) ps_account(s, job);
     else station_account(s, job, units_of(s, job));

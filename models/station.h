@@ -20,6 +20,7 @@ struct llm_job;
 struct demand {
   double time_s;                                        /* when cost is NULL */
   const struct token_cost *cost; double tok_in, tok_out;        /* cost must stay where it is while the job lives */
+  double tok_held;                                      /* of tok_in, those that need not be read */
   double size_s;                                        /* SRPT: true or estimated service time */
   int priority; sim_time deadline;                      /* PRIORITY; EDF */
   const struct sustained_def *sustained;                /* of the member's hardware: all its jobs bring the same */
@@ -64,6 +65,7 @@ struct station_events {
   /* Gated stations: a job is done or pushed out, before others take what it held; of a batch, one call with any member
    * once its slot is free. */
   void (*released)(struct sim *, struct job *);
+  uint64_t (*chain)(struct sim *, const struct job *);  /* LLM engines: name of what its prompt and output belong to; 0: none */
 };
 
 /* Stations of one place come as an array and are cheap while idle; queues, shares and engines come with the first job

@@ -139,11 +139,12 @@ void tokens_prepare(struct job *job, const struct demand *d)
   sim_assert(d->tok_in >= 0 && d->tok_out >= 0 && d->cost->prefill_tok_per_s > 0);
   job->kv_tok = d->tok_in + d->tok_out;
   job->work = d->tok_out - 1;
+  job->batch_seen = 1 + (uint32_t)fmin(fmax(d->tok_held, 0), 1e9);      /* until it starts: tokens that it need not read */
 }
 
 static sim_time prefill_ns(const struct job *job)
 {
-  double tok_in = job->kv_tok - (job->work + 1);
+  double tok_in = job->kv_tok - (job->work + 1) - (job->batch_seen - 1);
   return ns_from_s(tok_in > 0 ? tok_in / job->cost->prefill_tok_per_s : 0);
 }
 
@@ -224,9 +225,9 @@ void tokens_start(struct station *s, struct sim *sim, struct job *job)
   e->requests++;
   e->prefill = job;
   use_of(e, job->cost)->kv_tok += job->kv_tok;
-  job->batch_seen = e->requests;
   job->state = JOB_PREFILL;
   e->reads_ns = prefill_ns(job);
+  job->batch_seen = e->requests;
   e->reads_since = s->since;
   job->event = sim_after(sim, station_lasts(s, e->reads_ns), PRIORITY_COMPLETE, on_prefilled, job);
 }

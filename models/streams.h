@@ -33,7 +33,9 @@ enum stream_purpose {
   STREAM_HARVEST = 64,          /* place name ^ member, slot: what a battery harvests */
   STREAM_OUTAGE = 68,           /* link or place name, member: times up and down in turn */
   STREAM_TOPOLOGY = 72,         /* topology name, part: nodes, lines; of replication 0 */
-  STREAM_MOBILITY = 80          /* place name ^ member, piece of its way */
+  STREAM_MOBILITY = 80,         /* place name ^ member, piece of its way */
+  STREAM_SESSION = 96,          /* class name, number of the conversation: how many turns it has */
+  STREAM_VERSION                /* name of the roll-out ^ place name ^ member, number of the release: how late it comes */
 };
 
 static inline uint64_t stream_entity(unsigned task, unsigned variant, unsigned attempt)

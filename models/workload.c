@@ -50,6 +50,8 @@ static bool find_attributes(struct source *s, struct err *e)
     if (a->dist)
       s->dist[s->n_dists++] = (struct attribute_from_dist){i, s->key ^ rng_name(a->name), a->dist, a->classifies, a->error,
                                                              a->scores};
+    else if (a->of_session)
+      continue;
     else if (column != NONE)
       s->column[s->n_columns++] = (struct attribute_from_column){i, column};
     else
@@ -160,6 +162,7 @@ static bool choose_process(struct source *s, struct err *e)
   case ARRIVE_CLOSED: return arrive_closed(s, e);
   case ARRIVE_TRACE: return arrive_trace(s, e);
   case ARRIVE_LIKE: return arrive_fit(s, NULL, e);
+  case ARRIVE_SESSION: return s->arrivals->interarrival_s ? arrive_renewal(s, e) : arrive_poisson(s, e);
   }
   sim_assert(!"a known kind of arrivals");
   return false;
@@ -201,6 +204,13 @@ sim_time source_think(struct source *s, uint64_t user, uint64_t k)
   struct rng r = rng_open(&s->root, STREAM_THINK, s->key + user, k);
   double think_s = dist_draw(s->arrivals->think_s, &r);
   return think_s > 0 ? ns_from_s(think_s) : 0;
+}
+
+uint64_t source_turns(const struct source *s, uint64_t session)
+{
+  struct rng r = rng_open(&s->root, STREAM_SESSION, s->key, session);
+  double turns = dist_draw(s->arrivals->session->turns, &r);
+  return turns > 1 ? turns < 1e9 ? (uint64_t)ceil(turns) : 1000000000 : 1;
 }
 
 uint64_t source_rows(const struct source *s)

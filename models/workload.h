@@ -23,6 +23,9 @@ void source_free(struct source *);
 bool source_next(struct source *, sim_time *at, double *attribute);
 /* Closed classes: the think time before request number k of `user`. */
 sim_time source_think(struct source *, uint64_t user, uint64_t k);
+/* Conversations: source_next gives when the next one begins; its turns; source_think(its number, k) the time before turn
+ * k + 1. */
+uint64_t source_turns(const struct source *, uint64_t session);
 /* Fill the attributes that have a distribution, and difficulty, for request `id` of this class. */
 void source_attributes(const struct source *, uint64_t id, double *attribute);
 /* Rows of the trace used so far; 0 for others. */

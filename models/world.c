@@ -10,6 +10,7 @@
 #include "models/instances.h"
 #include "models/learned.h"
 #include "models/joint.h"
+#include "models/session.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -228,9 +229,12 @@ static bool class_init(struct world *w, int index, struct err *err)
   }
   for (int i = 0; i < k->def->n_from; i++) k->n_devices += w->def->place[k->def->from[i]].count;
   size_t outputs = k->def->n_tasks > 1 ? (size_t)k->def->n_tasks * (sizeof(struct endpoint) + sizeof(uint16_t)) : 0;
-  k->requests = pool_new(sizeof(struct request) + (size_t)k->def->n_attributes * sizeof(double) + outputs + roam_bytes(w));
+  size_t bytes = sizeof(struct request) + (size_t)k->def->n_attributes * sizeof(double) + outputs + roam_bytes(w);
+  k->versions_at = (bytes + 7) & ~(size_t)7;
+  k->requests = pool_new(bytes + version_bytes(w, k->def));
   estimators_init(w, k);
   users_init(w, k);
+  if (k->def->arrivals.kind == ARRIVE_SESSION) k->sessions = sessions_new(w, k);
   k->source = source_new(w->def, index, &w->root, err);
   return k->source != NULL;
 }
@@ -332,6 +336,7 @@ static bool world_build(struct world *w, struct err *err)
   w->klass = arena_array(w->arena, struct klass, w->def->n_classes);
   w->task = arena_array(w->arena, const struct task_def *, w->def->n_classes * MAX_TASKS);
   places_init(w);
+  states_new(w);
   guards_new(w);
   changes_new(w);
   w->quality_mean = arena_array(w->arena, double, w->def->n_variants);
@@ -372,7 +377,9 @@ void world_free(struct world *w)
   for (int i = 0; w->klass && i < w->def->n_classes; i++) {
     if (w->klass[i].source) source_free(w->klass[i].source);
     if (w->klass[i].requests) pool_free(w->klass[i].requests);
+    sessions_free(w->klass[i].sessions);
   }
+  states_free(w);
   guards_free(w);
   efforts_free(w);
   joint_free(w);

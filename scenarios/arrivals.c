@@ -263,6 +263,7 @@ void build_attributes(struct build *b, struct class_def *c)
   add_columns(b, node_get(node_get(arrivals, "trace"), "columns"));
   for (int i = 0; c->arrivals.like && !node_get(arrivals, "trace") && i < c->arrivals.like->n_columns; i++)
     add_attribute(b, c->arrivals.like->column[i], node_get(arrivals, "like")->at);
+  build_session_attributes(b, c, add_attribute);
   for (size_t i = 0; node_is(own, NODE_MAP) && i < own->n; i++)
     own_attribute(b, own->child[i]);
   build_estimators(b, node_get(b->klass, "estimator"));
@@ -422,11 +423,12 @@ static double rate_of(const struct node *node, const char *section)
 
 void build_arrivals(struct build *b, struct class_def *c)
 {
-  static const char *const kinds[] = {"poisson", "renewal", "mmpp", "on_off", "piecewise", "closed", "trace", "like"};
+  static const char *const kinds[] = {"poisson", "renewal", "mmpp", "on_off", "piecewise", "closed", "trace", "like",
+                                      "session"};
   const struct node *arrivals = node_get(b->klass, "arrivals"), *node = NULL;
   struct arrivals_def *a = &c->arrivals;
   a->rate_per_s = 1;
-  for (int k = 0; k < 8 && !node; k++)
+  for (int k = 0; k < 9 && !node; k++)
     if ((node = node_get(arrivals, kinds[k])))
       a->kind = (enum arrivals_kind)k;
   if (!node)
@@ -447,6 +449,7 @@ void build_arrivals(struct build *b, struct class_def *c)
     break;
   case ARRIVE_TRACE: build_trace(b, a, node); break;
   case ARRIVE_LIKE: a->like = build_workload_fit(b, node); break;
+  case ARRIVE_SESSION: build_session_begin(b, a, node); break;
   }
   if (a->kind == ARRIVE_RENEWAL && a->interarrival_s && !(dist_mean(a->interarrival_s) > 0))
     err_add(b->err, node->at, "the mean of 'interarrival' must be more than 0 s");

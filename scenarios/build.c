@@ -329,6 +329,7 @@ void build_scenario(struct build *b)
   build_sites(b);
   build_mobility(b);
   build_changes(b);
+  build_rollouts(b);
   build_classes(b);
   check_batched_work(b);
   check_llm_requests(b);

@@ -138,6 +138,15 @@ const struct life_def *build_life(struct build *, const struct class_def *, cons
 bool build_plan(struct build *, const struct class_def *, const struct task_def *, const struct node *place,
                 const struct node *variant, struct plan_def *);
 void build_classes(struct build *);
+/* session.c: what a place keeps of conversations; arrivals, before the attributes, and the rest after the tasks; releases
+ * of models, before the classes; tasks whose versions have to match. */
+const struct shelf_def *build_shelf(struct build *, const struct place_def *, const struct node *place);
+void build_session_begin(struct build *, struct arrivals_def *, const struct node *session);
+void build_session_attributes(struct build *, struct class_def *,
+                              struct attribute_def *add(struct build *, const char *name, struct where));
+void build_session(struct build *, struct class_def *);
+void build_rollouts(struct build *);
+void build_matches(struct build *, struct class_def *);
 void build_arrivals(struct build *, struct class_def *);
 void build_attributes(struct build *, struct class_def *);
 const struct workload_fit *build_workload_fit(struct build *, const struct node *name);

@@ -544,6 +544,8 @@ static void build_class(struct build *b, struct class_def *c, const struct node 
   c->state_bytes = state ? build_expr(b, state, Q_BYTES, NULL) : c->input_bytes;
   c->in_flight = node_get(node, "in_flight") ? get_choice(node, "class", "in_flight") : NONE;
   build_tasks(b, c);
+  build_matches(b, c);
+  build_session(b, c);
   struct attribute_def *own = arena_array(b->arena, struct attribute_def, b->n_attributes + 1);
   memcpy(own, b->attribute, (size_t)b->n_attributes * sizeof *own);
   c->attribute = own;
