@@ -93,20 +93,39 @@ static bool varies(const struct points *p, size_t f)
   return false;
 }
 
-/* "policy, strong": what of the other factors varies, words alone, numbers with their factor. */
+/* Does a level of factor g say which level of f it is, at all points? Then f tells nothing more. */
+static bool follows(const struct points *p, size_t f, size_t g)
+{
+  for (size_t i = 0; i < p->n_points; i++)
+    for (size_t j = 0; j < i; j++) {
+      const size_t *a = &p->level[i * p->n_factors], *b = &p->level[j * p->n_factors];
+      if (a[g] == b[g] && a[f] != b[f]) return false;
+    }
+  return true;
+}
+
+static bool tells(const struct levels *l, size_t f)
+{
+  const struct points *p = l->points;
+  bool new = f != l->factor && varies(p, f);
+  for (size_t g = 0; g < f; g++) new = new && (g == l->factor || !follows(p, f, g));
+  return new;
+}
+
+/* "policy, strong": what of the other factors tells curves apart, words alone, numbers with their factor. */
 static char *curve_name(const struct levels *l, size_t policy, size_t point)
 {
   const struct points *p = l->points;
   struct text t = {0};
-  text_put(&t, p->policy[policy]);
+  if (p->n_policies > 1) text_put(&t, p->policy[policy]);
   for (size_t f = 0; f < p->n_factors; f++) {
     size_t level = p->level[point * p->n_factors + f];
-    if (f == l->factor || level == SIZE_MAX || !varies(p, f)) continue;
+    if (level == SIZE_MAX || !tells(l, f)) continue;
     const char *word = p->factor[f].level[level];
     bool number = (*word >= '0' && *word <= '9') || *word == '.' || *word == '-';
-    if (number) text_add(&t, ", %s=%s", p->factor[f].name, word);
-    else text_add(&t, ", %s", word);
+    text_add(&t, "%s%s%s%s", t.n ? ", " : "", number ? p->factor[f].name : "", number ? "=" : "", word);
   }
+  if (!t.n) text_put(&t, p->policy[policy]);
   return t.s;
 }
 
