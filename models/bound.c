@@ -6,7 +6,8 @@
  * one task. Parts that are not known to bound an attempt from below count nothing: service in LLM engines and in batches
  * that take their first member's time, shares of batches, transfers over links of kind mm1. Attempts of one request draw
  * their own service times and latencies, so where a task may be attempted again, or `attempts: any` is said, draws count
- * nothing either.
+ * nothing either. A task that may be skipped, or that comes after one which may end the request, may count nothing, too;
+ * neither does what a task produces, nor what effects do to the quality, which is at most 1.
  * Check: constant service 2 s at the device and 1 s at the edge, latency .3 s each way: 1.6 s.
  */
 #include "models/bound.h"
@@ -108,7 +109,7 @@ static int options_of(const struct world *w, const struct task_def *t)
 {
   int kinds = 1;
   for (int i = 0; i < w->def->n_places; i++) kinds = w->place[i].n_kinds > kinds ? w->place[i].n_kinds : kinds;
-  return (t->n_plans + t->n_fallbacks + 1) * kinds + 1; /* and the plan of copies */
+  return (t->n_plans + t->n_fallbacks + 1) * kinds + 2; /* and the plan of copies; and leaving it out */
 }
 
 bool bound_new(struct world *w, struct err *err)
@@ -204,9 +205,10 @@ static struct option option_at(struct world *w, struct request *r, int task, con
   least_demand(w, r, task, manner_of(plan), at, &d);
   struct option o = {.at = at, .whole_place = plan->word == WORD_PLACE, .quality = v ? quality_of_request(w->klass[r->klass].def, v, r->attribute) : 1};
   o.service_s = service_least_s(w, r, task, p, &d);
-  if (!(o.service_s > 0)) o.service_s = 0;              /* unknown, too, counts nothing */
+  if (!(o.service_s > 0)) o.service_s = 0;              /* unknown, too, counts nothing: so does what a task will produce */
   double slot_s = p->def->batching || p->def->llm || p->def->kind == PLACE_API ? 0 : o.service_s;
-  o.usd = use_usd(w, r, task, plan->variant, p) + (tariff_has_free(&p->tariff) ? 0 : p->usd_per_slot_s * slot_s);
+  double use = use_usd(w, r, task, plan->variant, p);
+  o.usd = (use > 0 ? use : 0) + (tariff_has_free(&p->tariff) ? 0 : p->usd_per_slot_s * slot_s);
   o.joule = least_slot_w(w, p, at.member, plan->clock) * slot_s;
   return o;
 }
@@ -240,6 +242,8 @@ static void list_options(struct world *w, struct request *r, int task)
       b->option[b->n_options++] = (struct option){.at = origin_of(r), .answers = true, .quality = t->fallback[i].quality};
     else add_plan(w, r, task, &t->fallback[i].plan);
   }
+  if (effects_may_leave_out(w->klass[r->klass].def, task))       /* skipped, or the request has ended before */
+    b->option[b->n_options++] = (struct option){.at = origin_of(r), .answers = true, .quality = 1};
   if (t->life && t->life->hedge && t->life->hedge->has_plan) add_plan(w, r, task, &t->life->hedge->plan);
   b->n_of_task[task] = b->n_options;
 }
@@ -289,7 +293,8 @@ static struct least way(struct world *w, const struct option *from, const struct
 
 static double output_bytes(const struct world *w, const struct request *r, int task)
 {
-  return expr_value(&task_of(w, r, task)->output_bytes, r->attribute);
+  double bytes = expr_value(&task_of(w, r, task)->output_bytes, r->attribute);
+  return bytes > 0 ? bytes : 0;
 }
 
 static struct least way_up(struct world *w, const struct request *r, int task, const struct option *to)

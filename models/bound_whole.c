@@ -22,6 +22,7 @@ static bool refuse(struct err *err, struct where at, const char *bound, const ch
 static const char *task_flaw(const struct task_def *t)
 {
   if (t->timeout_s > 0 || t->timeout_first_s > 0 || t->patience_s || t->n_fallbacks > 0) return "knows no timeouts and fallbacks";
+  if (t->effect) return "knows no conditions and effects of tasks";
   if (t->life) return "knows no retries, copies and judges";
   if (t->repeat_probability > 0) return "knows no repeated tasks";
   for (int v = 0; v < (t->n_variants > 0 ? t->n_variants : 1); v++)

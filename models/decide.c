@@ -99,8 +99,9 @@ static uint32_t lasting_mask(struct world *w, const struct request *r, int task,
   const struct place *p = &w->place[at.place];
   uint32_t mask = k->zones >> p->def->zone & 1 ? 0 : OFFSIM_MASK_PRIVACY;
   mask |= members_mask(w, p, at.member, t, plan);
-  if (t->after == 0 || is_final(t)) mask |= ways_mask(w, origin_of(r), at, plan, k->zones);
-  for (uint32_t left = t->after; left; left &= left - 1) {
+  uint64_t inputs = request_inputs(w, r, task);
+  if (inputs >> FROM_DEVICE || is_final(t) || t->may_end) mask |= ways_mask(w, origin_of(r), at, plan, k->zones);
+  for (uint32_t left = (uint32_t)inputs; left; left &= left - 1) {
     struct endpoint from = request_outputs(w, (struct request *)r)[__builtin_ctz(left)];
     mask |= ways_mask(w, from, at, plan, k->zones);
   }

@@ -291,6 +291,9 @@ struct attribute_def {
   enum estimator estimator; double estimate;            /* first value for CLASS_MEAN */
   const struct subjects_def *subjects;                  /* its values are rows of a joint table (models/outcomes.h) */
   const struct scores_def *scores;                      /* a score of a given AUC, in place of the distribution */
+  /* made by task after_task itself (models/effects.h): NaN until then, between low and high; `otherwise` where that was
+   * skipped or only answered for */
+  bool produced; double low, high, otherwise;
 };
 
 enum work_kind { WORK_NONE, WORK_TIME, WORK_ROOFLINE, WORK_TOKENS };
@@ -300,6 +303,7 @@ struct work_def {
   struct expr flop, bytes;                              /* WORK_ROOFLINE */
   struct expr tok_in, tok_out;                          /* WORK_TOKENS */
   struct expr tok_cached;                               /* of tok_in, as the provider counts them for its price */
+  struct expr recall;                                   /* of a search: what it finds, a share; n == 0: not said */
   double noise_sigma;                                 /* log-normal factor of mean 1 on ROOFLINE and TOKENS; 0 = none */
 };
 
@@ -327,6 +331,7 @@ struct life_def { const struct retry_def *retry; const struct hedge_def *hedge; 
 /* Tasks whose version this one has to have; and the factor on its quality where it has not. */
 struct match_def { uint32_t tasks; double quality; };
 
+struct effect_def;
 struct task_def {
   const char *name;
   uint32_t after;                                       /* bit set of tasks of this pipeline; 0 = ready at arrival */
@@ -344,6 +349,10 @@ struct task_def {
   double repeat_probability;                            /* after success the task is done again with this probability */
   const struct life_def *life;                          /* NULL: one attempt at a time, each plan tried once */
   const struct match_def *match;                        /* NULL: none */
+  const struct effect_def *effect;                      /* when, ends and what it does beside (models/effects.h); NULL */
+  /* filled by effects_link: its output may go to the user though tasks come after it; what it takes depends on which tasks
+   * before it were skipped */
+  bool may_end, inputs_vary;
 };
 
 enum arrivals_kind { ARRIVE_POISSON, ARRIVE_RENEWAL, ARRIVE_MMPP, ARRIVE_ON_OFF, ARRIVE_PIECEWISE, ARRIVE_CLOSED,
@@ -449,6 +458,8 @@ struct class_def {
   int n_attributes; const struct attribute_def *attribute;
   int subject;                                          /* the attribute with subjects; 0: none */
   int n_tasks; const struct task_def *task;             /* topological order */
+  uint64_t produced;                                    /* bit set of attributes that tasks produce */
+  bool conditional;                                     /* some task has a `when`: tasks may be skipped */
 };
 
 /* ---- the whole ------------------------------------------------------------------------------------------------- */

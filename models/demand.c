@@ -80,9 +80,11 @@ void demand_expected(const struct world *w, const struct klass *k, int task, str
 
 /* ---- amounts --------------------------------------------------------------------------------------------------- */
 
+/* `not_yet`: attributes that nothing has produced so far: what reads them is left to the time when they are there. */
 static bool amount_possible(struct world *w, const struct request *r, const struct task_def *t, const char *what,
-                            const struct expr *e)
+                            const struct expr *e, uint64_t not_yet)
 {
+  if (e->reads & not_yet) return true;
   double x = expr_value(e, r->attribute);
   if (x >= 0 && isfinite(x)) return true;
   w->failed = true;
@@ -93,29 +95,44 @@ static bool amount_possible(struct world *w, const struct request *r, const stru
 }
 
 static bool work_possible(struct world *w, const struct request *r, const struct task_def *t,
-                          const struct work_def *work)
+                          const struct work_def *work, uint64_t not_yet)
 {
   switch (work->kind) {
   case WORK_ROOFLINE:
-    return amount_possible(w, r, t, "flop", &work->flop)
-           && amount_possible(w, r, t, "bytes", &work->bytes);
+    return amount_possible(w, r, t, "flop", &work->flop, not_yet)
+           && amount_possible(w, r, t, "bytes", &work->bytes, not_yet);
   case WORK_TOKENS:
-    return amount_possible(w, r, t, "tokens.input", &work->tok_in)
-           && amount_possible(w, r, t, "tokens.output", &work->tok_out)
-           && amount_possible(w, r, t, "tokens.cached", &work->tok_cached);
+    return amount_possible(w, r, t, "tokens.input", &work->tok_in, not_yet)
+           && amount_possible(w, r, t, "tokens.output", &work->tok_out, not_yet)
+           && amount_possible(w, r, t, "tokens.cached", &work->tok_cached, not_yet);
   default: return true;
   }
+}
+
+static bool works_possible(struct world *w, const struct request *r, const struct task_def *t, uint64_t not_yet)
+{
+  bool ok = true;
+  for (int v = 0; ok && v < (t->n_variants > 0 ? t->n_variants : 1); v++) ok = work_possible(w, r, t, &t->work[v], not_yet);
+  return ok;
 }
 
 bool demand_possible(struct world *w, const struct request *r)
 {
   const struct class_def *k = w->klass[r->klass].def;
-  bool ok = amount_possible(w, r, NULL, "input", &k->input_bytes);
-  for (const struct task_def *t = k->task; ok && t < k->task + k->n_tasks; t++) {
-    ok = amount_possible(w, r, t, "output", &t->output_bytes);
-    for (int v = 0; ok && v < (t->n_variants > 0 ? t->n_variants : 1); v++) ok = work_possible(w, r, t, &t->work[v]);
-  }
+  bool ok = amount_possible(w, r, NULL, "input", &k->input_bytes, 0);
+  for (const struct task_def *t = k->task; ok && t < k->task + k->n_tasks; t++)
+    ok = amount_possible(w, r, t, "output", &t->output_bytes, k->produced) && works_possible(w, r, t, k->produced);
   return ok;
+}
+
+bool demand_ready(struct world *w, const struct request *r, const struct task_def *t)
+{
+  return works_possible(w, r, t, 0);
+}
+
+bool demand_made(struct world *w, const struct request *r, const struct task_def *t)
+{
+  return amount_possible(w, r, t, "output", &t->output_bytes, 0);
 }
 
 /* ---- the draw -------------------------------------------------------------------------------------------------- */

@@ -212,6 +212,13 @@ static const struct fallback_def *last_answer(const struct task_def *t, const st
   return at >= 0 && at < t->n_fallbacks && t->fallback[at].answers ? &t->fallback[at] : NULL;
 }
 
+static void done_with_kept(struct world *w, struct effort *e, const struct task_end *end)
+{
+  struct task_end kept = *end;
+  kept.ends = e->kept_ends;
+  done(w, e, &kept, e->kept);
+}
+
 static void give_up(struct world *w, struct effort *e, const struct task_end *end)
 {
   struct request *r = e->request;
@@ -225,7 +232,7 @@ static void give_up(struct world *w, struct effort *e, const struct task_end *en
 static void next_stage(struct world *w, struct effort *e, const struct task_end *end)
 {
   const struct plan_def *plan = stage_plan(task_in(w, e)->def, e, e->stage + 1);
-  if (!plan && !isnan(e->kept)) done(w, e, end, e->kept);
+  if (!plan && !isnan(e->kept)) done_with_kept(w, e, end);
   else if (!plan) give_up(w, e, end);
   else {
     w->summary.own_attempts += e->n_fallbacks > 0;
@@ -262,6 +269,7 @@ static void on_answered(struct world *w, struct effort *e, const struct task_end
   e->score = score_of(w, e, end, quality);
   if (e->accept > 0 && e->score < e->accept && stage_plan(task_in(w, e)->def, e, e->stage + 1)) {
     e->kept = quality;
+    e->kept_ends = end->ends;
     take_back_tokens(w, r, end);
     request_on_void(w, r, end->task);
     next_stage(w, e, end);

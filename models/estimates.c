@@ -21,7 +21,7 @@ void estimates_see(struct world *w, const struct request *r)
 void estimators_learn(struct klass *k, const struct request *r)
 {
   for (int i = 0; i < k->def->n_attributes; i++) {
-    if (k->def->attribute[i].estimator != ESTIMATE_CLASS_MEAN) continue;
+    if (k->def->attribute[i].estimator != ESTIMATE_CLASS_MEAN || isnan(r->attribute[i])) continue;
     double n = (double)++k->estimate_n[i];
     k->estimate[i] = n == 1 ? r->attribute[i] : k->estimate[i] + (r->attribute[i] - k->estimate[i]) / n;
   }
@@ -35,8 +35,9 @@ void estimates_begin(struct world *w, const struct attempt *a)
   const struct task_def *t = &k->task[a->task];
   estimates_see(w, a->request);
   w->output_bytes = is_final(t) ? expr_value(&t->output_bytes, w->visible) : 0;
-  if (t->after == 0) w->input_bytes[MAX_TASKS] = expr_value(&k->input_bytes, w->visible);
-  for (uint32_t left = t->after; left; left &= left - 1) {
+  uint64_t inputs = request_inputs(w, a->request, a->task);
+  if (inputs >> FROM_DEVICE) w->input_bytes[FROM_DEVICE] = expr_value(&k->input_bytes, w->visible);
+  for (uint32_t left = (uint32_t)inputs; left; left &= left - 1) {
     int from = __builtin_ctz(left);
     w->input_bytes[from] = expr_value(&k->task[from].output_bytes, w->visible);
   }
@@ -69,12 +70,12 @@ static inline double way_s(struct world *w, struct endpoint from, struct endpoin
 }
 
 /* Inputs come in parallel: the slowest counts. */
-static double up_s(struct world *w, struct request *r, const struct task_def *t, struct endpoint at,
-                   struct transfer_cost *cost)
+static double up_s(struct world *w, struct request *r, int task, struct endpoint at, struct transfer_cost *cost)
 {
+  uint64_t inputs = request_inputs(w, r, task);
   double slowest = 0;
-  if (t->after == 0) return way_s(w, origin_of(r), at, w->input_bytes[MAX_TASKS], cost);
-  for (uint32_t left = t->after; left; left &= left - 1) {
+  if (inputs >> FROM_DEVICE) slowest = way_s(w, origin_of(r), at, w->input_bytes[FROM_DEVICE], cost);
+  for (uint32_t left = (uint32_t)inputs; left; left &= left - 1) {
     int from = __builtin_ctz(left);
     slowest = larger(way_s(w, request_outputs(w, r)[from], at, w->input_bytes[from], cost), slowest);
   }
@@ -90,7 +91,7 @@ double estimates_network_s(struct world *w, const struct attempt *a)
     struct transfer_cost unused = { 0 };
     struct endpoint at = w->action_end[i];
     if (w->actions[i].mask || at.place >= w->def->n_places || same_end(at, origin_of(r))) continue;
-    least = fmin(least, up_s(w, r, t, at, &unused));
+    least = fmin(least, up_s(w, r, a->task, at, &unused));
   }
   return least;
 }
@@ -209,7 +210,7 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   else demand_expected(w, k, a->task, manner_of(plan), at, w->visible, &d);
   struct transfer_cost way = { 0 };
   double state_s = w->states ? state_expect(w, a, plan, at, &d) : 0;
-  double service_s = 0, joule = 0, network_s = larger(state_s, up_s(w, r, t, at, &way)) + down_s(w, r, t, at, &way);
+  double service_s = 0, joule = 0, network_s = larger(state_s, up_s(w, r, a->task, at, &way)) + down_s(w, r, t, at, &way);
   struct option option = { a, p, plan->word == WORD_PLACE ? NONE : (int64_t)at.member, f->queue };
   double here_s = inside_s(w, &option, &d, &service_s, &joule);
   if (w->oracle && p->speed != 1 && p->def->kind != PLACE_API) here_s /= p->speed;
@@ -224,4 +225,5 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   f->est_energy_j = way.device_j + network_j + p->counted * (slot_w * service_s)
                     + p->counted * joule;
   f->est_quality = quality_of(w, r, t, plan->variant);
+  if (t->effect) f->est_quality *= effect_expected_quality(t, plan->variant, w->oracle ? r->attribute : w->visible);
 }

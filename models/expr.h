@@ -1,4 +1,5 @@
-/* expr.h: arithmetic over the attributes of a request, e.g. "4 B * output_tokens + 200 B".
+/* expr.h: arithmetic over the attributes of a request, e.g. "4 B * output_tokens + 200 B", and conditions on them, e.g.
+ * "prompt_tokens > 2000 and not lookup_hit" (true is 1, false 0).
  *
  * Compiled once by the scenario reader to postfix; evaluated without allocation. Values are in SI units.
  */
@@ -9,7 +10,8 @@
 #include <stdint.h>
 
 enum expr_kind { EXPR_NUMBER, EXPR_ATTRIBUTE, EXPR_ADD, EXPR_SUBTRACT, EXPR_MULTIPLY, EXPR_DIVIDE, EXPR_MIN, EXPR_MAX,
-                EXPR_NEGATE };
+                EXPR_LESS, EXPR_LESS_EQUAL, EXPR_GREATER, EXPR_GREATER_EQUAL, EXPR_EQUAL, EXPR_UNEQUAL, EXPR_AND, EXPR_OR,
+                EXPR_NEGATE, EXPR_NOT };       /* those from NEGATE on have one operand */
 struct expr_op { enum expr_kind kind; uint16_t attribute; double number; };
 
 /* n == 0 means "not given" and evaluates to 0. `reads` has one bit per attribute (index < 64) that it reads. */

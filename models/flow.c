@@ -125,8 +125,9 @@ static void on_leg(struct sim *s, void *subject)
 /* Inputs from several tasks come in parallel; all else is one message at a time. */
 static bool many_legs(const struct world *w, const struct attempt *a)
 {
-  uint32_t after = task_at(w, a)->after;
-  return a->stage == STAGE_UPLINK && ((after & (after - 1)) != 0 || a->brings_state);
+  if (a->stage != STAGE_UPLINK) return false;
+  uint64_t inputs = request_inputs(w, a->request, a->task);
+  return (inputs & (inputs - 1)) != 0 || a->brings_state;
 }
 
 static struct leg *leg_new(struct world *w, struct attempt *a)
@@ -330,9 +331,9 @@ typedef void input_fn(struct world *, struct attempt *, int from, void *context)
 
 static void each_input(struct world *w, struct attempt *a, input_fn *fn, void *context)
 {
-  uint32_t after = task_at(w, a)->after;
-  if (after == 0 && !same_end(origin_of(a->request), end_of(a))) fn(w, a, NONE, context);
-  for (uint32_t left = after; left; left &= left - 1) {
+  uint64_t inputs = request_inputs(w, a->request, a->task);
+  if (inputs >> FROM_DEVICE && !same_end(origin_of(a->request), end_of(a))) fn(w, a, NONE, context);
+  for (uint32_t left = (uint32_t)inputs; left; left &= left - 1) {
     int from = __builtin_ctz(left);
     if (!same_end(input_end(w, a->request, from), end_of(a))) fn(w, a, from, context);
   }
@@ -505,7 +506,7 @@ static void flow_first(struct world *w, struct attempt *a)
 /* A task that started on a flow cannot end before that flow does. */
 static bool input_still_flows(const struct world *w, const struct attempt *a)
 {
-  return (task_at(w, a)->after & ~a->request->done) != 0;
+  return ((uint32_t)request_inputs(w, a->request, a->task) & ~a->request->done) != 0;
 }
 
 static void flow_served(struct world *w, struct attempt *a)
@@ -535,8 +536,10 @@ static void flow_leave(struct world *w, struct attempt *a)
   const struct task_def *t = task_at(w, a);
   a->served = now_of(w);
   if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[a->task] = end_of(a);
-  if (!is_final(t) || (t->repeat_probability > 0 && request_repeats(w, r, a->task, a->ordinal)))
-    attempt_end(w, a, STATUS_COMPLETED);
+  bool repeats = t->repeat_probability > 0 && request_repeats(w, r, a->task, a->ordinal);
+  if (t->effect || t->may_end) effect_on_served(w, a, repeats);
+  if (a->ends) request_call_off(w, r, a->task);
+  if (repeats || !(is_final(t) || a->to_user)) attempt_end(w, a, STATUS_COMPLETED);
   else flow_downlink(w, a);
 }
 
@@ -553,7 +556,7 @@ static void flow_downlink(struct world *w, struct attempt *a)
   charge_egress(w, a, end_of(a), bytes);
   see_way(w, a, end_of(a), origin_of(r));
   network_allow(w->network, w->klass[r->klass].def->zones);
-  if (t->stream && network_is_open(w->network, end_of(a), origin_of(r))) {
+  if (t->stream && is_final(t) && network_is_open(w->network, end_of(a), origin_of(r))) {
     flow_tail(w, a);
     return;
   }
@@ -590,7 +593,7 @@ static void flow_delivered(struct world *w, struct attempt *a)
 {
   const struct task_def *t = task_at(w, a);
   const struct work_def *work = &t->work[a->variant];
-  if (t->stream && work->kind == WORK_TOKENS)
+  if (t->stream && is_final(t) && work->kind == WORK_TOKENS)
     a->request->tokens += (uint32_t)llround(expr_value(&work->tok_out, a->request->attribute));
   attempt_end(w, a, STATUS_COMPLETED);
 }
@@ -663,7 +666,7 @@ static void attempt_stop(struct world *w, struct attempt *a)
 static void attempt_end(struct world *w, struct attempt *a, enum status status)
 {
   struct request *r = a->request;
-  struct task_end end = { a->task, a->fallback, a->variant, a->in_effort, a->ordinal, status, a->decision };
+  struct task_end end = { a->task, a->fallback, a->variant, a->in_effort, a->ends, a->ordinal, status, a->decision };
   if (status == STATUS_TIMEOUT || status == STATUS_LOST || status == STATUS_MOVED) attempt_stop(w, a);
   attempt_settle(w, a, status);
   request_on_end(w, r, &end);

@@ -7,6 +7,7 @@
 #define OFFSIM_MODELS_INTERNAL_H
 
 #include "models/defs.h"
+#include "models/effects.h"
 #include "models/network.h"
 #include "models/policy_host.h"
 #include "models/record.h"
@@ -78,6 +79,7 @@ struct attempt {
   bool left : 1, migrated : 1;                          /* roam.c: its device has left its place; it came after the device */
   bool brings_state : 1;                                /* session_state.c: of its conversation, with its inputs */
   bool in_effort : 1, trial : 1;                        /* has an effort; half-open, its place's breaker let it through */
+  bool to_user : 1, ends : 1;                           /* its output is the user's; the request ends with it (effects.c) */
 };
 
 /* One of several inputs on their way. A single one needs none. */
@@ -211,6 +213,7 @@ struct world {
   const struct task_def **task;                         /* [classes][MAX_TASKS]: asked often, found in one step */
   struct pool *attempts, *legs, *decisions, *late;      /* the last two only with a policy */
   struct efforts *efforts;                              /* NULL until the first one */
+  struct task_effects *effects;                              /* state of tasks' effects; NULL: none has any */
   struct station_events events, fleet_events;
 
   uint64_t next_id, n_decisions;
@@ -251,7 +254,7 @@ void requests_start(struct world *);                    /* schedules the first a
 void requests_power_off(struct world *, struct endpoint device);
 void requests_censor(struct world *);                   /* settles what is left at the horizon */
 /* An attempt of a task has come to its end; the attempt itself is gone. */
-struct task_end { uint8_t task, fallback, variant; bool in_effort; uint16_t ordinal; enum status status; struct decision *decision; };
+struct task_end { uint8_t task, fallback, variant; bool in_effort : 1, ends : 1; uint16_t ordinal; enum status status; struct decision *decision; };
 void request_on_end(struct world *, struct request *, const struct task_end *);
 /* For effort.c, which says when a task is done, void or given up. next: ordinal of the next attempt, if there is one. */
 void request_on_done(struct world *, struct request *, const struct task_end *, unsigned next, double quality);
@@ -262,6 +265,15 @@ void request_on_answer(struct world *, struct request *, int task, const struct 
 void request_on_given_up(struct world *, struct request *, enum status);
 void request_on_first(struct world *, struct request *, int task);      /* a flow that successors may start on */
 bool request_repeats(const struct world *, const struct request *, int task, unsigned ordinal);
+/* The request ends with this attempt of `task`, if it comes to the user: attempts of other tasks are called off. */
+void request_call_off(struct world *, struct request *, int task);
+
+/* ---- effects.c: what skipped tasks pass on (effects.h has the rest) ---------------------------------------------- */
+enum { FROM_DEVICE = MAX_TASKS, PLACE_SKIPPED = UINT16_MAX - 1 };       /* PLACE_SKIPPED: where a skipped task's output is */
+bool request_skipped(const struct world *, const struct request *, int task);
+uint64_t request_inputs_past(const struct world *, const struct request *, int task);
+/* Tasks that take what it hands on, those behind skipped ones included. */
+uint32_t request_followers(const struct world *, const struct request *, int task);
 
 /* ---- world.c --------------------------------------------------------------------------------------------------- */
 void world_close_window(struct world *);                /* the cohort is full, or its time is over */
@@ -392,6 +404,9 @@ void demand_draw(struct world *, const struct request *, int task, struct manner
                  struct demand *);
 /* Amounts that no request can have (negative, infinite, NaN) are the scenario's mistake: false, and w->err says so. */
 bool demand_possible(struct world *, const struct request *);
+/* The same for what reads produced attributes: work of a task that is ready, the output of one that is served. */
+bool demand_ready(struct world *, const struct request *, const struct task_def *);
+bool demand_made(struct world *, const struct request *, const struct task_def *);
 /* As demand_draw, from the attributes given (NaN: not known) and without noise, as an expected value. */
 void demand_expected(const struct world *, const struct klass *, int task, struct manner, struct endpoint,
                      const double *attribute, struct demand *);
@@ -521,6 +536,13 @@ static inline double bytes_unsent(const struct attempt *a)
   return a->stage == STAGE_UPLINK || a->stage == STAGE_DOWNLINK ? a->cut.unsent_bytes : 0;
 }
 static inline bool is_final(const struct task_def *t) { return t->before == 0; }
+/* What a task takes: bit t: the output of task t, bit FROM_DEVICE: the request's own input. */
+static inline uint64_t request_inputs(const struct world *w, const struct request *r, int task)
+{
+  const struct task_def *t = task_of(w, r, task);
+  if (t->inputs_vary) return request_inputs_past(w, r, task);
+  return t->after ? t->after : UINT64_C(1) << FROM_DEVICE;
+}
 /* All devices are numbered through. */
 static inline uint64_t device_of(const struct world *w, const struct request *r)
 {

@@ -17,7 +17,7 @@ struct effort {
   int hedge_action;                                     /* policy's; NONE */
   uint16_t fallback[MAX_FALLBACKS], next_ordinal, starter; /* starter: whose service began first */
   uint8_t n_fallbacks, task, stage, tries, live;        /* stage: 0 the choice, k the k-th fallback; live: attempts */
-  bool planned, called_off;
+  bool planned, called_off, kept_ends;                  /* kept_ends: the request ends with the answer kept */
 };
 
 struct effort *effort_of(const struct world *, const struct request *, int task);

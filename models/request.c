@@ -201,20 +201,49 @@ static void release(struct world *w, struct request *r)
 void request_release(struct world *w, struct request *r) { release(w, r); }
 
 /* A task is ready when all that it comes after is done, or flows where it may start on that. */
-static bool is_ready(const struct request *r, const struct task_def *t, int task)
+static bool is_ready(const struct world *w, const struct request *r, const struct task_def *t, int task)
 {
-  return !(r->begun >> task & 1) && (t->after & ~(r->done | r->flowing)) == 0;
+  if (r->begun >> task & 1) return false;
+  return ((t->inputs_vary ? (uint32_t)request_inputs(w, r, task) : t->after) & ~(r->done | r->flowing)) == 0;
+}
+
+/* What comes after it takes what it would have taken itself. */
+static void skip(struct world *w, struct request *r, int task)
+{
+  r->done |= 1u << task;
+  if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[task] = (struct endpoint){ PLACE_SKIPPED, 0 };
+  effect_left_out(w, r, task);
+}
+
+static bool is_all_done(const struct world *w, const struct request *r)
+{
+  int n = w->klass[r->klass].def->n_tasks;
+  return r->done == (n == 32 ? UINT32_MAX : (1u << n) - 1);
+}
+
+static void complete(struct world *w, struct request *r)
+{
+  request_settle(w, r, r->answered ? STATUS_ANSWERED : STATUS_COMPLETED);
+}
+
+/* A run whose request asks for what is not possible ends here. */
+static void ready(struct world *w, struct request *r, int task)
+{
+  const struct klass *k = &w->klass[r->klass];
+  const struct task_def *t = &k->def->task[task];
+  r->begun |= 1u << task;
+  if (t->effect && !effect_wanted(w, r, task)) skip(w, r, task);
+  else if (k->def->produced == 0 || demand_ready(w, r, t))
+    task_begin(w, r, task, k->def->n_tasks > 1 ? request_ordinals(w, r)[task] : 0);
 }
 
 static void begin_ready(struct world *w, struct request *r)
 {
   const struct klass *k = &w->klass[r->klass];
   hold(r);
-  for (int task = 0; task < k->def->n_tasks && r->status == STATUS_OPEN; task++) {
-    if (!is_ready(r, &k->def->task[task], task)) continue;
-    r->begun |= 1u << task;
-    task_begin(w, r, task, k->def->n_tasks > 1 ? request_ordinals(w, r)[task] : 0);
-  }
+  for (int task = 0; task < k->def->n_tasks && r->status == STATUS_OPEN && !w->failed; task++)
+    if (is_ready(w, r, &k->def->task[task], task)) ready(w, r, task);
+  if (k->def->conditional && r->status == STATUS_OPEN && is_all_done(w, r)) complete(w, r);
   release(w, r);
 }
 
@@ -233,7 +262,7 @@ static struct attempt *held_attempt(const struct request *r)
 
 static struct attempt *held_copy(const struct world *w, const struct request *r, int task)
 {
-  if (task_of(w, r, task)->after & ~r->done) return NULL;
+  if ((uint32_t)request_inputs(w, r, task) & ~r->done) return NULL;
   for (struct attempt *a = r->attempts; a; a = a->next)
     if (a->stage == STAGE_HELD && a->task == task) return a;
   return NULL;
@@ -247,19 +276,17 @@ static void release_held(struct world *w, struct request *r, uint32_t before)
     while (r->status == STATUS_OPEN && (a = held_copy(w, r, __builtin_ctz(left))) != NULL) attempt_release_held(w, a);
 }
 
-static void task_done(struct world *w, struct request *r, int task, double quality)
+static void task_done(struct world *w, struct request *r, int task, double quality, bool ends)
 {
-  const struct class_def *k = w->klass[r->klass].def;
-  uint32_t all = k->n_tasks == 32 ? UINT32_MAX : (1u << k->n_tasks) - 1;
   r->quality *= quality;
   r->done |= 1u << task;
   r->flowing &= ~(1u << task);
-  if (r->done == all) {
-    request_settle(w, r, r->answered ? STATUS_ANSWERED : STATUS_COMPLETED);
+  if (ends || is_all_done(w, r)) {
+    complete(w, r);
     return;
   }
   hold(r);
-  if (held_attempt(r)) release_held(w, r, k->task[task].before);
+  if (held_attempt(r)) release_held(w, r, request_followers(w, r, task));
   if (r->status == STATUS_OPEN) begin_ready(w, r);
   release(w, r);
 }
@@ -287,18 +314,21 @@ static void on_completed(struct world *w, struct request *r, const struct task_e
 
 double request_quality(const struct world *w, const struct request *r, int task, int variant)
 {
-  const struct variant_def *v = variant_of(w, task_of(w, r, task), variant);
-  double q = v ? quality_of_request(w->klass[r->klass].def, v, r->attribute) : 1;
-  return w->def->n_rollouts ? q * version_quality(w, r, task) : q;
+  const struct task_def *t = task_of(w, r, task);
+  const struct variant_def *v = variant_of(w, t, variant);
+  double quality = v ? quality_of_request(w->klass[r->klass].def, v, r->attribute) : 1;
+  if (t->effect) quality *= effect_quality(w, r, task);
+  return w->def->n_rollouts ? quality * version_quality(w, r, task) : quality;
 }
 
 void request_on_done(struct world *w, struct request *r, const struct task_end *e, unsigned next, double quality)
 {
   if (request_repeats(w, r, e->task, e->ordinal)) task_begin(w, r, e->task, next);
-  else task_done(w, r, e->task, quality);
+  else task_done(w, r, e->task, quality, e->ends);
 }
 
 static void take_back_successors(struct world *, struct request *, int task);
+static void take_back(struct world *, struct request *, uint32_t tasks);
 
 static void take_back_efforts(struct world *w, struct request *r, uint32_t tasks)
 {
@@ -311,12 +341,16 @@ static void take_back_efforts(struct world *w, struct request *r, uint32_t tasks
 /* Successors that had started on the flow of a task that now failed start again later, as attempts of their own. */
 static void take_back_successors(struct world *w, struct request *r, int task)
 {
-  uint32_t before = task_of(w, r, task)->before;
   r->flowing &= ~(1u << task);
-  if (r->n_efforts) take_back_efforts(w, r, before);
+  take_back(w, r, request_followers(w, r, task));
+}
+
+static void take_back(struct world *w, struct request *r, uint32_t tasks)
+{
+  if (r->n_efforts) take_back_efforts(w, r, tasks);
   for (struct attempt *a = r->attempts, *next; a; a = next) {
     next = a->next;
-    if (!(before >> a->task & 1)) continue;
+    if (!(tasks >> a->task & 1)) continue;
     int successor = a->task;
     request_ordinals(w, r)[successor] = (uint16_t)count_up(a->ordinal, UINT16_MAX);
     attempt_cancel(w, a, STATUS_CANCELLED);
@@ -327,6 +361,8 @@ static void take_back_successors(struct world *w, struct request *r, int task)
     }
   }
 }
+
+void request_call_off(struct world *w, struct request *r, int task) { take_back(w, r, ~(1u << task)); }
 
 void request_on_void(struct world *w, struct request *r, int task)
 {
@@ -339,7 +375,8 @@ void request_on_answer(struct world *w, struct request *r, int task, const struc
 {
   r->answered = true;
   if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[task] = origin_of(r);
-  task_done(w, r, task, fallback->quality);
+  if (task_of(w, r, task)->effect) effect_left_out(w, r, task);
+  task_done(w, r, task, fallback->quality, false);
 }
 
 void request_on_given_up(struct world *w, struct request *r, enum status status) { request_settle(w, r, status); }
@@ -440,6 +477,7 @@ static void request_settle(struct world *w, struct request *r, enum status statu
   count(w, r, status);
   if (w->setup.sink.request) w->setup.sink.request(w->setup.sink.context, &record, r->attribute, k->def->n_attributes);
   if (k->estimates && succeeded(status)) estimators_learn(k, r);
+  if (w->effects) effects_on_settled(w, r, status);
   if (status != STATUS_CENSORED) {
     user_returns(w, k, r, status);
     if (r->measured || w->sources_dry) world_check_end(w);

@@ -102,8 +102,8 @@ static bool sends(const struct attempt *a)
 
 static bool many_legs(const struct world *w, const struct attempt *a)
 {
-  uint32_t after = task_of(w, a->request, a->task)->after;
-  return a->stage == STAGE_UPLINK && ((after & (after - 1)) != 0 || a->brings_state);
+  uint64_t inputs = request_inputs(w, a->request, a->task);
+  return a->stage == STAGE_UPLINK && ((inputs & (inputs - 1)) != 0 || a->brings_state);
 }
 
 /* Do (or would) messages of it have to be sent again? */

@@ -34,6 +34,7 @@ enum stream_purpose {
   STREAM_OUTAGE = 68,           /* link or place name, member: times up and down in turn */
   STREAM_TOPOLOGY = 72,         /* topology name, part: nodes, lines; of replication 0 */
   STREAM_MOBILITY = 80,         /* place name ^ member, piece of its way */
+  STREAM_RECALL = 88,           /* request id, 0: how hard it is to find what the answer needs */
   STREAM_SESSION = 96,          /* class name, number of the conversation: how many turns it has */
   STREAM_VERSION                /* name of the roll-out ^ place name ^ member, number of the release: how late it comes */
 };

@@ -47,6 +47,7 @@ static bool find_attributes(struct source *s, struct err *e)
   for (int i = DIFFICULTY + 1; i < s->klass->n_attributes; i++) {
     const struct attribute_def *a = &s->klass->attribute[i];
     int column = column_of(s, a->name);
+    if (a->produced) continue;
     if (a->dist)
       s->dist[s->n_dists++] = (struct attribute_from_dist){i, s->key ^ rng_name(a->name), a->dist, a->classifies, a->error,
                                                              a->scores};

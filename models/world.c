@@ -222,6 +222,7 @@ static bool class_init(struct world *w, int index, struct err *err)
   k->slo_e2e = k->def->slo_e2e_s > 0 ? ns_from_s(k->def->slo_e2e_s) : 0;
   k->next_at = SIM_NEVER;
   k->next_attribute = arena_array(w->arena, double, k->def->n_attributes);
+  for (int i = 0; i < k->def->n_attributes; i++) k->next_attribute[i] = k->def->attribute[i].produced ? NAN : 0;
   k->task = arena_array(w->arena, struct task, k->def->n_tasks);
   for (int t = 0; t < k->def->n_tasks; t++) {
     task_init(w, &k->task[t], k->def, &k->def->task[t]);
@@ -343,6 +344,7 @@ static bool world_build(struct world *w, struct err *err)
   for (int v = 0; v < w->def->n_variants; v++) w->quality_mean[v] = quality_mean(&w->def->variant[v]);
   for (int i = 0; i < w->def->n_classes; i++)
     if (!class_init(w, i, err)) return false;
+  if (!task_effects_new(w, err)) return false;
   if (!policy_init(w, err) || !telemetry_new(w, err)) return false;
   if (!world_bounds(w->setup.policy)) return true;
   return bound_possible(w->def, w->setup.policy, err) && bound_new(w, err);
@@ -382,6 +384,7 @@ void world_free(struct world *w)
   states_free(w);
   guards_free(w);
   efforts_free(w);
+  task_effects_free(w);
   joint_free(w);
   policy_host_free(w->host);
   policy_host_free(w->shadow);
@@ -467,6 +470,7 @@ const char *world_policy_kind(const struct world *w)
 static void open_window(struct world *w)
 {
   if (w->mobility) roam_open_window(w);
+  task_effects_open_window(w);
   sim_time now = sim_now(w->sim);
   w->opened.at = now;
   w->opened.area_s = level_area_s(&w->in_system, now);
@@ -692,6 +696,7 @@ bool world_run(struct world *w, struct run_summary *summary, struct err *err)
   check_conservation(w);
   read_meters(w);
   guards_close(w);
+  task_effects_close(w);
   for (int i = 0; i < w->def->n_places; i++) supply_read(w, &w->place[i], &w->summary.place[i]);
   ledger_close(w);
   *summary = w->summary;

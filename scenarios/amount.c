@@ -89,7 +89,8 @@ static struct range combine(enum expr_kind kind, struct range a, struct range b)
   case EXPR_MULTIPLY: return product(a, b);
   case EXPR_DIVIDE: return product(a, inverse(b));
   case EXPR_MIN: return (struct range){fmin(a.lo, b.lo), fmin(a.hi, b.hi)};
-  default: return (struct range){fmax(a.lo, b.lo), fmax(a.hi, b.hi)};
+  case EXPR_MAX: return (struct range){fmax(a.lo, b.lo), fmax(a.hi, b.hi)};
+  default: return (struct range){0, 1};                 /* conditions */
   }
 }
 
@@ -102,8 +103,8 @@ static struct range compute(const struct expr *e, const struct range *attribute)
       stack[depth++] = (struct range){o->number, o->number};
     else if (o->kind == EXPR_ATTRIBUTE)
       stack[depth++] = attribute[o->attribute];
-    else if (o->kind == EXPR_NEGATE)
-      stack[depth - 1] = (struct range){-stack[depth - 1].hi, -stack[depth - 1].lo};
+    else if (o->kind >= EXPR_NEGATE)
+      stack[depth - 1] = o->kind == EXPR_NOT ? (struct range){0, 1} : (struct range){-stack[depth - 1].hi, -stack[depth - 1].lo};
     else
       depth--, stack[depth - 1] = combine(o->kind, stack[depth - 1], stack[depth]);
   }
@@ -136,6 +137,8 @@ static struct range range_of(const struct build *b, int attribute)
 {
   const struct attribute_def *a = &b->attribute[attribute];
   const double *column = column_of(b, attribute);
+  if (a->produced)
+    return (struct range){a->low, a->high};
   if (a->dist)
     return support(a->dist);
   if (a->of_session)

@@ -134,9 +134,9 @@ static void attribute_known(struct build *b, struct attribute_def *a, const stru
   a->after_task = found == NONE ? 0 : found - 3;        /* place in the file; klass.c moves it with the tasks */
 }
 
-static struct attribute_def *add_attribute(struct build *b, const char *name, struct where at)
+struct attribute_def *build_add_attribute(struct build *b, const char *name, struct where at)
 {
-  static const char *const reserved[] = {"difficulty", "min", "max"};
+  static const char *const reserved[] = {"difficulty", "min", "max", "and", "or", "not"};
   for (int i = 0; i < b->n_attributes; i++)
     if (!strcmp(b->attribute[i].name, name)) {
       err_add(b->err, at, "the attribute '%s' is there twice", name);
@@ -159,7 +159,7 @@ static void add_columns(struct build *b, const struct node *columns)
 {
   for (size_t i = 0; node_is(columns, NODE_MAP) && i < columns->n; i++) {
     const struct node *column = columns->child[i];
-    struct attribute_def *a = add_attribute(b, column->key, column->key_at);
+    struct attribute_def *a = build_add_attribute(b, column->key, column->key_at);
     if (node_is(column, NODE_MAP)) {
       a->unit = get_text(column, "trace_column", "unit");
       attribute_known(b, a, node_get(column, "known"));
@@ -229,7 +229,7 @@ static void own_attribute(struct build *b, const struct node *node)
   if (!a && node_is(node, NODE_MAP) && !drawn)
     err_add(b->err, node->key_at, "the attribute '%s' needs 'dist'; the workload has no such column", node->key);
   if (!a)
-    a = add_attribute(b, node->key, node->key_at);
+    a = build_add_attribute(b, node->key, node->key_at);
   if (node_get(node, "dist"))
     a->dist = build_dist(b, node_get(node, "dist"), Q_ANY, scale);
   if (classifier) {
@@ -256,16 +256,17 @@ void build_attributes(struct build *b, struct class_def *c)
   b->n_attributes = 0;
   b->negative = 0;
   b->arrivals = &c->arrivals;
-  struct attribute_def *difficulty = add_attribute(b, "difficulty", (struct where){0});
+  struct attribute_def *difficulty = build_add_attribute(b, "difficulty", (struct where){0});
   difficulty->known = KNOWN_ORACLE;
   if (dist_make(uniform, "uniform", (double[]){0, 1}, 2, why))
     difficulty->dist = uniform;
   add_columns(b, node_get(node_get(arrivals, "trace"), "columns"));
   for (int i = 0; c->arrivals.like && !node_get(arrivals, "trace") && i < c->arrivals.like->n_columns; i++)
-    add_attribute(b, c->arrivals.like->column[i], node_get(arrivals, "like")->at);
-  build_session_attributes(b, c, add_attribute);
+    build_add_attribute(b, c->arrivals.like->column[i], node_get(arrivals, "like")->at);
+  build_session_attributes(b, c, build_add_attribute);
   for (size_t i = 0; node_is(own, NODE_MAP) && i < own->n; i++)
     own_attribute(b, own->child[i]);
+  build_all_produced(b);
   build_estimators(b, node_get(b->klass, "estimator"));
 }
 

@@ -68,6 +68,8 @@ const struct dist *build_dist(struct build *, const struct node *, enum quantity
 struct expr build_expr(struct build *, const struct node *, enum quantity q, const struct node *parameters);
 struct expr build_expr_text(struct build *, const char *text, struct where at, enum quantity q,
                             const struct node *parameters);
+/* A condition: 0 is false; may be negative on the way. */
+struct expr build_condition(struct build *, const struct node *);
 /* amount.c: adds a problem where the expression, of bytes, FLOP or tokens, can be negative. */
 void amount_check(struct build *, const struct expr *, const char *text, struct where at);
 /* Index of a name, or NONE after adding "unknown WHAT" with the nearest. */
@@ -151,6 +153,12 @@ void build_arrivals(struct build *, struct class_def *);
 void build_attributes(struct build *, struct class_def *);
 const struct workload_fit *build_workload_fit(struct build *, const struct node *name);
 void build_tasks(struct build *, struct class_def *);
+struct attribute_def *build_add_attribute(struct build *, const char *name, struct where);      /* arrivals.c */
+/* effects.c: attributes that tasks produce, before any expression is read; a task's `when`, `ends` and effects, or NULL;
+ * does anyone read what is not there yet (after the tasks are in order)? */
+void build_all_produced(struct build *);
+const struct effect_def *build_effect(struct build *, const struct task_def *, const struct node *task, size_t index);
+void check_effects(struct build *, const struct class_def *);
 
 /* ---- build.c, resolve.c ---------------------------------------------------------------------------------------- */
 void build_scenario(struct build *);

@@ -1,7 +1,8 @@
 /* expression.c: "4 B * output_tokens + 200 B" to postfix, with its dimension checked.
  *
- * Grammar: sum = product {(+|-) product}; product = unary {(*|/) unary}; unary = [-] primary;
- * primary = NUMBER [UNIT] | NAME | UNIT | (min|max) "(" sum "," sum ")" | "(" sum ")".
+ * Grammar: any = all {or all}; all = not {and not}; not = not not | comparison;
+ * comparison = sum [(<|<=|>|>=|==|!=) sum]; sum = product {(+|-) product}; product = unary {(*|/) unary}; unary = [-] primary;
+ * primary = NUMBER [UNIT] | NAME | UNIT | (min|max) "(" any "," any ")" | "(" any ")". A condition is a pure number: 1 or 0.
  * A name is a kernel's parameter (its own expression is put in its place), else an attribute of the class.
  */
 #include "scenarios/build.h"
@@ -20,11 +21,11 @@ struct compiling {
   struct expr_op op[OPS];
   uint16_t n;
   uint64_t reads;
-  int stack;
+  int stack, nots;
   bool failed;
 };
 
-static struct dimension sum(struct compiling *);
+static struct dimension any(struct compiling *);
 
 static struct dimension fail(struct compiling *c, const char *format, const char *word)
 {
@@ -64,7 +65,7 @@ static bool take(struct compiling *c, char letter)
 static void emit(struct compiling *c, struct expr_op op)
 {
   bool push = op.kind == EXPR_NUMBER || op.kind == EXPR_ATTRIBUTE;
-  c->stack += push ? 1 : op.kind == EXPR_NEGATE ? 0 : -1;
+  c->stack += push ? 1 : op.kind >= EXPR_NEGATE ? 0 : -1;
   if (c->n == OPS || c->stack > EXPR_STACK)
     fail(c, "the expression is too long%s", "");
   else
@@ -80,6 +81,11 @@ static size_t name_length(const char *p)
   return n;
 }
 
+static bool is_word_of_logic(const char *p, size_t n)
+{
+  return (n == 3 && (!strncmp(p, "and", 3) || !strncmp(p, "not", 3))) || (n == 2 && !strncmp(p, "or", 2));
+}
+
 static struct dimension number(struct compiling *c)
 {
   char *end;
@@ -88,7 +94,7 @@ static struct dimension number(struct compiling *c)
   c->p = end;
   blanks(c);
   size_t n = name_length(c->p) ? name_length(c->p) : *c->p == '%';
-  if (n) {
+  if (n && !is_word_of_logic(c->p, n)) {
     if (unit_token(c->p, &factor, &d) != n)
       return fail(c, "unknown unit %s", unit_meant(c, arena_printf(c->b->arena, "%.*s", (int)n, c->p)));
     value *= factor;
@@ -123,7 +129,7 @@ static struct dimension parameter(struct compiling *c, const struct node *node)
   c->start = c->p = node->text;
   c->at = node->at;
   c->parameters = NULL;
-  struct dimension d = sum(c);
+  struct dimension d = any(c);
   blanks(c);
   if (*c->p)
     fail(c, "the parameter '%s' is not an expression", node->key);
@@ -196,17 +202,19 @@ static struct dimension primary(struct compiling *c)
     c->p += 3;
     if (!take(c, '('))
       return fail(c, "expected '(' after min or max%s", "");
-    struct dimension a = sum(c);
+    struct dimension a = any(c);
     if (!take(c, ','))
       return fail(c, "expected ',' in min or max%s", "");
-    struct dimension b = sum(c);
+    struct dimension b = any(c);
     emit(c, (struct expr_op){.kind = kind});
     return take(c, ')') ? same(c, a, b) : fail(c, "expected ')'%s", "");
   }
+  if (n && is_word_of_logic(c->p, n))
+    return fail(c, "'%s' stands where a number or an attribute is expected", arena_printf(c->b->arena, "%.*s", (int)n, c->p));
   if (n)
     return name(c, n);
   if (take(c, '(')) {
-    struct dimension d = sum(c);
+    struct dimension d = any(c);
     return take(c, ')') ? d : fail(c, "expected ')'%s", "");
   }
   return fail(c, *c->p ? "unexpected '%s' in the expression" : "the expression ends too early%s",
@@ -248,11 +256,101 @@ static struct dimension sum(struct compiling *c)
   return d;
 }
 
-struct expr build_expr_text(struct build *b, const char *text, struct where at, enum quantity q,
-                            const struct node *parameters)
+/* ---- conditions ------------------------------------------------------------------------------------------------ */
+
+static bool take_word(struct compiling *c, const char *word)
+{
+  blanks(c);
+  size_t n = strlen(word);
+  if (name_length(c->p) != n || strncmp(c->p, word, n))
+    return false;
+  c->p += n;
+  return true;
+}
+
+/* The comparison that stands here, or EXPR_NUMBER; signs of other languages are named. */
+static enum expr_kind comparison_here(struct compiling *c)
+{
+  static const struct { const char *sign; enum expr_kind kind; } signs[] = {
+    {"<=", EXPR_LESS_EQUAL}, {">=", EXPR_GREATER_EQUAL}, {"==", EXPR_EQUAL}, {"!=", EXPR_UNEQUAL}, {"<", EXPR_LESS},
+    {">", EXPR_GREATER}};
+  blanks(c);
+  for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+    if (!strncmp(c->p, signs[i].sign, strlen(signs[i].sign))) {
+      c->p += strlen(signs[i].sign);
+      return signs[i].kind;
+    }
+  if (*c->p == '=')
+    fail(c, "'=' compares nothing; did you mean '=='?%s", "");
+  return EXPR_NUMBER;
+}
+
+static struct dimension comparison(struct compiling *c)
+{
+  struct dimension d = sum(c);
+  enum expr_kind kind = c->failed ? EXPR_NUMBER : comparison_here(c);
+  if (kind == EXPR_NUMBER || c->failed)
+    return d;
+  struct dimension other = sum(c);
+  same(c, d, other);
+  emit(c, (struct expr_op){.kind = kind});
+  if (!c->failed && comparison_here(c) != EXPR_NUMBER)
+    fail(c, "comparisons are not chained: 'a < b and b < c'%s", "");
+  return (struct dimension){0};
+}
+
+static struct dimension pure(struct compiling *c, struct dimension d)
+{
+  d.tok = 0;
+  if (!c->failed && !dimension_equal(d, (struct dimension){0}))
+    fail(c, "'and', 'or' and 'not' take conditions, not %s", dimension_name(d));
+  return (struct dimension){0};
+}
+
+static struct dimension negation(struct compiling *c)
+{
+  blanks(c);
+  if (*c->p == '!' && c->p[1] != '=')
+    return fail(c, "'!' is written 'not'%s", "");
+  if (!take_word(c, "not"))
+    return comparison(c);
+  if (++c->nots > EXPR_STACK)
+    return fail(c, "the expression is too long%s", "");
+  struct dimension d = pure(c, negation(c));
+  c->nots--;
+  emit(c, (struct expr_op){.kind = EXPR_NOT});
+  return d;
+}
+
+static struct dimension all(struct compiling *c)
+{
+  struct dimension d = negation(c);
+  while (!c->failed && take_word(c, "and")) {
+    pure(c, d);
+    d = pure(c, negation(c));
+    emit(c, (struct expr_op){.kind = EXPR_AND});
+  }
+  return d;
+}
+
+static struct dimension any(struct compiling *c)
+{
+  struct dimension d = all(c);
+  while (!c->failed && take_word(c, "or")) {
+    pure(c, d);
+    d = pure(c, all(c));
+    emit(c, (struct expr_op){.kind = EXPR_OR});
+  }
+  if (!c->failed && (*c->p == '&' || *c->p == '|'))
+    fail(c, "'&' and '|' are written 'and' and 'or'%s", "");
+  return d;
+}
+
+static struct expr compile(struct build *b, const char *text, struct where at, enum quantity q,
+                           const struct node *parameters)
 {
   struct compiling c = {.b = b, .parameters = parameters, .at = at, .start = text, .p = text};
-  struct dimension d = sum(&c);
+  struct dimension d = any(&c);
   blanks(&c);
   if (!c.failed && *c.p)
     fail(&c, "unexpected '%s' in the expression", arena_printf(b->arena, "%.8s", c.p));
@@ -261,9 +359,22 @@ struct expr build_expr_text(struct build *b, const char *text, struct where at, 
     err_add(b->err, at, "'%.60s' is %s; expected %s", text, dimension_name(d), quantities[q].name);
   struct expr_op *op = arena_array(b->arena, struct expr_op, c.n + 1);
   memcpy(op, c.op, c.n * sizeof *op);
-  struct expr e = {.n = c.failed ? 0 : c.n, .reads = c.reads, .op = op};
+  return (struct expr){.n = c.failed ? 0 : c.n, .reads = c.reads, .op = op};
+}
+
+struct expr build_expr_text(struct build *b, const char *text, struct where at, enum quantity q,
+                            const struct node *parameters)
+{
+  struct expr e = compile(b, text, at, q, parameters);
   amount_check(b, &e, text, at);
   return e;
+}
+
+struct expr build_condition(struct build *b, const struct node *node)
+{
+  if (!node_is(node, NODE_TEXT) || !*node->text)
+    return (struct expr){0};
+  return compile(b, node->text, node->at, Q_PURE, NULL);
 }
 
 struct expr build_expr(struct build *b, const struct node *node, enum quantity q, const struct node *parameters)

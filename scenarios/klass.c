@@ -1,4 +1,5 @@
 /* klass.c: classes and their pipelines: tasks, work, plans, fallbacks. */
+#include "models/effects.h"
 #include "scenarios/build.h"
 
 #include <math.h>
@@ -34,6 +35,7 @@ static void work_kernel(struct build *b, struct work_def *w, const struct node *
   w->kind = WORK_ROOFLINE;
   w->flop = build_expr(b, node_get(p->value, "flop"), Q_FLOP, parameters);
   w->bytes = build_expr(b, node_get(p->value, "bytes"), Q_BYTES, parameters);
+  w->recall = build_expr(b, node_get(p->value, "recall"), Q_PURE, parameters);
 }
 
 static void unknown_work_keys(struct build *b, const struct node *node)
@@ -394,7 +396,7 @@ static double time_or_none(const struct node *map, const char *section, const ch
   return isnan(value) ? 0 : value;
 }
 
-static void build_task(struct build *b, const struct class_def *c, struct task_def *t, const struct node *node)
+static void build_task(struct build *b, const struct class_def *c, struct task_def *t, const struct node *node, size_t i)
 {
   const struct node *timeout = node_get(node, "timeout");
   *t = task_def_default();
@@ -410,6 +412,7 @@ static void build_task(struct build *b, const struct class_def *c, struct task_d
   t->repeat_probability = get_number(node, "task", "repeat");
   build_fallbacks(b, c, t, node_get(node, "fallback"));
   t->life = build_life(b, c, t, node);
+  t->effect = build_effect(b, t, node, i);
   if (t->successor_starts_on_first && !t->stream)
     err_add(b->err, node_get(node, "starts_on")->at, "'starts_on: first' needs 'stream: true'");
 }
@@ -497,7 +500,7 @@ void build_tasks(struct build *b, struct class_def *c)
   }
   struct task_def *task = arena_array(b->arena, struct task_def, n + 1);
   for (size_t i = 0; i < n; i++)
-    build_task(b, c, &task[i], pipeline->child[i]);
+    build_task(b, c, &task[i], pipeline->child[i], i);
   c->task = task;
   c->n_tasks = (int)n;
   if (n)
@@ -551,6 +554,8 @@ static void build_class(struct build *b, struct class_def *c, const struct node 
   c->attribute = own;
   c->n_attributes = b->n_attributes;
   check_quality(b, c);
+  effects_link(c, (struct task_def *)c->task);          /* made here */
+  check_effects(b, c);
 }
 
 void build_classes(struct build *b)

@@ -198,6 +198,8 @@ const struct section sections[] = {
   {"fallback", "classes.NAME.pipeline.TASK.fallback", "What is done after a failed attempt, in order.", false},
   {"retry", "classes.NAME.pipeline.TASK.retry", "A plan is tried again, at the choice and at each fallback.", false},
   {"backoff", "classes.NAME.pipeline.TASK.retry.backoff", "How long before the next try.", false},
+  {"recall", "classes.NAME.pipeline.TASK.recall",
+   "A search finds what the answer needs, or not, by one number of the request: who finds more finds all that others find.", false},
   {"hedge", "classes.NAME.pipeline.TASK.hedge",
    "A copy beside an attempt that takes long; the first answer wins, the other copy is cut and pays for what it used.",
    false},
@@ -1248,7 +1250,15 @@ const struct key keys[] = {
   {"task", "matches", .map = "match", .doc = "Tasks whose version it has to have."},
   {"task", "repeat", V_NUMBER, Q_PURE, .low = 0, .high = 0.999, .otherwise = "0",
    .doc = "After success it is done again with this probability."},
-  {"task", "kind", V_REFERENCE, .flags = LATER, .doc = "Caches, transformations and other kinds of tasks."},
+  {"task", "when", V_EXPR, Q_PURE,
+   .doc = "A condition on attributes that are known when the task is ready (`lookup_hit == 0 and prompt_tokens > 500`). Not true: "
+          "the task is skipped, and what comes after it takes what it would have taken."},
+  {"task", "ends", V_EXPR, Q_PURE,
+   .doc = "A condition on what is known when the task is served. True: the request ends with it: its output goes to the user, "
+          "the rest is called off."},
+  {"task", "recall", .map = "recall", .doc = "It is a search: does it find what the answer needs? Makes TASK_found, 1 or 0, for who comes after."},
+  {"recall", "value", V_EXPR, Q_PURE, .doc = "Share of requests for which it does; default: what the kernel of `work` says."},
+  {"recall", "missed", V_NUMBER, Q_PURE, SHARE, .flags = REQUIRED, .doc = "Factor on the quality of the answer where it does not."},
   {"task_variant", "name", V_ID, .flags = REQUIRED, .doc = "Name of the variant."},
   {"task_variant", "work", .map = "work", .doc = "Its own work instead of the task's."},
   {"work", "time", V_DIST, Q_TIME, .low = 0, .high = INF, .scope = "attempt",
@@ -1452,6 +1462,7 @@ const struct key keys[] = {
    .doc = "Name: default. Scenarios may set them, also to expressions."},
   {"kernel", "flop", V_EXPR, Q_FLOP, .flags = REQUIRED, .doc = "Arithmetic."},
   {"kernel", "bytes", V_EXPR, Q_BYTES, .flags = REQUIRED, .doc = "Memory traffic."},
+  {"kernel", "recall", V_EXPR, Q_PURE, .doc = "Of a search: share of what it should find that it finds."},
 };
 const size_t n_keys = sizeof keys / sizeof *keys;
 
