@@ -19,5 +19,9 @@ size_t presets_values(struct arena *, const struct preset_entry *, const struct 
 /* The step time of a preset; NULL after adding. */
 struct steptime;
 const struct steptime *preset_step_time(struct arena *, const char *name, struct err *);
+/* The joint table of a preset; USD per token of input and output of a tariff. NULL, false after adding. */
+struct joint_table;
+const struct joint_table *preset_quality(struct arena *, const char *name, struct err *);
+bool preset_token_prices(struct arena *, const char *name, double usd_per_tok[2], struct err *) MUST_USE;
 
 #endif

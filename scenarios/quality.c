@@ -1,5 +1,6 @@
 /* quality.c: joint tables of two models; variants, subjects and scores that go by them (models/outcomes.h). */
 #include "scenarios/build.h"
+#include "scenarios/presets.h"
 
 #include <math.h>
 #include <string.h>
@@ -202,4 +203,28 @@ void check_quality(struct build *b, struct class_def *c)
       finish_score(b, c, &c->attribute[i]);
   for (int t = 0; t < c->n_tasks; t++)
     check_variants(b, c, t);
+}
+
+/* ---- for `offsim validate routers` ---- */
+
+const struct joint_table *preset_quality(struct arena *a, const char *name, struct err *err)
+{
+  const struct preset *p = preset_read(a, "quality", name, (struct where){0}, NULL, err);
+  struct build b = {.arena = a, .err = err};
+  struct joint_table *t = arena_alloc(a, sizeof *t);
+  if (!p)
+    return NULL;
+  build_table(&b, t, p->value);
+  t->name = p->name;
+  return err_any(err) ? NULL : t;
+}
+
+bool preset_token_prices(struct arena *a, const char *name, double usd_per_tok[2], struct err *err)
+{
+  const struct preset *p = preset_read(a, "tariff", name, (struct where){0}, NULL, err);
+  if (!p)
+    return false;
+  usd_per_tok[0] = get_number(p->value, "tariff", "input");
+  usd_per_tok[1] = get_number(p->value, "tariff", "output");
+  return true;
 }

@@ -23,6 +23,7 @@ static const struct replay_suite replays[] = {
   {"regret", validate_regret, "regret of a policy on Bernoulli arms of your own (--help)"},
   {"pod", validate_pod, "the shortest of d random queues (--help)"},
   {"flows", validate_flows, "flows over several links at once, by max-min fairness (--help)"},
+  {"routers", validate_routers, "routers between a weak and a strong model, on recorded outcomes (--help)"},
 };
 enum { N_REPLAYS = sizeof replays / sizeof *replays };
 enum { N_SUITES = sizeof suites / sizeof *suites, MAX_OVERRIDES = 32, MAX_WORKERS = 1024 };

@@ -37,5 +37,6 @@ int validate_steps(int argc, char **argv);
 int validate_regret(int argc, char **argv);
 int validate_pod(int argc, char **argv);
 int validate_flows(int argc, char **argv);
+int validate_routers(int argc, char **argv);
 
 #endif
