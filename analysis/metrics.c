@@ -294,6 +294,10 @@ OF_TALLY(left_out, (double)m->summary->left_out)
 OF_TALLY(own_attempts, (double)m->summary->own_attempts)
 OF_TALLY(own_failures, (double)m->summary->own_failures)
 OF_TALLY(workload_is_fit, m->summary->workload_is_fit)
+OF_TALLY(exposure, per_request(t, m->summary->exposed_bytes))
+OF_TALLY(protected_data, per_request(t, m->summary->protected_bytes))
+OF_TALLY(kept_data, per_request(t, m->summary->kept_byte_s))
+OF_TALLY(misplaced, m->summary->misplaced_bytes)
 OF_TALLY(zone_violations, (double)m->summary->zone_violations)
 /* Of devices that move. */
 static double of_movers(const struct metrics *m, const struct tally *t, uint64_t requests)
@@ -425,10 +429,18 @@ OF_LINK(in_flight, l->in_flight_mean)
 OF_LINK(bytes, l->bytes)
 OF_LINK(cut_bytes, l->cut_bytes)
 
+#define OF_ZONE(name, expression) \
+  static double zone_##name(const struct exposure_summary *e) { return (expression); }
+OF_ZONE(execution, e->execution[0])
+OF_ZONE(transit, e->transit[0])
+OF_ZONE(rest, e->rest_byte_s)
+OF_ZONE(protected_data, e->execution[1] + e->transit[1])
+
+typedef double zone_fn(const struct exposure_summary *);
 typedef double link_fn(const struct link_summary *);
 typedef double tally_fn(const struct metrics *, const struct tally *);
 typedef double place_fn(const struct place_summary *);
-struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; link_fn *of_link; };
+struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; link_fn *of_link; zone_fn *of_zone; };
 
 #define BOTH true, false, false
 #define RUN false, false, false
@@ -495,6 +507,13 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; li
   ROW("cold_start_ratio", "1", "share of requests that waited for a cold start", -1, BOTH, cold_start_ratio, NULL) \
   ROW("zone_violations", "1", "data seen in a zone that its class forbids; always 0 in a correct run", \
       -1, RUN, zone_violations, NULL) \
+  ROW("exposure_bytes_per_request", "B", "told kinds of data in the clear beyond the zone of the device that asked: bytes " \
+      "that came to be worked on and bytes in transit, each zone by itself, times the kind's weight", -1, RUN, exposure, NULL) \
+  ROW("protected_bytes_per_request", "B", "the same, sealed, in an enclave or encrypted", 0, RUN, protected_data, NULL) \
+  ROW("kept_byte_s_per_request", "B s", "told kinds of data kept at places beyond the request: bytes times seconds, by " \
+      "weight", -1, RUN, kept_data, NULL) \
+  ROW("misplaced_bytes", "B", "told kinds of data seen where their kind may not be, clear or not, whole run; always 0 in a " \
+      "correct run", -1, RUN, misplaced, NULL) \
   ROW("handover_per_s", "1/s", "change-overs of a device that moves, a second, in the window; counted of 1024 devices of a " \
       "place at most", 0, RUN, handover_rate, NULL) \
   ROW("relayed_ratio", "1", "share of requests whose device changed over while they were on the air or at work where it " \
@@ -613,11 +632,20 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; li
   ROW("link_cut_bytes", "B", "bytes of messages that were called off on the link and did not go, whole run", \
       -1, link_cut_bytes)
 
-#define INFO_ROW(name, unit, doc, better, where, tally, place) {{name, unit, doc, better, where}, tally, place, NULL},
-#define LINK_ROW(name, unit, doc, better, link) {{name, unit, doc, better, PLACE}, NULL, NULL, link},
+/* And of a kind of data (where others have their class) in a zone. */
+#define ZONE_METRICS(ROW) \
+  ROW("exposure_execution_bytes", "B", "bytes of the kind that came to the zone in the clear to be worked on", -1, zone_execution) \
+  ROW("exposure_transit_bytes", "B", "bytes of the kind that passed through the zone in the clear", -1, zone_transit) \
+  ROW("exposure_rest_byte_s", "B s", "bytes of the kind that the zone keeps in the clear, times how long", -1, zone_rest) \
+  ROW("protected_bytes", "B", "bytes of the kind that came to or through the zone sealed, into an enclave or encrypted", \
+      0, zone_protected_data)
+
+#define INFO_ROW(name, unit, doc, better, where, tally, place) {{name, unit, doc, better, where}, tally, place, NULL, NULL},
+#define LINK_ROW(name, unit, doc, better, link) {{name, unit, doc, better, PLACE}, NULL, NULL, link, NULL},
+#define ZONE_ROW(name, unit, doc, better, zone) {{name, unit, doc, better, false, false, false}, NULL, NULL, NULL, zone},
 #define NAME_ROW(name, ...) name,
-static const struct row rows[] = {METRICS(INFO_ROW) LINK_METRICS(LINK_ROW)};
-static const char *const names[] = {METRICS(NAME_ROW) LINK_METRICS(NAME_ROW)};
+static const struct row rows[] = {METRICS(INFO_ROW) LINK_METRICS(LINK_ROW) ZONE_METRICS(ZONE_ROW)};
+static const char *const names[] = {METRICS(NAME_ROW) LINK_METRICS(NAME_ROW) ZONE_METRICS(NAME_ROW)};
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
 const struct metric_info *metric_find(const char *name)
@@ -743,6 +771,9 @@ static bool some_battery(const struct run_summary *s)
 /* Of what hardly any policy does, only those that do it tell. */
 static bool is_told(const struct metrics *m, const struct row *row)
 {
+  bool of_data = row->of_tally == exposure || row->of_tally == protected_data || row->of_tally == kept_data
+                 || row->of_tally == misplaced;
+  if (of_data) return m->summary->exposure != NULL;
   if (row->of_tally == own_attempts) return m->summary->own_attempts > 0;
   if (row->of_tally == no_power_ratio) return some_battery(m->summary);
   if (row->of_tally == cache_hit_ratio || row->of_tally == cache_false_hit_ratio) return m->whole.lookups > 0;
@@ -751,8 +782,19 @@ static bool is_told(const struct metrics *m, const struct row *row)
   return row->of_tally != own_failures || m->summary->own_failures > 0;
 }
 
+/* A zone that saw nothing of a kind is silent. */
+static void put_zones(struct metrics *m, const struct row *row)
+{
+  const struct metrics_setup *s = &m->setup;
+  for (int i = 0; m->summary->exposure && i < s->n_zones * s->n_data; i++) {
+    double value = row->of_zone(&m->summary->exposure[i]);
+    if (value > 0) put(m, row->info.name, s->data_name[i % s->n_data], s->zone_name[i / s->n_data], value);
+  }
+}
+
 static void put_row(struct metrics *m, const struct row *row)
 {
+  if (row->of_zone) put_zones(m, row);
   const struct metrics_setup *s = &m->setup;
   if (row->of_tally && is_told(m, row)) put(m, row->info.name, "", "", row->of_tally(m, &m->whole));
   for (int c = 0; row->of_tally && row->info.per_class && c < s->n_classes; c++)

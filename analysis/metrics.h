@@ -16,6 +16,8 @@ struct metrics_setup {
   const char *const *class_name, *const *place_name;
   int n_links;
   const char *const *link_name;                         /* NULL: not told, as one of many in a topology */
+  int n_zones, n_data;                                  /* n_data 0: nobody says what data are */
+  const char *const *zone_name, *const *data_name;
   const double *slo_ttft_s, *slo_e2e_s, *slo_tpot_s;    /* per class; 0 = none */
 };
 struct metrics *metrics_new(const struct metrics_setup *);
@@ -24,7 +26,7 @@ void metrics_free(struct metrics *);
 void metrics_request(struct metrics *, const struct request_record *);
 void metrics_attempt(struct metrics *, const struct attempt_record *);
 
-/* One value. class and place are "" for the whole run; a value that does not exist (p99 of nothing) is NaN. */
+/* One value. class and place are "" for the whole run; of exposure they are a kind of data and a zone; a value that does not exist (p99 of nothing) is NaN. */
 struct metric_value { const char *metric, *klass, *place; double value; };
 /* All values of the run. The array belongs to the metrics. */
 size_t metrics_finish(struct metrics *, const struct run_summary *, const struct metric_value **values);

@@ -19,6 +19,7 @@ static const char *told_link_of(const struct world_def *d, int i)
   bool single = (d->place[l->a].spread && l->a_member != NONE) || (d->place[l->b].spread && l->b_member != NONE);
   return single ? NULL : l->name;
 }
+static const char *data_of(const struct world_def *d, int i) { return d->data[i].name; }
 static const char *variant_of(const struct world_def *d, int i) { return d->variant[i].name; }
 
 static const char *const *names(const struct world_def *d, int n, name_of *name, struct arena *a)
@@ -40,6 +41,7 @@ void metrics_setup_of(const struct world_def *d, struct arena *a, struct metrics
   }
   *out = (struct metrics_setup){.n_classes = d->n_classes, .n_places = d->n_places,
     .class_name = names(d, d->n_classes, class_of, a), .place_name = names(d, d->n_places, told_place_of, a),
+    .n_zones = d->n_zones, .n_data = d->n_data, .zone_name = d->zone, .data_name = names(d, d->n_data, data_of, a),
     .n_links = d->n_links, .link_name = names(d, d->n_links, told_link_of, a), .slo_ttft_s = ttft, .slo_e2e_s = e2e, .slo_tpot_s = tpot};
 }
 

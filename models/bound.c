@@ -87,7 +87,7 @@ static bool any_attempt_asked(const struct policy_def *p)
 
 static void note_tasks(struct bound *b, const struct class_def *k)
 {
-  b->may_fail |= k->n_tasks > 1 && k->zones != ~UINT64_C(0);
+  b->may_fail |= k->n_tasks > 1 && (k->zones != ~UINT64_C(0) || k->data);
   for (const struct task_def *t = k->task; t < k->task + k->n_tasks; t++) {
     b->may_fail |= task_may_fail(t);
     b->any_attempt |= t->life || t->n_fallbacks > 0 || t->repeat_probability > 0 || t->successor_starts_on_first;

@@ -89,8 +89,8 @@ static sim_time back_at(const struct world *w, const struct change_def *of)
 
 static void set_speed(struct world *w, struct place *p, double speed)
 {
-  p->speed = speed;
-  if (p->stations) stations_speed(p->stations, p->def->count, w->sim, speed);
+  p->speed = p->def->trust ? speed / p->def->trust->slowdown : speed;
+  if (p->stations) stations_speed(p->stations, p->def->count, w->sim, p->speed);
 }
 
 static void set_tariff(struct world *w, struct place *p, enum change_what what, double usd)
@@ -120,7 +120,8 @@ static double value_now(const struct world *w, const struct change_def *d)
 {
   if (d->what == CHANGE_RATE_SCALE) return w->changes->link[d->index].scale;
   if (d->what == CHANGE_BACKGROUND) return w->changes->link[d->index].background;
-  return w->place[d->index].speed;
+  const struct trust_def *trust = w->def->place[d->index].trust;
+  return w->place[d->index].speed * (trust ? trust->slowdown : 1);
 }
 
 /* ---- in time ---------------------------------------------------------------------------------------------------- */

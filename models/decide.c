@@ -4,7 +4,7 @@
  * against those that the class allows), capability, memory, reach. A plan for a whole place leaves the member to the
  * place's dispatch, which sees its own members as they are.
  */
-#include "models/internal.h"
+#include "models/exposure.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +89,17 @@ static uint32_t members_mask(const struct world *w, const struct place *p, uint3
   return mask;
 }
 
+/* Of what the device sends (from NONE), or a task has made: whether it may go there, and be there. */
+static uint32_t input_mask(const struct world *w, const struct request *r, int from, struct endpoint at,
+                           const struct plan_def *plan)
+{
+  struct endpoint lies = from < 0 ? origin_of(r) : request_outputs(w, (struct request *)r)[from];
+  uint64_t zones = w->klass[r->klass].def->zones;
+  if (w->exposure) zones = exposure_zones(w, r, (uint8_t)(from < 0 ? CARRIES_INPUT : CARRIES_OUTPUT + from));
+  uint32_t mask = zones >> w->def->place[at.place].zone & 1 ? 0 : OFFSIM_MASK_PRIVACY;
+  return mask | ways_mask(w, lies, at, plan, zones);
+}
+
 /* What does not change during a run. */
 static uint32_t lasting_mask(struct world *w, const struct request *r, int task, struct endpoint at,
                              const struct plan_def *plan)
@@ -97,14 +108,14 @@ static uint32_t lasting_mask(struct world *w, const struct request *r, int task,
   const struct task_def *t = &k->task[task];
   if (at.place >= w->def->n_places) return OFFSIM_MASK_UNREACHABLE;
   const struct place *p = &w->place[at.place];
-  uint32_t mask = k->zones >> p->def->zone & 1 ? 0 : OFFSIM_MASK_PRIVACY;
+  uint64_t made = w->exposure ? exposure_zones_made(w, r, task) : k->zones;
+  uint32_t mask = made >> p->def->zone & 1 ? 0 : OFFSIM_MASK_PRIVACY;
   mask |= members_mask(w, p, at.member, t, plan);
   uint64_t inputs = request_inputs(w, r, task);
-  if (inputs >> FROM_DEVICE || is_final(t) || t->may_end) mask |= ways_mask(w, origin_of(r), at, plan, k->zones);
-  for (uint32_t left = (uint32_t)inputs; left; left &= left - 1) {
-    struct endpoint from = request_outputs(w, (struct request *)r)[__builtin_ctz(left)];
-    mask |= ways_mask(w, from, at, plan, k->zones);
-  }
+  bool answers = is_final(t) || t->may_end;
+  if (inputs >> FROM_DEVICE) mask |= input_mask(w, r, NONE, at, plan);
+  if (answers && (w->exposure || !(inputs >> FROM_DEVICE))) mask |= ways_mask(w, origin_of(r), at, plan, made);
+  for (uint32_t left = (uint32_t)inputs; left; left &= left - 1) mask |= input_mask(w, r, __builtin_ctz(left), at, plan);
   return mask;
 }
 

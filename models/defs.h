@@ -203,6 +203,23 @@ struct spread_def {
   const struct outages_def *outages;                    /* NULL: none but those of world_def.change */
 };
 
+/* ---- what data there are, and whom a place lets see them (models/exposure.c) ---- */
+
+/* A kind of data. zones: where it may be, a hard mask (~0: everywhere). weight: of a byte of it in the sum of what is exposed. */
+struct data_def { const char *name; uint64_t zones; double weight; };
+/* An enclave sees data and its owner does not; under homomorphic encryption nobody there does. slowdown: factor on all service
+ * times. send, answer: factors on the bytes of messages to and from such a place. Attestation, before the first message of a
+ * device to a member, again valid_s later (0: before each): a time, and round trips of the idle way. */
+enum trust_kind { TRUST_PLAIN, TRUST_ENCLAVE, TRUST_HOMOMORPHIC };
+struct trust_def {
+  enum trust_kind kind;
+  double slowdown, send, answer;
+  const struct dist *attest_s;                          /* NULL: none */
+  double valid_s;
+  unsigned round_trips;
+  double keeps_s;                                       /* what comes there is kept so long after; 0: not at all */
+};
+
 /* A place of `count` like members. Each member has `servers` servers with `slots` slots each: servers * slots jobs are
  * served at once under FIFO, LIFO, PRIORITY, EDF, SRPT; under PROCESSOR_SHARING the servers share all jobs, each job
  * at most at the rate of one server. capacity: jobs in a member at most, waiting ones included (0 = no limit). */
@@ -234,6 +251,7 @@ struct place_def {
   const struct guard_def *guard;                        /* NULL: none */
   const struct supply_def *supply;                      /* NULL: nothing of the kind */
   const struct spread_def *spread;                      /* NULL: the place is one vertex */
+  const struct trust_def *trust;                        /* NULL: data are in the clear there, and not kept */
   const struct mobility_def *mobility;                  /* of its devices (models/mobility.h); NULL: static attachment */
   const struct shelf_def *shelf;                        /* NULL: no limit (kind api: keeps nothing) */
 };
@@ -341,6 +359,7 @@ struct task_def {
   const struct work_def *work;                          /* [max(1, n_variants)] */
   int n_plans; const struct plan_def *plan;
   struct expr output_bytes;
+  const struct expr *data;                              /* [n_data]: share of each kind in it; NULL: as in what came in */
   bool stream;                                          /* output flows: first token, rate, last token */
   bool successor_starts_on_first;                       /* starts_on: first (else last) */
   double timeout_first_s, timeout_s;                    /* 0 = none */
@@ -457,6 +476,7 @@ struct class_def {
   int priority;                                         /* smaller is more urgent */
   int n_attributes; const struct attribute_def *attribute;
   int subject;                                          /* the attribute with subjects; 0: none */
+  const struct expr *data; bool data_varies;            /* [n_data]: share of each kind in the input; with attributes */
   int n_tasks; const struct task_def *task;             /* topological order */
   uint64_t produced;                                    /* bit set of attributes that tasks produce */
   bool conditional;                                     /* some task has a `when`: tasks may be skipped */
@@ -493,8 +513,10 @@ static inline bool change_is_of_link(enum change_what w) { return w <= CHANGE_PR
 struct rollout_def { const char *name; int n_variants; const int *variant; double at_s, every_s; const struct dist *delay_s;
                      bool per_place; int n_places; const int *place; };
 
+enum { MAX_DATA = 16 };
 struct world_def {
   int n_zones; const char *const *zone;
+  int n_data; const struct data_def *data;
   int n_hardware; const struct hardware_def *hardware;
   int n_clocks; const double *clock;                    /* shares of the top one that plans choose; the first is 1; or none */
   int n_variants; const struct variant_def *variant;

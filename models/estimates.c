@@ -5,7 +5,7 @@
  * instance is free and one would start, as telemetry says. Only known attributes and declared estimators enter; what is
  * not known makes the estimate NaN. An oracle reads true attributes, the true state and the demand that will be drawn.
  */
-#include "models/internal.h"
+#include "models/exposure.h"
 
 void estimates_see(struct world *w, const struct request *r)
 {
@@ -66,7 +66,8 @@ static double other_way_s(struct world *w, struct endpoint from, struct endpoint
 static inline double way_s(struct world *w, struct endpoint from, struct endpoint to, double bytes,
                            struct transfer_cost *sum)
 {
-  return same_end(from, to) ? 0 : other_way_s(w, from, to, bytes, sum);
+  if (same_end(from, to)) return 0;
+  return other_way_s(w, from, to, w->trusts ? trust_bytes(w, from, to, bytes) : bytes, sum);
 }
 
 /* Inputs come in parallel: the slowest counts. */
@@ -214,7 +215,10 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   struct option option = { a, p, plan->word == WORD_PLACE ? NONE : (int64_t)at.member, f->queue };
   double here_s = inside_s(w, &option, &d, &service_s, &joule);
   if (w->oracle && p->speed != 1 && p->def->kind != PLACE_API) here_s /= p->speed;
+  if (p->def->trust && !w->oracle) here_s *= p->def->trust->slowdown;
+  if (p->def->trust) service_s *= p->def->trust->slowdown;
   f->est_latency_s = network_s + here_s;
+  if (p->attested) f->est_latency_s += trust_expected_s(w, r, at);
   if (p->def->instances) f->est_latency_s += telemetry_start_s(w, r, p, option.member);
   double slot_w = p->dynamic_w[kind_of(p, at.member)];
   if (plan->clock) slot_w *= supply_clock(w, p, at.member, plan->clock);

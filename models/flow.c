@@ -6,6 +6,7 @@
  * settled, horizon). A function that hands an attempt on does not touch it afterwards: it may be gone.
  */
 #include "models/control.h"
+#include "models/exposure.h"
 #include "models/instances.h"
 #include "models/joint.h"
 
@@ -16,6 +17,7 @@ static void flow_answer(struct world *, struct attempt *);
 static void flow_take_decided(struct world *, struct attempt *);
 static void flow_take(struct world *, struct attempt *, const struct plan_def *, struct endpoint);
 static void flow_uplink(struct world *, struct attempt *);
+static void flow_fetch(struct world *, struct attempt *);
 static void flow_enter(struct world *, struct attempt *);
 static void flow_first(struct world *, struct attempt *);
 static void flow_served(struct world *, struct attempt *);
@@ -122,6 +124,12 @@ static void on_leg(struct sim *s, void *subject)
   legs_done(w, a);
 }
 
+struct attempt *flow_attempt_of(transfer_done_fn *done, void *subject)
+{
+  if (done == on_leg) return ((struct leg *)subject)->attempt;
+  return done == on_transfer ? subject : NULL;
+}
+
 /* Inputs from several tasks come in parallel; all else is one message at a time. */
 static bool many_legs(const struct world *w, const struct attempt *a)
 {
@@ -138,15 +146,31 @@ static struct leg *leg_new(struct world *w, struct attempt *a)
   return leg;
 }
 
+/* By which way it goes. */
+static uint8_t carried(const struct attempt *a, unsigned direction)
+{
+  if (direction == WAY_DOWN) return (uint8_t)(CARRIES_OUTPUT + a->task);
+  if (direction == WAY_MOVE || direction == WAY_STATE || direction == WAY_UP + MAX_TASKS) return CARRIES_INPUT;
+  return direction >= WAY_UP ? (uint8_t)(CARRIES_OUTPUT + direction - WAY_UP) : CARRIES_NOTHING;
+}
+
+static void allow(struct world *w, const struct request *r, uint8_t carries)
+{
+  network_allow(w->network, w->exposure ? exposure_zones(w, r, carries) : w->klass[r->klass].def->zones);
+}
+
+static void allow_output(struct world *w, const struct attempt *a) { allow(w, a->request, carried(a, WAY_DOWN)); }
+
 /* The caller holds one count of a->pending, so that the attempt outlives transfers that take no time. */
 static void send_leg(struct world *w, struct attempt *a, struct endpoint from, struct endpoint to, double bytes,
                      unsigned direction, enum transfer_kind kind)
 {
-  network_allow(w->network, w->klass[a->request->klass].def->zones);
+  uint8_t carries = carried(a, direction);
+  allow(w, a->request, carries);
   network_of_class(w->network, a->request->klass);
   if (same_end(from, to) || network_is_nothing(w->network, from, to)) return;
   struct transfer_record record = { .request = a->request->id, .task = a->task, .attempt = attempt_number(a),
-                                    .kind = (uint8_t)kind };
+                                    .kind = (uint8_t)kind, .carries = carries };
   struct transfer_cost cost = { 0 };
   uint64_t key = latency_key(a->request->id, a->task, a->ordinal, direction);
   a->pending++;
@@ -164,9 +188,9 @@ static void send_leg(struct world *w, struct attempt *a, struct endpoint from, s
 /* What its message needs is out of service, and the scenario says that it fails then. */
 static bool on_no_way(struct sim *s, transfer_done_fn *done, void *subject)
 {
-  if (done != on_transfer && done != on_leg) return false;
-  flow_on_lost(world_of(s), done == on_leg ? ((struct leg *)subject)->attempt : subject);
-  return true;
+  struct attempt *a = flow_attempt_of(done, subject);
+  if (a) flow_on_lost(world_of(s), a);
+  return a != NULL;
 }
 
 void flow_reroutes(struct world *w) { network_on_no_way(w->network, on_no_way); }
@@ -314,6 +338,18 @@ static double input_bytes(const struct world *w, const struct request *r, int fr
   return expr_value(from < 0 ? &k->input_bytes : &k->task[from].output_bytes, r->attribute);
 }
 
+static double sent_bytes(const struct world *w, struct endpoint from, struct endpoint to, double bytes)
+{
+  return w->trusts ? trust_bytes(w, from, to, bytes) : bytes;
+}
+
+/* Of the task's output, as it goes to the user. */
+static double answer_bytes(const struct world *w, const struct attempt *a)
+{
+  double bytes = expr_value(&task_at(w, a)->output_bytes, a->request->attribute);
+  return sent_bytes(w, end_of(a), origin_of(a->request), bytes);
+}
+
 static struct endpoint input_end(const struct world *w, struct request *r, int from)
 {
   return from < 0 ? origin_of(r) : request_outputs(w, r)[from];
@@ -342,7 +378,7 @@ static void each_input(struct world *w, struct attempt *a, input_fn *fn, void *c
 static void fetch(struct world *w, struct attempt *a, int from, void *context)
 {
   struct endpoint at = input_end(w, a->request, from);
-  double bytes = input_bytes(w, a->request, from);
+  double bytes = sent_bytes(w, at, end_of(a), input_bytes(w, a->request, from));
   (void)context;
   charge_egress(w, a, at, bytes);
   see_way(w, a, at, end_of(a));
@@ -366,7 +402,25 @@ static void bring_state(struct world *w, struct attempt *a, struct endpoint from
   send_leg(w, a, from, end_of(a), bytes, WAY_STATE, TRANSFER_STATE);
 }
 
+static void on_attested(struct sim *s, void *attempt)
+{
+  struct attempt *a = attempt;
+  a->wait.event = (event_id){ 0 };
+  flow_fetch(world_of(s), a);
+}
+
 static void flow_uplink(struct world *w, struct attempt *a)
+{
+  sim_time ready = w->trusts ? trust_ready(w, a) : 0;
+  if (w->trusts && ready > now_of(w)) {
+    a->stage = STAGE_ATTEST;
+    a->wait.event = sim_at(w->sim, ready, PRIORITY_NORMAL, on_attested, a);
+  } else {
+    flow_fetch(w, a);
+  }
+}
+
+static void flow_fetch(struct world *w, struct attempt *a)
 {
   struct endpoint from;
   double bytes;
@@ -385,7 +439,7 @@ static void flow_uplink(struct world *w, struct attempt *a)
 
 static void add_bytes(struct world *w, struct attempt *a, int from, void *sum)
 {
-  *(double *)sum += input_bytes(w, a->request, from);
+  *(double *)sum += sent_bytes(w, input_end(w, a->request, from), end_of(a), input_bytes(w, a->request, from));
 }
 
 /* ---- queue and serve: the station's part, or the API's --------------------------------------------------------- */
@@ -424,6 +478,7 @@ static void flow_enter(struct world *w, struct attempt *a)
     attempt_end(w, a, STATUS_LOST);
     return;
   }
+  if (w->exposure) exposure_of_task(w, a->request, a->task);
   if (a->migrated) demand_moved(w, a, &d);
   else demand_draw(w, a->request, a->task, (struct manner){ a->variant, a->job.clock }, a->ordinal, end_of(a), &d);
   if (w->states) state_found(w, a, &d);
@@ -493,7 +548,7 @@ static void flow_first(struct world *w, struct attempt *a)
     request_on_first(w, r, a->task);
     return;
   }
-  network_allow(w->network, w->klass[r->klass].def->zones);
+  allow_output(w, a);
   if (network_is_barred(w->network, end_of(a), origin_of(r))) return;     /* it comes with the rest, another way */
   double way_s = same_end(origin_of(r), end_of(a)) ? 0
     : network_latency_s(w->network, end_of(a), origin_of(r), latency_key(r->id, a->task, a->ordinal, WAY_DOWN))
@@ -514,6 +569,7 @@ static void flow_served(struct world *w, struct attempt *a)
   struct place *p = &w->place[a->place];
   p->served_s += s_from_ns(now_of(w) - a->job.entered - a->job.wait_ns - (a->at_instance ? a->cold_ns : 0));
   p->served++;
+  if (w->exposure) exposure_of_task(w, a->request, a->task);
   a->served = now_of(w);
   a->stage = STAGE_HELD;
   if (w->states) state_made(w, a);
@@ -551,11 +607,11 @@ static void flow_downlink(struct world *w, struct attempt *a)
     flow_delivered(w, a);
     return;
   }
-  double bytes = expr_value(&t->output_bytes, r->attribute);
+  double bytes = answer_bytes(w, a);
   a->returned = true;
   charge_egress(w, a, end_of(a), bytes);
   see_way(w, a, end_of(a), origin_of(r));
-  network_allow(w->network, w->klass[r->klass].def->zones);
+  allow_output(w, a);
   if (t->stream && is_final(t) && network_is_open(w->network, end_of(a), origin_of(r))) {
     flow_tail(w, a);
     return;
@@ -583,7 +639,7 @@ static void flow_tail(struct world *w, struct attempt *a)
                                    latency_key(r->id, a->task, a->ordinal, WAY_DOWN));
   sim_time at = time_add(now_of(w), ns_from_s(way_s));
   if (at < r->first_token) at = r->first_token;         /* in order: the first one may have met a burst of delay */
-  ledger_flow(w, a, expr_value(&task_at(w, a)->output_bytes, r->attribute), at);
+  ledger_flow(w, a, answer_bytes(w, a), at);
   a->stage = STAGE_TAIL;
   if (at == now_of(w)) flow_delivered(w, a);
   else a->wait.event = sim_at(w->sim, at, PRIORITY_NORMAL, on_tail, a);
@@ -628,9 +684,9 @@ static void stop_flow(struct world *w, struct attempt *a)
   const struct task_def *t = task_at(w, a);
   if (share_made(a) <= 0 || !t->stream || !is_final(t) || same_end(origin_of(r), end_of(a))) return;
   if (request_repeats(w, r, a->task, a->ordinal)) return;
-  network_allow(w->network, w->klass[r->klass].def->zones);
+  allow_output(w, a);
   if (!network_is_open(w->network, end_of(a), origin_of(r))) return;
-  double bytes = share_made(a) * expr_value(&t->output_bytes, r->attribute);
+  double bytes = share_made(a) * answer_bytes(w, a);
   a->returned = true;
   charge_egress(w, a, end_of(a), bytes);
   see_way(w, a, end_of(a), origin_of(r));
@@ -656,7 +712,7 @@ static void attempt_stop(struct world *w, struct attempt *a)
     a->cut.made = api_made(w, a);
     stop_flow(w, a);
     api_leave(w, a);                      /* fall through */
-  case STAGE_ASK: case STAGE_TAIL:
+  case STAGE_ASK: case STAGE_TAIL: case STAGE_ATTEST:
     if (a->wait.event.bits) sim_cancel(w->sim, a->wait.event);
     break;
   case STAGE_HELD: stop_flow(w, a);
@@ -740,8 +796,7 @@ static void write_bytes(struct world *w, struct attempt *a, struct attempt_recor
   record->bytes_up = 0;
   bool state_came = a->migrated && roam_move(w, a)->bytes >= 0;   /* as relays, which no attempt counts */
   if (a->fetched && !state_came) each_input(w, a, add_bytes, &record->bytes_up);
-  const struct expr *output = &task_at(w, a)->output_bytes;
-  record->bytes_down = a->returned ? share_made(a) * expr_value(output, a->request->attribute) : 0;
+  record->bytes_down = a->returned ? share_made(a) * answer_bytes(w, a) : 0;
   if (a->stage == STAGE_DOWNLINK) record->bytes_down -= bytes_unsent(a);
   else if (!state_came) record->bytes_up -= bytes_unsent(a);
 }

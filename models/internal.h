@@ -46,7 +46,8 @@ struct request {
 enum stage {
   STAGE_ASK_TRIP, STAGE_ASK, STAGE_ANSWER_TRIP,         /* PHASE_DECIDE */
   STAGE_UPLINK, STAGE_STATION, STAGE_API, STAGE_HELD,   /* PHASE_UPLINK; QUEUE and SERVE; held: a flow still comes in */
-  STAGE_DOWNLINK, STAGE_TAIL                           /* PHASE_DOWNLINK; tail: the last token of a flow is under way */
+  STAGE_DOWNLINK, STAGE_TAIL,                          /* PHASE_DOWNLINK; tail: the last token of a flow is under way */
+  STAGE_ATTEST                                         /* PHASE_UPLINK: its place is being attested (trust.c) */
 };
 
 /* How a plan does a task: a variant of it, in the task's list, at a clock of the world's list. */
@@ -84,6 +85,7 @@ struct attempt {
 
 /* One of several inputs on their way. A single one needs none. */
 struct leg { struct attempt *attempt; struct leg *next; struct transfer *transfer; bool is_state; };
+struct attested;
 
 /* One pending decision, from the choice until its task's end (its fallbacks included). */
 struct decision {
@@ -143,6 +145,7 @@ struct place {
   double started_j, started_usd;                        /* starts: charged to those who caused them */
   struct breaker *breaker;                              /* NULL: none */
   struct health *health;
+  struct attested *attested;                            /* [all members of places][members]: trust.c; NULL: none */
   double speed;                                         /* 1; changes.c */
   struct tariff_def tariff;                             /* as it is now */
   /* of a place whose price of time changes: times from which it was what, and its integral until then */
@@ -188,6 +191,7 @@ struct klass {
   struct sessions *sessions;                            /* NULL: no conversations */
   size_t versions_at;                                   /* behind a request: version.c */
   bool estimates;                                       /* has a CLASS_MEAN */
+  size_t contents_at;                                   /* in a request: exposure.c */
 };
 
 struct joint;
@@ -221,6 +225,8 @@ struct world {
   struct states *states;                                /* of conversations; NULL: none */
   struct bound *bound;                                  /* of a run that only bounds; else NULL */
   bool joins, oracle, wants_queue, wants_estimates, wants_state, failed, sources_dry, window_closed;
+  struct exposure *exposure;                            /* NULL: nobody says what data are */
+  bool trusts;                                          /* some place has a trust of its own */
   bool has_late;                                        /* transfers tell what they cost when they end, too */
   bool guarded;                                         /* masks change: some place has a breaker or health checks */
   double visible[MAX_ATTRIBUTES];                       /* what a policy may use for estimates */
@@ -302,6 +308,7 @@ void attempt_release_held(struct world *, struct attempt *);
 void flow_events(const struct world_def *, struct station_events *);
 void flow_reroutes(struct world *);                       /* what becomes of messages without a way */
 void flow_on_lost(struct world *, struct attempt *);    /* its place failed under it */
+struct attempt *flow_attempt_of(transfer_done_fn *, void *subject);    /* whose message it is; NULL: of no attempt */
 void flow_on_api_first(struct world *, struct attempt *);
 void flow_on_api_done(struct world *, struct attempt *);
 

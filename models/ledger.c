@@ -14,6 +14,7 @@
  * Checkable: idle 10 W, busy 30 W, 2 slots, one job of 3 s in a run of 10 s: total 130 J, direct 30 J, residual 100 J.
  * Price 1 USD/s, 3 from 4 s on: a job in its slot from 3 to 5 s pays 1 + 3 = 4 USD, the server costs 4 + 6 x 3 = 22.
  */
+#include "models/exposure.h"
 #include "models/instances.h"
 #include <string.h>
 
@@ -61,10 +62,12 @@ void ledger_flow(struct world *w, struct attempt *a, double bytes, sim_time last
   struct transfer_cost cost = network_cost(w->network, end_of(a), origin_of(r), bytes);
   if (w->has_late) network_hold(w->network, end_of(a), origin_of(r), a->first_output, &cost);
   ledger_transfer(w, a, &cost);
+  exposure_flows(w, a);
   network_flow(w->network, end_of(a), origin_of(r),
                (struct transfer_record){ .request = r->id, .started_ns = a->first_output, .ended_ns = last_at,
                                          .bytes = bytes, .task = a->task, .attempt = attempt_number(a),
-                                         .kind = TRANSFER_DATA });
+                                         .kind = TRANSFER_DATA, .carries = (uint8_t)(CARRIES_OUTPUT + a->task) });
+  exposure_flows(w, NULL);
 }
 
 static struct tariff_meter *meter_now(const struct world *w, struct place *p)

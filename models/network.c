@@ -78,6 +78,7 @@ struct network *network_new(struct sim *sim, const struct world_def *world, stru
   n->mobility = topology_mobility(topology);
   n->root = *root;
   if (sink) n->sink = *sink;
+  n->tells = world->record_transfers && n->sink.transfer;
   n->link = zeroed(world->n_links, sizeof *n->link);
   for (int k = 0; k < world->n_links; k++) link_init(&n->link[k], world, &world->link[k]);
   n->most_hops = topology_most_hops(topology);
@@ -149,6 +150,19 @@ void transfer_keep_prices(const struct network *n, struct transfer *t)
     t->began->per_byte[i].device_j = hop.device_j_per_byte;
     t->began->per_byte[i].usd = hop.usd_per_byte;
   }
+}
+
+void network_watch(struct network *n, hop_told_fn *watch, void *context)
+{
+  n->watch = watch;
+  n->watcher = context;
+  n->tells = true;
+}
+
+void hop_tell(struct network *n, const struct hop_told *hop)
+{
+  if (n->watch) n->watch(n->watcher, hop);
+  if (n->world->record_transfers && n->sink.transfer) n->sink.transfer(n->sink.context, hop->record);
 }
 
 void network_of_class(struct network *n, int klass) { n->klass = klass; }
@@ -267,10 +281,10 @@ void network_flow(struct network *n, struct endpoint from, struct endpoint to, s
     struct link_meter *meter = &n->link[r->hop[i].link].meter;
     meter->area_ns += record.ended_ns - record.started_ns;
     meter->bytes += record.bytes;
-    if (!n->world->record_transfers || !n->sink.transfer) continue;
+    if (!n->tells) continue;
     record.link = r->hop[i].link;
     record.zone = (uint16_t)far_end(n, r->hop[i])->zone;
-    n->sink.transfer(n->sink.context, &record);
+    hop_tell(n, &(struct hop_told){&record, NULL, NULL, r, i, from, to});
   }
 }
 

@@ -49,6 +49,12 @@ void network_free(struct network *);
 struct transfer *network_send(struct network *, struct endpoint from, struct endpoint to, double bytes, uint64_t key,
                               struct transfer_record template_, transfer_done_fn *, void *subject,
                               struct transfer_cost *cost);
+/* Who is told of each hop that a message has crossed, as /transfers is, whether those are recorded or not. What flows beside the
+ * queues has neither done nor subject. */
+struct hop_told { const struct transfer_record *record; transfer_done_fn *done; void *subject; const struct route *route; int at;
+                  struct endpoint from, to; };
+typedef void hop_told_fn(void *context, const struct hop_told *);
+void network_watch(struct network *, hop_told_fn *, void *context);
 /* ---- network_outage.c: links and nodes that are out while traffic goes another way ---- */
 /* Nodes at a place's members (NONE: all): out of service or back; back_at: when it will be. */
 void network_set_node(struct network *, int place, int64_t member, bool up, sim_time back_at);

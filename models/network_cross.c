@@ -11,14 +11,14 @@ static void pay_again(struct network *n, struct transfer *t, struct hop hop, dou
   began->resent.network_j += l->j_per_byte * bytes;
   began->resent.usd += began->per_byte[t->at].usd * bytes;
   began->again = 0;
-  if (!n->world->record_transfers || !n->sink.transfer) return;
+  if (!n->tells) return;
   struct transfer_record r = t->record;
   r.kind = TRANSFER_RESENT;
   r.ended_ns = sim_now(n->sim);
   r.bytes = bytes;
   r.link = hop.link;
   r.zone = (uint16_t)far_end(n, hop)->zone;
-  n->sink.transfer(n->sink.context, &r);
+  hop_tell(n, &(struct hop_told){&r, t->done, t->subject, t->route, t->at, t->from, t->to});
 }
 
 static void one_hop_end(struct transfer *t, double bytes)
@@ -32,7 +32,7 @@ static void one_hop_end(struct transfer *t, double bytes)
   l->meter.bytes += bytes;
   l->meter.cut_bytes += t->bytes - bytes;
   sim_time waited_from = gate_close(n, t, bytes);
-  if (!n->world->record_transfers || !n->sink.transfer) return;
+  if (!n->tells) return;
   struct transfer_record r = t->record;
   if (waited_from >= 0) r.started_ns = waited_from;
   r.ended_ns = sim_now(n->sim);
@@ -40,7 +40,7 @@ static void one_hop_end(struct transfer *t, double bytes)
   r.link = hop.link;
   if (n->mobility && r.kind != TRANSFER_LOST && move_relays(n, t, hop)) r.kind = TRANSFER_RELAY;
   r.zone = (uint16_t)far_end(n, hop)->zone;
-  n->sink.transfer(n->sink.context, &r);
+  hop_tell(n, &(struct hop_told){&r, t->done, t->subject, t->route, t->at - 1, t->from, t->to});
 }
 
 /* All hops of a flow end at once. */

@@ -77,7 +77,7 @@ void add_set_up(const struct network *n, const struct span *s, int at, const str
 
 static void record_set_up(struct network *n, const struct transfer *t, const struct span *s, const struct transport_extra *x)
 {
-  if (!n->world->record_transfers || !n->sink.transfer || !x->sets_up) return;
+  if (!n->tells || !x->sets_up) return;
   for (int i = s->from; i < s->to; i++)
     for (int way = 0; way < 2; way++) {
       struct hop hop = s->route->hop[i];
@@ -89,7 +89,8 @@ static void record_set_up(struct network *n, const struct transfer *t, const str
       r.bytes = x->bytes[way];
       r.link = hop.link;
       r.zone = (uint16_t)far_end(n, (struct hop){.link = hop.link, .down = down})->zone;
-      if (r.bytes > 0) n->sink.transfer(n->sink.context, &r);
+      r.carries = CARRIES_NOTHING;
+      if (r.bytes > 0) hop_tell(n, &(struct hop_told){&r, t->done, t->subject, s->route, i, t->from, t->to});
     }
 }
 

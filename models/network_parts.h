@@ -91,6 +91,8 @@ struct network {
   struct radios *radios;                                /* NULL: none */
   struct transports *transports;                        /* NULL: none */
   struct transfer_cost owed;                            /* by the transfer that is done just now */
+  hop_told_fn *watch; void *watcher;                    /* NULL: nobody */
+  bool tells;                                           /* of hops: to the sink or to who watches */
 };
 
 /* A route in numbers: idle time = latency + per byte x bytes, costs per byte. `instant`: no latency, never; `nothing`:
@@ -210,6 +212,7 @@ static inline struct hop_price *prices_of(const struct network *n, struct transf
 static inline bool has_gate(const struct link_def *l) { return l->radio || l->transport; }
 
 /* ---- network.c ------------------------------------------------------------------------------------------------- */
+void hop_tell(struct network *, const struct hop_told *);
 void link_rate(struct link_state *);                    /* from its definition, scale and background */
 
 void transfer_keep_prices(const struct network *, struct transfer *);

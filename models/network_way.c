@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+static bool records(const struct network *n) { return n->world->record_transfers || n->watch; }
+
 /* ---- ways in numbers ------------------------------------------------------------------------------------------- */
 
 static void add_radio(const struct network *n, struct hop hop, struct way *way)
@@ -67,7 +69,7 @@ SELDOM static const struct way *way_make(const struct network *n, const struct r
   for (int i = 0; i < r->n; i++) way_add_hop(n, r->hop[i], way);
   if (n->flows) slowest_of_flows(n, r, way);
   bool costs = way->network_j_per_byte > 0 || way->usd_per_byte > 0 || way->s_per_byte > 0;
-  way->nothing = way->instant && !costs && (r->n == 0 || !n->world->record_transfers);
+  way->nothing = way->instant && !costs && (r->n == 0 || !records(n));
   return way;
 }
 
@@ -130,7 +132,7 @@ const struct way *way_of(const struct network *n, struct endpoint from, struct e
 /* Without records nothing needs to cross a way that takes no time for these bytes. */
 bool takes_no_time(const struct network *n, const struct way *way, const struct route *r, double bytes)
 {
-  return r->n == 0 || (!n->world->record_transfers && way->instant && way->s_per_byte * bytes <= 0);
+  return r->n == 0 || (!records(n) && way->instant && way->s_per_byte * bytes <= 0);
 }
 
 bool network_is_nothing(const struct network *n, struct endpoint from, struct endpoint to)

@@ -84,7 +84,9 @@ struct transfer_record {
   double bytes;
   uint16_t link, zone;                                  /* zone of the far end; transit zones follow from the link */
   uint8_t task, attempt, kind;
+  uint8_t carries;                                      /* CARRIES_*: of a request's data; + the task whose output */
 };
+enum { CARRIES_NOTHING, CARRIES_INPUT, CARRIES_OUTPUT };
 
 /* The state of one place at one instant, summed over its members. */
 /* slots: of instances that are up, where they come and go; battery: mean level of those that have one, as a share of the
@@ -143,6 +145,9 @@ struct session_counts {
   uint64_t paired, mismatched;                          /* tasks that should match another one's version */
   double moved_bytes, again_tok;
 };
+/* Of one kind of data in one zone, over the cohort: bytes that came to be worked on there, that passed on their way, in the
+ * clear and under protection (sealed; in an enclave; encrypted); byte-seconds that were kept there in the clear. */
+struct exposure_summary { double execution[2], transit[2], rest_byte_s; };
 
 struct run_summary {
   uint64_t events, ties;
@@ -164,6 +169,10 @@ struct run_summary {
   double energy_facility_j, carbon_g;                   /* the same: PUE included, whatever the boundary; NaN: nobody asks */
   double telemetry_bytes, probe_bytes;
   uint64_t trace_rows_used; int workload_is_fit;        /* -1 no trace, 0 original, 1 fit */
+  /* Of data whose kinds are told: [n_zones][n_data], NULL: they are not. exposed: in the clear beyond the zone of the device
+   * that asked, execution and transit, by the kinds' weights. misplaced: where its kind may not be, clear or not; 0. */
+  const struct exposure_summary *exposure;
+  double exposed_bytes, protected_bytes, kept_byte_s, misplaced_bytes;
   int n_places; struct place_summary *place;            /* owned by the world */
   int n_links; struct link_summary *link;               /* the same */
 };

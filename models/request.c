@@ -6,6 +6,7 @@
  */
 #include "models/bound.h"
 #include "models/session.h"
+#include "models/exposure.h"
 
 static void request_settle(struct world *, struct request *, enum status);
 static void begin_ready(struct world *, struct request *);
@@ -64,6 +65,7 @@ static void request_start(struct world *w, struct request *r)
   uint64_t most = w->def->horizon.max_requests;
   if (most > 0 && w->cohort >= most && !w->window_closed) world_close_window(w);
   if (!demand_possible(w, r)) return;
+  if (w->exposure) exposure_arrive(w, r);
   if (w->mobility && !w->bound) roam_begin(w, r);
   if (w->bound) bound_begin(w, r);
   else if (w->supplied && supply_empty(w, origin_of(r))) request_settle(w, r, STATUS_NO_POWER);
@@ -374,6 +376,7 @@ void request_on_void(struct world *w, struct request *r, int task)
 void request_on_answer(struct world *w, struct request *r, int task, const struct fallback_def *fallback)
 {
   r->answered = true;
+  if (w->exposure) exposure_of_task(w, r, task);
   if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[task] = origin_of(r);
   if (task_of(w, r, task)->effect) effect_left_out(w, r, task);
   task_done(w, r, task, fallback->quality, false);

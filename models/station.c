@@ -36,6 +36,7 @@ struct station *stations_new(struct sim *sim, const struct place_def *place, con
   kind->speed = 1;
   for (int i = 0; world && i < world->n_changes; i++)
     kind->varies |= world->change[i].what == CHANGE_SPEED && &world->place[world->change[i].index] == place;
+  kind->varies |= place->trust != NULL;
   kind->first = all;
   kind->entries = kind->returned = FIRST_ENTRY;
   if (kind->llm) {

@@ -35,6 +35,8 @@ enum stream_purpose {
   STREAM_TOPOLOGY = 72,         /* topology name, part: nodes, lines; of replication 0 */
   STREAM_MOBILITY = 80,         /* place name ^ member, piece of its way */
   STREAM_RECALL = 88,           /* request id, 0: how hard it is to find what the answer needs */
+  STREAM_ATTEST = 92,           /* place name ^ member, device and how often */
+  STREAM_TRANSFORM,             /* request id, task: what is found of what is looked for */
   STREAM_SESSION = 96,          /* class name, number of the conversation: how many turns it has */
   STREAM_VERSION                /* name of the roll-out ^ place name ^ member, number of the release: how late it comes */
 };

@@ -7,6 +7,7 @@
  */
 #include "models/bound.h"
 #include "models/control.h"
+#include "models/exposure.h"
 #include "models/instances.h"
 #include "models/learned.h"
 #include "models/joint.h"
@@ -189,7 +190,7 @@ static void task_init(struct world *w, struct task *t, const struct class_def *k
   for (int v = 0; v < n; v++)
     if (def->work[v].kind == WORK_TIME) t->expected_time_s[v] = dist_mean(def->work[v].time_s);
   if (def->life && def->life->retry) t->retry_tokens = def->life->retry->burst;
-  if (def->after) return;
+  if (def->after || (k->data_varies)) return;
   t->masks = arena_array(w->arena, uint8_t, k->n_from * def->n_plans);
   memset(t->masks, MASK_UNKNOWN, (size_t)(k->n_from * def->n_plans));
 }
@@ -232,7 +233,9 @@ static bool class_init(struct world *w, int index, struct err *err)
   size_t outputs = k->def->n_tasks > 1 ? (size_t)k->def->n_tasks * (sizeof(struct endpoint) + sizeof(uint16_t)) : 0;
   size_t bytes = sizeof(struct request) + (size_t)k->def->n_attributes * sizeof(double) + outputs + roam_bytes(w);
   k->versions_at = (bytes + 7) & ~(size_t)7;
-  k->requests = pool_new(bytes + version_bytes(w, k->def));
+  k->contents_at = (bytes + version_bytes(w, k->def) + 7) & ~(size_t)7;
+  bytes += version_bytes(w, k->def);
+  k->requests = pool_new(k->def->data ? k->contents_at + exposure_bytes(w, k->def) : bytes);
   estimators_init(w, k);
   users_init(w, k);
   if (k->def->arrivals.kind == ARRIVE_SESSION) k->sessions = sessions_new(w, k);
@@ -338,6 +341,8 @@ static bool world_build(struct world *w, struct err *err)
   w->task = arena_array(w->arena, const struct task_def *, w->def->n_classes * MAX_TASKS);
   places_init(w);
   states_new(w);
+  trusts_new(w);
+  exposure_new(w);
   guards_new(w);
   changes_new(w);
   w->quality_mean = arena_array(w->arena, double, w->def->n_variants);
@@ -699,6 +704,7 @@ bool world_run(struct world *w, struct run_summary *summary, struct err *err)
   task_effects_close(w);
   for (int i = 0; i < w->def->n_places; i++) supply_read(w, &w->place[i], &w->summary.place[i]);
   ledger_close(w);
+  exposure_close(w);
   *summary = w->summary;
   return true;
 }

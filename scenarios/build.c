@@ -330,6 +330,8 @@ void build_scenario(struct build *b)
   build_mobility(b);
   build_changes(b);
   build_rollouts(b);
+  build_data(b);
+  check_attested(b, node_get(b->root, "places"));
   build_classes(b);
   check_batched_work(b);
   check_llm_requests(b);

@@ -139,6 +139,12 @@ const struct life_def *build_life(struct build *, const struct class_def *, cons
 /* klass.c: a plan of a place and a variant of the task; adds a problem and gives false when there is none. */
 bool build_plan(struct build *, const struct class_def *, const struct task_def *, const struct node *place,
                 const struct node *variant, struct plan_def *);
+/* trust.c: kinds of data, after the links; shares by kind of a map; masked fallbacks; a place's trust. */
+void build_data(struct build *);
+const struct expr *build_shares(struct build *, const struct node *map);
+void check_masked(struct build *, const struct class_def *);
+const struct trust_def *build_trust(struct build *, const struct place_def *, const struct node *);
+void check_attested(struct build *, const struct node *places);
 void build_classes(struct build *);
 /* session.c: what a place keeps of conversations; arrivals, before the attributes, and the rest after the tasks; releases
  * of models, before the classes; tasks whose versions have to match. */

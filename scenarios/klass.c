@@ -404,6 +404,7 @@ static void build_task(struct build *b, const struct class_def *c, struct task_d
   build_variants_of(b, t, node);
   build_plans(b, c, t, node);
   t->output_bytes = build_expr(b, node_get(node, "output"), Q_BYTES, NULL);
+  t->data = node_get(node, "data") ? build_shares(b, node_get(node, "data")) : NULL;
   t->stream = get_flag(node, "task", "stream");
   t->successor_starts_on_first = get_choice(node, "task", "starts_on") == 1;
   t->timeout_first_s = time_or_none(timeout, "timeout", "ttft");
@@ -527,6 +528,16 @@ static void build_from(struct build *b, struct class_def *c, const struct node *
   c->from = place;
 }
 
+static void data_of_class(struct build *b, struct class_def *c)
+{
+  for (int d = 0; d < b->world->n_data; d++) {
+    c->data_varies |= c->data[d].reads != 0;
+    for (int t = 0; t < c->n_tasks; t++) c->data_varies |= c->task[t].data && c->task[t].data[d].reads != 0;
+  }
+  if (!b->world->n_data && node_get(b->klass, "data")) build_shares(b, node_get(b->klass, "data"));
+  check_masked(b, c);
+}
+
 static void build_class(struct build *b, struct class_def *c, const struct node *node)
 {
   const struct node *slo = node_get(node, "slo");
@@ -546,9 +557,11 @@ static void build_class(struct build *b, struct class_def *c, const struct node 
   const struct node *state = node_get(node, "state");
   c->state_bytes = state ? build_expr(b, state, Q_BYTES, NULL) : c->input_bytes;
   c->in_flight = node_get(node, "in_flight") ? get_choice(node, "class", "in_flight") : NONE;
+  c->data = b->world->n_data ? build_shares(b, node_get(node, "data")) : NULL;
   build_tasks(b, c);
   build_matches(b, c);
   build_session(b, c);
+  data_of_class(b, c);
   struct attribute_def *own = arena_array(b->arena, struct attribute_def, b->n_attributes + 1);
   memcpy(own, b->attribute, (size_t)b->n_attributes * sizeof *own);
   c->attribute = own;

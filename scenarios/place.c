@@ -290,6 +290,7 @@ static void build_place(struct build *b, struct place_def *p, const struct node 
   build_supply(b, p, node);
   build_positions(b, p, node);
   p->shelf = build_shelf(b, p, node);
+  p->trust = build_trust(b, p, node_get(node, "trust"));
   if (p->capacity && p->kind == PLACE_SERVERS && !p->llm && p->capacity < (uint64_t)p->servers * (uint64_t)p->slots)
     err_add(b->err, node_get(node, "capacity")->at,
             "'capacity' is %llu, less than the %llu jobs that are served at once", (unsigned long long)p->capacity,

@@ -153,6 +153,8 @@ static const struct column_def transfer_columns[] = {
    COLUMN_F64, NAMES_NONE, IN(transfer_record, bytes)},
   {"kind", "", "what it was for",
    COLUMN_U8, NAMES_KIND, IN(transfer_record, kind)},
+  {"carries", "", "of a request's data: 0 none, 1 the device's input, 2 + k the output of task k",
+   COLUMN_U8, NAMES_NONE, IN(transfer_record, carries)},
   {"started_ns", "ns", "simulated time of the first byte",
    COLUMN_I64, NAMES_NONE, IN(transfer_record, started_ns)},
   {"ended_ns", "ns", "simulated time of the last byte",

@@ -51,6 +51,9 @@ def scenario(requests):
             task.append(d)
         c = {"name": f"c{k}", "from": ["phone"], "arrivals": {"poisson": {"rate": "20 /s"}}, "input": "20 kB", "slo": {"e2e": "200 ms"}, "pipeline": task}
         if dice.random() < 0.8: c["zones"] = ["user"] + dice.sample(ZONES[1:], dice.randint(0, 2))
+        home = [p["name"] for p in place if p["zone"] in c.get("zones", ZONES)] + ["origin"]
+        for d in task:                                    # what is masked for certain is refused before the run
+            d["fallback"] = [f for f in d.get("fallback", []) if f["place"] in home]
         classes.append(c)
     policy = [dice.choice(["random", "ucb1", "latency_greedy", "round_robin", "least_loaded", "cost_aware"])]
     if dice.random() < 0.3: policy = [{"policy": policy[0], "at": dice.choice(others)}]

@@ -113,6 +113,7 @@ struct rig {
   struct token_cost cost[3][3];
   struct policy_def policy;
   struct run_summary summary;
+  struct exposure_summary exposure[16];                 /* its table of zones and kinds of data */
   struct kept *kept;
   uint64_t seed, replication;
   const char *kind;                                     /* of the policy, after a run */
@@ -193,6 +194,8 @@ static inline void rig_run(struct rig *r)
   }
   r->summary.place = memcpy(calloc((size_t)r->def.n_places, sizeof *r->summary.place), r->summary.place,
                             (size_t)r->def.n_places * sizeof *r->summary.place);
+  if (r->summary.exposure)
+    memcpy(r->exposure, r->summary.exposure, (size_t)(r->def.n_zones * r->def.n_data) * sizeof *r->exposure);
   r->kind = world_policy_kind(w);
   world_free(w);
   err_release(&err);

@@ -1,0 +1,34 @@
+/* exposure.h: whose eyes data meet. What a request's messages carry, by kind of data; where that may go; what each zone saw.
+ *
+ * Only worlds whose data have kinds have an exposure (world.exposure, else NULL). A request of such a world keeps the shares of
+ * its input and of each task's output behind itself.
+ */
+#ifndef OFFSIM_MODELS_EXPOSURE_H
+#define OFFSIM_MODELS_EXPOSURE_H
+
+#include "models/internal.h"
+
+void exposure_new(struct world *);                      /* before the classes; after the network */
+size_t exposure_bytes(const struct world *, const struct class_def *);  /* behind a request, from `at` on */
+void exposure_close(struct world *);                    /* into the summary */
+void exposure_arrive(struct world *, struct request *); /* its attributes are there */
+/* What the output of a task is made of, from its inputs: when it begins and ends at a place, or is passed by. */
+void exposure_of_task(struct world *, struct request *, int task);
+/* Where what is carried may be: the class's zones and those of each kind that has a share in it. */
+uint64_t exposure_zones(const struct world *, const struct request *, uint8_t carries);
+/* The same of what a task will make of its inputs. */
+uint64_t exposure_zones_made(const struct world *, const struct request *, int task);
+/* A message beside the queues is of this attempt, until NULL. */
+void exposure_flows(struct world *, const struct attempt *);
+
+/* ---- trust.c: places whose owner does not see what is done there ------------------------------------------------ */
+
+void trusts_new(struct world *);                        /* after the places */
+/* Of a message between these: as many bytes as are sent. */
+double trust_bytes(const struct world *, struct endpoint from, struct endpoint to, double bytes);
+/* Until when the device of this attempt attests its place; now: nothing to do. */
+sim_time trust_ready(struct world *, const struct attempt *);
+/* The expected wait for it, as an estimate. */
+double trust_expected_s(const struct world *, const struct request *, struct endpoint at);
+
+#endif
