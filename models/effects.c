@@ -3,6 +3,7 @@
  * Checkable: two tasks of 1 s, the second with `when: 0`: the request takes 1 s, and the first one's output goes to the user.
  */
 #include "models/effects.h"
+#include "models/cached.h"
 #include "models/internal.h"
 #include "models/recall.h"
 
@@ -143,6 +144,7 @@ void effect_on_served(struct world *w, struct attempt *a, bool repeats)
   const struct effect_def *e = t->effect;
   a->ends = a->to_user = false;
   if (e && e->recall) recall_on_served(w, a, e->recall);
+  if (e && e->cache) cached_on_served(w, a, e->cache);
   if (e && e->n_produced > 0 && !demand_made(w, r, t)) return;
   if (repeats) return;
   a->ends = has_ends(t) && holds(w, r, t, "ends", &e->ends);
@@ -154,6 +156,7 @@ double effect_quality(const struct world *w, const struct request *r, int task)
   const struct effect_def *e = task_of(w, r, task)->effect;
   double factor = 1;
   if (e->recall) factor *= recall_quality(r, e->recall);
+  if (e->cache) factor *= cached_quality(r, e->cache);
   return factor;
 }
 
@@ -165,24 +168,36 @@ double effect_expected_quality(const struct task_def *t, int variant, const doub
   return factor;
 }
 
+void effects_record(const struct world *w, const struct request *r, struct request_record *record)
+{
+  if (w->effects->cached) cached_count(w, r, record);
+}
+
 void effects_on_settled(struct world *w, struct request *r, enum status status)
 {
-  (void)w;
-  (void)r;
-  (void)status;
+  if (w->effects->cached) cached_on_settled(w, r, status);
 }
 
 /* ---- the state of a run ------------------------------------------------------------------------------------------ */
 
 bool task_effects_new(struct world *w, struct err *err)
 {
-  (void)w;
+  struct cached *cached = cached_new(w);
   (void)err;
+  if (!cached) return true;
+  w->effects = arena_alloc(w->arena, sizeof *w->effects);
+  w->effects->cached = cached;
   return true;
 }
 
-void task_effects_free(struct world *w) { (void)w; }
+void task_effects_free(struct world *w)
+{
+  if (w->effects) cached_free(w, w->effects->cached);
+}
 
 void task_effects_open_window(struct world *w) { (void)w; }
 
-void task_effects_close(struct world *w) { (void)w; }
+void task_effects_close(struct world *w)
+{
+  if (w->effects && w->effects->cached) cached_close(w);
+}

@@ -44,6 +44,7 @@ struct effect_def {
   struct expr when, ends;                               /* n == 0: always; never */
   int n_produced; const struct produced_def *produced;
   const struct recall_def *recall;
+  const struct cache_def *cache;
 };
 
 /* Fill what follows from `after`, `before` and the effects of a class: task_def.may_end and inputs_vary,
@@ -53,6 +54,10 @@ void effects_link(struct class_def *, struct task_def *task);
 uint32_t effects_done_before(const struct class_def *, int task);
 /* May the request be complete without it? Its own `when`, or another task that ends it. */
 bool effects_may_leave_out(const struct class_def *, int task);
+
+/* The state of a run. */
+struct cached;
+struct task_effects { struct cached *cached; };
 
 struct world;
 struct request;
@@ -69,6 +74,8 @@ void effect_on_served(struct world *, struct attempt *, bool repeats);
 double effect_quality(const struct world *, const struct request *, int task);
 /* What a policy may expect of that factor, by the attributes that it sees. */
 double effect_expected_quality(const struct task_def *, int variant, const double *visible);
+/* What the record of a request tells of them; before it is settled. */
+void effects_record(const struct world *, const struct request *, struct request_record *);
 void effects_on_settled(struct world *, struct request *, enum status);
 
 #endif

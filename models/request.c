@@ -450,6 +450,7 @@ static void write_record(const struct world *w, const struct request *r, enum st
   if (succeeded(status) && (record->first_token_ns < 0 || record->first_token_ns > now)) record->first_token_ns = now;
   record->slo_met = slo_met(w->klass[r->klass].def, record);
   record->reward = reward(w, r, record, now);
+  if (w->effects) effects_record(w, r, record);
   if (w->bound) bound_record(r, record);
 }
 

@@ -38,7 +38,8 @@ enum stream_purpose {
   STREAM_ATTEST = 92,           /* place name ^ member, device and how often */
   STREAM_TRANSFORM,             /* request id, task: what is found of what is looked for */
   STREAM_SESSION = 96,          /* class name, number of the conversation: how many turns it has */
-  STREAM_VERSION                /* name of the roll-out ^ place name ^ member, number of the release: how late it comes */
+  STREAM_VERSION,               /* name of the roll-out ^ place name ^ member, number of the release: how late it comes */
+  STREAM_CACHE = 104            /* request id, stream_entity(task, 0, 0): similarity to its own item; (task, 1, 0): to others */
 };
 
 static inline uint64_t stream_entity(unsigned task, unsigned variant, unsigned attempt)

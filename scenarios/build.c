@@ -335,6 +335,7 @@ void build_scenario(struct build *b)
   build_classes(b);
   check_batched_work(b);
   check_llm_requests(b);
+  check_caches(b);
   build_policies(b);
   build_output(b);
   const char **zone = arena_array(b->arena, const char *, s->world.n_zones + 1);

@@ -165,6 +165,7 @@ struct attribute_def *build_add_attribute(struct build *, const char *name, stru
 void build_all_produced(struct build *);
 const struct effect_def *build_effect(struct build *, const struct task_def *, const struct node *task, size_t index);
 void check_effects(struct build *, const struct class_def *);
+void check_caches(struct build *);                      /* cache.c; after the classes */
 
 /* ---- build.c, resolve.c ---------------------------------------------------------------------------------------- */
 void build_scenario(struct build *);

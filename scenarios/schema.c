@@ -208,6 +208,15 @@ const struct section sections[] = {
   {"hedge", "classes.NAME.pipeline.TASK.hedge",
    "A copy beside an attempt that takes long; the first answer wins, the other copy is cut and pays for what it used.",
    false},
+  {"cache", "classes.NAME.pipeline.TASK.cache",
+   "The task looks for an answer that was given before, where it is done: each member of its place has a cache, or the place "
+   "has one. It makes known `TASK_hit` (1: an answer was found), and to an oracle `TASK_false` (1: it is one to another "
+   "question) and `TASK_quality` (what that answer is worth); with `ends: TASK_hit` the request ends with it. A request that "
+   "found nothing and is completed puts its answer into the caches that it looked into, by a message from where it was made, "
+   "whose joules and money are residual. What a look-up costs is the task's `work`.", false},
+  {"similarity", "classes.NAME.pipeline.TASK.cache.similarity",
+   "How alike questions are. What is most similar answers, if it is not below the threshold: rightly, where it is the stored "
+   "question about the same item, else falsely. Without this map the same item is found, and nothing else.", false},
   {"judge", "classes.NAME.pipeline.TASK.judge",
    "A score for each answer: its quality with an error. Below `accept`, or what the policy accepts, the next fallback is "
    "asked: a cascade, which pays for both.", false},
@@ -1288,6 +1297,7 @@ const struct key keys[] = {
   {"task", "ends", V_EXPR, Q_PURE,
    .doc = "A condition on what is known when the task is served. True: the request ends with it: its output goes to the user, "
           "the rest is called off."},
+  {"task", "cache", .map = "cache", .doc = "Looks for an answer that was given before."},
   {"task", "recall", .map = "recall", .doc = "It is a search: does it find what the answer needs? Makes TASK_found, 1 or 0, for who comes after."},
   {"recall", "value", V_EXPR, Q_PURE, .doc = "Share of requests for which it does; default: what the kernel of `work` says."},
   {"recall", "missed", V_NUMBER, Q_PURE, SHARE, .flags = REQUIRED, .doc = "Factor on the quality of the answer where it does not."},
@@ -1332,6 +1342,35 @@ const struct key keys[] = {
   {"hedge", "variant", V_REFERENCE, .doc = "With this variant; default: the first. With `place`."},
   {"hedge", "tied", V_FLAG, .otherwise = "false",
    .doc = "The copy whose service begins calls the other one off, by a message to where that is."},
+  {"cache", "item", V_EXPR, Q_PURE, .flags = REQUIRED,
+   .doc = "What is asked for, as a number: requests with the same one can have the same answer. An attribute, e.g. with "
+          "`dist: {zipf: ...}` or a column of the trace."},
+  {"cache", "similarity", .map = "similarity", .doc = "How alike questions are."},
+  {"cache", "entries", V_COUNT, .low = 1, .high = 1e9, .doc = "Answers that it holds at most; default: no limit."},
+  {"cache", "bytes", V_NUMBER, Q_BYTES, POS, .doc = "Room for answers of `entry` bytes each; default: no limit."},
+  {"cache", "entry", V_EXPR, Q_BYTES,
+   .doc = "What an answer takes, and the message that brings it. All that may be kept must find room in the memory of the "
+          "place; entries of unknown size are not looked at there."},
+  {"cache", "evict", V_CHOICE, .choices = "lru|lfu|fifo", .otherwise = "lru",
+   .doc = "Which answer goes for want of room: the one whose last use lies furthest back; the one used least since it came, of "
+          "those the one used furthest back; the one that came first. A false hit is no use."},
+  {"cache", "ttl", V_NUMBER, Q_TIME, POS, .doc = "How long an answer is kept; default: for ever."},
+  {"cache", "refresh", V_FLAG, .otherwise = "false", .doc = "A hit makes the answer's time begin anew."},
+  {"cache", "per", V_CHOICE, .choices = "member|place", .otherwise = "member",
+   .doc = "place: all members of a place have one cache."},
+  {"cache", "store", V_ID, .doc = "Tasks that name the same store, also of other classes, use one cache where they are done."},
+  {"cache", "quality", V_EXPR, Q_PURE, .otherwise = "1",
+   .doc = "Of a hit: factor on the quality that the answer had when it was put there."},
+  {"cache", "false_quality", V_EXPR, Q_PURE, .otherwise = "0", .doc = "What the answer of a false hit is worth."},
+  {"similarity", "threshold", V_NUMBER, Q_PURE, .low = -1, .high = 1, .flags = REQUIRED, .doc = "Below it nothing is found."},
+  {"similarity", "same", V_DIST, Q_PURE, .scope = "request",
+   .doc = "Of a request and the stored question about the same item; default: alike."},
+  {"similarity", "measured", V_EXPR, Q_PURE, .doc = "In place of `same`: from attributes, e.g. a column of the trace."},
+  {"similarity", "other", V_DIST, Q_PURE, .scope = "request",
+   .doc = "Of a request and the stored questions about other items; default: none is similar."},
+  {"similarity", "others", V_CHOICE, .choices = "nearest|each", .otherwise = "nearest",
+   .doc = "`other` is the similarity of the nearest of them, however many there are; or of each one, and the nearest of n is the "
+          "largest of n."},
   {"judge", "noise", V_NUMBER, Q_PURE, .low = 0, .high = 10, .flags = REQUIRED,
    .doc = "Standard deviation of the score's error, normal."},
   {"judge", "accept", V_NUMBER, Q_PURE, .low = 0, .high = 1, .otherwise = "0",
