@@ -327,6 +327,9 @@ static void fill_state(struct world *w, const struct attempt *a, struct decision
   facts->battery_level = w->supplied ? supply_battery_level(w, a->request) : NAN;
   facts->warmth_c = supply_warmth_c(w, a->request);
   facts->network_s = estimates_network_s(w, a);
+  facts->priority = w->klass[a->request->klass].def->priority;
+  facts->work_flop = estimates_work_flop(w, a);
+  facts->moved_bytes = estimates_moved_bytes(w, a);
 }
 
 /* The question of an attempt; its options are in world.actions. */

@@ -83,6 +83,25 @@ static double up_s(struct world *w, struct request *r, int task, struct endpoint
   return slowest;
 }
 
+double estimates_work_flop(const struct world *w, const struct attempt *a)
+{
+  const struct task_def *t = w->klass[a->request->klass].task[a->task].def;
+  const struct work_def *work = &t->work[0];
+  if (work->kind == WORK_ROOFLINE) return expr_value(&work->flop, w->visible);
+  if (work->kind != WORK_TOKENS) return NAN;
+  double tok = expr_value(&work->tok_in, w->visible) + expr_value(&work->tok_out, w->visible);
+  return 2 * w->def->variant[t->variant[0]].parameters * tok;           /* two operations a weight and token */
+}
+
+double estimates_moved_bytes(struct world *w, const struct attempt *a)
+{
+  uint64_t inputs = request_inputs(w, a->request, a->task);
+  double bytes = expr_value(&w->klass[a->request->klass].task[a->task].def->output_bytes, w->visible);
+  if (inputs >> FROM_DEVICE) bytes += w->input_bytes[FROM_DEVICE];
+  for (uint32_t left = (uint32_t)inputs; left; left &= left - 1) bytes += w->input_bytes[__builtin_ctz(left)];
+  return bytes;
+}
+
 double estimates_network_s(struct world *w, const struct attempt *a)
 {
   struct request *r = a->request;

@@ -400,6 +400,10 @@ void estimates_see(struct world *, const struct request *);            /* fills 
 /* Idle time of what the task takes in, to the nearest remote action that is allowed; INFINITY: there is none. After
  * estimates_begin. */
 double estimates_network_s(struct world *, const struct attempt *);
+/* Of the task, with its first variant, by what is known now: arithmetic (NaN: given as a time); bytes that come and go where
+ * it is done elsewhere. After estimates_begin. */
+double estimates_work_flop(const struct world *, const struct attempt *);
+double estimates_moved_bytes(struct world *, const struct attempt *);
 void estimates_begin(struct world *, const struct attempt *);          /* and what all actions of a decision share */
 void estimates_fill(struct world *, const struct attempt *, const struct plan_def *, struct endpoint,
                     struct action_facts *);

@@ -108,6 +108,7 @@ bool policy_parameters_fit(const struct offsim_policy *p, const struct policy_de
 /* lacks: what the scenario must have for it; NULL: nothing. */
 struct host_feature { const char *name, *unit; enum source_kind kind; const char *lacks; };
 static const char no_slo[] = "no class with a choice has an 'slo: {e2e: ...}'";
+static const char no_flop[] = "no task with a choice has work in FLOP, or in tokens of a variant with 'parameters'";
 static const struct host_feature host_features[] = {
   {"elapsed_s", "s", SOURCE_ELAPSED, NULL}, {"deadline_s", "s", SOURCE_DEADLINE, no_slo},
   {"slack_s", "s", SOURCE_SLACK, no_slo}, {"hour", "h", SOURCE_HOUR, NULL}, {"decision", "", SOURCE_NTH, NULL},
@@ -118,7 +119,9 @@ static const struct host_feature host_features[] = {
   {"retries_left", "", SOURCE_RETRIES, "no task with a choice has a 'retry'"},
   {"battery_level", "", SOURCE_BATTERY_LEVEL, "no device has a battery"},
   {"device_temperature", "degC", SOURCE_WARMTH, "no device's hardware has a 'thermal'"},
-  {"network_s", "s", SOURCE_NETWORK, NULL}};
+  {"network_s", "s", SOURCE_NETWORK, NULL}, {"priority", "", SOURCE_PRIORITY, NULL},
+  {"work_flop", "FLOP", SOURCE_FLOP, no_flop}, {"moved_bytes", "B", SOURCE_BYTES, NULL},
+  {"flop_per_byte", "", SOURCE_DENSITY, no_flop}};
 enum { N_HOST_FEATURES = sizeof host_features / sizeof *host_features };
 
 static bool has_choice(const struct task_def *t) { return t->n_plans > 1; }
@@ -155,12 +158,26 @@ static bool some_warmth(const struct world_def *w)
   return any;
 }
 
+static bool some_flop(const struct world_def *w)
+{
+  bool any = false;
+  for (int c = 0; c < w->n_classes; c++)
+    for (int t = 0; t < w->klass[c].n_tasks; t++) {
+      const struct task_def *task = &w->klass[c].task[t];
+      bool counted = task->work && task->work->kind == WORK_ROOFLINE;
+      bool read = task->work && task->work->kind == WORK_TOKENS && w->variant[task->variant[0]].parameters > 0;
+      any |= has_choice(task) && (counted || read);
+    }
+  return any;
+}
+
 /* Does this scenario have what the feature tells of? Where it has not, the value is NaN at each decision. */
 static bool provides(const struct policy_host *h, enum source_kind kind)
 {
   bool any = false;
   switch (kind) {
   case SOURCE_MISSING: return false;
+  case SOURCE_FLOP: case SOURCE_DENSITY: return some_flop(h->world);
   case SOURCE_BATTERY: case SOURCE_BATTERY_LEVEL: return some_battery(h->world);
   case SOURCE_WARMTH: return some_warmth(h->world);
   case SOURCE_BUDGET_USD: return h->budget_usd;

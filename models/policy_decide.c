@@ -70,6 +70,10 @@ static double feature_value(const struct decision_facts *f, const struct source 
     if (isnan(f->battery_j)) break;
     return f->battery_j;
   case SOURCE_NETWORK: return f->network_s;
+  case SOURCE_PRIORITY: return f->priority;
+  case SOURCE_FLOP: return f->work_flop;
+  case SOURCE_BYTES: return f->moved_bytes;
+  case SOURCE_DENSITY: return f->work_flop / f->moved_bytes;
   case SOURCE_BATTERY_LEVEL:
     if (isnan(f->battery_level)) break;
     return f->battery_level;

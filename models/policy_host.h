@@ -40,6 +40,7 @@ struct decision_facts {
   double deadline_s, elapsed_s;
   double battery_j;                                     /* of the requester's device; NaN without one */
   double battery_level, warmth_c, network_s;            /* the same, filled where the policy reads it; else 0 */
+  double priority, work_flop, moved_bytes;              /* of the class; of the task: filled where the policy reads them */
   double retries_left;                                  /* that this task may take now; NaN without 'retry' */
   const double *attribute;                              /* of the request; the host passes on only what is known now */
   uint32_t tasks_done;                                  /* bit set, for known: after a task */

@@ -276,7 +276,8 @@ static bool needs_policy(const struct world_def *def, struct err *err)
 static bool of_state(const char *feature)
 {
   return strcmp(feature, "battery_level") == 0 || strcmp(feature, "device_temperature") == 0
-         || strcmp(feature, "network_s") == 0;
+         || strcmp(feature, "network_s") == 0 || strcmp(feature, "priority") == 0 || strcmp(feature, "work_flop") == 0
+         || strcmp(feature, "moved_bytes") == 0 || strcmp(feature, "flop_per_byte") == 0;
 }
 
 static bool policy_init(struct world *w, struct err *err)

@@ -87,6 +87,7 @@ enum offsim_phase {                             /* of an attempt's life, in orde
 /* A number that the policy reads at each decision: an attribute of the request (prompt_tokens ...) or one that the host
  * provides: elapsed_s, deadline_s, slack_s, hour, decision, device_queue, edge_queue, cloud_queue, battery (J left),
  * battery_level (share of its capacity), device_temperature (degC), network_s (idle time to the nearest remote action),
+ * priority (of the class), work_flop, moved_bytes (of the task: inputs and output), flop_per_byte (the one by the other),
  * budget_usd_left, budget_j_left, retries_left (that the task may take now). Where the scenario has no such thing a
  * required one is refused at load, an optional one is NaN.
  * [read at load by the host; lives as long as the policy is loaded] */
