@@ -465,6 +465,28 @@ static bool topological(const uint32_t *after, size_t n, int *to)
   return true;
 }
 
+/* The tasks of one circle, from one of them round to it again; told where that one says what it comes after. */
+static void tell_circle(struct build *b, const struct class_def *c, const struct node *pipeline, const uint32_t *after, size_t n)
+{
+  uint32_t done = 0, seen = 0;
+  for (size_t k = 0; k < n; k++)
+    for (size_t i = 0; i < n; i++)
+      if (!(after[i] & ~done)) done |= UINT32_C(1) << i;
+  size_t at = (size_t)__builtin_ctz(~done);
+  while (!(seen >> at & 1)) {
+    seen |= UINT32_C(1) << at;
+    at = (size_t)__builtin_ctz(after[at] & ~done);
+  }
+  size_t first = at;
+  const struct node *task = pipeline->child[first], *own = node_get(task, "after");
+  const char *way = node_name(task);
+  do {
+    at = (size_t)__builtin_ctz(after[at] & ~done);
+    way = arena_printf(b->arena, "%s, which waits for %s", way, node_name(pipeline->child[at]));
+  } while (at != first);
+  err_add(b->err, own ? own->at : task->at, "the tasks of %s wait for each other in a circle: %s", c->name, way);
+}
+
 static void link_tasks(struct build *b, struct class_def *c, struct task_def *task, const struct node *pipeline,
                        size_t n)
 {
@@ -474,7 +496,7 @@ static void link_tasks(struct build *b, struct class_def *c, struct task_def *ta
   for (size_t i = 0; i < n; i++)
     after[i] = after_bits(b, pipeline, i);
   if (!topological(after, n, to)) {
-    err_add(b->err, pipeline->key_at, "the tasks of %s wait for each other in a circle", c->name);
+    tell_circle(b, c, pipeline, after, n);
     return;
   }
   for (size_t i = 0; i < n; i++) {

@@ -44,6 +44,21 @@ static void test_unknown(void **state)
   assert_true(isnan(value(EXPR(N(1), A(3), OP(EXPR_MAX)))));
 }
 
+/* True is 1. What is not known decides nothing, but does not hide what the other side decides. */
+static void test_conditions(void **state)
+{
+  (void)state;
+  assert_true(value(EXPR(A(1), N(100), OP(EXPR_LESS))) == 0 && value(EXPR(A(1), N(100), OP(EXPR_LESS_EQUAL))) == 1);
+  assert_true(value(EXPR(A(1), N(100), OP(EXPR_GREATER))) == 0 && value(EXPR(A(1), N(100), OP(EXPR_GREATER_EQUAL))) == 1);
+  assert_true(value(EXPR(A(2), N(-3), OP(EXPR_EQUAL))) == 1 && value(EXPR(A(2), N(-3), OP(EXPR_UNEQUAL))) == 0);
+  assert_true(value(EXPR(A(1), OP(EXPR_NOT))) == 0 && value(EXPR(N(0), OP(EXPR_NOT))) == 1);
+  assert_true(value(EXPR(N(2), N(0), OP(EXPR_OR))) == 1 && value(EXPR(N(2), N(0), OP(EXPR_AND))) == 0);
+  assert_true(value(EXPR(N(2), N(3), OP(EXPR_AND))) == 1 && value(EXPR(N(0), N(0), OP(EXPR_OR))) == 0);
+  assert_true(isnan(value(EXPR(A(3), N(1), OP(EXPR_LESS)))) && isnan(value(EXPR(A(3), OP(EXPR_NOT)))));
+  assert_true(value(EXPR(A(3), N(0), OP(EXPR_AND))) == 0 && isnan(value(EXPR(A(3), N(1), OP(EXPR_AND)))));
+  assert_true(value(EXPR(N(1), A(3), OP(EXPR_OR))) == 1 && isnan(value(EXPR(N(0), A(3), OP(EXPR_OR)))));
+}
+
 static void test_constant(void **state)
 {
   (void)state;
@@ -55,7 +70,7 @@ static void test_constant(void **state)
 
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_unknown),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_unknown), cmocka_unit_test(test_conditions),
                                      cmocka_unit_test(test_constant)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
