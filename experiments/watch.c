@@ -5,6 +5,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#if defined __has_feature                                /* clang's way to say it */
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define MAPS_TERABYTES
+#endif
+#endif
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define MAPS_TERABYTES
+#endif
+
 enum { HANG_CPU_S = 60, MAX_FILE_GIB = 256 };
 
 /* Physical memory bounds the address space: a run that needs more would only swap. The sanitizers map terabytes. */
@@ -14,7 +23,7 @@ void watch_limits(void)
   setrlimit(RLIMIT_CORE, &none);
   setrlimit(RLIMIT_FSIZE, &file);
   signal(SIGXFSZ, SIG_IGN);                             /* the write fails instead */
-#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+#ifndef MAPS_TERABYTES
   rlim_t bytes = (rlim_t)sysconf(_SC_PHYS_PAGES) * (rlim_t)sysconf(_SC_PAGESIZE);
   struct rlimit memory = {bytes, bytes};
   setrlimit(RLIMIT_AS, &memory);

@@ -255,7 +255,7 @@ says "plot --policy: typo" 2 "did you mean 'threshold'?" plot "$work/f" --kind l
 
 # ---- plug-ins by name and by file --------------------------------------------------------------------------------------
 mkdir -p "$work/folder"
-cp build/policies/ucb1.so "$work/folder/mine.so"; cp build/policies/threshold.so "$work/folder/plain.so"
+cp "$(dirname "$OFFSIM")/policies/ucb1.so" "$work/folder/mine.so"; cp "$(dirname "$OFFSIM")/policies/threshold.so" "$work/folder/plain.so"
 short() { "$OFFSIM" run $scenario --quiet --replications 1 --set 'horizon.duration=20 s' "$@"; }
 pair() { short --policy "$1",always_edge,always_local -o "$work/pair-$2" >"$work/said" 2>&1; grep -q INCOMPLETE "$work/said"; }
 export OFFSIM_POLICY_PATH=$work/folder

@@ -1,7 +1,7 @@
 #!/bin/bash
-# No policy beats its bounds: 200 random scenarios, request by request; long: 1000. Fixed cases with known values.
+# No policy beats its bounds: 100 random scenarios, request by request; long: 1000. Fixed cases with known values.
 . tests/tap.sh
-size=${1:-short}; count=200; [ "$size" = long ] && count=1000
+size=${1:-short}; count=100; [ "$size" = long ] && count=1000
 OFFSIM=${OFFSIM:-build/offsim}
 export NO_COLOR=1 LC_ALL=C
 check "bounds hold on $count random scenarios, and planted slower links are seen" \

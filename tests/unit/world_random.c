@@ -4,7 +4,7 @@
 #include "sim/rng.h"
 #include "tests/unit/world_rig.h"
 
-enum { WORLDS = 300 };
+enum { WORLDS = 200 };
 
 static uint64_t pick(struct rng *g, uint64_t n) { return rng_below(g, n); }
 static bool one_in(struct rng *g, uint64_t n) { return pick(g, n) == 0; }
