@@ -15,16 +15,16 @@
 
 const char *path_phase_name(int phase) { return phase == PATH_WAIT ? "wait" : phase_name[phase]; }
 
-struct step step_of(const struct attempt_record *a)
+struct path_step path_step_of(const struct attempt_record *a)
 {
-  struct step s = {.started_ns = a->started_ns, .ended_ns = a->ended_ns, .first_output_ns = a->first_output_ns,
+  struct path_step s = {.started_ns = a->started_ns, .ended_ns = a->ended_ns, .first_output_ns = a->first_output_ns,
                    .member = a->member, .place = a->place, .task = a->task, .attempt = a->attempt, .status = a->status,
                    .role = a->role};
   for (int p = 0; p < N_PHASES; p++) s.phase_ns[p] = a->phase_ns[p];
   return s;
 }
 
-int64_t last_end_ns(int64_t arrived_ns, const struct step *step, size_t n)
+int64_t last_end_ns(int64_t arrived_ns, const struct path_step *step, size_t n)
 {
   int64_t end_ns = arrived_ns;
   for (size_t i = 0; i < n; i++)
@@ -34,7 +34,7 @@ int64_t last_end_ns(int64_t arrived_ns, const struct step *step, size_t n)
 
 /* ---- the walk ---------------------------------------------------------------------------------------------------- */
 
-struct walk { const struct pipeline *pipeline; const struct step *step; size_t n; int64_t arrived_ns; struct path *path; };
+struct walk { const struct pipeline *pipeline; const struct path_step *step; size_t n; int64_t arrived_ns; struct path *path; };
 
 /* Parts come last first, and are turned round at the end. */
 static void emit(struct walk *w, int64_t from_ns, int64_t to_ns, int step, int task, int phase)
@@ -51,7 +51,7 @@ static void emit(struct walk *w, int64_t from_ns, int64_t to_ns, int step, int t
 /* Its phases that lie between the two instants. */
 static void emit_phases(struct walk *w, int i, int64_t from_ns, int64_t to_ns)
 {
-  const struct step *s = &w->step[i];
+  const struct path_step *s = &w->step[i];
   int64_t end_ns = s->ended_ns;
   for (int p = N_PHASES - 1; p >= 0; p--) {
     int64_t begin_ns = end_ns - s->phase_ns[p];
@@ -62,12 +62,12 @@ static void emit_phases(struct walk *w, int i, int64_t from_ns, int64_t to_ns)
 
 static bool is_awaited(const struct walk *w, int i) { return !(w->pipeline->unawaited >> w->step[i].task & 1); }
 
-static bool cut_short(const struct step *s) { return s->status == STATUS_CANCELLED || s->status == STATUS_CENSORED; }
+static bool cut_short(const struct path_step *s) { return s->status == STATUS_CANCELLED || s->status == STATUS_CENSORED; }
 
 /* Among attempts that ended together, the one that had something to say. */
-static int weight(const struct step *s) { return s->status == STATUS_COMPLETED ? 2 : !cut_short(s); }
+static int weight(const struct path_step *s) { return s->status == STATUS_COMPLETED ? 2 : !cut_short(s); }
 
-static bool is_before(const struct step *a, const struct step *b)
+static bool is_before(const struct path_step *a, const struct path_step *b)
 {
   return a->started_ns < b->started_ns || (a->started_ns == b->started_ns && a->attempt < b->attempt);
 }
@@ -75,7 +75,7 @@ static bool is_before(const struct step *a, const struct step *b)
 static bool better(const struct walk *w, int i, int best)
 {
   if (best < 0) return true;
-  const struct step *a = &w->step[i], *b = &w->step[best];
+  const struct path_step *a = &w->step[i], *b = &w->step[best];
   if (weight(a) != weight(b)) return weight(a) > weight(b);
   return a->task != b->task ? a->task > b->task : a->attempt > b->attempt;
 }
@@ -108,10 +108,10 @@ static uint32_t waited_for(const struct walk *w, int task)
 
 static int try_that_ended(const struct walk *w, int of, bool cut)
 {
-  const struct step *s = &w->step[of];
+  const struct path_step *s = &w->step[of];
   int best = -1;
   for (int i = 0; i < (int)w->n; i++) {
-    const struct step *b = &w->step[i];
+    const struct path_step *b = &w->step[i];
     if (i == of || b->task != s->task || b->ended_ns != s->started_ns || cut_short(b) != cut || !is_before(b, s)) continue;
     if (better(w, i, best)) best = i;
   }
@@ -120,11 +120,11 @@ static int try_that_ended(const struct walk *w, int of, bool cut)
 
 static int task_before(const struct walk *w, int of)
 {
-  const struct step *s = &w->step[of];
+  const struct path_step *s = &w->step[of];
   uint32_t after = waited_for(w, s->task);
   int best = -1;
   for (int i = 0; i < (int)w->n; i++) {
-    const struct step *b = &w->step[i];
+    const struct path_step *b = &w->step[i];
     bool flows = w->pipeline->flows >> b->task & 1 && b->first_output_ns == s->started_ns;
     if (after >> b->task & 1 && (b->ended_ns == s->started_ns || flows) && better(w, i, best)) best = i;
   }
@@ -134,10 +134,10 @@ static int task_before(const struct walk *w, int of)
 /* Under way at its start, the latest of them; else the one that ended last before. */
 static int try_before(const struct walk *w, int of, bool under_way)
 {
-  const struct step *s = &w->step[of];
+  const struct path_step *s = &w->step[of];
   int best = -1;
   for (int i = 0; i < (int)w->n; i++) {
-    const struct step *b = &w->step[i];
+    const struct path_step *b = &w->step[i];
     bool lives = b->ended_ns >= s->started_ns;
     if (i == of || b->task != s->task || !is_before(b, s) || lives != under_way) continue;
     if (best < 0 || (under_way ? is_before(&w->step[best], b) : b->ended_ns > w->step[best].ended_ns)) best = i;
@@ -158,11 +158,11 @@ static int cause_of(const struct walk *w, int of)
 /* The flow whose end it was held for, or -1. */
 static int held_for(const struct walk *w, int of)
 {
-  const struct step *s = &w->step[of];
+  const struct path_step *s = &w->step[of];
   int64_t left_ns = s->ended_ns - s->phase_ns[PHASE_DOWNLINK];
   uint32_t after = waited_for(w, s->task) & w->pipeline->flows;
   for (int i = 0; after && i < (int)w->n; i++) {
-    const struct step *b = &w->step[i];
+    const struct path_step *b = &w->step[i];
     if (after >> b->task & 1 && b->status == STATUS_COMPLETED && b->ended_ns == left_ns && left_ns > s->started_ns) return i;
   }
   return -1;
@@ -171,7 +171,7 @@ static int held_for(const struct walk *w, int of)
 /* The path of one attempt until t; the next one before it, and until when. */
 static int one_step(struct walk *w, int i, int64_t *t_ns)
 {
-  const struct step *s = &w->step[i];
+  const struct path_step *s = &w->step[i];
   int flow = *t_ns == s->ended_ns ? held_for(w, i) : -1;
   int64_t from_ns = flow >= 0 ? w->step[flow].ended_ns : s->started_ns;
   emit_phases(w, i, from_ns, *t_ns);
@@ -193,7 +193,7 @@ static void turn_round(struct path *p)
   }
 }
 
-void critical_path(const struct pipeline *pipeline, int64_t arrived_ns, int64_t end_ns, const struct step *step, size_t n,
+void critical_path(const struct pipeline *pipeline, int64_t arrived_ns, int64_t end_ns, const struct path_step *step, size_t n,
                    struct path *path)
 {
   struct walk w = {pipeline, step, n, arrived_ns, path};

@@ -22,22 +22,22 @@ struct pipeline {
 };
 
 /* What of an attempt's record the path needs. */
-struct step {
+struct path_step {
   int64_t started_ns, ended_ns, first_output_ns, phase_ns[N_PHASES];
   uint32_t member;
   uint16_t place;
   uint8_t task, attempt, status, role;
 };
-struct step step_of(const struct attempt_record *);
+struct path_step path_step_of(const struct attempt_record *);
 
 /* step: index, or -1 where nothing was under way. task: NO_TASK where there was none at all. */
 struct path_part { int64_t from_ns, to_ns; int step; uint8_t task, phase; };
 struct path { struct path_part *part; size_t n, room; };        /* zeroed at first; free(part) */
 
 /* The parts in order of time; none is empty. `end_ns` of a censored request: when the last of its attempts was cut. */
-void critical_path(const struct pipeline *, int64_t arrived_ns, int64_t end_ns, const struct step *, size_t n,
+void critical_path(const struct pipeline *, int64_t arrived_ns, int64_t end_ns, const struct path_step *, size_t n,
                    struct path *);
 /* When a censored request was cut: the latest end of its attempts. */
-int64_t last_end_ns(int64_t arrived_ns, const struct step *, size_t n);
+int64_t last_end_ns(int64_t arrived_ns, const struct path_step *, size_t n);
 
 #endif

@@ -21,7 +21,7 @@ typedef __int128 sum_ns;
  * it: 16 B a request less. */
 struct tally {
   uint64_t requests, completed, censored, no_power, slo_asked, slo_met, good, offloaded, cold;
-  uint64_t first_tokens, first_token_lost, streams;
+  uint64_t first_tokens, first_token_lost, streams, budget_asked, budget_missed;
   sum_ns latency_ns, ttft_ns, phase_ns[N_PHASES];
   uint64_t attempts, retries, hedges, hedges_won, shed, lookups, hits, false_hits;
   double served_s, wasted_s, wasted_j, wasted_usd;      /* of attempts: in service; of those that gave no answer */
@@ -48,6 +48,8 @@ struct metrics {
   struct tally *klass, whole;
   struct devices *origin;
   struct waiting_table table;
+  struct budget_tally *budget;                          /* [class]; NULL: no class has one */
+  struct gather *gather; struct path path;
   uint64_t settled;                                     /* measured or not: what the whole run's ledgers paid for */
   const struct run_summary *summary;
   struct metric_value *value; size_t n_values, capacity;
@@ -119,12 +121,17 @@ static void add_attempt(struct tally *t, const struct attempt_record *a)
   t->wasted_usd += a->cost_usd;
 }
 
+static bool has_budget(const struct metrics *m, int klass) { return m->budget && m->setup.budget[klass].total_ns > 0; }
+
 void metrics_attempt(struct metrics *m, const struct attempt_record *a)
 {
   if (!a->measured) return;
   struct waiting *w = table_get(&m->table, a->request);
   for (int p = 0; p < N_PHASES; p++) w->phase_ns[p] += a->phase_ns[p];
   add_attempt(&m->klass[a->klass], a);
+  if (!has_budget(m, a->klass)) return;
+  struct path_step step = path_step_of(a);
+  gather_add(m->gather, a->request, &step);
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
@@ -208,6 +215,17 @@ static void add_parts(struct metrics *m, struct tally *t, const struct request_r
   table_remove(&m->table, w);
 }
 
+static void add_path(struct metrics *m, struct tally *t, const struct request_record *r)
+{
+  size_t n;
+  const struct path_step *step = gather_take(m->gather, r->request, &n);
+  struct budget_tally *b = &m->budget[r->klass];
+  int64_t end_ns = r->completed_ns >= 0 ? r->completed_ns : last_end_ns(r->arrived_ns, step, n);
+  critical_path(&m->setup.pipeline[r->klass], r->arrived_ns, end_ns, step, n, &m->path);
+  budget_add(b, &m->setup.budget[r->klass], r->arrived_ns, end_ns, r->status, &m->path);
+  t->budget_asked = b->asked, t->budget_missed = b->missed;
+}
+
 void metrics_request(struct metrics *m, const struct request_record *r)
 {
   m->settled++;
@@ -234,6 +252,7 @@ void metrics_request(struct metrics *m, const struct request_record *r)
   else quantiles_add(t->latency_s, INFINITY);
   add_tokens(t, r, completed);
   add_parts(m, t, r, completed);
+  if (has_budget(m, r->klass)) add_path(m, t, r);
 }
 
 /* ---- one metric: one function and one row ------------------------------------------------------------------------ */
@@ -251,6 +270,7 @@ OF_TALLY(censored_ratio, per_request(t, (double)t->censored))
 OF_TALLY(no_power_ratio, per_request(t, (double)t->no_power))
 OF_TALLY(goodput, ratio((double)t->good, m->summary->window_s))
 OF_TALLY(slo_attainment, ratio((double)t->slo_met, (double)t->slo_asked))
+OF_TALLY(budget_miss_ratio, ratio((double)t->budget_missed, (double)t->budget_asked))
 OF_TALLY(latency_mean, per_completed_s(t, t->latency_ns))
 OF_TALLY(latency_sd, moments_sd(&m->batches.all))
 OF_TALLY(latency_stretch_sd, stretch_sd(&m->batches))
@@ -440,7 +460,15 @@ typedef double zone_fn(const struct exposure_summary *);
 typedef double link_fn(const struct link_summary *);
 typedef double tally_fn(const struct metrics *, const struct tally *);
 typedef double place_fn(const struct place_summary *);
-struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; link_fn *of_link; zone_fn *of_zone; };
+typedef double cell_fn(const struct budget_tally *, size_t task, int phase);
+struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; link_fn *of_link; zone_fn *of_zone; cell_fn *of_cell; };
+
+/* Of a task and a phase of a class with a budget. */
+static double cell_misses(const struct budget_tally *b, size_t task, int phase) { return (double)b->misses[task][phase]; }
+static double cell_path_mean(const struct budget_tally *b, size_t task, int phase)
+{
+  return ratio((double)b->answered_ns[task][phase] * NS, (double)b->answered);
+}
 
 #define BOTH true, false, false
 #define RUN false, false, false
@@ -459,6 +487,8 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; li
       no_power_ratio, NULL) \
   ROW("goodput_per_s", "1/s", "requests completed within their SLO, per second of the window", 1, BOTH, goodput, NULL) \
   ROW("slo_attainment", "1", "share of requests of classes with an SLO that met it", 1, BOTH, slo_attainment, NULL) \
+  ROW("budget_miss_ratio", "1", "share of requests of classes with a `budget` that had no answer within it; those that the " \
+      "end of the run cut before it was over are left out", -1, BOTH, budget_miss_ratio, NULL) \
   ROW("latency_mean_s", "s", "arrival to last byte at the user, mean of completed requests", \
       -1, BOTH, latency_mean, NULL) \
   ROW("latency_p50_s", "s", "median latency; failed requests rank as infinite", -1, BOTH, latency_p50, NULL) \
@@ -640,12 +670,21 @@ struct row { struct metric_info info; tally_fn *of_tally; place_fn *of_place; li
   ROW("protected_bytes", "B", "bytes of the kind that came to or through the zone sealed, into an enclave or encrypted", \
       0, zone_protected_data)
 
-#define INFO_ROW(name, unit, doc, better, where, tally, place) {{name, unit, doc, better, where}, tally, place, NULL, NULL},
-#define LINK_ROW(name, unit, doc, better, link) {{name, unit, doc, better, PLACE}, NULL, NULL, link, NULL},
-#define ZONE_ROW(name, unit, doc, better, zone) {{name, unit, doc, better, false, false, false}, NULL, NULL, NULL, zone},
+/* The same of a task and a phase, "generate.queue", which stand where others have their place. */
+#define CELL_METRICS(ROW) \
+  ROW("budget_misses", "1", "requests that missed the budget of their class because of this task and phase of it; they " \
+      "add up to all that missed it", -1, cell_misses) \
+  ROW("path_mean_s", "s", "time on the critical path, mean of completed requests of classes with a budget: tasks and " \
+      "phases add up to `latency_mean_s`", -1, cell_path_mean)
+
+#define INFO_ROW(name, unit, doc, better, where, tally, place) \
+  {{name, unit, doc, better, where}, tally, place, NULL, NULL, NULL},
+#define LINK_ROW(name, unit, doc, better, link) {{name, unit, doc, better, PLACE}, NULL, NULL, link, NULL, NULL},
+#define ZONE_ROW(name, unit, doc, better, zone) {{name, unit, doc, better, false, false, false}, NULL, NULL, NULL, zone, NULL},
+#define CELL_ROW(name, unit, doc, better, cell) {{name, unit, doc, better, EVERY}, NULL, NULL, NULL, NULL, cell},
 #define NAME_ROW(name, ...) name,
-static const struct row rows[] = {METRICS(INFO_ROW) LINK_METRICS(LINK_ROW) ZONE_METRICS(ZONE_ROW)};
-static const char *const names[] = {METRICS(NAME_ROW) LINK_METRICS(NAME_ROW) ZONE_METRICS(NAME_ROW)};
+static const struct row rows[] = {METRICS(INFO_ROW) LINK_METRICS(LINK_ROW) ZONE_METRICS(ZONE_ROW) CELL_METRICS(CELL_ROW)};
+static const char *const names[] = {METRICS(NAME_ROW) LINK_METRICS(NAME_ROW) ZONE_METRICS(NAME_ROW) CELL_METRICS(NAME_ROW)};
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
 const struct metric_info *metric_find(const char *name)
@@ -675,6 +714,7 @@ struct metrics *metrics_new(const struct metrics_setup *setup)
     m->klass[c].latency_s = quantiles_new();
     m->klass[c].ttft_s = quantiles_new();
   }
+  if (setup->budget) m->budget = grab((size_t)setup->n_classes, sizeof *m->budget), m->gather = gather_new();
   bool one = setup->n_classes == 1;
   m->whole.latency_s = one ? m->klass[0].latency_s : quantiles_new();
   m->whole.ttft_s = one ? m->klass[0].ttft_s : quantiles_new();
@@ -687,7 +727,10 @@ void metrics_free(struct metrics *m)
   for (int c = 0; c < m->setup.n_classes; c++) {
     quantiles_free(m->klass[c].latency_s);
     quantiles_free(m->klass[c].ttft_s);
+    if (m->budget) budget_free(&m->budget[c]);
   }
+  gather_free(m->gather);
+  free(m->budget), free(m->path.part);
   for (int o = 0; o < m->setup.n_places; o++) free(m->origin[o].device);
   if (m->setup.n_classes != 1) {
     quantiles_free(m->whole.latency_s);
@@ -710,6 +753,7 @@ static void settle_first_tokens(struct tally *t)
 static void tally_add(struct tally *a, const struct tally *b)
 {
   a->requests += b->requests, a->completed += b->completed, a->censored += b->censored, a->no_power += b->no_power;
+  a->budget_asked += b->budget_asked, a->budget_missed += b->budget_missed;
   a->slo_asked += b->slo_asked, a->slo_met += b->slo_met, a->good += b->good;
   a->offloaded += b->offloaded, a->cold += b->cold;
   a->attempts += b->attempts, a->retries += b->retries, a->hedges += b->hedges, a->hedges_won += b->hedges_won;
@@ -777,6 +821,7 @@ static bool is_told(const struct metrics *m, const struct row *row)
   if (row->of_tally == own_attempts) return m->summary->own_attempts > 0;
   if (row->of_tally == no_power_ratio) return some_battery(m->summary);
   if (row->of_tally == cache_hit_ratio || row->of_tally == cache_false_hit_ratio) return m->whole.lookups > 0;
+  if (row->of_tally == budget_miss_ratio) return m->budget != NULL;
   if (row->of_tally == carbon) return !isnan(m->summary->carbon_g);
   if (row->of_tally == energy_facility) return m->summary->supplied;
   return row->of_tally != own_failures || m->summary->own_failures > 0;
@@ -792,6 +837,18 @@ static void put_zones(struct metrics *m, const struct row *row)
   }
 }
 
+/* The row of requests that came to no task only where there are such. */
+static void put_cells(struct metrics *m, const struct row *row, int klass)
+{
+  const char *const *name = m->setup.cell_name[klass];
+  int n = m->setup.pipeline[klass].n_tasks;
+  for (int t = 0; t <= n; t++)
+    for (int p = 0; p < N_PATH_PHASES; p++) {
+      double value = row->of_cell(&m->budget[klass], t < n ? (size_t)t : MAX_PIPELINE, p);
+      if (t < n || value > 0) put(m, row->info.name, m->setup.class_name[klass], name[t * N_PATH_PHASES + p], value);
+    }
+}
+
 static void put_row(struct metrics *m, const struct row *row)
 {
   if (row->of_zone) put_zones(m, row);
@@ -801,6 +858,8 @@ static void put_row(struct metrics *m, const struct row *row)
     put(m, row->info.name, s->class_name[c], "", row->of_tally(m, &m->klass[c]));
   for (int p = 0; row->of_place && p < m->summary->n_places; p++)
     if (s->place_name[p] && row_applies(row, &m->summary->place[p])) put(m, row->info.name, "", s->place_name[p], row->of_place(&m->summary->place[p]));
+  for (int c = 0; row->of_cell && m->budget && c < s->n_classes; c++)
+    if (has_budget(m, c)) put_cells(m, row, c);
   for (int k = 0; row->of_link && k < s->n_links; k++)
     if (s->link_name[k] && !m->summary->link[k].free)
       put(m, row->info.name, "", s->link_name[k], row->of_link(&m->summary->link[k]));
@@ -810,6 +869,7 @@ size_t metrics_finish(struct metrics *m, const struct run_summary *summary, cons
 {
   m->summary = summary;
   m->n_values = 0;
+  for (int c = 0; m->budget && c < m->setup.n_classes; c++) budget_settle(&m->budget[c]);
   if (!m->whole.requests)
     for (int c = 0; c < m->setup.n_classes; c++) {
       settle_first_tokens(&m->klass[c]);

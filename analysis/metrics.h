@@ -5,7 +5,7 @@
 #ifndef OFFSIM_ANALYSIS_METRICS_H
 #define OFFSIM_ANALYSIS_METRICS_H
 
-#include "models/record.h"
+#include "analysis/budget.h"
 #include "sim/stat.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +19,8 @@ struct metrics_setup {
   int n_zones, n_data;                                  /* n_data 0: nobody says what data are */
   const char *const *zone_name, *const *data_name;
   const double *slo_ttft_s, *slo_e2e_s, *slo_tpot_s;    /* per class; 0 = none */
+  /* [class]; NULL: no class has a budget. cell_name: [class][(task x N_PATH_PHASES) + phase], "generate.queue" */
+  const struct budget *budget; const struct pipeline *pipeline; const char *const *const *cell_name;
 };
 struct metrics *metrics_new(const struct metrics_setup *);
 void metrics_free(struct metrics *);

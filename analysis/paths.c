@@ -135,10 +135,10 @@ void paths_close(struct paths *p)
   if (p->reader) trace_close(p->reader);
 }
 
-static struct step read_step(const struct paths *p, size_t row, size_t klass)
+static struct path_step read_step(const struct paths *p, size_t row, size_t klass)
 {
   int64_t *const *a = p->attempts.at;
-  struct step s = {.started_ns = a[A_STARTED][row], .ended_ns = a[A_ENDED][row], .first_output_ns = a[A_FIRST][row],
+  struct path_step s = {.started_ns = a[A_STARTED][row], .ended_ns = a[A_ENDED][row], .first_output_ns = a[A_FIRST][row],
                    .member = (uint32_t)a[A_MEMBER][row], .place = (uint16_t)a[A_PLACE][row],
                    .task = p->number[klass * p->n_tasks + (size_t)a[A_TASK][row]], .attempt = (uint8_t)a[A_ATTEMPT][row],
                    .status = (uint8_t)a[A_STATUS][row], .role = (uint8_t)a[A_ROLE][row]};
@@ -165,7 +165,7 @@ static void collect(struct paths *p, int64_t request, size_t klass)
       p->room = p->room ? 2 * p->room : 32;
       p->step = grab_more(p->step, p->room, sizeof *p->step);
     }
-    struct step s = read_step(p, p->row[i], klass);
+    struct path_step s = read_step(p, p->row[i], klass);
     if (s.task < MAX_PIPELINE) p->step[p->n_steps++] = s;
   }
 }
@@ -191,7 +191,7 @@ const char *paths_task(const struct paths *p, size_t klass, int task)
 static void print_part(const struct paths *p, size_t row, const struct path_part *part, FILE *f)
 {
   size_t klass = (size_t)p->requests.at[Q_CLASS][row];
-  const struct step *s = part->step >= 0 ? &p->step[part->step] : NULL;
+  const struct path_step *s = part->step >= 0 ? &p->step[part->step] : NULL;
   fprintf(f, "%llu,%s,%s,", (unsigned long long)p->requests.at[Q_REQUEST][row], p->klass[klass], paths_task(p, klass, part->task));
   if (s && s->place < p->n_places) fprintf(f, "%u,%s,%u,", s->attempt, p->place[s->place], s->member);
   else if (s) fprintf(f, "%u,%u,%u,", s->attempt, s->place, s->member);

@@ -19,7 +19,7 @@ struct paths {
   struct pipeline *pipeline;                            /* [class] */
   uint8_t *number, *code;                               /* [class][code] and back: numbers in the pipeline; NO_TASK */
   uint64_t *row;                                        /* rows of attempts, by request, then as in the file */
-  struct step *step; size_t n_steps, room;              /* of the last request that was asked for */
+  struct path_step *step; size_t n_steps, room;              /* of the last request that was asked for */
   struct path path;
 };
 /* paths_close is right in both cases. */

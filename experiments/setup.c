@@ -1,5 +1,6 @@
 #include "experiments/setup.h"
 #include "sim/json.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,55 @@ static const char *const *names(const struct world_def *d, int n, name_of *name,
   return list;
 }
 
+static void pipeline_of(const struct class_def *k, struct pipeline *p)
+{
+  *p = (struct pipeline){.n_tasks = k->n_tasks};
+  for (int t = 0; t < k->n_tasks; t++) {
+    p->after[t] = k->task[t].after;
+    if (k->task[t].successor_starts_on_first) p->flows |= UINT32_C(1) << t;
+    if (k->task[t].asynchronous) p->unawaited |= UINT32_C(1) << t;
+  }
+}
+
+static int64_t whole_ns(double s) { return (int64_t)llround(s * 1e9); }
+
+static void budget_of(const struct class_def *k, const struct pipeline *p, struct budget *b)
+{
+  *b = (struct budget){0};
+  if (!k->budget) return;
+  b->total_ns = whole_ns(k->budget->total_s);
+  b->lapses = k->budget->lapses;
+  for (int t = 0; t < k->n_tasks; t++) b->task_ns[t] = whole_ns(k->budget->task_s[t]);
+  budget_link(b, p);
+}
+
+static const char *const *cells_of(const struct class_def *k, struct arena *a)
+{
+  const char **name = arena_array(a, const char *, (k->n_tasks + 1) * N_PATH_PHASES);
+  for (int t = 0; t <= k->n_tasks; t++)
+    for (int p = 0; p < N_PATH_PHASES; p++)
+      name[t * N_PATH_PHASES + p] = arena_printf(a, "%s.%s", t < k->n_tasks ? k->task[t].name : "-", path_phase_name(p));
+  return name;
+}
+
+static void add_budgets(const struct world_def *d, struct arena *a, struct metrics_setup *out)
+{
+  bool any = false;
+  for (int c = 0; c < d->n_classes; c++) any |= d->klass[c].budget != NULL;
+  if (!any) return;
+  struct pipeline *pipeline = arena_array(a, struct pipeline, d->n_classes);
+  struct budget *budget = arena_array(a, struct budget, d->n_classes);
+  const char *const **cell = arena_array(a, const char *const *, d->n_classes);
+  for (int c = 0; c < d->n_classes; c++) {
+    pipeline_of(&d->klass[c], &pipeline[c]);
+    budget_of(&d->klass[c], &pipeline[c], &budget[c]);
+    cell[c] = cells_of(&d->klass[c], a);
+  }
+  out->pipeline = pipeline;
+  out->budget = budget;
+  out->cell_name = cell;
+}
+
 void metrics_setup_of(const struct world_def *d, struct arena *a, struct metrics_setup *out)
 {
   double *ttft = arena_array(a, double, d->n_classes + 1), *e2e = arena_array(a, double, d->n_classes + 1);
@@ -43,6 +93,7 @@ void metrics_setup_of(const struct world_def *d, struct arena *a, struct metrics
     .class_name = names(d, d->n_classes, class_of, a), .place_name = names(d, d->n_places, told_place_of, a),
     .n_zones = d->n_zones, .n_data = d->n_data, .zone_name = d->zone, .data_name = names(d, d->n_data, data_of, a),
     .n_links = d->n_links, .link_name = names(d, d->n_links, told_link_of, a), .slo_ttft_s = ttft, .slo_e2e_s = e2e, .slo_tpot_s = tpot};
+  add_budgets(d, a, out);
 }
 
 static void add_tasks(const struct world_def *d, struct arena *a, struct trace_setup *out)

@@ -363,6 +363,7 @@ struct task_def {
   bool stream;                                          /* output flows: first token, rate, last token */
   bool successor_starts_on_first;                       /* starts_on: first (else last) */
   double timeout_first_s, timeout_s;                    /* 0 = none */
+  double due_s;                                         /* by the budget: after the arrival, or its start (lapses); 0 = none */
   const struct dist *patience_s;                        /* in the queue until the service begins; NULL = without end */
   int n_fallbacks; const struct fallback_def *fallback;
   double repeat_probability;                            /* after success the task is done again with this probability */

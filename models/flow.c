@@ -35,6 +35,14 @@ static const struct task_def *task_at(const struct world *w, const struct attemp
 
 /* ---- timeouts -------------------------------------------------------------------------------------------------- */
 
+/* When the budget's time for the task is over; fallbacks may still come after. */
+static sim_time due_by_budget(const struct world *w, const struct attempt *a, const struct task_def *t)
+{
+  const struct class_def *k = w->klass[a->request->klass].def;
+  if (a->fallback > 0) return SIM_NEVER;
+  return time_add(k->budget->lapses ? a->started : a->request->arrived, ns_from_s(t->due_s));
+}
+
 /* The next limit that can still be missed: the first token's until it is sure to arrive in time, then the whole. */
 static sim_time time_limit(const struct world *w, const struct attempt *a, bool first_is_sure)
 {
@@ -43,6 +51,10 @@ static sim_time time_limit(const struct world *w, const struct attempt *a, bool 
   sim_time since = a->migrated ? roam_move(w, a)->since : a->started;
   sim_time limit = whole_s > 0 ? time_add(since, ns_from_s(whole_s)) : SIM_NEVER;
   sim_time first = t->timeout_first_s > 0 && !first_is_sure ? time_add(since, ns_from_s(t->timeout_first_s)) : SIM_NEVER;
+  if (t->due_s > 0) {
+    sim_time due = due_by_budget(w, a, t);
+    if (due < limit) limit = due;
+  }
   return first < limit ? first : limit;
 }
 
@@ -229,7 +241,7 @@ void attempt_begin(struct world *w, struct request *r, const struct attempt_ask 
 {
   struct attempt *a = attempt_new(w, r, ask);
   const struct task_def *t = task_at(w, a);
-  if (t->timeout_s > 0 || t->timeout_first_s > 0 || a->in_effort) arm_timer(w, a, false);
+  if (t->timeout_s > 0 || t->timeout_first_s > 0 || t->due_s > 0 || a->in_effort) arm_timer(w, a, false);
   if (!ask->plan) {
     flow_decide(w, a);
     return;

@@ -584,6 +584,7 @@ static void build_class(struct build *b, struct class_def *c, const struct node 
   build_matches(b, c);
   build_session(b, c);
   data_of_class(b, c);
+  build_budget(b, c, (struct task_def *)c->task);       /* made here */
   struct attribute_def *own = arena_array(b->arena, struct attribute_def, b->n_attributes + 1);
   memcpy(own, b->attribute, (size_t)b->n_attributes * sizeof *own);
   c->attribute = own;

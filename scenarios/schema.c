@@ -192,6 +192,9 @@ const struct section sections[] = {
   {"trace_where", "classes.NAME.arrivals.trace.where", "Rows that are kept.", false},
   {"slice", "classes.NAME.arrivals.trace.slice", "Part of the trace's time that is used.", false},
   {"slo", "classes.NAME.slo", "What is promised to the user, measured at the user.", false},
+  {"budget", "classes.NAME.budget",
+   "How long its tasks may take. Requests without an answer within the whole of it are counted, each to the one task and "
+   "phase that broke it (docs/budgets.md).", false},
   {"attribute", "classes.NAME.attributes.ATTRIBUTE", "A property of a request, and when it becomes known.", false},
   {"estimator", "classes.NAME.estimator.ATTRIBUTE", "A declared guess at an attribute that is not known yet.", false},
   {"task", "classes.NAME.pipeline.TASK", "One node of a request's graph.", false},
@@ -1117,6 +1120,7 @@ const struct key keys[] = {
   {"class", "data", V_EXPR, Q_PURE, .shape = NAMED_MAP,
    .doc = "KIND: share of this kind in the bytes of `input`, over attributes; not named: none."},
   {"class", "slo", .map = "slo", .doc = "What is promised."},
+  {"class", "budget", .map = "budget", .doc = "Its latency, split over the tasks."},
   {"class", "zones", V_ID, .shape = PLAIN_LIST, .flags = OR_ONE,
    .doc = "Where its data may go (execution, transit, rest); default: everywhere."},
   {"class", "priority", V_COUNT, .low = 0, .high = 1000, .otherwise = "0", .doc = "Smaller is more urgent."},
@@ -1237,6 +1241,15 @@ const struct key keys[] = {
   {"trace_where", "value", V_TEXT, .flags = REQUIRED, .doc = "Number or word."},
   {"slice", "from", V_NUMBER, Q_TIME, NONNEGATIVE, .otherwise = "0 s", .doc = "Start."},
   {"slice", "to", V_NUMBER, Q_TIME, NONNEGATIVE, .otherwise = "0 s", .doc = "End; 0: the trace's."},
+  {"budget", "total", V_NUMBER, Q_TIME, POS, .doc = "From the arrival to the last byte at the user; default: `slo.e2e`."},
+  {"budget", "times", V_NUMBER, Q_TIME, POS, .shape = NAMED_MAP,
+   .doc = "By task, for each that the user waits for: how long it may take, from its start to that of the next. Along each "
+          "way through the pipeline they are no more than the total. This or `shares`."},
+  {"budget", "shares", V_NUMBER, Q_PURE, .low = 0, .high = 1, .flags = POSITIVE, .shape = NAMED_MAP,
+   .doc = "The same as shares of the total."},
+  {"budget", "unused", V_CHOICE, .choices = "inherit|lapse", .otherwise = "inherit",
+   .doc = "inherit: a task has all the time that is left until it is due, the sum of the parts up to its own after the "
+          "arrival; lapse: each has its own time only."},
   {"slo", "ttft", V_NUMBER, Q_TIME, POS, .doc = "Time to the first token."},
   {"slo", "e2e", V_NUMBER, Q_TIME, POS, .doc = "Time to the whole answer."},
   {"slo", "tpot", V_NUMBER, Q_TIME, POS, .doc = "Time of each token after the first, mean of a streamed answer."},
@@ -1318,6 +1331,8 @@ const struct key keys[] = {
    .doc = "Of the tokens read: those that a provider has in its cache, for its price alone (`cached` of a tariff)."},
   {"timeout", "ttft", V_NUMBER, Q_TIME, POS, .doc = "Without a first token after this."},
   {"timeout", "e2e", V_NUMBER, Q_TIME, POS, .doc = "Not finished after this."},
+  {"timeout", "budget", V_FLAG, .otherwise = "false",
+   .doc = "Not finished when the time that the class's budget leaves the task is over. Its fallbacks have no such limit."},
   {"timeout", "queue", V_DIST, Q_TIME, .low = 0, .high = INF, .scope = "attempt",
    .doc = "Patience: it gives up when its service has not begun this long after it came to the place. An api has no "
           "queue."},

@@ -2,17 +2,19 @@
 """Critical paths, checked from the trace alone: each request's parts lie one after the other from its arrival to its
 end, so that they add up to the end-to-end time to the nanosecond; each part is exactly that stretch of that phase of that
 attempt which the trace has there; each attempt begins with something that ended, or gave its first output, at that
-instant; and what is no phase of any attempt (`wait`) stands before a try again only. Then it tampers with copies of what
+instant; and what is no phase of any attempt (`wait`) stands before a try again only. Where classes have budgets, the misses by
+task and phase, worked out here, are those of the catalogue. Then it tampers with copies of what
 it read and must see each. It shares no code with the program.
 
 usage: paths.py OFFSIM FOLDER...     (results with traces; every policy's first traced replication)
 """
-import collections, csv, io, json, os, sqlite3, subprocess, sys
+import collections, csv, io, json, math, os, sqlite3, subprocess, sys
 import h5py
 from tap import end, tell
 
 PHASES = ["decide", "uplink", "queue", "cold_start", "batch", "serve", "downlink"]
 ANSWERED, RETRY, HEDGE = ("completed", "answered"), 1, 2
+ALL = {"plain", "wait", "retry", "copy", "fallback", "again", "flow", "whole flow"}
 
 
 def rows(group):
@@ -34,7 +36,8 @@ class Trace:
             for a in rows(file["attempts"]):
                 self.attempts[a["request"]].append(a)
             text = file.attrs["pipelines"]
-        self.tasks = {c["class"]: {t["task"]: t for t in c["tasks"]} for c in json.loads(text)}
+        self.classes = {c["class"]: c for c in json.loads(text)}
+        self.tasks = {name: {t["task"]: t for t in c["tasks"]} for name, c in self.classes.items()}
 
 
 def stretch(attempt, phase):
@@ -115,6 +118,116 @@ def audit(trace, parts):
     return wrong
 
 
+def ns(seconds): return int(math.floor(seconds * 1e9 + .5))
+
+
+def due(tasks, task):
+    return ns(tasks[task]["budget_s"]) + max([due(tasks, t) for t in tasks[task]["after"]], default=0)
+
+
+def broken_by(klass, tasks, took, arrived, late, parts):
+    """The task that broke the budget, and the phase where that is the last one."""
+    if not late:
+        return (parts[-1]["task"], parts[-1]["phase"]) if parts else ("-", "decide")
+    if klass["lapses"]:
+        return max(took, key=lambda t: sum(took[t].values()) - ns(tasks[t]["budget_s"])), None
+    ends = {p["task"]: p["to_ns"] for p in parts}         # in order of time
+    broke = "-"
+    for task, at in ends.items():
+        on_time = at - arrived <= due(tasks, task)
+        broke = "-" if on_time else task if broke == "-" else broke
+    return broke, None
+
+
+def misses(trace, parts, name):
+    """Misses of a class by (task, phase), and how many requests were asked."""
+    klass, tasks = trace.classes[name], trace.tasks[name]
+    usual, passed, missed, asked = collections.defaultdict(collections.Counter), collections.Counter(), [], 0
+    for number, r in trace.requests.items():
+        if r["class"] != name or not r["measured"]:
+            continue
+        mine = parts.get(number, [])
+        took = collections.defaultdict(collections.Counter)
+        for p in mine:
+            took[p["task"]][p["phase"]] += p["to_ns"] - p["from_ns"]
+        finish = r["completed_ns"] if r["completed_ns"] >= 0 else max([p["to_ns"] for p in mine] + [r["arrived_ns"]])
+        late = finish - r["arrived_ns"] > ns(klass["budget_s"])
+        if r["status"] == "censored" and not late:
+            continue
+        asked += 1
+        if r["status"] in ANSWERED and not late:
+            for task in took:
+                passed[task] += 1
+                usual[task].update(took[task])
+        else:
+            missed.append((took, broken_by(klass, tasks, took, r["arrived_ns"], late, mine)))
+    table = collections.Counter()
+    for took, (task, phase) in missed:
+        if phase is None:
+            n = passed[task] or 1
+            phase = max(PHASES + ["wait"], key=lambda p: took[task][p] * n - (usual[task][p] if passed[task] else 0))
+        table[f"{task}.{phase}"] += 1
+    return table, asked
+
+
+def audit_budgets(db, run, trace, parts):
+    """Yields what differs from the catalogue."""
+    for name, klass in trace.classes.items():
+        if "budget_s" not in klass:
+            continue
+        table, asked = misses(trace, parts, name)
+        told = dict(db.execute("SELECT place, value FROM metric WHERE run = ? AND class = ? AND name = 'budget_misses' "
+                               "AND value > 0", (run, name)))
+        if told != table:
+            yield f"misses by task and phase: {told}, not {dict(table)}"
+        ratio, = db.execute("SELECT value FROM metric WHERE run = ? AND class = ? AND name = 'budget_miss_ratio'", (run, name)).fetchone()
+        if asked and abs(ratio - sum(table.values()) / asked) > 1e-12:
+            yield "misses do not add up"
+        mean, = db.execute("SELECT value FROM metric WHERE run = ? AND class = ? AND name = 'latency_mean_s'", (run, name)).fetchone()
+        path, = db.execute("SELECT SUM(value) FROM metric WHERE run = ? AND class = ? AND name = 'path_mean_s'", (run, name)).fetchone()
+        if asked and abs(path - mean) > 1e-12 * mean:
+            yield "means by task and phase do not add up to the mean latency"
+
+
+def plant_budgets(db, run, trace, parts):
+    """One answer later than its budget; one more kept; one phase another: each changes the table."""
+    name = next(n for n, c in trace.classes.items() if "budget_s" in c)
+    budget = ns(trace.classes[name]["budget_s"])
+    mine = {n: r for n, r in trace.requests.items() if r["class"] == name and r["measured"] and r["status"] in ANSWERED}
+
+    def seen(number, finish):
+        r = trace.requests[number]
+        was = r["completed_ns"], parts[number][-1]["to_ns"]
+        r["completed_ns"] = parts[number][-1]["to_ns"] = finish
+        bad = bool(list(audit_budgets(db, run, trace, parts)))
+        r["completed_ns"], parts[number][-1]["to_ns"] = was
+        return bad
+    kept = next(n for n, r in mine.items() if r["completed_ns"] - r["arrived_ns"] <= budget)
+    missed = next(n for n, r in mine.items() if r["completed_ns"] - r["arrived_ns"] > budget)
+    yield "a miss more", seen(kept, mine[kept]["arrived_ns"] + budget + 1)
+    yield "a miss less", seen(missed, mine[missed]["arrived_ns"] + budget)
+    fewer = trace.tasks[name].pop(next(reversed(trace.tasks[name])))
+    first = next(iter(trace.tasks[name].values()))
+    first["budget_s"] += 10
+    yield "another split", bool(list(audit_budgets(db, run, trace, parts)))
+    first["budget_s"] -= 10
+    trace.tasks[name][fewer["task"]] = fewer
+
+
+def covers(trace, parts):
+    """What the paths of a trace lead through."""
+    found = set()
+    for number, mine in parts.items():
+        by_name = {(a["task"], a["attempt"]): a for a in trace.attempts[number]}
+        for p in mine:
+            a = by_name.get((p["task"], p["attempt"]))
+            found.add("wait" if a is None else "retry" if a["role"] & RETRY else "copy" if a["role"] & HEDGE else
+                      "fallback" if a["fallback"] else "again" if a["attempt"] else "plain")
+            if a and trace.tasks[a["class"]][a["task"]].get("flows"):
+                found.add("whole flow" if p["to_ns"] == a["ended_ns"] else "flow")
+    return found
+
+
 def plant(trace, parts):
     """Mistakes, each in one request with an answer and two parts at least; True: the audit sees it."""
     number = next(n for n, p in parts.items() if len(p) > 1 and trace.requests[n]["status"] == "completed")
@@ -136,22 +249,28 @@ def main():
     planted = False
     for folder in folders:
         db = sqlite3.connect(f"file:{folder}/catalog.sqlite?mode=ro", uri=True)
-        runs = db.execute("SELECT policy, trace_file FROM run WHERE trace_file != '' ORDER BY policy, replication").fetchall()
+        runs = db.execute("SELECT policy, trace_file, id FROM run WHERE trace_file != '' ORDER BY policy, replication").fetchall()
         n = 0
-        wrong, seen = collections.Counter(), set()
-        for policy, file in runs:
+        wrong, seen, through = collections.Counter(), set(), set()
+        for policy, file, run in runs:
             if policy in seen:
                 continue
             seen.add(policy)
             trace, parts = Trace(os.path.join(folder, file)), parts_of(offsim, folder, policy)
             n += len(trace.requests)
             wrong += audit(trace, parts)
+            wrong += collections.Counter(audit_budgets(db, run, trace, parts))
+            through |= covers(trace, parts)
             if not planted and parts:
                 planted = True
                 for what, ok in plant(trace, parts):
                     tell(ok, f"planted: {what} is seen")
         tell(n > 0 and not wrong, f"{os.path.basename(folder)}: phases on the critical path add up, {n} requests "
              f"of {len(seen)} policies" + "".join(f"; {v} times {k}" for k, v in wrong.items()))
+        if os.path.basename(folder) == "paths":
+            tell(through >= ALL, "and lead through " + ", ".join(sorted(through)))
+            for what, ok in plant_budgets(db, run, trace, parts):
+                tell(ok, f"planted: {what} is seen")
     end()
 
 
