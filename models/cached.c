@@ -8,7 +8,7 @@
  * nothing of its own there, threshold .7: false hits .3, or 1 - .7^n with `each` and n entries.
  */
 #include "models/cached.h"
-#include "models/internal.h"
+#include "models/exposure.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,29 +161,35 @@ static void on_filled(struct sim *s, void *subject)
 
 /* One message, one idle way long; its joules and money are residual, like those of telemetry. False: there is no way that
  * the class allows. */
-static bool send_fill(struct world *w, const struct request *r, int task, struct endpoint from, struct endpoint to,
-                      double bytes, double *way_s)
+static bool send_fill(struct world *w, const struct request *r, int task, int maker, struct endpoint to, double bytes,
+                      double *way_s)
 {
+  struct endpoint from = request_outputs(w, (struct request *)r)[maker];
   const struct route *way = route(w->topology, from, to, now_of(w));
+  uint8_t carries = (uint8_t)(CARRIES_OUTPUT + maker);
+  uint64_t zones = w->exposure ? exposure_zones(w, r, carries) : w->klass[r->klass].def->zones;
   *way_s = 0;
   if (same_end(from, to)) return true;
-  if (!way->reachable || way->zones & ~w->klass[r->klass].def->zones) return false;
+  if (!way->reachable || (way->zones | UINT64_C(1) << w->def->place[to.place].zone) & ~zones) return false;
   struct transfer_cost cost = { 0 };
   *way_s = network_estimate(w->network, from, to, bytes, &cost);
   w->telemetry_j += cost.device_j + cost.network_j;
   w->telemetry_device_j += cost.device_j;
   w->telemetry_usd += cost.usd;
+  exposure_fills(w, r);
   network_flow(w->network, from, to,
                (struct transfer_record){ .request = r->id, .started_ns = now_of(w), .bytes = bytes, .task = (uint8_t)task,
-                                         .ended_ns = time_add(now_of(w), ns_from_s(*way_s)), .kind = TRANSFER_RELAY });
+                                         .ended_ns = time_add(now_of(w), ns_from_s(*way_s)), .kind = TRANSFER_FILL,
+                                         .carries = carries });
+  exposure_fills(w, NULL);
   return true;
 }
 
-static void put_into(struct world *w, struct request *r, int task, const struct cache_def *d, struct endpoint from)
+static void put_into(struct world *w, struct request *r, int task, const struct cache_def *d, int maker)
 {
   struct endpoint to = request_outputs(w, r)[task];
   double bytes = expr_value(&d->entry_bytes, r->attribute), way_s;
-  if (!send_fill(w, r, task, from, to, bytes, &way_s)) return;
+  if (!send_fill(w, r, task, maker, to, bytes, &way_s)) return;
   struct fill *f = pool_take(w->effects->cached->fills);
   *f = (struct fill){ cache_at(w, d, to), item_of(r, d), { bytes, r->quality } };
   if (way_s > 0) sim_after(w->sim, ns_from_s(way_s), PRIORITY_COMPLETE, on_filled, f);
@@ -205,7 +211,7 @@ void cached_on_settled(struct world *w, struct request *r, enum status status)
   int last = answered_by(w, r);
   for (int task = 0; task < last; task++) {
     const struct cache_def *d = cache_of(&k->task[task]);
-    if (d && looked(r, d) && !(r->attribute[d->hit] > 0)) put_into(w, r, task, d, request_outputs(w, r)[last]);
+    if (d && looked(r, d) && !(r->attribute[d->hit] > 0)) put_into(w, r, task, d, last);
   }
 }
 

@@ -14,6 +14,7 @@
 
 struct exposure {
   const struct attempt *flowing;
+  const struct request *filling;
   struct exposure_summary *zone;                        /* [n_zones][n_data] */
   double exposed_bytes, protected_bytes, kept_byte_s, misplaced_bytes;
 };
@@ -202,7 +203,7 @@ static void see_hop(struct world *w, const struct sight *s, const struct hop_tol
 static bool is_payload(const struct transfer_record *r)
 {
   return r->carries && (r->kind == TRANSFER_DATA || r->kind == TRANSFER_RELAY || r->kind == TRANSFER_STATE
-                        || r->kind == TRANSFER_LOST);
+                        || r->kind == TRANSFER_FILL || r->kind == TRANSFER_LOST);
 }
 
 static void on_hop(void *world, const struct hop_told *hop)
@@ -211,9 +212,10 @@ static void on_hop(void *world, const struct hop_told *hop)
   const struct transfer_record *r = hop->record;
   if (!is_payload(r)) return;
   const struct attempt *a = hop->subject ? flow_attempt_of(hop->done, hop->subject) : w->exposure->flowing;
-  if (!a || !w->klass[a->request->klass].def->data) return;
-  bool home = r->carries == CARRIES_OUTPUT + a->task;
-  see_hop(w, &(struct sight){a->request, shares(w, a->request, r->carries), &w->def->place[hop->from.place],
+  const struct request *q = a ? a->request : w->exposure->filling;
+  if (!q || !w->klass[q->klass].def->data) return;
+  bool home = a && r->carries == CARRIES_OUTPUT + a->task;
+  see_hop(w, &(struct sight){q, shares(w, q, r->carries), &w->def->place[hop->from.place],
                              &w->def->place[hop->to.place], r->bytes, home}, hop);
 }
 
@@ -223,6 +225,11 @@ void exposure_new(struct world *w)
   w->exposure = arena_alloc(w->arena, sizeof *w->exposure);
   w->exposure->zone = arena_array(w->arena, struct exposure_summary, w->def->n_zones * w->def->n_data);
   network_watch(w->network, on_hop, w);
+}
+
+void exposure_fills(struct world *w, const struct request *r)
+{
+  if (w->exposure) w->exposure->filling = r;
 }
 
 void exposure_close(struct world *w)

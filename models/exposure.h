@@ -20,6 +20,7 @@ uint64_t exposure_zones(const struct world *, const struct request *, uint8_t ca
 uint64_t exposure_zones_made(const struct world *, const struct request *, int task);
 /* A message beside the queues is of this attempt, until NULL. */
 void exposure_flows(struct world *, const struct attempt *);
+void exposure_fills(struct world *, const struct request *);   /* or of this request, whose attempts are over */
 
 /* ---- trust.c: places whose owner does not see what is done there ------------------------------------------------ */
 

@@ -75,9 +75,10 @@ struct decision_record {
 
 /* Telemetry is of a request where it tells a learner elsewhere what became of a decision, else of a place (request
  * UINT64_MAX); relay: a copy is called off; what goes after a device that has moved. Setup: names and handshakes of a
- * connection. Lost: what had moved of a message that was cut and sent again. State: of a conversation, to another place. */
+ * connection. Lost: what had moved of a message that was cut and sent again. State: of a conversation, to another place.
+ * Fill: an answer into a cache; no attempt's. */
 enum transfer_kind { TRANSFER_DATA, TRANSFER_TELEMETRY, TRANSFER_DECISION, TRANSFER_PROBE, TRANSFER_RELAY, TRANSFER_SETUP,
-                     TRANSFER_RESENT, TRANSFER_LOST, TRANSFER_STATE, N_TRANSFER_KINDS };
+                     TRANSFER_RESENT, TRANSFER_LOST, TRANSFER_STATE, TRANSFER_FILL, N_TRANSFER_KINDS };
 struct transfer_record {
   uint64_t request;
   int64_t started_ns, ended_ns;

@@ -162,7 +162,7 @@ static const struct column_def transfer_columns[] = {
 };
 
 const char *const transfer_kind_name[N_TRANSFER_KINDS] = {"data", "telemetry", "decision", "probe", "relay", "setup", "resent",
-                                                         "lost", "state"};
+                                                         "lost", "state", "fill"};
 
 #define TABLE(group, row, columns) {group, sizeof(struct row), sizeof columns / sizeof columns[0], columns}
 const struct table_def table_defs[N_TABLES] = {

@@ -13,12 +13,16 @@
   --set links.access.shared_by=cell --set links.wan.sharing=max_min --set links.wan.shared_by=link --set 'links.wan.rate=8 Mbit/s' \
   --set 'changes=[{name: away, at: 20 s, for: 1 s, path: links.wan.available, to: false}]' >"$work/out" 2>&1 || cat "$work/out"
 /usr/bin/python3 tests/differential/auditor.py "$work/m" >"$work/flows"; flows=$?
+# answers that are found, or put into caches by messages that are no attempt's
+"$OFFSIM" run scenarios/semantic-cache.yaml --set output.trace=links --set 'classes.question.zones=[user, telco, public]' \
+  --set 'horizon.warmup=1 min' --set 'horizon.duration=1 min' --replications 1 -o "$work/k" --quiet >"$work/out" 2>&1 || cat "$work/out"
+/usr/bin/python3 tests/differential/auditor.py "$work/k" >"$work/caches"; caches=$?
 # what is asked for shows in the time of service where the rate does not depend on the load before
 cool=(); for phone in phone_soc_2022 phone_soc_2024; do cool+=(--set "hardware.$phone.sustained={load: [0 s], rate: [1], recovery: 1 s}"); done
 "$OFFSIM" run scenarios/edge-rag-small.yaml "${cool[@]}" --set output.trace=links --replications 2 -o "$work/c" --quiet >"$work/out" 2>&1 || cat "$work/out"
 /usr/bin/python3 tests/differential/crn.py "$work/c" >"$work/crn"; crn=$?
 # one number of results, so that the lines of both may follow ours
-grep -hE '^(ok|not ok|#)' "$work/audit" "$work/batches" "$work/life" "$work/flows" "$work/crn"
-number=$(grep -chE '^(ok|not ok)' <(cat "$work/audit" "$work/batches" "$work/life" "$work/flows" "$work/crn"))
-[ $audit = 0 ] && [ $batches = 0 ] && [ $life = 0 ] && [ $flows = 0 ] && [ $crn = 0 ] || bad=1
+grep -hE '^(ok|not ok|#)' "$work/audit" "$work/batches" "$work/life" "$work/flows" "$work/caches" "$work/crn"
+number=$(grep -chE '^(ok|not ok)' <(cat "$work/audit" "$work/batches" "$work/life" "$work/flows" "$work/caches" "$work/crn"))
+[ $audit = 0 ] && [ $batches = 0 ] && [ $life = 0 ] && [ $flows = 0 ] && [ $caches = 0 ] && [ $crn = 0 ] || bad=1
 finish
