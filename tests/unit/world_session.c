@@ -21,7 +21,7 @@ static void keep_facts(void *c, const struct request_record *x, const double *at
 
 static void run_world(const struct scenario *s, struct err *err)
 {
-  struct run_setup setup = {.def = &s->world, .seed = 1, .sink = keeping(&kept)};
+  struct run_setup setup = {.def = &s->world, .policy = s->n_policies ? s->policy : NULL, .seed = 1, .sink = keeping(&kept)};
   setup.sink.request = keep_facts;
   first_fact = s->world.klass[0].arrivals.session ? s->world.klass[0].arrivals.session->first_fact : 0;
   struct world *w = world_new(&setup, err);
@@ -87,8 +87,8 @@ static void one(const char *edge, const char *session, const char *task)
            "classes:\n"
            "  - name: chat\n"
            "    from: user\n"
-           "    arrivals: {session: {interarrival: 1000 s, turns: 3, think: 10 s, %s}}\n"
-           "    pipeline: [{task: answer, places: edge, %s}]\n", session, task);
+           "    arrivals: {session: {interarrival: 1000 s, %s%s}}\n"
+           "    pipeline: [{task: answer, places: edge, %s}]\n", strstr(session, "turns") ? "" : "turns: 3, think: 10 s, ", session, task);
   run(edge, more);
   assert_int_equal(kept.requests, 3);
   assert_int_equal(counts()->begun, 1);
@@ -209,6 +209,15 @@ static void no_room(void **unused)
   assert_true(counts()->here == 2 && counts()->evicted == 0);
 }
 
+/* The member fails at 1150 s, between the second and the third turn, which has to make it anew. */
+static void lost_with_its_member(void **unused)
+{
+  one("count: 1, failures: {work: lost, outages: [{from: 1150 s, for: 1 s}]}",
+      "state: {size: 1 MB, rebuild: 500 ms}, turns: 3, think: 100 s", work);
+  done_at(1, 1102), done_at(2, 1203.5);
+  assert_true(counts()->here == 1 && counts()->gone == 1);
+}
+
 /* ---- closed forms --------------------------------------------------------------------------------------------------- */
 
 static void many(const char *edge, const char *session, const char *rest)
@@ -263,6 +272,21 @@ static void versions_of_tasks(void **unused)
   assert_true(quality / kept.requests < .8);
 }
 
+/* Members as actions: affinity has 1 / 1; a policy that does not look, 1 / 4. */
+static void policy_stays(void **unused)
+{
+  const char *form = "horizon: {duration: 2000 s, drain_max: 1000 s}\npolicies: [%s]\nclasses:\n  - {name: chat, from: user, arrivals: {session: "
+                     "{rate: 0.2 /s, turns: 10, think: 10 s, state: {size: 1 kB}}}, pipeline: [{task: answer, "
+                     "places: \"edge[*]\", work: {time: 0.1 s}}]}\n";
+  char more[2048];
+  snprintf(more, sizeof more, form, "affinity");
+  run("count: 4", more);
+  assert_true(counts()->later > 2000 && counts()->here == counts()->later);
+  snprintf(more, sizeof more, form, "random");
+  run("count: 4", more);
+  share_is((double)counts()->here, (double)counts()->later, 1. / 4);
+}
+
 /* ---- the same world ------------------------------------------------------------------------------------------------- */
 
 /* What a turn is does not depend on how long the answers take. */
@@ -293,7 +317,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(shelves), cmocka_unit_test(made_anew), cmocka_unit_test(found_there), cmocka_unit_test(comes_along),
     cmocka_unit_test(sooner), cmocka_unit_test(fewer_tokens), cmocka_unit_test(tokens_come_along), cmocka_unit_test(cut_off),
-    cmocka_unit_test(without_answer), cmocka_unit_test(no_room), cmocka_unit_test(random_routing), cmocka_unit_test(kept_for),
+    cmocka_unit_test(without_answer), cmocka_unit_test(no_room), cmocka_unit_test(lost_with_its_member),
+    cmocka_unit_test(policy_stays), cmocka_unit_test(random_routing), cmocka_unit_test(kept_for),
     cmocka_unit_test(versions_of_turns), cmocka_unit_test(versions_of_tasks), cmocka_unit_test(common_numbers)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
