@@ -7,6 +7,7 @@
 
 static struct kept kept;
 static struct run_summary summary;
+static struct place_summary place_of[3];
 static double fact[KEPT][SESSION_FACTS];
 static int facts, first_fact;
 
@@ -29,6 +30,7 @@ static void run_world(const struct scenario *s, struct err *err)
     err_print(err, stderr, false);
     fail_msg("the world did not run");
   }
+  memcpy(place_of, summary.place, sizeof place_of);
   world_free(w);
 }
 
@@ -43,11 +45,11 @@ static void run(const char *edge, const char *more)
            "places:\n"
            "  - {name: user, tier: device, zone: u, count: 1}\n"
            "  - {name: hub, tier: cloud, zone: u}\n"
-           "  - {name: edge, tier: edge, zone: u, servers: 1000, %s}\n"
+           "  - {name: edge, tier: edge, zone: u, servers: %d, %s}\n"
            "links:\n"
            "  - {name: air, between: [user, hub]}\n"
            "  - {name: way, between: [edge, hub], rate: 2 MB/s}\n"
-           "%s", edge, more);
+           "%s", strstr(edge, "batching") ? 1 : 1000, edge, more);
   int fd = mkstemps(path, 5);
   assert_true(fd >= 0);
   assert_int_equal(write(fd, text, strlen(text)), strlen(text));
@@ -177,6 +179,18 @@ static void tokens_come_along(void **unused)
   one("hardware: card, dispatch: round_robin, count: 2", "context: {start: 400, grows: 150}, state: {move: transfer}", chat);
   done_at(1, 1000 + .99 + 10 + 5.5 + .1 + .49);
   assert_true(counts()->moved_bytes == 5.5e6 + 7e6);
+}
+
+/* An engine keeps the blocks itself, of 16 tokens, full ones of what it has processed: 500 + 49 of the first turn, 34 blocks;
+ * 650 + 49 of the second, 43. Of 500 + 650 + 800 tokens so many are found. Another engine of the member has none. */
+static void blocks_of_an_engine(void **unused)
+{
+  one("hardware: card, batching: {kind: continuous, kv_blocks: 1000}", tokens, chat);
+  near(place_of[2].prefix_hit_ratio, (34 + 43) * 16. / (500 + 650 + 800), 1e-12);
+  assert_int_equal(counts()->here, 2);
+  one("hardware: card, count: 2, dispatch: round_robin, batching: {kind: continuous, kv_blocks: 1000}", tokens, chat);
+  near(place_of[2].prefix_hit_ratio, 34 * 16. / (500 + 650 + 800), 1e-12);        /* the third turn is where the first was */
+  assert_int_equal(counts()->again, 2);
 }
 
 static void cut_off(void **unused)
@@ -316,7 +330,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(shelves), cmocka_unit_test(made_anew), cmocka_unit_test(found_there), cmocka_unit_test(comes_along),
-    cmocka_unit_test(sooner), cmocka_unit_test(fewer_tokens), cmocka_unit_test(tokens_come_along), cmocka_unit_test(cut_off),
+    cmocka_unit_test(sooner), cmocka_unit_test(fewer_tokens), cmocka_unit_test(tokens_come_along), cmocka_unit_test(blocks_of_an_engine), cmocka_unit_test(cut_off),
     cmocka_unit_test(without_answer), cmocka_unit_test(no_room), cmocka_unit_test(lost_with_its_member),
     cmocka_unit_test(policy_stays), cmocka_unit_test(random_routing), cmocka_unit_test(kept_for),
     cmocka_unit_test(versions_of_turns), cmocka_unit_test(versions_of_tasks), cmocka_unit_test(common_numbers)};
