@@ -32,6 +32,7 @@ bench_fn bench_lindley, bench_mm1, bench_mm1_wait_error, bench_hold_1e3, bench_h
   bench_draw_exponential, bench_draw_normal, bench_draw_lognormal, bench_draw_fresh, bench_mallocs_per_event,
   bench_request_ns, bench_request_bytes, bench_worker_speedup, bench_trace_rows_per_s, bench_trace_bytes_per_row,
   bench_llm_batch4, bench_llm_batch36, bench_azure_conv_hour, bench_study_plan, bench_sweep_overhead, bench_sweep_again, bench_status, bench_merge,
+  bench_cache_1e3, bench_cache_1e4, bench_cache_1e5, bench_cache_1e6, bench_cache_growth,
   bench_decision_host, bench_decision_threshold, bench_decision_linucb8,
   bench_flow_update_10, bench_flow_update_100, bench_flow_update_1000, bench_flow_update_10000,
   bench_flow_growth_100, bench_flow_growth_1000, bench_flow_growth_10000,

@@ -150,6 +150,19 @@ def messages():
          f"its money is residual: {rest(much) - rest(near):.6f} of .002 USD")
 
 
+def recorded():
+    """Items and similarities of a trace: found where the item was asked for before and is as similar as .8."""
+    rows = [(1, 1, 1), (2, 2, 1), (3, 1, .9), (4, 1, .7), (5, 3, 1), (6, 2, .8), (7, 3, .79), (8, 1, 1)]
+    with open(f"{WORK.name}/asked.csv", "w", encoding="utf-8") as f:
+        f.write("t,topic,alike,worth\n" + "".join(f"{t},{i},{s},0.5\n" for t, i, s in rows))
+    trace = """trace: {file: asked.csv, time: t, columns: {item: topic, alike: alike, worth: worth}}"""
+    text = world(klass("asked", "quality: worth, similarity: {measured: alike, threshold: 0.8}", TIME, trace),
+                 "{kind: terminating, duration: 20 s}").replace("    attributes: {item: {dist: 1}}\n", "")
+    p = run("recorded", text)
+    tell(abs(value(p, "cache_hit_ratio") - 3 / 8) < 1e-12, f"a trace's items and similarities: {value(p, 'cache_hit_ratio')} of .375")
+    tell(abs(value(p, "quality_mean") - (5 + 3 * .5) / 8) < 1e-12, "and what its answers are worth when they are used again")
+
+
 def costs():
     p = run("costs", world(klass("costs", "ttl: 2 s", TIME)))
     h = value(p, "cache_hit_ratio")
@@ -174,6 +187,6 @@ def kept_quality():
     tell(good and hits > 1500 and {0, 1} == set().union(*of_item.values()), f"a hit is as good as the answer kept: {hits:.0f} hits")
 
 
-for part in (lru, ttl, false_hits, sharing, messages, costs, kept_quality):
+for part in (lru, ttl, false_hits, sharing, messages, recorded, costs, kept_quality):
     part()
 end()

@@ -285,7 +285,9 @@ def same_ways(s, path, a, b):
     for k, run in enumerate((a, b)):                      # the way as a whole: hops of a message draw by their number
         of = run.attempts.assign(task=auditor.task_index(s, run.attempts))[["request", "task", "attempt", "place", "member"]]
         t[k] = t[k].merge(of, on=["request", "task", "attempt"])
-    key += ["place", "member"]
+        where = of["task"].astype(str) + "/" + of["place"].astype(str) + "/" + of["member"].astype(str)
+        t[k]["tasks"] = t[k]["request"].map(where.groupby(of["request"]).agg(" ".join))       # where its input comes from, too
+    key += ["tasks", "place", "member"]
     up = lambda x: ~x["request"].isin(flowing) | (x["zone"] != s.places[next(iter(s.places))]["zone"])
     j = t[0][up(t[0])].merge(t[1], on=key)
     return int(((j["ended_ns_x"] - j["started_ns_x"]) != (j["ended_ns_y"] - j["started_ns_y"])).sum()), len(j)
