@@ -129,6 +129,7 @@ static const struct plot_kind kinds[] = {
   {"ccdf", "share of requests that took longer, both axes logarithmic", false},
   {"phases", "mean latency by phase, stacked", false},
   {"pareto", "latency against money and energy, with intervals", false},
+  {"exposure", "latency against exposure of data, with intervals and the front", false},
   {"actions", "share of decisions by place over time", true},
   {"queues", "queue length, utilisation and open slots (instances) of each place over time", true},
   {"battery", "mean level of the devices' batteries over time, a curve for each policy and place", true},
@@ -136,7 +137,7 @@ static const struct plot_kind kinds[] = {
   {"recovery", "cost over time with 95 % bands over replications: who recovers from the scenario's changes", true},
   {"welch", "latency by time of arrival, warm-up included: moving average over replications", true},
 };
-static plot_data_fn *const makers[] = {data_latency, data_ccdf, data_phases, data_pareto, data_actions, data_queues,
+static plot_data_fn *const makers[] = {data_latency, data_ccdf, data_phases, data_pareto, data_exposure, data_actions, data_queues,
                                        data_battery,                                       data_regret, data_recovery, data_welch};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
@@ -175,11 +176,11 @@ static bool unknown_policy(const struct comparison *c, const char *name, struct 
   return false;
 }
 
-/* Only one figure has a metric to choose. */
+/* Few figures have a metric to choose. */
 static bool takes_metric(const struct plot_options *o, const char *kind, struct err *err)
 {
-  return !o->metric || !strcmp(kind, "pareto") ||
-         err_add(err, (struct where){0}, "--metric is for --kind pareto; %s shows what it shows", kind);
+  return !o->metric || !strcmp(kind, "pareto") || !strcmp(kind, "exposure") ||
+         err_add(err, (struct where){0}, "--metric is for --kind pareto and exposure; %s shows what it shows", kind);
 }
 
 static bool choose(struct plotting *p, struct err *err)

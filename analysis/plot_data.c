@@ -341,6 +341,78 @@ bool data_pareto(const struct plotting *asked, struct figure *f, struct err *err
   return true;
 }
 
+/* ---- exposure -----------------------------------------------------------------------------------------------------
+ */
+
+static const char exposure[] = "exposure_bytes_per_request";
+
+static bool is_exposed(const struct compared_policy *p, const char *y) { return has_value(p, y) && has_value(p, exposure); }
+
+/* Zero has no logarithm: it stands at `zero`, left of all that is more. */
+static double put_exposure_axis(const struct plotting *p, struct figure *f)
+{
+  double least = INFINITY, most = 0;
+  bool none = false;
+  for (size_t k = 0; k < p->n; k++) {
+    double x = mean_of(chosen(p, k), exposure);
+    if (x > 0) least = fmin(least, x), most = fmax(most, x);
+    else none = true;
+  }
+  double zero = isfinite(least) ? least / 4 : 1;
+  text_add(&f->head, "x_none = %d\nx_zero = %.10g\nx_lo = %.10g\nx_hi = %.10g\n", none, zero, none ? zero / 1.6 : least / 1.6,
+           most > 0 ? most * 1.6 : 10);
+  return zero;
+}
+
+static struct interval at_least(struct interval i, double least)
+{
+  return (struct interval){.value = fmax(i.value, least), .lo = fmax(i.lo, least), .hi = fmax(i.hi, least), .n = i.n};
+}
+
+/* Those that no other one beats in both, by exposure: the steps of the front. */
+static void put_front(const struct plotting *p, struct figure *f, const char *y, double zero)
+{
+  double best = INFINITY;
+  for (double beyond = -1;;) {
+    double x = INFINITY, low = INFINITY;
+    for (size_t k = 0; k < p->n; k++) {
+      double a = mean_of(chosen(p, k), exposure), b = mean_of(chosen(p, k), y);
+      if (a > beyond && (a < x || (a <= x && b < low))) x = a, low = b;
+    }
+    if (!isfinite(x)) break;
+    if (low < best) text_add(&f->data, "%.9g %.9g\n", fmax(x, zero), low);
+    best = fmin(best, low);
+    beyond = x;
+  }
+  end_block(f);
+}
+
+/* One block a policy: the metric and the exposure, each with its interval; then the front. */
+bool data_exposure(const struct plotting *asked, struct figure *f, struct err *err)
+{
+  struct plotting shown = *asked, *p = &shown;
+  const struct metric_info *y = metric_find(p->o->metric ? p->o->metric : "latency_mean_s");
+  if (!y) return err_add(err, (struct where){0}, "unknown metric '%s'", p->o->metric);
+  if (!keep_shown(p, f, is_exposed, y->name, "nobody says what its data are, or no such metric is known of it", err)) return false;
+  struct curves curves = {0};
+  struct text label = {0};
+  text_add(&label, "%s (%s)", y->name, y->unit);
+  figure_text(f, "y_label", label.s);
+  free(label.s);
+  put_axis(p, f, "y", y->name);
+  double zero = put_exposure_axis(p, f);
+  put_front(p, f, y->name, zero);
+  for (size_t k = 0; k < p->n; k++) {
+    size_t from = f->data.n;
+    put_interval(f, interval_of(chosen(p, k), y->name));
+    put_interval(f, at_least(interval_of(chosen(p, k), exposure), zero));
+    text_put(&f->data, "\n");
+    curves_add(&curves, f, from, chosen(p, k)->name, p->chosen[k]);
+  }
+  curves_put(&curves, f);
+  return true;
+}
+
 /* ---- reading traces -----------------------------------------------------------------------------------------------
  */
 

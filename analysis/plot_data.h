@@ -6,7 +6,7 @@
 
 struct plotting { const struct comparison *c; const struct plot_options *o; size_t *chosen, n; };
 typedef bool plot_data_fn(const struct plotting *, struct figure *, struct err *);
-plot_data_fn data_latency, data_ccdf, data_phases, data_pareto, data_actions, data_queues, data_battery, data_regret,
+plot_data_fn data_latency, data_ccdf, data_phases, data_pareto, data_exposure, data_actions, data_queues, data_battery, data_regret,
              data_recovery, data_welch;
 /* The chosen policies: n, name[], and slot[], their place in the folder, which fixes colour, dash and point. */
 void plot_put_policies(const struct plotting *, struct figure *);

@@ -45,7 +45,7 @@ struct effect_def {
   int n_produced; const struct produced_def *produced;
   const struct recall_def *recall;
   const struct cache_def *cache;
-  const struct access_def *access;
+  const struct transform_def *transform;
 };
 
 /* Fill what follows from `after`, `before` and the effects of a class: task_def.may_end and inputs_vary,
@@ -58,8 +58,7 @@ bool effects_may_leave_out(const struct class_def *, int task);
 
 /* The state of a run. */
 struct cached;
-struct stores;
-struct task_effects { struct cached *cached; struct stores *stores; };
+struct task_effects { struct cached *cached; };
 
 struct world;
 struct request;

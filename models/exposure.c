@@ -9,7 +9,9 @@
  * Check: 1000 B of which 0.3 are personal, over a link through zone T to a place of zone C that keeps it for 60 s: 300 B transit
  * in T, 300 B execution in C, 18000 B s at rest there.
  */
+#include "models/effects.h"
 #include "models/exposure.h"
+#include "models/transform.h"
 #include <string.h>
 
 struct exposure {
@@ -92,6 +94,19 @@ static void make(const struct world *w, const struct request *r, int task, doubl
   const struct task_def *t = task_of(w, r, task);
   if (t->data) evaluate(w, r, t->data, out);
   else mix_inputs(w, r, task, out);
+  if (t->effect && t->effect->transform && !t->data) transform_shares(w, r, t->effect->transform, out);
+}
+
+void exposure_expect(struct world *w, struct request *r, int task)
+{
+  if (!w->klass[r->klass].def->data) return;
+  double *share = shares(w, r, carries_of(task));
+  make(w, r, task, share);
+  for (int d = 0; d < w->def->n_data; d++)
+    if (isnan(share[d])) {
+      mix_inputs(w, r, task, share);
+      return;
+    }
 }
 
 void exposure_of_task(struct world *w, struct request *r, int task)
@@ -179,6 +194,13 @@ static void count_seen(struct world *w, const struct sight *s, int zone, bool at
   if (at_end) count_kept(w, s, row);
 }
 
+static bool is_sealed_by_task(const struct world *w, const struct request *r, uint8_t carries)
+{
+  if (carries < CARRIES_OUTPUT) return false;
+  const struct effect_def *e = task_of(w, r, carries - CARRIES_OUTPUT)->effect;
+  return e && e->transform && e->transform->seals;
+}
+
 /* Zones that a hop leads through: the link's, and that of the place behind it unless the message ends there. */
 static uint64_t zones_on(const struct world *w, const struct hop_told *hop, int at)
 {
@@ -194,7 +216,7 @@ static void see_hop(struct world *w, const struct sight *s, const struct hop_tol
   count_misplaced(w, s, passed | (last ? UINT64_C(1) << s->to->zone : 0));
   if (!s->request->measured) return;
   for (int i = 0; i < hop->at; i++) ends |= zones_on(w, hop, i);
-  bool under_cover = is_sealed(w, hop) || is_encrypted(s->from) || is_encrypted(s->to);
+  bool under_cover = is_sealed(w, hop) || is_sealed_by_task(w, s->request, hop->record->carries) || is_encrypted(s->from) || is_encrypted(s->to);
   for (uint64_t left = passed & ~ends; left; left &= left - 1) count_seen(w, s, __builtin_ctzll(left), false, under_cover);
   bool trusted = s->to->trust && s->to->trust->kind != TRUST_PLAIN;
   if (last && !s->home) count_seen(w, s, s->to->zone, true, trusted);

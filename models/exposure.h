@@ -12,7 +12,8 @@ void exposure_new(struct world *);                      /* before the classes; a
 size_t exposure_bytes(const struct world *, const struct class_def *);  /* behind a request, from `at` on */
 void exposure_close(struct world *);                    /* into the summary */
 void exposure_arrive(struct world *, struct request *); /* its attributes are there */
-/* What the output of a task is made of, from its inputs: when it begins and ends at a place, or is passed by. */
+/* What the output of a task is made of, from its inputs: as far as is known when it comes to its place; when it is made. */
+void exposure_expect(struct world *, struct request *, int task);
 void exposure_of_task(struct world *, struct request *, int task);
 /* Where what is carried may be: the class's zones and those of each kind that has a share in it. */
 uint64_t exposure_zones(const struct world *, const struct request *, uint8_t carries);

@@ -490,7 +490,7 @@ static void flow_enter(struct world *w, struct attempt *a)
     attempt_end(w, a, STATUS_LOST);
     return;
   }
-  if (w->exposure) exposure_of_task(w, a->request, a->task);
+  if (w->exposure) exposure_expect(w, a->request, a->task);
   if (a->migrated) demand_moved(w, a, &d);
   else demand_draw(w, a->request, a->task, (struct manner){ a->variant, a->job.clock }, a->ordinal, end_of(a), &d);
   if (w->states) state_found(w, a, &d);
@@ -581,7 +581,6 @@ static void flow_served(struct world *w, struct attempt *a)
   struct place *p = &w->place[a->place];
   p->served_s += s_from_ns(now_of(w) - a->job.entered - a->job.wait_ns - (a->at_instance ? a->cold_ns : 0));
   p->served++;
-  if (w->exposure) exposure_of_task(w, a->request, a->task);
   a->served = now_of(w);
   a->stage = STAGE_HELD;
   if (w->states) state_made(w, a);
@@ -606,6 +605,7 @@ static void flow_leave(struct world *w, struct attempt *a)
   if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[a->task] = end_of(a);
   bool repeats = t->repeat_probability > 0 && request_repeats(w, r, a->task, a->ordinal);
   if (t->effect || t->may_end) effect_on_served(w, a, repeats);
+  if (w->exposure) exposure_of_task(w, r, a->task);
   if (a->ends) request_call_off(w, r, a->task);
   if (repeats || !(is_final(t) || a->to_user)) attempt_end(w, a, STATUS_COMPLETED);
   else flow_downlink(w, a);

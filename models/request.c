@@ -376,7 +376,7 @@ void request_on_void(struct world *w, struct request *r, int task)
 void request_on_answer(struct world *w, struct request *r, int task, const struct fallback_def *fallback)
 {
   r->answered = true;
-  if (w->exposure) exposure_of_task(w, r, task);
+  if (w->exposure) exposure_expect(w, r, task);
   if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[task] = origin_of(r);
   if (task_of(w, r, task)->effect) effect_left_out(w, r, task);
   task_done(w, r, task, fallback->quality, false);

@@ -139,6 +139,8 @@ const struct life_def *build_life(struct build *, const struct class_def *, cons
 /* klass.c: a plan of a place and a variant of the task; adds a problem and gives false when there is none. */
 bool build_plan(struct build *, const struct class_def *, const struct task_def *, const struct node *place,
                 const struct node *variant, struct plan_def *);
+/* transform.c: of tasks that transform and do not say what they hand on; in topological order. */
+void transform_outputs(struct build *, const struct class_def *, struct task_def *);
 /* trust.c: kinds of data, after the links; shares by kind of a map; masked fallbacks; a place's trust. */
 void build_data(struct build *);
 const struct expr *build_shares(struct build *, const struct node *map);
@@ -154,7 +156,6 @@ void build_session_attributes(struct build *, struct class_def *,
                               struct attribute_def *add(struct build *, const char *name, struct where));
 void build_session(struct build *, struct class_def *);
 void build_rollouts(struct build *);
-void build_stores(struct build *);                      /* store.c; after the places */
 void build_matches(struct build *, struct class_def *);
 void build_arrivals(struct build *, struct class_def *);
 void build_attributes(struct build *, struct class_def *);

@@ -12,7 +12,7 @@ struct kind {
   void (*build)(struct build *, struct effect_def *, const struct task_def *, const struct produced_at *, const struct node *);
 };
 static const struct kind kinds[] = {{"recall", recall_declare, recall_build}, {"cache", cache_declare, cache_build},
-                                     {"reads", reads_declare, reads_build}, {"writes", NULL, writes_build}};
+                                    {"transform", transform_declare, transform_build}};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 /* ---- attributes that tasks produce ------------------------------------------------------------------------------- */
@@ -132,6 +132,12 @@ static void check_reads(const struct reader *x, const struct expr *e, const stru
   }
 }
 
+/* Shares by kind of data; NULL: none are said. */
+static void check_data(const struct reader *x, const struct expr *share, const struct node *map)
+{
+  for (int k = 0; share && k < x->b->world->n_data; k++) check_reads(x, &share[k], node_get(map, x->b->world->data[k].name), "data");
+}
+
 static void check_work(const struct reader *x, const struct work_def *w, const struct node *node)
 {
   const struct node *tokens = node_get(node, "tokens"), *kernel = node_get(node, "kernel");
@@ -168,6 +174,7 @@ void check_effects(struct build *b, const struct class_def *c)
   struct reader x = {.b = b, .c = c, .task = arena_printf(b->arena, "class '%s'", c->name)};
   check_reads(&x, &c->input_bytes, node_get(b->klass, "input"), "input");
   check_reads(&x, &c->state_bytes, node_get(b->klass, "state"), "state");
+  check_data(&x, c->data, node_get(b->klass, "data"));
   for (size_t i = 0; node_is(pipeline, NODE_LIST) && i < pipeline->n && i < MAX_TASKS; i++) {
     const struct node *node = pipeline->child[i];
     int task = task_named(c, node_name(node));
@@ -179,6 +186,7 @@ void check_effects(struct build *b, const struct class_def *c)
     check_works(&x, t, node);
     x.done |= 1u << task;
     check_reads(&x, &t->output_bytes, node_get(node, "output"), "output");
+    check_data(&x, t->data, node_get(node, "data"));
     x.decides = true;
     if (t->effect) check_reads(&x, &t->effect->ends, node_get(node, "ends"), "ends");
   }

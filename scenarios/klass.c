@@ -511,6 +511,7 @@ static void link_tasks(struct build *b, struct class_def *c, struct task_def *ta
     if (b->attribute[i].known == KNOWN_AFTER_TASK)
       b->attribute[i].after_task = to[b->attribute[i].after_task];
   c->task = sorted;
+  transform_outputs(b, c, sorted);
 }
 
 void build_tasks(struct build *b, struct class_def *c)
