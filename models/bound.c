@@ -384,6 +384,7 @@ bool bound_request(struct world *w, struct request *r, double *latency_s)
   struct answer sum = {.quality = 1};
   int n = w->klass[r->klass].def->n_tasks;
   for (int task = 0; task < n; task++) {
+    if (task_of(w, r, task)->asynchronous) continue;    /* may be called off, and takes no time of the user's */
     list_options(w, r, task);
     add_task(w, r, task, &sum);
   }

@@ -354,7 +354,7 @@ struct task_def {
   const char *name;
   uint32_t after;                                       /* bit set of tasks of this pipeline; 0 = ready at arrival */
   uint32_t before;                                      /* the inverse of after, filled by the builder */
-  uint32_t unawaited; bool asynchronous;                /* asynchronous: the user does not wait for it; those of `before` */
+  uint32_t unawaited; bool asynchronous;                /* those of `before` that are asynchronous; it is so itself */
   int n_variants; const int *variant;                   /* world variants; n == 0: one nameless variant */
   const struct work_def *work;                          /* [max(1, n_variants)] */
   int n_plans; const struct plan_def *plan;
@@ -473,6 +473,7 @@ struct class_def {
   struct expr state_bytes;                              /* of a task that migrates */
   double slo_ttft_s, slo_e2e_s, slo_tpot_s;             /* 0 = none */
   const struct budget_def *budget;                      /* NULL = none */
+  uint32_t unawaited;                                   /* set of tasks that the user does not wait for */
   uint64_t zones;                                       /* allowed; ~0 = all */
   int priority;                                         /* smaller is more urgent */
   int n_attributes; const struct attribute_def *attribute;

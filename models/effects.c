@@ -128,7 +128,7 @@ static bool is_last_now(struct world *w, const struct request *r, int task)
   uint32_t done = r->done | 1u << task, reached = k->task[task].before;
   for (int s = task + 1; s < k->n_tasks; s++) {         /* topological order */
     const struct task_def *t = &k->task[s];
-    if (!(reached >> s & 1)) continue;
+    if (!(reached >> s & 1) || t->asynchronous) continue;
     if (!has_when(t) || t->after & ~done || r->begun >> s & 1 || effect_wanted((struct world *)w, r, s)) return false;
     done |= 1u << s;
     reached |= t->before;

@@ -226,7 +226,7 @@ static void give_up(struct world *w, struct effort *e, const struct task_end *en
   int task = e->task;
   effort_close(w, e, last ? STATUS_ANSWERED : end->status, last ? last->quality : 0);
   if (last) request_on_answer(w, r, task, last);
-  else request_on_given_up(w, r, end->status);
+  else request_on_given_up(w, r, task, end->status);
 }
 
 static void next_stage(struct world *w, struct effort *e, const struct task_end *end)

@@ -37,7 +37,7 @@ struct request {
   uint16_t klass, origin;
   uint8_t n_attempts, n_decisions, n_cold, hold;
   uint8_t status, n_efforts;                            /* effort.c */
-  bool measured : 1, offloaded : 1, answered : 1, relayed : 1, migrated : 1, moved : 1;      /* roam.c: the last three */
+  bool measured : 1, offloaded : 1, answered : 1, relayed : 1, migrated : 1, moved : 1, delivered : 1;      /* roam.c: three; asynchronous.c */
   /* then, when n_tasks > 1: struct endpoint output[n_tasks]; uint16_t next_ordinal[n_tasks] */
   double attribute[];
 };
@@ -217,6 +217,7 @@ struct world {
   const struct task_def **task;                         /* [classes][MAX_TASKS]: asked often, found in one step */
   struct pool *attempts, *legs, *decisions, *late;      /* the last two only with a policy */
   struct efforts *efforts;                              /* NULL until the first one */
+  struct deliveries *deliveries;                              /* asynchronous.c; the same */
   struct task_effects *effects;                              /* state of tasks' effects; NULL: none has any */
   struct station_events events, fleet_events;
 
@@ -268,11 +269,17 @@ double request_quality(const struct world *, const struct request *, int task, i
 void request_release(struct world *, struct request *);   /* after hold++ */
 void request_on_void(struct world *, struct request *, int task);      /* what flowed of its output is worth nothing */
 void request_on_answer(struct world *, struct request *, int task, const struct fallback_def *);
-void request_on_given_up(struct world *, struct request *, enum status);
+void request_on_given_up(struct world *, struct request *, int task, enum status);
 void request_on_first(struct world *, struct request *, int task);      /* a flow that successors may start on */
 bool request_repeats(const struct world *, const struct request *, int task, unsigned ordinal);
 /* The request ends with this attempt of `task`, if it comes to the user: attempts of other tasks are called off. */
 void request_call_off(struct world *, struct request *, int task);
+
+/* ---- asynchronous.c: the user has the answer, tasks go on ------------------------------------------------------------- */
+void delivery_note(struct world *, const struct request *);       /* now */
+sim_time delivery_time(struct world *, const struct request *);   /* when that was */
+void deliveries_free(struct world *);
+uint32_t tasks_behind(const struct class_def *, int task);      /* set: itself and all that come after it */
 
 /* ---- effects.c: what skipped tasks pass on (effects.h has the rest) ---------------------------------------------- */
 enum { FROM_DEVICE = MAX_TASKS, PLACE_SKIPPED = UINT16_MAX - 1 };       /* PLACE_SKIPPED: where a skipped task's output is */
@@ -546,7 +553,8 @@ static inline double bytes_unsent(const struct attempt *a)
 {
   return a->stage == STAGE_UPLINK || a->stage == STAGE_DOWNLINK ? a->cut.unsent_bytes : 0;
 }
-static inline bool is_final(const struct task_def *t) { return t->before == 0; }
+/* Its output goes to the user: no task that the user waits for comes after it. */
+static inline bool is_final(const struct task_def *t) { return t->before == t->unawaited && !t->asynchronous; }
 /* What a task takes: bit t: the output of task t, bit FROM_DEVICE: the request's own input. */
 static inline uint64_t request_inputs(const struct world *w, const struct request *r, int task)
 {

@@ -217,6 +217,17 @@ static void skip(struct world *w, struct request *r, int task)
   effect_left_out(w, r, task);
 }
 
+/* The user has it all; what is left is asynchronous. */
+static void deliver(struct world *w, struct request *r)
+{
+  const struct klass *k = &w->klass[r->klass];
+  uint32_t all = k->def->n_tasks == 32 ? UINT32_MAX : (1u << k->def->n_tasks) - 1;
+  if (r->delivered || (all & ~k->def->unawaited & ~r->done)) return;
+  r->delivered = true;
+  delivery_note(w, r);
+  if (k->users) user_returns(w, k, r, STATUS_COMPLETED);
+}
+
 static bool is_all_done(const struct world *w, const struct request *r)
 {
   int n = w->klass[r->klass].def->n_tasks;
@@ -246,6 +257,7 @@ static void begin_ready(struct world *w, struct request *r)
   for (int task = 0; task < k->def->n_tasks && r->status == STATUS_OPEN && !w->failed; task++)
     if (is_ready(w, r, &k->def->task[task], task)) ready(w, r, task);
   if (k->def->conditional && r->status == STATUS_OPEN && is_all_done(w, r)) complete(w, r);
+  else if (k->def->unawaited && r->status == STATUS_OPEN) deliver(w, r);
   release(w, r);
 }
 
@@ -280,7 +292,7 @@ static void release_held(struct world *w, struct request *r, uint32_t before)
 
 static void task_done(struct world *w, struct request *r, int task, double quality, bool ends)
 {
-  r->quality *= quality;
+  if (!(w->klass[r->klass].def->unawaited >> task & 1)) r->quality *= quality;
   r->done |= 1u << task;
   r->flowing &= ~(1u << task);
   if (ends || is_all_done(w, r)) {
@@ -375,14 +387,27 @@ void request_on_void(struct world *w, struct request *r, int task)
 
 void request_on_answer(struct world *w, struct request *r, int task, const struct fallback_def *fallback)
 {
-  r->answered = true;
+  r->answered |= !task_of(w, r, task)->asynchronous;
   if (w->exposure) exposure_expect(w, r, task);
   if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[task] = origin_of(r);
   if (task_of(w, r, task)->effect) effect_left_out(w, r, task);
   task_done(w, r, task, fallback->quality, false);
 }
 
-void request_on_given_up(struct world *w, struct request *r, enum status status) { request_settle(w, r, status); }
+/* Nobody waits for it, nor for what would have come after it. */
+static void leave_out(struct world *w, struct request *r, int task)
+{
+  uint32_t out = tasks_behind(w->klass[r->klass].def, task);
+  r->begun |= out;
+  r->done |= out;
+  if (is_all_done(w, r)) complete(w, r);
+}
+
+void request_on_given_up(struct world *w, struct request *r, int task, enum status status)
+{
+  if (task_of(w, r, task)->asynchronous) leave_out(w, r, task);
+  else request_settle(w, r, status);
+}
 
 static void on_failed(struct world *w, struct request *r, const struct task_end *e)
 {
@@ -391,7 +416,7 @@ static void on_failed(struct world *w, struct request *r, const struct task_end 
   request_on_void(w, r, e->task);
   if (next > (unsigned)t->n_fallbacks) {
     close_decision(w, r, e, e->status, 0);
-    request_settle(w, r, e->status);
+    request_on_given_up(w, r, e->task, e->status);
   } else if (t->fallback[next - 1].answers) {
     close_decision(w, r, e, STATUS_ANSWERED, t->fallback[next - 1].quality);
     request_on_answer(w, r, e->task, &t->fallback[next - 1]);
@@ -436,10 +461,9 @@ static double reward(const struct world *w, const struct request *r, const struc
          + o->quality * record->quality + (failed ? o->failure : 0);
 }
 
-static void write_record(const struct world *w, const struct request *r, enum status status,
-                         struct request_record *record)
+static void write_record(struct world *w, const struct request *r, enum status status, struct request_record *record)
 {
-  sim_time now = now_of(w);
+  sim_time now = r->delivered ? delivery_time(w, r) : now_of(w);
   *record = (struct request_record){
     .request = r->id, .arrived_ns = r->arrived, .completed_ns = status == STATUS_CENSORED ? -1 : now,
     .first_token_ns = r->first_token, .server_first_token_ns = r->server_first,
@@ -473,6 +497,7 @@ static void request_settle(struct world *w, struct request *r, enum status statu
   sim_assert(r->status == STATUS_OPEN && status != STATUS_OPEN);
   hold(r);
   enum status rest = status == STATUS_CENSORED ? status : STATUS_CANCELLED;
+  if (r->delivered) status = r->answered ? STATUS_ANSWERED : STATUS_COMPLETED;
   r->status = (uint8_t)status;
   if (r->n_efforts) (void)efforts_cancel(w, r, UINT32_MAX, rest, NULL);
   while (r->attempts) attempt_cancel(w, r->attempts, rest);
@@ -482,8 +507,8 @@ static void request_settle(struct world *w, struct request *r, enum status statu
   if (w->setup.sink.request) w->setup.sink.request(w->setup.sink.context, &record, r->attribute, k->def->n_attributes);
   if (k->estimates && succeeded(status)) estimators_learn(k, r);
   if (w->effects) effects_on_settled(w, r, status);
-  if (status != STATUS_CENSORED) {
-    user_returns(w, k, r, status);
+  if (rest != STATUS_CENSORED) {
+    if (!r->delivered || k->sessions) user_returns(w, k, r, status);
     if (r->measured || w->sources_dry) world_check_end(w);
   }
   release(w, r);

@@ -390,6 +390,7 @@ void world_free(struct world *w)
   states_free(w);
   guards_free(w);
   efforts_free(w);
+  deliveries_free(w);
   task_effects_free(w);
   joint_free(w);
   policy_host_free(w->host);

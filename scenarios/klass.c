@@ -406,6 +406,7 @@ static void build_task(struct build *b, const struct class_def *c, struct task_d
   t->output_bytes = build_expr(b, node_get(node, "output"), Q_BYTES, NULL);
   t->data = node_get(node, "data") ? build_shares(b, node_get(node, "data")) : NULL;
   t->stream = get_flag(node, "task", "stream");
+  t->asynchronous = get_flag(node, "task", "async");
   t->successor_starts_on_first = get_choice(node, "task", "starts_on") == 1;
   t->timeout_first_s = time_or_none(timeout, "timeout", "ttft");
   t->timeout_s = time_or_none(timeout, "timeout", "e2e");
@@ -487,6 +488,33 @@ static void tell_circle(struct build *b, const struct class_def *c, const struct
   err_add(b->err, own ? own->at : task->at, "the tasks of %s wait for each other in a circle: %s", c->name, way);
 }
 
+/* Of what the user does not wait for, nothing is waited for either. */
+static void check_asynchronous(struct build *b, const struct class_def *c, const struct task_def *task, const uint32_t *after,
+                               const struct node *pipeline, size_t n)
+{
+  bool any_awaited = false;
+  for (size_t i = 0; i < n; i++) {
+    const struct node *node = pipeline->child[i];
+    any_awaited |= !task[i].asynchronous;
+    if (task[i].asynchronous && node_get(node, "ends"))
+      err_add(b->err, node_get(node, "ends")->at, "nobody waits for '%s', which is asynchronous: a request cannot end with it",
+              task[i].name);
+    for (size_t k = 0; k < n; k++)
+      if (!task[i].asynchronous && after[i] >> k & 1 && task[k].asynchronous)
+        err_add(b->err, node_get(node, "after") ? node_get(node, "after")->at : node->at,
+                "'%s' waits for '%s', which is asynchronous: it must be so, too, or not come after it", task[i].name, task[k].name);
+  }
+  if (n && !any_awaited)
+    err_add(b->err, pipeline->key_at, "all tasks of %s are asynchronous: there is nothing that its user waits for", c->name);
+}
+
+static void note_unawaited(struct class_def *c, struct task_def *task, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    if (task[i].asynchronous) c->unawaited |= UINT32_C(1) << i;
+  for (size_t i = 0; i < n; i++) task[i].unawaited = task[i].before & c->unawaited;
+}
+
 static void link_tasks(struct build *b, struct class_def *c, struct task_def *task, const struct node *pipeline,
                        size_t n)
 {
@@ -495,6 +523,7 @@ static void link_tasks(struct build *b, struct class_def *c, struct task_def *ta
   struct task_def *sorted = arena_array(b->arena, struct task_def, n + 1);
   for (size_t i = 0; i < n; i++)
     after[i] = after_bits(b, pipeline, i);
+  check_asynchronous(b, c, task, after, pipeline, n);
   if (!topological(after, n, to)) {
     tell_circle(b, c, pipeline, after, n);
     return;
@@ -507,6 +536,7 @@ static void link_tasks(struct build *b, struct class_def *c, struct task_def *ta
     for (size_t k = 0; k < n; k++)
       if (sorted[k].after >> i & 1)
         sorted[i].before |= UINT32_C(1) << k;
+  note_unawaited(c, sorted, n);
   for (int i = 0; i < b->n_attributes; i++)
     if (b->attribute[i].known == KNOWN_AFTER_TASK)
       b->attribute[i].after_task = to[b->attribute[i].after_task];

@@ -1297,6 +1297,9 @@ const struct key keys[] = {
   {"task", "data", V_EXPR, Q_PURE, .shape = NAMED_MAP,
    .doc = "KIND: share of this kind in the bytes of `output`; default: as in what comes in."},
   {"task", "stream", V_FLAG, .otherwise = "false", .doc = "The output flows: first token, rate, last token."},
+  {"task", "async", V_FLAG, .otherwise = "false",
+   .doc = "The user does not wait for it: latency, quality and SLO are without it, its cost counts. Its failure is none of "
+          "the request's."},
   {"task", "starts_on", V_CHOICE, .choices = "last|first", .otherwise = "last",
    .doc = "When what follows may start on a streamed output."},
   {"task", "timeout", .map = "timeout", .doc = "When an attempt is given up."},
