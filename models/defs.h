@@ -382,8 +382,10 @@ enum trace_at_end { AT_END_STOP, AT_END_REPEAT };
 enum trace_format { TRACE_CSV, TRACE_TSV, TRACE_JSONL };
 enum trace_missing { MISSING_ERROR, MISSING_SKIP, MISSING_VALUE };
 
+/* words: the column holds one of these, and its value is the number of it; NULL: numbers. */
+struct trace_words_def { int n; const char *const *word; const char *what; };
 struct trace_column_def { const char *attribute, *column; double scale; enum trace_missing missing;
-                         double missing_value; };
+                         double missing_value; const struct trace_words_def *words; };
 /* where: rows kept are those for which every comparison holds. op: one of "<" "<=" "==" "!=" ">=" ">". */
 struct trace_where_def { const char *column, *op, *text; double number; bool numeric; };
 

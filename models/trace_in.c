@@ -585,6 +585,24 @@ static bool keep_row(struct reading *r, bool *keep)
   return true;
 }
 
+/* The number of the word that stands there. */
+static bool word_of(struct reading *r, struct field f, const struct trace_words_def *words, double *value)
+{
+  for (int i = 0; i < words->n; i++)
+    if (field_is(f, words->word[i])) {
+      *value = i;
+      return true;
+    }
+  char *word = strndup(f.text, f.length);
+  if (!word)
+    check_out_of_memory(f.length);
+  const char *near = nearest(word, words->word, (size_t)words->n);
+  err_add(r->e, field_at(r, f), "%s has no '%s'%s%s%s", words->what, word, near ? "; did you mean '" : "", near ? near : "",
+          near ? "'?" : "");
+  free(word);
+  return false;
+}
+
 /* Values of the row; *keep becomes false when a missing one says so. */
 static bool read_values(struct reading *r, double *value, bool *keep)
 {
@@ -598,6 +616,8 @@ static bool read_values(struct reading *r, double *value, bool *keep)
       *keep = false;
     else if (is_missing(f))
       value[i] = c->missing_value;
+    else if (c->words)
+      good &= word_of(r, f, c->words, &value[i]);
     else if (!number_of(f, &value[i]))
       good = err_add(r->e, field_at(r, f), "'%s' is not a number: '%.*s'", c->column, (int)f.length, f.text);
     else

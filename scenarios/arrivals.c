@@ -222,11 +222,12 @@ static void own_attribute(struct build *b, const struct node *node)
   const char *si;
   double scale = unit_scale(b, node_get(node, "unit"), &si);
   const struct node *classifier = node_get(node, "classifier");
-  bool drawn = classifier || node_get(node, "dist") || node_get(node, "subjects") || node_get(node, "scores");
+  bool drawn = classifier || node_get(node, "dist") || node_get(node, "scores");
   for (int i = 1; i < b->n_attributes && !drawn; i++)
     if (!strcmp(b->attribute[i].name, node->key))
       a = &b->attribute[i];
-  if (!a && node_is(node, NODE_MAP) && !drawn)
+  bool of_trace = a != NULL, subjects = node_get(node, "subjects");
+  if (!a && node_is(node, NODE_MAP) && !drawn && !subjects)
     err_add(b->err, node->key_at, "the attribute '%s' needs 'dist'; the workload has no such column", node->key);
   if (!a)
     a = build_add_attribute(b, node->key, node->key_at);
@@ -244,8 +245,8 @@ static void own_attribute(struct build *b, const struct node *node)
   a->unit = si ? si : a->unit;
   if (node_get(node, "known"))
     attribute_known(b, a, node_get(node, "known"));
-  if (node_get(node, "subjects"))
-    build_subjects(b, a, node);
+  if (subjects)
+    build_subjects(b, a, node, !of_trace);
 }
 
 void build_attributes(struct build *b, struct class_def *c)
@@ -303,7 +304,7 @@ static void trace_columns(struct build *b, struct trace_def *t, const struct nod
     const struct node *c = columns->child[i];
     const char *missing = node_is(c, NODE_MAP) ? get_text(c, "trace_column", "missing") : "error", *si;
     column[i] = (struct trace_column_def){.attribute = c->key, .scale = unit_scale(b, node_get(c, "unit"), &si),
-      .column = node_is(c, NODE_TEXT) ? c->text : get_text(c, "trace_column", "column")};
+      .column = node_is(c, NODE_TEXT) ? c->text : get_text(c, "trace_column", "column"), .words = subject_words(b, c->key)};
     column[i].missing = !strcmp(missing, "error")  ? MISSING_ERROR
                         : !strcmp(missing, "skip") ? MISSING_SKIP
                                                    : MISSING_VALUE;
@@ -372,6 +373,9 @@ static void build_trace(struct build *b, struct arrivals_def *a, const struct no
   trace_columns(b, t, node_get(node, "columns"));
   trace_where(b, t, node_get(node, "where"));
   a->trace = t;
+  for (int i = 0; other && i < t->n_columns; i++)
+    if (t->column[i].words)
+      err_add(b->err, other->key_at, "'%s' is a column of words: a fit has none to stand for it", t->column[i].attribute);
   if (other)
     a->like = build_workload_fit(b, node_get(other, "like"));
   size_t errors = b->err->n_errors;

@@ -82,7 +82,9 @@ uint64_t build_zones(struct build *, const struct node *list, uint64_t otherwise
 /* quality.c: joint tables, before the variants; a variant's quality by one; attributes with subjects and scores. */
 void build_outcomes(struct build *);
 void build_quality(struct build *, struct variant_def *, const struct node *variant);
-void build_subjects(struct build *, struct attribute_def *, const struct node *attribute);
+/* drawn: else the trace has them in a column, whose words are then the subjects of the table. */
+void build_subjects(struct build *, struct attribute_def *, const struct node *attribute, bool drawn);
+const struct trace_words_def *subject_words(struct build *, const char *attribute);    /* NULL: of numbers */
 void build_scores(struct build *, struct attribute_def *, const struct node *attribute);
 void check_quality(struct build *, struct class_def *);  /* after its tasks and attributes */
 void build_hardware(struct build *);

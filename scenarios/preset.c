@@ -339,17 +339,32 @@ static void fill_places(const struct filling *f, const struct node *places)
   }
 }
 
+/* A name that is near to one of the scenario's own tables, and no preset's. */
+static void need_table(const struct filling *f, const struct node *name)
+{
+  struct node *map = node_get(f->root, "quality");
+  const char *tried, *own[YAML_KEYS];
+  size_t n = 0;
+  for (size_t i = 0; node_is(map, NODE_MAP) && i < map->n && n < YAML_KEYS; i++)
+    own[n++] = map->child[i]->key;
+  const char *near = node_is(name, NODE_TEXT) && !node_get(map, name->text) && id_valid(name->text) ? nearest_or_begun(name->text, own, n) : NULL;
+  if (near && !scenario_find_file(f->arena, f->scenario->path, arena_printf(f->arena, "presets/quality/%s.yaml", name->text), &tried))
+    err_add(f->err, name->at, "unknown quality '%s'; did you mean '%s'?", name->text, near);
+  else
+    need(f, "quality", "quality", name);
+}
+
 /* Joint tables that variants and attributes name. */
 static void fill_quality(const struct filling *f)
 {
   const struct node *variants = node_get(f->root, "variants"), *classes = node_get(f->root, "classes");
   for (size_t i = 0; node_is(variants, NODE_MAP) && i < variants->n; i++)
-    need(f, "quality", "quality", node_get(node_get(variants->child[i], "quality"), "table"));
+    need_table(f, node_get(node_get(variants->child[i], "quality"), "table"));
   for (size_t i = 0; node_is(classes, NODE_LIST) && i < classes->n; i++) {
     const struct node *attributes = node_get(classes->child[i], "attributes");
     for (size_t k = 0; node_is(attributes, NODE_MAP) && k < attributes->n; k++) {
       const struct node *subjects = node_get(attributes->child[k], "subjects");
-      need(f, "quality", "quality", node_is(subjects, NODE_MAP) ? node_get(subjects, "table") : subjects);
+      need_table(f, node_is(subjects, NODE_MAP) ? node_get(subjects, "table") : subjects);
     }
   }
 }

@@ -108,11 +108,30 @@ static const struct dist *by_share(struct build *b, const struct joint_table *t,
   return n > 0 && dist_make_empirical(d, b->arena, value, weight, n, why) ? d : NULL;
 }
 
-void build_subjects(struct build *b, struct attribute_def *a, const struct node *attribute)
+static const struct joint_table *table_of(const struct build *b, const struct node *subjects)
+{
+  return table_named(b, node_is(subjects, NODE_MAP) ? node_get(subjects, "table") : subjects);
+}
+
+const struct trace_words_def *subject_words(struct build *b, const char *attribute)
+{
+  const struct joint_table *t = table_of(b, node_get(node_get(node_get(b->klass, "attributes"), attribute), "subjects"));
+  if (!t)
+    return NULL;
+  struct trace_words_def *w = arena_alloc(b->arena, sizeof *w);
+  const char **word = arena_array(b->arena, const char *, t->n_rows);
+  for (int i = 0; i < t->n_rows; i++)
+    word[i] = t->row[i].subject;
+  *w = (struct trace_words_def){t->n_rows, word, arena_printf(b->arena, "the table '%s'", t->name)};
+  return w;
+}
+
+void build_subjects(struct build *b, struct attribute_def *a, const struct node *attribute, bool drawn)
 {
   const struct node *node = node_get(attribute, "subjects"), *set = node_get(node, "set");
-  const struct joint_table *t = table_named(b, node_is(node, NODE_MAP) ? node_get(node, "table") : node);
-  a->dist = b->attribute[0].dist;
+  const struct joint_table *t = table_of(b, node);
+  if (drawn)
+    a->dist = b->attribute[0].dist;
   if (!only_kind(b, attribute, "subjects") || !t)
     return;
   struct subjects_def *s = arena_alloc(b->arena, sizeof *s);
@@ -127,7 +146,7 @@ void build_subjects(struct build *b, struct attribute_def *a, const struct node 
   for (int strong = 0; strong < 2; strong++)
     s->mean[strong] = outcomes_share(t, s->set, strong);
   a->subjects = s;
-  const struct dist *d = by_share(b, t, s->set);
+  const struct dist *d = drawn ? by_share(b, t, s->set) : NULL;
   a->dist = d ? d : a->dist;
 }
 

@@ -1262,7 +1262,7 @@ const struct key keys[] = {
    .doc = "In place of 'dist': what a classifier says of the difficulty, uniform in 0 .. 1, with this error: 0 tells the "
           "truth, 1 is chance (normal scores correlate by sqrt(1 - error^2))."},
   {"attribute", "subjects", V_REFERENCE, .map = "subjects",
-   .doc = "In place of 'dist': what the request is about, of a joint table. One such attribute in a class."},
+   .doc = "In place of 'dist': what the request is about, of a joint table; or a column of a trace holds its subjects' names. One such attribute in a class."},
   {"attribute", "scores", .map = "scores", .doc = "In place of 'dist': what a router's score says of the request."},
   {"subjects", "table", V_REFERENCE, .flags = REQUIRED, .doc = "A joint table."},
   {"subjects", "set", V_ID, .doc = "Only rows of this set; default: all."},

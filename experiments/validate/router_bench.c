@@ -82,7 +82,7 @@ static double all_weak_usd(const struct bench *b)
   return usd;
 }
 
-struct curve bench_curve(const struct bench *b, const double *score, struct arena *a)
+struct curve bench_curve(const struct bench *b, const double *score, bool both, struct arena *a)
 {
   struct scored *s = arena_array(a, struct scored, b->n);
   struct curve c = {0, arena_array(a, struct point, b->n + 1)};
@@ -93,7 +93,7 @@ struct curve bench_curve(const struct bench *b, const double *score, struct aren
   c.point[c.n++] = (struct point){0, 0, usd / b->n};
   for (int i = 0; i < b->n; i++) {
     gained += gain(s[i].query);
-    usd += bench_usd(b, s[i].query, true) - bench_usd(b, s[i].query, false);
+    usd += bench_usd(b, s[i].query, true) - (both ? 0 : bench_usd(b, s[i].query, false));
     if (i + 1 == b->n || s[i + 1].score < s[i].score)
       c.point[c.n++] = (struct point){(i + 1.) / b->n, gained / (b->strong - b->weak), usd / b->n};
   }
@@ -139,29 +139,28 @@ struct point curve_at(const struct curve *c, double pgr)
   return (struct point){NAN, pgr, NAN};
 }
 
-struct curve bench_binormal(const struct bench *b, double separation, struct arena *a)
+struct curve bench_binormal(const struct bench *b, enum score_of of, double separation, struct arena *a)
 {
   enum { STEPS = 4000 };
-  double needed = 0, lost = 0;
+  double n[OUTCOME_KINDS] = {0};
   struct curve c = {STEPS + 1, arena_array(a, struct point, STEPS + 1)};
-  for (int i = 0; i < b->n; i++) {
-    needed += b->query[i].outcome == ONLY_STRONG;
-    lost += b->query[i].outcome == ONLY_WEAK;
-  }
+  for (int i = 0; i < b->n; i++)
+    n[b->query[i].outcome]++;
+  double marked = n[ONLY_STRONG] + (of == SCORE_WEAK_FAILS ? n[NONE_RIGHT] : 0);
   for (int i = 0; i <= STEPS; i++) {
     double threshold = 14 - 20. * i / STEPS;
     double with = gsl_cdf_ugaussian_Q(threshold - separation), without = gsl_cdf_ugaussian_Q(threshold);
-    c.point[i] = (struct point){(needed * with + (b->n - needed) * without) / b->n,
-                                (needed * with - lost * without) / (b->strong - b->weak), NAN};
+    c.point[i] = (struct point){(marked * with + (b->n - marked) * without) / b->n,
+                                (n[ONLY_STRONG] * with - n[ONLY_WEAK] * without) / (b->strong - b->weak), NAN};
   }
   return c;
 }
 
 /* ---- scores ---- */
 
-void bench_scores(const struct bench *b, double separation, struct rng *r, double *score)
+void bench_scores(const struct bench *b, enum score_of of, double separation, struct rng *r, double *score)
 {
-  const struct scores_def s = {.of = SCORE_NEEDED, .separation = separation, .table = b->table};
+  const struct scores_def s = {.of = of, .separation = separation, .table = b->table};
   for (int i = 0; i < b->n; i++)
     score[i] = score_draw(&s, b->query[i].row, b->query[i].u, rng_normal(r));
 }

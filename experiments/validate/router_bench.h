@@ -30,8 +30,9 @@ static const double chars_per_token = 4;
 struct bench bench_make(const struct joint_table *, const char *set, const struct prices *, uint64_t seed, struct arena *);
 /* What a query costs with one of the models. */
 double bench_usd(const struct bench *, const struct query *, bool strong);
-/* Queries by falling score; of equal scores the mean order. */
-struct curve bench_curve(const struct bench *, const double *score, struct arena *);
+/* Queries by falling score; of equal scores the mean order. both: a query for the strong model has cost the weak one's
+ * answer, too (a cascade). */
+struct curve bench_curve(const struct bench *, const double *score, bool both, struct arena *);
 /* Points in any order, ends added. */
 struct curve bench_through(const struct bench *, struct point *, int n, struct arena *);
 double curve_apgr(const struct curve *);
@@ -41,9 +42,9 @@ struct point curve_at(const struct curve *, double pgr);
 double bench_pgr_of(const struct bench *, double of_strong);
 
 /* The expected curve of a score with this separation: threshold c in normal scores, share p Phi(d - c) + (1 - p) Phi(-c). */
-struct curve bench_binormal(const struct bench *, double separation, struct arena *);
+struct curve bench_binormal(const struct bench *, enum score_of, double separation, struct arena *);
 /* Scores of each query: of a given separation; by the outcome (oracle); by the gain of its subject. */
-void bench_scores(const struct bench *, double separation, struct rng *, double *score);
+void bench_scores(const struct bench *, enum score_of, double separation, struct rng *, double *score);
 void bench_oracle(const struct bench *, double *score);
 void bench_subject_gains(const struct bench *, double *score);
 

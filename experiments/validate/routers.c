@@ -68,7 +68,7 @@ static struct row *new_row(struct suite *s, const char *name)
 static void exact_row(struct suite *s, const char *name, const double *score, double expected)
 {
   struct row *r = new_row(s, name);
-  struct curve c = bench_curve(&s->bench, score, s->arena);
+  struct curve c = bench_curve(&s->bench, score, false, s->arena);
   read_curve(&s->bench, &c, r->mean);
   r->expected[AT_95] = expected;
   r->margin = 0.01;
@@ -107,24 +107,25 @@ static void set_means(struct row *r, const struct moments *m)
   }
 }
 
-static void score_row(struct suite *s, double auc, int runs)
+/* of: the property that the score tells. WEAK_FAILS is a judge's, who has seen the weak model's answer: a cascade. */
+static void score_row(struct suite *s, enum score_of of, double auc, int runs)
 {
   struct moments m[N_READINGS] = {{0}};
   double *score = arena_array(s->arena, double, s->bench.n), x[N_READINGS];
   double drawn = score_separation(s->o->plant && !strcmp(s->o->plant, "auc") ? (1 + auc) / 2 - .05 : auc);
   for (int i = 0; i < runs; i++) {
     struct rng_root root = rng_root_make(s->o->seed, (uint64_t)i);
-    struct rng r = rng_open(&root, rng_name("router bench score"), (uint64_t)lround(1e4 * auc), 0);
-    bench_scores(&s->bench, drawn, &r, score);
-    struct curve c = bench_curve(&s->bench, score, s->arena);
+    struct rng r = rng_open(&root, rng_name("router bench score"), (uint64_t)lround(1e4 * auc), (uint64_t)of);
+    bench_scores(&s->bench, of, drawn, &r, score);
+    struct curve c = bench_curve(&s->bench, score, of == SCORE_WEAK_FAILS, s->arena);
     read_curve(&s->bench, &c, x);
     for (int k = 0; k < N_READINGS; k++)
       moments_add(&m[k], x[k]);
   }
   char name[48];
-  snprintf(name, sizeof name, "score, AUC %g", auc);
+  snprintf(name, sizeof name, "%s %g", of == SCORE_WEAK_FAILS ? "cascade, judge of AUC" : "score, AUC", auc);
   struct row *r = new_row(s, name);
-  struct curve c = bench_binormal(&s->bench, score_separation(auc), s->arena);
+  struct curve c = bench_binormal(&s->bench, of, score_separation(auc), s->arena);
   set_means(r, m);
   read_curve(&s->bench, &c, r->expected);
   r->expected[USD] = NAN;
@@ -143,7 +144,7 @@ static bool learn_curve(struct suite *s, const struct learner *l, int run, doubl
   double *score = arena_array(s->arena, double, b.n);
   struct rng_root root = rng_root_make(s->o->seed, (uint64_t)run);
   struct rng r = rng_open(&root, rng_name("router bench learner"), 0, 0);
-  bench_scores(&b, score_separation(.7), &r, score);
+  bench_scores(&b, SCORE_NEEDED, score_separation(.7), &r, score);
   for (int i = 0; i < MOST_PRICES; i += s->o->quick ? 2 : 1)
     if (!bench_learn(&b, l, price[i], score, (uint64_t)run, &p[n++], err))
       return false;
@@ -215,17 +216,35 @@ static bool simulate(const struct scenario *s, const struct policy_def *p, uint6
 
 /* Share of strong calls and quality of each policy of scenarios/validation/routers.yaml, as the table says. */
 struct simulated { const char *policy; double share, quality, expected_share, expected_quality; bool good; };
-enum { SIMULATED = 3 };
+enum { SIMULATED = 4 };
+static const double call_price = 0.1;                   /* of the objective, in the file: -0.1 of quality for 1 USD, a strong call */
 
-static struct scenario *load_simulated(const struct suite *s, struct err *err)
+/* told: what policies are told of the models' quality. */
+static struct scenario *load_simulated(const struct suite *s, const char *told, struct err *err)
 {
   const char *set = s->o->set ? s->o->set : "mmlu", *table = s->o->table;
   const struct override change[] = {{"variants.weak.quality.table", table}, {"variants.strong.quality.table", table},
     {"classes.question.attributes.subject.subjects.table", table}, {"classes.question.attributes.subject.subjects.set", set},
-    {"horizon.duration", "20000 s"}};
+    {"classes.question.attributes.subject.subjects.told", told}, {"horizon.duration", "20000 s"}};
   size_t n = sizeof change / sizeof *change;
   return scenario_load(arena_printf(s->arena, "%s/validation/routers.yaml", share_scenarios(s->arena)), change,
                        s->o->quick ? n : n - 1, err);
+}
+
+/* Told the accuracies of each subject: the strong model where it gains more than its price. */
+static struct simulated expect_subjects(const struct suite *s)
+{
+  struct simulated x = {.policy = "subjects"};
+  for (int i = 0; i < s->table->n_rows; i++) {
+    const struct outcome_row *r = &s->table->row[i];
+    if (s->o->set && strcmp(r->set, s->o->set))
+      continue;
+    double share = outcome_requests(r) / s->bench.n, weak = outcome_share(r, false), strong = outcome_share(r, true);
+    bool calls = strong - weak > call_price;
+    x.expected_share += calls ? share : 0;
+    x.expected_quality += share * (calls ? strong : weak);
+  }
+  return x;
 }
 
 static void expect_simulated(const struct suite *s, struct simulated *x)
@@ -243,26 +262,37 @@ static void expect_simulated(const struct suite *s, struct simulated *x)
   x[1] = (struct simulated){.policy = "strong", .expected_share = 1, .expected_quality = s->figures.strong};
   x[2] = (struct simulated){.policy = "router", .expected_share = p * with + (1 - p) * without,
                             .expected_quality = s->figures.weak + p * with - lost * without};
+  x[3] = expect_subjects(s);
   for (int i = 0; i < SIMULATED; i++) {
     x[i].good = all;
     x[i].share = x[i].quality = NAN;
   }
 }
 
-static bool simulate_all(struct suite *s, struct simulated *x, struct err *err)
+static void simulate_one(struct suite *s, struct simulated *x, const char *told, struct err *err)
 {
-  struct scenario *scenario = s->o->set ? load_simulated(s, err) : NULL;
-  expect_simulated(s, x);
-  for (int i = 0; scenario && i < SIMULATED && i < scenario->n_policies; i++) {
-    struct answered_requests a = {0};
-    if (!simulate(scenario, &scenario->policy[i], s->o->seed, &a, err))
-      break;
-    x[i].share = a.usd / a.n;
-    x[i].quality = a.quality / a.n;
-    x[i].good = fabs(x[i].share - x[i].expected_share) <= .01 && fabs(x[i].quality - x[i].expected_quality) <= .01;
+  struct scenario *scenario = load_simulated(s, told, err);
+  const struct policy_def *p = NULL;
+  struct answered_requests a = {0};
+  for (int i = 0; scenario && i < scenario->n_policies; i++)
+    if (!strcmp(scenario->policy[i].name, x->policy))
+      p = &scenario->policy[i];
+  if (scenario && !p)
+    err_add(err, (struct where){.file = scenario->path}, "no policy '%s'", x->policy);
+  if (p && simulate(scenario, p, s->o->seed, &a, err)) {
+    x->share = a.usd / a.n;
+    x->quality = a.quality / a.n;
+    x->good = fabs(x->share - x->expected_share) <= .01 && fabs(x->quality - x->expected_quality) <= .01;
   }
   if (scenario)
     scenario_free(scenario);
+}
+
+static bool simulate_all(struct suite *s, struct simulated *x, struct err *err)
+{
+  expect_simulated(s, x);
+  for (int i = 0; s->o->set && i < SIMULATED; i++)
+    simulate_one(s, &x[i], i == SIMULATED - 1 ? "subject" : "mean", err);
   return !err_any(err);
 }
 
@@ -505,8 +535,11 @@ static int run(struct suite *s, struct err *e)
   bool known = !strcmp(s->o->table, shipped) && s->o->set && !strcmp(s->o->set, "mmlu");
   bool good = compare_original(s, &says, e);
   table_rows(s, known);
+  int runs = s->o->quick ? 6 : 24;
   for (size_t i = 0; i < sizeof auc / sizeof *auc; i++)
-    score_row(s, auc[i], s->o->quick ? 6 : 24);
+    score_row(s, SCORE_NEEDED, auc[i], runs);
+  score_row(s, SCORE_WEAK_FAILS, .8, runs);
+  score_row(s, SCORE_WEAK_FAILS, .95, runs);
   if (!learner_rows(s, e) || !simulate_all(s, x, e) || err_any(e))
     return e->code;
   for (int i = 0; i < s->n; i++)

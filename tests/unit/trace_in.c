@@ -17,7 +17,7 @@ enum { S = 1000000000 };
 /* A trace file in a folder of its own, and the definition that reads it. */
 struct fixture { char folder[32], path[64]; struct arena *arena; struct err err; struct trace_def def; };
 
-static const struct trace_column_def tokens[] = {{"prompt", "in", 1, MISSING_ERROR, 0}, {"answer", "out", 1, MISSING_ERROR, 0}};
+static const struct trace_column_def tokens[] = {{"prompt", "in", 1, MISSING_ERROR, 0, NULL}, {"answer", "out", 1, MISSING_ERROR, 0, NULL}};
 
 static int set_up(void **state)
 {
@@ -196,7 +196,7 @@ static void where_keeps_rows_that_hold(void **state)
 static void missing_values_do_as_told(void **state)
 {
   struct fixture *f = *state;
-  struct trace_column_def column[] = {{"prompt", "in", 2, MISSING_SKIP, 0}, {"answer", "out", 1, MISSING_VALUE, 7}};
+  struct trace_column_def column[] = {{"prompt", "in", 2, MISSING_SKIP, 0, NULL}, {"answer", "out", 1, MISSING_VALUE, 7, NULL}};
   f->def.column = column;
   const struct trace_table *t = load_text(f, "t,in,out\n0,10,\n1,,5\n2,NA,5\n3,40,6\n");
   assert_rows(t, 2, (double[]){0, 3}, (double[]){20, 80});

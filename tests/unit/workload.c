@@ -755,8 +755,8 @@ static void fit_of_a_published_trace(void **state)
   d.file = path;
   d.time_column = "TIMESTAMP";
   d.time_is_datetime = true;
-  struct trace_column_def columns[] = {{"x", "ContextTokens", 1, MISSING_ERROR, 0},
-                                       {"y", "GeneratedTokens", 1, MISSING_ERROR, 0}};
+  struct trace_column_def columns[] = {{"x", "ContextTokens", 1, MISSING_ERROR, 0, NULL},
+                                       {"y", "GeneratedTokens", 1, MISSING_ERROR, 0, NULL}};
   d.n_columns = 2;
   d.column = columns;
   const struct trace_table *t = d.table = trace_load(&d, arena, &err);
