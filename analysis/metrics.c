@@ -23,7 +23,7 @@ struct tally {
   uint64_t requests, completed, censored, no_power, slo_asked, slo_met, good, offloaded, cold;
   uint64_t first_tokens, first_token_lost, streams, budget_asked, budget_missed;
   sum_ns latency_ns, ttft_ns, phase_ns[N_PHASES];
-  uint64_t attempts, retries, hedges, hedges_won, shed, lookups, hits, false_hits;
+  uint64_t attempts, retries, hedges, hedges_won, shed, lookups, hits, false_hits, reads, stale_reads;
   double served_s, wasted_s, wasted_j, wasted_usd;      /* of attempts: in service; of those that gave no answer */
   double tpot_s, quality, energy_device_j, energy_direct_j, cost_usd, reward;
   struct quantiles *latency_s, *ttft_s;
@@ -248,6 +248,7 @@ void metrics_request(struct metrics *m, const struct request_record *r)
   t->cost_usd += r->cost_usd;
   t->reward += r->reward;
   t->lookups += r->lookups, t->hits += r->hits, t->false_hits += r->false_hits;
+  t->reads += r->reads, t->stale_reads += r->stale_reads;
   if (completed) add_completed(m, t, r, has_slo);
   else quantiles_add(t->latency_s, INFINITY);
   add_tokens(t, r, completed);
@@ -303,6 +304,7 @@ OF_TALLY(wasted_cost, per_request(t, 1000 * t->wasted_usd))
 OF_TALLY(wasted_service, ratio(t->wasted_s, t->served_s))
 OF_TALLY(cache_hit_ratio, ratio((double)t->hits, (double)t->lookups))
 OF_TALLY(cache_false_hit_ratio, ratio((double)t->false_hits, (double)t->hits))
+OF_TALLY(stale_ratio, ratio((double)t->stale_reads, (double)t->reads))
 OF_TALLY(probe_bytes, m->summary->probe_bytes)
 OF_TALLY(cost_objective, per_request(t, -t->reward))
 OF_TALLY(requests_settled, (double)m->settled)
@@ -439,6 +441,8 @@ OF_PLACE(battery_emptied_ratio, p->battery_emptied_ratio)
 OF_PLACE(battery_life_mean_s, p->battery_life_mean_s)
 OF_PLACE(cache_hit_ratio, ratio((double)p->cache_hits, (double)p->cache_lookups))
 OF_PLACE(cache_false_hit_ratio, ratio((double)p->cache_false_hits, (double)p->cache_hits))
+OF_PLACE(stale_ratio, ratio((double)p->stale_reads, (double)p->reads))
+OF_PLACE(store_lag_mean_s, ratio(p->shown_s, (double)p->shown))
 OF_PLACE(cache_lookups, (double)p->cache_lookups)
 OF_PLACE(cache_entries, (double)p->cache_entries)
 OF_PLACE(cache_evictions, (double)p->cache_evictions)
@@ -585,6 +589,10 @@ static double cell_path_mean(const struct budget_tally *b, size_t task, int phas
       cache_hit_ratio, place_cache_hit_ratio) \
   ROW("cache_false_hit_ratio", "1", "share of these answers that were to another question", -1, EVERY, \
       cache_false_hit_ratio, place_cache_false_hit_ratio) \
+  ROW("stale_ratio", "1", "share of the reads of stores that did not see the last committed write of their item", -1, EVERY, \
+      stale_ratio, place_stale_ratio) \
+  ROW("store_lag_mean_s", "s", "from the commit of a write until a copy at the place shows it, whole run", -1, PLACE, \
+      NULL, place_store_lag_mean_s) \
   ROW("cache_lookups", "1", "look-ups in the caches of the place", 0, PLACE, NULL, place_cache_lookups) \
   ROW("cache_entries", "1", "answers in the caches of the place at the end of the run, all members together", 0, PLACE, \
       NULL, place_cache_entries) \
@@ -758,6 +766,7 @@ static void tally_add(struct tally *a, const struct tally *b)
   a->offloaded += b->offloaded, a->cold += b->cold;
   a->attempts += b->attempts, a->retries += b->retries, a->hedges += b->hedges, a->hedges_won += b->hedges_won;
   a->lookups += b->lookups, a->hits += b->hits, a->false_hits += b->false_hits;
+  a->reads += b->reads, a->stale_reads += b->stale_reads;
   a->shed += b->shed, a->served_s += b->served_s, a->wasted_s += b->wasted_s;
   a->wasted_j += b->wasted_j, a->wasted_usd += b->wasted_usd;
   a->first_tokens += b->first_tokens, a->streams += b->streams;
@@ -800,6 +809,8 @@ static bool row_applies(const struct row *row, const struct place_summary *p)
   if (row->of_place == place_breaker_open_s || row->of_place == place_breaker_open_ratio) return !isnan(p->breaker_open_s);
   bool supplied = row->of_place == place_carbon || row->of_place == place_throttled_ratio;
   if (of_cache(row)) return p->cache_lookups > 0;
+  if (row->of_place == place_stale_ratio) return p->reads > 0;
+  if (row->of_place == place_store_lag_mean_s) return p->shown > 0;
   if (of_battery(row)) return !isnan(p->battery_dead_ratio);
   if (supplied) return !isnan(row->of_place(p));
   return !row->info.engines_only || !isnan(p->iterations);
@@ -822,6 +833,7 @@ static bool is_told(const struct metrics *m, const struct row *row)
   if (row->of_tally == no_power_ratio) return some_battery(m->summary);
   if (row->of_tally == cache_hit_ratio || row->of_tally == cache_false_hit_ratio) return m->whole.lookups > 0;
   if (row->of_tally == budget_miss_ratio) return m->budget != NULL;
+  if (row->of_tally == stale_ratio) return m->whole.reads > 0;
   if (row->of_tally == carbon) return !isnan(m->summary->carbon_g);
   if (row->of_tally == energy_facility) return m->summary->supplied;
   return row->of_tally != own_failures || m->summary->own_failures > 0;

@@ -28,6 +28,7 @@
 #pragma weak cmd_capacity
 #pragma weak cmd_compare
 #pragma weak cmd_inspect
+#pragma weak cmd_matrix
 #pragma weak cmd_plot
 #pragma weak cmd_report
 #pragma weak cmd_trace
@@ -63,6 +64,7 @@ static const struct command commands[] = {
    "policies against each other, with paired intervals", cmd_compare, true},
   {"inspect", "DIR [--class C] [--policy P] [--tail p99] [--request ID]", "where one request or a tail spent its time",
    cmd_inspect, true},
+  {"matrix", "DIR [--point N] [--json]", "which tasks stay, which go, and which depend on what", cmd_matrix, true},
   {"rerun", "DIR --run ID --trace full", "do one run of a folder again, with its trace", cmd_rerun, true},
   {"export", "DIR [--csv|--jsonl]", "all metrics of all runs as text", cmd_export, true},
   {"plot", "DIR --kind K", "one figure, with its script and data beside it", cmd_plot, true},

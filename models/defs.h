@@ -350,6 +350,7 @@ struct life_def { const struct retry_def *retry; const struct hedge_def *hedge; 
 struct match_def { uint32_t tasks; double quality; };
 
 struct effect_def;
+struct store_def;
 struct task_def {
   const char *name;
   uint32_t after;                                       /* bit set of tasks of this pipeline; 0 = ready at arrival */
@@ -527,6 +528,7 @@ struct world_def {
   int n_places; const struct place_def *place;
   int n_links; const struct link_def *link;
   int n_classes; const struct class_def *klass;
+  int n_stores; const struct store_def *store;          /* data with copies (models/replica.h) */
   int n_changes; const struct change_def *change;       /* in the order of the file: the later one wins */
   int n_rollouts; const struct rollout_def *rollout;    /* no variant is in two of them */
   struct telemetry_def telemetry;

@@ -6,6 +6,7 @@
 #include "models/cached.h"
 #include "models/internal.h"
 #include "models/recall.h"
+#include "models/stores.h"
 #include "models/transform.h"
 
 /* ---- what follows from the definition ---------------------------------------------------------------------------- */
@@ -147,6 +148,7 @@ void effect_on_served(struct world *w, struct attempt *a, bool repeats)
   if (e && e->recall) recall_on_served(w, a, e->recall);
   if (e && e->cache) cached_on_served(w, a, e->cache);
   if (e && e->transform) transform_on_served(w, a, e->transform);
+  if (e && e->access) stores_on_served(w, a, e->access);
   if (e && e->n_produced > 0 && !demand_made(w, r, t)) return;
   if (repeats) return;
   a->ends = has_ends(t) && holds(w, r, t, "ends", &e->ends);
@@ -160,6 +162,7 @@ double effect_quality(const struct world *w, const struct request *r, int task)
   if (e->recall) factor *= recall_quality(r, e->recall);
   if (e->cache) factor *= cached_quality(r, e->cache);
   if (e->transform) factor *= transform_quality(r, e->transform);
+  if (e->access) factor *= stores_quality(r, e->access);
   return factor;
 }
 
@@ -175,6 +178,7 @@ double effect_expected_quality(const struct task_def *t, int variant, const doub
 void effects_record(const struct world *w, const struct request *r, struct request_record *record)
 {
   if (w->effects->cached) cached_count(w, r, record);
+  if (w->effects->stores) stores_count(w, r, record);
 }
 
 void effects_on_settled(struct world *w, struct request *r, enum status status)
@@ -186,17 +190,19 @@ void effects_on_settled(struct world *w, struct request *r, enum status status)
 
 bool task_effects_new(struct world *w, struct err *err)
 {
-  struct cached *cached = cached_new(w);
+  struct task_effects own = {.cached = cached_new(w), .stores = stores_new(w)};
   (void)err;
-  if (!cached) return true;
+  if (!own.cached && !own.stores) return true;
   w->effects = arena_alloc(w->arena, sizeof *w->effects);
-  w->effects->cached = cached;
+  *w->effects = own;
   return true;
 }
 
 void task_effects_free(struct world *w)
 {
-  if (w->effects) cached_free(w, w->effects->cached);
+  if (!w->effects) return;
+  cached_free(w, w->effects->cached);
+  stores_free(w, w->effects->stores);
 }
 
 void task_effects_open_window(struct world *w) { (void)w; }

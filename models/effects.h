@@ -46,6 +46,7 @@ struct effect_def {
   const struct recall_def *recall;
   const struct cache_def *cache;
   const struct transform_def *transform;
+  const struct access_def *access;
 };
 
 /* Fill what follows from `after`, `before` and the effects of a class: task_def.may_end and inputs_vary,
@@ -58,7 +59,8 @@ bool effects_may_leave_out(const struct class_def *, int task);
 
 /* The state of a run. */
 struct cached;
-struct task_effects { struct cached *cached; };
+struct stores;
+struct task_effects { struct cached *cached; struct stores *stores; };
 
 struct world;
 struct request;

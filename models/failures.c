@@ -52,6 +52,7 @@ static void on_failure(struct sim *sim, void *subject)
   const struct failures_def *def = f->place->def->failures;
   double down_s = def->mtbf_s ? dist_draw(def->mttr_s, &f->failure) : def->outage[f->outage++].for_s;
   f->down = true;
+  states_lost(f->w, (struct endpoint){ (uint16_t)f->place->index, f->member });
   f->down_since = sim_now(sim);
   fleet_gate(f);
   end_running(f);
@@ -118,6 +119,7 @@ static void on_server_failure(struct sim *sim, void *subject)
   i->failed = true;
   i->failed_since = sim_now(sim);
   f->down = all_failed(f);
+  if (f->down) states_lost(f->w, (struct endpoint){ (uint16_t)f->place->index, f->member });
   fleet_gate(f);
   for (struct job *job; (job = last_running_on(f, i)) != NULL;) interrupt(f, job);
   station_stop(f->station, sim, (uint32_t)(i - f->instance));

@@ -138,6 +138,7 @@ static void instance_off(struct instance *i)
   i->state = INSTANCE_OFF;
   f->ending -= i->ends;
   i->ends = false;
+  if (fleet_alive(f) == 0) states_lost(f->w, (struct endpoint){ (uint16_t)f->place->index, f->member });
 }
 
 void instance_retire(struct instance *i)

@@ -36,6 +36,7 @@ struct request_record {
   uint8_t n_attempts, n_decisions, offloaded;           /* offloaded: a task ran away from the origin */
   uint8_t cold;
   uint8_t lookups, hits, false_hits;                    /* in caches; not hashed, as its attributes tell */
+  uint8_t reads, stale_reads;                           /* of stores; the same */
 };
 
 enum phase { PHASE_DECIDE, PHASE_UPLINK, PHASE_QUEUE, PHASE_COLD_START, PHASE_BATCH, PHASE_SERVE, PHASE_DOWNLINK, N_PHASES };
@@ -130,6 +131,9 @@ struct place_summary {
   double battery_emptied_ratio, battery_life_mean_s;
   /* Caches: of the cohort's requests; answers kept at the end and those that went for want of room, whole run. */
   uint64_t cache_lookups, cache_hits, cache_false_hits, cache_entries, cache_evictions;
+  /* Stores: reads of the cohort's requests; writes that its copies came to show, and the time that took, whole run. */
+  uint64_t reads, stale_reads, shown;
+  double shown_s;
 };
 
 /* A link over the whole run: messages on it, time average; bytes that it carried, and those that were called off on it;

@@ -77,20 +77,18 @@ static void grow(struct copies *c)
   free_items(&old);
 }
 
-double copies_write(struct copies *c, double item, sim_time now, const sim_time *lag)
+void copies_write(struct copies *c, double item, sim_time now, sim_time *lag)
 {
   size_t i = slot_of(c, item);
   if (!c->taken[i] && 2 * ++c->items > c->slots) grow(c), i = slot_of(c, item);
   c->taken[i] = true, c->item[i] = item;
-  double sum = 0;
   for (unsigned k = 0; k < c->n; k++) {
     sim_time from = time_add(now, lag[k]);
     if (c->apply > 0) from = time_add(from > c->busy_until[k] ? from : c->busy_until[k], c->apply);
     if (c->apply > 0 || from > c->busy_until[k]) c->busy_until[k] = from;
     c->shown[i * c->n + k] = from;
-    sum += s_from_ns(from - now);
+    lag[k] = from - now;
   }
-  return sum;
 }
 
 bool copies_stale(const struct copies *c, double item, unsigned copy, sim_time now)

@@ -22,17 +22,13 @@ struct store_def {
   const struct dist *lag_s;
   double apply_s;
 };
-/* What a task does to a store: `item` is an attribute, its number tells items apart. */
-struct replica_def { int store; bool writes; int item; double stale_quality; int stale; /* produced attribute, or NONE */ };
-
 struct copies;
 struct copies *copies_new(unsigned n, double apply_s);
 void copies_free(struct copies *);
-/* lag[n]: of this write to each copy. Returns the sum over the copies of the time until they show it, in seconds. Time never
- * goes back. */
-double copies_write(struct copies *, double item, sim_time now, const sim_time *lag);
+/* lag[n]: of this write to each copy; then the time until each shows it. Time never goes back. */
+void copies_write(struct copies *, double item, sim_time now, sim_time *lag);
 bool copies_stale(const struct copies *, double item, unsigned copy, sim_time now);
-/* The lag of the write that the copy shows last: how far it is behind at `now`, 0 when it shows all. */
+/* Until it shows all that was written before `now`; 0: it does. */
 double copies_behind_s(const struct copies *, unsigned copy, sim_time now);
 
 #endif

@@ -37,6 +37,7 @@ enum stream_purpose {
   STREAM_RECALL = 88,           /* request id, 0: how hard it is to find what the answer needs */
   STREAM_ATTEST = 92,           /* place name ^ member, device and how often */
   STREAM_TRANSFORM,             /* request id, task: what is found of what is looked for */
+  STREAM_REPLICA = 94,          /* store name + copy, request id: how late a write comes there */
   STREAM_SESSION = 96,          /* class name, number of the conversation: how many turns it has */
   STREAM_VERSION,               /* name of the roll-out ^ place name ^ member, number of the release: how late it comes */
   STREAM_CACHE = 104            /* request id, stream_entity(task, 0, 0): similarity to its own item; (task, 1, 0): to others */

@@ -332,6 +332,7 @@ void build_scenario(struct build *b)
   build_rollouts(b);
   build_data(b);
   check_attested(b, node_get(b->root, "places"));
+  build_stores(b);
   build_classes(b);
   check_batched_work(b);
   check_llm_requests(b);

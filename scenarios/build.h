@@ -158,6 +158,7 @@ void build_session_attributes(struct build *, struct class_def *,
                               struct attribute_def *add(struct build *, const char *name, struct where));
 void build_session(struct build *, struct class_def *);
 void build_rollouts(struct build *);
+void build_stores(struct build *);                      /* store.c; after the places */
 void build_matches(struct build *, struct class_def *);
 void build_arrivals(struct build *, struct class_def *);
 void build_attributes(struct build *, struct class_def *);

@@ -12,7 +12,8 @@ struct kind {
   void (*build)(struct build *, struct effect_def *, const struct task_def *, const struct produced_at *, const struct node *);
 };
 static const struct kind kinds[] = {{"recall", recall_declare, recall_build}, {"cache", cache_declare, cache_build},
-                                    {"transform", transform_declare, transform_build}};
+                                    {"transform", transform_declare, transform_build},
+                                    {"reads", reads_declare, reads_build}, {"writes", NULL, writes_build}};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 /* ---- attributes that tasks produce ------------------------------------------------------------------------------- */

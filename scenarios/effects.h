@@ -21,6 +21,10 @@ void recall_declare(struct build *, const struct produced_at *, const struct nod
 void recall_build(struct build *, struct effect_def *, const struct task_def *, const struct produced_at *, const struct node *);
 void cache_declare(struct build *, const struct produced_at *, const struct node *);
 void cache_build(struct build *, struct effect_def *, const struct task_def *, const struct produced_at *, const struct node *);
+/* store.c: reads and writes of stores. */
+void reads_declare(struct build *, const struct produced_at *, const struct node *);
+void reads_build(struct build *, struct effect_def *, const struct task_def *, const struct produced_at *, const struct node *);
+void writes_build(struct build *, struct effect_def *, const struct task_def *, const struct produced_at *, const struct node *);
 
 void transform_declare(struct build *, const struct produced_at *, const struct node *);
 void transform_build(struct build *, struct effect_def *, const struct task_def *, const struct produced_at *, const struct node *);

@@ -226,6 +226,13 @@ check "welch of phones that run empty" "$OFFSIM" plot "$work/e" --kind welch -o 
 check "ends where nothing is completed, not at 0" same "$(block ended 0 | awk '$2 == 0 { zero++ } $2 == "nan" { none++ } END { print zero + 0, (none > 20) }')" "0 1"
 says "inspect --tail 99" 0 "beyond p99" inspect "$work/e" --policy always_edge --tail 99
 says "inspect --tail 9x" 2 "--tail takes p55 to p99.99" inspect "$work/e" --tail 9x
+"$OFFSIM" run "$work/new.yaml" --quiet --policy always_local,always_edge --replications 2 -o "$work/sides" \
+  --set horizon.duration=60s --set output='{trace: full}' >/dev/null 2>&1
+"$OFFSIM" run "$work/new.yaml" --quiet --policy always_edge --replications 1 -o "$work/one-side" \
+  --set horizon.duration=20s --set output='{trace: full}' >/dev/null 2>&1
+says "matrix" 0 "conditional" matrix "$work/sides"
+says "matrix of one side" 2 "no task was done on a device and elsewhere" matrix "$work/one-side"
+says "matrix --point x" 2 "--point takes a number, not 'x'" matrix "$work/sides" --point x
 check "presets stand in columns" same "$("$OFFSIM" presets | awk '{ line[NR] = $0; a = length($1) > a ? length($1) : a; b = length($2) > b ? length($2) : b }
   END { for (i in line) bad += substr(line[i], a + b + 2, 2) !~ /^ [^ ]/; print (NR > 100), bad + 0 }')" "1 0"
 "$OFFSIM" run scenarios/metro-edge.yaml --quiet --policy always_local --replications 1 -o "$work/metro" --set horizon.duration=20s \
