@@ -34,22 +34,9 @@ static void run_world(const struct scenario *s, struct err *err)
   world_free(w);
 }
 
-/* Two boxes of tier edge that a hub joins at 2 MB/s; `more` is the rest of the scenario. */
-static void run(const char *edge, const char *more)
+static void load(const char *text)
 {
-  char text[8192], path[] = "/tmp/world_session_XXXXXX.yaml";
-  snprintf(text, sizeof text,
-           "variants: {m: {parameters: 1e9, weights: 1 GB, kv: 10 kB/tok, skill: 1, width: 0.1, top: 1},\n"
-           "           old: {parameters: 1e9, weights: 1 GB, kv: 10 kB/tok, skill: 1, width: 0, top: 1}}\n"
-           "hardware: {card: {memory: 24 GB, tokens: {m: {prefill: 1000 tok/s, step: {a: 10 ms, c: 0 ms}}}}}\n"
-           "places:\n"
-           "  - {name: user, tier: device, zone: u, count: 1}\n"
-           "  - {name: hub, tier: cloud, zone: u}\n"
-           "  - {name: edge, tier: edge, zone: u, servers: %d, %s}\n"
-           "links:\n"
-           "  - {name: air, between: [user, hub]}\n"
-           "  - {name: way, between: [edge, hub], rate: 2 MB/s}\n"
-           "%s", strstr(edge, "batching") ? 1 : 1000, edge, more);
+  char path[] = "/tmp/world_session_XXXXXX.yaml";
   int fd = mkstemps(path, 5);
   assert_true(fd >= 0);
   assert_int_equal(write(fd, text, strlen(text)), strlen(text));
@@ -65,6 +52,25 @@ static void run(const char *edge, const char *more)
   run_world(s, &err);
   scenario_free(s);
   err_release(&err);
+}
+
+/* Two boxes of tier edge that a hub joins at 2 MB/s; `more` is the rest of the scenario. */
+static void run(const char *edge, const char *more)
+{
+  char text[8192];
+  snprintf(text, sizeof text,
+           "variants: {m: {parameters: 1e9, weights: 1 GB, kv: 10 kB/tok, skill: 1, width: 0.1, top: 1},\n"
+           "           old: {parameters: 1e9, weights: 1 GB, kv: 10 kB/tok, skill: 1, width: 0, top: 1}}\n"
+           "hardware: {card: {memory: 24 GB, tokens: {m: {prefill: 1000 tok/s, step: {a: 10 ms, c: 0 ms}}}}}\n"
+           "places:\n"
+           "  - {name: user, tier: device, zone: u, count: 1}\n"
+           "  - {name: hub, tier: cloud, zone: u}\n"
+           "  - {name: edge, tier: edge, zone: u, servers: %d, %s}\n"
+           "links:\n"
+           "  - {name: air, between: [user, hub]}\n"
+           "  - {name: way, between: [edge, hub], rate: 2 MB/s}\n"
+           "%s", strstr(edge, "batching") ? 1 : strstr(edge, "instances") || strstr(edge, "slots") ? 20 : 1000, edge, more);
+  load(text);
 }
 
 static const struct session_counts *counts(void) { return &summary.sessions; }
@@ -232,6 +238,59 @@ static void lost_with_its_member(void **unused)
   assert_true(counts()->here == 1 && counts()->gone == 1);
 }
 
+/* Two places that a hub in another zone joins: state may not go through it. */
+static void forbidden_zone(void **unused)
+{
+  static const char *const zones[] = {"[u]", "[u, x]"};
+  for (int i = 0; i < 2; i++) {
+    char text[2048];
+    snprintf(text, sizeof text,
+             "horizon: {duration: 1500 s, drain_max: 1000 s}\n"
+             "places: [{name: user, tier: device, zone: u}, {name: a, tier: edge, zone: u}, {name: b, tier: edge, zone: u}, "
+             "{name: hub, tier: cloud, zone: x}]\n"
+             "links: [{name: ua, between: [user, a]}, {name: ub, between: [user, b]}, {name: ah, between: [a, hub], rate: 2 MB/s}, "
+             "{name: bh, between: [b, hub], rate: 2 MB/s}]\n"
+             "policies: [round_robin]\n"
+             "classes: [{name: chat, from: user, zones: %s, arrivals: {session: {interarrival: 1000 s, turns: 3, think: 10 s, "
+             "state: {size: 1 MB, rebuild: 500 ms, move: transfer}}}, pipeline: [{task: answer, places: [a, b], work: {time: 1 s}}]}]\n",
+             zones[i]);
+    load(text);
+    assert_int_equal(summary.zone_violations, 0);
+    assert_true(counts()->later == 2 && counts()->moved == (i ? 2 : 0) && counts()->again == (i ? 0 : 2));
+    done_at(1, i ? 1013 : 1012.5);
+  }
+}
+
+/* Everything at once: copies, retries, time-outs, members that fail, instances that go, little room, state under way that is
+ * cut, engines. The world checks itself (conservation, both ledgers); here, that each later turn is one of three. */
+static void rough(void **unused)
+{
+  static const char *const places[] = {
+    "count: 3, slots: 2, capacity: 5000, failures: {mtbf: {exponential: {mean: 60 s}}, mttr: 5 s, work: restart}, sessions: {capacity: 5 MB, keep: 20 s}",
+    "count: 3, dispatch: random, sessions: {capacity: 5 MB}, instances: {max: 4, keep_alive: 10 s, cold_start: 1 s}",
+    "count: 3, dispatch: session, discipline: processor_sharing, sessions: {keep: 8 s}"};
+  static const char *const moves[] = {"reprefill", "transfer", "cheapest"};
+  for (int i = 0; i < 9; i++) {
+    char more[4096];
+    snprintf(more, sizeof more,
+             "horizon: {duration: 600 s, drain_max: 1000 s}\n"
+             "versions: [{name: r, of: [m, old], at: 0 s, every: 60 s, delay: {exponential: {mean: 20 s}}}]\n"
+             "policies: [random]\n"
+             "classes:\n"
+             "  - {name: chat, from: user, arrivals: {session: {rate: 1 /s, turns: {exponential: {mean: 5}}, think: {exponential: {mean: 5 s}},\n"
+             "     context: {start: 100, grows: 200, limit: 900}, state: {move: %s, size: 1 kB * context_tokens, rebuild: 1 ms * context_tokens},\n"
+             "     other_version: 0.9, on_failure: %s}},\n"
+             "     pipeline: [{task: look, variants: old, places: hub, work: {time: 50 ms}, output: 10 kB},\n"
+             "                {task: answer, variants: [m, old], places: [\"edge[*]\", hub], work: {time: {exponential: {mean: 1 s}}}, output: 100 kB,\n"
+             "                 matches: {tasks: look, quality: 0.5}, timeout: {e2e: 4 s}, retry: {attempts: 2}, hedge: {after: 1 s, place: hub},\n"
+             "                 fallback: [{answer: none}]}]}\n", moves[i % 3], i % 2 ? "ends" : "goes_on");
+    run(places[i / 3], more);
+    assert_true(counts()->later > 500 && counts()->here + counts()->moved + counts()->again == counts()->later);
+    assert_true(counts()->gone + counts()->other_model <= counts()->again && counts()->mismatched <= counts()->paired);
+    assert_true((counts()->moved > 0) == (i % 3 > 0) && counts()->other_version > 0);
+  }
+}
+
 /* ---- closed forms --------------------------------------------------------------------------------------------------- */
 
 static void many(const char *edge, const char *session, const char *rest)
@@ -332,7 +391,8 @@ int main(void)
     cmocka_unit_test(shelves), cmocka_unit_test(made_anew), cmocka_unit_test(found_there), cmocka_unit_test(comes_along),
     cmocka_unit_test(sooner), cmocka_unit_test(fewer_tokens), cmocka_unit_test(tokens_come_along), cmocka_unit_test(blocks_of_an_engine), cmocka_unit_test(cut_off),
     cmocka_unit_test(without_answer), cmocka_unit_test(no_room), cmocka_unit_test(lost_with_its_member),
-    cmocka_unit_test(policy_stays), cmocka_unit_test(random_routing), cmocka_unit_test(kept_for),
+    cmocka_unit_test(policy_stays),
+    cmocka_unit_test(forbidden_zone), cmocka_unit_test(rough), cmocka_unit_test(random_routing), cmocka_unit_test(kept_for),
     cmocka_unit_test(versions_of_turns), cmocka_unit_test(versions_of_tasks), cmocka_unit_test(common_numbers)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
