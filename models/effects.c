@@ -5,6 +5,7 @@
 #include "models/effects.h"
 #include "models/cached.h"
 #include "models/internal.h"
+#include "models/pack.h"
 #include "models/recall.h"
 #include "models/stores.h"
 #include "models/transform.h"
@@ -39,7 +40,7 @@ void effects_link(struct class_def *c, struct task_def *task)
 }
 
 /* All before it, and all before those. */
-static uint32_t ancestors(const struct class_def *c, int task)
+uint32_t effects_done_by(const struct class_def *c, int task)
 {
   uint32_t all = c->task[task].after;
   for (int i = task - 1; i >= 0; i--)
@@ -54,7 +55,7 @@ uint32_t effects_done_before(const struct class_def *c, int task)
   for (int p = 0; p < task; p++) {
     if (!(c->task[task].after >> p & 1)) continue;
     if (c->task[p].stream && c->task[p].successor_starts_on_first) done |= effects_done_before(c, p);
-    else done |= 1u << p | ancestors(c, p);
+    else done |= 1u << p | effects_done_by(c, p);
   }
   return done;
 }
@@ -63,7 +64,7 @@ bool effects_may_leave_out(const struct class_def *c, int task)
 {
   if (has_when(&c->task[task])) return true;
   for (int e = 0; e < c->n_tasks; e++)
-    if (e != task && has_ends(&c->task[e]) && !(ancestors(c, e) >> task & 1)) return true;
+    if (e != task && has_ends(&c->task[e]) && !(effects_done_by(c, e) >> task & 1)) return true;
   return false;
 }
 
@@ -145,7 +146,9 @@ void effect_on_served(struct world *w, struct attempt *a, bool repeats)
   const struct task_def *t = task_of(w, r, a->task);
   const struct effect_def *e = t->effect;
   a->ends = a->to_user = false;
+  if (e && e->done) r->attribute[e->done] = 1;
   if (e && e->recall) recall_on_served(w, a, e->recall);
+  if (e && e->pack) pack_on_served(a, e->pack);
   if (e && e->cache) cached_on_served(w, a, e->cache);
   if (e && e->transform) transform_on_served(w, a, e->transform);
   if (e && e->access) stores_on_served(w, a, e->access);

@@ -42,8 +42,10 @@ struct produced_def { int attribute; double otherwise; };
 
 struct effect_def {
   struct expr when, ends;                               /* n == 0: always; never */
+  int done;                                             /* of a task with `when`: the attribute TASK_done; 0: none */
   int n_produced; const struct produced_def *produced;
   const struct recall_def *recall;
+  const struct pack_def *pack;
   const struct cache_def *cache;
   const struct transform_def *transform;
   const struct access_def *access;
@@ -52,8 +54,9 @@ struct effect_def {
 /* Fill what follows from `after`, `before` and the effects of a class: task_def.may_end and inputs_vary,
  * class_def.produced and conditional. `task` are those of the class. */
 void effects_link(struct class_def *, struct task_def *task);
-/* Tasks that are done for certain when the service of `task` begins: bit set. */
+/* Tasks that are done for certain when the service of `task` begins, and when it ends (without its own): bit sets. */
 uint32_t effects_done_before(const struct class_def *, int task);
+uint32_t effects_done_by(const struct class_def *, int task);
 /* May the request be complete without it? Its own `when`, or another task that ends it. */
 bool effects_may_leave_out(const struct class_def *, int task);
 

@@ -11,8 +11,8 @@ struct kind {
   void (*declare)(struct build *, const struct produced_at *, const struct node *);
   void (*build)(struct build *, struct effect_def *, const struct task_def *, const struct produced_at *, const struct node *);
 };
-static const struct kind kinds[] = {{"recall", recall_declare, recall_build}, {"cache", cache_declare, cache_build},
-                                    {"transform", transform_declare, transform_build},
+static const struct kind kinds[] = {{"recall", recall_declare, recall_build}, {"pack", pack_declare, pack_build},
+                                    {"cache", cache_declare, cache_build}, {"transform", transform_declare, transform_build},
                                     {"reads", reads_declare, reads_build}, {"writes", NULL, writes_build}};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
@@ -52,8 +52,9 @@ void build_all_produced(struct build *b)
   const struct node *pipeline = node_get(b->klass, "pipeline");
   for (size_t i = 0; node_is(pipeline, NODE_LIST) && i < pipeline->n && i < MAX_TASKS; i++)
     for (size_t k = 0; k < N_KINDS; k++) {
-      const struct node *node = node_get(pipeline->child[i], kinds[k].key);
+      const struct node *node = node_get(pipeline->child[i], kinds[k].key), *when = node_get(pipeline->child[i], "when");
       struct produced_at at = task_at(pipeline->child[i], i);
+      if (when && k == 0) build_produced(b, &at, when, (struct fact){.name = "done", .high = 1});
       if (node && kinds[k].declare) kinds[k].declare(b, &at, node);
     }
 }
@@ -74,7 +75,8 @@ const struct effect_def *build_effect(struct build *b, const struct task_def *t,
 {
   struct effect_def e = {.when = build_condition(b, node_get(task, "when")), .ends = build_condition(b, node_get(task, "ends"))};
   struct produced_at at = task_at(task, index);
-  bool any = e.when.n > 0 || e.ends.n > 0;
+  bool any = node_get(task, "when") || e.ends.n > 0;
+  if (node_get(task, "when")) e.done = build_attribute_index(b, &at, "done");
   for (size_t k = 0; k < N_KINDS; k++) {
     const struct node *node = node_get(task, kinds[k].key);
     if (!node) continue;
@@ -90,18 +92,24 @@ const struct effect_def *build_effect(struct build *b, const struct task_def *t,
 
 /* ---- who may read what, when ------------------------------------------------------------------------------------- */
 
-/* Where the name stands in an expression on one line; else where that begins. */
+/* Where the name stands in a text; NULL: nowhere. */
+static const char *name_in(const char *text, const char *name)
+{
+  size_t n = strlen(name);
+  for (const char *p = text; (p = strstr(p, name)); p++) {
+    bool begins = p == text || !(isalnum((unsigned char)p[-1]) || p[-1] == '_');
+    if (begins && !isalnum((unsigned char)p[n]) && p[n] != '_') return p;
+  }
+  return NULL;
+}
+
+/* In an expression on one line; else where that begins. */
 static struct where name_at(const struct node *node, const char *name)
 {
   struct where at = node->at;
-  size_t n = strlen(name);
+  const char *p = node->at.length > 1 ? name_in(node->text, name) : NULL;
   at.length = 1;
-  for (const char *p = node->text; node->at.length > 1 && (p = strstr(p, name)); p++) {
-    bool begins = p == node->text || !(isalnum((unsigned char)p[-1]) || p[-1] == '_');
-    if (!begins || isalnum((unsigned char)p[n]) || p[n] == '_') continue;
-    at.column += (int)(p - node->text);
-    break;
-  }
+  at.column += p ? (int)(p - node->text) : 0;
   return at;
 }
 
@@ -149,6 +157,24 @@ static void check_work(const struct reader *x, const struct work_def *w, const s
   check_reads(x, &w->tok_cached, node_get(tokens, "cached"), "cached");
 }
 
+/* A kind's own numbers are asked when its task is served: by name, whatever expressions the kind has. */
+static void check_kind(const struct reader *x, const struct node *node, const char *key)
+{
+  for (size_t i = 0; (node_is(node, NODE_MAP) || node_is(node, NODE_LIST)) && i < node->n; i++) check_kind(x, node->child[i], key);
+  for (int i = 1; node_is(node, NODE_TEXT) && i < x->b->n_attributes; i++) {
+    const struct attribute_def *a = &x->b->attribute[i];
+    if (!a->produced || known_to(x, a) || !name_in(node->text, a->name)) continue;
+    err_add(x->b->err, name_at(node, a->name), "'%s' of %s reads '%s', which is %s: not yet when it is asked", key, x->task,
+            a->name, when_known(x->b, x->c, a));
+  }
+}
+
+static void check_kinds(const struct reader *x, const struct node *task)
+{
+  for (size_t k = 0; k < N_KINDS; k++)
+    if (node_get(task, kinds[k].key)) check_kind(x, node_get(task, kinds[k].key), kinds[k].key);
+}
+
 /* Variants in the order of the file; those without a place in the world were told already. */
 static void check_works(const struct reader *x, const struct task_def *t, const struct node *task)
 {
@@ -185,6 +211,8 @@ void check_effects(struct build *b, const struct class_def *c)
     if (t->effect) check_reads(&x, &t->effect->when, node_get(node, "when"), "when");
     x.decides = false;
     check_works(&x, t, node);
+    x.done = effects_done_by(c, task);
+    check_kinds(&x, node);
     x.done |= 1u << task;
     check_reads(&x, &t->output_bytes, node_get(node, "output"), "output");
     check_data(&x, t->data, node_get(node, "data"));

@@ -19,6 +19,8 @@ int build_attribute_index(const struct build *, const struct produced_at *, cons
 /* ---- the kinds: `declare` and `build` of each ---- */
 void recall_declare(struct build *, const struct produced_at *, const struct node *);
 void recall_build(struct build *, struct effect_def *, const struct task_def *, const struct produced_at *, const struct node *);
+void pack_declare(struct build *, const struct produced_at *, const struct node *);
+void pack_build(struct build *, struct effect_def *, const struct task_def *, const struct produced_at *, const struct node *);
 void cache_declare(struct build *, const struct produced_at *, const struct node *);
 void cache_build(struct build *, struct effect_def *, const struct task_def *, const struct produced_at *, const struct node *);
 /* store.c: reads and writes of stores. */
