@@ -163,6 +163,17 @@ def recorded():
     tell(abs(value(p, "quality_mean") - (5 + 3 * .5) / 8) < 1e-12, "and what its answers are worth when they are used again")
 
 
+def two_levels():
+    """Four devices, each with a cache, before one at the edge: each asks there once, and only the first finds nothing."""
+    text = world(klass("both", "entry: 10 B", TIME, "renewal: {interarrival: 1 s}", "[edge]"), count=4,
+                 horizon="{kind: terminating, duration: 200 s}")
+    first = "      - {task: own, work: {time: 1 ms}, places: [origin], output: 50 B, ends: own_hit, cache: {item: item}}\n"
+    p = run("levels", text.replace("    pipeline:\n", "    pipeline:\n" + first))
+    got = [value(p, f"cache_{what}", place=place) for place in ("user", "edge") for what in ("lookups", "entries")]
+    tell(got == [value(p, "requests"), 4, 4, 1], f"two levels: look-ups and entries {got}")
+    tell(value(p, "cache_hit_ratio", place="edge") == 3 / 4, "what the edge had, the devices have afterwards")
+
+
 def costs():
     p = run("costs", world(klass("costs", "ttl: 2 s", TIME)))
     h = value(p, "cache_hit_ratio")
@@ -187,6 +198,6 @@ def kept_quality():
     tell(good and hits > 1500 and {0, 1} == set().union(*of_item.values()), f"a hit is as good as the answer kept: {hits:.0f} hits")
 
 
-for part in (lru, ttl, false_hits, sharing, messages, recorded, costs, kept_quality):
+for part in (lru, ttl, false_hits, sharing, messages, recorded, two_levels, costs, kept_quality):
     part()
 end()
