@@ -170,7 +170,7 @@ static struct mdp mdp_of(struct world *w, bool latency_only)
     if (latency_only) continue;
     m.join_cost[i] = -o->energy_per_j * p->dynamic_w[0] * mean_s
                      - o->money_per_usd * (p->usd_per_slot_s * mean_s + p->def->tariff.usd_per_request)
-                     - o->quality * (v ? quality_mean(v) : 1);
+                     - o->quality * (v ? quality_of_class(k, v) : 1);
   }
   return m;
 }

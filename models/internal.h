@@ -510,6 +510,7 @@ double api_expected_s(const struct world *, const struct attempt *, const struct
 double quality_at(const struct variant_def *, double difficulty);
 double quality_of_request(const struct class_def *, const struct variant_def *, const double *attribute);
 double quality_told(const struct class_def *, const struct variant_def *, const double *attribute);   /* of a joint table */
+double quality_of_class(const struct class_def *, const struct variant_def *);     /* mean over its requests */
 double quality_mean(const struct variant_def *);                       /* over difficulty uniform in (0, 1) */
 
 /* ---- small things that many need ------------------------------------------------------------------------------- */

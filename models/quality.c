@@ -37,3 +37,8 @@ double quality_mean(const struct variant_def *v)
   if (v->width <= 0) return v->top * fmin(1, fmax(0, v->skill));
   return v->top * (1 - v->width * (softplus((1 - v->skill) / v->width) - softplus(-v->skill / v->width)));
 }
+
+double quality_of_class(const struct class_def *c, const struct variant_def *v)
+{
+  return v->outcomes ? c->attribute[c->subject].subjects->mean[v->strong] : quality_mean(v);
+}
