@@ -27,7 +27,7 @@ double erlang_c(int servers, double load)
 
 /* ---- reading the definitions -------------------------------------------------------------------------------------- */
 
-static double class_rate(const struct class_def *k)
+double class_rate(const struct class_def *k)
 {
   return k->arrivals.kind == ARRIVE_POISSON ? k->arrivals.rate_per_s : 1 / dist_mean(k->arrivals.interarrival_s);
 }
@@ -203,7 +203,7 @@ bool oracle_mmck(const struct world_def *d, struct expectations *e, char why[160
 }
 
 /* E[exp(-s X)] of a distribution, by kind. */
-static bool has_transform(const struct dist *d)
+bool has_transform(const struct dist *d)
 {
   static const char *const known[] = {"constant", "exponential", "gamma", "erlang", "uniform", "hyperexponential"};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -211,7 +211,7 @@ static bool has_transform(const struct dist *d)
   return false;
 }
 
-static double complex transform_of(const struct dist *d, double complex s)
+double complex transform_of(const struct dist *d, double complex s)
 {
   double mean = dist_mean(d);
   if (is_kind(d, "constant")) return cexp(-s * mean);

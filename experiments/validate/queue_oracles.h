@@ -8,8 +8,10 @@
 
 #include "models/defs.h"
 
+#include <complex.h>
+
 /* What is compared. For QUANTILE the density at the value turns a miss in probability into a miss in time. */
-enum quantity { UTILIZATION, IN_SYSTEM, WAIT, SOJOURN, QUANTILE, BLOCKING, THROUGHPUT, BATCH_SIZE, COLD, ABANDONED, WAITED,
+enum quantity { UTILIZATION, IN_SYSTEM, WAIT, SOJOURN, QUANTILE, BLOCKING, THROUGHPUT, BATCH_SIZE, COLD, ABANDONED, WAITED, STALE,
                 N_QUANTITIES };
 struct expectation {
   enum quantity quantity;
@@ -24,9 +26,14 @@ oracle_fn oracle_mmck, oracle_mg1, oracle_priority, oracle_ps, oracle_srpt, orac
   oracle_bulk, oracle_take_all;
 oracle_fn oracle_setup, oracle_breakdowns;              /* queue_oracles_setup.c */
 oracle_fn oracle_mmc_setup, oracle_erlang_a;            /* queue_oracles_servers.c */
+oracle_fn oracle_stale_reads;                           /* queue_oracles_stale.c */
 oracle_fn oracle_mdc, oracle_mekc;                      /* queue_oracles_exact.c */
 
 /* Offered load per server of the busiest place, for setting rates: sum of rate x visits x mean service / servers. */
+/* E[exp(-s X)] of a distribution that has_transform. */
+bool has_transform(const struct dist *);
+double complex transform_of(const struct dist *, double complex s);
+double class_rate(const struct class_def *);
 double offered_load(const struct world_def *);
 /* Rate, task and service of a scenario of one class, one task, one server; false: why not. */
 struct single_server { double lambda; const struct dist *service; const struct place_def *def; int place; };

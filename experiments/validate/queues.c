@@ -40,12 +40,14 @@ static const struct queue_case cases[] = {
   {"p-cold", oracle_setup, false},   {"breakdowns", oracle_breakdowns, false},
   {"mmc-setup", oracle_mmc_setup, false}, {"erlang-a", oracle_erlang_a, false},
   {"mdc", oracle_mdc, false},        {"mekc", oracle_mekc, false},
+  {"stale-reads", oracle_stale_reads, false},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 static const double loads[] = {0.5, 0.8, 0.9};
 static const char *const quantity_name[N_QUANTITIES] = {
   "utilization", "in_system_mean", "queue_wait_mean_s", "latency_mean_s", "latency", "blocked_ratio", "goodput_per_s",
-  "batch_size_mean", "cold_start_ratio", "timeout_ratio", "queued_ratio"};
+  "batch_size_mean", "cold_start_ratio", "timeout_ratio", "queued_ratio",
+  "stale_ratio"};
 
 /* ---- one replication ------------------------------------------------------------------------------------------------ */
 
@@ -55,6 +57,7 @@ struct meter {
   uint64_t n[MAX_CLASSES];
   double sum_s[MAX_CLASSES];
   uint64_t cold[MAX_CLASSES], late[MAX_CLASSES], attempts[MAX_CLASSES], queued[MAX_CLASSES];
+  uint64_t reads[MAX_CLASSES], stale[MAX_CLASSES];
   uint64_t below[MAX_EXPECTATIONS];
 };
 
@@ -68,6 +71,7 @@ static void on_request(void *context, const struct request_record *r, const doub
   m->n[r->klass]++;
   m->sum_s[r->klass] += latency_s;
   m->cold[r->klass] += r->cold;
+  m->reads[r->klass] += r->reads, m->stale[r->klass] += r->stale_reads;
   for (int i = 0; i < m->expected->n; i++) {
     const struct expectation *e = &m->expected->at[i];
     if (e->quantity == QUANTILE && e->index == r->klass && latency_s <= e->value) m->below[i]++;
@@ -106,6 +110,7 @@ static double observed(const struct meter *m, const struct run_summary *s, int i
   case COLD: return (double)m->cold[e->index] / (double)m->n[e->index];
   case ABANDONED: return (double)m->late[e->index] / (double)m->attempts[e->index];
   case WAITED: return (double)m->queued[e->index] / (double)m->attempts[e->index];
+  case STALE: return (double)m->stale[e->index] / (double)m->reads[e->index];
   case N_QUANTITIES: break;
   }
   return NAN;
@@ -291,6 +296,7 @@ static const struct fault faults[] = {
   {"keep", "p-cold", "places.server.instances.keep_alive", "1.1 s"},
   /* the same mean of 1 s, ten times the second moment over two */
   {"repair", "breakdowns", "places.server.failures.mttr", "{hyperexponential: {mean: 1 s, scv: 9}}"},
+  {"lag", "stale-reads", "stores.data.lag", "{exponential: {mean: 2.1 s}}"},
   {"patience", "erlang-a", "classes.jobs.pipeline.work.timeout.queue", "2 s"},
 };
 enum { N_FAULTS = sizeof faults / sizeof *faults };

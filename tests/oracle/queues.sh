@@ -7,7 +7,7 @@ if [ "$size" = long ]; then
 else
   check "queues, reduced, seed $seed" "$OFFSIM" validate queues --quick --seed "$seed"
 fi
-for fault in load discipline residual batch setup keep repair patience; do
+for fault in load discipline residual batch setup keep repair patience lag; do
   check_exit "planted: $fault" 1 "$OFFSIM" validate queues --quick --plant $fault --margin 0.01 --seed "$seed"
 done
 for option in "--seed abc" "--seed -1" "--seed 1.5" "--margin wide" "--margin 0" "--requests many" "-j none" "-j 0"; do

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include "experiments/validate/inversion.h"
+#include "models/effects.h"
+#include "models/replica.h"
+#include "models/stores.h"
 #include "experiments/validate/queue_oracles.h"
 #include <math.h>
 #include <string.h>
@@ -432,6 +435,35 @@ static void erlang_service(void **state)
   assert_false(oracle_mekc(&o.world, &e, why));         /* too many ways */
 }
 
+/* One item, written once a second: 1 - E[exp(-L)]; two equal ones: each written every other second. */
+static double stale_by_oracle(const char *lag, double mean, double items)
+{
+  static struct dist late, item;
+  char why[160];
+  assert_true(dist_make(&late, lag, (double[]){mean}, 1, why) && dist_make(&item, "zipf", (double[]){items, 0}, 2, why));
+  const struct attribute_def attribute[2] = {{.name = "difficulty"}, {.name = "item", .dist = &item}};
+  const struct expr_op op = {.kind = EXPR_ATTRIBUTE, .attribute = 1};
+  const struct access_def access[2] = {{.item = {1, 2, &op}}, {.writes = true, .item = {1, 2, &op}}};
+  const struct effect_def effect[2] = {{.access = &access[0]}, {.access = &access[1]}};
+  const struct plan_def plan[2] = {{.word = WORD_PLACE, .place = 1}, {.word = WORD_PLACE}};
+  const struct task_def task[2] = {{.n_plans = 1, .plan = &plan[0], .effect = &effect[0]}, {.n_plans = 1, .plan = &plan[1], .effect = &effect[1]}};
+  const struct class_def klass[2] = {
+    {.arrivals = {.kind = ARRIVE_POISSON, .rate_per_s = 9}, .n_attributes = 2, .attribute = attribute, .n_tasks = 1, .task = &task[0]},
+    {.arrivals = {.kind = ARRIVE_POISSON, .rate_per_s = 1}, .n_attributes = 2, .attribute = attribute, .n_tasks = 1, .task = &task[1]}};
+  const struct store_def store = {.name = "data", .lag_s = &late};
+  const struct world_def world = {.n_classes = 2, .klass = klass, .n_stores = 1, .store = &store};
+  struct expectations e = {0};
+  assert_true(oracle_stale_reads(&world, &e, why));
+  return value(&e, STALE, 0);
+}
+
+static void stale_reads(void **state)
+{
+  near(stale_by_oracle("exponential", 2, 1), 2.0 / 3, 1e-12);
+  near(stale_by_oracle("constant", 1, 1), 1 - exp(-1), 1e-12);
+  near(stale_by_oracle("exponential", 2, 2), 0.5, 1e-12);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -440,7 +472,7 @@ int main(void)
     cmocka_unit_test(finite_and_loss), cmocka_unit_test(md1_and_srpt), cmocka_unit_test(overload_is_refused),
     cmocka_unit_test(setup_by_hand), cmocka_unit_test(breakdowns_by_hand),
     cmocka_unit_test(cold_after_keep_alive), cmocka_unit_test(servers_with_setup), cmocka_unit_test(setup_of_another_kind),
-    cmocka_unit_test(patience_limits), cmocka_unit_test(constant_service), cmocka_unit_test(erlang_service),
+    cmocka_unit_test(patience_limits), cmocka_unit_test(constant_service), cmocka_unit_test(stale_reads), cmocka_unit_test(erlang_service),
     cmocka_unit_test(patience_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
