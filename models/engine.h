@@ -39,7 +39,8 @@ struct engine;
 struct engine_request {
   uint32_t prompt, output;                              /* tokens, both >= 1 */
   const uint64_t *block_hash; uint32_t n_hashes;        /* chained hashes of its first full blocks; the others are its own */
-  uint64_t chain;                                       /* not 0: all of its blocks have hashes by this name and their number */
+  /* Not 0: all of its blocks have hashes by this name and their number, the first n_common by that of `common`. */
+  uint64_t chain, common; uint32_t n_common;
 
   struct engine *engine;
   struct engine_request *next, *previous;               /* in the queue */

@@ -67,7 +67,7 @@ static uint64_t mixed(uint64_t x)
 /* Of the i-th block of r: as given, beyond that its own. */
 static uint64_t hash_of(const struct engine_request *r, uint32_t i)
 {
-  if (r->chain) return mixed(mixed(r->chain) + i);
+  if (r->chain) return mixed(mixed(i < r->n_common ? r->common : r->chain) + i);
   return i < r->n_hashes ? mixed(r->block_hash[i]) : mixed(mixed(r->serial + 0x9e3779b97f4a7c15u) + i);
 }
 

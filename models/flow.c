@@ -528,10 +528,10 @@ static void on_job_started(struct sim *s, struct job *job)
   if (a->in_effort) effort_on_begun(world_of(s), a);
 }
 
-static uint64_t on_job_chain(struct sim *s, const struct job *job)
+static struct chain on_job_chain(struct sim *s, const struct job *job)
 {
   struct world *w = world_of(s);
-  return w->states ? state_chain(w, (const struct attempt *)job) : 0;
+  return w->states ? state_chain(w, (const struct attempt *)job) : (struct chain){ 0 };
 }
 
 void flow_events(const struct world_def *def, struct station_events *events)

@@ -345,7 +345,7 @@ void state_made(struct world *, const struct attempt *);               /* its se
 /* Of a plan at this end: what is found there is taken off the demand; returns seconds for what would come along. */
 double state_expect(struct world *, const struct attempt *, const struct plan_def *, struct endpoint, struct demand *);
 bool state_member(struct world *, const struct attempt *, int place, uint32_t *member);        /* which has its state */
-uint64_t state_chain(const struct world *, const struct attempt *);    /* name of its blocks; 0: none */
+struct chain state_chain(const struct world *, const struct attempt *);
 /* ---- version.c ---- */
 /* Releases of a variant (NONE: 0) that have come to this member by now. */
 uint32_t version_at(const struct world *, int variant, struct endpoint);

@@ -8,6 +8,7 @@
  * Checkable: n equal members, one of them drawn for each turn: a turn after the first finds its state with 1 / n. Idle times
  * of mean t, exponential, and state kept for k: it is gone with exp(-k / t).
  */
+#include "models/exposure.h"
 #include "models/session.h"
 #include <stdlib.h>
 
@@ -96,16 +97,22 @@ static double rebuild_s(const struct world *w, const struct session_def *d, cons
   return asked->cost ? tok / asked->cost->prefill_tok_per_s : expr_value(&d->rebuild_s, attribute);
 }
 
+/* It holds what came in. */
+static uint64_t zones_of(const struct world *w, const struct request *r)
+{
+  return w->exposure ? exposure_zones(w, r, CARRIES_INPUT) : w->klass[r->klass].def->zones;
+}
+
 static bool has_way(struct world *w, const struct request *r, struct endpoint from, struct endpoint to)
 {
   const struct route *way = route_intact(w->topology, from, to, now_of(w));
-  return way->reachable && !(way->zones & ~w->klass[r->klass].def->zones);
+  return way->reachable && !(way->zones & ~zones_of(w, r));
 }
 
 static double way_s(struct world *w, const struct request *r, const struct state *st, struct endpoint to)
 {
   struct transfer_cost unused = { 0 };
-  network_allow(w->network, w->klass[r->klass].def->zones);
+  network_allow(w->network, zones_of(w, r));
   network_of_class(w->network, r->klass);
   return network_estimate(w->network, st->at, to, st->bytes, &unused);
 }
@@ -225,12 +232,20 @@ bool state_member(struct world *w, const struct attempt *a, int place, uint32_t 
   return true;
 }
 
-/* Blocks of one conversation have one name, as long as it is not cut and its model stays. */
-uint64_t state_chain(const struct world *w, const struct attempt *a)
+static uint64_t name_of(uint64_t who, uint64_t which)
+{
+  uint64_t x = who * UINT64_C(0x9E3779B97F4A7C15) ^ which;
+  return (x ^ x >> 29) | 1;
+}
+
+/* Blocks of one conversation have one name, as long as it is not cut and its model stays; those of the tokens at its start
+ * that all of the class have, until it is cut, the name of the class. */
+struct chain state_chain(const struct world *w, const struct attempt *a)
 {
   const struct session *s = stateful(w, a->request, a->task);
-  if (!s) return 0;
+  if (!s) return (struct chain){ 0 };
   uint64_t version = version_at(w, variant_number(w, a->request, a->task, a->variant), end_of(a));
-  uint64_t x = session_first(w, s) * UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)s->cuts << 32 ^ version;
-  return (x ^ x >> 29) | 1;
+  return (struct chain){ .own = name_of(session_first(w, s), (uint64_t)s->cuts << 32 ^ version),
+                         .common = name_of(s->of->klass->name, version),
+                         .common_tok = s->cuts ? 0 : s->of->klass->def->arrivals.session->start_tok };
 }

@@ -57,6 +57,9 @@ struct job {
 };
 
 /* Callbacks, one set per world: context is the world. */
+/* Names of the blocks of a prompt and its output, for the prefix cache: the first common_tok tokens are those of many. own 0:
+ * nobody else will have any of them. */
+struct chain { uint64_t own, common; double common_tok; };
 struct station_events {
   void (*started)(struct sim *, struct job *);          /* also inside station_enter; a preempted job restarts silently */
   void (*first)(struct sim *, struct job *);            /* first token */
@@ -65,7 +68,7 @@ struct station_events {
   /* Gated stations: a job is done or pushed out, before others take what it held; of a batch, one call with any member
    * once its slot is free. */
   void (*released)(struct sim *, struct job *);
-  uint64_t (*chain)(struct sim *, const struct job *);  /* LLM engines: name of what its prompt and output belong to; 0: none */
+  struct chain (*chain)(struct sim *, const struct job *);      /* LLM engines: what its prompt and output belong to */
 };
 
 /* Stations of one place come as an array and are cheap while idle; queues, shares and engines come with the first job

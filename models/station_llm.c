@@ -100,12 +100,19 @@ static bool choose(struct station *s, struct job *job, const struct engine_reque
   return n > 0;
 }
 
+static void join_chain(const struct station *s, struct chain c, struct engine_request *asked)
+{
+  asked->chain = c.own;
+  asked->common = c.common;
+  asked->n_common = (uint32_t)fmin(c.common_tok / s->kind->llm->engine.block_tok, 1e9);
+}
+
 static bool go_in(struct station *s, struct sim *sim, struct job *job)
 {
   double out_tok = job->work + 1, in_tok = job->kv_tok - out_tok, key = s->kind->lists ? 0 : job->at.user.finish.key;
   struct engine_request asked = {.prompt = whole_tokens(in_tok), .output = whole_tokens(out_tok),
                                  .priority = (uint16_t)fmin(fmax(key, 0), UINT16_MAX)};
-  if (s->kind->events->chain) asked.chain = s->kind->events->chain(sim, job);
+  if (s->kind->events->chain) join_chain(s, s->kind->events->chain(sim, job), &asked);
   if (!choose(s, job, &asked)) return false;
   if (job->state == JOB_QUEUED) queue_remove(s, job);
   struct llm_job *own = pool_take(s->kind->llm_jobs);

@@ -199,6 +199,17 @@ static void blocks_of_an_engine(void **unused)
   assert_int_equal(counts()->again, 2);
 }
 
+/* Conversations of a class begin with the same 400 tokens, 25 blocks: the first turn of the second one finds them. */
+static void common_blocks(void **unused)
+{
+  run("hardware: card, batching: {kind: continuous, kv_blocks: 1000}",
+      "horizon: {duration: 2500 s, drain_max: 1000 s}\nclasses:\n  - {name: chat, from: user, arrivals: {session: {interarrival: 1000 s, "
+      "turns: 1, think: 10 s, context: {start: 400}, state: {}}}, pipeline: [{task: answer, places: edge, variants: m, "
+      "work: {tokens: {input: context_tokens + 100, output: 50}}}]}\n");
+  assert_int_equal(kept.requests, 2);
+  near(place_of[2].prefix_hit_ratio, 400. / 1000, 1e-12);
+}
+
 static void cut_off(void **unused)
 {
   one("count: 1", "context: {start: 100, grows: 30, limit: 120}, state: {size: 1 kB}", work);
@@ -389,7 +400,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(shelves), cmocka_unit_test(made_anew), cmocka_unit_test(found_there), cmocka_unit_test(comes_along),
-    cmocka_unit_test(sooner), cmocka_unit_test(fewer_tokens), cmocka_unit_test(tokens_come_along), cmocka_unit_test(blocks_of_an_engine), cmocka_unit_test(cut_off),
+    cmocka_unit_test(sooner), cmocka_unit_test(fewer_tokens), cmocka_unit_test(tokens_come_along), cmocka_unit_test(blocks_of_an_engine), cmocka_unit_test(common_blocks), cmocka_unit_test(cut_off),
     cmocka_unit_test(without_answer), cmocka_unit_test(no_room), cmocka_unit_test(lost_with_its_member),
     cmocka_unit_test(policy_stays),
     cmocka_unit_test(forbidden_zone), cmocka_unit_test(rough), cmocka_unit_test(random_routing), cmocka_unit_test(kept_for),
