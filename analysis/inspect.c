@@ -3,6 +3,7 @@
 #include "analysis/columns.h"
 #include "analysis/paths.h"
 #include "analysis/text.h"
+#include "sim/json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -56,7 +57,7 @@ static const char *word(const struct trace *t, const char *column, int64_t code)
   return s && *s ? s : "-";
 }
 
-static const struct compared_policy *find_policy(const struct comparison *c, const char *name, struct err *err)
+const struct compared_policy *inspect_policy(const struct comparison *c, const char *name, struct err *err)
 {
   size_t i = c->baseline == SIZE_MAX ? 0 : c->baseline;
   const char **names = grab(c->n_policies, sizeof *names);
@@ -75,8 +76,8 @@ static const struct compared_policy *find_policy(const struct comparison *c, con
 }
 
 /* The trace of a replication; NULL after adding to err. */
-static const char *find_trace(const struct compared_policy *p, const struct inspect_options *o, uint64_t *replication,
-                              struct err *err)
+const char *inspect_trace(const struct compared_policy *p, const struct inspect_options *o, uint64_t *replication,
+                          struct err *err)
 {
   for (size_t i = 0; i < p->n; i++)
     if (*p->trace[i] && (!o->replication_given || p->replication[i] == o->replication)) {
@@ -176,202 +177,111 @@ static void print_attempts(const struct trace *t, uint64_t request, int64_t arri
   table_print(table, f, 5);
 }
 
+static void print_path(const struct paths *p, size_t row, FILE *f)
+{
+  size_t klass = (size_t)p->requests.at[Q_CLASS][row];
+  double whole_ns = (double)(paths_end_ns(p, row) - p->requests.at[Q_ARRIVED][row]);
+  fputs("\n  critical path:", f);
+  for (size_t i = 0; i < p->path.n; i++) {
+    const struct path_part *part = &p->path.part[i];
+    const struct path_part *before = i ? part - 1 : NULL;
+    if (!before || before->task != part->task || before->step != part->step) {
+      fprintf(f, "%s %s", i ? ";" : "", paths_task(p, klass, part->task));
+      if (part->step >= 0) fprintf(f, ".%u", p->step[part->step].attempt);
+    }
+    double ns = (double)(part->to_ns - part->from_ns);
+    fprintf(f, "%s %s %s s (%s)", before && before->step == part->step ? "," : "", path_phase_name(part->phase),
+            number_text(ns * NS).s, percent_text(ns, whole_ns).s);
+  }
+  fputs("\n\n", f);
+}
+
+static json *part_json(const struct paths *p, size_t klass, const struct path_part *part, int64_t arrived_ns)
+{
+  const struct path_step *s = part->step >= 0 ? &p->step[part->step] : NULL;
+  json *x = json_put_string(json_new_object(), "task", paths_task(p, klass, part->task));
+  json_put_string(x, "phase", path_phase_name(part->phase));
+  json_put_number(x, "attempt", s ? (double)s->attempt : NAN);
+  json_put_string(x, "place", s && s->place < p->n_places ? p->place[s->place] : NULL);
+  json_put_number(x, "member", s ? (double)s->member : NAN);
+  json_put_number(x, "from_s", (double)(part->from_ns - arrived_ns) * NS);
+  return json_put_number(x, "to_s", (double)(part->to_ns - arrived_ns) * NS);
+}
+
+static void path_json(const struct paths *p, size_t row, const char *policy, uint64_t replication, FILE *f)
+{
+  size_t klass = (size_t)p->requests.at[Q_CLASS][row];
+  int64_t arrived_ns = p->requests.at[Q_ARRIVED][row];
+  json *x = json_put_string(json_new_object(), "policy", policy), *list = json_new_array();
+  json_put_int(x, "replication", (int64_t)replication);
+  json_put_int(x, "request", p->requests.at[Q_REQUEST][row]);
+  json_put_string(x, "class", p->klass[klass]);
+  json_put_string(x, "status", status_name[p->requests.at[Q_STATUS][row]]);
+  json_put_number(x, "arrived_s", (double)arrived_ns * NS);
+  json_put_number(x, "took_s", (double)(paths_end_ns(p, row) - arrived_ns) * NS);
+  for (size_t i = 0; i < p->path.n; i++) json_push(list, part_json(p, klass, &p->path.part[i], arrived_ns));
+  char *text = json_write(json_put(x, "path", list), true);
+  fprintf(f, "%s\n", text);
+  free(text);
+  json_release(x);
+}
+
+/* Opened, and the request found; paths_close is right in any case. */
+static bool open_request(struct paths *p, const char *file, uint64_t request, size_t *row, struct err *err)
+{
+  *row = 0;
+  if (!paths_open(p, file, err)) return false;
+  while (*row < p->requests.rows && (uint64_t)p->requests.at[Q_REQUEST][*row] != request) (*row)++;
+  if (*row < p->requests.rows) paths_of(p, *row);
+  return true;
+}
+
+static void print_all(const struct trace *t, const struct paths *paths, size_t r, const char *policy, uint64_t replication, FILE *f)
+{
+  uint64_t request = (uint64_t)t->requests.at[R_REQUEST][r];
+  int64_t arrived_ns = t->requests.at[R_ARRIVED][r];
+  fprintf(f, "policy %s, replication %llu\n", policy, (unsigned long long)replication);
+  print_request(t, r, f);
+  print_decisions(t, request, arrived_ns, f);
+  print_path(paths, r, f);
+  print_attempts(t, request, arrived_ns, end_of_request(t, request, t->requests.at[R_COMPLETED][r]), f);
+}
+
 static bool show_request(const struct compared_policy *p, const struct inspect_options *o, FILE *f, struct err *err)
 {
   uint64_t replication;
-  const char *path = find_trace(p, o, &replication, err);
+  const char *file = inspect_trace(p, o, &replication, err);
   struct trace t = {0};
-  bool ok = path && trace_load(&t, path, true, err);
-  size_t r = 0;
-  while (ok && r < t.requests.rows && (uint64_t)t.requests.at[R_REQUEST][r] != o->request) r++;
-  if (ok && r == t.requests.rows)
+  struct paths paths = {0};
+  size_t r;
+  bool ok = file && open_request(&paths, file, o->request, &r, err);
+  if (ok && r == paths.requests.rows)
     ok = err_add(err, (struct where){0}, "no request %llu in replication %llu of %s", (unsigned long long)o->request,
                  (unsigned long long)replication, p->name);
-  if (ok) {
-    int64_t arrived_ns = t.requests.at[R_ARRIVED][r];
-    int64_t end_ns = end_of_request(&t, o->request, t.requests.at[R_COMPLETED][r]);
-    fprintf(f, "policy %s, replication %llu\n", p->name, (unsigned long long)replication);
-    print_request(&t, r, f);
-    print_decisions(&t, o->request, arrived_ns, f);
-    print_attempts(&t, o->request, arrived_ns, end_ns, f);
-  }
+  if (ok && o->json) path_json(&paths, r, p->name, replication, f);
+  else if (ok && (ok = trace_load(&t, file, true, err))) print_all(&t, &paths, r, p->name, replication, f);
   trace_release(&t);
+  paths_close(&paths);
   return ok;
 }
 
 bool inspect_request(const struct comparison *c, const struct inspect_options *o, FILE *f, struct err *err)
 {
-  const struct compared_policy *p = find_policy(c, o->policy, err), *against = NULL;
-  if (p && o->against) against = find_policy(c, o->against, err);
+  const struct compared_policy *p = inspect_policy(c, o->policy, err), *against = NULL;
+  if (p && o->against) against = inspect_policy(c, o->against, err);
   if (err_any(err) || !show_request(p, o, f, err)) return false;
   if (!against) return true;
   fputc('\n', f);
   return show_request(against, o, f, err);
 }
 
-/* ---- the tail -----------------------------------------------------------------------------------------------------
- */
-
-/* A request with its latency; band: 1 = tail, 2 = around the median. */
-struct timed { int64_t request, klass; double latency_s; int band; };
-struct tail_table {
-  size_t n_places, n_classes;
-  double *sum_s;
-  size_t *count;
-}; /* [class][band][place][phase] */
-
-static int by_latency(const void *a, const void *b)
-{
-  double x = ((const struct timed *)a)->latency_s, y = ((const struct timed *)b)->latency_s;
-  return (x > y) - (x < y);
-}
-
-static int by_number(const void *a, const void *b)
-{
-  int64_t x = ((const struct timed *)a)->request, y = ((const struct timed *)b)->request;
-  return (x > y) - (x < y);
-}
-
-/* Completed measured requests of a class, slowest last, with their bands; the number of them. */
-static size_t band_class(const struct trace *t, int64_t klass, double tail, struct timed *out)
-{
-  const struct columns *q = &t->requests;
-  size_t n = 0;
-  for (size_t i = 0; i < q->rows; i++)
-    if (q->at[R_CLASS][i] == klass && q->at[R_MEASURED][i] && status_has_answer(q->at[R_STATUS][i]))
-      out[n++] = (struct timed){q->at[R_REQUEST][i], klass,
-                                (double)(q->at[R_COMPLETED][i] - q->at[R_ARRIVED][i]) * NS, 0};
-  qsort(out, n, sizeof *out, by_latency);
-  for (size_t i = 0; i < n; i++) {
-    double rank = ((double)i + .5) / (double)n;
-    out[i].band = rank > tail ? 1 : rank > .45 && rank < .55 ? 2 : 0;
-  }
-  return n;
-}
-
-static double *cell(const struct tail_table *s, size_t klass, int band, size_t place, int phase)
-{
-  return &s->sum_s[((klass * 2 + (size_t)band - 1) * s->n_places + place) * N_PHASES + (size_t)phase];
-}
-
-static void add_attempts(struct tail_table *s, const struct trace *t, struct timed *row, size_t n)
-{
-  qsort(row, n, sizeof *row, by_number);
-  const struct columns *a = &t->attempts;
-  for (size_t i = 0; i < a->rows; i++) {
-    struct timed key = {.request = a->at[A_REQUEST][i]};
-    const struct timed *r = bsearch(&key, row, n, sizeof *row, by_number);
-    if (!r || !r->band || (size_t)a->at[A_PLACE][i] >= s->n_places) continue;
-    for (int p = 0; p < N_PHASES; p++)
-      *cell(s, (size_t)r->klass, r->band, (size_t)a->at[A_PLACE][i], p) += (double)a->at[A_PHASE + p][i] * NS;
-  }
-}
-
-static void add_trace(struct tail_table *s, const struct trace *t, double tail)
-{
-  struct timed *row = grab(t->requests.rows, sizeof *row);
-  size_t n = 0;
-  for (size_t k = 0; k < s->n_classes; k++) {
-    size_t first = n;
-    n += band_class(t, (int64_t)k, tail, row + n);
-    for (size_t i = first; i < n; i++)
-      if (row[i].band) s->count[2 * k + (size_t)row[i].band - 1]++;
-  }
-  add_attempts(s, t, row, n);
-  free(row);
-}
-
-struct line { size_t place; int phase; double slow_s, usual_s; };
-static int by_excess(const void *a, const void *b)
-{
-  const struct line *p = a, *q = b;
-  double x = p->slow_s - p->usual_s, y = q->slow_s - q->usual_s;
-  return (x < y) - (x > y);
-}
-
-static void print_tail(const struct tail_table *s, size_t k, const char *klass, const char *const *place, double tail,
-                       FILE *f)
-{
-  size_t n = 0, slow = s->count[2 * k], usual = s->count[2 * k + 1];
-  if (!slow || !usual) {
-    fprintf(f, "class %s: too few completed requests for this tail\n\n", klass);
-    return;
-  }
-  struct line *line = grab(s->n_places * N_PHASES, sizeof *line);
-  double excess = 0;
-  for (size_t p = 0; p < s->n_places; p++)
-    for (int h = 0; h < N_PHASES; h++) {
-      struct line l = {p, h, *cell(s, k, 1, p, h) / (double)slow, *cell(s, k, 2, p, h) / (double)usual};
-      if (l.slow_s > 0 || l.usual_s > 0) line[n++] = l, excess += l.slow_s - l.usual_s;
-    }
-  qsort(line, n, sizeof *line, by_excess);
-  fprintf(f, "class %s: %zu requests beyond p%g, %zu around the median\n", klass, slow, 100 * tail, usual);
-  struct table *t = table_new(6);
-  const char *const head[] = {"place", "phase", "tail, mean s", "median band, mean s", "excess s", "share of excess"};
-  for (int i = 0; i < 6; i++) table_cell(t, "%s", head[i]);
-  table_rule(t);
-  for (size_t i = 0; i < n; i++) {
-    table_cell(t, "%s", place[line[i].place]);
-    table_cell(t, "%s", phase_name[line[i].phase]);
-    table_cell(t, "%s", number_text(line[i].slow_s).s);
-    table_cell(t, "%s", number_text(line[i].usual_s).s);
-    table_cell(t, "%s", number_text(line[i].slow_s - line[i].usual_s).s);
-    table_cell(t, "%s", percent_text(line[i].slow_s - line[i].usual_s, excess).s);
-  }
-  table_print(t, f, 2);
-  fputc('\n', f);
-  free(line);
-}
-
-static bool print_classes(const struct tail_table *s, const char *const *klass, const char *const *place,
-                          const struct inspect_options *o, FILE *f, struct err *err)
-{
-  bool any = false;
-  for (size_t k = 0; k < s->n_classes; k++)
-    if (!o->klass || !strcmp(o->klass, klass[k])) print_tail(s, k, klass[k], place, o->tail, f), any = true;
-  if (any) return true;
-  const char *near = nearest(o->klass, klass, s->n_classes);
-  return err_add(err, (struct where){0}, "unknown class '%s'%s%s%s", o->klass, near ? "; did you mean '" : "",
-                 near ? near : "", near ? "'?" : "");
-}
-
-bool inspect_tail(const struct comparison *c, const struct inspect_options *o, FILE *f, struct err *err)
-{
-  const struct compared_policy *p = find_policy(c, o->policy, err);
-  uint64_t replication;
-  const char *first = p ? find_trace(p, o, &replication, err) : NULL;
-  struct trace names = {0};
-  if (!first || !trace_load(&names, first, false, err)) return false;
-  struct tail_table s = {0};
-  const char **place, **klass;
-  s.n_places = column_names(names.reader, "attempts/place", &place);
-  s.n_classes = column_names(names.reader, "requests/class", &klass);
-  s.sum_s = grab(s.n_classes * 2 * s.n_places * N_PHASES, sizeof *s.sum_s);
-  s.count = grab(s.n_classes * 2, sizeof *s.count);
-  bool ok = true;
-  size_t used = 0;
-  for (size_t i = 0; ok && i < p->n; i++) {
-    if (!*p->trace[i] || (o->replication_given && p->replication[i] != o->replication)) continue;
-    struct trace t;
-    ok = trace_load(&t, p->trace[i], false, err);
-    if (ok) add_trace(&s, &t, o->tail), used++;
-    trace_release(&t);
-  }
-  if (ok) fprintf(f, "policy %s, %zu replication%s\n\n", p->name, used, used == 1 ? "" : "s");
-  ok = ok && print_classes(&s, klass, place, o, f, err);
-  free(place);
-  free(klass);
-  free(s.sum_s);
-  free(s.count);
-  trace_release(&names);
-  return ok;
-}
+/* ---- all paths ----------------------------------------------------------------------------------------------------- */
 
 bool inspect_paths(const struct comparison *c, const struct inspect_options *o, FILE *f, struct err *err)
 {
-  const struct compared_policy *p = find_policy(c, o->policy, err);
+  const struct compared_policy *p = inspect_policy(c, o->policy, err);
   uint64_t replication;
-  const char *file = p ? find_trace(p, o, &replication, err) : NULL;
+  const char *file = p ? inspect_trace(p, o, &replication, err) : NULL;
   if (!file) return false;
   struct paths paths;
   bool ok = paths_open(&paths, file, err);

@@ -17,7 +17,7 @@ static const char usage[] =
   "phase. With it: the time line of that request, its decisions and its attempts. --paths: as CSV, for\n"
   "each request of one run the parts of its critical path, which add up to its end-to-end time. Needs traces.\n";
 
-struct arguments { const char *dir; bool one_request, paths, json; struct inspect_options options; struct comparison_options of; };
+struct arguments { const char *dir; bool one_request, paths; struct inspect_options options; struct comparison_options of; };
 
 static bool wrong(struct err *err, const char *what, const char *word)
 {
@@ -65,7 +65,7 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
 {
   static const char *const known[] = {"--class", "--policy", "--against", "--tail", "--request", "--replication",
                                       "--point"};
-  const struct option_flag flags[] = {{"--paths", &a->paths}, {"--json", &a->json}};
+  const struct option_flag flags[] = {{"--paths", &a->paths}, {"--json", &a->options.json}};
   char **rest = malloc(((size_t)argc + 1) * sizeof *rest);
   if (!rest) check_out_of_memory(((size_t)argc + 1) * sizeof *rest);
   int n = options_flags(argc, argv, flags, sizeof flags / sizeof *flags, rest);
