@@ -58,7 +58,21 @@ def task(r, name, after):
         parts.append(f"retry: {{attempts: 3}}, timeout: {{e2e: {r.uniform(50, 500):.4g} ms}}")
     elif r.random() < .15:
         parts.append(f"timeout: {{e2e: {r.uniform(50, 500):.4g} ms}}, fallback: [{{place: origin}}]")
-    return "{" + ", ".join(parts) + "}"
+    return "{" + ", ".join(parts + condition(r, name, after)) + "}"
+
+
+def condition(r, name, after):
+    """Tasks that are skipped, that end the request, that search; what they produce."""
+    parts = []
+    if r.random() < .2:
+        parts.append("recall: {value: 0.7, missed: 0.5}")
+        if r.random() < .3:
+            parts.append(f"ends: {name}_found")
+    elif r.random() < .1:
+        parts.append("ends: x > 0.7")
+    if r.random() < .2:
+        parts.append(f"when: x < {r.uniform(0, 1):.2f}")
+    return parts
 
 
 def pipeline(r):
@@ -101,6 +115,7 @@ classes:
     from: [phone]
     arrivals: {{poisson: {{rate: {r.uniform(1, 12):.3g} /s}}}}
     input: {r.randint(1, 200)} kB
+    attributes: {{x: {{dist: {{uniform: {{low: 0, high: 1}}}}}}}}
     pipeline:{pipeline(r)}
 telemetry: {{refresh: 100 ms, delay: 20 ms}}
 policies: [{", ".join(POLICIES)}, {{policy: alone_bound, name: bound}}]

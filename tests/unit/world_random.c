@@ -1,6 +1,8 @@
 /* Many small random worlds: whatever happens in them, the records add up. The assertions at the end of each run
  * (conservation, Little's law, both ledgers) are part of the test. */
+#include "models/effects.h"
 #include "models/link_process.h"
+#include "models/recall.h"
 #include "sim/rng.h"
 #include "tests/unit/world_rig.h"
 
@@ -53,8 +55,8 @@ static void random_places(struct rig *r, struct rng *g)
     for (int v = 0; v < 2; v++)
       r->cost[h][v] = (struct token_cost){!(h == 0 && v == 1), 2000, 0.01, 0.001, 0, 0, (int)(1 + pick(g, 8))};
   }
-  r->variant[0] = (struct variant_def){"small", 1e9, 2e9, 1e5, 0.4, 0.1, 0.9};
-  r->variant[1] = (struct variant_def){"large", 8e9, 7.9e9, 1e6, 0.8, 0, 1};
+  r->variant[0] = (struct variant_def){.name = "small", .parameters = 1e9, .weight_bytes = 2e9, .kv_bytes_per_tok = 1e5, .skill = 0.4, .width = 0.1, .top = 0.9};
+  r->variant[1] = (struct variant_def){.name = "large", .parameters = 8e9, .weight_bytes = 7.9e9, .kv_bytes_per_tok = 1e6, .skill = 0.8, .top = 1};
   r->def.n_variants = 2;
   r->def.n_places = 4;
   r->def.n_links = 3;
@@ -179,7 +181,7 @@ static bool asks_for_more(const char *policy)
   const struct offsim_policy *p = policy_builtin(policy);
   for (uint32_t i = 0; i < p->n_parameters; i++)
     if (p->parameter[i].required) return true;
-  return !strcmp(policy, "threshold") || strstr(policy, "_bound");
+  return !strcmp(policy, "threshold") || !strcmp(policy, "selective") || strstr(policy, "_bound");
 }
 
 static void random_rest(struct rig *r, struct rng *g)
@@ -287,6 +289,29 @@ static void random_around(struct rig *r, struct rng *g, struct around *all)
   random_guards(r, g, all);
 }
 
+/* Tasks that are skipped, that end the request, that search; by attributes of which half the requests have either value. */
+static void random_conditions(struct rig *r, struct rng *g, struct effect_def all[4], struct recall_def recall[4])
+{
+  static const struct expr_op half[] = {{EXPR_NUMBER, 0, 0.5}}, low[] = {{EXPR_ATTRIBUTE, 2, 0}, {EXPR_NUMBER, 0, 0.6}, {EXPR_LESS, 0, 0}},
+    high[] = {{EXPR_ATTRIBUTE, 2, 0}, {EXPR_NUMBER, 0, 0.3}, {EXPR_GREATER, 0, 0}}, found[] = {{EXPR_ATTRIBUTE, 3, 0}};
+  static const struct produced_def makes = {3, 0};
+  static const struct dist *uniform;
+  if (!uniform) uniform = drawn("uniform", 0, 1);
+  r->klass[0].n_attributes = 4;
+  r->attribute[2] = (struct attribute_def){.name = "x", .unit = "", .known = KNOWN_ARRIVAL, .dist = uniform};
+  r->attribute[3] = (struct attribute_def){.name = "first_found", .unit = "", .known = KNOWN_AFTER_TASK, .produced = true, .high = 1};
+  for (int i = 0; i < r->klass[0].n_tasks; i++) {
+    recall[i] = (struct recall_def){{1, 0, half}, 0.5, 3};
+    bool after_search = r->task[i].after & 1 && !(r->task[0].stream && r->task[0].successor_starts_on_first);
+    if (i == 0) all[i] = (struct effect_def){.recall = &recall[i], .n_produced = 1, .produced = &makes};
+    else all[i] = (struct effect_def){0};
+    if (one_in(g, 2)) all[i].when = after_search && one_in(g, 2) ? (struct expr){1, 8, found} : (struct expr){3, 4, low};
+    if (one_in(g, 3)) all[i].ends = i == 0 && one_in(g, 2) ? (struct expr){1, 8, found} : (struct expr){3, 4, high};
+    if (i == 0 || all[i].when.n || all[i].ends.n) r->task[i].effect = &all[i];
+  }
+  effects_link(&r->klass[0], r->task);
+}
+
 /* What the records say among themselves. */
 static void audit(const struct rig *r)
 {
@@ -345,9 +370,9 @@ static uint64_t seed_of_worlds(void)
   return text && *text ? strtoull(text, NULL, 10) : 20240917;
 }
 
-static void try_worlds(bool batches, bool lives, bool around, unsigned long seen[N_STATUS], unsigned long roles[8])
+static void try_worlds(bool batches, bool lives, bool around, bool conditions, unsigned long seen[N_STATUS], unsigned long roles[8])
 {
-  struct rng_root root = rng_root_make(seed_of_worlds(), batches + 2 * lives + 4 * around);
+  struct rng_root root = rng_root_make(seed_of_worlds(), batches + 2 * lives + 4 * around + 8 * conditions);
   for (uint64_t i = 0; i < WORLDS; i++) {
     struct rng g = rng_open(&root, 1, i, 0);
     struct rig *r = rig_new();
@@ -358,9 +383,12 @@ static void try_worlds(bool batches, bool lives, bool around, unsigned long seen
     struct batching_def rule[3];
     struct lives come;
     struct around more;
+    struct effect_def effects[4];
+    struct recall_def recalls[4];
     if (batches) random_batches(r, &g, rule);
     if (lives) random_lives(r, &g, &come);
     if (around) random_around(r, &g, &more);
+    if (conditions) random_conditions(r, &g, effects, recalls);
     r->replication = i;
     rig_run(r);
     audit(r);
@@ -374,7 +402,7 @@ static void test_random_worlds(void **state)
 {
   (void)state;
   unsigned long seen[N_STATUS] = {0}, roles[8] = {0};
-  try_worlds(false, false, false, seen, roles);
+  try_worlds(false, false, false, false, seen, roles);
   for (int s = STATUS_COMPLETED; s < STATUS_LOST; s++)
     if (s != STATUS_ANSWERED) assert_true(seen[s] > 0);         /* every way to end occurred */
 }
@@ -383,7 +411,7 @@ static void test_random_batches(void **state)
 {
   (void)state;
   unsigned long seen[N_STATUS] = {0}, roles[8] = {0};
-  try_worlds(true, false, false, seen, roles);
+  try_worlds(true, false, false, false, seen, roles);
   assert_true(seen[STATUS_COMPLETED] > 0 && seen[STATUS_REJECTED] > 0 && seen[STATUS_BLOCKED] > 0);
 }
 
@@ -391,8 +419,8 @@ static void test_random_lives(void **state)
 {
   (void)state;
   unsigned long seen[N_STATUS] = {0}, roles[8] = {0};
-  try_worlds(false, true, false, seen, roles);
-  try_worlds(true, true, false, seen, roles);
+  try_worlds(false, true, false, false, seen, roles);
+  try_worlds(true, true, false, false, seen, roles);
   assert_true(seen[STATUS_COMPLETED] > 0 && seen[STATUS_LOST] > 0 && seen[STATUS_REJECTED] > 0);
 }
 
@@ -401,17 +429,29 @@ static void test_random_around(void **state)
 {
   (void)state;
   unsigned long seen[N_STATUS] = {0}, roles[8] = {0};
-  try_worlds(false, false, true, seen, roles);
-  try_worlds(true, false, true, seen, roles);
-  try_worlds(false, true, true, seen, roles);
-  try_worlds(true, true, true, seen, roles);
+  try_worlds(false, false, true, false, seen, roles);
+  try_worlds(true, false, true, false, seen, roles);
+  try_worlds(false, true, true, false, seen, roles);
+  try_worlds(true, true, true, false, seen, roles);
   assert_true(roles[ROLE_RETRY] > 0 && roles[ROLE_HEDGE] > 0 && roles[ROLE_SHED] > 0 && roles[ROLE_RETRY | ROLE_SHED] > 0);
+}
+
+/* Whatever else happens in them. */
+static void test_random_conditions(void **state)
+{
+  (void)state;
+  unsigned long seen[N_STATUS] = {0}, roles[8] = {0};
+  try_worlds(false, false, false, true, seen, roles);
+  try_worlds(true, false, true, true, seen, roles);
+  try_worlds(false, true, true, true, seen, roles);
+  assert_true(seen[STATUS_COMPLETED] > 0 && seen[STATUS_CANCELLED] > 0 && seen[STATUS_TIMEOUT] > 0);
 }
 
 int main(void)
 {
   printf("# the same worlds again: SEED=%llu build/tests/world_random\n", (unsigned long long)seed_of_worlds());
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_worlds), cmocka_unit_test(test_random_batches),
-                                     cmocka_unit_test(test_random_lives), cmocka_unit_test(test_random_around)};
+                                     cmocka_unit_test(test_random_lives), cmocka_unit_test(test_random_around),
+                                     cmocka_unit_test(test_random_conditions)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
