@@ -15,11 +15,11 @@
 static bool has_when(const struct task_def *t) { return t->effect && t->effect->when.n > 0; }
 static bool has_ends(const struct task_def *t) { return t->effect && t->effect->ends.n > 0; }
 
-/* Could all that comes after it be skipped? In `open`, bits of later tasks for which that is so. */
+/* Could all that comes after it be skipped, but for what nobody waits for? In `open`, bits of later tasks for which that is so. */
 static bool all_may_go(const struct task_def *task, int n, uint32_t before, uint32_t open)
 {
   for (int s = 0; s < n; s++)
-    if (before >> s & 1 && !(has_when(&task[s]) && open >> s & 1)) return false;
+    if (before >> s & 1 && !task[s].asynchronous && !(has_when(&task[s]) && open >> s & 1)) return false;
   return true;
 }
 
@@ -32,7 +32,7 @@ void effects_link(struct class_def *c, struct task_def *task)
   for (int i = c->n_tasks - 1; i >= 0; i--) {           /* topological order */
     bool may_go = all_may_go(task, c->n_tasks, task[i].before, open);
     open |= (uint32_t)may_go << i;
-    task[i].may_end = has_ends(&task[i]) || (task[i].before && may_go);
+    task[i].may_end = has_ends(&task[i]) || (task[i].before && may_go && !task[i].asynchronous);
     task[i].inputs_vary = false;
     for (int p = 0; p < i; p++) task[i].inputs_vary |= task[i].after >> p & 1 && has_when(&task[p]);
     c->conditional |= has_when(&task[i]);

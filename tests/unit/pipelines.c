@@ -125,6 +125,24 @@ static void test_all_skipped(void **state)
   rig_free(r);
 }
 
+/* What nobody waits for (3 s) does not keep the answer from the user: up 2 s, 1 s, down 1 s. */
+static void test_skipped_beside_asynchronous(void **state)
+{
+  struct rig *r = one_request();
+  (void)state;
+  task(r, 0, 0, 1, plan_at(1));
+  task(r, 1, 1, 5, plan_at(2));
+  task(r, 2, 1, 3, plan_at(1));
+  r->task[1].effect = &never;
+  r->task[2].asynchronous = true;
+  r->task[0].unawaited = r->klass[0].unawaited = 4;
+  run(r);
+  assert_int_equal(latency_ms(r), 4000);
+  assert_true(fabs(attempt_of(r, 0)->bytes_down - 1e6) < 1);
+  assert_int_equal(attempt_of(r, 2)->status, STATUS_COMPLETED);
+  rig_free(r);
+}
+
 /* Who starts on a flow through a task that is left out waits for the flow's end: 0 -> (1) -> 2; the flow lasts 3 s. */
 static void test_skipped_on_a_flow(void **state)
 {
@@ -393,6 +411,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_last_skipped), cmocka_unit_test(test_middle_skipped),
     cmocka_unit_test(test_first_skipped), cmocka_unit_test(test_all_skipped), cmocka_unit_test(test_skipped_on_a_flow),
+    cmocka_unit_test(test_skipped_beside_asynchronous),
     cmocka_unit_test(test_ends), cmocka_unit_test(test_ended_but_lost), cmocka_unit_test(test_called_off_begins_again),
     cmocka_unit_test(test_ends_on_a_flow), cmocka_unit_test(test_ends_and_judge), cmocka_unit_test(test_ends_and_hedge),
     cmocka_unit_test(test_recall), cmocka_unit_test(test_nan_condition), cmocka_unit_test(test_links)};
