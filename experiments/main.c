@@ -69,7 +69,7 @@ static const struct command commands[] = {
   {"export", "DIR [--csv|--jsonl]", "all metrics of all runs as text", cmd_export, true},
   {"plot", "DIR --kind K", "one figure, with its script and data beside it", cmd_plot, true},
   {"report", "DIR", "one self-contained page: DIR/report.html", cmd_report, true},
-  {"trace", "FILE [--fit -o PRESET.yaml]", "describe a workload trace, or fit a preset to it", cmd_trace, true},
+  {"trace", "FILE [--fit|--quality -o PRESET.yaml]", "describe a workload trace, or outcomes of two models; fit a preset", cmd_trace, true},
   {"fit-link", "TRACE... [-o PRESET.yaml]", "fit a link model to measured runs and test it on others", cmd_fit_link, true},
   {"policy", "list", "the policies that this build has", cmd_policy, true},
   {"train", "FILE --policy P --replications A..B -o STATE", "let a policy learn through replications, and keep what it learned",

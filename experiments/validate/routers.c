@@ -347,6 +347,15 @@ static void share_cell(struct table *t, const struct row *r, int k)
     table_cell(t, format, scale * r->mean[k]);
 }
 
+/* Nothing where there is no number. */
+static void optional_cell(struct table *t, bool there, int decimals, double x)
+{
+  char text[32] = "";
+  if (there)
+    snprintf(text, sizeof text, "%.*f", decimals, x);
+  table_cell(t, "%s", text);
+}
+
 static void print_rows(const struct suite *s)
 {
   static const char *const head[] = {"router", "calls for 95 %", "+-", "expected", "CPT(50 %)", "CPT(80 %)", "APGR", "expected",
@@ -359,12 +368,12 @@ static void print_rows(const struct suite *s)
     const struct row *r = &s->row[i];
     table_cell(t, "%s", r->name);
     share_cell(t, r, AT_95);
-    table_cell(t, r->se[AT_95] > 0 ? "%.1f" : "", 100 * r->se[AT_95]);
-    table_cell(t, isnan(r->expected[AT_95]) ? "" : "%.1f", 100 * r->expected[AT_95]);
+    optional_cell(t, r->se[AT_95] > 0, 1, 100 * r->se[AT_95]);
+    optional_cell(t, !isnan(r->expected[AT_95]), 1, 100 * r->expected[AT_95]);
     share_cell(t, r, CPT_50);
     share_cell(t, r, CPT_80);
     share_cell(t, r, APGR);
-    table_cell(t, isnan(r->expected[APGR]) ? "" : "%.3f", r->expected[APGR]);
+    optional_cell(t, !isnan(r->expected[APGR]), 3, r->expected[APGR]);
     share_cell(t, r, USD);
     table_cell(t, "%s", !r->checked ? "" : r->good ? "ok" : "FAILED");
   }
