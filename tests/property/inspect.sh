@@ -5,7 +5,7 @@
 OFFSIM=${OFFSIM:-build/offsim}
 export NO_COLOR=1 LC_ALL=C
 world() { local name=$1; shift; "$OFFSIM" run tests/property/inspect.yaml --quiet -o "$work/$name" "$@"; }
-why() { "$OFFSIM" inspect "$work/$1" --json >"$work/$1.json" && /usr/bin/python3 tests/property/inspect.py "$work/$1" "$work/$1.json" "${@:2}"; }
+why() { "$OFFSIM" inspect "$work/$1" --json >"$work/$1.json" && /usr/bin/python3 tests/property/blame.py "$work/$1" "$work/$1.json" "${@:2}"; }
 
 check "a world without troubles runs" world calm
 check "nothing in it is to blame but service" why calm answer.far.serve 0 200 0.5

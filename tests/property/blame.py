@@ -2,7 +2,7 @@
 """What `offsim inspect --json` blames: the first cell and the first cause, the share of it, when its requests came; that
 cells add up; and that most misses of the budget, if any, are of the same task and phase.
 
-usage: inspect.py FOLDER JSON TASK.PLACE.PHASE FROM_S TO_S SHARE
+usage: blame.py FOLDER JSON TASK.PLACE.PHASE FROM_S TO_S SHARE
 """
 import json, sqlite3, sys
 
