@@ -397,7 +397,12 @@ static void fetch(struct world *w, struct attempt *a, int from, void *context)
   send_leg(w, a, at, end_of(a), bytes, from < 0 ? WAY_UP + MAX_TASKS : WAY_UP + (unsigned)from, TRANSFER_DATA);
 }
 
-/* What it was at the place that its device left. */
+/* It came after its device with what it was at the place that this one left. */
+static bool state_came(const struct world *w, const struct attempt *a)
+{
+  return a->migrated && roam_move(w, a)->bytes >= 0;
+}
+
 static void fetch_state(struct world *w, struct attempt *a)
 {
   const struct move *m = roam_move(w, a);
@@ -439,7 +444,7 @@ static void flow_fetch(struct world *w, struct attempt *a)
   a->stage = STAGE_UPLINK;
   a->fetched = true;
   a->pending = 1;
-  if (a->migrated && roam_move(w, a)->bytes >= 0) {
+  if (state_came(w, a)) {
     fetch_state(w, a);
   } else {
     a->brings_state = w->states && state_sent(w, a, &from, &bytes);
@@ -493,7 +498,7 @@ static void flow_enter(struct world *w, struct attempt *a)
   if (w->exposure) exposure_expect(w, a->request, a->task);
   if (a->migrated) demand_moved(w, a, &d);
   else demand_draw(w, a->request, a->task, (struct manner){ a->variant, a->job.clock }, a->ordinal, end_of(a), &d);
-  if (w->states) state_found(w, a, &d);
+  if (w->states && !state_came(w, a)) state_found(w, a, &d);
   if (p->def->kind == PLACE_API) {
     a->stage = STAGE_API;
     if (api_enter(w, a, &d) == BLOCKED) attempt_end(w, a, STATUS_REJECTED);
@@ -806,11 +811,11 @@ static void write_identity(const struct world *w, const struct attempt *a, enum 
 static void write_bytes(struct world *w, struct attempt *a, struct attempt_record *record)
 {
   record->bytes_up = 0;
-  bool state_came = a->migrated && roam_move(w, a)->bytes >= 0;   /* as relays, which no attempt counts */
-  if (a->fetched && !state_came) each_input(w, a, add_bytes, &record->bytes_up);
+  bool came = state_came(w, a);                         /* as relays, which no attempt counts */
+  if (a->fetched && !came) each_input(w, a, add_bytes, &record->bytes_up);
   record->bytes_down = a->returned ? share_made(a) * answer_bytes(w, a) : 0;
   if (a->stage == STAGE_DOWNLINK) record->bytes_down -= bytes_unsent(a);
-  else if (!state_came) record->bytes_up -= bytes_unsent(a);
+  else if (!came) record->bytes_up -= bytes_unsent(a);
 }
 
 /* The masks make this impossible; it is counted from what happened, not from what was allowed. */

@@ -225,7 +225,7 @@ static void deliver(struct world *w, struct request *r)
   if (r->delivered || (all & ~k->def->unawaited & ~r->done)) return;
   r->delivered = true;
   delivery_note(w, r);
-  if (k->users) user_returns(w, k, r, STATUS_COMPLETED);
+  user_returns(w, k, r, STATUS_COMPLETED);
 }
 
 static bool is_all_done(const struct world *w, const struct request *r)
@@ -508,7 +508,7 @@ static void request_settle(struct world *w, struct request *r, enum status statu
   if (k->estimates && succeeded(status)) estimators_learn(k, r);
   if (w->effects) effects_on_settled(w, r, status);
   if (rest != STATUS_CENSORED) {
-    if (!r->delivered || k->sessions) user_returns(w, k, r, status);
+    if (!r->delivered) user_returns(w, k, r, status);
     if (r->measured || w->sources_dry) world_check_end(w);
   }
   release(w, r);

@@ -1183,7 +1183,7 @@ const struct key keys[] = {
   {"session", "on_failure", V_CHOICE, .choices = "goes_on|ends", .otherwise = "goes_on",
    .doc = "After a turn without an answer, which adds nothing to the context."},
   {"session", "context", .map = "session_context", .doc = "Tokens from turn to turn; default: none."},
-  {"session", "task", V_REFERENCE, .doc = "The task that answers, and leaves its state; default: the last one."},
+  {"session", "task", V_REFERENCE, .doc = "The task that answers, and leaves its state; default: the last one that the user waits for."},
   {"session", "state", .map = "session_state", .doc = "What that leaves at its place for the next turn; default: nothing."},
   {"session", "other_version", V_NUMBER, Q_PURE, SHARE, .otherwise = "1",
    .doc = "Factor on the quality of a turn that is answered by the model of the turn before in another version."},

@@ -116,6 +116,14 @@ static void build_state_of(struct build *b, struct class_def *c, struct session_
             "cheapest does");
 }
 
+static int last_awaited(const struct class_def *c)
+{
+  int last = c->n_tasks - 1;
+  while (last > 0 && c->task[last].asynchronous)
+    last--;
+  return last;
+}
+
 /* After the attributes and tasks of the class. */
 void build_session(struct build *b, struct class_def *c)
 {
@@ -124,8 +132,10 @@ void build_session(struct build *b, struct class_def *c)
   if (!d || !c->n_tasks)
     return;
   const struct node *task = node_get(node, "task"), *grows = node_get(context, "grows"), *state = node_get(node, "state");
-  int found = task ? find_task(b, c, task) : c->n_tasks - 1;
-  d->task = found == NONE ? c->n_tasks - 1 : found;
+  int found = task ? find_task(b, c, task) : NONE;
+  d->task = found == NONE ? last_awaited(c) : found;
+  if (c->task[d->task].asynchronous && found != NONE)
+    err_add(b->err, task->at, "nobody waits for '%s', which is asynchronous: it answers no turn", c->task[found].name);
   d->ends_on_failure = get_choice(node, "session", "on_failure") == 1;
   d->other_quality = get_number(node, "session", "other_version");
   d->start_tok = get_number(context, "session_context", "start");

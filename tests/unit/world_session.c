@@ -210,6 +210,16 @@ static void common_blocks(void **unused)
   near(place_of[2].prefix_hit_ratio, 400. / 1000, 1e-12);
 }
 
+/* The next turn comes after the answer, not after what nobody waits for. */
+static void asynchronous(void **unused)
+{
+  one("count: 2, dispatch: session", "state: {size: 1 MB, rebuild: 500 ms}",
+      "work: {time: 1 s}}, {task: note, places: edge, async: true, work: {time: 4 s}");
+  int64_t at = kept.request[0].arrived_ns, next = kept.request[1].arrived_ns;
+  assert_int_equal(next - at, ms(11000));
+  assert_int_equal(counts()->here, 2);
+}
+
 static void cut_off(void **unused)
 {
   one("count: 1", "context: {start: 100, grows: 30, limit: 120}, state: {size: 1 kB}", work);
@@ -400,7 +410,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(shelves), cmocka_unit_test(made_anew), cmocka_unit_test(found_there), cmocka_unit_test(comes_along),
-    cmocka_unit_test(sooner), cmocka_unit_test(fewer_tokens), cmocka_unit_test(tokens_come_along), cmocka_unit_test(blocks_of_an_engine), cmocka_unit_test(common_blocks), cmocka_unit_test(cut_off),
+    cmocka_unit_test(sooner), cmocka_unit_test(fewer_tokens), cmocka_unit_test(tokens_come_along), cmocka_unit_test(blocks_of_an_engine), cmocka_unit_test(common_blocks), cmocka_unit_test(cut_off), cmocka_unit_test(asynchronous),
     cmocka_unit_test(without_answer), cmocka_unit_test(no_room), cmocka_unit_test(lost_with_its_member),
     cmocka_unit_test(policy_stays),
     cmocka_unit_test(forbidden_zone), cmocka_unit_test(rough), cmocka_unit_test(random_routing), cmocka_unit_test(kept_for),
