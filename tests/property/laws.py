@@ -129,16 +129,40 @@ def may_break(s):
     return any("mobility" in p for p in s.places.values()) or any(map(lost, [*scenario["links"], *scenario.get("topologies", [])]))
 
 
+def inputs_of(s):
+    """Messages that a task may need to begin, by class and number of the task: one for each task before it; through one that
+    may be skipped, what that would have needed."""
+    n = {}
+    for c, d in s.classes.items():
+        tasks = {t["task"]: t for t in d["pipeline"]}
+        names = list(tasks)
+
+        def before(name):
+            after = tasks[name].get("after", names[:names.index(name)][-1:])
+            return after if isinstance(after, list) else [after]
+
+        def count(name):
+            return max(1, sum(count(p) if "when" in tasks[p] else 1 for p in before(name)))
+
+        n.update({(c, i): count(name) for i, name in enumerate(names)})
+    return n
+
+
 def kept_heads(s, a, t, first):
     """First hops that count for what their attempts moved: all, but for messages that were sent again; of these the last
-    one there and the last one back. How many are left out."""
+    ones there, as many as it has inputs, and the last one back. How many are left out."""
     heads = t[first]
     if not may_break(s): return heads, 0
     come = a.set_index(["request", "task", "attempt"])
     come = (come["started_ns"] + come["decide_ns"] + come["uplink_ns"]).rename("come")
     heads = heads.join(come, on=["request", "task", "attempt"])
     there = (heads["started_ns"] < heads["come"]) | (heads["ended_ns"] <= heads["come"])
-    last = heads.assign(there=there).sort_values("started_ns", kind="stable").groupby(["request", "task", "attempt", "there"]).tail(1)
+    needs, key = inputs_of(s), ["request", "task", "attempt"]
+    most = pandas.Series([needs[x] for x in zip(a["class"], a["task"])], pandas.MultiIndex.from_frame(a[key]))
+    most = most[~most.index.duplicated()]
+    heads = heads.assign(there=there).sort_values("started_ns", kind="stable")
+    from_last = heads.groupby([*key, "there"]).cumcount(ascending=False).to_numpy()
+    last = heads[from_last < numpy.where(heads["there"], most.reindex(pandas.MultiIndex.from_frame(heads[key])).to_numpy(), 1)]
     return last, len(heads) - len(last)
 
 
