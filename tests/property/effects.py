@@ -50,7 +50,7 @@ class Scenario:
         """Of the runs of a setting ("": the reduced form)."""
         if setting not in self.done:
             to = os.path.join(WORK, self.name.replace("/", "-") + "@" + setting)
-            sets = dict(self.reduced, **(self.rows["settings"][setting] if setting else {}))
+            sets = dict(self.reduced, **(self.rows["settings"][setting] if setting else {}), **{"output.trace": "none"})
             failed = command(["run", f"scenarios/{self.name}.yaml", "-o", to, "--quiet", "--replications", str(self.n), *options(sets)], ROOT)
             if failed: raise RuntimeError(failed)
             self.done[setting] = to
