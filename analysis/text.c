@@ -143,8 +143,12 @@ struct number interval_text(struct interval i, const char *plus_minus)
 
 struct number percent_text(double part, double whole)
 {
-  struct number out;
+  struct number out = number_text(part);
   double x = 100 * part / whole;
+  if (whole == 0 && !isnan(part)) {
+    if (part > 0) memmove(out.s + 1, out.s, NUMBER_BYTES - 1), out.s[0] = '+', out.s[NUMBER_BYTES - 1] = '\0';
+    return out;
+  }
   if (fabs(x) < .005) x = 0;                            /* and no minus before it */
   if (isfinite(x)) snprintf(out.s, sizeof out.s, "%+.*f %%", fabs(x) < 10 ? 2 : fabs(x) < 1000 ? 1 : 0, x);
   else snprintf(out.s, sizeof out.s, "%s", isnan(x) ? "-" : x < 0 ? "-inf" : "inf");
