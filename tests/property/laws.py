@@ -304,8 +304,8 @@ def same_ways(s, path, a, b):
     if not steady(s, a, b) or "radio:" in text or "transport:" in text: return 0, 0
     key, streams = ["request", "task", "attempt", "link", "zone", "bytes"], {c for c, d in s.classes.items() if any(t["stream"] in ("true", True) for t in d["pipeline"])}
     flowing = set(a.requests.loc[a.requests["class"].isin(streams), "request"])      # last as long as the engine takes
-    t = [undisturbed(r.transfers) for r in (a, b)]
-    t = [x[(x["kind"] == "data") & (x["bytes"] > 0)] for x in t]
+    t = [undisturbed(r.transfers.assign(twice=r.transfers.duplicated(key, keep=False))) for r in (a, b)]
+    t = [x[(x["kind"] == "data") & (x["bytes"] > 0) & ~x["twice"]] for x in t]   # there and back alike: which is which?
     for k, run in enumerate((a, b)):                      # the way as a whole: hops of a message draw by their number
         of = run.attempts.assign(task=auditor.task_index(s, run.attempts))[["request", "task", "attempt", "place", "member"]]
         t[k] = t[k].merge(of, on=["request", "task", "attempt"])
