@@ -133,6 +133,22 @@ uint64_t exposure_zones(const struct world *w, const struct request *r, uint8_t 
   return k->data && carries ? k->zones & zones_of(w, shares(w, r, carries)) : k->zones;
 }
 
+static uint64_t zones_ever(const struct world *w, const struct expr *share)
+{
+  uint64_t zones = ~UINT64_C(0);
+  for (int d = 0; share && d < w->def->n_data; d++)
+    if (share[d].reads || !(expr_value(&share[d], NULL) <= 0)) zones &= w->def->data[d].zones;
+  return zones;
+}
+
+uint64_t exposure_zones_state(const struct world *w, const struct request *r)
+{
+  const struct class_def *k = w->klass[r->klass].def;
+  uint64_t zones = k->zones & zones_ever(w, k->data);
+  for (int t = 0; t < k->n_tasks; t++) zones &= zones_ever(w, k->task[t].data);
+  return zones;
+}
+
 uint64_t exposure_zones_made(const struct world *w, const struct request *r, int task)
 {
   const struct class_def *k = w->klass[r->klass].def;

@@ -17,6 +17,8 @@ void exposure_expect(struct world *, struct request *, int task);
 void exposure_of_task(struct world *, struct request *, int task);
 /* Where what is carried may be: the class's zones and those of each kind that has a share in it. */
 uint64_t exposure_zones(const struct world *, const struct request *, uint8_t carries);
+/* The same of the state of a conversation: any kind that a turn of the class may bring. */
+uint64_t exposure_zones_state(const struct world *, const struct request *);
 /* The same of what a task will make of its inputs. */
 uint64_t exposure_zones_made(const struct world *, const struct request *, int task);
 /* A message beside the queues is of this attempt, until NULL. */

@@ -97,10 +97,10 @@ static double rebuild_s(const struct world *w, const struct session_def *d, cons
   return asked->cost ? tok / asked->cost->prefill_tok_per_s : expr_value(&d->rebuild_s, attribute);
 }
 
-/* It holds what came in. */
+/* It holds what came in, in earlier turns too. */
 static uint64_t zones_of(const struct world *w, const struct request *r)
 {
-  return w->exposure ? exposure_zones(w, r, CARRIES_INPUT) : w->klass[r->klass].def->zones;
+  return w->exposure ? exposure_zones_state(w, r) : w->klass[r->klass].def->zones;
 }
 
 static bool has_way(struct world *w, const struct request *r, struct endpoint from, struct endpoint to)

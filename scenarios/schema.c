@@ -1343,7 +1343,7 @@ const struct key keys[] = {
   {"transform", "entities", V_EXPR, Q_PURE,
    .doc = "Pieces of each kind that a request carries, equally large, each found or not: some requests are left with none. Default: "
           "without end, so that the share itself is left."},
-  {"transform", "seal", V_FLAG, .otherwise = "false", .doc = "Its output is sealed end to end until a task takes it: protected in transit."},
+  {"transform", "seal", V_FLAG, .doc = "Its output is sealed end to end until a task takes it: protected in transit."},
   {"transform_form", "keep", V_EXPR, Q_PURE, .doc = "As in `transform`."},
   {"transform_form", "remove", V_EXPR, Q_PURE, .shape = NAMED_MAP, .doc = "As in `transform`; {}: it finds nothing."},
   {"transform_form", "quality", V_EXPR, Q_PURE, .doc = "As in `transform`."},

@@ -173,7 +173,8 @@ const struct trust_def *build_trust(struct build *b, const struct place_def *p, 
   }
   if (t->kind == TRUST_PLAIN && node_get(node, "attestation"))
     err_add(b->err, node_get(node, "attestation")->key_at, "places.%s: a plain place proves nothing; 'attestation' is of an enclave", p->name);
-  return t;
+  bool as_any = t->kind == TRUST_PLAIN && t->slowdown <= 1 && t->keeps_s <= 0;
+  return as_any ? NULL : t;
 }
 
 /* A proof by each device of each member. */

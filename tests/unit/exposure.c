@@ -1,4 +1,6 @@
 /* Kinds of data in messages: what each zone saw, where they may go, what places that are not trusted cost. */
+#include "models/effects.h"
+#include "models/transform.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/world_rig.h"
 
@@ -221,6 +223,97 @@ static void test_homomorphic(void **state)
   rig_free(r);
 }
 
+/* ---- transform: attributes 1 kept, 2 quality, 3 left_personal, 4 left_secret ---- */
+
+enum { KEPT_SHARE = 1, QUALITY, LEFT };
+struct minimiser { struct transform_form form[2]; struct transform_def transform; struct effect_def effect; struct attribute_def attribute[5];
+                   struct produced_def produced[4]; struct expr found[2][N_DATA]; int left[N_DATA]; };
+
+/* The first task looks at the origin, the second is at the edge; recall of both kinds is the same. */
+static void minimise(struct rig *r, struct minimiser *m, double recall, double entities)
+{
+  static const char *const names[] = {"difficulty", "kept", "quality", "left_personal", "left_secret"};
+  *m = (struct minimiser){.left = {LEFT, LEFT + 1}};
+  for (int i = 0; i < 5; i++)
+    m->attribute[i] = i ? (struct attribute_def){.name = names[i], .unit = "", .known = KNOWN_AFTER_TASK, .produced = true, .high = 1}
+                        : difficulty;
+  for (int i = 0; i < 4; i++) m->produced[i] = (struct produced_def){i + 1, 1};
+  for (int d = 0; d < N_DATA; d++) m->found[0][d] = amount(recall);
+  m->form[0] = (struct transform_form){.keep = amount(0.5), .quality = amount(0.9), .found = m->found[0]};
+  m->transform = (struct transform_def){.form = m->form, .kept = KEPT_SHARE, .quality = QUALITY, .left = m->left};
+  if (entities > 0) m->transform.entities = amount(entities);
+  m->effect = (struct effect_def){.n_produced = 4, .produced = m->produced, .transform = &m->transform};
+  rig_task(r, 1, 1, 1, plan_origin());
+  r->plan[1][1] = plan_at(1);
+  r->task[1].n_plans = 2;
+  r->task[0].effect = &m->effect;
+  r->task[0].output_bytes = amount(500);
+  r->klass[0].n_tasks = 2;
+  r->klass[0].attribute = m->attribute;
+  r->klass[0].n_attributes = 5;
+  r->policy = (struct policy_def){.name = "always_edge", .policy = "always_edge", .at_place = NONE};
+  effects_link(&r->klass[0], r->task);
+}
+
+/* 500 B with 0.3 x (1 - 0.9) of personal data each go to the edge; the quality is 0.9. */
+static void test_what_is_found_is_not_seen(void **state)
+{
+  RIG(-1);
+  struct minimiser m;
+  minimise(r, &m, 0.9, 0);
+  rig_run(r);
+  assert_near(seen(r, TELCO, PERSONAL).execution[0], 2 * 500 * 0.3 * 0.1, 1e-9);
+  assert_near(r->kept->request[0].quality, 0.9, 1e-12);
+  m.transform.seals = true;
+  r->link[0].zones = 1u << USER | 1u << TELCO | 1u << PUBLIC;
+  rig_run(r);
+  assert_near(seen(r, PUBLIC, PERSONAL).transit[1], 2 * 15, 1e-9);
+  assert_near(seen(r, PUBLIC, PERSONAL).transit[0], 2 * 0, 1e-9);        /* the answer of no bytes is not sealed */
+  rig_free(r);
+}
+
+/* Of 4 entities at recall .9 none is left with probability .6561: those requests may go, the others stay at home. Mean share
+ * left: .1. 2000 requests: both within 4.5 standard errors, false alarm 7e-6 each. */
+static void test_entities_that_are_missed(void **state)
+{
+  RIG(-1);
+  struct minimiser m;
+  minimise(r, &m, 0.9, 4);
+  share[SECRET] = amount(0.1);
+  r->place[0].servers = 4;
+  r->klass[0].arrivals.interarrival_s = always(1);
+  r->def.horizon.duration_s = 2000.5;
+  rig_run(r);
+  assert_int_equal(r->summary.completed, 2000);
+  int away = 0;
+  for (int i = 0; i < r->kept->requests; i++) away += r->kept->request[i].measured && r->kept->request[i].offloaded;
+  double p = 0.6561, se = sqrt(p * (1 - p) / 2000);
+  assert_true(fabs(away / 2000.0 - p) < 4.5 * se);
+  double left = seen(r, TELCO, PERSONAL).execution[0] / (500 * 0.3 * away), left_se = sqrt(0.1 * 0.9 / 4 / away);
+  assert_true(fabs(left - 0.1) < 4.5 * left_se);
+  assert_near(r->summary.misplaced_bytes, 0, 1e-300);
+  assert_near(seen(r, TELCO, SECRET).execution[0], 0, 1e-300);
+  rig_free(r);
+}
+
+/* By the same numbers a better search finds whatever a worse one finds. */
+static void test_more_recall_never_leaves_more(void **state)
+{
+  RIG(-1);
+  struct minimiser m;
+  double before = INFINITY;
+  r->def.horizon.duration_s = 995;
+  for (double recall = 0; recall <= 1; recall += 0.125) {
+    minimise(r, &m, recall, 3);
+    rig_run(r);
+    double now = seen(r, TELCO, PERSONAL).execution[0];
+    assert_true(now <= before);
+    before = now;
+  }
+  assert_near(before, 0, 1e-300);
+  rig_free(r);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -229,6 +322,8 @@ int main(void)
     cmocka_unit_test(test_what_a_task_makes), cmocka_unit_test(test_masks_follow_the_data),
     cmocka_unit_test(test_a_message_that_is_cut), cmocka_unit_test(test_sealed_in_transit), cmocka_unit_test(test_enclave),
     cmocka_unit_test(test_one_proof_for_two), cmocka_unit_test(test_homomorphic),
+    cmocka_unit_test(test_what_is_found_is_not_seen), cmocka_unit_test(test_entities_that_are_missed),
+    cmocka_unit_test(test_more_recall_never_leaves_more),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
