@@ -100,6 +100,8 @@ void comparison_free(struct comparison *);
 
 const struct compared_metric *comparison_metric(const struct compared_policy *, const char *metric, const char *klass,
                                                 const char *place);
+/* A value of a class and a place (or task and phase) that is 0 for every policy. */
+bool comparison_never(const struct comparison *, const struct compared_metric *);
 /* Columns of a table of classes, or of places, at most GROUP_COLUMNS: those of each one, then those of engines, instances,
  * caches and the like that are not zero everywhere. Returns how many. */
 enum { GROUP_COLUMNS = 40 };

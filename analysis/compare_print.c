@@ -224,6 +224,17 @@ static void explain_metric(const struct comparison *c, FILE *f)
     fprintf(f, "controlled: regressed on the requests of the run, whose mean is known; gain: variance before / after\n");
 }
 
+/* Of the many cells of a class, task and phase: those that are 0 for all policies say nothing. */
+bool comparison_never(const struct comparison *c, const struct compared_metric *m)
+{
+  if (!*m->klass || !*m->place) return false;
+  for (size_t i = 0; i < c->n_policies; i++) {
+    const struct compared_metric *x = comparison_metric(&c->policy[i], m->metric, m->klass, m->place);
+    if (x && x->interval.value != 0) return false;
+  }
+  return true;
+}
+
 static void print_metric(const struct comparison *c, FILE *f, const char *metric)
 {
   const struct metric_info *info = metric_find(metric);
@@ -239,7 +250,7 @@ static void print_metric(const struct comparison *c, FILE *f, const char *metric
   for (size_t i = 0; i < c->n_policies; i++)
     for (size_t k = 0; k < c->policy[i].n_metrics; k++) {
       const struct compared_metric *m = &c->policy[i].metric[k];
-      if (strcmp(m->metric, metric)) continue;
+      if (strcmp(m->metric, metric) || comparison_never(c, m)) continue;
       const struct paired *pair = *m->klass || *m->place ? NULL : comparison_pair(c, i, metric);
       table_cell(t, "%s", c->policy[i].name);
       table_cell(t, "%s", *m->klass ? m->klass : "all");
@@ -264,7 +275,7 @@ static const char *const place_metrics[] = {
   "attempts", "utilization", "in_system_mean", "queue_length_mean", "queue_wait_mean_s", "batch_size_mean",
   "blocked_ratio", "energy_j", "cost_usd"};
 /* Only where they happen. */
-static const char *const special_class_metrics[] = {"cache_hit_ratio", "cache_false_hit_ratio"};
+static const char *const special_class_metrics[] = {"budget_miss_ratio", "cache_hit_ratio", "cache_false_hit_ratio"};
 static const char *const special_place_metrics[] = {
   "kv_occupancy", "preemptions", "server_ttft_mean_s", "itl_mean_s", "tokens_per_s", "joules_per_token",
   "prefix_hit_ratio", "cold_starts", "instance_s", "down_s", "battery_left_mean", "battery_dead_ratio", "battery_deaths",

@@ -212,6 +212,46 @@ static void put_groups(struct text *t, const struct comparison *c, bool classes)
   }
 }
 
+/* Tasks and phases of a class in rows, policies in columns. */
+static void put_cells(struct text *t, const struct comparison *c, const char *metric, const char *klass, const char *caption)
+{
+  const struct compared_policy *first = &c->policy[0];
+  open_table(t, caption);
+  put_head(t, "task.phase", "", true);
+  for (size_t i = 0; i < c->n_policies; i++) put_head(t, c->policy[i].name, metric_find(metric)->unit, false);
+  text_put(t, "</tr></thead><tbody>");
+  for (size_t k = 0; k < first->n_metrics; k++) {
+    const struct compared_metric *m = &first->metric[k];
+    if (strcmp(m->metric, metric) || strcmp(m->klass, klass) || comparison_never(c, m)) continue;
+    text_put(t, "<tr><th scope=\"row\">");
+    html_text(t, m->place);
+    text_put(t, "</th>");
+    for (size_t i = 0; i < c->n_policies; i++) put_metric(t, &c->policy[i], metric, klass, m->place);
+    text_put(t, "</tr>\n");
+  }
+  close_table(t);
+}
+
+/* Of classes with a budget. */
+static void put_budgets(struct text *t, const struct comparison *c)
+{
+  bool any = false;
+  for (size_t k = 0; c->n_policies && k < c->policy[0].n_metrics; k++) {
+    const struct compared_metric *m = &c->policy[0].metric[k];
+    if (strcmp(m->metric, "budget_miss_ratio") || !*m->klass || !(m->interval.n > 0)) continue;
+    if (!any) text_put(t, "<h2 id=\"budgets\">Budgets</h2>\n<p>Each request that missed the budget of its class is of the one "
+                          "task and phase that broke it. Times on the critical path add up to the mean latency.</p>\n");
+    any = true;
+    struct text caption = {0};
+    text_add(&caption, "class %s: requests of a replication that missed the budget", m->klass);
+    put_cells(t, c, "budget_misses", m->klass, caption.s);
+    caption.n = 0;
+    text_add(&caption, "class %s: time on the critical path", m->klass);
+    put_cells(t, c, "path_mean_s", m->klass, caption.s);
+    free(caption.s);
+  }
+}
+
 static void put_warnings(struct text *t, const struct comparison *c)
 {
   text_put(t, "<h2 id=\"warnings\">Warnings</h2>\n<ul>\n");
@@ -495,6 +535,7 @@ bool report_write(const struct comparison *c, const struct report_options *o, st
   put_groups(&t, c, true);
   text_put(&t, "<h2 id=\"places\">By place</h2>\n");
   put_groups(&t, c, false);
+  put_budgets(&t, c);
   bool ok = put_figures(&t, c, o, err);
   put_warnings(&t, c);
   put_provenance(&t, c);
