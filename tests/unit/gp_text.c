@@ -3,6 +3,7 @@
 #include "analysis/html.h"
 #include "analysis/plot.h"
 
+#include <math.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
