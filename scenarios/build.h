@@ -170,6 +170,7 @@ struct attribute_def *build_add_attribute(struct build *, const char *name, stru
 void build_all_produced(struct build *);
 const struct effect_def *build_effect(struct build *, const struct task_def *, const struct node *task, size_t index);
 void check_effects(struct build *, const struct class_def *);
+void check_runnable(struct build *, const struct class_def *);         /* runnable.c; the same */
 void check_caches(struct build *);                      /* cache.c; after the classes */
 void build_budget(struct build *, struct class_def *, struct task_def *);       /* budget.c; after the tasks, which it changes */
 

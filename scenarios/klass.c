@@ -623,6 +623,7 @@ static void build_class(struct build *b, struct class_def *c, const struct node 
   check_quality(b, c);
   effects_link(c, (struct task_def *)c->task);          /* made here */
   check_effects(b, c);
+  check_runnable(b, c);
 }
 
 void build_classes(struct build *b)
