@@ -250,7 +250,7 @@ static bool judge_task(const struct comparison *c, const struct sample *s, size_
 static struct number cue_text(const struct row *r)
 {
   struct number out = {"-"};
-  if (r->cue.name) snprintf(out.s, sizeof out.s, "%.16s %s %.4s", r->cue.name, r->cue.cue.above ? ">" : "<=", number_text(r->cue.cue.from).s);
+  if (r->cue.name) snprintf(out.s, sizeof out.s, "%.14s %s %.12s", r->cue.name, r->cue.cue.above ? ">" : "<=", number_text(r->cue.cue.from).s);
   return out;
 }
 
