@@ -308,7 +308,8 @@ void levels_print(const struct levels *l, FILE *f)
     fprintf(f, "%s is best up to %s, then %s\n", l->curve[l->crossing[i].before].name, t.s, l->curve[l->crossing[i].after].name);
     free(t.s);
   }
-  if (m->better && !l->n_crossings) fprintf(f, "%s is best at all levels\n", l->curve[best_curve(l, 0)].name);
+  size_t always = m->better && !l->n_crossings ? best_curve(l, 0) : SIZE_MAX;
+  if (always != SIZE_MAX) fprintf(f, "%s is best at all levels\n", l->curve[always].name);
   fputs("* best there; 95 %, crossings paired by replication\n", f);
 }
 

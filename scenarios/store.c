@@ -94,6 +94,8 @@ static void check_places(struct build *b, const struct store_def *d, const struc
   for (int i = 0; ok && i < t->n_plans; i++) ok = check_plan(b, d, &t->plan[i], t->name, writes, at);
   for (int i = 0; ok && i < t->n_fallbacks; i++)
     if (!t->fallback[i].answers) ok = check_plan(b, d, &t->fallback[i].plan, t->name, writes, at);
+  const struct hedge_def *h = t->life ? t->life->hedge : NULL;
+  if (ok && h && h->has_plan) check_plan(b, d, &h->plan, t->name, writes, at);
 }
 
 static struct access_def *access_of(struct build *b, struct effect_def *e, const struct task_def *t, const struct node *node,
