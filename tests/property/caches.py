@@ -163,6 +163,17 @@ def recorded():
     tell(abs(value(p, "quality_mean") - (5 + 3 * .5) / 8) < 1e-12, "and what its answers are worth when they are used again")
 
 
+def zones():
+    """What may not leave the device is not kept at the edge; what may is seen there, by the message that brings it."""
+    make = "data: {%s: 0.5}, " + TIME
+    one = lambda name, kind: klass(name, "entry: 1 kB", make % kind, "renewal: {interarrival: 1 s}", "[edge]", more="data: {personal: 0}")
+    text = world(one("open", "personal") + one("closed", "secret"), "{kind: terminating, duration: 100 s}")
+    p = run("zones", "data: {personal: {}, secret: {zones: [u]}}" + text)
+    tell([round(value(p, "cache_hit_ratio", c), 9) for c in ("open", "closed")] == [.99, 0], "zones hold for answers that are kept")
+    seen = value(p, "exposure_bytes_per_request") * value(p, "requests")
+    tell(abs(seen - 500) < 1e-6 and value(p, "zone_violations") == 0, f"a fill shows what it carries: {seen:.0f} B of 500")
+
+
 def two_levels():
     """Four devices, each with a cache, before one at the edge: each asks there once, and only the first finds nothing."""
     text = world(klass("both", "entry: 10 B", TIME, "renewal: {interarrival: 1 s}", "[edge]"), count=4,
@@ -198,6 +209,6 @@ def kept_quality():
     tell(good and hits > 1500 and {0, 1} == set().union(*of_item.values()), f"a hit is as good as the answer kept: {hits:.0f} hits")
 
 
-for part in (lru, ttl, false_hits, sharing, messages, recorded, two_levels, costs, kept_quality):
+for part in (lru, ttl, false_hits, sharing, messages, recorded, zones, two_levels, costs, kept_quality):
     part()
 end()
