@@ -26,6 +26,6 @@ double recall_quality(const struct request *r, const struct recall_def *d)
 
 double recall_expected_quality(const struct recall_def *d, const struct task_def *t, int variant, const double *attribute)
 {
-  double recall = fmin(1, fmax(0, recall_value(d, t, variant, attribute)));
-  return recall + (1 - recall) * d->missed;
+  double value = recall_value(d, t, variant, attribute), recall = fmin(1, fmax(0, value));
+  return isnan(value) ? NAN : recall + (1 - recall) * d->missed;
 }

@@ -48,7 +48,9 @@ static void test_hnsw(void **state)
   static const double at[][2] = {{16, .8740}, {32, .9492}, {64, .9779}, {128, .9887}, {256, .9920}, {512, .9920}};
   struct scenario *s = load("      - {task: find, work: {kernel: vector_search_hnsw, ef: wide, exact: 1}, places: origin, recall: {missed: 0.5}}\n");
   const struct class_def *c = &s->world.klass[0];
+  const double unknown[] = {0.5, NAN, NAN};
   (void)state;
+  assert_true(isnan(recall_expected_quality(c->task[0].effect->recall, &c->task[0], 0, unknown)));
   for (size_t i = 0; i < 6; i++) assert_true(fabs(found(c, at[i][0]) - at[i][1]) < 1e-6);
   for (double ef = 2; ef <= 600; ef++) assert_true(found(c, ef) >= found(c, ef - 1) && found(c, ef) <= 1);
   scenario_free(s);
@@ -81,6 +83,8 @@ static void test_by_kind(void **state)
     const double attribute[] = {0.5, 1, NAN};
     assert_true(fabs(found(c, 1) - least[i]) < 1e-9);
     assert_true(fabs(recall_expected_quality(c->task[0].effect->recall, &c->task[0], 0, attribute) - (1 + least[i]) / 2) < 1e-9);
+    const double unknown[] = {0.5, NAN, NAN};
+    assert_false(isnan(recall_expected_quality(c->task[0].effect->recall, &c->task[0], 0, unknown)));
     if (i == 1) assert_true(fabs(expr_value(&c->task[0].work[0].bytes, attribute) - 4.0 * 50000 * 384) < 1);
     scenario_free(s);
   }
