@@ -247,7 +247,11 @@ static void plans_beyond_the_first_attempt_are_passed_on(void **state)
 
 static const char *parameters_of(const char *name)
 {
-  return !strcmp(name, "threshold") ? "feature=prompt above=64" : !strcmp(name, "router") ? "score=prompt" : "";
+  static const struct { const char *policy, *parameters; } of[] = {
+    {"threshold", "feature=prompt above=64"}, {"router", "score=prompt"}, {"selective", "length=prompt longer=64"}};
+  for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+    if (!strcmp(name, of[i].policy)) return of[i].parameters;
+  return "";
 }
 
 /* Every built-in under random masks: never a masked action; and as .so the same answers. */
