@@ -199,8 +199,9 @@ static void put_into(struct world *w, struct request *r, int task, const struct 
 /* The last task done, of those that were not skipped, made the answer. */
 static int answered_by(const struct world *w, const struct request *r)
 {
+  uint32_t done = r->done & ~w->klass[r->klass].def->unawaited;
   int task = w->klass[r->klass].def->n_tasks - 1;
-  while (task >= 0 && (!(r->done >> task & 1) || request_skipped(w, r, task))) task--;
+  while (task >= 0 && (!(done >> task & 1) || request_skipped(w, r, task))) task--;
   return task;
 }
 

@@ -225,6 +225,7 @@ static void deliver(struct world *w, struct request *r)
   if (r->delivered || (all & ~k->def->unawaited & ~r->done)) return;
   r->delivered = true;
   delivery_note(w, r);
+  if (w->effects) effects_on_settled(w, r, r->answered ? STATUS_ANSWERED : STATUS_COMPLETED);
   user_returns(w, k, r, STATUS_COMPLETED);
 }
 
@@ -506,7 +507,7 @@ static void request_settle(struct world *w, struct request *r, enum status statu
   count(w, r, status);
   if (w->setup.sink.request) w->setup.sink.request(w->setup.sink.context, &record, r->attribute, k->def->n_attributes);
   if (k->estimates && succeeded(status)) estimators_learn(k, r);
-  if (w->effects) effects_on_settled(w, r, status);
+  if (w->effects && !r->delivered) effects_on_settled(w, r, status);
   if (rest != STATUS_CENSORED) {
     if (!r->delivered) user_returns(w, k, r, status);
     if (r->measured || w->sources_dry) world_check_end(w);

@@ -26,7 +26,7 @@ static struct trace_setup setup(bool transfers)
   static const int n_tasks[] = {2, 1}, chat_columns[] = {0, 1}, batch_columns[] = {0};
   static const int *const columns[] = {chat_columns, batch_columns};
   return (struct trace_setup){2, 2, 2, 1, classes, places, zones, links, tasks, n_tasks, 2, variants,
-    2, attributes, units, columns, 1, features, units, transfers, NULL};
+    2, attributes, units, columns, 1, features, units, transfers, NULL, "[{\"class\": \"chat\"}]"};
 }
 
 /* Row k of each table: values from which k can be told, with narrow, wide, noisy and constant columns. */
@@ -135,6 +135,10 @@ static void check_file(const char *path, size_t rows)
   err_init(&err);
   struct trace_reader *r = trace_open(path, &err);
   assert_non_null(r);
+  char *pipelines = trace_text(r, "pipelines");
+  assert_string_equal(pipelines, "[{\"class\": \"chat\"}]");
+  assert_null(trace_text(r, "nothing"));
+  free(pipelines);
   assert_int_equal(trace_rows(r, "requests"), rows);
   assert_int_equal(trace_rows(r, "transfers"), rows < 10 ? rows : 10);
   check_int(r, "requests/request", rows, want_request);
