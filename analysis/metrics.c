@@ -839,14 +839,11 @@ static bool is_told(const struct metrics *m, const struct row *row)
   return row->of_tally != own_failures || m->summary->own_failures > 0;
 }
 
-/* A zone that saw nothing of a kind is silent. */
 static void put_zones(struct metrics *m, const struct row *row)
 {
   const struct metrics_setup *s = &m->setup;
-  for (int i = 0; m->summary->exposure && i < s->n_zones * s->n_data; i++) {
-    double value = row->of_zone(&m->summary->exposure[i]);
-    if (value > 0) put(m, row->info.name, s->data_name[i % s->n_data], s->zone_name[i / s->n_data], value);
-  }
+  for (int i = 0; m->summary->exposure && i < s->n_zones * s->n_data; i++)
+    put(m, row->info.name, s->data_name[i % s->n_data], s->zone_name[i / s->n_data], row->of_zone(&m->summary->exposure[i]));
 }
 
 /* The row of requests that came to no task only where there are such. */

@@ -252,6 +252,52 @@ static void put_budgets(struct text *t, const struct comparison *c)
   }
 }
 
+/* ---- who saw which data: zones and kinds, where any policy shows any ---- */
+
+static size_t seen_columns(const struct comparison *c, const char *metric, const struct compared_metric **column)
+{
+  size_t n = 0;
+  for (size_t k = 0; k < c->policy[0].n_metrics; k++) {
+    const struct compared_metric *m = &c->policy[0].metric[k];
+    if (!strcmp(m->metric, metric) && *m->place && !comparison_never(c, m)) column[n++] = m;
+  }
+  return n;
+}
+
+static void put_seen(struct text *t, const struct comparison *c, const char *metric, const struct compared_metric **column)
+{
+  const struct metric_info *info = metric_find(metric);
+  size_t n = seen_columns(c, metric, column);
+  if (!n) return;
+  struct text caption = {0};
+  text_add(&caption, "%s (%s): %s; of the cohort", metric, info->unit, info->doc);
+  open_table(t, caption.s);
+  free(caption.s);
+  put_head(t, "policy", "", true);
+  for (size_t k = 0; k < n; k++) put_head(t, column[k]->klass, column[k]->place, false);
+  text_put(t, "</tr></thead><tbody>");
+  for (size_t i = 0; i < c->n_policies; i++) {
+    open_row(t, &c->policy[i]);
+    for (size_t k = 0; k < n; k++) put_metric(t, &c->policy[i], metric, column[k]->klass, column[k]->place);
+    text_put(t, "</tr>\n");
+  }
+  close_table(t);
+}
+
+static void put_exposure(struct text *t, const struct comparison *c)
+{
+  static const char *const of_run[] = {"exposure_bytes_per_request", "protected_bytes_per_request", "kept_byte_s_per_request",
+                                       "misplaced_bytes"};
+  static const char *const of_zone[] = {"exposure_execution_bytes", "exposure_transit_bytes", "exposure_rest_byte_s", "protected_bytes"};
+  if (!c->n_policies || !comparison_metric(&c->policy[0], of_run[0], "", "")) return;
+  const struct compared_metric **column = calloc(c->policy[0].n_metrics + 1, sizeof *column);
+  if (!column) abort();
+  text_put(t, "<h2 id=\"exposure\">Exposure of data</h2>\n<p class=\"soft\">Under each kind of data, the zone that it was seen in.</p>\n");
+  put_group(t, c, "the whole run", of_run, COUNT(of_run), "", "");
+  for (size_t k = 0; k < COUNT(of_zone); k++) put_seen(t, c, of_zone[k], column);
+  free(column);
+}
+
 static void put_warnings(struct text *t, const struct comparison *c)
 {
   text_put(t, "<h2 id=\"warnings\">Warnings</h2>\n<ul>\n");
@@ -536,6 +582,7 @@ bool report_write(const struct comparison *c, const struct report_options *o, st
   text_put(&t, "<h2 id=\"places\">By place</h2>\n");
   put_groups(&t, c, false);
   put_budgets(&t, c);
+  put_exposure(&t, c);
   bool ok = put_figures(&t, c, o, err);
   put_warnings(&t, c);
   put_provenance(&t, c);

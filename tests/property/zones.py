@@ -18,7 +18,7 @@ dice = random.Random(seed)
 ZONES = ["user", "telco", "partner", "public"]
 
 
-def scenario(requests):
+def scenario(requests, kinds=True):
     place = [{"name": "phone", "tier": "device", "zone": "user", "count": dice.randint(1, 20), "servers": 4}]
     for i, tier in enumerate(["edge", "edge", "cloud", "cloud"][: dice.randint(2, 4)]):
         place.append({"name": f"site{i}", "tier": tier, "zone": dice.choice(ZONES[1:]), "count": dice.randint(1, 2), "servers": 4})
@@ -34,6 +34,8 @@ def scenario(requests):
             ends = {p["zone"] for p in place if p["name"] in l["between"]}
             l["zones"] = sorted(ends | {dice.choice(ZONES)})
     others = [p["name"] for p in place[1:]]
+    there = sorted(({p["zone"] for p in place} | {z for l in link for z in l.get("zones", [])}) - {"user"})
+    held = ["user"] + dice.sample(there, dice.randint(0, 1))            # where data of a kind may be
     classes = []
     for k in range(dice.randint(1, 3)):
         task = []
@@ -50,15 +52,17 @@ def scenario(requests):
                 if dice.random() < 0.3: d["hedge"]["tied"] = True
             task.append(d)
         c = {"name": f"c{k}", "from": ["phone"], "arrivals": {"poisson": {"rate": "20 /s"}}, "input": "20 kB", "slo": {"e2e": "200 ms"}, "pipeline": task}
-        if dice.random() < 0.8: c["zones"] = ["user"] + dice.sample(ZONES[1:], dice.randint(0, 2))
-        home = [p["name"] for p in place if p["zone"] in c.get("zones", ZONES)] + ["origin"]
+        if dice.random() < 0.8: c["zones"] = ["user"] + dice.sample(there, min(len(there), dice.randint(0, 2)))
+        if kinds and dice.random() < 0.5: c["data"] = {"held": dice.choice([0.3, "0.2 * (delicate > 0.5)"])}
+        c["attributes"] = {"delicate": {"dist": {"uniform": {"low": 0, "high": 1}}}}
+        home = [p["name"] for p in place if p["zone"] in set(c.get("zones", ZONES)) & (set(held) if "data" in c else set(ZONES))] + ["origin"]
         for d in task:                                    # what is masked for certain is refused before the run
             d["fallback"] = [f for f in d.get("fallback", []) if f["place"] in home]
         classes.append(c)
     policy = [dice.choice(["random", "ucb1", "latency_greedy", "round_robin", "least_loaded", "cost_aware"])]
     if dice.random() < 0.3: policy = [{"policy": policy[0], "at": dice.choice(others)}]
     s = {"name": "z", "seed": dice.randrange(10**6), "horizon": {"duration": "1000 min", "max_requests": requests, "drain_max": "1 min"},
-         "places": place, "links": link, "classes": classes, "policies": policy, "output": {"trace": "links"}}
+         "places": place, "links": link, "data": {"held": {"zones": held}}, "classes": classes, "policies": policy, "output": {"trace": "links"}}
     if dice.random() < 0.3:
         s["changes"] = [{"at": "1 s", "every": "3 s", "for": "1 s", "path": f"links.{link[0]['name']}.available", "to": "false"}]
     return s
@@ -80,7 +84,8 @@ def read(path):
     with h5py.File(path, "r") as f:
         t, q = f["transfers"], f["requests"]
         klass = dict(zip(q["request"][:], words(q["class"])))
-        rows = {k: (words(t[k]) if h5py.check_enum_dtype(t[k].dtype) else t[k][:]) for k in ("request", "task", "attempt", "link", "zone", "kind")}
+        rows = {k: (words(t[k]) if h5py.check_enum_dtype(t[k].dtype) else t[k][:]) for k in ("request", "task", "attempt", "link", "zone", "kind", "carries")}
+        rows["delicate"] = dict(zip(q["request"][:], q["delicate"][:]))
         return klass, rows, len(f["decisions/request"])
 
 
@@ -90,6 +95,11 @@ def leaks(s, klass, rows):
     zone = {p["name"]: p["zone"] for p in s["places"]}
     passes = {l["name"]: set(l.get("zones", [])) | {zone[e] for e in l["between"]} for l in s["links"]}
     memo, bad = {}, collections.Counter()
+    held, data = set(s["data"]["held"]["zones"]), {c["name"]: c.get("data", {}).get("held", 0) for c in s["classes"]}
+    for request, link, at, kind, task, attempt, carries in zip(*(rows[k] for k in ("request", "link", "zone", "kind", "task", "attempt", "carries"))):
+        share = data.get(klass.get(request), 0)           # a kind of data may be in fewer zones than its class
+        if carries and (share == 0.3 or (share and rows["delicate"][request] > 0.5)) and not {at} | passes[link] <= held:
+            bad[(request, kind, task, attempt)] += 1
     for row in zip(rows["request"], rows["link"], rows["zone"], rows["kind"], rows["task"], rows["attempt"]):
         request, link, at = row[:3]
         c = klass.get(request)
@@ -144,7 +154,7 @@ def labelled(s, out):
 def hunt(name):
     """Random worlds until the faulty simulator has leaked: (by its label, nothing else, the auditor too, words, worlds)."""
     for worlds in range(1, 400):
-        s = scenario(300)
+        s = scenario(300, kinds=False)
         code, _, out = run(os.path.join(faulty, name), s)
         found = list(labelled(s, out)) if code == 0 else []
         mine = [x for x in found if LABELS[name](x[0], *x[2:])]
