@@ -69,11 +69,11 @@ static inline const struct dist *always(double value)
 }
 static inline const struct dist *drawn(const char *kind, double a, double b)
 {
-  static struct dist all[64];
+  static struct dist all[512];
   static int n;
   char why[160];
   double p[2] = {a, b};
-  assert_true(n < 64);
+  assert_true(n < 512);
   if (!dist_make(&all[n], kind, p, isnan(b) ? 1 : 2, why)) fail_msg("%s", why);
   return &all[n++];
 }
