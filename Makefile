@@ -132,10 +132,11 @@ $(BUILD)/tests/policy_abi_later: tests/unit/policy_abi.c $(HOST) $(BUILD)/later/
 	$(say)$(CC) -I$(BUILD)/later $(CFLAGS) -Wno-missing-field-initializers -DLATER_HOST $(LDFLAGS) -o $@ $< $(HOST) $(BUILD)/liboffsim.a -lcmocka $(LDLIBS)
 $(filter $(BUILD)/tests/policy_% $(BUILD)/tests/world_life,$(UNITS)): | $(PLANTED) $(PLUGINS)
 # Simulators with one function replaced, which let private data go where they may not; tests/property/zones.py finds them.
-LEAKS := relay hedge telemetry
+LEAKS := relay hedge telemetry kind
 leak_relay := route
 leak_hedge := plan_mask
 leak_telemetry := learner_in_reach
+leak_kind := exposure_zones -Wl,--wrap=exposure_zones_made
 $(BUILD)/leaks/%: tests/property/leaks/%.c $(BUILD)/experiments/main.o $(BUILD)/liboffsim.a
 	@mkdir -p $(@D)
 	$(say)$(CC) $(CFLAGS) -Wno-missing-prototypes -fno-lto -Wl,--wrap=$(leak_$*) $(COUNT_MALLOCS) -o $@ $< $(BUILD)/experiments/main.o \

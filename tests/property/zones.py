@@ -165,6 +165,18 @@ def hunt(name):
     return False, False, False, "nothing", worlds
 
 
+def hunt_kind():
+    """The same for kinds of data: seen by the rows, and by the run's own count of misplaced bytes; (both, worlds)."""
+    for worlds in range(1, 200):
+        s = scenario(300)
+        code, _, out = run(os.path.join(faulty, "kind"), s)
+        if code or not any(leaks(s, *read(path)[:2]) for path in traces(out)): continue
+        with sqlite3.connect(os.path.join(out, "catalog.sqlite")) as base:
+            said = base.execute("select max(value) from metric where name = 'misplaced_bytes'").fetchone()[0]
+        return (said or 0) > 0, worlds
+    return False, worlds
+
+
 def main():
     decisions = transfers = bad = worlds = refused = looked = 0
     crashed, objections = [], []
@@ -194,6 +206,8 @@ def main():
         mine, alone, heard, words, tried = hunt(name)
         tests += [(mine, f"planted: a leak by {name} is seen in world {tried}: {words}"), (alone, f"{name}: and no other leak"),
                   (heard, f"planted: the auditor names the leak by {name}")]
+    both, tried = hunt_kind()
+    tests.append((both, f"planted: a kind of data beyond its zones is seen in world {tried}, by the rows and by the run itself"))
     for line in crashed + objections[:10]: print("#  ", line)
     for i, (ok, title) in enumerate(tests): print("ok" if ok else "not ok", i + 1, "-", title)
     print(f"1..{len(tests)}")
