@@ -1,8 +1,9 @@
 /* selective: what a request is decides where it goes: long ones, those dense in arithmetic, those of an urgent class leave
  * the device; the rest stays.
  *
- * Three rules, each off until its threshold is given: `length` (a feature, such as prompt_tokens) > `longer`; the task's
- * arithmetic by the bytes that would move (`flop_per_byte`) > `denser`; the class's promise (`deadline_s`) <= `sooner`.
+ * Three rules, each off until its threshold is given (none is: denser than 1e5 FLOP/B): `length` (a feature, such as
+ * prompt_tokens) > `longer`; the task's arithmetic by the bytes that would move (`flop_per_byte`) > `denser`; the class's
+ * promise (`deadline_s`) <= `sooner`.
  * `match` says whether one is enough or all must hold. A rule whose number is not known does not hold. With `hysteresis` h
  * the first rule, once it has held, holds until the value is at most longer (1 - h); kept per learner and kind of decision.
  * Requests that leave take the best remote action of `target` by the scenario's objective, the others the best of the
@@ -14,6 +15,8 @@
 enum { DENSITY, DEADLINE };
 enum { LENGTH, LONGER, DENSER, SOONER, MATCH, TARGET, HYSTERESIS };
 enum { MATCH_ANY, MATCH_ALL };
+/* Where a phone of 0.6 TFLOP/s computes as long as its link of 50 Mbit/s moves the bytes. */
+static const double DENSE = 1e5;
 static const unsigned targets[] = {UTIL_REMOTE, UTIL_EDGE, UTIL_CLOUD};
 
 struct selective {
@@ -39,7 +42,8 @@ static const char *init(const struct offsim_setup *s, void *state)
   if (p->length >= 0 && p->longer >= 1e300) return "selective has a `length` and no `longer`: from how much on is it long?";
   if (p->length < 0 && p->longer < 1e300) return "selective has `longer` and no `length`: which feature tells how long a request is?";
   bool rule = p->longer < 1e300 || p->denser < 1e300 || p->sooner > 0;
-  return rule ? NULL : "selective needs a rule: `length` with `longer`, `denser`, or `sooner`";
+  if (!rule) p->denser = DENSE;
+  return NULL;
 }
 
 static bool is_long(struct selective *p, const struct offsim_context *c)
@@ -75,7 +79,7 @@ static const struct offsim_feature features[] = {{.name = "flop_per_byte", .unit
 static const struct offsim_parameter parameters[] = {
   {.name = "length", .type = OFFSIM_FEATURE, .help = "feature that tells how long a request is", .text = ""},
   {.name = "longer", .type = OFFSIM_NUMBER, .help = "longer ones leave the device", .min = 0, .max = 1e300, .number = 1e300},
-  {.name = "denser", .type = OFFSIM_NUMBER, .help = "tasks of more FLOP per byte moved leave", .min = 0, .max = 1e300,
+  {.name = "denser", .type = OFFSIM_NUMBER, .help = "tasks of more FLOP per byte moved leave; 1e5 where no rule is given", .min = 0, .max = 1e300,
    .number = 1e300},
   {.name = "sooner", .unit = "s", .type = OFFSIM_NUMBER, .help = "classes that are promised an answer in this time leave", .min = 0,
    .max = 1e300},

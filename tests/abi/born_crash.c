@@ -11,7 +11,8 @@ __attribute__((constructor)) static void born(void)
 #elif defined STAYS
   for (volatile int forever = 1; forever;) {}
 #else
-  *(volatile int *)8 = 1;
+  int *volatile nowhere = (int *)8;
+  *nowhere = 1;
 #endif
 }
 

@@ -248,7 +248,7 @@ static void plans_beyond_the_first_attempt_are_passed_on(void **state)
 static const char *parameters_of(const char *name)
 {
   static const struct { const char *policy, *parameters; } of[] = {
-    {"threshold", "feature=prompt above=64"}, {"router", "score=prompt"}, {"selective", "length=prompt longer=64"}};
+    {"threshold", "feature=prompt above=64"}, {"router", "score=prompt"}};
   for (size_t i = 0; i < sizeof of / sizeof *of; i++)
     if (!strcmp(name, of[i].policy)) return of[i].parameters;
   return "";

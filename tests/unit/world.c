@@ -606,7 +606,7 @@ static bool needs_more(const char *name)
   const struct offsim_policy *p = policy_builtin(name);
   for (uint32_t i = 0; i < p->n_parameters; i++)
     if (p->parameter[i].required) return true;
-  return strstr(name, "_bound") || !strcmp(name, "selective");  /* one rule of several */
+  return strstr(name, "_bound");
 }
 
 /* Every built-in policy runs the same world to its end. */

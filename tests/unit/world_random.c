@@ -181,7 +181,7 @@ static bool asks_for_more(const char *policy)
   const struct offsim_policy *p = policy_builtin(policy);
   for (uint32_t i = 0; i < p->n_parameters; i++)
     if (p->parameter[i].required) return true;
-  return !strcmp(policy, "threshold") || !strcmp(policy, "selective") || strstr(policy, "_bound");
+  return !strcmp(policy, "threshold") || strstr(policy, "_bound");
 }
 
 static void random_rest(struct rig *r, struct rng *g)
