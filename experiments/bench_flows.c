@@ -10,6 +10,7 @@
 #include "experiments/bench.h"
 #include "models/maxmin.h"
 #include "sim/rng.h"
+#include "sim/zeros.h"
 #include <stdlib.h>
 
 enum { SHARED = 8, REPETITIONS = 5, STREAM = 1 };
@@ -43,8 +44,7 @@ static struct flows flows_new(uint32_t n, uint64_t seed, maxmin_done_fn *done, s
   struct rng_root root = rng_root_make(seed, 0);
   struct flows all = {.sim = sim_new(), .rng = rng_open(&root, STREAM, 0, 0), .n = n, .access = n / 10 < 2 ? 2 : n / 10};
   all.maxmin = maxmin_new(all.sim, done, home);
-  all.flow = calloc(n, sizeof *all.flow);
-  if (!all.flow) check_out_of_memory(n * sizeof *all.flow);
+  all.flow = zeros_new(n, sizeof *all.flow);
   for (uint32_t i = 0; i < n; i++) all.flow[i].all = home;
   return all;
 }

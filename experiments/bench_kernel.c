@@ -10,6 +10,7 @@
 #include "sim/dist.h"
 #include "sim/sim.h"
 #include "sim/stat.h"
+#include "sim/zeros.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -51,9 +52,7 @@ static void mm1_init(struct mm1 *m, uint64_t seed, uint64_t customers)
   *m = (struct mm1){.interarrival = exponential(SERVICE_S / RHO), .service = exponential(SERVICE_S),
                     .arrivals = rng_open(&root, ARRIVALS, 0, 0), .services = rng_open(&root, SERVICES, 0, 0),
                     .mask = (1 << 16) - 1, .to_arrive = customers, .latency_quantiles = quantiles_new()};
-  m->arrived = calloc(m->mask + 1, sizeof *m->arrived);
-  if (!m->arrived)
-    check_out_of_memory(m->mask * sizeof *m->arrived);
+  m->arrived = zeros_new(m->mask + 1, sizeof *m->arrived);
 }
 
 static void mm1_release(struct mm1 *m)

@@ -3,8 +3,8 @@
 #include "experiments/bench.h"
 #include "experiments/supervisor.h"
 #include "sim/arena.h"
-#include "sim/check.h"
 #include "sim/rng.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,9 +98,7 @@ static void fill_decision(struct decision_record *d, const struct attempt_record
 
 static struct sample_rows *make_rows(void)
 {
-  struct sample_rows *s = calloc(1, sizeof *s);
-  if (!s)
-    check_out_of_memory(sizeof *s);
+  struct sample_rows *s = zeros_new(1, sizeof *s);
   struct rng_root root = rng_root_make(1, 0);
   struct rng g = rng_open(&root, 1, 0, 0);
   double at = 0;

@@ -7,6 +7,7 @@
 #include "experiments/study.h"
 #include "scenarios/units.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -148,9 +149,7 @@ static bool check_metric(struct capacity_request *r, struct err *err)
 static bool check_names(const struct capacity_request *r, struct err *err)
 {
   const struct world_def *w = &r->scenario->world;
-  const char **name = calloc((size_t)(w->n_classes + w->n_places) + 1, sizeof *name);
-  if (!name)
-    check_out_of_memory(sizeof *name);
+  const char **name = zeros_new((size_t)(w->n_classes + w->n_places) + 1, sizeof *name);
   for (int i = 0; i < w->n_classes; i++)
     name[i] = w->klass[i].name;
   bool ok = !r->klass || is_one_of("class", r->klass, name, (size_t)w->n_classes, err);

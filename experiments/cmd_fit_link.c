@@ -2,6 +2,7 @@
 #include "experiments/commands.h"
 #include "experiments/fit_link.h"
 #include "experiments/options.h"
+#include "sim/zeros.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -153,7 +154,7 @@ static double usual_step(const double *at, size_t n)
 {
   if (n < 2)
     return 1;
-  double *step = fit_array(n, sizeof *step);
+  double *step = zeros_new(n, sizeof *step);
   for (size_t i = 0; i + 1 < n; i++)
     step[i] = at[i + 1] - at[i];
   qsort(step, n - 1, sizeof *step, by_size);

@@ -13,6 +13,7 @@
 #include "scenarios/units.h"
 #include "sim/arena.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,9 +204,7 @@ static struct run_order make_order(const struct session *x, int chosen, uint64_t
 static struct run_order *new_orders(struct session *x, size_t *n)
 {
   const struct study *s = &x->study;
-  struct run_order *order = calloc((s->to - s->from + 1) * (size_t)s->n_chosen, sizeof *order);
-  if (!order)
-    check_out_of_memory(sizeof *order);
+  struct run_order *order = zeros_new((s->to - s->from + 1) * (size_t)s->n_chosen, sizeof *order);
   *n = 0;
   for (uint64_t replication = s->from; replication <= s->to; replication++)
     for (int i = 0; i < s->n_chosen; i++) {
@@ -223,9 +222,7 @@ static struct run_order *new_orders(struct session *x, size_t *n)
 static void find_bases(struct session *x)
 {
   free(x->base);
-  x->base = calloc((size_t)x->study.n_chosen, sizeof *x->base);
-  if (!x->base)
-    check_out_of_memory(sizeof *x->base);
+  x->base = zeros_new((size_t)x->study.n_chosen, sizeof *x->base);
   for (int i = 0; i < x->study.n_chosen; i++)
     x->base[i] = identity_base(x->study.scenario, x->study.chosen[i]);
 }
@@ -458,9 +455,7 @@ static bool execute(struct session *x, struct err *err)
 static bool show(const struct session *x, struct err *err)
 {
   const struct study *s = &x->study;
-  const char **policy = calloc((size_t)s->n_chosen, sizeof *policy);
-  if (!policy)
-    check_out_of_memory(sizeof *policy);
+  const char **policy = zeros_new((size_t)s->n_chosen, sizeof *policy);
   for (int i = 0; i < s->n_chosen; i++)
     policy[i] = study_policy_name(s, s->chosen[i]);
   const char *const dir = x->dir;

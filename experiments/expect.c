@@ -1,6 +1,6 @@
 #include "experiments/expect.h"
 #include "sim/arena.h"
-#include "sim/check.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +16,9 @@ struct expect {
   struct arena *arena;
 };
 
-static void *zeros(size_t n, size_t each)
-{
-  void *p = calloc(n ? n : 1, each);
-  if (!p)
-    check_out_of_memory(n * each);
-  return p;
-}
-
 struct expect *expect_new(const struct plan *p, int policies)
 {
-  struct expect *e = zeros(1, sizeof *e);
+  struct expect *e = zeros_new(1, sizeof *e);
   e->plan = p;
   e->policies = policies < 1 ? 1 : policies;
   e->n_factors = p->n_factors;
@@ -37,10 +29,10 @@ struct expect *expect_new(const struct plan *p, int policies)
   e->arena = arena_new();
   e->n_set = plan_n_overrides(p);
   e->set = arena_array(e->arena, struct override, e->n_set + 1);
-  e->policy = zeros((size_t)e->policies, sizeof *e->policy);
-  e->level = zeros((size_t)e->policies * e->first_level[p->n_factors], sizeof *e->level);
-  e->cell = zeros(p->n_points * (size_t)e->policies, sizeof *e->cell);
-  e->levels = zeros(p->n_points * (size_t)p->n_factors, sizeof *e->levels);
+  e->policy = zeros_new((size_t)e->policies, sizeof *e->policy);
+  e->level = zeros_new((size_t)e->policies * e->first_level[p->n_factors], sizeof *e->level);
+  e->cell = zeros_new(p->n_points * (size_t)e->policies, sizeof *e->cell);
+  e->levels = zeros_new(p->n_points * (size_t)p->n_factors, sizeof *e->levels);
   return e;
 }
 

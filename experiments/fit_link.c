@@ -6,6 +6,7 @@
  * within the spread, and one that adds an error of its own does not for long.
  */
 #include "experiments/fit_link.h"
+#include "sim/zeros.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -46,8 +47,8 @@ void series_free(struct series *s)
 static struct series series_make(double *time_s, double *value, size_t n, double step_s)
 {
   struct series s = {.run = {.n = n, .time_s = time_s, .value = value, .step_s = step_s}};
-  s.x = fit_array(n, sizeof *s.x);
-  s.sorted = fit_array(n, sizeof *s.sorted);
+  s.x = zeros_new(n, sizeof *s.x);
+  s.sorted = zeros_new(n, sizeof *s.sorted);
   for (size_t i = 0; i < n; i++)
     if (isfinite(value[i]))
       s.x[s.n++] = value[i];
@@ -59,7 +60,7 @@ static struct series series_make(double *time_s, double *value, size_t n, double
 static struct series series_rate(const struct link_run *r)
 {
   size_t n;
-  double *mean = rate_seconds(r, &n), *at = fit_array(n, sizeof *at);
+  double *mean = rate_seconds(r, &n), *at = zeros_new(n, sizeof *at);
   for (size_t i = 0; i < n; i++)
     at[i] = (double)i;
   return series_make(at, mean, n, 1);
@@ -67,7 +68,7 @@ static struct series series_rate(const struct link_run *r)
 
 static struct series series_rtt(const struct link_run *r)
 {
-  double *at = fit_array(r->n, sizeof *at), *value = run_waits(r);
+  double *at = zeros_new(r->n, sizeof *at), *value = run_waits(r);
   memcpy(at, r->time_s, r->n * sizeof *at);
   return series_make(at, value, r->n, r->step_s);
 }
@@ -81,7 +82,7 @@ struct series series_from(const struct link_study *s, const struct link_model *m
 {
   struct rng_root root = rng_root_make(s->seed, 0);
   struct rng draw = rng_open(&root, rng_name("fit-link"), stream, 0);
-  double *value = fit_array(r->n, sizeof *value);
+  double *value = zeros_new(r->n, sizeof *value);
   struct link_run given = *r;
   given.value = value;
   if (is_rtt(s))
@@ -100,7 +101,7 @@ static void pool_add(struct pool *p, const struct series *s)
 {
   if (p->n + s->n > p->room) {
     p->room = 2 * (p->n + s->n);
-    double *x = fit_array(p->room, sizeof *x);
+    double *x = zeros_new(p->room, sizeof *x);
     memcpy(x, p->x ? p->x : x, p->n * sizeof *x);
     free(p->x);
     p->x = x;
@@ -279,8 +280,8 @@ static bool unlike(const struct link_study *s, const struct link_error *spread)
 static bool folds(const struct link_study *s, struct arena *a, struct link_result *out, struct err *e)
 {
   struct fold_sums sums = {0};
-  const struct link_run **seen = fit_array(s->n, sizeof *seen);
-  struct link_run *others = fit_array(s->n, sizeof *others);
+  const struct link_run **seen = zeros_new(s->n, sizeof *seen);
+  struct link_run *others = zeros_new(s->n, sizeof *others);
   bool good = true;
   for (size_t i = 0; good && i < (s->n_held ? s->n_held : s->n); i++) {
     size_t n = 0;
@@ -370,8 +371,8 @@ static struct link_side side_of(const struct link_study *s, const struct link_mo
   size_t all = 1;
   for (size_t i = 0; i < s->n; i++)
     all += times * s->run[i].n;
-  struct side_sums t = {.messages = fit_array(all, sizeof(double)), .peak = fit_array(all, sizeof(double)),
-                        .outage = fit_array(all, sizeof(double))};
+  struct side_sums t = {.messages = zeros_new(all, sizeof(double)), .peak = zeros_new(all, sizeof(double)),
+                        .outage = zeros_new(all, sizeof(double))};
   struct pool pool = {0};
   for (size_t k = 0; k < times; k++)
     for (size_t i = 0; i < s->n; i++) {

@@ -2,6 +2,7 @@
 #include "experiments/fit_link.h"
 
 #include "analysis/text.h"
+#include "sim/zeros.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -135,7 +136,7 @@ static double atoms_w1(const struct atom *a, size_t n, const struct atom *b, siz
 static double twice_from(const struct family_fit *body, const double *half)
 {
   size_t n = body->n;
-  struct atom *two = fit_array(n * n, sizeof *two), *whole = fit_array(n, sizeof *whole);
+  struct atom *two = zeros_new(n * n, sizeof *two), *whole = zeros_new(n, sizeof *whole);
   for (size_t i = 0; i < n; i++) {
     whole[i] = (struct atom){body->value[i], body->weight[i]};
     for (size_t j = 0; j < n; j++)
@@ -153,7 +154,7 @@ static double twice_from(const struct family_fit *body, const double *half)
  * NULL where one would be negative; the caller frees. Check: 10 and 20 ms give 3.96 and 11.04 ms. */
 static double *half_values(const struct family_fit *body)
 {
-  double mean = fit_mean(body), *half = fit_array(body->n, sizeof *half);
+  double mean = fit_mean(body), *half = zeros_new(body->n, sizeof *half);
   for (size_t i = 0; i < body->n; i++) {
     half[i] = mean / 2 + (body->value[i] - mean) / sqrt(2);
     if (half[i] <= 0) {

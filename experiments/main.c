@@ -4,8 +4,8 @@
  */
 #include "experiments/commands.h"
 #include "experiments/version.h"
-#include "sim/check.h"
 #include "sim/err.h"
+#include "sim/zeros.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,9 +225,7 @@ int main(int argc, char **argv)
     print_help(stderr);
     return EXIT_USER;
   }
-  char **words = calloc(2 * (size_t)argc + 1, sizeof *words);
-  if (!words)
-    check_out_of_memory(sizeof *words);
+  char **words = zeros_new(2 * (size_t)argc + 1, sizeof *words);
   int n = take_python(split_options(argc, argv, words), words);
   int code = close_output(dispatch(n, words));
   free(words);

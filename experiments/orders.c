@@ -1,5 +1,6 @@
 #include "experiments/orders.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,9 +47,7 @@ static void sort_left(struct orders *q)
 
 struct orders *orders_new(const struct run_order *order, size_t n, int workers, const struct expectation *expect)
 {
-  struct orders *q = calloc(1, sizeof *q);
-  if (!q)
-    check_out_of_memory(sizeof *q);
+  struct orders *q = zeros_new(1, sizeof *q);
   *q = (struct orders){.item = calloc(n + 1, sizeof *q->item), .n = n, .room = n + 1, .workers = workers,
                       .stretch = calloc((size_t)workers, sizeof *q->stretch), .expect = expect, .sort_at = FIRST_SORT};
   if (!q->item || !q->stretch)

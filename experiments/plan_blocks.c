@@ -6,6 +6,7 @@
  */
 #include "experiments/plan_parts.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -223,9 +224,7 @@ static long build_numeric(const struct plan *p, struct block *b, struct err *err
 
 static long build_levels(const struct plan *p, struct block *b, struct err *err)
 {
-  const char *(*texts)[STUDY_FACTORS] = calloc(b->n_combinations, sizeof *texts);
-  if (!texts)
-    check_out_of_memory(sizeof *texts);
+  const char *(*texts)[STUDY_FACTORS] = zeros_new(b->n_combinations, sizeof *texts);
   for (size_t i = 0; i < b->n_combinations; i++)
     block_texts(p, b, i, texts[i]);
   long failed = block_build(p, b, (const char *const (*)[STUDY_FACTORS])texts, b->n_combinations, err);

@@ -8,6 +8,7 @@
 #include "models/world.h"
 #include "sim/arena.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -37,9 +38,7 @@ static bool unknown_policy(const struct study *s, const char *name, struct err *
 {
   const char *const *builtin;
   size_t n_builtin = policy_builtin_names(&builtin), n = 0;
-  const char **all = calloc(n_builtin + (size_t)s->scenario->n_policies + 1, sizeof *all);
-  if (!all)
-    check_out_of_memory(n_builtin * sizeof *all);
+  const char **all = zeros_new(n_builtin + (size_t)s->scenario->n_policies + 1, sizeof *all);
   for (int i = 0; i < s->scenario->n_policies; i++)
     all[n++] = s->scenario->policy[i].name;
   for (size_t i = 0; i < n_builtin; i++)

@@ -2,6 +2,7 @@
 #include "analysis/store/journal.h"
 #include "experiments/journals.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -668,9 +669,7 @@ bool supervisor_run(struct supervisor *s, struct catalog *c, const struct run_or
   struct work w = {.s = s, .catalog = c, .n = n, .options = options, .report = report, .err = err,
                    .orders = orders_new(order, n, s->n, options->expect), .started_s = monotonic_s()};
   w.logged_s = w.started_s;
-  w.remarked = calloc((size_t)s->source->scenario->n_policies + 1, sizeof *w.remarked);
-  if (!w.remarked)
-    check_out_of_memory(sizeof *w.remarked);
+  w.remarked = zeros_new((size_t)s->source->scenario->n_policies + 1, sizeof *w.remarked);
   bool ok = serve_all(&w);
   orders_free(w.orders);
   free(w.retried);

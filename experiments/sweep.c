@@ -5,6 +5,7 @@
 #include "experiments/study.h"
 #include "sim/arena.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -101,9 +102,7 @@ static const struct scenario *find_scenario(void *context, const struct run_orde
 static bool find_policies(struct sweep *s, struct err *err)
 {
   const struct plan *p = s->plan;
-  s->policy = calloc((size_t)p->n_policies + 1, sizeof *s->policy);
-  if (!s->policy)
-    check_out_of_memory(sizeof *s->policy);
+  s->policy = zeros_new((size_t)p->n_policies + 1, sizeof *s->policy);
   for (int i = 0; i < p->n_policies; i++) {
     s->policy[i] = -1;
     for (int k = 0; k < p->base->n_policies; k++)
@@ -421,9 +420,7 @@ static void keep_left(struct left *l)
   struct sweep *s = l->s;
   s->n_orders = 0, s->reused = 0, s->quarantined = 0;
   free(s->attempts);
-  s->attempts = calloc(l->all.n + 1, sizeof *s->attempts);
-  if (!s->attempts)
-    check_out_of_memory(l->all.n * sizeof *s->attempts);
+  s->attempts = zeros_new(l->all.n + 1, sizeof *s->attempts);
   for (size_t i = 0; i < l->all.n; i++) {
     s->reused += l->known[i].done;
     s->quarantined += l->known[i].given_up;
@@ -441,9 +438,7 @@ bool sweep_find_orders(struct sweep *s, struct catalog *c, struct err *err)
   expect_free(s->expect);
   s->expect = expect_new(s->plan, s->plan->base->n_policies);
   bool ok = each_run(s, list_run, &l);
-  l.known = calloc(l.all.n + 1, sizeof *l.known);
-  if (!l.known)
-    check_out_of_memory(l.all.n * sizeof *l.known);
+  l.known = zeros_new(l.all.n + 1, sizeof *l.known);
   ok = ok && (!c || catalog_brief(c, know_run, &l, err));
   keep_left(&l);
   s->order = l.order;

@@ -3,6 +3,7 @@
 #include "analysis/metrics.h"
 #include "analysis/stat_tests.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -122,9 +123,7 @@ void until_begin(struct sweep *s)
 {
   if (!s->file->until.metric || s->options.replications)
     return;
-  s->reached = calloc(s->plan->n_points + 1, sizeof *s->reached);
-  if (!s->reached)
-    check_out_of_memory(s->plan->n_points * sizeof *s->reached);
+  s->reached = zeros_new(s->plan->n_points + 1, sizeof *s->reached);
   for (uint64_t i = 0; i < s->plan->n_points; i++)
     s->reached[i] = until_next(0, s->file->until.max);
 }

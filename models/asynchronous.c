@@ -6,6 +6,7 @@
  * Checkable: a task of 1 s, and after it an asynchronous one of 3 s: latency 1 s, 4 s paid for.
  */
 #include "models/internal.h"
+#include "sim/zeros.h"
 #include <stdlib.h>
 
 enum { BUCKETS = 1 << 10 };
@@ -22,8 +23,7 @@ static struct delivery **place_of(struct deliveries *all, const struct request *
 void delivery_note(struct world *w, const struct request *r)
 {
   if (!w->deliveries) {
-    w->deliveries = calloc(1, sizeof *w->deliveries);
-    if (!w->deliveries) check_out_of_memory(sizeof *w->deliveries);
+    w->deliveries = zeros_new(1, sizeof *w->deliveries);
     w->deliveries->pool = pool_new(sizeof(struct delivery));
   }
   struct delivery *a = pool_take(w->deliveries->pool);

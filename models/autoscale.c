@@ -17,7 +17,7 @@
  * 100 idle times in bin 29 (of 1 min): away from 0 to 26.1 min, kept until 33 min.
  */
 #include "models/instances.h"
-#include <stdlib.h>
+#include "sim/zeros.h"
 
 enum { FEW = 5 };
 static const double REPRESENTATIVE_CV = 2;
@@ -46,8 +46,7 @@ static void look_add(struct fleet *f, double present)
   if (!f->looks.present) {
     f->looks.room = (uint32_t)fmax(1, fmax(round(f->def->stable_s / f->def->period_s),
                                            round(f->def->panic_s / f->def->period_s)));
-    f->looks.present = calloc(f->looks.room, sizeof *f->looks.present);
-    if (!f->looks.present) check_out_of_memory(f->looks.room * sizeof *f->looks.present);
+    f->looks.present = zeros_new(f->looks.room, sizeof *f->looks.present);
     f->panic_until = -1;
   }
   f->looks.present[f->looks.n++ % f->looks.room] = present;
@@ -161,8 +160,7 @@ void histogram_new(struct fleet *f)
 {
   if (f->def->keep != KEEP_HISTOGRAM) return;
   f->idle.n_bins = (uint32_t)fmax(1, ceil(f->def->range_s / f->def->bin_s));
-  f->idle.count = calloc(f->idle.n_bins, sizeof *f->idle.count);
-  if (!f->idle.count) check_out_of_memory(f->idle.n_bins * sizeof *f->idle.count);
+  f->idle.count = zeros_new(f->idle.n_bins, sizeof *f->idle.count);
 }
 
 /* The end of an idle time. */

@@ -8,6 +8,7 @@
  */
 #include "models/cache.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <stdlib.h>
 
 enum { NOBODY = 0, BY_USE = 0, BY_TIME = 1, FIRST_ROOM = 8 };   /* entries and lists count from 1 */
@@ -100,8 +101,7 @@ static void grow(struct answers *c)
     c->free_entry = e;
   }
   free(c->slot);
-  c->slot = calloc(2 * (size_t)room, sizeof *c->slot);
-  if (!c->slot) check_out_of_memory(2 * room * sizeof *c->slot);
+  c->slot = zeros_new(2 * (size_t)room, sizeof *c->slot);
   c->mask = 2 * room - 1;
   for (uint32_t e = 1; e <= c->room; e++) c->slot[slot_of(c, c->entry[e].item)] = e;
   c->room = room;
@@ -263,8 +263,7 @@ uint64_t answers_evictions(const struct answers *c) { return c->evictions; }
 
 struct answers *answers_new(const struct answers_limits *limits)
 {
-  struct answers *c = calloc(1, sizeof *c);
-  if (!c) check_out_of_memory(sizeof *c);
+  struct answers *c = zeros_new(1, sizeof *c);
   c->limits = limits;
   c->uses_room = FIRST_ROOM;
   c->uses = more(NULL, FIRST_ROOM, sizeof *c->uses);

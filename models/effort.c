@@ -11,6 +11,7 @@
  * Checkable: a judge without noise, cheap 0.4, dear 0.9, accept 0.5: quality 0.9, both paid.
  */
 #include "models/life.h"
+#include "sim/zeros.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,8 +38,7 @@ struct effort *effort_of(const struct world *w, const struct request *r, int tas
 static struct efforts *efforts_of_world(struct world *w)
 {
   if (w->efforts) return w->efforts;
-  w->efforts = calloc(1, sizeof *w->efforts);
-  if (!w->efforts) check_out_of_memory(sizeof *w->efforts);
+  w->efforts = zeros_new(1, sizeof *w->efforts);
   w->efforts->pool = pool_new(sizeof(struct effort));
   w->efforts->score = NAN;
   return w->efforts;

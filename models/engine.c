@@ -6,6 +6,7 @@
  * target = processed (of one still reading: its old target), processed = 0.
  */
 #include "models/engine_parts.h"
+#include "sim/zeros.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,29 +49,21 @@ const char *engine_refusal_text(enum engine_refusal why)
   return texts[why];
 }
 
-static void *some(size_t n, size_t bytes)
-{
-  void *p = calloc(n ? n : 1, bytes);
-  if (!p)
-    check_out_of_memory(n * bytes);
-  return p;
-}
-
 struct engine *engine_new(struct sim *s, const struct engine_def *def, const struct steptime *model,
                           const struct engine_events *on)
 {
-  struct engine *e = some(1, sizeof *e);
+  struct engine *e = zeros_new(1, sizeof *e);
   *e = (struct engine){.def = *def, .sim = s, .model = model, .on = on, .total = def->kv_blocks,
                        .watermark = def->kv_blocks / 100, .seen = SIM_NEVER, .speed = 1};
   sim_assert((!def->by_priority && !def->async) || (def->scheduler == VLLM_V1 && !(def->by_priority && def->async)));
   sim_assert(def->max_num_seqs > 0 && def->max_num_batched_tokens > 0 && def->block_tok > 0 && def->kv_blocks > 1);
   if (def->scheduler == VLLM_V1)
     e->total--;                                         /* the null block */
-  e->rest = some(def->max_num_seqs, sizeof *e->rest);
-  e->batch = some(def->max_num_seqs, sizeof *e->batch);
-  e->notices = some(def->max_num_seqs, sizeof *e->notices);
+  e->rest = zeros_new(def->max_num_seqs, sizeof *e->rest);
+  e->batch = zeros_new(def->max_num_seqs, sizeof *e->batch);
+  e->notices = zeros_new(def->max_num_seqs, sizeof *e->notices);
   if (def->async)
-    e->late = some(def->max_num_seqs, sizeof *e->late);
+    e->late = zeros_new(def->max_num_seqs, sizeof *e->late);
   if (def->scheduler == VLLM_V1 && def->prefix_cache)
     e->cache = cache_new(e->total, def->max_num_seqs);
   return e;

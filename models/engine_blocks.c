@@ -6,6 +6,7 @@
  * read the same prompt at once) exist side by side; a look-up finds the oldest.
  */
 #include "models/engine_parts.h"
+#include "sim/zeros.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,14 +28,6 @@ struct cache {
   uint32_t *bucket; uint64_t mask;
   struct row *rows; uint32_t *free_rows, n_rows, n_free_rows;
 };
-
-static void *some(size_t n, size_t bytes)
-{
-  void *p = calloc(n, bytes);
-  if (!p)
-    check_out_of_memory(n * bytes);
-  return p;
-}
 
 /* ---- the list of the unheld ---------------------------------------------------------------------------------------- */
 
@@ -133,7 +126,7 @@ static void cache_grow(struct cache *c, uint32_t room)
     check_out_of_memory(room * sizeof *c->at);
   memset(c->at + c->room, 0, (room - c->room) * sizeof *c->at);
   c->room = room;
-  c->bucket = some(buckets, sizeof *c->bucket);
+  c->bucket = zeros_new(buckets, sizeof *c->bucket);
   c->mask = buckets - 1;
   for (uint64_t i = 0; i < buckets; i++)
     c->bucket[i] = NONE;
@@ -147,9 +140,9 @@ static void cache_grow(struct cache *c, uint32_t room)
 
 struct cache *cache_new(uint32_t blocks, uint32_t rows)
 {
-  struct cache *c = some(1, sizeof *c);
-  *c = (struct cache){.n = blocks, .n_unheld = blocks, .head = NONE, .tail = NONE, .rows = some(rows, sizeof *c->rows),
-                      .free_rows = some(rows, sizeof *c->free_rows), .n_rows = rows, .n_free_rows = rows};
+  struct cache *c = zeros_new(1, sizeof *c);
+  *c = (struct cache){.n = blocks, .n_unheld = blocks, .head = NONE, .tail = NONE, .rows = zeros_new(rows, sizeof *c->rows),
+                      .free_rows = zeros_new(rows, sizeof *c->free_rows), .n_rows = rows, .n_free_rows = rows};
   cache_grow(c, least(blocks, FEW_BLOCKS));
   for (uint32_t i = 0; i < rows; i++)
     c->free_rows[i] = rows - 1 - i;

@@ -12,6 +12,7 @@
  */
 #include "models/fill.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -65,8 +66,7 @@ static void list_add(struct list *l, uint32_t item)
 
 struct fill *fill_new(void)
 {
-  struct fill *f = calloc(1, sizeof *f);
-  if (!f) check_out_of_memory(sizeof *f);
+  struct fill *f = zeros_new(1, sizeof *f);
   return f;
 }
 

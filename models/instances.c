@@ -11,6 +11,7 @@
  * Checkable: one instance, Poisson arrivals of rate r, keep-alive t, short service: P(cold) = exp(-r t).
  */
 #include "models/instances.h"
+#include "sim/zeros.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,20 +32,13 @@ static void spent_settle(struct fleet *, struct job *);
 
 /* ---- made and freed ----------------------------------------------------------------------------------------------- */
 
-static void *room_for(size_t n, size_t bytes)
-{
-  void *p = calloc(n ? n : 1, bytes);
-  if (!p) check_out_of_memory(n * bytes);
-  return p;
-}
-
 static void fleet_init(struct world *w, struct place *p, struct fleet *f, uint32_t member)
 {
   *f = (struct fleet){ .w = w, .place = p, .member = member, .n = (uint32_t)p->def->servers, .all_idle_since = -1 };
   f->def = p->def->instances ? p->def->instances : &ALWAYS_THERE;
   f->station = station_nth(p->stations, member);
-  f->instance = room_for(f->n, sizeof *f->instance);
-  f->closed = room_for(f->n, 1);
+  f->instance = zeros_new(f->n, sizeof *f->instance);
+  f->closed = zeros_new(f->n, 1);
   for (uint32_t i = 0; i < f->n; i++) {
     bool there = i < f->def->min;
     f->instance[i] = (struct instance){ .fleet = f, .state = there ? INSTANCE_WARM : INSTANCE_OFF, .cached = there };
@@ -60,7 +54,7 @@ static void fleet_init(struct world *w, struct place *p, struct fleet *f, uint32
 void fleets_new(struct world *w, struct place *p)
 {
   if (!p->def->instances && !p->def->failures) return;
-  p->fleets = room_for(p->def->count, sizeof *p->fleets);
+  p->fleets = zeros_new(p->def->count, sizeof *p->fleets);
   for (uint64_t i = 0; i < p->def->count; i++) fleet_init(w, p, &p->fleets[i], (uint32_t)i);
 }
 

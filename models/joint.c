@@ -3,6 +3,7 @@
  * part of the decide phase. Policies without decide_batch (and wrapped ones) are asked one by one, in order of coming.
  */
 #include "models/joint.h"
+#include "sim/zeros.h"
 #include <stdlib.h>
 
 /* Who waits; NULL: gone. open: its time is not over. */
@@ -27,8 +28,7 @@ static struct group *group_of(struct world *w, uint64_t key)
   for (uint32_t i = 0; i < j->n; i++)
     if (j->group[i]->open && j->group[i]->key == key) return j->group[i];
   if (j->n == j->room) j->group = room_for(j->group, (j->room = 2 * j->room + 4) * sizeof(*j->group));
-  struct group *g = calloc(1, sizeof *g);
-  if (!g) check_out_of_memory(sizeof *g);
+  struct group *g = zeros_new(1, sizeof *g);
   *g = (struct group){.key = key, .open = true};
   return j->group[j->n++] = g;
 }
@@ -61,8 +61,7 @@ static uint32_t still_there(struct world *w, struct group *g)
 static void ask_group(struct world *w, struct group *g)
 {
   uint32_t n = still_there(w, g);
-  struct decision_result *answer = calloc(n + 1, sizeof *answer);
-  if (!answer) check_out_of_memory(n * sizeof *answer);
+  struct decision_result *answer = zeros_new(n + 1, sizeof *answer);
   if (n > 0 && decide_ask_all(w, n, g->a, answer))
     for (uint32_t i = 0; i < n; i++)
       if (g->a[i]) flow_on_answer(w, g->a[i], &answer[i]);

@@ -6,7 +6,7 @@
  */
 #include "models/link_fit.h"
 
-#include "sim/check.h"
+#include "sim/zeros.h"
 
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_multimin.h>
@@ -21,14 +21,6 @@ enum { STEPS_MAX = 600 };
 const char *const fit_family_name[N_FIT_FAMILIES] = {"lognormal", "gamma", "weibull", "exponential", "empirical"};
 
 /* ---- samples ----------------------------------------------------------------------------------------------------- */
-
-void *fit_array(size_t n, size_t size)
-{
-  void *p = calloc(n ? n : 1, size);
-  if (!p)
-    check_out_of_memory(n * size);
-  return p;
-}
 
 void sort_ascending(double *x, size_t n)
 {
@@ -259,7 +251,7 @@ struct family_fit fit_empirical(const double *value, const double *weight, size_
 struct family_fit fit_grouped(const double *sorted, const double *weight_or_null, size_t n, size_t most, struct arena *a)
 {
   size_t m = n < most ? n : most;
-  double *value = fit_array(m, sizeof *value), *weight = fit_array(m, sizeof *weight);
+  double *value = zeros_new(m, sizeof *value), *weight = zeros_new(m, sizeof *weight);
   for (size_t i = 0; i < n; i++) {
     double w = weight_or_null ? weight_or_null[i] : 1;
     weight[i * m / n] += w;

@@ -59,7 +59,6 @@ size_t fit_spans_of(const double *sorted, size_t n, double quantum, double width
 double distance_ks(const double *a, size_t n, const double *b, size_t m);
 double distance_w1(const double *a, size_t n, const double *b, size_t m);
 double sorted_quantile(const double *sorted, size_t n, double q);       /* rank ceil(q n), as sim/stat.h */
-void *fit_array(size_t n, size_t size);                 /* zeroed, never NULL; caller frees */
 void sort_ascending(double *, size_t n);
 /* Correlation of what lies `lag_s` apart (nearest message, within half a step); NaN where the run is too short. */
 double run_autocorrelation(const struct link_run *, double lag_s);

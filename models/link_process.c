@@ -10,7 +10,7 @@
  */
 #include "models/link_process.h"
 #include "models/streams.h"
-#include "sim/check.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -412,8 +412,7 @@ struct link_process *process_new(const struct link_process_def *def, const struc
 {
   size_t walks = def->rate_down ? 2 : def->rate ? 1 : 0;
   size_t bytes = sizeof(struct link_process) + walks * sizeof(struct rate_walk) + (def->loss ? 2 * sizeof(struct loss_walk) : 0);
-  struct link_process *p = calloc(1, bytes);
-  if (!p) check_out_of_memory(bytes);
+  struct link_process *p = zeros_new(1, bytes);
   if (def->loss) p->loss = (struct loss_walk *)(void *)(p->walk + walks);
   p->def = def;
   p->root = *root;

@@ -10,6 +10,7 @@
  * slow part, least squares with weights 1 / h over h = 1 .. 30 s. Check: w = .5, a = .5, b = .97: r(1) = .735, r(10) = .369.
  */
 #include "models/link_fit.h"
+#include "sim/zeros.h"
 
 #include <gsl/gsl_cdf.h>
 #include <math.h>
@@ -26,7 +27,7 @@ enum { VALUES_MOST = 40, RATE_VALUES = 64, LAGS = 30, GRID = 50, STEPS = 31, PAI
 static double *seconds(const struct link_run *r, bool with_idle, size_t *n)
 {
   *n = r->n ? (size_t)floor(r->time_s[r->n - 1] + r->step_s + 1e-6) : 0;
-  double *sum = fit_array(*n, sizeof *sum), *bins = fit_array(*n, sizeof *bins);
+  double *sum = zeros_new(*n, sizeof *sum), *bins = zeros_new(*n, sizeof *bins);
   for (size_t i = 0; i < r->n; i++) {
     size_t k = (size_t)floor(r->time_s[i] + 1e-6);
     if (k >= *n || (!with_idle && r->value[i] < RATE_IDLE_BYTES_PER_S))
@@ -120,7 +121,7 @@ static size_t idle_stretches(const struct link_run *r, double *length, double *i
 
 static void fit_families(struct rate_model *m, const double *sorted, size_t n)
 {
-  struct span *span = fit_array(n, sizeof *span);
+  struct span *span = zeros_new(n, sizeof *span);
   double width = (sorted_quantile(sorted, n, .75) - sorted_quantile(sorted, n, .25)) / 64;
   size_t cells = fit_spans_of(sorted, n, fmax(width, 1), 0, span);
   for (size_t i = 0; i < cells; i++)
@@ -132,7 +133,7 @@ static void fit_families(struct rate_model *m, const double *sorted, size_t n)
       continue;
     f->ks = 0;
     f->w1 = 0;
-    double *x = fit_array(n, sizeof *x);
+    double *x = zeros_new(n, sizeof *x);
     struct rng_root root = rng_root_make(1, 0);
     struct rng r = rng_open(&root, rng_name("link-fit rates"), (uint64_t)k, n);
     for (int repeat = 0; repeat < 10; repeat++) {
@@ -179,7 +180,7 @@ static double view_of(const struct views *v, enum view view, double x)
 static void add_memory(struct memory *m, const struct link_run *run, bool with_idle, const struct views *views)
 {
   size_t n;
-  double *rate = seconds(run, with_idle, &n), *y = fit_array(n, sizeof *y);
+  double *rate = seconds(run, with_idle, &n), *y = zeros_new(n, sizeof *y);
   for (int view = 0; view < VIEWS; view++) {
     for (size_t i = 0; i < n; i++)
       y[i] = isnan(rate[i]) ? NAN : view_of(views, (enum view)view, rate[i]);
@@ -206,7 +207,7 @@ static void inverse_fill(struct inverse *inverse, const struct views *views)
 {
   struct rng_root root = rng_root_make(1, 0);
   struct rng r = rng_open(&root, rng_name("link-fit pairs"), 0, 0);
-  double square[VIEWS] = {0}, *rank = fit_array(2 * PAIRS, sizeof *rank);
+  double square[VIEWS] = {0}, *rank = zeros_new(2 * PAIRS, sizeof *rank);
   for (size_t i = 0; i < 2 * PAIRS; i++)
     rank[i] = rng_normal(&r);
   for (int k = 0; k < STEPS; k++)
@@ -334,7 +335,7 @@ static bool log_normal_fits(struct rate_model *m, const struct rates *x)
 /* Sorted means of all seconds with rows, malloced. */
 static double *all_seconds(const struct link_run *run, size_t n_runs, size_t room, size_t *n)
 {
-  double *all = fit_array(room, sizeof *all);
+  double *all = zeros_new(room, sizeof *all);
   *n = 0;
   for (size_t i = 0; i < n_runs; i++) {
     size_t m;
@@ -411,7 +412,7 @@ struct seen { double sum[WAYS][SEEN_LAGS], n[WAYS][SEEN_LAGS]; };
 static void see(struct seen *seen, const double *rate, size_t n, double low)
 {
   static const double lag_s[SEEN_LAGS] = {1, 3, 10, 30};
-  double *at = fit_array(n, sizeof *at), *is_low = fit_array(n, sizeof *is_low);
+  double *at = zeros_new(n, sizeof *at), *is_low = zeros_new(n, sizeof *is_low);
   for (size_t k = 0; k < n; k++) {
     at[k] = (double)k;
     is_low[k] = isnan(rate[k]) ? NAN : rate[k] <= low;
@@ -446,7 +447,7 @@ static struct seen see_runs(const struct link_run *run, size_t n_runs, const str
   for (size_t i = 0; i < n_runs; i++)
     for (size_t k = 0; k < (m ? repeats_of(run, n_runs) : 1); k++) {
       struct link_run r = run[i];
-      double *value = fit_array(r.n, sizeof *value);
+      double *value = zeros_new(r.n, sizeof *value);
       struct rng rng = rng_open(&root, rng_name("link-fit which of two"), i, k);
       if (m) {
         rate_sample(m, &rng, r.time_s, r.n, value);
@@ -508,8 +509,8 @@ const struct rate_model *rate_fit(const struct link_run *run, size_t n_runs, boo
   size_t bins = 0, stretches = 0;
   for (size_t i = 0; i < n_runs; i++)
     bins += run[i].n;
-  struct rates x = {.active = fit_array(bins + n_runs, sizeof *x.active), .n_room = bins + n_runs};
-  double *length = fit_array(bins + n_runs, sizeof *length), idle = 0;
+  struct rates x = {.active = zeros_new(bins + n_runs, sizeof *x.active), .n_room = bins + n_runs};
+  double *length = zeros_new(bins + n_runs, sizeof *length), idle = 0;
   for (size_t i = 0; i < n_runs; i++) {
     add_seconds(&x, &run[i]);
     stretches += idle_stretches(&run[i], length + stretches, &idle);

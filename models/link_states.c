@@ -6,6 +6,7 @@
  * 100, above 60 ms: episodes of 5 messages with a peak of 270 + 25 ms.
  */
 #include "models/link_fit.h"
+#include "sim/zeros.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ enum { LEAST_MESSAGES = 30, LEAST_EPISODES = 30, VALUES_MOST = 40, BODY_CELLS = 
 /* What a message waited: of a lost one, until the next that was not lost arrived. */
 double *run_waits(const struct link_run *r)
 {
-  double *wait = fit_array(r->n, sizeof *wait), arrival = INFINITY;
+  double *wait = zeros_new(r->n, sizeof *wait), arrival = INFINITY;
   for (size_t i = r->n; i-- > 0;) {
     bool lost = isinf(r->value[i]);
     if (!lost)
@@ -41,7 +42,7 @@ static double step_before(const struct link_run *r, size_t i)
 
 struct link_episode *run_episodes(const struct link_run *r, double threshold_s, size_t *n, double *tail_s, double *body_s)
 {
-  struct link_episode *all = fit_array(r->n, sizeof *all);
+  struct link_episode *all = zeros_new(r->n, sizeof *all);
   double *wait = run_waits(r), since = 0;
   *n = 0;
   *body_s = 0;
@@ -70,7 +71,7 @@ double rtt_threshold(const struct link_run *run, size_t n)
   size_t all = 0, k = 0;
   for (size_t i = 0; i < n; i++)
     all += run[i].n;
-  double *x = fit_array(all, sizeof *x);
+  double *x = zeros_new(all, sizeof *x);
   for (size_t i = 0; i < n; i++)
     for (size_t j = 0; j < run[i].n; j++)
       if (isfinite(run[i].value[j]))
@@ -128,15 +129,15 @@ static void gather_run(struct gathered *g, const struct link_run *r, const struc
 
 static void gathered_open(struct gathered *g, size_t messages, size_t runs)
 {
-  *g = (struct gathered){.body = fit_array(messages, sizeof *g->body)};
+  *g = (struct gathered){.body = zeros_new(messages, sizeof *g->body)};
   for (int k = 0; k < 2; k++) {
     struct state_sample *s = &g->state[k];
-    s->body = fit_array(messages + runs, sizeof *s->body);
-    s->peak = fit_array(messages, sizeof *s->peak);
-    s->seen = fit_array(messages, sizeof *s->seen);
-    s->above = fit_array(messages, sizeof *s->above);
-    s->stretch = fit_array(messages, sizeof *s->stretch);
-    s->messages = fit_array(messages, sizeof *s->messages);
+    s->body = zeros_new(messages + runs, sizeof *s->body);
+    s->peak = zeros_new(messages, sizeof *s->peak);
+    s->seen = zeros_new(messages, sizeof *s->seen);
+    s->above = zeros_new(messages, sizeof *s->above);
+    s->stretch = zeros_new(messages, sizeof *s->stretch);
+    s->messages = zeros_new(messages, sizeof *s->messages);
   }
 }
 
@@ -162,7 +163,7 @@ static void measure(struct family_fit *f, const double *sorted, size_t n, double
   struct rng r = rng_open(&root, rng_name("link-fit distances"), (uint64_t)f->family, n);
   size_t m = n < 2000 ? 20000 : 10 * n;
   m = m > 200000 ? 200000 : m;
-  double *x = fit_array(m, sizeof *x);
+  double *x = zeros_new(m, sizeof *x);
   for (size_t i = 0; i < m; i++)
     x[i] = quantum > 0 ? round(fit_draw(f, &r) / quantum) * quantum : fit_draw(f, &r);
   sort_ascending(x, m);
@@ -177,7 +178,7 @@ static struct family_fit body_itself(const struct gathered *g, double quantum, s
   size_t n = fit_spans_of(g->body, g->n_body, quantum, 0, span);
   if (n > BODY_VALUES)
     return fit_grouped(g->body, NULL, g->n_body, BODY_GROUPS, a);
-  double *value = fit_array(n, sizeof *value), *weight = fit_array(n, sizeof *weight);
+  double *value = zeros_new(n, sizeof *value), *weight = zeros_new(n, sizeof *weight);
   for (size_t i = 0; i < n; i++) {
     value[i] = fmax(0, (span[i].lo + span[i].hi) / 2);
     weight[i] = span[i].weight;
@@ -193,7 +194,7 @@ static void fit_body(struct rtt_model *m, struct gathered *g, bool choose, struc
   sort_ascending(g->body, g->n_body);
   m->quantum_s = fit_quantum(g->body, g->n_body);
   double iqr = sorted_quantile(g->body, g->n_body, .75) - sorted_quantile(g->body, g->n_body, .25);
-  struct span *span = fit_array(g->n_body, sizeof *span);
+  struct span *span = zeros_new(g->n_body, sizeof *span);
   size_t n = fit_spans_of(g->body, g->n_body, m->quantum_s, iqr / BODY_CELLS, span);
   for (int k = 0; k < 3; k++) {
     struct family_fit *f = &m->families[k];
@@ -244,7 +245,7 @@ static struct family_fit fit_sizes(const struct state_sample *s, struct arena *a
   }
   if (best.good && best.ks <= KS_95 / sqrt((double)n))
     return best;
-  double *value = fit_array(n, sizeof *value), *weight = fit_array(n, sizeof *weight);
+  double *value = zeros_new(n, sizeof *value), *weight = zeros_new(n, sizeof *weight);
   for (size_t i = 0; i < n; i++) {
     value[i] = (s->peak[i].lo + s->peak[i].hi) / 2;
     weight[i] = s->peak[i].weight;
@@ -286,7 +287,7 @@ static int by_value(const void *a, const void *b)
 static struct family_fit fit_stretch(const struct state_sample *s, struct arena *a)
 {
   struct family_fit f = {0};
-  double above = 0, seen = 0, *pair = fit_array(2 * s->n, sizeof *pair);
+  double above = 0, seen = 0, *pair = zeros_new(2 * s->n, sizeof *pair);
   for (size_t i = 0; i < s->n; i++) {
     above += s->above[i];
     seen += s->above[i] * s->stretch[i];
@@ -294,7 +295,7 @@ static struct family_fit fit_stretch(const struct state_sample *s, struct arena 
     pair[2 * i + 1] = s->above[i];
   }
   if (s->n >= LEAST_EPISODES && seen > STRETCH_LEAST * above) {
-    double *value = fit_array(s->n, sizeof *value), *weight = fit_array(s->n, sizeof *weight);
+    double *value = zeros_new(s->n, sizeof *value), *weight = zeros_new(s->n, sizeof *weight);
     qsort(pair, s->n, 2 * sizeof *pair, by_value);
     for (size_t i = 0; i < s->n; i++) {
       value[i] = pair[2 * i];

@@ -9,6 +9,7 @@
 #include "sim/arena.h"
 #include "sim/check.h"
 #include "sim/hash.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -80,8 +81,7 @@ static void tree_grow(struct maxmin *m, uint32_t size)
 
 struct maxmin *maxmin_new(struct sim *sim, maxmin_done_fn *done, void *context)
 {
-  struct maxmin *m = calloc(1, sizeof *m);
-  if (!m) check_out_of_memory(sizeof *m);
+  struct maxmin *m = zeros_new(1, sizeof *m);
   m->sim = sim;
   m->done = done;
   m->context = context;

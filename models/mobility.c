@@ -1,6 +1,6 @@
 #include "models/mobility.h"
 #include "models/defs.h"
-#include "sim/check.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -30,21 +30,14 @@ struct mobility { int n_places; struct moving *of; };   /* def NULL: this place'
 
 /* ---- made and freed ----------------------------------------------------------------------------------------------- */
 
-static void *zeroed(size_t n, size_t bytes)
-{
-  void *p = calloc(n ? n : 1, bytes);
-  if (!p) check_out_of_memory(n * bytes);
-  return p;
-}
-
 static void moving_init(struct moving *m, const struct place_def *p, const struct rng_root *root)
 {
   m->def = p->mobility;
   m->count = p->count;
-  m->device = zeroed(p->count, sizeof *m->device);      /* pages of who is never asked for are never touched */
+  m->device = zeros_new(p->count, sizeof *m->device);   /* pages of who is never asked for are never touched */
   m->walks = walks_new(&m->def->walk, root, rng_name(p->name));
   m->ratio = pow(10, m->def->hysteresis / (5 * m->def->path_loss));
-  m->span = zeroed(m->def->n_sites, sizeof *m->span);
+  m->span = zeros_new(m->def->n_sites, sizeof *m->span);
 }
 
 struct mobility *mobility_new(const struct world_def *world, const struct rng_root *root)
@@ -52,9 +45,9 @@ struct mobility *mobility_new(const struct world_def *world, const struct rng_ro
   bool any = false;
   for (int i = 0; i < world->n_places; i++) any |= world->place[i].mobility != NULL;
   if (!any) return NULL;
-  struct mobility *all = zeroed(1, sizeof *all);
+  struct mobility *all = zeros_new(1, sizeof *all);
   all->n_places = world->n_places;
-  all->of = zeroed((size_t)world->n_places, sizeof *all->of);
+  all->of = zeros_new((size_t)world->n_places, sizeof *all->of);
   for (int i = 0; i < world->n_places; i++)
     if (world->place[i].mobility) moving_init(&all->of[i], &world->place[i], root);
   return all;

@@ -71,7 +71,7 @@ static void processes_open(struct network *n)
 struct network *network_new(struct sim *sim, const struct world_def *world, struct topology *topology,
                             const struct rng_root *root, const struct sink *sink)
 {
-  struct network *n = zeroed(1, sizeof *n);
+  struct network *n = zeros_new(1, sizeof *n);
   n->sim = sim;
   n->world = world;
   n->topology = topology;
@@ -79,11 +79,11 @@ struct network *network_new(struct sim *sim, const struct world_def *world, stru
   n->root = *root;
   if (sink) n->sink = *sink;
   n->tells = world->record_transfers && n->sink.transfer;
-  n->link = zeroed(world->n_links, sizeof *n->link);
+  n->link = zeros_new(world->n_links, sizeof *n->link);
   for (int k = 0; k < world->n_links; k++) link_init(&n->link[k], world, &world->link[k]);
   n->most_hops = topology_most_hops(topology);
   for (int p = 0; p < world->n_places; p++) n->spread |= topology_is_spread(topology, p);
-  n->first_member = zeroed(world->n_places, sizeof *n->first_member);
+  n->first_member = zeros_new(world->n_places, sizeof *n->first_member);
   for (int p = 0; p < world->n_places; p++) {
     n->first_member[p] = n->n_members;
     n->n_members += world->place[p].count;

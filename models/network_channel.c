@@ -50,7 +50,7 @@ static struct channel *channel_take(struct network *n)
     n->unused = c->next;
     return c;
   }
-  c = zeroed(1, sizeof *c);
+  c = zeros_new(1, sizeof *c);
   c->network = n;
   c->share = share_new(channel_speed, network_on_transmitted, c);
   return c;
@@ -119,7 +119,7 @@ struct channel *channel_for(struct network *n, const struct transfer *t, struct 
 {
   struct link_state *l = &n->link[hop.link];
   struct ends ends = ends_on(t, hop);
-  if (!l->channel[hop.down]) l->channel[hop.down] = zeroed(l->pools, sizeof(struct channel *));
+  if (!l->channel[hop.down]) l->channel[hop.down] = zeros_new(l->pools, sizeof(struct channel *));
   struct channel **home = &l->channel[hop.down][channel_number(n, ends, l->def)];
   if (!*home) {
     *home = channel_take(n);

@@ -85,7 +85,7 @@ void flow_channel_follow(struct flow_channel *c)
 static void flow_process(struct network *n, const struct transfer *t, struct hop hop, uint64_t user, uint32_t number)
 {
   struct link_state *l = &n->link[hop.link];
-  if (!l->flow_channel[hop.down]) l->flow_channel[hop.down] = zeroed(l->pools, sizeof(struct flow_channel));
+  if (!l->flow_channel[hop.down]) l->flow_channel[hop.down] = zeros_new(l->pools, sizeof(struct flow_channel));
   struct flow_channel *c = &l->flow_channel[hop.down][user];
   if (!c->process)
     *c = (struct flow_channel){.network = n, .link = l, .process = rate_process(n, l, ends_on(t, hop)), .number = number,
@@ -96,7 +96,7 @@ static void flow_process(struct network *n, const struct transfer *t, struct hop
 static uint32_t flow_link(struct network *n, const struct transfer *t, struct hop hop)
 {
   struct link_state *l = &n->link[hop.link];
-  if (!l->flow_link[hop.down]) l->flow_link[hop.down] = zeroed(l->pools, sizeof(uint32_t));
+  if (!l->flow_link[hop.down]) l->flow_link[hop.down] = zeros_new(l->pools, sizeof(uint32_t));
   uint64_t user = channel_number(n, ends_on(t, hop), l->def);
   uint32_t *number = &l->flow_link[hop.down][user];
   if (!*number) *number = flow_link_new(n, l, hop.down) + 1;

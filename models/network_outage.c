@@ -260,7 +260,7 @@ static void chance_open(struct network *n)
   size_t all = 0, k = 0;
   for (int i = 0; i < w->n_links; i++) all += w->link[i].outages != NULL;
   for (int p = 0; p < w->n_places; p++) all += is_own(&w->place[p]) ? w->place[p].count : 0;
-  n->up_down = all ? zeroed(all, sizeof *n->up_down) : NULL;
+  n->up_down = all ? zeros_new(all, sizeof *n->up_down) : NULL;
   for (int i = 0; i < w->n_links; i++) {
     if (!w->link[i].outages) continue;
     n->up_down[k].link = (uint32_t)i;
@@ -293,7 +293,7 @@ void outages_new(struct network *n)
   const struct world_def *w = n->world;
   n->allowed = ~UINT64_C(0);
   n->klass = NONE;
-  if (any_detour(w)) n->detours = zeroed(1, sizeof *n->detours);
+  if (any_detour(w)) n->detours = zeros_new(1, sizeof *n->detours);
   for (int k = 0; k < w->n_links; k++)
     if (w->link[k].outages && w->link[k].on_outage == OUTAGE_WAITS) n->varies = n->link[k].varies = true;
   chance_open(n);

@@ -16,6 +16,7 @@
 #include "models/transports.h"
 #include "sim/arena.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -148,13 +149,6 @@ static inline size_t at_start_bytes(const struct network *n)
 }
 
 static inline bool has_gates(const struct network *n) { return n->radios || n->transports; }
-
-static inline void *zeroed(size_t n, size_t bytes)
-{
-  void *p = calloc(n ? n : 1, bytes);
-  if (!p) check_out_of_memory(n * bytes);
-  return p;
-}
 
 /* One more or one less on the link from now on. */
 static inline void link_count(struct link_state *l, sim_time now, int change)

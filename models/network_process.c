@@ -1,6 +1,5 @@
 /* Which process a transfer meets. */
 #include "models/network_process.h"
-#include "sim/check.h"
 #include "sim/zeros.h"
 #include <stdlib.h>
 
@@ -12,17 +11,10 @@ struct link_processes {
   struct link_process **by_sharer, **by_sender;         /* [n]; the same array where sharer and sender are */
 };
 
-static void *zeroed(size_t n, size_t bytes)
-{
-  void *p = calloc(n ? n : 1, bytes);
-  if (!p) check_out_of_memory(n * bytes);
-  return p;
-}
-
 struct link_processes *processes_new(const struct link_def *l, uint64_t n_members, const struct rng_root *root)
 {
   if (!l->process) return NULL;
-  struct link_processes *p = zeroed(1, sizeof *p);
+  struct link_processes *p = zeros_new(1, sizeof *p);
   p->name = l->name;
   p->root = *root;
   p->n = n_members;

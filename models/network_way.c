@@ -85,10 +85,10 @@ enum { BETWEEN_PLACES = 64 };
 void ways_new(struct network *n)
 {
   size_t places = (size_t)n->world->n_places;
-  n->ways = zeroed(1, sizeof *n->ways);
+  n->ways = zeros_new(1, sizeof *n->ways);
   n->ways->round = 1;
   n->ways->places = (uint32_t)places;
-  if (!n->detours && places <= BETWEEN_PLACES) n->ways->between = zeroed(places * places, sizeof *n->ways->between);
+  if (!n->detours && places <= BETWEEN_PLACES) n->ways->between = zeros_new(places * places, sizeof *n->ways->between);
 }
 
 SELDOM static const struct way *way_found(const struct network *n, struct endpoint from, struct endpoint to)

@@ -4,6 +4,7 @@
 #include "models/policy_python.h"
 #include "models/streams.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -510,8 +511,7 @@ static bool try_init(struct policy_host *h, struct err *err)
     return err_add(err, h->at, "policy '%s' wants %.3g bytes for one learner", h->name, (double)h->state_size);
   h->wrap_at = h->learner_bytes = (h->state_size + 15) / 16 * 16;
   if (!h->policy->init) return true;
-  void *state = calloc(1, h->state_size + 1);
-  if (!state) check_out_of_memory(h->state_size);
+  void *state = zeros_new(1, h->state_size + 1);
   const char *flaw = h->policy->init(&h->setup, state);
   free(state);
   return !flaw || err_add(err, h->at, "policy '%s': %s", h->name, flaw);

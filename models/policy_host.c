@@ -2,7 +2,7 @@
 #include "models/policy_host.h"
 #include "models/policy_parts.h"
 #include "models/policy_python.h"
-#include "sim/check.h"
+#include "sim/zeros.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
@@ -166,8 +166,7 @@ static size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
 static struct offsim_policy *widened(const struct offsim_policy *p)
 {
   size_t n = p->n_features, m = p->n_parameters;
-  struct offsim_policy *own = calloc(1, sizeof *own + n * sizeof *own->feature + m * sizeof *own->parameter);
-  if (!own) check_out_of_memory(sizeof *own);
+  struct offsim_policy *own = zeros_new(1, sizeof *own + n * sizeof *own->feature + m * sizeof *own->parameter);
   memcpy(own, p, at_most(p->sizes.policy, sizeof *own));
   struct offsim_feature *feature = (void *)(own + 1);
   struct offsim_parameter *parameter = (void *)(feature + n);

@@ -2,8 +2,8 @@
 #include "models/policy_python.h"
 #include "models/policy_parts.h"
 #include "models/python_wire.h"
-#include "sim/check.h"
 #include "sim/json.h"
+#include "sim/zeros.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -208,8 +208,7 @@ static void far_decide_batch(void *state, uint32_t n, const struct offsim_contex
   struct python *p = l->python;
   struct frame f;
   if (in_trouble(p)) return;
-  struct offsim_random **random = calloc(n, sizeof *random);
-  if (!random) check_out_of_memory(n * sizeof *random);
+  struct offsim_random **random = zeros_new(n, sizeof *random);
   size_t at = wire_open(&p->wire, ASK_BATCH);
   wire_add(&p->wire, (const uint32_t[]){l->number, n}, 2 * sizeof n);
   for (uint32_t i = 0; i < n; i++) {
@@ -313,8 +312,7 @@ static void describe_features(struct python *p, const json *list)
 static void describe_parameters(struct python *p, const json *list)
 {
   uint32_t n = (uint32_t)json_count(list);
-  p->policy.parameter = p->parameter = calloc(n + 1, sizeof *p->parameter);
-  if (!p->parameter) check_out_of_memory(n * sizeof *p->parameter);
+  p->policy.parameter = p->parameter = zeros_new(n + 1, sizeof *p->parameter);
   p->policy.n_parameters = n;
   for (uint32_t i = 0; i < n; i++) {
     const json *q = json_nth(list, i);
@@ -395,8 +393,7 @@ struct python *policy_python_start(const char *path, struct where at, struct err
     err_add(err, at, "policy %s: the module offsim_policy.py is not found; set OFFSIM_SHARE", path);
     return NULL;
   }
-  struct python *p = calloc(1, sizeof *p);
-  if (!p) check_out_of_memory(sizeof *p);
+  struct python *p = zeros_new(1, sizeof *p);
   fflush(NULL);
   if (python_process_start(&p->wire.process, module, path) && ask_description(p)) return p;
   err_add(err, at, "policy %s: %s", path, policy_python_trouble(p));

@@ -8,6 +8,7 @@
 #include "models/policy_python.h"
 #include "sim/check.h"
 #include "sim/hash.h"
+#include "sim/zeros.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,7 @@ static void learners_grow(struct learners *l)
 {
   struct learners old = *l;
   l->capacity = old.capacity ? 2 * old.capacity : 64;
-  l->slot = calloc(l->capacity, sizeof *l->slot);
-  if (!l->slot) check_out_of_memory(l->capacity * sizeof *l->slot);
+  l->slot = zeros_new(l->capacity, sizeof *l->slot);
   for (size_t i = 0; i < old.capacity; i++)
     if (old.slot[i].state) *learner_slot(l, old.slot[i].key) = old.slot[i];
   free(old.slot);
@@ -75,8 +75,7 @@ static int by_key(const void *a, const void *b)
 /* All learners in order of keys, to be freed. */
 static struct learner *learners_sorted(const struct learners *l)
 {
-  struct learner *all = calloc(l->n + 1, sizeof *all);
-  if (!all) check_out_of_memory(l->n * sizeof *all);
+  struct learner *all = zeros_new(l->n + 1, sizeof *all);
   size_t n = 0;
   for (size_t i = 0; i < l->capacity; i++)
     if (l->slot[i].state) all[n++] = l->slot[i];

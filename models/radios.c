@@ -15,22 +15,14 @@ struct radios {
   struct radio_link link[];
 };
 
-/* Pages of radios that nobody uses are never touched until the end. */
-static void *zeroed(size_t n, size_t bytes)
-{
-  void *p = calloc(n ? n : 1, bytes);
-  if (!p) check_out_of_memory(n * bytes);
-  return p;
-}
-
 static void link_open(struct radio_link *l, const struct world_def *w, const struct link_def *def)
 {
   if (!def->radio) return;
   int place = w->place[def->a].tier == TIER_DEVICE ? def->a : def->b;
   const struct place_def *device = &w->place[place];
   *l = (struct radio_link){def->radio, rng_name(def->name), device->count, zeros_new(device->count, sizeof *l->radio), place, NULL, NULL};
-  if (def->radio->anchor_s > 0) l->fast = zeroed(device->count, sizeof *l->fast);
-  if (device->supply && device->supply->battery) l->told_j = zeroed(device->count, sizeof *l->told_j);
+  if (def->radio->anchor_s > 0) l->fast = zeros_new(device->count, sizeof *l->fast);
+  if (device->supply && device->supply->battery) l->told_j = zeros_new(device->count, sizeof *l->told_j);
 }
 
 struct radios *radios_new(const struct world_def *w, const struct rng_root *root)
@@ -38,7 +30,7 @@ struct radios *radios_new(const struct world_def *w, const struct rng_root *root
   int any = 0;
   for (int k = 0; k < w->n_links; k++) any += w->link[k].radio != NULL;
   if (!any) return NULL;
-  struct radios *rs = zeroed(1, sizeof *rs + (size_t)w->n_links * sizeof *rs->link);
+  struct radios *rs = zeros_new(1, sizeof *rs + (size_t)w->n_links * sizeof *rs->link);
   rs->root = *root;
   rs->n_links = w->n_links;
   for (int k = 0; k < w->n_links; k++) link_open(&rs->link[k], w, &w->link[k]);

@@ -1,6 +1,6 @@
 /* Copies of data (replica.h). Items stand in a table with open addressing; an item that was never written is nowhere. */
 #include "models/replica.h"
-#include "sim/check.h"
+#include "sim/zeros.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,26 +13,19 @@ struct copies {
   sim_time *shown;                                      /* [slots][n]: from when on copy k shows the item's last write */
 };
 
-static void *zeros(size_t n, size_t size)
-{
-  void *p = calloc(n, size);
-  if (!p) check_out_of_memory(n * size);
-  return p;
-}
-
 static void make_room(struct copies *c, size_t slots)
 {
   c->slots = slots;
-  c->item = zeros(slots, sizeof *c->item);
-  c->taken = zeros(slots, sizeof *c->taken);
-  c->shown = zeros(slots * c->n, sizeof *c->shown);
+  c->item = zeros_new(slots, sizeof *c->item);
+  c->taken = zeros_new(slots, sizeof *c->taken);
+  c->shown = zeros_new(slots * c->n, sizeof *c->shown);
 }
 
 struct copies *copies_new(unsigned n, double apply_s)
 {
-  struct copies *c = zeros(1, sizeof *c);
+  struct copies *c = zeros_new(1, sizeof *c);
   c->n = n, c->apply = ns_from_s(apply_s);
-  c->busy_until = zeros(n, sizeof *c->busy_until);
+  c->busy_until = zeros_new(n, sizeof *c->busy_until);
   make_room(c, 64);
   return c;
 }

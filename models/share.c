@@ -1,5 +1,6 @@
 #include "models/share.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -16,8 +17,7 @@ struct share {
 
 struct share *share_new(share_speed_fn *speed_of, share_done_fn *done, void *context)
 {
-  struct share *s = calloc(1, sizeof *s);
-  if (!s) check_out_of_memory(sizeof *s);
+  struct share *s = zeros_new(1, sizeof *s);
   s->speed_of = speed_of;
   s->done = done;
   s->context = context;

@@ -12,18 +12,11 @@ static struct job *job_of_share(struct share_user *user) { return holder_of(user
 
 /* ---- the array --------------------------------------------------------------------------------------------------- */
 
-static void *zeroed(size_t n, size_t bytes)
-{
-  void *p = calloc(n, bytes);
-  if (!p) check_out_of_memory(n * bytes);
-  return p;
-}
-
 struct station *stations_new(struct sim *sim, const struct place_def *place, const struct world_def *world,
                              const struct station_events *events, uint64_t count)
 {
   struct station *all = zeros_new(count, sizeof *all);
-  struct station_kind *kind = zeroed(1, sizeof *kind);
+  struct station_kind *kind = zeros_new(1, sizeof *kind);
   kind->events = events;
   kind->discipline = place->discipline;
   kind->batching = place->batching;
@@ -85,7 +78,7 @@ size_t station_bytes(void) { return sizeof(struct station); }
 
 struct station_extra *station_more(struct station *s)
 {
-  if (!s->extra) s->extra = zeroed(1, sizeof *s->extra);
+  if (!s->extra) s->extra = zeros_new(1, sizeof *s->extra);
   return s->extra;
 }
 
@@ -108,7 +101,7 @@ void station_settle_more(struct station *s, sim_time now)
 void stations_reserve(struct station *all, uint64_t count, uint32_t servers)
 {
   struct station_kind *kind = all->kind;
-  kind->overflow = zeroed(count, sizeof *kind->overflow);
+  kind->overflow = zeros_new(count, sizeof *kind->overflow);
   for (uint64_t i = 0; i < count; i++) kind->overflow[i].since = all[i].since;
   kind->reserved_units = (int64_t)servers * kind->slots * SLOT_UNITS;
   kind->settles = true;

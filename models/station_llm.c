@@ -6,6 +6,7 @@
  * Check: reference step time, one request of 100 + 2 tokens: first token at 13.52 ms, done at 20.07626 ms.
  */
 #include "models/station_parts.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -26,23 +27,16 @@ static struct job *job_of_request(struct engine_request *r) { return holder_of(r
 
 struct pool *llm_jobs_new(void) { return pool_new(sizeof(struct llm_job)); }
 
-static void *some(size_t n, size_t bytes)
-{
-  void *p = calloc(n, bytes);
-  if (!p) check_out_of_memory(n * bytes);
-  return p;
-}
-
 static struct llm *llm_new(struct station *s, struct sim *sim)
 {
   const struct station_kind *kind = s->kind;
   const struct llm_kind *k = &kind->llm->kind[kind->hardware ? kind->hardware[s - kind->first] : 0];
-  struct llm *l = some(1, sizeof *l);
+  struct llm *l = zeros_new(1, sizeof *l);
   struct engine_def def = kind->llm->engine;
   def.kv_blocks = k->kv_blocks;
-  l->engine = some(kind->servers, sizeof *l->engine);
-  l->open = some(kind->servers, sizeof *l->open);
-  l->number = some(kind->servers, sizeof *l->number);
+  l->engine = zeros_new(kind->servers, sizeof *l->engine);
+  l->open = zeros_new(kind->servers, sizeof *l->open);
+  l->number = zeros_new(kind->servers, sizeof *l->number);
   sim_assert(kind->servers <= UINT16_MAX);
   for (uint32_t i = 0; i < kind->servers; i++) l->engine[i] = engine_new(sim, &def, k->step_time, &kind->llm_events);
   station_more(s)->llm = l;

@@ -237,16 +237,9 @@ static void plan_soon(struct station *s, struct member *m)
 
 /* ---- for the world ------------------------------------------------------------------------------------------------ */
 
-static void *zeroed(size_t n, size_t bytes)
-{
-  void *p = calloc(n, bytes);
-  if (!p) check_out_of_memory(n * bytes);
-  return p;
-}
-
 void stations_power(struct station *all, uint64_t count, struct sim *sim, const struct stations_power *def)
 {
-  struct powered *p = zeroed(1, sizeof *p);
+  struct powered *p = zeros_new(1, sizeof *p);
   *p = (struct powered){ .def = *def, .sim = sim, .first = all, .member = zeros_new(count, sizeof *p->member),
                          .thermal = zeros_new(count, sizeof *p->thermal) };
   if (def->battery) p->battery = zeros_new(count, sizeof *p->battery);

@@ -7,6 +7,7 @@
  * Check: prefill 100 tok/s, a = 0.08 s, c = 0.02 s, one request of 50 + 11 tokens: first at 0.5 s, done at 1.5 s.
  */
 #include "models/station_parts.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -176,8 +177,7 @@ static void engines_new(struct station *s)
 {
   uint32_t n = s->kind->servers;
   sim_assert(n <= UINT16_MAX);
-  struct token_engine *all = calloc(n, sizeof *all);
-  if (!all) check_out_of_memory(n * sizeof *all);
+  struct token_engine *all = zeros_new(n, sizeof *all);
   for (uint32_t i = 0; i < n; i++) {
     all[i].station = s;
     all[i].decode = share_new(decode_speed, on_decoded, &all[i]);

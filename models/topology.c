@@ -16,6 +16,7 @@
 #include "models/network.h"
 #include "sim/arena.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,13 +77,6 @@ struct topology {
   struct routes *routes;
   struct mobility *mobility;                            /* NULL: nobody moves */
 };
-
-static void *zeroed(size_t n, size_t bytes)
-{
-  void *p = calloc(n ? n : 1, bytes);
-  if (!p) check_out_of_memory(n * bytes);
-  return p;
-}
 
 static bool is_device(const struct topology *t, int place) { return t->world->place[place].tier == TIER_DEVICE; }
 
@@ -158,7 +152,7 @@ static void routes_grow(struct routes *all)
   const struct route **old = all->slot;
   uint32_t room = all->room;
   all->room = room ? 2 * room : 64;
-  all->slot = zeroed(all->room, sizeof *all->slot);
+  all->slot = zeros_new(all->room, sizeof *all->slot);
   for (uint32_t i = 0; i < room; i++) {
     if (!old[i]) continue;
     uint64_t at = hops_hash(old[i]->hop, old[i]->n);
@@ -255,9 +249,9 @@ static void open_arcs(const struct topology *t, const double *at, double *length
 static struct row *row_make(const struct topology *t, struct state *s, uint32_t from)
 {
   double *length = s == &t->routes->intact ? t->length : t->routes->length;
-  struct row *row = zeroed(1, sizeof *row);
-  row->inbound = zeroed(t->n_vertices, sizeof *row->inbound);
-  row->to = zeroed(t->n_vertices, sizeof *row->to);
+  struct row *row = zeros_new(1, sizeof *row);
+  row->inbound = zeros_new(t->n_vertices, sizeof *row->inbound);
+  row->to = zeros_new(t->n_vertices, sizeof *row->to);
   open_arcs(t, length, length, from, true);
   graph_tree(t->graph, (int)from, length, row->inbound, NULL);
   row->to[from] = route_within(t, length, from);
@@ -271,7 +265,7 @@ static struct row *row_make(const struct topology *t, struct state *s, uint32_t 
 static const struct route *find_back(const struct topology *t, struct state *s, uint32_t from, uint32_t to)
 {
   struct row *row = s->row[to] ? s->row[to] : row_make(t, s, to);
-  if (!row->back) row->back = zeroed(t->n_vertices, sizeof *row->back);
+  if (!row->back) row->back = zeros_new(t->n_vertices, sizeof *row->back);
   if (!row->back[from]) row->back[from] = route_forth(t, row->inbound, from, to);
   return row->back[from];
 }
@@ -307,7 +301,7 @@ static void state_clear(const struct topology *t, struct state *s)
 static uint32_t *out_now(const struct topology *t)
 {
   const struct routes *all = t->routes;
-  uint32_t *out = zeroed(all->n_out, sizeof *out), n = 0, elements = (uint32_t)t->world->n_links + t->n_vertices;
+  uint32_t *out = zeros_new(all->n_out, sizeof *out), n = 0, elements = (uint32_t)t->world->n_links + t->n_vertices;
   for (uint32_t i = 0; n < all->n_out && i < elements; i++)
     if (all->out[i]) out[n++] = i;
   return out;
@@ -324,7 +318,7 @@ static bool is_now(const struct topology *t, const struct state *s)
 static const struct route **quick_new(const struct topology *t)
 {
   size_t n = (size_t)t->world->n_places;
-  return n <= QUICK_PLACES ? zeroed(n * n, sizeof(struct route *)) : NULL;
+  return n <= QUICK_PLACES ? zeros_new(n * n, sizeof(struct route *)) : NULL;
 }
 
 /* One that is known, else in place of the one that was used the longest time ago. */
@@ -339,7 +333,7 @@ static struct state *state_now(const struct topology *t)
   }
   state_clear(t, oldest);
   *oldest = (struct state){.hash = all->hash, .n_out = all->n_out, .out = out_now(t),
-                           .row = zeroed(t->n_vertices, sizeof *oldest->row), .quick = quick_new(t)};
+                           .row = zeros_new(t->n_vertices, sizeof *oldest->row), .quick = quick_new(t)};
   all->counts.states++;
   return oldest;
 }
@@ -544,7 +538,7 @@ static uint32_t *near_of(const struct topology *t, uint64_t zones)
   int i = 0;
   while (i < NEAR_KEPT - 1 && near[i].site && near[i].zones != zones) i++;
   if (near[i].site && near[i].zones != zones) memset(near[i].site, 0, t->n_vertices * sizeof *near[i].site);
-  if (!near[i].site) near[i].site = zeroed(t->n_vertices, sizeof *near[i].site);
+  if (!near[i].site) near[i].site = zeros_new(t->n_vertices, sizeof *near[i].site);
   near[i].zones = zones;
   return near[i].site;
 }
@@ -576,7 +570,7 @@ static void grounds_make(struct topology *t)
     if (g->kind == GROUND_SHARED) g->at = spread->at, g->base = UINT32_MAX;
     else t->n_vertices += g->n;
   }
-  t->vertex_place = zeroed(t->n_vertices, sizeof *t->vertex_place);
+  t->vertex_place = zeros_new(t->n_vertices, sizeof *t->vertex_place);
   for (int p = 0; p < w->n_places; p++)
     for (uint32_t i = 0; i < t->ground[p].n && t->ground[p].kind != GROUND_SHARED; i++)
       t->vertex_place[t->ground[p].base + i] = (uint16_t)p;
@@ -642,15 +636,15 @@ static bool arcs_make(struct topology *t, struct err *err)
     if (!link_possible(t, k, err)) return false;
     pieces += link_pieces(t, k, false);
   }
-  t->arc = zeroed(2 * pieces, sizeof *t->arc);
+  t->arc = zeros_new(2 * pieces, sizeof *t->arc);
   for (int k = 0; k < t->world->n_links; k++) link_pieces(t, k, true);
   return true;
 }
 
 static void outs_make(struct topology *t)
 {
-  t->first_out = zeroed(t->n_vertices + 2, sizeof *t->first_out);
-  t->out_arc = zeroed(t->n_arcs, sizeof *t->out_arc);
+  t->first_out = zeros_new(t->n_vertices + 2, sizeof *t->first_out);
+  t->out_arc = zeros_new(t->n_arcs, sizeof *t->out_arc);
   for (uint32_t a = 0; a < t->n_arcs; a++) t->first_out[t->arc[a].from + 2]++;
   for (uint32_t v = 1; v <= t->n_vertices; v++) t->first_out[v + 1] += t->first_out[v];
   for (uint32_t a = 0; a < t->n_arcs; a++) t->out_arc[t->first_out[t->arc[a].from + 1]++] = a;
@@ -659,8 +653,8 @@ static void outs_make(struct topology *t)
 static void lengths_make(struct topology *t)
 {
   const struct world_def *w = t->world;
-  t->latency_s = zeroed(w->n_links, sizeof *t->latency_s);
-  t->length = zeroed(t->n_arcs, sizeof *t->length);
+  t->latency_s = zeros_new(w->n_links, sizeof *t->latency_s);
+  t->length = zeros_new(t->n_arcs, sizeof *t->length);
   for (int k = 0; k < w->n_links; k++) {
     const struct dist *d = w->link[k].latency_s;
     t->latency_s[k] = d ? fmin(fmax(dist_mean(d), 0), LONGEST_S) : 0;
@@ -673,7 +667,7 @@ static void lengths_make(struct topology *t)
 
 static void graph_make(struct topology *t)
 {
-  int32_t *from = zeroed(t->n_arcs, sizeof *from), *to = zeroed(t->n_arcs, sizeof *to);
+  int32_t *from = zeros_new(t->n_arcs, sizeof *from), *to = zeros_new(t->n_arcs, sizeof *to);
   for (uint32_t a = 0; a < t->n_arcs; a++) {
     from[a] = (int32_t)t->arc[a].from;
     to[a] = (int32_t)t->arc[a].to;
@@ -685,26 +679,26 @@ static void graph_make(struct topology *t)
 
 static void routes_make(struct topology *t)
 {
-  struct routes *all = t->routes = zeroed(1, sizeof *all);
+  struct routes *all = t->routes = zeros_new(1, sizeof *all);
   uint32_t elements = (uint32_t)t->world->n_links + t->n_vertices;
   all->arena = arena_new();
-  all->intact.row = zeroed(t->n_vertices, sizeof *all->intact.row);
+  all->intact.row = zeros_new(t->n_vertices, sizeof *all->intact.row);
   all->intact.quick = quick_new(t);
   all->now = &all->intact;
-  all->length = zeroed(t->n_arcs, sizeof *all->length);
+  all->length = zeros_new(t->n_arcs, sizeof *all->length);
   if (t->n_arcs) memcpy(all->length, t->length, t->n_arcs * sizeof *all->length);
-  all->blocked = zeroed(t->n_arcs, sizeof *all->blocked);
-  all->out = zeroed(elements, sizeof *all->out);
-  all->back_at = zeroed(elements, sizeof *all->back_at);
+  all->blocked = zeros_new(t->n_arcs, sizeof *all->blocked);
+  all->out = zeros_new(elements, sizeof *all->out);
+  all->back_at = zeros_new(elements, sizeof *all->back_at);
 }
 
 struct topology *topology_new(const struct world_def *world, struct err *err)
 {
-  struct topology *t = zeroed(1, sizeof *t);
+  struct topology *t = zeros_new(1, sizeof *t);
   t->world = world;
-  t->attached = zeroed(world->n_places, sizeof *t->attached);
+  t->attached = zeros_new(world->n_places, sizeof *t->attached);
   for (int p = 0; p < world->n_places; p++) t->attached[p] = attach(world, p);
-  t->ground = zeroed(world->n_places, sizeof *t->ground);
+  t->ground = zeros_new(world->n_places, sizeof *t->ground);
   grounds_make(t);
   if (!arcs_make(t, err)) {
     topology_free(t);

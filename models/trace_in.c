@@ -8,6 +8,7 @@
 #include "models/workload.h"
 
 #include "sim/check.h"
+#include "sim/zeros.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -143,9 +144,7 @@ struct trace_lines { struct lines lines; };
 
 struct trace_lines *trace_lines_open(const char *path, struct err *e)
 {
-  struct trace_lines *t = calloc(1, sizeof *t);
-  if (!t)
-    check_out_of_memory(sizeof *t);
+  struct trace_lines *t = zeros_new(1, sizeof *t);
   if (lines_open(&t->lines, path, e))
     return t;
   trace_lines_close(t);
@@ -817,9 +816,7 @@ const struct trace_table *trace_load(const struct trace_def *d, struct arena *a,
   if (!check_options(d, e))
     return NULL;
   const struct trace_table *table = NULL;
-  struct reading *r = calloc(1, sizeof *r);
-  if (!r)
-    check_out_of_memory(sizeof *r);
+  struct reading *r = zeros_new(1, sizeof *r);
   r->def = d;
   r->e = e;
   r->problems = e->n;
@@ -1104,9 +1101,7 @@ bool table_header(const char *path, enum trace_format format, const struct table
 {
   sim_assert(n_columns <= WANTED_MAX && format != TRACE_JSONL);
   const struct trace_def def = {.file = path, .format = format};
-  struct reading *r = calloc(1, sizeof *r);
-  if (!r)
-    check_out_of_memory(sizeof *r);
+  struct reading *r = zeros_new(1, sizeof *r);
   r->def = &def;
   r->e = e;
   bool good = lines_open(&r->lines, path, e) && read_header(r);
@@ -1122,9 +1117,7 @@ const struct table *table_load(const char *path, enum trace_format format, const
   sim_assert(n_columns <= WANTED_MAX);
   const struct trace_def def = {.file = path, .format = format};
   struct table *t = table_start(a, n_columns);
-  struct reading *r = calloc(1, sizeof *r);
-  if (!r)
-    check_out_of_memory(sizeof *r);
+  struct reading *r = zeros_new(1, sizeof *r);
   r->def = &def;
   r->e = e;
   r->problems = e->n;

@@ -1,5 +1,5 @@
 #include "models/transports.h"
-#include "sim/check.h"
+#include "sim/zeros.h"
 #include <stdlib.h>
 
 /* By member of the client's place; or by that and place, NULL: none yet. Both NULL: the link needs none. */
@@ -11,27 +11,20 @@ int transports_client(const struct world_def *w, const struct link_def *l)
   return w->place[l->a].tier != TIER_DEVICE && w->place[l->b].tier == TIER_DEVICE ? l->b : l->a;
 }
 
-static void *zeroed(size_t n, size_t bytes)
-{
-  void *p = calloc(n, bytes);
-  if (!p) check_out_of_memory(n * bytes);
-  return p;
-}
-
 struct transports *transports_new(const struct world_def *w)
 {
   int any = 0;
   for (int k = 0; k < w->n_links; k++) any += w->link[k].transport != NULL;
   if (!any) return NULL;
-  struct transports *ts = zeroed(1, sizeof *ts + (size_t)w->n_links * sizeof *ts->link);
+  struct transports *ts = zeros_new(1, sizeof *ts + (size_t)w->n_links * sizeof *ts->link);
   ts->n_links = w->n_links;
   ts->n_places = w->n_places;
   for (int k = 0; k < w->n_links; k++) {
     struct connections *c = &ts->link[k];
     if (!w->link[k].transport) continue;
     c->members = w->place[transports_client(w, &w->link[k])].count;
-    if (w->link[k].transport->spans_route) c->with_place = zeroed(c->members, sizeof *c->with_place);
-    else c->one = zeroed(c->members, sizeof *c->one);
+    if (w->link[k].transport->spans_route) c->with_place = zeros_new(c->members, sizeof *c->with_place);
+    else c->one = zeros_new(c->members, sizeof *c->one);
   }
   return ts;
 }
@@ -51,7 +44,7 @@ struct connection *transports_connection(struct transports *ts, int link, uint32
 {
   struct connections *c = &ts->link[link];
   if (c->one) return &c->one[member];
-  if (!c->with_place[member]) c->with_place[member] = zeroed((size_t)ts->n_places, sizeof **c->with_place);
+  if (!c->with_place[member]) c->with_place[member] = zeros_new((size_t)ts->n_places, sizeof **c->with_place);
   return &c->with_place[member][far_place];
 }
 

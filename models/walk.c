@@ -1,6 +1,7 @@
 #include "models/walk.h"
 #include "models/streams.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -101,8 +102,7 @@ static double draw_rest(const struct walks *w, struct rng *r)
 
 struct walks *walks_new(const struct walk_def *def, const struct rng_root *root, uint64_t name)
 {
-  struct walks *w = calloc(1, sizeof *w);
-  if (!w) check_out_of_memory(sizeof *w);
+  struct walks *w = zeros_new(1, sizeof *w);
   w->def = def;
   w->root = *root;
   w->name = name;

@@ -12,6 +12,7 @@
 #include "models/learned.h"
 #include "models/joint.h"
 #include "models/session.h"
+#include "sim/zeros.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -359,8 +360,7 @@ static bool world_build(struct world *w, struct err *err)
 struct world *world_new(const struct run_setup *setup, struct err *err)
 {
   if (!fits_memory(setup->def, err) || !size_possible(setup->def, setup->policy != NULL, err)) return NULL;
-  struct world *w = calloc(1, sizeof *w);
-  if (!w) check_out_of_memory(sizeof *w);
+  struct world *w = zeros_new(1, sizeof *w);
   w->def = setup->def;
   w->setup = *setup;
   w->arena = arena_new();

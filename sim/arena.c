@@ -1,6 +1,7 @@
 /* arena.c: blocks that double, freed together. */
 #include "sim/arena.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,10 +25,7 @@ static char *block_memory(struct block *b)
 
 struct arena *arena_new(void)
 {
-  struct arena *a = calloc(1, sizeof *a);
-  if (!a)
-    check_out_of_memory(sizeof *a);
-  return a;
+  return zeros_new(1, sizeof(struct arena));
 }
 
 void arena_free(struct arena *a)

@@ -1,6 +1,7 @@
 /* far.c: lists of chunks, and the choice of a bucket's width. */
 #include "sim/far.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -156,9 +157,7 @@ static void reserve_rung(struct far *f, size_t n)
   if (n > f->rung_capacity) {
     free(f->rung);
     f->rung_capacity = n + n / 2;
-    f->rung = calloc(f->rung_capacity, sizeof *f->rung);
-    if (!f->rung)
-      check_out_of_memory(f->rung_capacity * sizeof *f->rung);
+    f->rung = zeros_new(f->rung_capacity, sizeof *f->rung);
   }
   f->n_rung = n;                        /* all buckets of the old rung have been emptied: NULL */
 }

@@ -3,6 +3,7 @@
 
 #include "sim/json.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -149,9 +150,7 @@ static int compare_keys(const void *a, const void *b)
 
 const char **json_keys_sorted(const json *object, size_t *n)
 {
-  const char **keys = calloc(json_object_size(object) + 1, sizeof *keys);
-  if (!keys)
-    check_out_of_memory(sizeof *keys);
+  const char **keys = zeros_new(json_object_size(object) + 1, sizeof *keys);
   *n = 0;
   for (void *at = json_object_iter((json *)object); at; at = json_object_iter_next((json *)object, at))
     keys[(*n)++] = json_object_iter_key(at);

@@ -4,6 +4,7 @@
  */
 #include "sim/arena.h"
 #include "sim/check.h"
+#include "sim/zeros.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +25,7 @@ struct pool {
 struct pool *pool_new(size_t item_bytes)
 {
   sim_assert(item_bytes > 0);
-  struct pool *p = calloc(1, sizeof *p);
-  if (!p)
-    check_out_of_memory(sizeof *p);
+  struct pool *p = zeros_new(1, sizeof *p);
   p->item_bytes = item_bytes;
   p->tag_at = (item_bytes + sizeof(struct tag) - 1) & ~(sizeof(struct tag) - 1);
   p->stride = (p->tag_at + sizeof(struct tag) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);

@@ -7,6 +7,7 @@
 #include "sim/stat.h"
 #include "sim/check.h"
 #include "sim/hash.h"
+#include "sim/zeros.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,9 +26,7 @@ struct quantiles {
 
 struct quantiles *quantiles_new(void)
 {
-  struct quantiles *q = calloc(1, sizeof *q);
-  if (!q)
-    check_out_of_memory(sizeof *q);
+  struct quantiles *q = zeros_new(1, sizeof *q);
   q->sorted = true;
   return q;
 }
@@ -91,9 +90,7 @@ static void become_sketch(struct quantiles *q)
 {
   if (q->pages)
     return;
-  q->pages = calloc(PAGES, sizeof *q->pages);
-  if (!q->pages)
-    check_out_of_memory(PAGES * sizeof *q->pages);
+  q->pages = zeros_new(PAGES, sizeof *q->pages);
   for (uint64_t i = 0; i < q->n; i++)
     count(q, bucket_of(q->values[i]), 1);
   free(q->values);

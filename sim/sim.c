@@ -2,6 +2,7 @@
 #include "sim/sim.h"
 #include "sim/check.h"
 #include "sim/evq.h"
+#include "sim/zeros.h"
 
 #include <stdlib.h>
 
@@ -16,9 +17,7 @@ struct sim {
 
 struct sim *sim_new(void)
 {
-  struct sim *s = calloc(1, sizeof *s);
-  if (!s)
-    check_out_of_memory(sizeof *s);
+  struct sim *s = zeros_new(1, sizeof *s);
   evq_init(&s->queue);
   return s;
 }

@@ -11,17 +11,10 @@
  * Checkable: M/D/1 and M/E_k/1 are Pollaczek-Khinchine, M/E_1/c is Erlang C; M/D/c: Crommelin's series for the mean wait,
  * D sum_i exp(-ia) [P_i(ic) - P_i(ic + 1) c / a], a = lambda D, P_i(n) = sum_{j >= n} (ia)^j / j!. */
 #include "experiments/validate/queue_oracles.h"
-#include "sim/check.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void *zeros(size_t n)
-{
-  void *p = calloc(n, sizeof(double));
-  if (!p) check_out_of_memory(n * sizeof(double));
-  return p;
-}
 
 /* ---- a chain within a band ------------------------------------------------------------------------------------------ */
 
@@ -35,7 +28,7 @@ static double *rate_of(const struct chain *c, int i, int j)
 
 static struct chain chain_new(int n, int band)
 {
-  return (struct chain){n, band, zeros((size_t)n * (size_t)(2 * band + 1))};
+  return (struct chain){n, band, zeros_new((size_t)n * (size_t)(2 * band + 1), sizeof(double))};
 }
 
 /* Takes state s out: who went there goes on to where it leads. */
@@ -241,7 +234,7 @@ static void one_end(const struct mekc *m, const double *now, double *next, doubl
 /* P(M > m) from the state that an arrival finds: p of the chain. */
 static void count_ends(struct mekc *m, const double *p, const int *offset)
 {
-  double *now = zeros(LEVELS * MOST_WAYS), *next = zeros(LEVELS * MOST_WAYS), own[MOST_PHASES] = {0}, waits = 0;
+  double *now = zeros_new(LEVELS * MOST_WAYS, sizeof(double)), *next = zeros_new(LEVELS * MOST_WAYS, sizeof(double)), own[MOST_PHASES] = {0}, waits = 0;
   for (int n = 0; n < LEVELS; n++)
     for (int w = 0; w < ways(m, n); w++) {
       if (n < m->c) own[0] += p[offset[n] + w];
@@ -293,7 +286,7 @@ bool oracle_mekc(const struct world_def *d, struct expectations *e, char why[160
   if (!several_servers(d, &s, why) || !mekc_read(&s, &m, why)) return false;
   int offset[LEVELS + 1] = {0};
   for (int n = 0; n < LEVELS; n++) offset[n + 1] = offset[n] + ways(&m, n);
-  double *p = zeros((size_t)offset[LEVELS]), jobs = 0, last = 0;
+  double *p = zeros_new((size_t)offset[LEVELS], sizeof(double)), jobs = 0, last = 0;
   struct chain chain = chain_new(offset[LEVELS], 2 * m.n_ways[m.c]);
   mekc_rates(&m, &chain, offset);
   chain_solve(&chain, p);

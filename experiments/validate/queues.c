@@ -18,8 +18,8 @@
 #include "models/world.h"
 #include "scenarios/scenario.h"
 #include "sim/arena.h"
-#include "sim/check.h"
 #include "sim/stat.h"
+#include "sim/zeros.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,8 +214,7 @@ static void print_row(const struct suite_options *o, const struct scenario *s, c
 /* Runs one case until every row is judged; returns the number of rows that are not equivalent. */
 static int run_case(const struct suite_options *o, const struct scenario *s, const char *name, double rho, const struct expectations *e)
 {
-  double *values = calloc((size_t)MAX_REPLICATIONS * MAX_EXPECTATIONS, sizeof *values);
-  if (!values) check_out_of_memory((size_t)MAX_REPLICATIONS * MAX_EXPECTATIONS * sizeof *values);
+  double *values = zeros_new((size_t)MAX_REPLICATIONS * MAX_EXPECTATIONS, sizeof *values);
   struct judged judged[MAX_EXPECTATIONS] = {{0}};
   int done = 0, undecided = e->n, bad = 0, last = o->quick ? QUICK_STAGES : STAGES;
   for (int stage = 0; stage < last && undecided; stage++) {

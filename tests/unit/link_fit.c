@@ -3,6 +3,7 @@
 #include "experiments/fit_link.h"
 #include "models/link_fit.h"
 #include "models/link_process.h"
+#include "sim/zeros.h"
 #include "tests/unit/unit.h"
 
 #include <gsl/gsl_cdf.h>
@@ -11,7 +12,7 @@ struct made { double *time, *value; struct link_run run; };
 
 static struct made make(size_t n, double step)
 {
-  struct made m = {fit_array(n, sizeof(double)), fit_array(n, sizeof(double)), {0}};
+  struct made m = {zeros_new(n, sizeof(double)), zeros_new(n, sizeof(double)), {0}};
   m.run = (struct link_run){.name = "made", .n = n, .time_s = m.time, .value = m.value, .step_s = step};
   for (size_t i = 0; i < n; i++)
     m.time[i] = (double)i * step;
