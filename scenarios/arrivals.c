@@ -208,8 +208,7 @@ static void build_estimators(struct build *b, const struct node *map)
   if (map && !node_is(map, NODE_MAP))
     err_add(b->err, map->at, "'estimator' is a map: attribute: class_mean, a number, or {class_mean: FIRST}");
   for (size_t i = 0; node_is(map, NODE_MAP) && i < map->n; i++) {
-    struct node name = {.kind = NODE_TEXT, .at = map->child[i]->key_at, .text = map->child[i]->key};
-    int index = build_find(b, &name, "attribute", names, b->n_attributes);
+    int index = build_find_key(b, map->child[i], "attribute", names, b->n_attributes);
     if (index != NONE)
       set_estimate(b, &b->attribute[index], map->child[i]);
   }
@@ -264,7 +263,7 @@ void build_attributes(struct build *b, struct class_def *c)
   add_columns(b, node_get(node_get(arrivals, "trace"), "columns"));
   for (int i = 0; c->arrivals.like && !node_get(arrivals, "trace") && i < c->arrivals.like->n_columns; i++)
     build_add_attribute(b, c->arrivals.like->column[i], node_get(arrivals, "like")->at);
-  build_session_attributes(b, c, build_add_attribute);
+  build_session_attributes(b, c);
   for (size_t i = 0; node_is(own, NODE_MAP) && i < own->n; i++)
     own_attribute(b, own->child[i]);
   build_all_produced(b);

@@ -182,19 +182,12 @@ const struct batching_def *build_batching(struct build *b, const struct place_de
 
 /* ---- work ------------------------------------------------------------------------------------------------------- */
 
-static bool leads_to(const struct world_def *w, const struct class_def *k, const struct plan_def *plan, int place)
-{
-  for (int f = 0; plan->word == WORD_ORIGIN && f < k->n_from; f++)
-    if (k->from[f] == place) return true;
-  return plan->word == WORD_NEAREST ? w->place[place].tier == TIER_EDGE : plan->place == place;
-}
-
 static bool may_run_at(const struct world_def *w, const struct class_def *k, const struct task_def *t, int place)
 {
   for (int i = 0; i < t->n_plans; i++)
-    if (leads_to(w, k, &t->plan[i], place)) return true;
+    if (build_leads_to(w, k, &t->plan[i], place)) return true;
   for (int i = 0; i < t->n_fallbacks; i++)
-    if (!t->fallback[i].answers && leads_to(w, k, &t->fallback[i].plan, place)) return true;
+    if (!t->fallback[i].answers && build_leads_to(w, k, &t->fallback[i].plan, place)) return true;
   return false;
 }
 

@@ -7,14 +7,8 @@
 static int task_named(struct build *b, const struct class_def *c, const struct node *entry)
 {
   const char *names[MAX_TASKS];
-  for (int t = 0; t < c->n_tasks; t++) {
-    names[t] = c->task[t].name;
-    if (!strcmp(names[t], entry->key)) return t;
-  }
-  const char *near = nearest(entry->key, names, (size_t)c->n_tasks);
-  err_add(b->err, entry->key_at, "unknown task '%s'%s%s%s", entry->key, near ? "; did you mean '" : "", near ? near : "",
-          near ? "'?" : "");
-  return NONE;
+  for (int t = 0; t < c->n_tasks; t++) names[t] = c->task[t].name;
+  return build_find_key(b, entry, "task", names, c->n_tasks);
 }
 
 /* NAN: the schema has spoken. */
@@ -107,14 +101,12 @@ static const struct budget_def *budget_of(struct build *b, const struct class_de
 static void set_timeouts(struct build *b, struct class_def *c, struct task_def *task, const double *due_s)
 {
   const struct node *pipeline = node_get(b->klass, "pipeline");
-  for (size_t i = 0; node_is(pipeline, NODE_LIST) && i < pipeline->n; i++) {
-    const struct node *timeout = node_get(pipeline->child[i], "timeout");
-    const char *name = node_name(pipeline->child[i]);
+  for (int t = 0; t < c->n_tasks; t++) {
+    const struct node *timeout = node_get(node_named(pipeline, task[t].name), "timeout");
     if (!node_is(timeout, NODE_MAP) || !get_flag(timeout, "timeout", "budget")) continue;
     if (!node_get(b->klass, "budget"))
       err_add(b->err, node_get(timeout, "budget")->at, "'budget: true' needs the class to have a 'budget'");
-    for (int t = 0; c->budget && name && t < c->n_tasks; t++)
-      if (!strcmp(task[t].name, name)) task[t].due_s = c->budget->lapses ? c->budget->task_s[t] : due_s[t];
+    if (c->budget) task[t].due_s = c->budget->lapses ? c->budget->task_s[t] : due_s[t];
   }
 }
 

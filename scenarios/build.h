@@ -74,6 +74,8 @@ struct expr build_condition(struct build *, const struct node *);
 void amount_check(struct build *, const struct expr *, const char *text, struct where at);
 /* Index of a name, or NONE after adding "unknown WHAT" with the nearest. */
 int build_find(struct build *, const struct node *name, const char *what, const char *const *names, int n);
+/* The same for the name that is the key of a map's entry. */
+int build_find_key(struct build *, const struct node *entry, const char *what, const char *const *names, int n);
 /* Elements of a list, or of a single value that stands for one. */
 size_t elements(const struct node *list_or_one, const struct node *const **out, struct arena *);
 uint64_t build_zones(struct build *, const struct node *list, uint64_t otherwise, bool add);
@@ -141,6 +143,8 @@ const struct life_def *build_life(struct build *, const struct class_def *, cons
 /* klass.c: a plan of a place and a variant of the task; adds a problem and gives false when there is none. */
 bool build_plan(struct build *, const struct class_def *, const struct task_def *, const struct node *place,
                 const struct node *variant, struct plan_def *);
+/* klass.c: may the plan lead to this place? `nearest`: to any at the edge; `origin`: to any that the class is from. */
+bool build_leads_to(const struct world_def *, const struct class_def *, const struct plan_def *, int place);
 /* transform.c: of tasks that transform and do not say what they hand on; in topological order. */
 void transform_outputs(struct build *, const struct class_def *, struct task_def *);
 /* trust.c: kinds of data, after the links; shares by kind of a map; masked fallbacks; a place's trust. */
@@ -154,8 +158,7 @@ void build_classes(struct build *);
  * of models, before the classes; tasks whose versions have to match. */
 const struct shelf_def *build_shelf(struct build *, const struct place_def *, const struct node *place);
 void build_session_begin(struct build *, struct arrivals_def *, const struct node *session);
-void build_session_attributes(struct build *, struct class_def *,
-                              struct attribute_def *add(struct build *, const char *name, struct where));
+void build_session_attributes(struct build *, const struct class_def *);
 void build_session(struct build *, struct class_def *);
 void build_rollouts(struct build *);
 void build_stores(struct build *);                      /* store.c; after the places */

@@ -129,12 +129,8 @@ static void number_store(struct build *b, struct found *all, int n)
 
 static bool leads_to(const struct build *b, const struct found *f, int place)
 {
-  for (const struct plan_def *p = f->t->plan; p < f->t->plan + f->t->n_plans; p++) {
-    if (p->place == place) return true;
-    if (p->word == WORD_NEAREST && b->world->place[place].tier == TIER_EDGE) return true;
-    for (int i = 0; p->word == WORD_ORIGIN && i < f->c->n_from; i++)
-      if (f->c->from[i] == place) return true;
-  }
+  for (int i = 0; i < f->t->n_plans; i++)
+    if (build_leads_to(b->world, f->c, &f->t->plan[i], place)) return true;
   return false;
 }
 

@@ -26,10 +26,9 @@ static void work_kernel(struct build *b, struct work_def *w, const struct node *
     const struct node *child = node->child[i];
     if (!strcmp(child->key, "kernel") || !strcmp(child->key, "noise"))
       continue;
-    struct node key = {.kind = NODE_TEXT, .at = child->key_at, .text = child->key};
     if (key_find("work", child->key))
       err_add(b->err, child->key_at, "'%s' does not go with 'kernel'", child->key);
-    else if (build_find(b, &key, "kernel parameter", names, (int)n) != NONE)
+    else if (build_find_key(b, child, "kernel parameter", names, (int)n) != NONE)
       node_put(b->arena, parameters, child->key, (struct node *)child);
   }
   w->kind = WORK_ROOFLINE;
@@ -43,10 +42,8 @@ static void unknown_work_keys(struct build *b, const struct node *node)
   const char *names[16];
   size_t n = key_names("work", names, 16);
   for (size_t i = 0; i < node->n; i++)
-    if (!key_find("work", node->child[i]->key)) {
-      struct node key = {.kind = NODE_TEXT, .at = node->child[i]->key_at, .text = node->child[i]->key};
-      (void)build_find(b, &key, "key of 'work'", names, (int)n);
-    }
+    if (!key_find("work", node->child[i]->key))
+      (void)build_find_key(b, node->child[i], "key of 'work'", names, (int)n);
 }
 
 static void work_tokens(struct build *b, struct work_def *w, const struct node *tokens, struct where at)
@@ -200,14 +197,19 @@ static bool place_offers(const struct build *b, int place, const struct task_def
   return false;
 }
 
+bool build_leads_to(const struct world_def *w, const struct class_def *c, const struct plan_def *plan, int place)
+{
+  if (plan->word == WORD_NEAREST)
+    return w->place[place].tier == TIER_EDGE;
+  for (int i = 0; plan->word == WORD_ORIGIN && i < c->n_from; i++)
+    if (c->from[i] == place)
+      return true;
+  return plan->word != WORD_ORIGIN && plan->place == place;
+}
+
 static bool word_leads_to(const struct build *b, const struct class_def *c, const struct word *w, int place)
 {
-  bool from = false;
-  for (int i = 0; i < c->n_from; i++)
-    from |= c->from[i] == place;
-  if (w->place != NONE)
-    return w->place == place;
-  return w->word == WORD_ORIGIN ? from : b->world->place[place].tier == TIER_EDGE;
+  return build_leads_to(b->world, c, &(struct plan_def){.word = w->word, .place = w->place}, place);
 }
 
 /* Does some place of the word offer the variant? *lacks: bytes of memory that the best of them is short of. */

@@ -61,23 +61,13 @@ static bool place_keeps(const struct place_def *p)
   return !p->llm || p->llm->engine.prefix_cache;
 }
 
-static bool plan_leads_to(const struct build *b, const struct class_def *c, const struct plan_def *plan, int place)
-{
-  bool from = false;
-  for (int i = 0; i < c->n_from; i++)
-    from |= c->from[i] == place;
-  if (plan->word == WORD_PLACE || plan->word == WORD_MEMBER)
-    return plan->place == place;
-  return plan->word == WORD_ORIGIN ? from : b->world->place[place].tier == TIER_EDGE;
-}
-
 /* Does some place that does the task keep state; and does one of those serve by LLM engines? */
 static bool has_home(const struct build *b, const struct class_def *c, const struct task_def *t, bool *engines)
 {
   bool any = false;
   for (int i = 0; i < b->world->n_places; i++)
     for (int k = 0; k < t->n_plans; k++)
-      if (plan_leads_to(b, c, &t->plan[k], i) && place_keeps(&b->world->place[i])) {
+      if (build_leads_to(b->world, c, &t->plan[k], i) && place_keeps(&b->world->place[i])) {
         any = true;
         *engines |= b->world->place[i].llm != NULL;
       }
@@ -151,7 +141,7 @@ void build_session(struct build *b, struct class_def *c)
 }
 
 /* Facts of a turn, in the order of enum session_fact; those of the state only where there is some. */
-void build_session_attributes(struct build *b, struct class_def *c, struct attribute_def *add(struct build *, const char *, struct where))
+void build_session_attributes(struct build *b, const struct class_def *c)
 {
   static const char *const name[SESSION_FACTS] = {"turn", "context_tokens", "state_tokens", "state_place", "state_member"};
   struct session_def *d = (struct session_def *)c->arrivals.session;
@@ -161,7 +151,7 @@ void build_session_attributes(struct build *b, struct class_def *c, struct attri
     return;
   d->first_fact = b->n_attributes;
   for (int i = 0; i < n; i++)
-    add(b, name[i], node->key_at)->of_session = true;
+    build_add_attribute(b, name[i], node->key_at)->of_session = true;
 }
 
 /* ---- releases of models ------------------------------------------------------------------------------------------- */
@@ -212,7 +202,7 @@ void build_rollouts(struct build *b)
       for (int v = 0; v < all[i].n_variants; v++)
         for (int u = 0; u < all[k].n_variants; u++)
           if (all[i].variant[v] == all[k].variant[u])
-            err_add(b->err, list->child[i]->at, "the model '%s' has its versions from '%s' already", 
+            err_add(b->err, list->child[i]->at, "the model '%s' has its versions from '%s' already",
                     b->world->variant[all[i].variant[v]].name, all[k].name);
   }
   b->world->rollout = all;
@@ -262,10 +252,9 @@ static void build_match(struct build *b, struct class_def *c, int i, const struc
 void build_matches(struct build *b, struct class_def *c)
 {
   const struct node *pipeline = node_get(b->klass, "pipeline");
-  for (size_t i = 0; node_is(pipeline, NODE_LIST) && i < pipeline->n; i++) {
-    const struct node *match = node_get(pipeline->child[i], "matches");
-    for (int k = 0; match && k < c->n_tasks; k++)
-      if (node_name(pipeline->child[i]) && !strcmp(c->task[k].name, node_name(pipeline->child[i])))
-        build_match(b, c, k, match);
+  for (int i = 0; i < c->n_tasks; i++) {
+    const struct node *match = node_get(node_named(pipeline, c->task[i].name), "matches");
+    if (match)
+      build_match(b, c, i, match);
   }
 }

@@ -51,8 +51,7 @@ static const struct expr *build_found(struct build *b, const struct node *remove
   struct expr *found = arena_array(b->arena, struct expr, w->n_data + 1);
   for (int k = 0; k < w->n_data; k++) names[k] = w->data[k].name;
   for (size_t i = 0; node_is(remove, NODE_MAP) && i < remove->n; i++) {
-    struct node name = {.kind = NODE_TEXT, .at = remove->child[i]->key_at, .text = remove->child[i]->key};
-    int kind = build_find(b, &name, "kind of data", names, w->n_data);
+    int kind = build_find_key(b, remove->child[i], "kind of data", names, w->n_data);
     if (kind != NONE) found[kind] = share_of(b, remove->child[i], "remove");
   }
   return found;
@@ -76,8 +75,7 @@ static void build_forms(struct build *b, struct transform_def *d, const struct t
   for (int v = 0; v < n; v++) form[v] = common;
   for (int v = 0; v < t->n_variants; v++) names[v] = b->world->variant[t->variant[v]].name;
   for (size_t i = 0; node_is(own, NODE_MAP) && i < own->n; i++) {
-    struct node name = {.kind = NODE_TEXT, .at = own->child[i]->key_at, .text = own->child[i]->key};
-    int v = build_find(b, &name, "variant of this task", names, t->n_variants);
+    int v = build_find_key(b, own->child[i], "variant of this task", names, t->n_variants);
     if (v != NONE) build_form(b, &form[v], own->child[i]);
   }
   d->form = form;

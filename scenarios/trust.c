@@ -48,8 +48,7 @@ const struct expr *build_shares(struct build *b, const struct node *map)
   struct expr *share = arena_array(b->arena, struct expr, w->n_data + 1);
   for (int d = 0; d < w->n_data; d++) names[d] = w->data[d].name;
   for (size_t i = 0; node_is(map, NODE_MAP) && i < map->n; i++) {
-    struct node name = {.kind = NODE_TEXT, .at = map->child[i]->key_at, .text = map->child[i]->key};
-    int kind = build_find(b, &name, "kind of data", names, w->n_data);
+    int kind = build_find_key(b, map->child[i], "kind of data", names, w->n_data);
     if (kind != NONE) share[kind] = build_expr(b, map->child[i], Q_PURE, NULL);
   }
   if (node_is(map, NODE_MAP)) check_shares(b, map, share);
@@ -83,11 +82,8 @@ static void zones_in(const struct world_def *w, const struct class_def *c, uint6
 static uint64_t plan_zones(const struct world_def *w, const struct class_def *c, const struct plan_def *plan)
 {
   uint64_t zones = 0;
-  if (plan->word == WORD_PLACE || plan->word == WORD_MEMBER) return UINT64_C(1) << w->place[plan->place].zone;
-  for (int i = 0; i < (plan->word == WORD_ORIGIN ? c->n_from : w->n_places); i++) {
-    const struct place_def *p = &w->place[plan->word == WORD_ORIGIN ? c->from[i] : i];
-    if (plan->word == WORD_ORIGIN || p->tier == TIER_EDGE) zones |= UINT64_C(1) << p->zone;
-  }
+  for (int p = 0; p < w->n_places; p++)
+    if (build_leads_to(w, c, plan, p)) zones |= UINT64_C(1) << w->place[p].zone;
   return zones;
 }
 
@@ -125,10 +121,7 @@ void check_masked(struct build *b, const struct class_def *c)
   uint64_t in[MAX_TASKS];
   zones_in(b->world, c, in);
   for (int t = 0; t < c->n_tasks; t++) {
-    const struct node *task = NULL;
-    for (size_t i = 0; i < pipeline->n; i++)
-      if (node_name(pipeline->child[i]) && !strcmp(node_name(pipeline->child[i]), c->task[t].name)) task = pipeline->child[i];
-    const struct node *list = node_get(task, "fallback");
+    const struct node *task = node_named(pipeline, c->task[t].name), *list = node_get(task, "fallback");
     if (!task) continue;
     check_places(b, c, &c->task[t], in[t], task);
     for (int k = 0, i = 0; node_is(list, NODE_LIST) && (size_t)i < list->n && k < c->task[t].n_fallbacks; i++) {

@@ -149,6 +149,11 @@ int build_find(struct build *b, const struct node *name, const char *what, const
   return NONE;
 }
 
+int build_find_key(struct build *b, const struct node *entry, const char *what, const char *const *names, int n)
+{
+  return build_find(b, &(struct node){.kind = NODE_TEXT, .at = entry->key_at, .text = entry->key}, what, names, n);
+}
+
 size_t elements(const struct node *list, const struct node *const **out, struct arena *a)
 {
   if (!list)

@@ -29,11 +29,12 @@ oracle_fn oracle_mmc_setup, oracle_erlang_a;            /* queue_oracles_servers
 oracle_fn oracle_stale_reads;                           /* queue_oracles_stale.c */
 oracle_fn oracle_mdc, oracle_mekc;                      /* queue_oracles_exact.c */
 
-/* Offered load per server of the busiest place, for setting rates: sum of rate x visits x mean service / servers. */
 /* E[exp(-s X)] of a distribution that has_transform. */
 bool has_transform(const struct dist *);
 double complex transform_of(const struct dist *, double complex s);
+/* Arrivals of a Poisson or renewal class, per s. */
 double class_rate(const struct class_def *);
+/* Offered load per server of the busiest place, for setting rates: sum of rate x visits x mean service / servers. */
 double offered_load(const struct world_def *);
 /* Rate, task and service of a scenario of one class, one task, one server; false: why not. */
 struct single_server { double lambda; const struct dist *service; const struct place_def *def; int place; };
