@@ -10,6 +10,7 @@
  * B 1.5 s: A, after which it was late for good; B where time lapses, which took longest beyond its own.
  */
 #include "analysis/budget.h"
+#include "analysis/columns.h"
 #include "analysis/text.h"
 
 #include <stdlib.h>
@@ -92,7 +93,7 @@ static void add_kept(struct budget_tally *t, const struct path *p)
 void budget_add(struct budget_tally *t, const struct budget *b, int64_t arrived_ns, int64_t end_ns, int status,
                 const struct path *p)
 {
-  bool late = end_ns - arrived_ns > b->total_ns, answered = status == STATUS_COMPLETED || status == STATUS_ANSWERED;
+  bool late = end_ns - arrived_ns > b->total_ns, answered = status_has_answer(status);
   if (answered) {
     t->answered++;
     add_path(t->answered_ns, p);

@@ -18,8 +18,7 @@ const char *path_phase_name(int phase) { return phase == PATH_WAIT ? "wait" : ph
 struct path_step path_step_of(const struct attempt_record *a)
 {
   struct path_step s = {.started_ns = a->started_ns, .ended_ns = a->ended_ns, .first_output_ns = a->first_output_ns,
-                   .member = a->member, .place = a->place, .task = a->task, .attempt = a->attempt, .status = a->status,
-                   .role = a->role};
+                   .member = a->member, .place = a->place, .task = a->task, .attempt = a->attempt, .status = a->status};
   for (int p = 0; p < N_PHASES; p++) s.phase_ns[p] = a->phase_ns[p];
   return s;
 }

@@ -26,7 +26,7 @@ struct path_step {
   int64_t started_ns, ended_ns, first_output_ns, phase_ns[N_PHASES];
   uint32_t member;
   uint16_t place;
-  uint8_t task, attempt, status, role;
+  uint8_t task, attempt, status;
 };
 struct path_step path_step_of(const struct attempt_record *);
 

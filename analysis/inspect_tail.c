@@ -31,7 +31,7 @@ struct slow {
   size_t cause; uint32_t member;                        /* the cell, and the member that it was at there */
 };
 
-struct ranked { size_t run, row; int64_t request; double latency_s; int band; };
+struct ranked { size_t run, row; double latency_s; int band; };
 struct failures { struct where_time at; size_t n; int64_t request; uint64_t replication; };
 
 struct of_class {
@@ -86,7 +86,7 @@ static void add_answer(struct of_class *c, const struct paths *p, size_t run, si
     c->ranked = grab_more(c->ranked, c->ranked_room, sizeof *c->ranked);
   }
   double latency_s = (double)(p->requests.at[Q_COMPLETED][row] - p->requests.at[Q_ARRIVED][row]) * NS;
-  c->ranked[c->n_ranked++] = (struct ranked){run, row, p->requests.at[Q_REQUEST][row], latency_s, 0};
+  c->ranked[c->n_ranked++] = (struct ranked){run, row, latency_s, 0};
 }
 
 static void look_at(struct tail *t, struct paths *p, size_t run)
@@ -153,7 +153,7 @@ static void add_slow(struct tail *t, struct of_class *c, struct paths *p, const 
 {
   c->slow = grab_more(c->slow, c->n_slow + 1, sizeof *c->slow);
   struct slow *s = &c->slow[c->n_slow++];
-  *s = (struct slow){.replication = t->policy->replication[r->run], .request = r->request,
+  *s = (struct slow){.replication = t->policy->replication[r->run], .request = p->requests.at[Q_REQUEST][r->row],
                      .arrived_ns = p->requests.at[Q_ARRIVED][r->row], .latency_s = r->latency_s};
   c->slow_s += r->latency_s;
   for (size_t i = 0; i < p->path.n; i++) {

@@ -62,6 +62,15 @@ static const char *const attempt_names[N_A] = {
   "attempts/request", "attempts/class", "attempts/task", "attempts/place", "attempts/started_ns", "attempts/ended_ns",
   "attempts/status", "attempts/measured"};
 
+/* Any of that replication; NULL: it has none. Names, codes and attributes are the same under all policies. */
+static const char *trace_of(const struct comparison *c, uint64_t replication)
+{
+  for (size_t p = 0; p < c->n_policies; p++)
+    for (size_t i = 0; i < c->policy[p].n; i++)
+      if (*c->policy[p].trace[i] && c->policy[p].replication[i] == replication) return c->policy[p].trace[i];
+  return NULL;
+}
+
 static bool is_device(const struct comparison *c, const char *place)
 {
   const json *places = json_at(c->resolved, "places");
@@ -138,9 +147,8 @@ static int by_request(const void *a, const void *b)
   return (x > y) - (x < y);
 }
 
-/* Of each case its attribute, from any trace of its replication: attributes are the same under all policies. */
-static bool fill_attribute(const char *path, const char *name, uint64_t replication, const struct matrix_case *k, size_t n,
-                           double *x, struct err *err)
+/* Of cases of one replication their attribute, from a trace of it. */
+static bool fill_attribute(const char *path, const char *name, const struct matrix_case *k, size_t n, double *x, struct err *err)
 {
   struct trace_reader *t = trace_open(path, err);
   size_t rows = 0;
@@ -150,7 +158,6 @@ static bool fill_attribute(const char *path, const char *name, uint64_t replicat
   for (size_t i = 0; value && i < rows; i++) at[i] = (struct located){(uint64_t)request[i], i};
   if (value) qsort(at, rows, sizeof *at, by_request);
   for (size_t i = 0; value && i < n; i++) {
-    if (k[i].replication != replication) continue;
     const struct located *found = bsearch(&(struct located){k[i].request, 0}, at, rows, sizeof *at, by_request);
     x[i] = found ? value[found->row] : NAN;
   }
@@ -177,8 +184,10 @@ static bool try_attribute(const struct comparison *c, const char *name, const st
   struct text column = {0};
   bool ok = true;
   text_add(&column, "requests/%s", name);
-  for (size_t i = 0; i < c->policy->n && ok; i++)
-    if (*c->policy->trace[i]) ok = fill_attribute(c->policy->trace[i], column.s, c->policy->replication[i], k, n, x, err);
+  for (size_t i = 0, to; i < n && ok; i = to) {         /* cases are in order of replications */
+    for (to = i; to < n && k[to].replication == k[i].replication;) to++;
+    ok = fill_attribute(trace_of(c, k[i].replication), column.s, k + i, to - i, x + i, err);
+  }
   struct matrix_cue cue = matrix_cue(x, sooner, n);
   if (fabs(cue.auc - .5) > 4 * cue.error && (!best->name || fabs(cue.auc - .5) > fabs(best->cue.auc - .5))) *best = (struct cue_found){name, cue};
   free(column.s);
@@ -326,7 +335,7 @@ static bool read_all(const struct comparison *c, struct samples *s, struct err *
 
 static bool judge_all(const struct comparison *c, const struct samples *s, FILE *f, bool as_json, struct err *err)
 {
-  struct trace_reader *names = trace_open(c->policy->trace[0], err);
+  struct trace_reader *names = trace_open(trace_of(c, s->all[0].replication), err);
   if (!names) return false;
   struct row *row = NULL;
   size_t n = 0;

@@ -7,6 +7,7 @@
  * their attempts counted: the same cohort as latency_mean_s.
  */
 #include "analysis/metrics.h"
+#include "analysis/columns.h"
 #include "analysis/text.h"
 
 #include <math.h>
@@ -231,7 +232,7 @@ void metrics_request(struct metrics *m, const struct request_record *r)
   m->settled++;
   if (!r->measured) return;
   struct tally *t = &m->klass[r->klass];
-  bool completed = r->status == STATUS_COMPLETED || r->status == STATUS_ANSWERED;
+  bool completed = status_has_answer(r->status);
   const struct metrics_setup *s = &m->setup;
   bool has_slo = s->slo_e2e_s[r->klass] > 0 || s->slo_ttft_s[r->klass] > 0
                  || (s->slo_tpot_s && s->slo_tpot_s[r->klass] > 0);

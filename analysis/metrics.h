@@ -28,7 +28,8 @@ void metrics_free(struct metrics *);
 void metrics_request(struct metrics *, const struct request_record *);
 void metrics_attempt(struct metrics *, const struct attempt_record *);
 
-/* One value. class and place are "" for the whole run; of exposure they are a kind of data and a zone; a value that does not exist (p99 of nothing) is NaN. */
+/* One value. class and place are "" for the whole run; of exposure they are a kind of data and a zone, of a budget's cells
+ * place is task and phase. A value that does not exist (p99 of nothing) is NaN. */
 struct metric_value { const char *metric, *klass, *place; double value; };
 /* All values of the run. The array belongs to the metrics. */
 size_t metrics_finish(struct metrics *, const struct run_summary *, const struct metric_value **values);

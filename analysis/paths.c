@@ -9,11 +9,11 @@
 static const char *const request_names[N_Q] = {
   "requests/request", "requests/class", "requests/arrived_ns", "requests/completed_ns", "requests/status",
   "requests/measured"};
-enum { A_REQUEST, A_TASK, A_ATTEMPT, A_PLACE, A_MEMBER, A_STARTED, A_ENDED, A_FIRST, A_STATUS, A_ROLE, A_PHASE,
+enum { A_REQUEST, A_TASK, A_ATTEMPT, A_PLACE, A_MEMBER, A_STARTED, A_ENDED, A_FIRST, A_STATUS, A_PHASE,
        N_A = A_PHASE + N_PHASES };
 static const char *const attempt_names[N_A] = {
   "attempts/request", "attempts/task", "attempts/attempt", "attempts/place", "attempts/member", "attempts/started_ns",
-  "attempts/ended_ns", "attempts/first_output_ns", "attempts/status", "attempts/role", "attempts/decide_ns",
+  "attempts/ended_ns", "attempts/first_output_ns", "attempts/status", "attempts/decide_ns",
   "attempts/uplink_ns", "attempts/queue_ns", "attempts/cold_start_ns", "attempts/batch_ns", "attempts/serve_ns",
   "attempts/downlink_ns"};
 
@@ -141,7 +141,7 @@ static struct path_step read_step(const struct paths *p, size_t row, size_t klas
   struct path_step s = {.started_ns = a[A_STARTED][row], .ended_ns = a[A_ENDED][row], .first_output_ns = a[A_FIRST][row],
                    .member = (uint32_t)a[A_MEMBER][row], .place = (uint16_t)a[A_PLACE][row],
                    .task = p->number[klass * p->n_tasks + (size_t)a[A_TASK][row]], .attempt = (uint8_t)a[A_ATTEMPT][row],
-                   .status = (uint8_t)a[A_STATUS][row], .role = (uint8_t)a[A_ROLE][row]};
+                   .status = (uint8_t)a[A_STATUS][row]};
   for (int h = 0; h < N_PHASES; h++) s.phase_ns[h] = a[A_PHASE + h][row];
   return s;
 }

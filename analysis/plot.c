@@ -138,7 +138,7 @@ static const struct plot_kind kinds[] = {
   {"welch", "latency by time of arrival, warm-up included: moving average over replications", true},
 };
 static plot_data_fn *const makers[] = {data_latency, data_ccdf, data_phases, data_pareto, data_exposure, data_actions, data_queues,
-                                       data_battery,                                       data_regret, data_recovery, data_welch};
+                                       data_battery, data_regret, data_recovery, data_welch};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 size_t plot_kinds(const struct plot_kind **out)

@@ -290,8 +290,7 @@ static void put_exposure(struct text *t, const struct comparison *c)
                                        "misplaced_bytes"};
   static const char *const of_zone[] = {"exposure_execution_bytes", "exposure_transit_bytes", "exposure_rest_byte_s", "protected_bytes"};
   if (!c->n_policies || !comparison_metric(&c->policy[0], of_run[0], "", "")) return;
-  const struct compared_metric **column = calloc(c->policy[0].n_metrics + 1, sizeof *column);
-  if (!column) abort();
+  const struct compared_metric **column = grab(c->policy[0].n_metrics, sizeof *column);
   text_put(t, "<h2 id=\"exposure\">Exposure of data</h2>\n<p class=\"soft\">Under each kind of data, the zone that it was seen in.</p>\n");
   put_group(t, c, "the whole run", of_run, COUNT(of_run), "", "");
   for (size_t k = 0; k < COUNT(of_zone); k++) put_seen(t, c, of_zone[k], column);

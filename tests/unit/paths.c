@@ -54,7 +54,6 @@ static void fallbacks_and_waits(void **state)
   (void)state;
   const struct pipeline p = {.n_tasks = 1};
   struct path_step step[] = {served(0, 0, 0, 2, STATUS_TIMEOUT), served(0, 1, 5, 6, STATUS_LOST), served(0, 2, 6, 9, STATUS_COMPLETED)};
-  step[1].role = ROLE_RETRY;
   move(&step[2], PHASE_SERVE, PHASE_UPLINK, S);
   IS_PATH(&p, 9, step, {0, PHASE_SERVE, 0, 2}, {0, PATH_WAIT, 2, 5}, {0, PHASE_SERVE, 5, 6}, {0, PHASE_UPLINK, 6, 7},
           {0, PHASE_SERVE, 7, 9});
@@ -66,10 +65,8 @@ static void copies(void **state)
   const struct pipeline p = {.n_tasks = 1};
   struct path_step won[] = {served(0, 0, 0, 4, STATUS_CANCELLED), served(0, 1, 1, 4, STATUS_COMPLETED)};
   move(&won[0], PHASE_SERVE, PHASE_QUEUE, 4 * (int64_t)S);
-  won[1].role = ROLE_HEDGE;
   IS_PATH(&p, 4, won, {0, PHASE_QUEUE, 0, 1}, {0, PHASE_SERVE, 1, 4});
   struct path_step lost[] = {served(0, 0, 0, 4, STATUS_COMPLETED), served(0, 1, 1, 4, STATUS_CANCELLED)};
-  lost[1].role = ROLE_HEDGE;
   IS_PATH(&p, 4, lost, {0, PHASE_SERVE, 0, 4});
 }
 
