@@ -104,13 +104,12 @@ static bool take(void *context, const char *option, const char *text, struct err
 
 static bool read_arguments(struct capacity_request *r, int argc, char **argv, struct err *err)
 {
-  char **rest = arena_array(r->arena, char *, argc + 1);
   const struct option_flag flag[] = {{"--quiet", &r->quiet}, {"--help", &r->help}};
-  int n = options_flags(argc, argv, flag, sizeof flag / sizeof *flag, rest);
+  int n = options_flags(argc, argv, flag, sizeof flag / sizeof *flag);
   r->set = arena_array(r->arena, struct override, argc + 2);
   if (r->help)
     return true;
-  if (!options_read("capacity", n, rest, known, N_KNOWN, take, r, &r->file, err))
+  if (!options_read("capacity", n, argv, known, N_KNOWN, take, r, &r->file, err))
     return false;
   const char *missing = !r->file ? "a scenario file" : !r->metric ? "--metric" : !r->limit ? "--below or --above"
                         : !r->vary ? "--vary"

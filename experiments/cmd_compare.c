@@ -4,6 +4,7 @@
 #include "analysis/effects.h"
 #include "analysis/levels.h"
 #include "experiments/commands.h"
+#include "experiments/options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -84,18 +85,6 @@ static bool take_point(struct arguments *a, const char *word, struct err *err)
   return (*word >= '0' && *word <= '9' && !*end) || wrong(err, "--point takes a number, not", word);
 }
 
-/* FACTOR=VALUE; the argument itself is cut in two. */
-static bool take_where(struct arguments *a, char *word, struct err *err)
-{
-  char *equals = strchr(word, '=');
-  if (!equals || equals == word || !equals[1] || strcspn(word, " <>!") < (size_t)(equals - word) || equals[1] == '='
-      || strstr(equals, " and ") || strstr(equals, " or "))
-    return wrong(err, "--where takes FACTOR=VALUE (more of them: --where again), not", word);
-  *equals = '\0';
-  a->where[a->n_where++] = (struct points_where){word, equals + 1};
-  return true;
-}
-
 /* An option with a value; false when it is unknown or wrong. */
 static bool take_option(struct arguments *a, const char *option, char *value, struct err *err)
 {
@@ -104,7 +93,7 @@ static bool take_option(struct arguments *a, const char *option, char *value, st
   if (!strcmp(option, "--by")) return take_by(a, value, err);
   if (!strcmp(option, "--metric")) return take_metric(a, value, err);
   if (!strcmp(option, "--format")) return take_format(a, value, err);
-  if (!strcmp(option, "--where")) return take_where(a, value, err);
+  if (!strcmp(option, "--where")) return options_where("compare: ", value, &a->where[a->n_where++], err);
   if (!strcmp(option, "--factor")) return (a->factor = value);
   return take_point(a, value, err);
 }

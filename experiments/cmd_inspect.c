@@ -2,15 +2,14 @@
 #include "analysis/inspect.h"
 #include "experiments/commands.h"
 #include "experiments/options.h"
-#include "sim/check.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static const char usage[] =
-  "usage: offsim inspect DIR [--policy P] [--class C] [--tail p99] [--replication N] [--point N]\n"
-  "       offsim inspect DIR --request ID [--policy P] [--against P] [--replication N] [--point N]\n"
+  "usage: offsim inspect DIR [--policy P] [--class C] [--tail p99] [--replication N] [--point N] [--json]\n"
+  "       offsim inspect DIR --request ID [--policy P] [--against P] [--replication N] [--point N] [--json]\n"
   "       offsim inspect DIR --paths [--policy P] [--replication N] [--point N]\n"
   "\n"
   "Without --request: where the slowest requests of each class spent more time than the usual ones, by place and\n"
@@ -66,12 +65,10 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
   static const char *const known[] = {"--class", "--policy", "--against", "--tail", "--request", "--replication",
                                       "--point"};
   const struct option_flag flags[] = {{"--paths", &a->paths}, {"--json", &a->options.json}};
-  char **rest = malloc(((size_t)argc + 1) * sizeof *rest);
-  if (!rest) check_out_of_memory(((size_t)argc + 1) * sizeof *rest);
-  int n = options_flags(argc, argv, flags, sizeof flags / sizeof *flags, rest);
-  bool ok = options_read("inspect", n, rest, known, sizeof known / sizeof *known, take_option, a, &a->dir, err);
-  free(rest);
-  if (!ok) return false;
+  int n = options_flags(argc, argv, flags, sizeof flags / sizeof *flags);
+  if (!options_read("inspect", n, argv, known, sizeof known / sizeof *known, take_option, a, &a->dir, err)) return false;
+  if (a->paths && (a->one_request || a->options.json))
+    return err_add(err, (struct where){0}, "inspect: --paths is CSV of all requests; --request and --json do not go with it");
   return a->dir || err_add(err, (struct where){0}, "inspect: no results folder given");
 }
 

@@ -2,7 +2,6 @@
 #include "analysis/matrix.h"
 #include "experiments/commands.h"
 #include "experiments/options.h"
-#include "sim/check.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +38,8 @@ int cmd_matrix(int argc, char **argv)
   struct comparison *c = NULL;
   struct err err;
   err_init(&err);
-  char **rest = malloc(((size_t)argc + 1) * sizeof *rest);
-  if (!rest) check_out_of_memory(((size_t)argc + 1) * sizeof *rest);
-  int n = options_flags(argc, argv, flags, 1, rest);
-  bool ok = options_read("matrix", n, rest, known, 1, take_option, &of, &dir, &err);
-  free(rest);
+  int n = options_flags(argc, argv, flags, 1);
+  bool ok = options_read("matrix", n, argv, known, 1, take_option, &of, &dir, &err);
   if (ok && !dir) ok = err_add(&err, (struct where){0}, "matrix: no results folder given");
   ok = ok && (c = comparison_load(&dir, 1, &of, &err));
   if (c) comparison_say_point(c, stderr);

@@ -71,11 +71,9 @@ static bool take(void *context, const char *option, const char *text, struct err
 
 static bool read_arguments(struct ope_request *c, int argc, char **argv, struct err *err)
 {
-  char **rest = grab((size_t)argc + 1, sizeof *rest);
   const struct option_flag flag[] = {{"--no-truth", &c->no_truth}, {"--help", &c->help}};
-  int n = options_flags(argc, argv, flag, sizeof flag / sizeof *flag, rest);
-  bool ok = c->help || options_read("ope", n, rest, known, sizeof known / sizeof *known, take, c, &c->dir, err);
-  free(rest);
+  int n = options_flags(argc, argv, flag, sizeof flag / sizeof *flag);
+  bool ok = c->help || options_read("ope", n, argv, known, sizeof known / sizeof *known, take, c, &c->dir, err);
   if (!ok || c->help)
     return ok;
   if (!c->dir)

@@ -33,7 +33,6 @@ struct arguments {
   struct comparison_options of;
   const char *factor;
   struct points_where where[MAX_WHERE]; size_t n_where;
-  char *where_text[MAX_WHERE];
 };
 
 static bool wrong(struct err *err, const char *what, const char *word)
@@ -71,15 +70,10 @@ static bool take_point(struct arguments *a, const char *word, struct err *err)
   return (*word >= '0' && *word <= '9' && !*end) || wrong(err, "--point takes a number, not", word);
 }
 
-static bool take_where(struct arguments *a, const char *word, struct err *err)
+static bool take_where(struct arguments *a, char *word, struct err *err)
 {
-  const char *equals = strchr(word, '=');
-  if (!equals || equals == word || !equals[1]) return wrong(err, "--where takes FACTOR=VALUE, not", word);
   if (a->n_where == MAX_WHERE) return wrong(err, "too many --where before", word);
-  char *text = a->where_text[a->n_where] = strdup(word);
-  text[equals - word] = 0;
-  a->where[a->n_where++] = (struct points_where){text, text + (equals - word) + 1};
-  return true;
+  return options_where("plot: ", word, &a->where[a->n_where++], err);
 }
 
 static bool take_option(void *arguments, const char *option, const char *value, struct err *err)
@@ -94,7 +88,7 @@ static bool take_option(void *arguments, const char *option, const char *value, 
   if (!strcmp(option, "--link")) return (a->breakeven.link = value);
   if (!strcmp(option, "--place")) return (a->breakeven.place = value);
   if (!strcmp(option, "--factor")) return (a->factor = value);
-  if (!strcmp(option, "--where")) return take_where(a, value, err);
+  if (!strcmp(option, "--where")) return take_where(a, (char *)value, err);       /* a word of argv */
   if (!strcmp(option, "--point")) return take_point(a, value, err);
   if (!strcmp(option, "--points")) return take_points(a, value, err);
   if (!strcmp(option, "--set")) {
@@ -216,7 +210,6 @@ int cmd_plot(int argc, char **argv)
   err_print(&err, stderr, isatty(2) && !getenv("NO_COLOR"));
   int code = ok ? EXIT_OK : err.code;
   free(scripts);
-  for (size_t i = 0; i < a.n_where; i++) free(a.where_text[i]);
   free(a.policies);
   err_release(&err);
   return code;

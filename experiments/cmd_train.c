@@ -73,13 +73,12 @@ static bool take(void *context, const char *option, const char *text, struct err
 
 static bool read_arguments(struct training *t, int argc, char **argv, struct err *err)
 {
-  char **rest = arena_array(t->arena, char *, argc + 1);
   const struct option_flag flag[] = {{"--quiet", &t->quiet}, {"--help", &t->help}};
-  int n = options_flags(argc, argv, flag, sizeof flag / sizeof *flag, rest);
+  int n = options_flags(argc, argv, flag, sizeof flag / sizeof *flag);
   t->set = arena_array(t->arena, struct override, argc + 2);
   if (t->help)
     return true;
-  if (!options_read("train", n, rest, known, sizeof known / sizeof *known, take, t, &t->file, err))
+  if (!options_read("train", n, argv, known, sizeof known / sizeof *known, take, t, &t->file, err))
     return false;
   const char *missing = !t->file ? "a scenario file is missing" : !t->policy ? "--policy is missing"
                         : !t->replications_text ? "--replications is missing" : !t->out ? "-o STATE is missing" : NULL;

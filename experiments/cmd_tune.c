@@ -93,13 +93,12 @@ static bool read_numbers(struct tuning *t, struct err *err)
 
 static bool read_arguments(struct tuning *t, int argc, char **argv, struct err *err)
 {
-  char **rest = arena_array(t->arena, char *, argc + 1);
   const struct option_flag flag[] = {{"--quiet", &t->quiet}, {"--help", &t->help}};
-  int n = options_flags(argc, argv, flag, sizeof flag / sizeof *flag, rest);
+  int n = options_flags(argc, argv, flag, sizeof flag / sizeof *flag);
   t->set = arena_array(t->arena, struct override, argc + 2);
   if (t->help)
     return true;
-  if (!options_read("tune", n, rest, options, sizeof options / sizeof *options, take, t, &t->file, err))
+  if (!options_read("tune", n, argv, options, sizeof options / sizeof *options, take, t, &t->file, err))
     return false;
   const char *missing = !t->file ? "a scenario file is missing" : !t->policy ? "--policy is missing"
                         : !t->budget_text ? "--budget is missing" : NULL;

@@ -1,4 +1,5 @@
 #include "experiments/options.h"
+#include "analysis/points.h"
 
 #include <string.h>
 
@@ -43,12 +44,12 @@ bool options_flag(const struct option_flag *all, size_t n, const char *word)
   return false;
 }
 
-int options_flags(int argc, char **argv, const struct option_flag *all, size_t n_all, char **rest)
+int options_flags(int argc, char **argv, const struct option_flag *all, size_t n_all)
 {
   int n = 0;
   for (int i = 0; i < argc; i++)
     if (i == 0 || !options_flag(all, n_all, argv[i]))
-      rest[n++] = argv[i];
+      argv[n++] = argv[i];
   return n;
 }
 
@@ -70,5 +71,16 @@ bool options_set(const char *before, const char *text, struct arena *a, struct o
     return err_add(err, (struct where){0}, text ? "%s--set needs PATH=VALUE, not '%s'" : "%s--set needs PATH=VALUE",
                    before, text);
   set[(*n_sets)++] = (struct override){arena_printf(a, "%.*s", (int)(equals - text), text), equals + 1};
+  return true;
+}
+
+bool options_where(const char *before, char *text, struct points_where *where, struct err *err)
+{
+  char *equals = strchr(text, '=');
+  if (!equals || equals == text || !equals[1] || strcspn(text, " <>!") < (size_t)(equals - text) || equals[1] == '='
+      || strstr(equals, " and ") || strstr(equals, " or "))
+    return err_add(err, (struct where){0}, "%s--where takes FACTOR=VALUE (more of them: --where again), not '%s'", before, text);
+  *equals = '\0';
+  *where = (struct points_where){text, equals + 1};
   return true;
 }

@@ -67,6 +67,7 @@ says "capacity of a study" 2 "this is a study, where a scenario is expected" \
   capacity "$work/study.yaml" --metric latency_p95_s --below '1 s' --vary seed
 says "sweep of a scenario" 2 "this is a scenario, where a study is expected" sweep $scenario -o "$work/r"
 says "--where is no expression" 2 "--where takes FACTOR=VALUE" compare "$work" --where 'bw >= 1'
+says "plot: --where is no expression" 2 "plot: --where takes FACTOR=VALUE" plot "$work" --kind levels --where 'bw >= 1'
 says "--factor is for --crossings" 2 "--factor is for --crossings" compare "$work" --where bw=1 --factor bw
 says "levels are of a study" 2 "takes the results of a study" plot "$work" --kind levels
 
@@ -225,6 +226,7 @@ check "each panel as far as it decides" same "$(last empty 0) $(last empty 1) $(
 check "welch of phones that run empty" "$OFFSIM" plot "$work/e" --kind welch -o "$work/ended.svg"
 check "ends where nothing is completed, not at 0" same "$(block ended 0 | awk '$2 == 0 { zero++ } $2 == "nan" { none++ } END { print zero + 0, (none > 20) }')" "0 1"
 says "inspect --tail 99" 0 "beyond p99" inspect "$work/e" --policy always_edge --tail 99
+says "inspect --paths --json" 2 "--paths is CSV of all requests" inspect "$work/e" --paths --json
 says "inspect --tail 9x" 2 "--tail takes p55 to p99.99" inspect "$work/e" --tail 9x
 "$OFFSIM" run "$work/new.yaml" --quiet --policy always_local,always_edge --replications 2 -o "$work/sides" \
   --set horizon.duration=60s --set output='{trace: full}' >/dev/null 2>&1
