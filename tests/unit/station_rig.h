@@ -76,7 +76,7 @@ static void rig_enter(struct sim *sim, void *subject)
   rig_log(j, '#');
 }
 
-static const struct station_events rig_events = {rig_started, rig_first, rig_done, NULL, NULL};
+static const struct station_events rig_events = {.started = rig_started, .first = rig_first, .done = rig_done};
 
 /* shuffle: seed of a random order of ties; 0 = none. */
 static void rig_init(struct rig *r, enum discipline discipline, int servers, int slots, uint64_t capacity,

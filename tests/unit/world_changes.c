@@ -251,7 +251,7 @@ static void test_speed_of_tokens(void **state)
   static const int card[] = {0}, one[] = {0};
   (void)state;
   struct rig *r = rig_new();
-  r->variant[0] = (struct variant_def){"small", 1e9, 0, 0, 0.4, 0.1, 0.9};
+  r->variant[0] = (struct variant_def){.name = "small", .parameters = 1e9, .skill = 0.4, .width = 0.1, .top = 0.9};
   r->def.n_variants = 1;
   r->cost[0][0] = (struct token_cost){true, 100, 0.08, 0.02, 0, 0, 4};
   r->hardware[0] = (struct hardware_def){.name = "card", .tokens = r->cost[0]};
