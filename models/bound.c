@@ -377,8 +377,7 @@ bool bound_request(struct world *w, struct request *r, double *latency_s)
   if (w->bound->whole) {
     *latency_s = 0;
     if (bound_whole_add(w, w->bound->whole, r)) return true;
-    w->failed = true;
-    sim_stop(w->sim);
+    run_fails(w);
     return true;
   }
   struct answer sum = {.quality = 1};

@@ -166,8 +166,7 @@ static bool send_fill(struct world *w, const struct request *r, int task, int ma
 {
   struct endpoint from = request_outputs(w, (struct request *)r)[maker];
   const struct route *way = route(w->topology, from, to, now_of(w));
-  uint8_t carries = (uint8_t)(CARRIES_OUTPUT + maker);
-  uint64_t zones = w->exposure ? exposure_zones(w, r, carries) : w->klass[r->klass].def->zones;
+  uint64_t zones = exposure_zones(w, r, carries_of(maker));
   *way_s = 0;
   if (same_end(from, to)) return true;
   if (!way->reachable || (way->zones | UINT64_C(1) << w->def->place[to.place].zone) & ~zones) return false;
@@ -180,7 +179,7 @@ static bool send_fill(struct world *w, const struct request *r, int task, int ma
   network_flow(w->network, from, to,
                (struct transfer_record){ .request = r->id, .started_ns = now_of(w), .bytes = bytes, .task = (uint8_t)task,
                                          .ended_ns = time_add(now_of(w), ns_from_s(*way_s)), .kind = TRANSFER_FILL,
-                                         .carries = carries });
+                                         .carries = carries_of(maker) });
   exposure_fills(w, NULL);
   return true;
 }

@@ -97,8 +97,7 @@ static void on_tick(struct sim *sim, void *subject)
   struct control *c = subject;
   see(w, c);
   if (!policy_host_tick(w->host, &c->seen, c->ticks++, w->err)) {
-    w->failed = true;
-    sim_stop(sim);
+    run_fails(w);
     return;
   }
   for (int i = 0; i < w->def->n_places; i++)

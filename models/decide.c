@@ -94,8 +94,7 @@ static uint32_t input_mask(const struct world *w, const struct request *r, int f
                            const struct plan_def *plan)
 {
   struct endpoint lies = from < 0 ? origin_of(r) : request_outputs(w, (struct request *)r)[from];
-  uint64_t zones = w->klass[r->klass].def->zones;
-  if (w->exposure) zones = exposure_zones(w, r, (uint8_t)(from < 0 ? CARRIES_INPUT : CARRIES_OUTPUT + from));
+  uint64_t zones = exposure_zones(w, r, carries_of(from));
   uint32_t mask = zones >> w->def->place[at.place].zone & 1 ? 0 : OFFSIM_MASK_PRIVACY;
   return mask | ways_mask(w, lies, at, plan, zones);
 }
@@ -108,7 +107,7 @@ static uint32_t lasting_mask(struct world *w, const struct request *r, int task,
   const struct task_def *t = &k->task[task];
   if (at.place >= w->def->n_places) return OFFSIM_MASK_UNREACHABLE;
   const struct place *p = &w->place[at.place];
-  uint64_t made = w->exposure ? exposure_zones_made(w, r, task) : k->zones;
+  uint64_t made = exposure_zones_made(w, r, task);
   uint32_t mask = made >> p->def->zone & 1 ? 0 : OFFSIM_MASK_PRIVACY;
   mask |= members_mask(w, p, at.member, t, plan);
   uint64_t inputs = request_inputs(w, r, task);
@@ -308,9 +307,7 @@ static struct decision *decision_new(struct world *w, const struct attempt *a, c
 
 static bool no_answer(struct world *w)
 {
-  w->failed = true;
-  sim_stop(w->sim);
-  return false;
+  return run_fails(w);
 }
 
 uint64_t decide_learner(const struct world *w, const struct request *r)
@@ -465,9 +462,7 @@ static void send_decision(struct world *w, const struct request *r, const struct
 
 static void deliver(struct world *w, const struct decision_facts *who, void *memo, const struct outcome_facts *out)
 {
-  if (w->failed || policy_host_outcome(w->host, who, memo, out, w->err)) return;
-  w->failed = true;
-  sim_stop(w->sim);
+  if (!w->failed && !policy_host_outcome(w->host, who, memo, out, w->err)) run_fails(w);
 }
 
 static void deliver_late(struct world *w, struct late_outcome *late)

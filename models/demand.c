@@ -87,8 +87,7 @@ static bool amount_possible(struct world *w, const struct request *r, const stru
   if (e->reads & not_yet) return true;
   double x = expr_value(e, r->attribute);
   if (x >= 0 && isfinite(x)) return true;
-  w->failed = true;
-  sim_stop(w->sim);
+  run_fails(w);
   return err_add(w->err, (struct where){ 0 }, "class '%s'%s%s: '%s' is %g for request %llu, which no request can have",
                  w->klass[r->klass].def->name, t ? ", task " : "", t ? t->name : "", what, x,
                  (unsigned long long)r->id);

@@ -75,8 +75,7 @@ static bool holds(struct world *w, const struct request *r, const struct task_de
 {
   double x = expr_value(e, r->attribute);
   if (!isnan(x)) return x != 0;
-  w->failed = true;
-  sim_stop(w->sim);
+  run_fails(w);
   err_add(w->err, (struct where){ 0 }, "class '%s', task %s: '%s' is neither true nor false for request %llu",
           w->klass[r->klass].def->name, t->name, which, (unsigned long long)r->id);
   return false;
@@ -131,7 +130,7 @@ static bool is_last_now(struct world *w, const struct request *r, int task)
   for (int s = task + 1; s < k->n_tasks; s++) {         /* topological order */
     const struct task_def *t = &k->task[s];
     if (!(reached >> s & 1) || t->asynchronous) continue;
-    if (!has_when(t) || t->after & ~done || r->begun >> s & 1 || effect_wanted((struct world *)w, r, s)) return false;
+    if (!has_when(t) || t->after & ~done || r->begun >> s & 1 || effect_wanted(w, r, s)) return false;
     done |= 1u << s;
     reached |= t->before;
   }
@@ -191,24 +190,20 @@ void effects_on_settled(struct world *w, struct request *r, enum status status)
 
 /* ---- the state of a run ------------------------------------------------------------------------------------------ */
 
-bool task_effects_new(struct world *w, struct err *err)
+void task_effects_new(struct world *w)
 {
   struct task_effects own = {.cached = cached_new(w), .stores = stores_new(w)};
-  (void)err;
-  if (!own.cached && !own.stores) return true;
+  if (!own.cached && !own.stores) return;
   w->effects = arena_alloc(w->arena, sizeof *w->effects);
   *w->effects = own;
-  return true;
 }
 
 void task_effects_free(struct world *w)
 {
   if (!w->effects) return;
   cached_free(w, w->effects->cached);
-  stores_free(w, w->effects->stores);
+  stores_free(w->effects->stores);
 }
-
-void task_effects_open_window(struct world *w) { (void)w; }
 
 void task_effects_close(struct world *w)
 {

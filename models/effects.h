@@ -68,10 +68,8 @@ struct task_effects { struct cached *cached; struct stores *stores; };
 struct world;
 struct request;
 struct attempt;
-struct err;
-bool task_effects_new(struct world *, struct err *) MUST_USE;        /* world.effects, where some kind has state */
+void task_effects_new(struct world *);                  /* world.effects, where some kind has state */
 void task_effects_free(struct world *);
-void task_effects_open_window(struct world *);               /* the warm-up is over: counts begin again */
 void task_effects_close(struct world *);                     /* writes what the summaries tell */
 bool effect_wanted(struct world *, const struct request *, int task);   /* its `when` */
 void effect_left_out(struct world *, struct request *, int task);       /* skipped, or answered by a fallback */

@@ -67,7 +67,7 @@ static inline double way_s(struct world *w, struct endpoint from, struct endpoin
                            struct transfer_cost *sum)
 {
   if (same_end(from, to)) return 0;
-  return other_way_s(w, from, to, w->trusts ? trust_bytes(w, from, to, bytes) : bytes, sum);
+  return other_way_s(w, from, to, sent_bytes(w, from, to, bytes), sum);
 }
 
 /* Inputs come in parallel: the slowest counts. */

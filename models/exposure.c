@@ -49,8 +49,7 @@ static void check_shares(struct world *w, const struct request *r, const double 
     sum += share[d];
   }
   if ((bad == NONE && sum <= 1 + 1e-9) || w->failed) return;
-  w->failed = true;
-  sim_stop(w->sim);
+  run_fails(w);
   err_add(w->err, (struct where){ 0 }, "class '%s': the share of %s is %g for request %llu, which no message can have",
           w->klass[r->klass].def->name, bad == NONE ? "all kinds of data" : w->def->data[bad].name, bad == NONE ? sum : share[bad],
           (unsigned long long)r->id);
@@ -70,8 +69,6 @@ static double carried_bytes(const struct world *w, const struct request *r, int 
   const struct class_def *k = w->klass[r->klass].def;
   return expr_value(from < 0 ? &k->input_bytes : &k->task[from].output_bytes, r->attribute);
 }
-
-static uint8_t carries_of(int from) { return (uint8_t)(from < 0 ? CARRIES_INPUT : CARRIES_OUTPUT + from); }
 
 /* Weighted by bytes; where there are none, each input as much. */
 static void mix_inputs(const struct world *w, const struct request *r, int task, double *out)

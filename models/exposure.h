@@ -15,9 +15,11 @@ void exposure_arrive(struct world *, struct request *); /* its attributes are th
 /* What the output of a task is made of, from its inputs: as far as is known when it comes to its place; when it is made. */
 void exposure_expect(struct world *, struct request *, int task);
 void exposure_of_task(struct world *, struct request *, int task);
-/* Where what is carried may be: the class's zones and those of each kind that has a share in it. */
+/* What a message carries that takes a task's output, or (from NONE) the input of the request. */
+static inline uint8_t carries_of(int from) { return (uint8_t)(from < 0 ? CARRIES_INPUT : CARRIES_OUTPUT + from); }
+/* Where what is carried may be: the class's zones and, where data have kinds, those of each kind that has a share in it. */
 uint64_t exposure_zones(const struct world *, const struct request *, uint8_t carries);
-/* The same of the state of a conversation: any kind that a turn of the class may bring. */
+/* The same of the state of a conversation, which holds what came in earlier turns, too: any kind that a turn may bring. */
 uint64_t exposure_zones_state(const struct world *, const struct request *);
 /* The same of what a task will make of its inputs. */
 uint64_t exposure_zones_made(const struct world *, const struct request *, int task);
@@ -30,6 +32,10 @@ void exposure_fills(struct world *, const struct request *);   /* or of this req
 void trusts_new(struct world *);                        /* after the places */
 /* Of a message between these: as many bytes as are sent. */
 double trust_bytes(const struct world *, struct endpoint from, struct endpoint to, double bytes);
+static inline double sent_bytes(const struct world *w, struct endpoint from, struct endpoint to, double bytes)
+{
+  return w->trusts ? trust_bytes(w, from, to, bytes) : bytes;
+}
 /* Until when the device of this attempt attests its place; now: nothing to do. */
 sim_time trust_ready(struct world *, const struct attempt *);
 /* The expected wait for it, as an estimate. */

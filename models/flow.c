@@ -142,14 +142,6 @@ struct attempt *flow_attempt_of(transfer_done_fn *done, void *subject)
   return done == on_transfer ? subject : NULL;
 }
 
-/* Inputs from several tasks come in parallel; all else is one message at a time. */
-static bool many_legs(const struct world *w, const struct attempt *a)
-{
-  if (a->stage != STAGE_UPLINK) return false;
-  uint64_t inputs = request_inputs(w, a->request, a->task);
-  return (inputs & (inputs - 1)) != 0 || a->brings_state;
-}
-
 static struct leg *leg_new(struct world *w, struct attempt *a)
 {
   struct leg *leg = pool_take(w->legs);
@@ -161,14 +153,14 @@ static struct leg *leg_new(struct world *w, struct attempt *a)
 /* By which way it goes. */
 static uint8_t carried(const struct attempt *a, unsigned direction)
 {
-  if (direction == WAY_DOWN) return (uint8_t)(CARRIES_OUTPUT + a->task);
+  if (direction == WAY_DOWN) return carries_of(a->task);
   if (direction == WAY_MOVE || direction == WAY_STATE || direction == WAY_UP + MAX_TASKS) return CARRIES_INPUT;
   return direction >= WAY_UP ? (uint8_t)(CARRIES_OUTPUT + direction - WAY_UP) : CARRIES_NOTHING;
 }
 
 static void allow(struct world *w, const struct request *r, uint8_t carries)
 {
-  network_allow(w->network, w->exposure ? exposure_zones(w, r, carries) : w->klass[r->klass].def->zones);
+  network_allow(w->network, exposure_zones(w, r, carries));
 }
 
 static void allow_output(struct world *w, const struct attempt *a) { allow(w, a->request, carried(a, WAY_DOWN)); }
@@ -348,11 +340,6 @@ static double input_bytes(const struct world *w, const struct request *r, int fr
 {
   const struct class_def *k = w->klass[r->klass].def;
   return expr_value(from < 0 ? &k->input_bytes : &k->task[from].output_bytes, r->attribute);
-}
-
-static double sent_bytes(const struct world *w, struct endpoint from, struct endpoint to, double bytes)
-{
-  return w->trusts ? trust_bytes(w, from, to, bytes) : bytes;
 }
 
 /* Of the task's output, as it goes to the user. */

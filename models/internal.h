@@ -37,7 +37,8 @@ struct request {
   uint16_t klass, origin;
   uint8_t n_attempts, n_decisions, n_cold, hold;
   uint8_t status, n_efforts;                            /* effort.c */
-  bool measured : 1, offloaded : 1, answered : 1, relayed : 1, migrated : 1, moved : 1, delivered : 1;      /* roam.c: three; asynchronous.c */
+  bool measured : 1, offloaded : 1, answered : 1, delivered : 1;
+  bool relayed : 1, migrated : 1, moved : 1;            /* roam.c */
   /* then, when n_tasks > 1: struct endpoint output[n_tasks]; uint16_t next_ordinal[n_tasks] */
   double attribute[];
 };
@@ -189,9 +190,8 @@ struct klass {
   double *estimate; uint64_t *estimate_n;               /* per attribute; NaN: none */
   struct user *users;
   struct sessions *sessions;                            /* NULL: no conversations */
-  size_t versions_at;                                   /* behind a request: version.c */
+  size_t versions_at, contents_at, delivered_at;        /* behind a request: version.c, exposure.c, request.c */
   bool estimates;                                       /* has a CLASS_MEAN */
-  size_t contents_at;                                   /* in a request: exposure.c */
 };
 
 struct joint;
@@ -217,7 +217,6 @@ struct world {
   const struct task_def **task;                         /* [classes][MAX_TASKS]: asked often, found in one step */
   struct pool *attempts, *legs, *decisions, *late;      /* the last two only with a policy */
   struct efforts *efforts;                              /* NULL until the first one */
-  struct deliveries *deliveries;                              /* asynchronous.c; the same */
   struct task_effects *effects;                              /* state of tasks' effects; NULL: none has any */
   struct station_events events, fleet_events;
 
@@ -275,18 +274,15 @@ bool request_repeats(const struct world *, const struct request *, int task, uns
 /* The request ends with this attempt of `task`, if it comes to the user: attempts of other tasks are called off. */
 void request_call_off(struct world *, struct request *, int task);
 
-/* ---- asynchronous.c: the user has the answer, tasks go on ------------------------------------------------------------- */
-void delivery_note(struct world *, const struct request *);       /* now */
-sim_time delivery_time(struct world *, const struct request *);   /* when that was */
-void deliveries_free(struct world *);
-uint32_t tasks_behind(const struct class_def *, int task);      /* set: itself and all that come after it */
-
 /* ---- effects.c: what skipped tasks pass on (effects.h has the rest) ---------------------------------------------- */
 enum { FROM_DEVICE = MAX_TASKS, PLACE_SKIPPED = UINT16_MAX - 1 };       /* PLACE_SKIPPED: where a skipped task's output is */
 bool request_skipped(const struct world *, const struct request *, int task);
 uint64_t request_inputs_past(const struct world *, const struct request *, int task);
 /* Tasks that take what it hands on, those behind skipped ones included. */
 uint32_t request_followers(const struct world *, const struct request *, int task);
+
+/* A user who is refused at once and never thinks would ask for ever in one instant: 1 ms passes at least. */
+enum { REFUSED_THINKS_NS = 1000000 };
 
 /* ---- world.c --------------------------------------------------------------------------------------------------- */
 void world_close_window(struct world *);                /* the cohort is full, or its time is over */
@@ -522,6 +518,13 @@ static inline const struct task_def *task_of(const struct world *w, const struct
 }
 static inline struct endpoint origin_of(const struct request *r) { return (struct endpoint){ r->origin, r->device }; }
 static inline struct endpoint end_of(const struct attempt *a) { return (struct endpoint){ a->place, a->member }; }
+/* The run ends here, for what is (or is now said) in world.err. */
+static inline bool run_fails(struct world *w)
+{
+  w->failed = true;
+  sim_stop(w->sim);
+  return false;
+}
 static inline bool same_end(struct endpoint a, struct endpoint b) { return a.place == b.place && a.member == b.member; }
 static inline struct endpoint *request_outputs(const struct world *w, struct request *r)
 {
@@ -536,6 +539,10 @@ static inline int kind_of(const struct place *p, uint32_t member) { return p->ha
 static inline const struct variant_def *variant_of(const struct world *w, const struct task_def *t, int variant)
 {
   return t->n_variants > 0 ? &w->def->variant[t->variant[variant]] : NULL;
+}
+static inline int variant_number(const struct task_def *t, int variant)       /* in the world's list; NONE: it has none */
+{
+  return t->n_variants > 0 ? t->variant[variant] : NONE;
 }
 static inline uint8_t attempt_number(const struct attempt *a) { return a->ordinal < 255 ? (uint8_t)a->ordinal : 255; }
 /* Names of latency draws: request, task, attempt and which way. */
@@ -562,6 +569,13 @@ static inline uint64_t request_inputs(const struct world *w, const struct reques
   const struct task_def *t = task_of(w, r, task);
   if (t->inputs_vary) return request_inputs_past(w, r, task);
   return t->after ? t->after : UINT64_C(1) << FROM_DEVICE;
+}
+/* Inputs from several places come in parallel; all else is one message at a time. */
+static inline bool many_legs(const struct world *w, const struct attempt *a)
+{
+  if (a->stage != STAGE_UPLINK) return false;
+  uint64_t inputs = request_inputs(w, a->request, a->task);
+  return (inputs & (inputs - 1)) != 0 || a->brings_state;
 }
 /* All devices are numbered through. */
 static inline uint64_t device_of(const struct world *w, const struct request *r)

@@ -66,7 +66,7 @@ void ledger_flow(struct world *w, struct attempt *a, double bytes, sim_time last
   network_flow(w->network, end_of(a), origin_of(r),
                (struct transfer_record){ .request = r->id, .started_ns = a->first_output, .ended_ns = last_at,
                                          .bytes = bytes, .task = a->task, .attempt = attempt_number(a),
-                                         .kind = TRANSFER_DATA, .carries = (uint8_t)(CARRIES_OUTPUT + a->task) });
+                                         .kind = TRANSFER_DATA, .carries = carries_of(a->task) });
   exposure_flows(w, NULL);
 }
 

@@ -16,8 +16,7 @@ bool llm_covers(struct world *w, const struct attempt *a, const struct demand *d
   if (most == 0 || d->tok_in + d->tok_out <= (double)most) return true;
   p->extrapolated++;
   if (llm->extrapolate) return true;
-  w->failed = true;
-  sim_stop(w->sim);
+  run_fails(w);
   return err_add(w->err, (struct where){ 0 },
                  "place '%s': request %llu has %.0f tokens of prompt and output; the step times are measured up to "
                  "%llu. 'extrapolate: true' goes beyond", p->def->name, (unsigned long long)a->request->id,

@@ -282,6 +282,7 @@ static bool bind_host_feature(struct policy_host *h, int f, bool required, struc
     return err_add(err, at, "policy '%s' reads the feature '%s', which this scenario does not provide: %s", h->policy->name,
                    x->name, x->lacks);
   h->unit[f] = x->unit;
+  h->reads_state |= x->kind >= SOURCE_BATTERY_LEVEL;
   for (int c = 0; c < h->world->n_classes; c++) h->source[c * MAX_FEATURES + f] = (struct source){.kind = (uint8_t)x->kind};
   return true;
 }

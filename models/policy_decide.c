@@ -572,6 +572,7 @@ int policy_host_features(const struct policy_host *h, const char *const **names,
 
 uint32_t policy_host_columns(const struct policy_host *h) { return h->policy->columns | wraps_columns(h); }
 bool policy_host_needs_oracle(const struct policy_host *h) { return h->policy->capabilities & OFFSIM_NEEDS_ORACLE; }
+bool policy_host_reads_state(const struct policy_host *h) { return h->reads_state; }
 bool policy_host_learns(const struct policy_host *h) { return h->policy->capabilities & OFFSIM_LEARNS; }
 
 const char *policy_host_kind(const struct policy_host *h)

@@ -104,6 +104,8 @@ int policy_host_features(const struct policy_host *, const char *const **names, 
 bool policy_host_needs_oracle(const struct policy_host *);
 /* OFFSIM_COLUMN_* bits: what the policy reads per action. The others need not be filled. */
 uint32_t policy_host_columns(const struct policy_host *);
+/* Does it read what is worked out only for those who do (decision_facts: battery_level and what follows)? */
+bool policy_host_reads_state(const struct policy_host *);
 bool policy_host_learns(const struct policy_host *);
 const char *policy_host_kind(const struct policy_host *);               /* "policy" or "reference" */
 

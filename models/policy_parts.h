@@ -24,8 +24,8 @@ enum source_kind {
   SOURCE_MISSING, SOURCE_ATTRIBUTE, SOURCE_AFTER_TASK, SOURCE_ESTIMATE,
   SOURCE_ELAPSED, SOURCE_DEADLINE, SOURCE_SLACK, SOURCE_HOUR, SOURCE_NTH,
   SOURCE_DEVICE_QUEUE, SOURCE_EDGE_QUEUE, SOURCE_CLOUD_QUEUE, SOURCE_BUDGET_USD, SOURCE_BUDGET_J, SOURCE_RETRIES, SOURCE_BATTERY,
-  SOURCE_BATTERY_LEVEL, SOURCE_WARMTH, SOURCE_NETWORK,
-  SOURCE_PRIORITY, SOURCE_FLOP, SOURCE_BYTES, SOURCE_DENSITY
+  /* worked out only where they are read */
+  SOURCE_BATTERY_LEVEL, SOURCE_WARMTH, SOURCE_NETWORK, SOURCE_PRIORITY, SOURCE_FLOP, SOURCE_BYTES, SOURCE_DENSITY
 };
 struct source { uint8_t kind, after_task; uint16_t attribute; };
 
@@ -60,6 +60,7 @@ struct policy_host {
   const char *feature[MAX_FEATURES], *unit[MAX_FEATURES];
   int n_features;
   bool budget_usd, budget_j;                            /* a wrapper of the entry keeps one */
+  bool reads_state;                                     /* a feature from SOURCE_BATTERY_LEVEL on */
   struct source *source;                                /* [class * n_features + feature] */
   const uint32_t *first_kind;                           /* [class]: kind = first_kind[class] + task */
   struct decision_kind *kind;

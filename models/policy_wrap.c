@@ -84,6 +84,7 @@ static bool make_guard(struct policy_host *h, struct wrap *w, struct err *err)
                            .scope = h->scope};
   w->guard = policy_host_new(&def, h->world, &h->root, err);
   if (!w->guard) return false;
+  h->reads_state |= w->guard->reads_state;
   return !(w->guard->policy->capabilities & (OFFSIM_STOCHASTIC | OFFSIM_NEEDS_ORACLE)) ||
          err_add(err, w->def->at, "the policy of a 'guard' may not draw or need an oracle, as '%s' does",
                  w->def->policy);

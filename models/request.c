@@ -123,8 +123,7 @@ static void on_arrival(struct sim *s, void *klass)
 
 /* ---- closed classes: a user thinks, asks, waits for the answer ------------------------------------------------- */
 
-/* A user who is refused at once and never thinks would ask for ever in one instant: 1 ms passes at least. */
-enum { USER_BITS = 24, TURN_BITS = 32, REFUSED_THINKS_NS = 1000000 };
+enum { USER_BITS = 24, TURN_BITS = 32 };
 
 static uint64_t user_request(const struct user *u)
 {
@@ -202,11 +201,63 @@ static void release(struct world *w, struct request *r)
 
 void request_release(struct world *w, struct request *r) { release(w, r); }
 
+static uint32_t tasks_left(const struct world *w, const struct request *r)
+{
+  return (UINT32_MAX >> (32 - w->klass[r->klass].def->n_tasks)) & ~r->done;
+}
+
+static enum status how_done(const struct request *r) { return r->answered ? STATUS_ANSWERED : STATUS_COMPLETED; }
+
+static void complete(struct world *w, struct request *r) { request_settle(w, r, how_done(r)); }
+
+/* ---- asynchronous: the user has the answer, tasks that nobody waits for go on -----------------------------------
+ *
+ * The request stays open until these are done, cut by the end of the run, or have failed, which is no failure of the
+ * request: what they spent counts, its time, its quality and its SLO are those of the answer. A request that fails, or ends
+ * early (`ends`), calls them off.
+ * Checkable: a task of 1 s, and after it an asynchronous one of 3 s: latency 1 s, 4 s paid for.
+ */
+
+static sim_time *delivered_at(const struct world *w, const struct request *r)
+{
+  return (sim_time *)(void *)((char *)(uintptr_t)r + w->klass[r->klass].delivered_at);
+}
+
+static void deliver(struct world *w, struct request *r)
+{
+  const struct klass *k = &w->klass[r->klass];
+  if (r->delivered || (tasks_left(w, r) & ~k->def->unawaited)) return;
+  r->delivered = true;
+  *delivered_at(w, r) = now_of(w);
+  if (w->effects) effects_on_settled(w, r, how_done(r));
+  user_returns(w, k, r, STATUS_COMPLETED);
+}
+
+/* Set: itself and all that come after it. */
+static uint32_t tasks_behind(const struct class_def *k, int task)
+{
+  uint32_t behind = 1u << task;
+  for (int t = task + 1; t < k->n_tasks; t++)           /* topological order */
+    if (k->task[t].after & behind) behind |= 1u << t;
+  return behind;
+}
+
+/* Nobody waits for it, nor for what would have come after it. */
+static void leave_out(struct world *w, struct request *r, int task)
+{
+  uint32_t out = tasks_behind(w->klass[r->klass].def, task);
+  r->begun |= out;
+  r->done |= out;
+  if (tasks_left(w, r) == 0) complete(w, r);
+}
+
+/* ---- tasks become ready ------------------------------------------------------------------------------------------ */
+
 /* A task is ready when all that it comes after is done, or flows where it may start on that. */
-static bool is_ready(const struct world *w, const struct request *r, const struct task_def *t, int task)
+static bool is_ready(const struct world *w, const struct request *r, int task)
 {
   if (r->begun >> task & 1) return false;
-  return ((t->inputs_vary ? (uint32_t)request_inputs(w, r, task) : t->after) & ~(r->done | r->flowing)) == 0;
+  return ((uint32_t)request_inputs(w, r, task) & ~(r->done | r->flowing)) == 0;
 }
 
 /* What comes after it takes what it would have taken itself. */
@@ -215,29 +266,6 @@ static void skip(struct world *w, struct request *r, int task)
   r->done |= 1u << task;
   if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[task] = (struct endpoint){ PLACE_SKIPPED, 0 };
   effect_left_out(w, r, task);
-}
-
-/* The user has it all; what is left is asynchronous. */
-static void deliver(struct world *w, struct request *r)
-{
-  const struct klass *k = &w->klass[r->klass];
-  uint32_t all = k->def->n_tasks == 32 ? UINT32_MAX : (1u << k->def->n_tasks) - 1;
-  if (r->delivered || (all & ~k->def->unawaited & ~r->done)) return;
-  r->delivered = true;
-  delivery_note(w, r);
-  if (w->effects) effects_on_settled(w, r, r->answered ? STATUS_ANSWERED : STATUS_COMPLETED);
-  user_returns(w, k, r, STATUS_COMPLETED);
-}
-
-static bool is_all_done(const struct world *w, const struct request *r)
-{
-  int n = w->klass[r->klass].def->n_tasks;
-  return r->done == (n == 32 ? UINT32_MAX : (1u << n) - 1);
-}
-
-static void complete(struct world *w, struct request *r)
-{
-  request_settle(w, r, r->answered ? STATUS_ANSWERED : STATUS_COMPLETED);
 }
 
 /* A run whose request asks for what is not possible ends here. */
@@ -256,8 +284,8 @@ static void begin_ready(struct world *w, struct request *r)
   const struct klass *k = &w->klass[r->klass];
   hold(r);
   for (int task = 0; task < k->def->n_tasks && r->status == STATUS_OPEN && !w->failed; task++)
-    if (is_ready(w, r, &k->def->task[task], task)) ready(w, r, task);
-  if (k->def->conditional && r->status == STATUS_OPEN && is_all_done(w, r)) complete(w, r);
+    if (is_ready(w, r, task)) ready(w, r, task);
+  if (k->def->conditional && r->status == STATUS_OPEN && tasks_left(w, r) == 0) complete(w, r);
   else if (k->def->unawaited && r->status == STATUS_OPEN) deliver(w, r);
   release(w, r);
 }
@@ -296,7 +324,7 @@ static void task_done(struct world *w, struct request *r, int task, double quali
   if (!(w->klass[r->klass].def->unawaited >> task & 1)) r->quality *= quality;
   r->done |= 1u << task;
   r->flowing &= ~(1u << task);
-  if (ends || is_all_done(w, r)) {
+  if (ends || tasks_left(w, r) == 0) {
     complete(w, r);
     return;
   }
@@ -395,15 +423,6 @@ void request_on_answer(struct world *w, struct request *r, int task, const struc
   task_done(w, r, task, fallback->quality, false);
 }
 
-/* Nobody waits for it, nor for what would have come after it. */
-static void leave_out(struct world *w, struct request *r, int task)
-{
-  uint32_t out = tasks_behind(w->klass[r->klass].def, task);
-  r->begun |= out;
-  r->done |= out;
-  if (is_all_done(w, r)) complete(w, r);
-}
-
 void request_on_given_up(struct world *w, struct request *r, int task, enum status status)
 {
   if (task_of(w, r, task)->asynchronous) leave_out(w, r, task);
@@ -464,7 +483,7 @@ static double reward(const struct world *w, const struct request *r, const struc
 
 static void write_record(struct world *w, const struct request *r, enum status status, struct request_record *record)
 {
-  sim_time now = r->delivered ? delivery_time(w, r) : now_of(w);
+  sim_time now = r->delivered ? *delivered_at(w, r) : now_of(w);
   *record = (struct request_record){
     .request = r->id, .arrived_ns = r->arrived, .completed_ns = status == STATUS_CENSORED ? -1 : now,
     .first_token_ns = r->first_token, .server_first_token_ns = r->server_first,
@@ -498,7 +517,7 @@ static void request_settle(struct world *w, struct request *r, enum status statu
   sim_assert(r->status == STATUS_OPEN && status != STATUS_OPEN);
   hold(r);
   enum status rest = status == STATUS_CENSORED ? status : STATUS_CANCELLED;
-  if (r->delivered) status = r->answered ? STATUS_ANSWERED : STATUS_COMPLETED;
+  if (r->delivered) status = how_done(r);
   r->status = (uint8_t)status;
   if (r->n_efforts) (void)efforts_cancel(w, r, UINT32_MAX, rest, NULL);
   while (r->attempts) attempt_cancel(w, r->attempts, rest);

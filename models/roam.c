@@ -100,12 +100,6 @@ static bool sends(const struct attempt *a)
   return a->stage == STAGE_ASK_TRIP || a->stage == STAGE_ANSWER_TRIP || a->stage == STAGE_UPLINK || a->stage == STAGE_DOWNLINK;
 }
 
-static bool many_legs(const struct world *w, const struct attempt *a)
-{
-  uint64_t inputs = request_inputs(w, a->request, a->task);
-  return a->stage == STAGE_UPLINK && ((inputs & (inputs - 1)) != 0 || a->brings_state);
-}
-
 /* Do (or would) messages of it have to be sent again? */
 static bool on_air(struct world *w, struct attempt *a, bool again)
 {

@@ -94,11 +94,10 @@ static void grow(struct world *w, struct session *s, const struct request *r)
   if (s->state) state_drop(s->state, w->states->pool);
 }
 
-/* A turn that is refused at once, after no thinking, would come again in the same instant for ever: 1 ms passes. */
 void session_returns(struct world *w, const struct request *r, bool answered)
 {
   struct session *s = session_of(w, r);
-  sim_time at_least = now_of(w) == r->arrived ? 1000000 : 0;
+  sim_time at_least = now_of(w) == r->arrived ? REFUSED_THINKS_NS : 0;
   w->summary.sessions.begun += r->measured && s->turn == 0;
   if (answered) grow(w, s, r);
   if (++s->turn >= s->turns || (!answered && def_of(s)->ends_on_failure)) {

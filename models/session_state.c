@@ -79,12 +79,6 @@ static struct session *stateful(const struct world *w, const struct request *r, 
   return d && d->state_task == task ? session_of(w, r) : NULL;
 }
 
-static int variant_number(const struct world *w, const struct request *r, int task, int variant)
-{
-  const struct task_def *t = task_of(w, r, task);
-  return t->n_variants > 0 ? t->variant[variant] : NONE;
-}
-
 static bool serves(const struct world *w, const struct state *st, struct endpoint at, int variant)
 {
   return st->variant == variant && st->version == version_at(w, variant, at);
@@ -97,22 +91,16 @@ static double rebuild_s(const struct world *w, const struct session_def *d, cons
   return asked->cost ? tok / asked->cost->prefill_tok_per_s : expr_value(&d->rebuild_s, attribute);
 }
 
-/* It holds what came in, in earlier turns too. */
-static uint64_t zones_of(const struct world *w, const struct request *r)
-{
-  return w->exposure ? exposure_zones_state(w, r) : w->klass[r->klass].def->zones;
-}
-
 static bool has_way(struct world *w, const struct request *r, struct endpoint from, struct endpoint to)
 {
   const struct route *way = route_intact(w->topology, from, to, now_of(w));
-  return way->reachable && !(way->zones & ~zones_of(w, r));
+  return way->reachable && !(way->zones & ~exposure_zones_state(w, r));
 }
 
 static double way_s(struct world *w, const struct request *r, const struct state *st, struct endpoint to)
 {
   struct transfer_cost unused = { 0 };
-  network_allow(w->network, zones_of(w, r));
+  network_allow(w->network, exposure_zones_state(w, r));
   network_of_class(w->network, r->klass);
   return network_estimate(w->network, st->at, to, st->bytes, &unused);
 }
@@ -138,7 +126,7 @@ bool state_sent(struct world *w, struct attempt *a, struct endpoint *from, doubl
   if (!st) return false;
   demand_expected(w, &w->klass[a->request->klass], a->task, (struct manner){ a->variant, a->job.clock }, end_of(a),
                   a->request->attribute, &d);
-  int variant = variant_number(w, a->request, a->task, a->variant);
+  int variant = variant_number(task_of(w, a->request, a->task), a->variant);
   if (!comes_along(w, a->request, st, end_of(a), variant, &d, a->request->attribute)) return false;
   *from = st->at;
   *bytes = st->bytes;
@@ -181,7 +169,7 @@ void state_found(struct world *w, struct attempt *a, struct demand *d)
   struct session *s = stateful(w, a->request, a->task);
   if (!s) return;
   struct state *st = a->brings_state ? arrive(w, s, end_of(a)) : state_now(w, s);
-  int variant = variant_number(w, a->request, a->task, a->variant);
+  int variant = variant_number(task_of(w, a->request, a->task), a->variant);
   bool usable = st && same_end(st->at, end_of(a)) && serves(w, st, end_of(a), variant);
   find(w, s, a, st, usable);
   if (usable) state_used(st, now_of(w));
@@ -195,7 +183,7 @@ void state_made(struct world *w, const struct attempt *a)
   struct session *s = stateful(w, r, a->task);
   if (!s || !w->states->shelf[a->place]) return;
   const struct session_def *d = def_of(w, r);
-  struct state st = { .session = s, .at = end_of(a), .variant = variant_number(w, r, a->task, a->variant) };
+  struct state st = { .session = s, .at = end_of(a), .variant = variant_number(task_of(w, r, a->task), a->variant) };
   st.tok = s->context_tok + expr_value(&d->grows_tok, r->attribute);
   const struct variant_def *v = st.variant != NONE ? &w->def->variant[st.variant] : NULL;
   st.bytes = d->has_bytes ? expr_value(&d->state_bytes, r->attribute) : v ? v->kv_bytes_per_tok * st.tok : 0;
@@ -213,7 +201,7 @@ double state_expect(struct world *w, const struct attempt *a, const struct plan_
   if (!s || s->turn == 0) return 0;
   const struct state *st = state_now(w, s);
   const struct place_def *p = &w->def->place[at.place];
-  int variant = variant_number(w, r, a->task, plan->variant);
+  int variant = variant_number(task_of(w, r, a->task), plan->variant);
   if (st && plan->word == WORD_PLACE && p->dispatch == DISPATCH_SESSION && st->at.place == at.place) at = st->at;
   bool sure = plan->word != WORD_PLACE || p->count == 1 || p->dispatch == DISPATCH_SESSION;
   bool here = st && sure && same_end(st->at, at) && serves(w, st, at, variant);
@@ -244,7 +232,7 @@ struct chain state_chain(const struct world *w, const struct attempt *a)
 {
   const struct session *s = stateful(w, a->request, a->task);
   if (!s) return (struct chain){ 0 };
-  uint64_t version = version_at(w, variant_number(w, a->request, a->task, a->variant), end_of(a));
+  uint64_t version = version_at(w, variant_number(task_of(w, a->request, a->task), a->variant), end_of(a));
   return (struct chain){ .own = name_of(session_first(w, s), (uint64_t)s->cuts << 32 ^ version),
                          .common = name_of(s->of->klass->name, version),
                          .common_tok = s->cuts ? 0 : s->of->klass->def->arrivals.session->start_tok };

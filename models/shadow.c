@@ -6,7 +6,8 @@ bool shadow_init(struct world *w, struct err *err)
   const struct run_shadow *s = w->setup.shadow;
   if (!s) return true;
   w->shadow = policy_host_new(s->policy, w->def, &w->root, err);
-  w->wants_estimates = w->wants_queue = w->wants_state = true;
+  w->wants_estimates = w->wants_queue = true;
+  w->wants_state |= w->shadow && policy_host_reads_state(w->shadow);
   return w->shadow != NULL;
 }
 

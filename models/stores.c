@@ -39,9 +39,8 @@ struct stores *stores_new(struct world *w)
   return s;
 }
 
-void stores_free(struct world *w, struct stores *s)
+void stores_free(struct stores *s)
 {
-  (void)w;
   for (int i = 0; s && i < s->n; i++) copies_free(s->store[i].copies);
 }
 
@@ -71,8 +70,7 @@ static bool copy_at(const struct store *s, int place, uint32_t member, unsigned 
 
 static void no_copy(struct world *w, const struct attempt *a, const struct store *s)
 {
-  w->failed = true;
-  sim_stop(w->sim);
+  run_fails(w);
   err_add(w->err, (struct where){0}, "task %s ran at '%s', which has no copy of '%s'", task_of(w, a->request, a->task)->name,
           w->def->place[a->place].name, s->def->name);
 }

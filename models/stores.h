@@ -13,7 +13,7 @@ struct request;
 struct attempt;
 struct stores;
 struct stores *stores_new(struct world *);              /* NULL: there are none */
-void stores_free(struct world *, struct stores *);
+void stores_free(struct stores *);
 /* The service of an attempt has ended: it is committed, or has read. */
 void stores_on_served(struct world *, struct attempt *, const struct access_def *);
 double stores_quality(const struct request *, const struct access_def *);

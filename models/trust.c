@@ -53,6 +53,11 @@ static double draw_s(const struct world *w, const struct request *r, struct endp
   return dist_draw(p->def->trust->attest_s, &rng) + round_trips_s(w, r, at);
 }
 
+static bool is_proven(const struct trust_def *t, const struct attested *x, sim_time now)
+{
+  return x->times && t->valid_s > 0 && now <= time_add(x->ready, ns_from_s(t->valid_s));
+}
+
 sim_time trust_ready(struct world *w, const struct attempt *a)
 {
   const struct request *r = a->request;
@@ -60,12 +65,8 @@ sim_time trust_ready(struct world *w, const struct attempt *a)
   sim_time now = now_of(w);
   if (!p->attested || same_end(origin_of(r), end_of(a))) return now;
   struct attested *x = attested_of(w, r, end_of(a));
-  double valid_s = p->def->trust->valid_s;
-  bool holds = x->times && valid_s > 0 && now <= time_add(x->ready, ns_from_s(valid_s));
-  if (holds) return x->ready > now ? x->ready : now;
-  sim_time ready = time_add(now, ns_from_s(draw_s(w, r, end_of(a), x->times++)));
-  x->ready = ready;
-  return ready;
+  if (!is_proven(p->def->trust, x, now)) x->ready = time_add(now, ns_from_s(draw_s(w, r, end_of(a), x->times++)));
+  return x->ready > now ? x->ready : now;
 }
 
 double trust_expected_s(const struct world *w, const struct request *r, struct endpoint at)
@@ -73,8 +74,6 @@ double trust_expected_s(const struct world *w, const struct request *r, struct e
   const struct place *p = &w->place[at.place];
   if (!p->attested || same_end(origin_of(r), at)) return 0;
   const struct attested *x = attested_of(w, r, at);
-  double valid_s = p->def->trust->valid_s;
-  if (x->times && valid_s > 0 && now_of(w) <= time_add(x->ready, ns_from_s(valid_s)))
-    return x->ready > now_of(w) ? s_from_ns(x->ready - now_of(w)) : 0;
+  if (is_proven(p->def->trust, x, now_of(w))) return x->ready > now_of(w) ? s_from_ns(x->ready - now_of(w)) : 0;
   return dist_mean(p->def->trust->attest_s) + round_trips_s(w, r, at);
 }

@@ -52,18 +52,12 @@ struct served { uint32_t version; bool other, turned; };
 
 size_t version_bytes(const struct world *w, const struct class_def *k)
 {
-  return w->def->n_rollouts ? (size_t)k->n_tasks * sizeof(struct served) + 8 : 0;
+  return w->def->n_rollouts ? (size_t)k->n_tasks * sizeof(struct served) : 0;
 }
 
 static struct served *served_of(const struct world *w, const struct request *r)
 {
   return (struct served *)(void *)((char *)(uintptr_t)r + w->klass[r->klass].versions_at);
-}
-
-static int variant_of_attempt(const struct world *w, const struct attempt *a)
-{
-  const struct task_def *t = task_of(w, a->request, a->task);
-  return t->n_variants > 0 ? t->variant[a->variant] : NONE;
 }
 
 /* The turn before had this model in another version. */
@@ -97,7 +91,7 @@ static bool mismatches(struct world *w, const struct attempt *a, uint32_t versio
 void version_served(struct world *w, const struct attempt *a)
 {
   struct served *own = served_of(w, a->request) + a->task;
-  int variant = variant_of_attempt(w, a);
+  int variant = variant_number(task_of(w, a->request, a->task), a->variant);
   own->version = version_at(w, variant, end_of(a));
   own->turned = turns_other(w, a, variant, own->version);
   own->other = mismatches(w, a, own->version);

@@ -215,6 +215,14 @@ static void users_init(struct world *w, struct klass *k)
     k->users[u] = (struct user){ .klass = (uint32_t)(k - w->klass), .index = (uint32_t)u };
 }
 
+/* Where so many bytes more of a request begin, at a multiple of 8. */
+static size_t put_behind(size_t *all, size_t bytes)
+{
+  size_t at = (*all + 7) & ~(size_t)7;
+  if (bytes > 0) *all = at + bytes;
+  return at;
+}
+
 static bool class_init(struct world *w, int index, struct err *err)
 {
   struct klass *k = &w->klass[index];
@@ -233,10 +241,10 @@ static bool class_init(struct world *w, int index, struct err *err)
   for (int i = 0; i < k->def->n_from; i++) k->n_devices += w->def->place[k->def->from[i]].count;
   size_t outputs = k->def->n_tasks > 1 ? (size_t)k->def->n_tasks * (sizeof(struct endpoint) + sizeof(uint16_t)) : 0;
   size_t bytes = sizeof(struct request) + (size_t)k->def->n_attributes * sizeof(double) + outputs + roam_bytes(w);
-  k->versions_at = (bytes + 7) & ~(size_t)7;
-  k->contents_at = (bytes + version_bytes(w, k->def) + 7) & ~(size_t)7;
-  bytes += version_bytes(w, k->def);
-  k->requests = pool_new(k->def->data ? k->contents_at + exposure_bytes(w, k->def) : bytes);
+  k->versions_at = put_behind(&bytes, version_bytes(w, k->def));
+  k->contents_at = put_behind(&bytes, exposure_bytes(w, k->def));
+  k->delivered_at = put_behind(&bytes, k->def->unawaited ? sizeof(sim_time) : 0);
+  k->requests = pool_new(bytes);
   estimators_init(w, k);
   users_init(w, k);
   if (k->def->arrivals.kind == ARRIVE_SESSION) k->sessions = sessions_new(w, k);
@@ -273,14 +281,6 @@ static bool needs_policy(const struct world_def *def, struct err *err)
   return err_add(err, (struct where){ 0 }, "task '%s' has several plans and there is no policy to choose", where);
 }
 
-/* Features that are worked out only where they are read. */
-static bool of_state(const char *feature)
-{
-  return strcmp(feature, "battery_level") == 0 || strcmp(feature, "device_temperature") == 0
-         || strcmp(feature, "network_s") == 0 || strcmp(feature, "priority") == 0 || strcmp(feature, "work_flop") == 0
-         || strcmp(feature, "moved_bytes") == 0 || strcmp(feature, "flop_per_byte") == 0;
-}
-
 static bool policy_init(struct world *w, struct err *err)
 {
   w->actions = arena_array(w->arena, struct action_facts, most_plans(w->def));
@@ -295,10 +295,8 @@ static bool policy_init(struct world *w, struct err *err)
   uint32_t columns = policy_host_columns(w->host);
   w->wants_estimates = columns & OFFSIM_COLUMNS_ESTIMATES;
   w->wants_queue = columns & (OFFSIM_COLUMN_QUEUE | OFFSIM_COLUMN_QUEUE_AGE);
-  for (int i = 0; i < w->n_features; i++) {
-    w->wants_queue |= strstr(names[i], "queue") != NULL;
-    w->wants_state |= of_state(names[i]);
-  }
+  w->wants_state = policy_host_reads_state(w->host);
+  for (int i = 0; i < w->n_features; i++) w->wants_queue |= strstr(names[i], "queue") != NULL;
   w->late = pool_new(sizeof(struct late_outcome));
   w->decisions = pool_new(sizeof(struct decision) + sizeof(double) * (size_t)w->n_features);
   return shadow_init(w, err);
@@ -351,7 +349,7 @@ static bool world_build(struct world *w, struct err *err)
   for (int v = 0; v < w->def->n_variants; v++) w->quality_mean[v] = quality_mean(&w->def->variant[v]);
   for (int i = 0; i < w->def->n_classes; i++)
     if (!class_init(w, i, err)) return false;
-  if (!task_effects_new(w, err)) return false;
+  task_effects_new(w);
   if (!policy_init(w, err) || !telemetry_new(w, err)) return false;
   if (!world_bounds(w->setup.policy)) return true;
   return bound_possible(w->def, w->setup.policy, err) && bound_new(w, err);
@@ -390,7 +388,6 @@ void world_free(struct world *w)
   states_free(w);
   guards_free(w);
   efforts_free(w);
-  deliveries_free(w);
   task_effects_free(w);
   joint_free(w);
   policy_host_free(w->host);
@@ -477,7 +474,6 @@ const char *world_policy_kind(const struct world *w)
 static void open_window(struct world *w)
 {
   if (w->mobility) roam_open_window(w);
-  task_effects_open_window(w);
   sim_time now = sim_now(w->sim);
   w->opened.at = now;
   w->opened.area_s = level_area_s(&w->in_system, now);

@@ -273,6 +273,21 @@ static void a_guard_decides_where_an_estimate_is_missing(void **state)
   policy_host_free(h);
 }
 
+/* What the guard reads is worked out for it, too. */
+static void what_a_guard_reads_is_asked_for(void **state)
+{
+  (void)state;
+  static const char *const guard[] = {"always_cloud", "triggers"};
+  struct small_world w;
+  small_world_init(&w, 3);
+  for (int reads = 0; reads < 2; reads++) {
+    const struct wrap_def wrap = {.kind = WRAP_GUARD, .policy = guard[reads]};
+    struct policy_host *h = wrapped(&w, "cost_aware", "", 1, &wrap, 0);
+    assert_int_equal(policy_host_reads_state(h), reads);
+    policy_host_free(h);
+  }
+}
+
 /* The learner hears nothing of what the guard decided: its initial pulls come afterwards. */
 static void wrappers_compose(void **state)
 {
@@ -314,6 +329,7 @@ int main(void)
     cmocka_unit_test(what_does_not_go_together_is_refused), cmocka_unit_test(a_floor_gives_what_it_reports),
     cmocka_unit_test(an_unreported_chance_is_refused), cmocka_unit_test(random_ties_are_exact), cmocka_unit_test(a_learner_that_starts_afresh_recovers),
     cmocka_unit_test(nothing_is_found_where_nothing_changes), cmocka_unit_test(a_budget_holds_and_costs_little),
-    cmocka_unit_test(a_guard_decides_where_an_estimate_is_missing), cmocka_unit_test(wrappers_compose)};
+    cmocka_unit_test(a_guard_decides_where_an_estimate_is_missing),
+    cmocka_unit_test(what_a_guard_reads_is_asked_for), cmocka_unit_test(wrappers_compose)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
