@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_ROLES = 5, MOST_SETS = 64 };
+enum { N_ROLES = 5 };
 static const double target = 0.95;                      /* of the strong model's accuracy */
 
 static bool take_column(struct outcome_columns *c, const struct trace_column_def *d, struct err *e)
@@ -23,19 +23,6 @@ static bool take_column(struct outcome_columns *c, const struct trace_column_def
   const char *near = nearest(d->attribute, roles, N_ROLES);
   return err_add(e, (struct where){0}, "--column: '%s' is not one of set, subject, weak, strong, prompt_chars%s%s%s", d->attribute,
                  near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-}
-
-static size_t sets_of(const struct joint_table *t, const char **set)
-{
-  size_t n = 0;
-  for (int i = 0; i < t->n_rows; i++) {
-    size_t k = 0;
-    while (k < n && strcmp(set[k], t->row[i].set))
-      k++;
-    if (k == n && n < MOST_SETS)
-      set[n++] = t->row[i].set;
-  }
-  return n;
 }
 
 static double share_of(const struct joint_table *t, const char *set, enum answered o)
@@ -130,8 +117,7 @@ static bool write_preset(const struct quality_request *q, const struct joint_tab
 
 bool trace_quality(const struct quality_request *q, struct arena *a, struct err *e)
 {
-  struct outcome_columns columns = {"benchmark", "domain", "weak_correct", "strong_correct", "prompt_chars"};
-  const char *set[MOST_SETS];
+  struct outcome_columns columns = outcome_columns_default;
   for (int i = 0; i < q->n_columns; i++)
     if (!take_column(&columns, &q->column[i], e))
       return false;
@@ -141,7 +127,8 @@ bool trace_quality(const struct quality_request *q, struct arena *a, struct err 
   t->name = q->name;
   t->weak = q->weak;
   t->strong = q->strong;
-  size_t n = sets_of(t, set);
+  const char **set = arena_array(a, const char *, t->n_rows);
+  size_t n = outcomes_sets(t, set);
   if (q->json)
     print_json(t, set, n, a);
   else

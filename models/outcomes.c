@@ -44,6 +44,17 @@ bool outcomes_has_set(const struct joint_table *t, const char *set)
   return any;
 }
 
+size_t outcomes_sets(const struct joint_table *t, const char **set)
+{
+  size_t n = 0;
+  for (int i = 0; i < t->n_rows; i++) {
+    size_t k = 0;
+    while (k < n && strcmp(set[k], t->row[i].set)) k++;
+    if (k == n) set[n++] = t->row[i].set;
+  }
+  return n;
+}
+
 double outcomes_share(const struct joint_table *t, const char *set, bool strong)
 {
   double sum = 0, n = 0;

@@ -30,6 +30,8 @@ static inline bool outcome_right(enum answered o, bool strong)
 double outcome_share(const struct outcome_row *, bool strong);
 double outcomes_share(const struct joint_table *, const char *set, bool strong);
 bool outcomes_has_set(const struct joint_table *, const char *set);
+/* The names of its sets, in the order of their first rows, into `set`, which has room for n_rows. How many. */
+size_t outcomes_sets(const struct joint_table *, const char **set);
 
 /* What a request of this class is about (attribute `subjects`), and what policies are told of the models' quality: their
  * mean over the set, or over the requests of the subject. */
@@ -49,6 +51,8 @@ double score_draw(const struct scores_def *, double subject, double difficulty, 
 
 /* Columns of the file, by what they hold; prompt_chars NULL: none. */
 struct outcome_columns { const char *set, *subject, *weak, *strong, *prompt_chars; };
+static const struct outcome_columns outcome_columns_default = {"benchmark", "domain", "weak_correct", "strong_correct",
+                                                               "prompt_chars"};
 /* All memory is the arena's. NULL after adding what is malformed (file:line:column). */
 struct joint_table *outcomes_read(const char *path, const struct outcome_columns *, struct arena *, struct err *);
 /* The preset as text. */

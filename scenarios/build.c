@@ -211,7 +211,6 @@ static void build_state(struct build *b, struct policy_def *p, const struct node
 static void build_policy(struct build *b, struct policy_def *p, const struct node *node)
 {
   const struct node *name = node_is(node, NODE_TEXT) ? node : node_get(node, "policy"), *at = node_get(node, "at");
-  const char *places[MAX_PLACES];
   *p = (struct policy_def){.at = node->at, .at_place = NONE, .decision_s = get_number(node, "policy", "decision_time"),
                            .scope = (enum scope)get_choice(node, "policy", "scope"), .policy = "?", .name = "?"};
   if (!node_is(name, NODE_TEXT))
@@ -220,10 +219,8 @@ static void build_policy(struct build *b, struct policy_def *p, const struct nod
   p->at = name->at;
   const char *own = get_text(node, "policy", "name");
   p->name = own ? own : name_of_policy(b->arena, p->policy);
-  for (int i = 0; i < b->world->n_places; i++)
-    places[i] = b->world->place[i].name;
   if (at)
-    p->at_place = build_find(b, at, "place", places, b->world->n_places);
+    p->at_place = build_find_place(b, at);
   if (node_is(node, NODE_MAP)) {
     build_parameters(b, p, node);
     p->tick_s = get_number(node, "policy", "tick");

@@ -74,6 +74,7 @@ struct expr build_condition(struct build *, const struct node *);
 void amount_check(struct build *, const struct expr *, const char *text, struct where at);
 /* Index of a name, or NONE after adding "unknown WHAT" with the nearest. */
 int build_find(struct build *, const struct node *name, const char *what, const char *const *names, int n);
+int build_find_place(struct build *, const struct node *name);
 /* The same for the name that is the key of a map's entry. */
 int build_find_key(struct build *, const struct node *entry, const char *what, const char *const *names, int n);
 /* Elements of a list, or of a single value that stands for one. */

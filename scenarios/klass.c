@@ -567,16 +567,14 @@ void build_tasks(struct build *b, struct class_def *c)
 
 static void build_from(struct build *b, struct class_def *c, const struct node *from)
 {
-  const char *names[MAX_PLACES];
   const struct node *const *name;
   size_t n = elements(from, &name, b->arena);
   int *place = arena_array(b->arena, int, n + 1);
-  for (int i = 0; i < b->world->n_places; i++)
-    names[i] = b->world->place[i].name;
   for (size_t i = 0; i < n; i++) {
-    int found = build_find(b, name[i], "place", names, b->world->n_places);
+    int found = build_find_place(b, name[i]);
     if (found != NONE && b->world->place[found].tier != TIER_DEVICE)
-      err_add(b->err, name[i]->at, "'%s' is no place of tier device; requests come from devices", names[found]);
+      err_add(b->err, name[i]->at, "'%s' is no place of tier device; requests come from devices",
+              b->world->place[found].name);
     if (found != NONE)
       place[c->n_from++] = found;
   }

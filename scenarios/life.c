@@ -101,15 +101,12 @@ static const struct breaker_def *build_breaker(struct build *b, const struct nod
 static const struct health_def *build_health(struct build *b, const struct node *node)
 {
   const struct node *from = node_get(node, "from");
-  const char *names[MAX_PLACES];
   struct health_def *d = arena_alloc(b->arena, sizeof *d);
   *d = (struct health_def){get_number(node, "health", "every"), get_number(node, "health", "timeout"),
                            get_number(node, "health", "bytes"), (uint32_t)get_count(node, "health", "down_after"),
                            (uint32_t)get_count(node, "health", "up_after"), NONE};
-  for (int i = 0; i < b->world->n_places; i++)
-    names[i] = b->world->place[i].name;
   if (from)
-    d->from = build_find(b, from, "place", names, b->world->n_places);
+    d->from = build_find_place(b, from);
   return node_is(node, NODE_MAP) ? d : NULL;
 }
 

@@ -350,17 +350,14 @@ void build_places(struct build *b)
 
 static void link_ends(struct build *b, struct link_def *l, const struct node *between)
 {
-  const char *names[MAX_PLACES];
   if (!node_is(between, NODE_LIST))
     return;
   if (between->n != 2) {
     err_add(b->err, between->at, "'between' names two places, not %zu", between->n);
     return;
   }
-  for (int i = 0; i < b->world->n_places; i++)
-    names[i] = b->world->place[i].name;
-  l->a = build_find(b, between->child[0], "place", names, b->world->n_places);
-  l->b = build_find(b, between->child[1], "place", names, b->world->n_places);
+  l->a = build_find_place(b, between->child[0]);
+  l->b = build_find_place(b, between->child[1]);
 }
 
 static void link_rates(struct link_def *l, const struct node *node)

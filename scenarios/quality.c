@@ -83,14 +83,10 @@ static bool only_kind(struct build *b, const struct node *attribute, const char 
 
 static const char *sets_of(struct build *b, const struct joint_table *t)
 {
-  const char *all = "";
-  for (int i = 0; i < t->n_rows; i++) {
-    bool new = true;
-    for (int k = 0; k < i; k++)
-      new &= strcmp(t->row[k].set, t->row[i].set) != 0;
-    if (new)
-      all = arena_printf(b->arena, "%s%s%s", all, *all ? ", " : "", t->row[i].set);
-  }
+  const char *all = "", **set = arena_array(b->arena, const char *, t->n_rows);
+  size_t n = outcomes_sets(t, set);
+  for (size_t i = 0; i < n; i++)
+    all = arena_printf(b->arena, "%s%s%s", all, i ? ", " : "", set[i]);
   return all;
 }
 

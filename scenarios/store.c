@@ -5,21 +5,13 @@
 
 #include <math.h>
 
-static const char *const *place_names(struct build *b)
-{
-  const char **name = arena_array(b->arena, const char *, b->world->n_places + 1);
-  for (int i = 0; i < b->world->n_places; i++)
-    name[i] = b->world->place[i].name;
-  return name;
-}
-
 static void build_replicas(struct build *b, struct store_def *d, const struct node *list)
 {
   const struct node *const *one;
   size_t n = elements(list, &one, b->arena);
   int *replica = arena_array(b->arena, int, n + 1);
   for (size_t i = 0; i < n; i++) {
-    int place = build_find(b, one[i], "place", place_names(b), b->world->n_places);
+    int place = build_find_place(b, one[i]);
     bool twice = place != NONE && place == d->primary;
     for (int k = 0; k < d->n_replicas; k++) twice |= place != NONE && replica[k] == place;
     if (twice)
@@ -36,7 +28,7 @@ static void build_store(struct build *b, struct store_def *d, const struct node 
   const struct node *primary = node_get(node, "primary");
   *d = (struct store_def){.name = node_name(node) ? node_name(node) : "?", .primary = NONE};
   if (primary)
-    d->primary = build_find(b, primary, "place", place_names(b), b->world->n_places);
+    d->primary = build_find_place(b, primary);
   if (d->primary != NONE && b->world->place[d->primary].count > 1)
     err_add(b->err, primary->at, "the original of '%s' stands at one member, and '%s' has %llu", d->name, primary->text,
             (unsigned long long)b->world->place[d->primary].count);

@@ -149,6 +149,14 @@ int build_find(struct build *b, const struct node *name, const char *what, const
   return NONE;
 }
 
+int build_find_place(struct build *b, const struct node *name)
+{
+  const char *names[MAX_PLACES];
+  for (int i = 0; i < b->world->n_places; i++)
+    names[i] = b->world->place[i].name;
+  return build_find(b, name, "place", names, b->world->n_places);
+}
+
 int build_find_key(struct build *b, const struct node *entry, const char *what, const char *const *names, int n)
 {
   return build_find(b, &(struct node){.kind = NODE_TEXT, .at = entry->key_at, .text = entry->key}, what, names, n);

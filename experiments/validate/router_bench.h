@@ -51,8 +51,8 @@ void bench_subject_gains(const struct bench *, double *score);
 /* router_learners.c: a policy learns from what it sees, query by query, through the host that serves it in runs. reward =
  * right - price of a strong call; by_subject: a kind of decision for each subject, else one for all, with a score as feature.
  * Share, PGR and USD over all queries, learning included. False after adding to err. */
-struct learner { const char *name, *policy; bool by_subject; int n_parameters; const struct policy_parameter *parameter; };
 struct policy_parameter;
+struct learner { const char *name, *policy; bool by_subject; int n_parameters; const struct policy_parameter *parameter; };
 bool bench_learn(const struct bench *, const struct learner *, double price, const double *score, uint64_t run, struct point *,
                  struct err *) MUST_USE;
 

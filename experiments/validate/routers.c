@@ -219,10 +219,10 @@ struct simulated { const char *policy; double share, quality, expected_share, ex
 enum { SIMULATED = 4 };
 static const double call_price = 0.1;                   /* of the objective, in the file: -0.1 of quality for 1 USD, a strong call */
 
-/* told: what policies are told of the models' quality. */
+/* Of one set. told: what policies are told of the models' quality. */
 static struct scenario *load_simulated(const struct suite *s, const char *told, struct err *err)
 {
-  const char *set = s->o->set ? s->o->set : "mmlu", *table = s->o->table;
+  const char *set = s->o->set, *table = s->o->table;
   const struct override change[] = {{"variants.weak.quality.table", table}, {"variants.strong.quality.table", table},
     {"classes.question.attributes.subject.subjects.table", table}, {"classes.question.attributes.subject.subjects.set", set},
     {"classes.question.attributes.subject.subjects.told", told}, {"horizon.duration", "20000 s"}};
@@ -321,7 +321,6 @@ static bool same_counts(const struct joint_table *a, const struct joint_table *b
 /* Is the preset the file's count? True as well where there is no file. */
 static bool compare_original(const struct suite *s, const char **says, struct err *err)
 {
-  static const struct outcome_columns columns = {"benchmark", "domain", "weak_correct", "strong_correct", "prompt_chars"};
   const char *path = find_original(s->o, s->arena);
   *says = "not compared with the outcomes: another table";
   if (!s->o->data && strcmp(s->table->name, shipped))
@@ -329,7 +328,7 @@ static bool compare_original(const struct suite *s, const char **says, struct er
   *says = arena_printf(s->arena, "not compared with the outcomes: no %s ($OFFSIM_DATA)", original);
   if (!path)
     return true;
-  const struct joint_table *t = outcomes_read(path, &columns, s->arena, err);
+  const struct joint_table *t = outcomes_read(path, &outcome_columns_default, s->arena, err);
   bool same = t && same_counts(t, s->table);
   *says = same ? "counts equal those of the outcomes, query by query" : "COUNTS DIFFER from those of the outcomes";
   return same;

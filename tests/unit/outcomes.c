@@ -41,6 +41,10 @@ static void test_outcome_at(void **state)
   assert_near(outcomes_share(&table, "a", false), 13. / 20, 1e-15);
   assert_near(outcomes_share(&table, NULL, true), 21. / 30, 1e-15);
   assert_true(outcomes_has_set(&table, "b") && !outcomes_has_set(&table, "c"));
+  const char *set[3];
+  assert_int_equal(outcomes_sets(&table, set), 2);
+  assert_string_equal(set[0], "a");
+  assert_string_equal(set[1], "b");
 }
 
 /* All: weak 14, strong 21 of 30; 95 % of 21 is 19.95, so 5.95 more are missing. Oracle 5.95 / 30; subjects: sums gains 9 in
