@@ -36,13 +36,6 @@ static int64_t latency_ms(const struct rig *r)
   return (x->completed_ns - x->arrived_ns) / 1000000;
 }
 
-static const struct attempt_record *attempt_of(const struct rig *r, int task)
-{
-  for (int i = 0; i < r->kept->attempts; i++)
-    if (r->kept->attempt[i].task == task) return &r->kept->attempt[i];
-  return NULL;
-}
-
 /* ---- when -------------------------------------------------------------------------------------------------------- */
 
 /* Up 2 s, 1 s there; the last task is left out, so that the first one's 1 MB go to the user: 1 s. */
@@ -74,13 +67,13 @@ static void test_middle_skipped(void **state)
   r->task[1].effect = &never;
   run(r);
   assert_int_equal(latency_ms(r), 1000 + 2000 + 1000 + 2000);
-  assert_null(attempt_of(r, 1));
-  assert_true(fabs(attempt_of(r, 2)->bytes_up - 1e6) < 1);
+  assert_null(rig_attempt(r, 1));
+  assert_true(fabs(rig_attempt(r, 2)->bytes_up - 1e6) < 1);
   static const struct effect_def always_done = {.when = {1, 0, one}};
   r->task[1].effect = &always_done;
   run(r);
   assert_int_equal(latency_ms(r), 1000 + 1000 + 5000 + 3000 + 1000 + 2000);
-  assert_true(fabs(attempt_of(r, 2)->bytes_up - 3e6) < 1);
+  assert_true(fabs(rig_attempt(r, 2)->bytes_up - 3e6) < 1);
   rig_free(r);
 }
 
@@ -95,7 +88,7 @@ static void test_first_skipped(void **state)
   r->task[0].effect = &never;
   run(r);
   assert_int_equal(latency_ms(r), 2000 + 1000 + 1000);
-  assert_true(fabs(attempt_of(r, 1)->bytes_up - 2e6) < 1);
+  assert_true(fabs(rig_attempt(r, 1)->bytes_up - 2e6) < 1);
   rig_free(r);
   r = one_request();
   task(r, 0, 0, 1, plan_origin());
@@ -104,7 +97,7 @@ static void test_first_skipped(void **state)
   r->task[1].effect = &never;
   run(r);
   assert_int_equal(latency_ms(r), 1000 + 1000 + 1000 + 1000);
-  assert_true(fabs(attempt_of(r, 2)->bytes_up - 1e6) < 1);
+  assert_true(fabs(rig_attempt(r, 2)->bytes_up - 1e6) < 1);
   rig_free(r);
 }
 
@@ -138,8 +131,8 @@ static void test_skipped_beside_asynchronous(void **state)
   r->task[0].unawaited = r->klass[0].unawaited = 4;
   run(r);
   assert_int_equal(latency_ms(r), 4000);
-  assert_true(fabs(attempt_of(r, 0)->bytes_down - 1e6) < 1);
-  assert_int_equal(attempt_of(r, 2)->status, STATUS_COMPLETED);
+  assert_true(fabs(rig_attempt(r, 0)->bytes_down - 1e6) < 1);
+  assert_int_equal(rig_attempt(r, 2)->status, STATUS_COMPLETED);
   rig_free(r);
 }
 
@@ -170,8 +163,8 @@ static void test_skipped_on_a_flow(void **state)
   r->task[1].effect = &never;
   run(r);
   assert_int_equal(latency_ms(r), 4000);
-  assert_int_equal((attempt_of(r, 2)->started_ns - r->kept->request[0].arrived_ns) / 1000000, 1000);
-  assert_int_equal(attempt_of(r, 0)->status, STATUS_COMPLETED);
+  assert_int_equal((rig_attempt(r, 2)->started_ns - r->kept->request[0].arrived_ns) / 1000000, 1000);
+  assert_int_equal(rig_attempt(r, 0)->status, STATUS_COMPLETED);
   rig_free(r);
 }
 
@@ -190,9 +183,9 @@ static void test_ends(void **state)
   r->task[0].effect = &ending;
   run(r);
   assert_int_equal(latency_ms(r), 4000);
-  assert_int_equal(attempt_of(r, 1)->status, STATUS_CANCELLED);
-  assert_int_equal((attempt_of(r, 1)->ended_ns - r->kept->request[0].arrived_ns) / 1000000, 3000);
-  assert_null(attempt_of(r, 2));
+  assert_int_equal(rig_attempt(r, 1)->status, STATUS_CANCELLED);
+  assert_int_equal((rig_attempt(r, 1)->ended_ns - r->kept->request[0].arrived_ns) / 1000000, 3000);
+  assert_null(rig_attempt(r, 2));
   assert_int_equal(r->kept->requests, 1);
   assert_int_equal(r->kept->request[0].first_token_ns, r->kept->request[0].completed_ns);
   rig_free(r);
@@ -215,7 +208,7 @@ static void test_ended_but_lost(void **state)
   r->fallback[0] = (struct fallback_def){.answers = true, .answer = "nothing", .quality = 0.5};
   r->task[0].fallback = r->fallback;
   run(r);
-  assert_int_equal(attempt_of(r, 0)->status, STATUS_TIMEOUT);
+  assert_int_equal(rig_attempt(r, 0)->status, STATUS_TIMEOUT);
   assert_int_equal(latency_ms(r), 3500 + 1000);         /* task 1 was done at 1 s; the third follows */
   assert_int_equal(r->kept->request[0].status, STATUS_ANSWERED);
   rig_free(r);
@@ -256,9 +249,9 @@ static void test_ends_on_a_flow(void **state)
   run(r);
   assert_int_equal(latency_ms(r), 4000);
   assert_int_equal(r->kept->request[0].status, STATUS_COMPLETED);
-  assert_int_equal((attempt_of(r, 1)->started_ns - r->kept->request[0].arrived_ns) / 1000000, 1000);
-  assert_int_equal((attempt_of(r, 1)->ended_ns - r->kept->request[0].arrived_ns) / 1000000, 4000);
-  assert_int_equal(attempt_of(r, 1)->status, STATUS_CANCELLED);
+  assert_int_equal((rig_attempt(r, 1)->started_ns - r->kept->request[0].arrived_ns) / 1000000, 1000);
+  assert_int_equal((rig_attempt(r, 1)->ended_ns - r->kept->request[0].arrived_ns) / 1000000, 4000);
+  assert_int_equal(rig_attempt(r, 1)->status, STATUS_CANCELLED);
   rig_free(r);
 }
 
@@ -290,7 +283,7 @@ static void test_ends_and_judge(void **state)
   r->task[0].life = &harder;
   run(r);
   assert_int_equal(latency_ms(r), 2000);
-  assert_null(attempt_of(r, 1));
+  assert_null(rig_attempt(r, 1));
   rig_free(r);
 }
 
@@ -318,7 +311,7 @@ static void test_ends_and_hedge(void **state)
   assert_int_equal(latency_ms(r), 4500);
   assert_true(fabs(r->kept->request[0].quality - 0.8) < 1e-12);
   assert_int_equal(r->kept->attempts, 2);
-  assert_null(attempt_of(r, 1));
+  assert_null(rig_attempt(r, 1));
   rig_free(r);
 }
 

@@ -1,5 +1,6 @@
 /* pinned, through the policy host: expected choices follow from its definition in policies/pinned.c. */
 #include "tests/unit/policy_fixture.h"
+#include "tests/unit/unit.h"
 
 /* Actions: the own device with the small model; metro with the small and the large one; region with both. */
 struct pins { struct small_world world; struct small_decision decision; struct variant_def variant[2]; struct policy_host *host; };
@@ -63,6 +64,7 @@ static void names_of_nothing_are_refused(void **state)
   small_world_init(&w, 5);
   entry_init(&e, "pinned", "plan=regoin");
   assert_null(try_host(&w, &e, 0, &err));
+  assert_says(&err, "'plan' names what is neither a place nor a variant");
   err_release(&err);
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "sim/err.h"
 
 /* |a - b| <= tolerance * max(1, |b|). */
 #define assert_near(a, b, tolerance)                                                                        \
@@ -20,6 +21,21 @@
     if (!(fabs(near_a - near_b) <= (tolerance) * fmax(1, fabs(near_b))))                                    \
       fail_msg("%s = %.17g, expected %.17g (tolerance %g)", #a, near_a, near_b, (double)(tolerance));       \
   } while (0)
+
+/* It has a problem whose message, printed, holds these words; err is empty afterwards. */
+static inline void assert_says(struct err *err, const char *words)
+{
+  char *told = NULL;
+  size_t n;
+  assert_true(err_any(err));
+  FILE *stream = open_memstream(&told, &n);
+  err_print(err, stream, false);
+  fclose(stream);
+  if (!strstr(told, words)) fail_msg("'%s' does not say '%s'", told, words);
+  free(told);
+  err_release(err);
+  err_init(err);
+}
 
 static inline int unit_compare_doubles(const void *a, const void *b)
 {

@@ -16,13 +16,6 @@ static struct rig *rig_async(double behind_s)
   return r;
 }
 
-static const struct attempt_record *attempt_of(const struct rig *r, int task)
-{
-  for (int i = 0; i < r->kept->attempts; i++)
-    if (r->kept->attempt[i].task == task) return &r->kept->attempt[i];
-  return NULL;
-}
-
 static void latency_is_the_answer_and_cost_the_whole(void **state)
 {
   (void)state;
@@ -31,8 +24,8 @@ static void latency_is_the_answer_and_cost_the_whole(void **state)
   const struct request_record *q = &r->kept->request[0];
   assert_int_equal(q->status, STATUS_COMPLETED);
   assert_int_equal(q->completed_ns - q->arrived_ns, S);
-  assert_int_equal(attempt_of(r, 1)->started_ns, q->completed_ns);
-  assert_int_equal(attempt_of(r, 1)->phase_ns[PHASE_SERVE], 3 * (int64_t)S);
+  assert_int_equal(rig_attempt(r, 1)->started_ns, q->completed_ns);
+  assert_int_equal(rig_attempt(r, 1)->phase_ns[PHASE_SERVE], 3 * (int64_t)S);
   assert_true(fabs(q->cost_usd - 1.5) < 1e-12);
   assert_int_equal(r->summary.completed, r->kept->requests);
   rig_free(r);
@@ -51,8 +44,8 @@ static void its_failure_is_not_the_requests(void **state)
   rig_run(r);
   assert_int_equal(r->kept->request[0].status, STATUS_COMPLETED);
   assert_int_equal(r->kept->request[0].completed_ns - r->kept->request[0].arrived_ns, S);
-  assert_int_equal(attempt_of(r, 1)->status, STATUS_TIMEOUT);
-  assert_null(attempt_of(r, 2));
+  assert_int_equal(rig_attempt(r, 1)->status, STATUS_TIMEOUT);
+  assert_null(rig_attempt(r, 2));
   assert_true(fabs(r->kept->request[0].cost_usd - 1) < 1e-12);
   assert_int_equal(r->summary.failed, 0);
   rig_free(r);
@@ -69,8 +62,8 @@ static void a_failed_request_calls_it_off(void **state)
   const struct request_record *q = &r->kept->request[0];
   assert_int_equal(q->status, STATUS_TIMEOUT);
   assert_int_equal(q->completed_ns - q->arrived_ns, 5 * (int64_t)S / 2);
-  assert_int_equal(attempt_of(r, 1)->status, STATUS_CANCELLED);
-  assert_int_equal(attempt_of(r, 1)->phase_ns[PHASE_SERVE], 3 * (int64_t)S / 2);
+  assert_int_equal(rig_attempt(r, 1)->status, STATUS_CANCELLED);
+  assert_int_equal(rig_attempt(r, 1)->phase_ns[PHASE_SERVE], 3 * (int64_t)S / 2);
   rig_free(r);
 }
 
@@ -99,7 +92,7 @@ static void cut_by_the_end_it_is_answered(void **state)
   rig_run(r);
   assert_int_equal(r->kept->request[0].status, STATUS_COMPLETED);
   assert_int_equal(r->kept->request[0].completed_ns - r->kept->request[0].arrived_ns, S);
-  assert_int_equal(attempt_of(r, 1)->status, STATUS_CENSORED);
+  assert_int_equal(rig_attempt(r, 1)->status, STATUS_CENSORED);
   assert_int_equal(r->summary.censored, 0);
   rig_free(r);
 }

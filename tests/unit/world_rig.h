@@ -210,4 +210,12 @@ static inline void rig_free(struct rig *r)
 
 static inline int64_t ms(double x) { return (int64_t)llround(x * 1e6); }
 
+/* The first of a task; NULL: it has none. */
+static inline const struct attempt_record *rig_attempt(const struct rig *r, int task)
+{
+  for (int i = 0; i < r->kept->attempts; i++)
+    if (r->kept->attempt[i].task == task) return &r->kept->attempt[i];
+  return NULL;
+}
+
 #endif
