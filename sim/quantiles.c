@@ -21,6 +21,7 @@ struct quantiles {
   double *values;               /* exact: n values; sorted when `sorted` */
   size_t capacity;
   bool sorted;
+  uint64_t *times, counted;     /* select_rank: how often each first 16 bits occur among the first `counted`; or NULL */
   uint64_t **pages;             /* sketch: a page of counts per sign and exponent, made on demand; NULL while exact */
 };
 
@@ -39,6 +40,7 @@ void quantiles_free(struct quantiles *q)
     free(q->pages[i]);
   free(q->pages);
   free(q->values);
+  free(q->times);
   free(q);
 }
 
@@ -218,18 +220,30 @@ static void sort_values(struct quantiles *q)
   if (!q->sorted && q->n > 1)
     sort_doubles(q->values, q->n);
   q->sorted = true;
+  free(q->times);
+  q->times = NULL;
+  q->counted = 0;
+}
+
+enum { SHIFT = 48 };
+
+/* Counted once for all ranks that are asked: until they are sorted, values are only appended. */
+static const uint64_t *count_first_bits(struct quantiles *q)
+{
+  if (!q->times && !(q->times = calloc((size_t)1 << 16, sizeof *q->times)))
+    check_out_of_memory(sizeof *q->times << 16);
+  uint64_t *times = q->times;
+  for (uint64_t i = q->counted; i < q->n; i++)
+    times[ordered_bits(q->values[i]) >> SHIFT]++;
+  q->counted = q->n;
+  return times;
 }
 
 /* The value of a rank among many unsorted ones: find the bucket by its first 16 bits, sort that bucket alone. */
-static double select_rank(const struct quantiles *q, uint64_t rank)
+static double select_rank(struct quantiles *q, uint64_t rank)
 {
-  enum { SHIFT = 48 };
-  uint64_t *times = calloc((size_t)1 << 16, sizeof *times), before = 0;
-  if (!times)
-    check_out_of_memory(sizeof *times << 16);
-  for (uint64_t i = 0; i < q->n; i++)
-    times[ordered_bits(q->values[i]) >> SHIFT]++;
-  uint64_t bucket = 0;
+  const uint64_t *times = count_first_bits(q);
+  uint64_t before = 0, bucket = 0;
   while (before + times[bucket] < rank)
     before += times[bucket++];
   double *inside = malloc(times[bucket] * sizeof *inside);
@@ -242,7 +256,6 @@ static double select_rank(const struct quantiles *q, uint64_t rank)
   sort_doubles(inside, n);
   double x = inside[rank - before - 1];
   free(inside);
-  free(times);
   return x;
 }
 

@@ -114,6 +114,26 @@ static void test_quantiles_many(void **state)
   quantiles_free(q);
 }
 
+/* Ranks among values that grow between the questions, with a sort of some of them between: n - 1 .. 0. */
+static void test_quantiles_growing(void **state)
+{
+  enum { N = 300007, STEP = 60000 };
+  struct quantiles *q = quantiles_new();
+  for (uint64_t i = 0; i < N; i++) {
+    quantiles_add(q, (double)(N - 1 - i));
+    if ((i + 1) % STEP && i + 1 < N) continue;
+    uint64_t least = N - 1 - i;
+    for (int p = 1; p <= 100; p += 33)
+      assert_true(quantile_of(q, p / 100.0) == (double)(least + (p * (i + 1) + 99) / 100 - 1));
+    size_t size;
+    if ((i + 1) / STEP == 4) {                          /* some more that nobody has counted, then a sort */
+      for (int more = 0; more < 7; more++) quantiles_add(q, (double)(N - 1 - ++i));
+      free(quantiles_save(q, &size));
+    }
+  }
+  quantiles_free(q);
+}
+
 static void test_quantiles_sketch(void **state)
 {
   (void)state;
@@ -416,7 +436,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_moments), cmocka_unit_test(test_moments_keep_small_variance), cmocka_unit_test(test_level),
-    cmocka_unit_test(test_quantiles_exact), cmocka_unit_test(test_quantiles_many),
+    cmocka_unit_test(test_quantiles_exact), cmocka_unit_test(test_quantiles_many), cmocka_unit_test(test_quantiles_growing),
     cmocka_unit_test(test_quantiles_sketch),
     cmocka_unit_test(test_quantiles_merge), cmocka_unit_test(test_quantiles_bytes), cmocka_unit_test(test_student),
     cmocka_unit_test(test_interval_t), cmocka_unit_test(test_interval_paired), cmocka_unit_test(test_interval_wilson),
