@@ -248,8 +248,8 @@ void metrics_request(struct metrics *m, const struct request_record *r)
   t->energy_direct_j += r->energy_direct_j;
   t->cost_usd += r->cost_usd;
   t->reward += r->reward;
-  t->lookups += r->lookups, t->hits += r->hits, t->false_hits += r->false_hits;
-  t->reads += r->reads, t->stale_reads += r->stale_reads;
+  if (r->lookups) t->lookups += r->lookups, t->hits += r->hits, t->false_hits += r->false_hits;
+  if (r->reads) t->reads += r->reads, t->stale_reads += r->stale_reads;
   if (completed) add_completed(m, t, r, has_slo);
   else quantiles_add(t->latency_s, INFINITY);
   add_tokens(t, r, completed);

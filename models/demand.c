@@ -80,17 +80,22 @@ void demand_expected(const struct world *w, const struct klass *k, int task, str
 
 /* ---- amounts --------------------------------------------------------------------------------------------------- */
 
-/* `not_yet`: attributes that nothing has produced so far: what reads them is left to the time when they are there. */
-static bool amount_possible(struct world *w, const struct request *r, const struct task_def *t, const char *what,
-                            const struct expr *e, uint64_t not_yet)
+__attribute__((noinline))
+static bool impossible(struct world *w, const struct request *r, const struct task_def *t, const char *what, double x)
 {
-  if (e->reads & not_yet) return true;
-  double x = expr_value(e, r->attribute);
-  if (x >= 0 && isfinite(x)) return true;
   run_fails(w);
   return err_add(w->err, (struct where){ 0 }, "class '%s'%s%s: '%s' is %g for request %llu, which no request can have",
                  w->klass[r->klass].def->name, t ? ", task " : "", t ? t->name : "", what, x,
                  (unsigned long long)r->id);
+}
+
+/* `not_yet`: attributes that nothing has produced so far: what reads them is left to the time when they are there. */
+static inline bool amount_possible(struct world *w, const struct request *r, const struct task_def *t, const char *what,
+                                   const struct expr *e, uint64_t not_yet)
+{
+  if (e->reads & not_yet) return true;
+  double x = expr_value(e, r->attribute);
+  return (x >= 0 && isfinite(x)) || impossible(w, r, t, what, x);
 }
 
 static bool work_possible(struct world *w, const struct request *r, const struct task_def *t,

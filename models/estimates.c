@@ -35,7 +35,7 @@ void estimates_begin(struct world *w, const struct attempt *a)
   const struct task_def *t = &k->task[a->task];
   estimates_see(w, a->request);
   w->output_bytes = is_final(t) ? expr_value(&t->output_bytes, w->visible) : 0;
-  uint64_t inputs = request_inputs(w, a->request, a->task);
+  uint64_t inputs = w->inputs = request_inputs(w, a->request, a->task);
   if (inputs >> FROM_DEVICE) w->input_bytes[FROM_DEVICE] = expr_value(&k->input_bytes, w->visible);
   for (uint32_t left = (uint32_t)inputs; left; left &= left - 1) {
     int from = __builtin_ctz(left);
@@ -71,9 +71,9 @@ static inline double way_s(struct world *w, struct endpoint from, struct endpoin
 }
 
 /* Inputs come in parallel: the slowest counts. */
-static double up_s(struct world *w, struct request *r, int task, struct endpoint at, struct transfer_cost *cost)
+static double slowest_s(struct world *w, struct request *r, struct endpoint at, struct transfer_cost *cost)
 {
-  uint64_t inputs = request_inputs(w, r, task);
+  uint64_t inputs = w->inputs;
   double slowest = 0;
   if (inputs >> FROM_DEVICE) slowest = way_s(w, origin_of(r), at, w->input_bytes[FROM_DEVICE], cost);
   for (uint32_t left = (uint32_t)inputs; left; left &= left - 1) {
@@ -81,6 +81,13 @@ static double up_s(struct world *w, struct request *r, int task, struct endpoint
     slowest = larger(way_s(w, request_outputs(w, r)[from], at, w->input_bytes[from], cost), slowest);
   }
   return slowest;
+}
+
+/* Most tasks take the request's own input and nothing else. */
+static inline double up_s(struct world *w, struct request *r, struct endpoint at, struct transfer_cost *cost)
+{
+  if (w->inputs != UINT64_C(1) << FROM_DEVICE) return slowest_s(w, r, at, cost);
+  return way_s(w, origin_of(r), at, w->input_bytes[FROM_DEVICE], cost);
 }
 
 double estimates_work_flop(const struct world *w, const struct attempt *a)
@@ -95,7 +102,7 @@ double estimates_work_flop(const struct world *w, const struct attempt *a)
 
 double estimates_moved_bytes(struct world *w, const struct attempt *a)
 {
-  uint64_t inputs = request_inputs(w, a->request, a->task);
+  uint64_t inputs = w->inputs;
   double bytes = expr_value(&w->klass[a->request->klass].task[a->task].def->output_bytes, w->visible);
   if (inputs >> FROM_DEVICE) bytes += w->input_bytes[FROM_DEVICE];
   for (uint32_t left = (uint32_t)inputs; left; left &= left - 1) bytes += w->input_bytes[__builtin_ctz(left)];
@@ -111,7 +118,7 @@ double estimates_network_s(struct world *w, const struct attempt *a)
     struct transfer_cost unused = { 0 };
     struct endpoint at = w->action_end[i];
     if (w->actions[i].mask || at.place >= w->def->n_places || same_end(at, origin_of(r))) continue;
-    least = fmin(least, up_s(w, r, a->task, at, &unused));
+    least = fmin(least, up_s(w, r, at, &unused));
   }
   return least;
 }
@@ -176,6 +183,12 @@ static double llm_s(struct world *w, const struct option *o, const struct demand
   return waiting_s(w, o, (double)p->servers * p->slots, alone);
 }
 
+static double queued_s(struct world *w, const struct option *o, double service_s)
+{
+  const struct place_def *p = o->place->def;
+  return waiting_s(w, o, (double)p->servers * p->slots, service_s);
+}
+
 static double inside_s(struct world *w, const struct option *o, const struct demand *d, double *service_s,
                        double *joule)
 {
@@ -186,7 +199,19 @@ static double inside_s(struct world *w, const struct option *o, const struct dem
   if (p->batching) return batched_s(w, o, d, service_s);
   *service_s = d->time_s;
   if (p->discipline == PROCESSOR_SHARING) return shared_s(o->place, o->jobs, d->time_s);
-  return waiting_s(w, o, (double)p->servers * p->slots, d->time_s);
+  return queued_s(w, o, d->time_s);
+}
+
+/* At the speed that the place has. */
+__attribute__((noinline))
+static double stay_s(struct world *w, const struct option *o, const struct demand *d, double *service_s, double *joule)
+{
+  const struct place *p = o->place;
+  double s = inside_s(w, o, d, service_s, joule);
+  if (w->oracle && p->speed != 1 && p->def->kind != PLACE_API) s /= p->speed;
+  if (p->def->trust && !w->oracle) s *= p->def->trust->slowdown;
+  if (p->def->trust) *service_s *= p->def->trust->slowdown;
+  return s;
 }
 
 __attribute__((noinline))
@@ -230,15 +255,14 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   else demand_expected(w, k, a->task, manner_of(plan), at, w->visible, &d);
   struct transfer_cost way = { 0 };
   double state_s = w->states ? state_expect(w, a, plan, at, &d) : 0;
-  double service_s = 0, joule = 0, network_s = larger(state_s, up_s(w, r, a->task, at, &way)) + down_s(w, r, t, at, &way);
+  double service_s = d.time_s, joule = 0, network_s = larger(state_s, up_s(w, r, at, &way)) + down_s(w, r, t, at, &way);
   struct option option = { a, p, plan->word == WORD_PLACE ? NONE : (int64_t)at.member, f->queue };
-  double here_s = inside_s(w, &option, &d, &service_s, &joule);
-  if (w->oracle && p->speed != 1 && p->def->kind != PLACE_API) here_s /= p->speed;
-  if (p->def->trust && !w->oracle) here_s *= p->def->trust->slowdown;
-  if (p->def->trust) service_s *= p->def->trust->slowdown;
-  f->est_latency_s = network_s + here_s;
-  if (p->attested) f->est_latency_s += trust_expected_s(w, r, at);
-  if (p->def->instances) f->est_latency_s += telemetry_start_s(w, r, p, option.member);
+  bool plain = p->plain && !d.cost && !w->oracle;
+  f->est_latency_s = network_s + (plain ? queued_s(w, &option, d.time_s) : stay_s(w, &option, &d, &service_s, &joule));
+  if (!p->plain) {
+    if (p->attested) f->est_latency_s += trust_expected_s(w, r, at);
+    if (p->def->instances) f->est_latency_s += telemetry_start_s(w, r, p, option.member);
+  }
   double slot_w = p->dynamic_w[kind_of(p, at.member)];
   if (plan->clock) slot_w *= supply_clock(w, p, at.member, plan->clock);
   double place_j = slot_w * service_s + joule;

@@ -357,8 +357,9 @@ static struct endpoint input_end(const struct world *w, struct request *r, int f
 /* Data take this way: do they pass a zone that the class forbids? */
 static void see_way(struct world *w, struct attempt *a, struct endpoint from, struct endpoint to)
 {
-  if (network_detours(w->network)) return;              /* which keeps to the zones by itself */
-  a->strayed |= (route(w->topology, from, to, sim_now(w->sim))->zones & ~w->klass[a->request->klass].def->zones) != 0;
+  uint64_t forbidden = ~w->klass[a->request->klass].def->zones;
+  if (forbidden == 0 || network_detours(w->network)) return;    /* a detour keeps to the zones by itself */
+  a->strayed |= (route(w->topology, from, to, sim_now(w->sim))->zones & forbidden) != 0;
 }
 
 /* Call for each input that lies elsewhere: from -1 = the device, else the task that made it. */

@@ -148,6 +148,7 @@ struct place {
   struct health *health;
   struct attested *attested;                            /* [all members of places][members]: trust.c; NULL: none */
   double speed;                                         /* 1; changes.c */
+  bool plain;                                           /* servers with queues, and nothing else that estimates ask for */
   struct tariff_def tariff;                             /* as it is now */
   /* of a place whose price of time changes: times from which it was what, and its integral until then */
   struct price_step *price; uint32_t n_prices, price_room;
@@ -232,6 +233,7 @@ struct world {
   double visible[MAX_ATTRIBUTES];                       /* what a policy may use for estimates */
   /* the same of the task decided on; inputs by task, last: the device's */
   double output_bytes, input_bytes[MAX_TASKS + 1];
+  uint64_t inputs;                                      /* of the task whose estimates are asked: request_inputs */
   struct action_facts *actions; struct endpoint *action_end;     /* [most plans of a task] */
 
   sim_time window_from, window_to, run_end;             /* cohort: arrivals in [window_from, window_to] */

@@ -358,6 +358,7 @@ static void on_completed(struct world *w, struct request *r, const struct task_e
 double request_quality(const struct world *w, const struct request *r, int task, int variant)
 {
   const struct task_def *t = task_of(w, r, task);
+  if (t->n_variants == 0 && !t->effect && w->def->n_rollouts == 0) return 1;
   const struct variant_def *v = variant_of(w, t, variant);
   double quality = v ? quality_of_request(w->klass[r->klass].def, v, r->attribute) : 1;
   if (t->effect) quality *= effect_quality(w, r, task);

@@ -133,6 +133,13 @@ static void place_clocks(const struct world_def *def, struct place *p)
     }
 }
 
+/* Estimates of such a place need not look for all that others may have. */
+static bool is_plain(const struct place_def *p)
+{
+  return p->kind == PLACE_SERVERS && !p->llm && !p->batching && !p->trust && !p->instances
+         && p->discipline != PROCESSOR_SHARING;
+}
+
 static void place_init(struct world *w, int index, uint64_t first_member)
 {
   struct place *p = &w->place[index];
@@ -153,6 +160,7 @@ static void place_init(struct world *w, int index, uint64_t first_member)
   place_kinds(w, p);
   place_clocks(w->def, p);
   draw_hardware(w, p);
+  p->plain = is_plain(p->def);
   p->counted = p->def->tier == TIER_DEVICE || w->def->boundary == BOUNDARY_SERVER ? 1 : 0;
   if (w->def->boundary == BOUNDARY_FACILITY) p->counted = supply_pue(p);
   p->bucket_requests = 60 * p->def->limit_requests_per_s;
