@@ -241,7 +241,8 @@ bool answers_put(struct answers *c, uint64_t item, sim_time now, struct answer a
     return false;
   }
   if (!is_new(c, &e, item)) {
-    used_once_more(c, e);
+    uses_leave(c, e);
+    uses_join(c, e, 1, 0);
     if (c->limits->ttl > 0) take_out(c, &c->by_time, BY_TIME, e);
   }
   c->bytes += answer.bytes - c->entry[e].answer.bytes;

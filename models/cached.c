@@ -2,8 +2,8 @@
  *
  * With s = `same` of this request and v uniform in (0, 1), both its own and the same for every policy, threshold and size:
  * the nearest of n others is more similar than x with probability 1 - F(x)^n (F: cdf of `other`; n = 1 where `other` is
- * of the nearest one itself). False hit: v >= F(max(s, threshold))^n, s only where its own item is there; hit: it is
- * there, and s >= threshold. A false hit is no use of the entry that it found.
+ * of the nearest one itself). False hit: v >= F(s)^n where its own item is there with s >= threshold, else v >= P(other <
+ * threshold)^n; hit: it is there, and s >= threshold. A false hit is no use of the entry that it found.
  * Checkable: same uniform on 0 .. 1, other constant 0, threshold .7, all items there: hit ratio .3; other uniform on 0 .. 1,
  * nothing of its own there, threshold .7: false hits .3, or 1 - .7^n with `each` and n entries.
  */
@@ -96,10 +96,11 @@ static double similarity(const struct world *w, const struct request *r, int tas
   return d->same ? dist_draw(d->same, &rng) : INFINITY;
 }
 
-/* Is one of n others more similar than x? */
-static bool other_is_nearer(const struct world *w, const struct request *r, int task, const struct cache_def *d, double x,
+/* Is one of n others more similar than s, and not below the threshold? Some laws have atoms: at the threshold it counts. */
+static bool other_is_nearer(const struct world *w, const struct request *r, int task, const struct cache_def *d, double s,
                             uint64_t n)
 {
+  double x = s >= d->threshold ? s : nextafter(d->threshold, -INFINITY);
   if (!d->other || n == 0) return false;
   double v = rng_fresh(&w->root, STREAM_CACHE, r->id, stream_entity((unsigned)task, 1, 0));
   return v >= pow(dist_cdf(d->other, x), d->each ? (double)n : 1);
@@ -113,7 +114,7 @@ void cached_on_served(struct world *w, const struct attempt *a, const struct cac
   uint64_t item = item_of(r, d), n = answers_entries(c, now);
   const struct answer *own = answers_look(c, item, now);
   double s = own ? similarity(w, r, a->task, d) : -INFINITY, kept = 0;
-  bool wrong = other_is_nearer(w, r, a->task, d, fmax(s, d->threshold), n - (own != NULL));
+  bool wrong = other_is_nearer(w, r, a->task, d, s, n - (own != NULL));
   bool right = !wrong && own && s >= d->threshold;
   if (right) {
     kept = own->quality * expr_value(&d->quality, r->attribute);

@@ -90,11 +90,26 @@ static void slow_put(struct slow *s, uint64_t item, sim_time now, double bytes)
   if (i < 0 && l->entries && (uint64_t)s->n >= l->entries) slow_evict(s, UINT64_MAX);
   if (i < 0) s->at[i = s->n++] = (struct slow_entry){.item = item};
   struct slow_entry *e = &s->at[i];
-  e->uses++;
+  e->uses = 0;
   e->last = e->came = ++s->step;
   e->ends = slow_ends(s, now);
   e->bytes = bytes;
   while (l->bytes > 0 && slow_bytes(s) > l->bytes) slow_evict(s, item);
+}
+
+/* Room for 2. Item 1 comes three times and is never used, item 2 comes once and is used once: item 1 goes for item 3. */
+static void test_a_new_answer_is_no_use(void **state)
+{
+  (void)state;
+  struct answers_limits limits = {.entries = 2, .evict = EVICT_LFU};
+  struct answers *c = answers_new(&limits);
+  for (int i = 0; i < 3; i++) assert_true(answers_put(c, 1, i, (struct answer){1, 1}));
+  assert_true(answers_put(c, 2, 3, (struct answer){1, 1}));
+  answers_use(c, 2, 4);
+  assert_true(answers_put(c, 3, 5, (struct answer){1, 1}));
+  assert_null(answers_look(c, 1, 6));
+  assert_non_null(answers_look(c, 2, 6));
+  answers_free(c);
 }
 
 /* The same requests to both, with times and sizes; they must hold the same all the time. */
@@ -324,7 +339,7 @@ static void test_a_million_entries(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_same_as_a_slow_one), cmocka_unit_test(test_exact_for_four_items),
+    cmocka_unit_test(test_a_new_answer_is_no_use), cmocka_unit_test(test_same_as_a_slow_one), cmocka_unit_test(test_exact_for_four_items),
     cmocka_unit_test(test_lru_is_near_che),    cmocka_unit_test(test_ttl_closed_forms),
     cmocka_unit_test(test_edges),              cmocka_unit_test(test_a_million_entries),
   };

@@ -142,11 +142,26 @@ static void test_where_answers_come_from(void **state)
   }
 }
 
+/* An answer that is just as similar as it has to be, and always the same: is not below the threshold. */
+static void test_at_the_threshold(void **state)
+{
+  (void)state;
+  struct cached_rig *c = cached_rig();
+  c->attribute[ITEM].dist = drawn("uniform", 0, 1);
+  c->cache.other = always(.8);
+  c->cache.threshold = .8;
+  c->cache.false_quality = amount(.25);
+  rig_run(c->r);
+  for (int i = 0; i < 3; i++) assert_int_equal(c->r->kept->request[i].false_hits, i > 0);
+  cached_rig_free(c);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_the_second_finds_what_the_first_left), cmocka_unit_test(test_answers_live_for_their_time),
     cmocka_unit_test(test_false_hits), cmocka_unit_test(test_where_answers_come_from),
+    cmocka_unit_test(test_at_the_threshold),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
