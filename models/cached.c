@@ -10,7 +10,6 @@
 #include "models/cached.h"
 #include "models/exposure.h"
 #include <stdlib.h>
-#include <string.h>
 
 /* of[place][member], made when somebody looks; [place] NULL: nobody has. */
 struct store { const struct cache_def *def; struct answers ***of; };
@@ -81,14 +80,6 @@ static struct answers *cache_at(struct world *w, const struct cache_def *d, stru
 
 /* ---- look-ups --------------------------------------------------------------------------------------------------- */
 
-static uint64_t item_of(const struct request *r, const struct cache_def *d)
-{
-  double value = expr_value(&d->item, r->attribute);
-  uint64_t item;
-  memcpy(&item, &value, sizeof item);
-  return item;
-}
-
 static double similarity(const struct world *w, const struct request *r, int task, const struct cache_def *d)
 {
   struct rng rng = rng_open(&w->root, STREAM_CACHE, r->id, stream_entity((unsigned)task, 0, 0));
@@ -111,7 +102,7 @@ void cached_on_served(struct world *w, const struct attempt *a, const struct cac
   struct request *r = a->request;
   sim_time now = now_of(w);
   struct answers *c = cache_at(w, d, end_of(a));
-  uint64_t item = item_of(r, d), n = answers_entries(c, now);
+  uint64_t item = expr_name(&d->item, r->attribute), n = answers_entries(c, now);
   const struct answer *own = answers_look(c, item, now);
   double s = own ? similarity(w, r, a->task, d) : -INFINITY, kept = 0;
   bool wrong = other_is_nearer(w, r, a->task, d, s, n - (own != NULL));
@@ -191,7 +182,7 @@ static void put_into(struct world *w, struct request *r, int task, const struct 
   double bytes = expr_value(&d->entry_bytes, r->attribute), way_s;
   if (!send_fill(w, r, task, maker, to, bytes, &way_s)) return;
   struct fill *f = pool_take(w->effects->cached->fills);
-  *f = (struct fill){ cache_at(w, d, to), item_of(r, d), { bytes, r->quality } };
+  *f = (struct fill){ cache_at(w, d, to), expr_name(&d->item, r->attribute), { bytes, r->quality } };
   if (way_s > 0) sim_after(w->sim, ns_from_s(way_s), PRIORITY_COMPLETE, on_filled, f);
   else on_filled(w->sim, f);
 }

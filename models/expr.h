@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum expr_kind { EXPR_NUMBER, EXPR_ATTRIBUTE, EXPR_ADD, EXPR_SUBTRACT, EXPR_MULTIPLY, EXPR_DIVIDE, EXPR_MIN, EXPR_MAX,
                 EXPR_LESS, EXPR_LESS_EQUAL, EXPR_GREATER, EXPR_GREATER_EQUAL, EXPR_EQUAL, EXPR_UNEQUAL, EXPR_AND, EXPR_OR,
@@ -27,6 +28,14 @@ static inline double expr_value(const struct expr *e, const double *attribute)
   if (e->n == 1 && o->kind == EXPR_NUMBER) return o->number;
   bool scales = e->n == 3 && o[0].kind == EXPR_NUMBER && o[1].kind == EXPR_ATTRIBUTE && o[2].kind == EXPR_MULTIPLY;
   return scales ? o[0].number * attribute[o[1].attribute] : expr_compute(e, attribute);
+}
+/* Its value as the name of a thing: equal numbers (0 and -0, too) have the same one. */
+static inline uint64_t expr_name(const struct expr *e, const double *attribute)
+{
+  double value = expr_value(e, attribute) + 0.0;        /* -0 becomes 0 */
+  uint64_t name;
+  memcpy(&name, &value, sizeof name);
+  return name;
 }
 struct expr expr_number(const struct expr_op *storage_of_one);          /* wraps a constant op */
 

@@ -34,7 +34,7 @@ static void moving_init(struct moving *m, const struct place_def *p, const struc
 {
   m->def = p->mobility;
   m->count = p->count;
-  m->device = zeros_new(p->count, sizeof *m->device);   /* pages of who is never asked for are never touched */
+  m->device = zeros_new(p->count, sizeof *m->device);
   m->walks = walks_new(&m->def->walk, root, rng_name(p->name));
   m->ratio = pow(10, m->def->hysteresis / (5 * m->def->path_loss));
   m->span = zeros_new(m->def->n_sites, sizeof *m->span);

@@ -9,7 +9,7 @@ struct copies {
   sim_time apply;
   sim_time *busy_until;                                 /* [n]: of a copy that applies one write after the other */
   size_t items, slots;                                  /* slots: a power of 2, at most half of them taken */
-  double *item; bool *taken;                            /* [slots] */
+  uint64_t *item; bool *taken;                           /* [slots] */
   sim_time *shown;                                      /* [slots][n]: from when on copy k shows the item's last write */
 };
 
@@ -45,15 +45,12 @@ void copies_free(struct copies *c)
   free(c);
 }
 
-/* The item's slot, or the free one where it would go. Fibonacci hashing of its bits. */
-static size_t slot_of(const struct copies *c, double item)
+/* The item's slot, or the free one where it would go. Fibonacci hashing. */
+static size_t slot_of(const struct copies *c, uint64_t item)
 {
-  uint64_t bits;
-  double plain = item + 0.0;                            /* -0 is 0 */
-  memcpy(&bits, &plain, sizeof bits);
-  bits = (bits ^ bits >> 32) * UINT64_C(0x9E3779B97F4A7C15);
+  uint64_t bits = (item ^ item >> 32) * UINT64_C(0x9E3779B97F4A7C15);
   size_t i = (size_t)(bits >> 32) & (c->slots - 1);
-  while (c->taken[i] && !(c->item[i] <= item && c->item[i] >= item)) i = (i + 1) & (c->slots - 1);
+  while (c->taken[i] && c->item[i] != item) i = (i + 1) & (c->slots - 1);
   return i;
 }
 
@@ -70,7 +67,7 @@ static void grow(struct copies *c)
   free_items(&old);
 }
 
-void copies_write(struct copies *c, double item, sim_time now, sim_time *lag)
+void copies_write(struct copies *c, uint64_t item, sim_time now, sim_time *lag)
 {
   size_t i = slot_of(c, item);
   if (!c->taken[i] && 2 * ++c->items > c->slots) grow(c), i = slot_of(c, item);
@@ -84,7 +81,7 @@ void copies_write(struct copies *c, double item, sim_time now, sim_time *lag)
   }
 }
 
-bool copies_stale(const struct copies *c, double item, unsigned copy, sim_time now)
+bool copies_stale(const struct copies *c, uint64_t item, unsigned copy, sim_time now)
 {
   size_t i = slot_of(c, item);
   return c->taken[i] && now < c->shown[i * c->n + copy];

@@ -26,8 +26,8 @@ struct copies;
 struct copies *copies_new(unsigned n, double apply_s);
 void copies_free(struct copies *);
 /* lag[n]: of this write to each copy; then the time until each shows it. Time never goes back. */
-void copies_write(struct copies *, double item, sim_time now, sim_time *lag);
-bool copies_stale(const struct copies *, double item, unsigned copy, sim_time now);
+void copies_write(struct copies *, uint64_t item, sim_time now, sim_time *lag);
+bool copies_stale(const struct copies *, uint64_t item, unsigned copy, sim_time now);
 /* Until it shows all that was written before `now`; 0: it does. */
 double copies_behind_s(const struct copies *, unsigned copy, sim_time now);
 

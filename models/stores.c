@@ -46,7 +46,7 @@ void stores_free(struct stores *s)
 
 /* ---- one access -------------------------------------------------------------------------------------------------- */
 
-static void commit(struct world *w, struct store *s, uint64_t request, double item)
+static void commit(struct world *w, struct store *s, uint64_t request, uint64_t item)
 {
   for (unsigned k = 0; k < s->n; k++) {
     struct rng rng = rng_open(&w->root, STREAM_REPLICA, s->name + k, request);
@@ -79,7 +79,7 @@ void stores_on_served(struct world *w, struct attempt *a, const struct access_de
 {
   struct request *r = a->request;
   struct store *s = &w->effects->stores->store[d->store];
-  double item = expr_value(&d->item, r->attribute);
+  uint64_t item = expr_name(&d->item, r->attribute);
   unsigned copy;
   if (d->writes) {
     commit(w, s, r->id, item);

@@ -44,6 +44,15 @@ static void test_unknown(void **state)
   assert_true(isnan(value(EXPR(N(1), A(3), OP(EXPR_MAX)))));
 }
 
+static uint64_t name(struct expr e) { return expr_name(&e, NULL); }
+
+static void test_names(void **state)
+{
+  (void)state;
+  assert_true(name(EXPR(N(0))) == name(EXPR(N(-0.0))) && name(EXPR(N(1), N(2), OP(EXPR_ADD))) == name(EXPR(N(3))));
+  assert_true(name(EXPR(N(0))) != name(EXPR(N(1))) && name(EXPR(N(0.1))) != name(EXPR(N(0.2))));
+}
+
 /* True is 1. What is not known decides nothing, but does not hide what the other side decides. */
 static void test_conditions(void **state)
 {
@@ -70,7 +79,7 @@ static void test_constant(void **state)
 
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_unknown), cmocka_unit_test(test_conditions),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_unknown), cmocka_unit_test(test_names), cmocka_unit_test(test_conditions),
                                      cmocka_unit_test(test_constant)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
