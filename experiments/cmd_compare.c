@@ -112,9 +112,7 @@ static bool parse(struct arguments *a, int argc, char **argv, struct err *err)
       if (!take_option(a, argv[i], argv[i + 1], err)) return false;
       i++;
     } else if (argv[i][0] == '-') {
-      const char *near = nearest(argv[i], known, sizeof known / sizeof *known);
-      return near ? err_add(err, (struct where){0}, "compare: unknown option '%s'; did you mean '%s'?", argv[i], near)
-                  : wrong(err, "unknown option", argv[i]);
+      return options_unknown("compare", argv[i], known, sizeof known / sizeof *known, err);
     } else a->dir[a->n_dirs++] = argv[i];
   }
   return a->n_dirs || err_add(err, (struct where){0}, "compare: no results folder given");

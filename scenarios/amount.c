@@ -142,7 +142,7 @@ static struct range range_of(const struct build *b, int attribute)
   if (a->dist)
     return support(a->dist);
   if (a->of_session)
-    return (struct range){strncmp(a->name, "state_", 6) ? 0 : -1, INFINITY};
+    return (struct range){!strcmp(a->name, "state_place") || !strcmp(a->name, "state_member") ? -1 : 0, INFINITY};
   if (!column)
     return b->arrivals->like ? range_of_fit(b->arrivals->like, a->name) : (struct range){0, INFINITY};
   struct range all = {INFINITY, -INFINITY};
