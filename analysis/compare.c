@@ -674,15 +674,34 @@ static bool competes(const struct comparison *c, const struct compared_policy *p
   return strcmp(p->type, "clairvoyant") && !comparison_in_hindsight(p->type) && strcmp(p->kind, "bound");
 }
 
+/* As bad as can be: where all are so (too many requests without an answer), the first one is no better than the last. */
+static bool is_hopeless(const struct comparison *c, size_t i)
+{
+  double x = comparison_metric(&c->policy[i], c->primary->name, "", "")->interval.value;
+  return isinf(x) && (c->primary->better > 0 ? x < 0 : x > 0);
+}
+
 /* The best real policy, leaving one out; SIZE_MAX when there is none. References know more than a policy may. */
 static size_t best_policy(const struct comparison *c, size_t except)
 {
   size_t best = SIZE_MAX;
   for (size_t i = 0; i < c->n_policies; i++) {
     if (i == except || !competes(c, &c->policy[i]) || !can_compare(c, &c->policy[i])) continue;
+    if (except == SIZE_MAX && is_hopeless(c, i)) continue;
     if (best == SIZE_MAX || order_on_primary(c, i, best) < 0) best = i;
   }
   return best;
+}
+
+bool comparison_all_hopeless(const struct comparison *c)
+{
+  bool any = false;
+  for (size_t i = 0; i < c->n_policies; i++) {
+    if (!competes(c, &c->policy[i]) || !can_compare(c, &c->policy[i])) continue;
+    if (!is_hopeless(c, i)) return false;
+    any = true;
+  }
+  return any;
 }
 
 static bool choose_baseline(struct comparison *c, const char *name, struct err *err)
@@ -1194,12 +1213,21 @@ static void put_survivors(struct text *t, const struct comparison *c, size_t win
            c->policy[winner].name, number_text(100 * own).s, c->policy[rival].name, number_text(100 * other).s);
 }
 
+static void put_no_winner(struct text *t, const struct comparison *c)
+{
+  const char *name = c->primary->name;
+  if (!comparison_all_hopeless(c)) text_add(t, "No policy has a value of %s.", name);
+  else
+    text_add(t, "No policy can be told to be the best: %s is infinite under all of them%s.", name,
+             strstr(c->primary->doc, "rank as infinite") ? ", as too many requests have no answer" : "");
+}
+
 char *comparison_sentence(const struct comparison *c)
 {
   struct text t = {0};
   size_t winner = best_policy(c, SIZE_MAX), rival = best_policy(c, winner);
   if (c->baseline_given && c->baseline != winner) rival = c->baseline;
-  if (winner == SIZE_MAX) text_add(&t, "No policy has a value of %s.", c->primary->name);
+  if (winner == SIZE_MAX) put_no_winner(&t, c);
   else if (rival == SIZE_MAX)
     text_add(&t, "%s is the only policy: %s = %s.", c->policy[winner].name, c->primary->name,
              number_text(mean_value(&c->policy[winner], c->primary->name, "")).s);

@@ -106,6 +106,8 @@ bool comparison_never(const struct comparison *, const struct compared_metric *)
  * caches and the like that are not zero everywhere. Returns how many. */
 enum { GROUP_COLUMNS = 40 };
 size_t comparison_columns(const struct comparison *, bool of_classes, const char *name[GROUP_COLUMNS]);
+/* The primary metric is infinite, the wrong way, under all that compete: there is no best one, and no baseline of itself. */
+bool comparison_all_hopeless(const struct comparison *);
 const struct paired *comparison_pair(const struct comparison *, size_t policy, const char *metric);
 /* Paired differences a - b over common replications; n tells how many. */
 struct interval compare_paired(const double *a, const uint64_t *a_replication, size_t n_a, const double *b,

@@ -140,6 +140,8 @@ static void print_notes(const struct comparison *c, FILE *f, bool colour)
   if (c->baseline != SIZE_MAX && c->n_policies > 1)
     fprintf(f, "baseline %s (%s); paired by replication, 95 %%; margin %g %%; other metrics are exploratory\n",
             c->policy[c->baseline].name, base_method(c), 100 * c->margin);
+  else if (c->n_policies > 1 && comparison_all_hopeless(c))
+    fprintf(f, "no baseline: %s is infinite under all policies (--baseline POLICY, or --metric NAME)\n", c->primary->name);
   if (comparison_boundary(c)) fprintf(f, "energy: of %s\n", comparison_boundary(c));
   if (c->notes) fputs(c->notes, f);
   if (any_unsupported(c, c->primary->name))

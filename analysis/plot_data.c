@@ -369,22 +369,25 @@ static struct interval at_least(struct interval i, double least)
   return (struct interval){.value = fmax(i.value, least), .lo = fmax(i.lo, least), .hi = fmax(i.hi, least), .n = i.n};
 }
 
-/* Those that no other one beats in both, by exposure: the steps of the front. */
-static void put_front(const struct plotting *p, struct figure *f, const char *y, double zero)
+/* Those that no other one beats in both, by exposure: the steps of the front. A metric of no better side has none. */
+static void put_front(const struct plotting *p, struct figure *f, const struct metric_info *y, double zero)
 {
-  double best = INFINITY;
+  double best = INFINITY, sign = y->better > 0 ? -1 : 1;
+  size_t n = 0;
   for (double beyond = -1;;) {
     double x = INFINITY, low = INFINITY;
     for (size_t k = 0; k < p->n; k++) {
-      double a = mean_of(chosen(p, k), exposure), b = mean_of(chosen(p, k), y);
+      double a = mean_of(chosen(p, k), exposure), b = sign * mean_of(chosen(p, k), y->name);
       if (a > beyond && (a < x || (a <= x && b < low))) x = a, low = b;
     }
-    if (!isfinite(x)) break;
-    if (low < best) text_add(&f->data, "%.9g %.9g\n", fmax(x, zero), low);
+    if (!isfinite(x) || !y->better) break;
+    if (low < best) n++, text_add(&f->data, "%.9g %.9g\n", fmax(x, zero), sign * low);
     best = fmin(best, low);
     beyond = x;
   }
+  if (!n) text_put(&f->data, "NaN NaN\n");
   end_block(f);
+  text_add(&f->head, "n_front = %zu\n", n);
 }
 
 /* One block a policy: the metric and the exposure, each with its interval; then the front. */
@@ -401,7 +404,7 @@ bool data_exposure(const struct plotting *asked, struct figure *f, struct err *e
   free(label.s);
   put_axis(p, f, "y", y->name);
   double zero = put_exposure_axis(p, f);
-  put_front(p, f, y->name, zero);
+  put_front(p, f, y, zero);
   for (size_t k = 0; k < p->n; k++) {
     size_t from = f->data.n;
     put_interval(f, interval_of(chosen(p, k), y->name));

@@ -373,7 +373,7 @@ static size_t best_at(const struct points *p, size_t point)
     const struct point_cell *c = points_cell(p, point, i);
     if ((strcmp(p->kind[i], "policy") && !only_references) || isnan(c->interval.value)) continue;
     double cost = p->metric->better > 0 ? -c->interval.value : c->interval.value;
-    if (best == SIZE_MAX || cost < least) best = i, least = cost;
+    if (cost < least) best = i, least = cost;           /* none where all are infinite */
   }
   return best;
 }

@@ -105,7 +105,7 @@ static void print_notes(const struct points *p, FILE *f)
             n == 1 ? "" : "s", (unsigned long long)p->id[first / p->n_policies], p->cell[first].trust.why);
   fprintf(f, "\nintervals over replications, 95 %%; failed_ratio: of requests; baseline: %s; differences paired by replication and"
           " simultaneous within a point; margin %g %%\n",
-          p->baseline_given ? "given" : "the best policy at each point", 100 * p->margin);
+          p->baseline_given ? "given" : "the best policy at each point, none where all are infinite", 100 * p->margin);
 }
 
 /* ---- warnings: those that each point has when it is compared alone ----------------------------------------------------

@@ -144,7 +144,7 @@ struct number interval_text(struct interval i, const char *plus_minus)
 struct number percent_text(double part, double whole)
 {
   struct number out = number_text(part);
-  double x = 100 * part / whole;
+  double x = 100 * part / fabs(whole);
   if (whole == 0 && !isnan(part)) {
     if (part > 0) memmove(out.s + 1, out.s, NUMBER_BYTES - 1), out.s[0] = '+', out.s[NUMBER_BYTES - 1] = '\0';
     return out;

@@ -26,7 +26,7 @@ struct number { char s[NUMBER_BYTES]; };
 struct number number_text(double);
 /* "12.34 +- 0.05" with the sign given; the half width only when it is finite and not zero. */
 struct number interval_text(struct interval, const char *plus_minus);
-/* "-12.3 %" of part / whole; of a whole of 0 there is no share: "+1232", the part itself. */
+/* "-12.3 %" of part / |whole|, so with the sign of the part; of a whole of 0 there is no share: "+1232", the part itself. */
 struct number percent_text(double part, double whole);
 
 struct table;

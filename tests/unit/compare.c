@@ -212,10 +212,9 @@ static void nobody_leads(void **state)
   catalog_close(catalog);
   struct comparison *c = comparison_load(&dir, 1, &(struct comparison_options){0}, &err);
   assert_non_null(c);
-  assert_string_equal(c->policy[c->baseline].name, "always_local");
+  assert_true(c->baseline == SIZE_MAX && comparison_all_hopeless(c));
   char *sentence = comparison_sentence(c);
-  assert_string_equal(sentence, "always_local and always_edge do not differ on latency_mean_s: inf s against inf s of "
-                                "always_edge.");
+  assert_string_equal(sentence, "No policy can be told to be the best: latency_mean_s is infinite under all of them.");
   free(sentence);
   comparison_free(c);
   err_release(&err);
@@ -464,6 +463,37 @@ static void moving_average(void **state)
   assert_true(isnan(smooth[4]));
 }
 
+/* By hand, of (exposure, metric): where more is better (3, .2) and (4, .6) are beaten by (2, .6); where less is better (3, .2)
+ * is the only one better than (1, .3). */
+static void front_of_exposure(void **state)
+{
+  static const double exposed[] = {1, 3, 2, 4, 5}, value[] = {.3, .2, .6, .6, .7};
+  static const struct { const char *metric, *front; } wanted[] = {{"quality_mean", "1 0.3\n2 0.6\n5 0.7\n\n\n"},
+                                                                  {"latency_mean_s", "1 0.3\n3 0.2\n\n\n"}};
+  for (size_t w = 0; w < 2; w++) {
+    struct compared_metric metric[5][2];
+    struct compared_policy policy[5];
+    size_t chosen[5];
+    for (size_t i = 0; i < 5; i++) {
+      metric[i][0] = (struct compared_metric){.metric = "exposure_bytes_per_request", .klass = "", .place = "",
+                                              .interval = {exposed[i], NAN, NAN, 1, "replications"}};
+      metric[i][1] = (struct compared_metric){.metric = wanted[w].metric, .klass = "", .place = "",
+                                              .interval = {value[i], NAN, NAN, 1, "replications"}};
+      policy[i] = (struct compared_policy){.name = "p", .kind = "policy", .n_metrics = 2, .metric = metric[i]};
+      chosen[i] = i;
+    }
+    struct comparison c = {.n_policies = 5, .policy = policy};
+    struct plot_options o = {.metric = wanted[w].metric};
+    struct figure f = {.kind = "exposure"};
+    struct err err;
+    err_init(&err);
+    assert_true(data_exposure(&(struct plotting){&c, &o, chosen, 5}, &f, &err));
+    assert_int_equal(strncmp(f.data.s, wanted[w].front, strlen(wanted[w].front)), 0);
+    figure_release(&f);
+    err_release(&err);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(paired_interval),
@@ -472,7 +502,7 @@ int main(void)
                                      cmocka_unit_test(infinite_values),
                                      cmocka_unit_test(verdicts),
                                      cmocka_unit_test(folder),
-                                     cmocka_unit_test(nobody_leads), cmocka_unit_test(survivors), cmocka_unit_test(three_folders),
+                                     cmocka_unit_test(nobody_leads), cmocka_unit_test(front_of_exposure), cmocka_unit_test(survivors), cmocka_unit_test(three_folders),
                                      cmocka_unit_test(unknown_names),
                                      cmocka_unit_test(tests_of_pairs),
                                      cmocka_unit_test(expected_requests),

@@ -161,6 +161,8 @@ static void numbers(void **state)
   assert_string_equal(number_text(0.012345).s, "0.01235");
   assert_string_equal(percent_text(-1, 8).s, "-12.5 %");
   assert_string_equal(percent_text(-1, 1e6).s, "+0.00 %");
+  assert_string_equal(percent_text(2, -8).s, "+25.0 %");
+  assert_string_equal(percent_text(-2, -8).s, "-25.0 %");
   assert_string_equal(percent_text(1232, 0).s, "+1232");
   assert_string_equal(percent_text(-0.5, 0).s, "-0.5000");
   assert_string_equal(percent_text(0, 0).s, "0");
