@@ -277,7 +277,8 @@ static const char *const place_metrics[] = {
   "attempts", "utilization", "in_system_mean", "queue_length_mean", "queue_wait_mean_s", "batch_size_mean",
   "blocked_ratio", "energy_j", "cost_usd"};
 /* Only where they happen. */
-static const char *const special_class_metrics[] = {"budget_miss_ratio", "cache_hit_ratio", "cache_false_hit_ratio"};
+static const char *const special_class_metrics[] = {"budget_miss_ratio", "fallback_ratio", "answered_ratio", "cache_hit_ratio",
+                                                     "cache_false_hit_ratio"};
 static const char *const special_place_metrics[] = {
   "kv_occupancy", "preemptions", "server_ttft_mean_s", "itl_mean_s", "tokens_per_s", "joules_per_token",
   "prefix_hit_ratio", "cold_starts", "instance_s", "down_s", "battery_left_mean", "battery_dead_ratio", "battery_deaths",

@@ -21,7 +21,7 @@ typedef __int128 sum_ns;
 /* Sums over measured requests: one tally a class; the whole run is their sum. A class alone shares its latencies with
  * it: 16 B a request less. */
 struct tally {
-  uint64_t requests, completed, censored, no_power, slo_asked, slo_met, good, offloaded, cold;
+  uint64_t requests, completed, censored, no_power, slo_asked, slo_met, good, offloaded, cold, fallbacks, answered;
   uint64_t first_tokens, first_token_lost, streams, budget_asked, budget_missed;
   sum_ns latency_ns, ttft_ns, phase_ns[N_PHASES];
   uint64_t attempts, retries, hedges, hedges_won, shed, lookups, hits, false_hits, reads, stale_reads;
@@ -30,8 +30,8 @@ struct tally {
   struct quantiles *latency_s, *ttft_s;
 };
 
-/* Attempts settled, request still open. request + 1, so that 0 means empty; linear probing. */
-struct waiting { uint64_t key; int64_t phase_ns[N_PHASES]; };
+/* Attempts settled, request still open. request + 1, so that 0 means empty; linear probing. fallback: one did a task. */
+struct waiting { uint64_t key; int64_t phase_ns[N_PHASES]; bool fallback; };
 struct waiting_table { struct waiting *slot; uint64_t mask, used; };
 
 /* Fairness looks at devices: sum of latencies and number of completed requests of each. */
@@ -129,6 +129,7 @@ void metrics_attempt(struct metrics *m, const struct attempt_record *a)
   if (!a->measured) return;
   struct waiting *w = table_get(&m->table, a->request);
   for (int p = 0; p < N_PHASES; p++) w->phase_ns[p] += a->phase_ns[p];
+  w->fallback |= a->fallback > 0 && a->status == STATUS_COMPLETED;
   add_attempt(&m->klass[a->klass], a);
   if (!has_budget(m, a->klass)) return;
   struct path_step step = path_step_of(a);
@@ -211,8 +212,10 @@ static void add_parts(struct metrics *m, struct tally *t, const struct request_r
 {
   struct waiting *w = table_find(&m->table, r->request + 1);
   if (!w->key) return;
-  if (completed)
+  if (completed) {
     for (int p = 0; p < N_PHASES; p++) t->phase_ns[p] += w->phase_ns[p];
+    t->fallbacks += w->fallback;
+  }
   table_remove(&m->table, w);
 }
 
@@ -241,6 +244,7 @@ void metrics_request(struct metrics *m, const struct request_record *r)
   t->no_power += r->status == STATUS_NO_POWER;
   t->slo_asked += has_slo;
   t->slo_met += has_slo && r->slo_met;
+  t->answered += r->status == STATUS_ANSWERED;
   t->offloaded += r->offloaded != 0;
   t->cold += r->cold != 0;
   t->quality += r->quality;
@@ -294,6 +298,8 @@ OF_TALLY(cost_direct, per_request(t, 1000 * t->cost_usd))
 OF_TALLY(energy_device, per_request(t, t->energy_device_j))
 OF_TALLY(energy_direct, per_request(t, t->energy_direct_j))
 OF_TALLY(quality_mean, per_request(t, t->quality))
+OF_TALLY(fallback_ratio, ratio((double)t->fallbacks, (double)t->completed))
+OF_TALLY(answered_ratio, ratio((double)t->answered, (double)t->completed))
 OF_TALLY(offload_ratio, per_request(t, (double)t->offloaded))
 OF_TALLY(cold_start_ratio, per_request(t, (double)t->cold))
 OF_TALLY(retry_ratio, per_request(t, (double)t->retries))
@@ -538,7 +544,12 @@ static double cell_path_mean(const struct budget_tally *b, size_t task, int phas
   ROW("energy_total_j_per_request", "J", "direct energy of the cohort / requests, plus the whole run's residual energy " \
       "(idle power) / requests_settled; radio and network energy is in it and in no place", -1, RUN, energy_total, NULL) \
   ROW("quality_mean", "1", "quality of the answers; 0 for a failed request", 1, BOTH, quality_mean, NULL) \
-  ROW("offload_ratio", "1", "share of requests with a task away from the device", 0, BOTH, offload_ratio, NULL) \
+  ROW("fallback_ratio", "1", "share of completed requests of which a fallback did some task; where the scenario or the " \
+      "policy has fallbacks", -1, BOTH, fallback_ratio, NULL) \
+  ROW("answered_ratio", "1", "share of completed requests of which a fallback's `answer` stood in for some task", \
+      -1, BOTH, answered_ratio, NULL) \
+  ROW("offload_ratio", "1", "share of requests with any task away from the device, the first one or a later one; a task " \
+      "that has no place there counts like one that the policy sent away", 0, BOTH, offload_ratio, NULL) \
   ROW("cold_start_ratio", "1", "share of requests that waited for a cold start", -1, BOTH, cold_start_ratio, NULL) \
   ROW("zone_violations", "1", "data seen in a zone that its class forbids; always 0 in a correct run", \
       -1, RUN, zone_violations, NULL) \
@@ -765,6 +776,7 @@ static void tally_add(struct tally *a, const struct tally *b)
   a->budget_asked += b->budget_asked, a->budget_missed += b->budget_missed;
   a->slo_asked += b->slo_asked, a->slo_met += b->slo_met, a->good += b->good;
   a->offloaded += b->offloaded, a->cold += b->cold;
+  a->fallbacks += b->fallbacks, a->answered += b->answered;
   a->attempts += b->attempts, a->retries += b->retries, a->hedges += b->hedges, a->hedges_won += b->hedges_won;
   a->lookups += b->lookups, a->hits += b->hits, a->false_hits += b->false_hits;
   a->reads += b->reads, a->stale_reads += b->stale_reads;
@@ -833,6 +845,8 @@ static bool is_told(const struct metrics *m, const struct row *row)
   if (row->of_tally == own_attempts) return m->summary->own_attempts > 0;
   if (row->of_tally == no_power_ratio) return some_battery(m->summary);
   if (row->of_tally == cache_hit_ratio || row->of_tally == cache_false_hit_ratio) return m->whole.lookups > 0;
+  if (row->of_tally == fallback_ratio) return m->setup.fallbacks || m->whole.fallbacks > 0;
+  if (row->of_tally == answered_ratio) return m->setup.answers || m->whole.answered > 0;
   if (row->of_tally == budget_miss_ratio) return m->budget != NULL;
   if (row->of_tally == stale_ratio) return m->whole.reads > 0;
   if (row->of_tally == carbon) return !isnan(m->summary->carbon_g);
@@ -863,8 +877,9 @@ static void put_row(struct metrics *m, const struct row *row)
 {
   if (row->of_zone) put_zones(m, row);
   const struct metrics_setup *s = &m->setup;
-  if (row->of_tally && is_told(m, row)) put(m, row->info.name, "", "", row->of_tally(m, &m->whole));
-  for (int c = 0; row->of_tally && row->info.per_class && c < s->n_classes; c++)
+  bool told = row->of_tally && is_told(m, row), of_ladder = row->of_tally == fallback_ratio || row->of_tally == answered_ratio;
+  if (told) put(m, row->info.name, "", "", row->of_tally(m, &m->whole));
+  for (int c = 0; row->of_tally && row->info.per_class && (told || !of_ladder) && c < s->n_classes; c++)
     put(m, row->info.name, s->class_name[c], "", row->of_tally(m, &m->klass[c]));
   for (int p = 0; row->of_place && p < m->summary->n_places; p++)
     if (s->place_name[p] && row_applies(row, &m->summary->place[p])) put(m, row->info.name, "", s->place_name[p], row->of_place(&m->summary->place[p]));

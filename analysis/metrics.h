@@ -20,6 +20,7 @@ struct metrics_setup {
   const char *const *zone_name, *const *data_name;
   const double *slo_ttft_s, *slo_e2e_s, *slo_tpot_s;    /* per class; 0 = none */
   /* [class]; NULL: no class has a budget. cell_name: [class][(task x N_PATH_PHASES) + phase], "generate.queue" */
+  bool fallbacks, answers;                              /* a task has such: tell how often, even if never */
   const struct budget *budget; const struct pipeline *pipeline; const char *const *const *cell_name;
 };
 struct metrics *metrics_new(const struct metrics_setup *);

@@ -93,6 +93,9 @@ void metrics_setup_of(const struct world_def *d, struct arena *a, struct metrics
     .class_name = names(d, d->n_classes, class_of, a), .place_name = names(d, d->n_places, told_place_of, a),
     .n_zones = d->n_zones, .n_data = d->n_data, .zone_name = d->zone, .data_name = names(d, d->n_data, data_of, a),
     .n_links = d->n_links, .link_name = names(d, d->n_links, told_link_of, a), .slo_ttft_s = ttft, .slo_e2e_s = e2e, .slo_tpot_s = tpot};
+  for (int i = 0; i < d->n_classes; i++)
+    for (const struct task_def *t = d->klass[i].task; t < d->klass[i].task + d->klass[i].n_tasks; t++)
+      for (int k = 0; k < t->n_fallbacks; k++) *(t->fallback[k].answers ? &out->answers : &out->fallbacks) = true;
   add_budgets(d, a, out);
 }
 

@@ -221,6 +221,9 @@ def audit_metrics(s, run):
         "energy_direct_j_per_request": r["energy_direct_j"].mean(), "quality_mean": r["quality"].mean(), "offload_ratio": r["offloaded"].mean(),
         "slo_attainment": r["slo_met"].mean(), "cost_objective": -r["reward"].mean(),
     }
+    by_fallback = run.attempts[(run.attempts["fallback"] > 0) & (run.attempts["status"] == "completed")]["request"]
+    if "fallback_ratio" in run.metrics: expected["fallback_ratio"] = ok["request"].isin(by_fallback).mean()
+    if "answered_ratio" in run.metrics: expected["answered_ratio"] = (ok["status"] == "answered").mean()
     for name, value in expected.items():
         said = run.metrics.get(name)
         said = float("inf") if said is None and numpy.isinf(value) else said

@@ -122,6 +122,35 @@ static void phases_follow_their_request(void **state)
   metrics_free(m);
 }
 
+/* Four requests: the choice, a fallback (its first try failed), a fallback and then its answer, the fallback of one that
+ * failed all the same. Of the three completed 2/3 by a fallback, 1/3 with an answer. Without any: nothing is told. */
+static void ladder(void **state)
+{
+  struct metrics *m = new_metrics();
+  for (uint64_t id = 0; id < 4; id++) {
+    for (int k = 0; k < (id ? 2 : 1); k++) {
+      struct attempt_record a = {.request = id, .measured = 1, .attempt = (uint8_t)k, .fallback = (uint8_t)k,
+                                 .status = id && !k ? STATUS_TIMEOUT : STATUS_COMPLETED};
+      metrics_attempt(m, &a);
+    }
+    struct request_record r = request(id, 0, S);
+    r.status = id == 3 ? STATUS_TIMEOUT : id == 2 ? STATUS_ANSWERED : STATUS_COMPLETED;
+    metrics_request(m, &r);
+  }
+  const struct metric_value *v;
+  size_t n = metrics_finish(m, &summary, &v);
+  assert_near(value(v, n, "fallback_ratio", "", ""), 2 / 3., 1e-12);
+  assert_near(value(v, n, "fallback_ratio", "chat", ""), 2 / 3., 1e-12);
+  assert_near(value(v, n, "answered_ratio", "", ""), 1 / 3., 1e-12);
+  metrics_free(m);
+  m = new_metrics();
+  struct request_record r = request(0, 0, S);
+  metrics_request(m, &r);
+  n = metrics_finish(m, &summary, &v);
+  for (size_t i = 0; i < n; i++) assert_true(strcmp(v[i].metric, "fallback_ratio") && strcmp(v[i].metric, "answered_ratio"));
+  metrics_free(m);
+}
+
 /* 11 tokens, the first after 0.5 s, the last after 2.5 s: TTFT 0.5 s, TPOT 2/10 s. */
 static void tokens(void **state)
 {
@@ -232,7 +261,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(quantiles_rank_failures_last), cmocka_unit_test(stretches),
     cmocka_unit_test(phases_follow_their_request),
-    cmocka_unit_test(tokens), cmocka_unit_test(ledgers), cmocka_unit_test(fairness),
+    cmocka_unit_test(ladder), cmocka_unit_test(tokens), cmocka_unit_test(ledgers), cmocka_unit_test(fairness),
     cmocka_unit_test(names_are_found), cmocka_unit_test(cheap),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
