@@ -70,6 +70,7 @@ static void effort_free(struct world *w, struct effort *e)
   while (*at != e) at = &(*at)->next;
   *at = e->next;
   e->request->n_efforts--;
+  free(e->kept_facts);
   pool_give(w->efforts->pool, e);
 }
 
@@ -170,6 +171,18 @@ static void drop_attempts(struct world *w, struct effort *e, enum status status)
   e->live = 0;
 }
 
+void effort_on_served(struct world *w, struct attempt *a)
+{
+  struct effort *e = effort_of(w, a->request, a->task);
+  for (struct attempt *b = a->request->attempts, *next; b; b = next) {
+    next = b->next;
+    if (b->task != a->task || b == a) continue;
+    attempt_drop(w, b, STATUS_CANCELLED);
+    e->live--;
+  }
+  hedge_disarm(w, e);
+}
+
 /* The learner hears; the effort is gone. */
 static void effort_close(struct world *w, struct effort *e, enum status status, double quality)
 {
@@ -212,9 +225,32 @@ static const struct fallback_def *last_answer(const struct task_def *t, const st
   return at >= 0 && at < t->n_fallbacks && t->fallback[at].answers ? &t->fallback[at] : NULL;
 }
 
+/* What its task found, and where it lies: a later attempt, which is not taken, may write that anew. */
+static void keep(struct world *w, struct effort *e, const struct task_end *end, double quality)
+{
+  struct request *r = e->request;
+  const struct effect_def *found = task_of(w, r, e->task)->effect;
+  e->kept = quality;
+  e->kept_ends = end->ends;
+  if (w->klass[r->klass].def->n_tasks > 1) e->kept_at = request_outputs(w, r)[e->task];
+  if (!found || found->n_produced == 0) return;
+  if (!e->kept_facts) e->kept_facts = zeros_new((size_t)found->n_produced, sizeof *e->kept_facts);
+  for (int i = 0; i < found->n_produced; i++) e->kept_facts[i] = r->attribute[found->produced[i].attribute];
+}
+
+static void take_kept(struct world *w, struct effort *e)
+{
+  struct request *r = e->request;
+  const struct effect_def *found = task_of(w, r, e->task)->effect;
+  if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[e->task] = e->kept_at;
+  for (int i = 0; e->kept_facts && i < found->n_produced; i++)
+    r->attribute[found->produced[i].attribute] = e->kept_facts[i];
+}
+
 static void done_with_kept(struct world *w, struct effort *e, const struct task_end *end)
 {
   struct task_end kept = *end;
+  take_kept(w, e);
   kept.ends = e->kept_ends;
   done(w, e, &kept, e->kept);
 }
@@ -268,8 +304,7 @@ static void on_answered(struct world *w, struct effort *e, const struct task_end
   hedge_disarm(w, e);
   e->score = score_of(w, e, end, quality);
   if (e->accept > 0 && e->score < e->accept && stage_plan(task_in(w, e)->def, e, e->stage + 1)) {
-    e->kept = quality;
-    e->kept_ends = end->ends;
+    keep(w, e, end, quality);
     take_back_tokens(w, r, end);
     request_on_void(w, r, end->task);
     next_stage(w, e, end);

@@ -358,6 +358,7 @@ void task_begin(struct world *, struct request *, int task, unsigned ordinal);
 bool effort_on_answer(struct world *, struct attempt *, const struct decision_result *);
 void effort_on_sent(struct world *, struct attempt *, const struct plan_def *);
 void effort_on_begun(struct world *, struct attempt *); /* its service begins */
+void effort_on_served(struct world *, struct attempt *);  /* what it found counts: other copies are called off */
 void effort_on_end(struct world *, struct request *, const struct task_end *);
 double effort_retries_left(const struct world *, const struct attempt *);       /* NaN: its task has no retry */
 double effort_timeout_s(const struct world *, const struct attempt *);  /* 0: the task's own */

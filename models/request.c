@@ -389,8 +389,15 @@ static void take_back_successors(struct world *w, struct request *r, int task)
   take_back(w, r, request_followers(w, r, task));
 }
 
+/* What the user saw of it is void. */
+static void void_output(struct request *r, const struct task_def *t)
+{
+  if (is_final(t)) r->first_token = r->server_first = -1;
+}
+
 static void take_back(struct world *w, struct request *r, uint32_t tasks)
 {
+  for (uint32_t open = tasks & r->begun & ~r->done; open; open &= open - 1) void_output(r, task_of(w, r, __builtin_ctz(open)));
   if (r->n_efforts) take_back_efforts(w, r, tasks);
   for (struct attempt *a = r->attempts, *next; a; a = next) {
     next = a->next;
@@ -412,7 +419,7 @@ void request_on_void(struct world *w, struct request *r, int task)
 {
   const struct task_def *t = task_of(w, r, task);
   if (r->flowing >> task & 1) take_back_successors(w, r, task);
-  if (is_final(t) && t->stream) r->first_token = r->server_first = -1;   /* what the user saw is void */
+  void_output(r, t);
 }
 
 void request_on_answer(struct world *w, struct request *r, int task, const struct fallback_def *fallback)
@@ -447,9 +454,20 @@ static void on_failed(struct world *w, struct request *r, const struct task_end 
   }
 }
 
+/* The answer that would have ended the request did not come: what it called off begins again. */
+static void on_failed_to_end(struct world *w, struct request *r, const struct task_end *e)
+{
+  hold(r);
+  if (e->in_effort) effort_on_end(w, r, e);
+  else on_failed(w, r, e);
+  if (r->status == STATUS_OPEN) begin_ready(w, r);
+  release(w, r);
+}
+
 void request_on_end(struct world *w, struct request *r, const struct task_end *e)
 {
-  if (e->in_effort) effort_on_end(w, r, e);
+  if (e->ends && e->status != STATUS_COMPLETED) on_failed_to_end(w, r, e);
+  else if (e->in_effort) effort_on_end(w, r, e);
   else if (e->status == STATUS_COMPLETED) on_completed(w, r, e);
   else on_failed(w, r, e);
 }
