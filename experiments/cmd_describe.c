@@ -1,6 +1,8 @@
-/* cmd_describe.c: `offsim describe [KEY | metrics | METRIC | PRESET]`: what a word of scenarios and results means. */
+/* cmd_describe.c: `offsim describe [KEY | metrics | METRIC | PRESET | POLICY]`: what a word of scenarios and results means. */
 #include "analysis/metrics.h"
 #include "experiments/commands.h"
+#include "experiments/policy_print.h"
+#include "models/policy_host.h"
 #include "scenarios/presets.h"
 #include "scenarios/schema.h"
 
@@ -30,8 +32,11 @@ static void describe_section(const struct section *section)
 {
   printf("%s: %s\n", section->title, section->doc);
   for (size_t i = 0; i < n_keys; i++)
-    if (!strcmp(keys[i].section, section->name))
-      printf("  %-22s %s%s\n", keys[i].name, keys[i].flags & LATER ? "(not yet available) " : "", keys[i].doc);
+    if (!strcmp(keys[i].section, section->name)) {
+      const struct key *k = &keys[i];
+      printf("  %-22s %s%s", k->name, k->flags & LATER ? "(not yet available) " : "", k->doc);
+      printf(k->otherwise ? " Default: %s.\n" : "\n", k->otherwise);
+    }
 }
 
 static int describe_all(void)
@@ -41,7 +46,8 @@ static int describe_all(void)
     printf("  %-16s %s\n", sections[i].name, sections[i].doc);
   printf("\n`offsim describe metrics` lists the metrics, `offsim describe latency_p95_s` shows one;\n"
          "`offsim presets` lists the presets, `offsim describe h100` shows one with its sources.\n"
-         "metric.NAME and preset.NAME say which is meant where a key has the same name.\n");
+         "`offsim policy list` lists the policies, `offsim describe pinned` shows one with its parameters.\n"
+         "metric.NAME, preset.NAME and policy.NAME say which is meant where a key has the same name.\n");
   return EXIT_OK;
 }
 
@@ -167,22 +173,36 @@ static size_t describe_presets(struct arena *a, const char *name, struct err *er
   return found;
 }
 
+/* ---- policies --------------------------------------------------------------------------------------------------- */
+
+static size_t describe_policy(const char *name)
+{
+  const struct offsim_policy *policy = policy_builtin(name);
+  if (policy)
+    policy_print(policy);
+  return policy != NULL;
+}
+
 /* ---- words ----------------------------------------------------------------------------------------------------- */
 
-enum among { KEYS = 1, METRICS = 2, PRESETS = 4 };
+enum among { KEYS = 1, METRICS = 2, PRESETS = 4, POLICIES = 8 };
 
 static int unknown(struct arena *a, const char *what, const char *word, enum among among, struct err *err)
 {
   const char *const *metrics;
+  const char *const *policies;
   const struct preset_entry *preset;
   size_t n_metrics = metric_names(&metrics), n_presets = presets_list(a, &preset, err), n = 0;
-  const char **names = arena_array(a, const char *, n_keys + n_metrics + n_presets + 1);
+  size_t n_policies = policy_builtin_names(&policies);
+  const char **names = arena_array(a, const char *, n_keys + n_metrics + n_presets + n_policies + 1);
   for (size_t i = 0; i < n_keys && among & KEYS; i++)
     names[n++] = keys[i].name;
   for (size_t i = 0; i < n_metrics && among & METRICS; i++)
     names[n++] = metrics[i];
   for (size_t i = 0; i < n_presets && among & PRESETS; i++)
     names[n++] = preset[i].name;
+  for (size_t i = 0; i < n_policies && among & POLICIES; i++)
+    names[n++] = policies[i];
   const char *dot = strrchr(word, '.'), *near = nearest(dot && among & KEYS ? dot + 1 : word, names, n);
   fprintf(stderr, near ? "describe: unknown %s '%.80s'; did you mean '%s'?\n" : "describe: unknown %s '%.80s'\n", what,
           word, near);
@@ -198,9 +218,9 @@ static int describe_word(struct arena *a, const char *word, struct err *err)
   const struct metric_info *metric = metric_find(word);
   if (metric)
     describe_metric(metric);
-  found += (metric != NULL) + describe_presets(a, word, err);
+  found += (metric != NULL) + describe_presets(a, word, err) + describe_policy(word);
   if (!found)
-    return unknown(a, "key, metric or preset", word, KEYS | METRICS | PRESETS, err);
+    return unknown(a, "key, metric, preset or policy", word, KEYS | METRICS | PRESETS | POLICIES, err);
   if (!metric)
     print_metrics_with(word, stdout);
   return EXIT_OK;
@@ -212,6 +232,8 @@ static int describe(struct arena *a, const char *word, struct err *err)
     return describe_metrics();
   if (!strncmp(word, "preset.", 7))
     return describe_presets(a, word + 7, err) ? EXIT_OK : unknown(a, "preset", word + 7, PRESETS, err);
+  if (!strncmp(word, "policy.", 7))
+    return describe_policy(word + 7) ? EXIT_OK : unknown(a, "policy", word + 7, POLICIES, err);
   if (strncmp(word, "metric.", 7))
     return describe_word(a, word, err);
   const struct metric_info *metric = metric_find(word + 7);
@@ -228,7 +250,7 @@ int cmd_describe(int argc, char **argv)
   int code = EXIT_OK;
   err_init(&err);
   if (argc > 2) {
-    fprintf(stderr, "usage: offsim describe [KEY | metrics | METRIC | PRESET]\n");
+    fprintf(stderr, "usage: offsim describe [KEY | metrics | METRIC | PRESET | POLICY]\n");
     code = EXIT_USER;
   } else if (argc < 2) {
     code = describe_all();

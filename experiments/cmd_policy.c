@@ -1,6 +1,7 @@
 /* cmd_policy.c: `offsim policy list [NAME | PATH]... [--format text|json]`: the policies that a scenario can name. */
 #include "experiments/commands.h"
 #include "experiments/plugin_try.h"
+#include "experiments/policy_print.h"
 #include "models/policy_host.h"
 #include "models/world.h"
 #include "sim/json.h"
@@ -38,7 +39,7 @@ static void print_range(const struct offsim_parameter *p)
   else if (high) printf(", <= %g", p->max);
 }
 
-static void print_policy(const struct offsim_policy *p)
+void policy_print(const struct offsim_policy *p)
 {
   printf("%-15s %s\n", p->name, p->description);
   for (uint32_t i = 0; i < p->n_parameters; i++) {
@@ -143,7 +144,7 @@ static int list(char **wanted, size_t n_wanted, bool as_json)
   err_say(&err);
   if (code != EXIT_OK) goto out;
   if (as_json) print_json(policy, n);
-  for (size_t i = 0; i < n && !as_json; i++) print_policy(policy[i]);
+  for (size_t i = 0; i < n && !as_json; i++) policy_print(policy[i]);
 out:
   free(policy);
   err_release(&err);

@@ -50,7 +50,7 @@ struct command { const char *name, *arguments, *doc; int (*call)(int, char **); 
 static const struct command commands[] = {
   {"new", "[--from NAME] FILE", "start a scenario file from a shipped one", cmd_new, false},
   {"check", "FILE [--resolved|--links] [--set PATH=VALUE]...", "read a scenario and report every problem in it", cmd_check, false},
-  {"describe", "[KEY | metrics | METRIC | PRESET]", "explain a scenario key, a metric or a preset", cmd_describe, false},
+  {"describe", "[KEY | metrics | METRIC | PRESET | POLICY]", "explain a scenario key, a metric, a preset or a policy", cmd_describe, false},
   {"schema", "", "JSON Schema of scenario files, for editors", cmd_schema, false},
   {"presets", "[--audit]", "numbers with source, year and grade", cmd_presets, false},
   {"run", "FILE [options]", "run a scenario: every policy on the same random numbers", cmd_run, true},

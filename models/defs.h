@@ -361,6 +361,7 @@ struct task_def {
   int n_plans; const struct plan_def *plan;
   struct expr output_bytes;
   const struct expr *data;                              /* [n_data]: share of each kind in it; NULL: as in what came in */
+  struct where data_at;                                 /* where they are said */
   bool stream;                                          /* output flows: first token, rate, last token */
   bool successor_starts_on_first;                       /* starts_on: first (else last) */
   double timeout_first_s, timeout_s;                    /* 0 = none */
@@ -482,6 +483,7 @@ struct class_def {
   int n_attributes; const struct attribute_def *attribute;
   int subject;                                          /* the attribute with subjects; 0: none */
   const struct expr *data; bool data_varies;            /* [n_data]: share of each kind in the input; with attributes */
+  struct where data_at;
   int n_tasks; const struct task_def *task;             /* topological order */
   uint64_t produced;                                    /* bit set of attributes that tasks produce */
   bool conditional;                                     /* some task has a `when`: tasks may be skipped */

@@ -12,6 +12,9 @@
 #include "models/effects.h"
 #include "models/exposure.h"
 #include "models/transform.h"
+
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 struct exposure {
@@ -39,20 +42,32 @@ static void evaluate(const struct world *w, const struct request *r, const struc
   for (int d = 0; d < w->def->n_data; d++) out[d] = expr_value(&share[d], r->attribute);
 }
 
-/* What no request can carry is the scenario's mistake. */
-static void check_shares(struct world *w, const struct request *r, const double *share)
+/* "private 1, personal 0.1" */
+static void name_shares(const struct world *w, const double *share, char *out, size_t n)
 {
+  size_t at = 0;
+  for (int d = 0; d < w->def->n_data && at < n; d++)
+    at += (size_t)snprintf(out + at, n - at, "%s%s %g", d ? ", " : "", w->def->data[d].name, share[d]);
+}
+
+/* What no request can carry is the scenario's mistake. */
+static void check_shares(struct world *w, const struct request *r, int task, const double *share)
+{
+  const struct class_def *k = w->klass[r->klass].def;
   double sum = 0;
-  int bad = NONE;
+  bool good = true;
   for (int d = 0; d < w->def->n_data; d++) {
-    if (!(share[d] >= 0 && share[d] <= 1)) bad = d;
+    good &= share[d] >= 0 && share[d] <= 1;
     sum += share[d];
   }
-  if ((bad == NONE && sum <= 1 + 1e-9) || w->failed) return;
+  if ((good && sum <= 1 + 1e-9) || w->failed) return;
+  char kinds[1024] = "";
+  name_shares(w, share, kinds, sizeof kinds);
+  const struct where own = task == NONE || !k->task[task].data ? k->data_at : k->task[task].data_at;
   run_fails(w);
-  err_add(w->err, (struct where){ 0 }, "class '%s': the share of %s is %g for request %llu, which no message can have",
-          w->klass[r->klass].def->name, bad == NONE ? "all kinds of data" : w->def->data[bad].name, bad == NONE ? sum : share[bad],
-          (unsigned long long)r->id);
+  err_add(w->err, own, "%s '%s': the shares of the kinds of data are %s in request %llu; each is 0 .. 1 and their sum at most "
+          "1, because a byte is of one kind", task == NONE ? "class" : "task", task == NONE ? k->name : k->task[task].name,
+          kinds, (unsigned long long)r->id);
 }
 
 void exposure_arrive(struct world *w, struct request *r)
@@ -61,7 +76,7 @@ void exposure_arrive(struct world *w, struct request *r)
   if (!k->data) return;
   double *share = shares(w, r, CARRIES_INPUT);
   evaluate(w, r, k->data, share);
-  check_shares(w, r, share);
+  check_shares(w, r, NONE, share);
 }
 
 static double carried_bytes(const struct world *w, const struct request *r, int from)
@@ -111,7 +126,7 @@ void exposure_of_task(struct world *w, struct request *r, int task)
   if (!w->klass[r->klass].def->data) return;
   double *share = shares(w, r, carries_of(task));
   make(w, r, task, share);
-  check_shares(w, r, share);
+  check_shares(w, r, task, share);
 }
 
 /* ---- where it may be --------------------------------------------------------------------------------------------- */

@@ -80,9 +80,9 @@ static bool unknown_policy(const struct policy_def *def, struct err *err)
   const char *const *names;
   size_t n = policy_builtin_names(&names);
   const char *near = nearest(def->policy, names, n), *folders = getenv("OFFSIM_POLICY_PATH");
-  return err_add(err, def->at, "unknown policy '%s'%s%s%s; looked among the %zu built-in ones (`offsim policy list`), "
+  return err_add(err, def->at, "unknown policy '%s'%s%s%s among the %zu built-in ones (`offsim policy list`), "
                  "in $OFFSIM_POLICY_PATH (%s) and in " OFFSIM_PREFIX "/lib/offsim/policies", def->policy,
-                 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", n,
+                 near ? "; did you mean '" : "", near ? near : "", near ? "'? Looked" : "; looked", n,
                  folders && *folders ? folders : "not set");
 }
 

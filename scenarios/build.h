@@ -66,6 +66,8 @@ bool preset_is_number(const struct node *);
 const struct dist *build_dist(struct build *, const struct node *, enum quantity, double scale);
 /* Arithmetic over the class's attributes, of dimension q. parameters: a kernel's own names (map), or NULL. */
 struct expr build_expr(struct build *, const struct node *, enum quantity q, const struct node *parameters);
+/* Is it an expression of the dimension of `like`, which holds? False after adding to err. */
+bool build_fits(struct build *, const struct node *, const struct node *like);
 struct expr build_expr_text(struct build *, const char *text, struct where at, enum quantity q,
                             const struct node *parameters);
 /* A condition: 0 is false; may be negative on the way. */

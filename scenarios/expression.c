@@ -346,6 +346,30 @@ static struct dimension any(struct compiling *c)
   return d;
 }
 
+/* Without unit for tokens, which may be counted without. */
+static struct dimension dimension_of(struct build *b, const struct node *node)
+{
+  struct compiling c = {.b = b, .at = node->at, .start = node->text, .p = node->text};
+  struct dimension d = any(&c);
+  blanks(&c);
+  if (!c.failed && *c.p)
+    fail(&c, "unexpected '%s' in the expression", arena_printf(b->arena, "%.8s", c.p));
+  d.tok = 0;
+  return d;
+}
+
+bool build_fits(struct build *b, const struct node *node, const struct node *like)
+{
+  size_t before = b->err->n_errors;
+  if (!node_is(node, NODE_TEXT) || !*node->text)
+    return err_add(b->err, node->at, "the parameter '%s' is not an expression", node->key);
+  struct dimension d = dimension_of(b, node), expected = dimension_of(b, like);
+  if (b->err->n_errors == before && !dimension_equal(d, expected))
+    err_add(b->err, node->at, "%s: '%.60s' is %s; expected %s", node->key, node->text, dimension_name(d),
+            dimension_name(expected));
+  return b->err->n_errors == before;
+}
+
 static struct expr compile(struct build *b, const char *text, struct where at, enum quantity q,
                            const struct node *parameters)
 {

@@ -28,7 +28,8 @@ static void work_kernel(struct build *b, struct work_def *w, const struct node *
       continue;
     if (key_find("work", child->key))
       err_add(b->err, child->key_at, "'%s' does not go with 'kernel'", child->key);
-    else if (build_find_key(b, child, "kernel parameter", names, (int)n) != NONE)
+    else if (build_find_key(b, child, "kernel parameter", names, (int)n) != NONE
+             && build_fits(b, child, node_get(defaults, child->key)))
       node_put(b->arena, parameters, child->key, (struct node *)child);
   }
   w->kind = WORK_ROOFLINE;
@@ -306,6 +307,39 @@ static bool add_at_clocks(struct build *b, const struct plan_def *plan, struct c
   return true;
 }
 
+static bool lists_one_of(const struct place_def *p, const struct task_def *t)
+{
+  bool any = false;
+  for (int v = 0; v < t->n_variants; v++) any |= !p->offers || p->offers[t->variant[v]];
+  return any;
+}
+
+static const char *variant_names(struct build *b, const struct task_def *t)
+{
+  const char *names = "";
+  for (int v = 0; v < t->n_variants; v++)
+    names = arena_printf(b->arena, "%s%s%s", names, *names ? ", " : "", b->world->variant[t->variant[v]].name);
+  return names;
+}
+
+/* A place that lists variants offers no others; one that does may have no hardware that can serve their tokens. */
+static void say_no_variant(struct build *b, const struct class_def *c, const struct task_def *t, const struct node *node,
+                           const struct word *w)
+{
+  const struct place_def *p = NULL;
+  for (int i = b->world->n_places; i-- > 0;)
+    if (word_leads_to(b, c, w, i)) p = &b->world->place[i];
+  if (p && p->llm)
+    err_add(b->err, node->at, "'%.64s' can run no variant of the task '%s': %s serves tokens of %s alone, the task has %s",
+            node->text, t->name, p->name, b->world->variant[p->llm->variant].name, variant_names(b, t));
+  else if (p && !lists_one_of(p, t))
+    err_add(b->err, node->at, "'%.64s' can run no variant of the task '%s': places.%s.variants lists others; add one of %s "
+            "there", node->text, t->name, p->name, variant_names(b, t));
+  else
+    err_add(b->err, node->at, "'%.64s' can run no variant of the task '%s': no hardware there has a token cost for %s",
+            node->text, t->name, variant_names(b, t));
+}
+
 static void add_plans(struct build *b, const struct class_def *c, const struct task_def *t, const struct node *node,
                       struct clocks *clocks, struct plans *plans)
 {
@@ -326,8 +360,7 @@ static void add_plans(struct build *b, const struct class_def *c, const struct t
       }
     }
   if (plans->n == before)
-    err_add(b->err, node->at, "'%.64s' can run no variant of the task '%s': it does not offer them, or has no token cost for them", node->text,
-            t->name);
+    say_no_variant(b, c, t, node, &w);
   else if (least > 0)
     err_add(b->err, node->at, "'%.64s' has no memory for any variant of the task '%s': %.4g GB too little for weights and "
             "one token of context", node->text, t->name, least / 1e9);
@@ -407,6 +440,7 @@ static void build_task(struct build *b, const struct class_def *c, struct task_d
   build_plans(b, c, t, node);
   t->output_bytes = build_expr(b, node_get(node, "output"), Q_BYTES, NULL);
   t->data = node_get(node, "data") ? build_shares(b, node_get(node, "data")) : NULL;
+  if (t->data) t->data_at = node_get(node, "data")->at;
   t->stream = get_flag(node, "task", "stream");
   t->asynchronous = get_flag(node, "task", "async");
   t->successor_starts_on_first = get_choice(node, "task", "starts_on") == 1;
@@ -611,6 +645,7 @@ static void build_class(struct build *b, struct class_def *c, const struct node 
   c->state_bytes = state ? build_expr(b, state, Q_BYTES, NULL) : c->input_bytes;
   c->in_flight = node_get(node, "in_flight") ? get_choice(node, "class", "in_flight") : NONE;
   c->data = b->world->n_data ? build_shares(b, node_get(node, "data")) : NULL;
+  if (node_get(node, "data")) c->data_at = node_get(node, "data")->at;
   build_tasks(b, c);
   build_matches(b, c);
   build_session(b, c);

@@ -91,6 +91,26 @@ capacity "no number" "it needs a number above 0" --vary links.access.preset
 capacity "one end" "--to (it goes with --from) is missing" --vary links.access.rate --from '1 Mbit/s'
 capacity "an option" "did you mean '--vary'?" --vry x
 
+# ---- kinds of data that overlap in some requests: said where the shares are, and nothing is left of the try ------------------
+overlap() { # overlap SHARE: of what is secret
+  cat <<YAML
+horizon: {duration: 5 s}
+data: {secret: {}, personal: {}}
+places: [{name: phone, tier: device, zone: user}]
+classes:
+  - name: ask
+    from: phone
+    arrivals: {poisson: {rate: 5 /s}}
+    attributes: {hidden: {dist: {uniform: {low: 0, high: 1}}}}
+    data: {secret: $1 * (hidden < 0.5), personal: 0.1}
+    pipeline: [{task: do, work: {time: 1 ms}, places: [origin]}]
+policies: [always_local]
+YAML
+}
+overlap 1 >"$work/overlap.yaml"
+says "shares above 1 in some requests" 2 "overlap.yaml:9:11: error: class 'ask': the shares of the kinds of data are secret 1, personal 0.1" \
+  run "$work/overlap.yaml" -o "$work/overlap"
+
 # ---- describe ----------------------------------------------------------------------------------------------------------
 says "a metric by its name" 0 "unit: s" describe latency_p95_s
 says "a metric with prefix" 0 "unit: s" describe metric.latency_p95_s
@@ -106,7 +126,11 @@ says "a heading of a table" 2 "slo_attainment" describe slo_attain
 for heading in slo failed cost_total device total offload quality latency_mean; do
   check "heading $heading leads to its metric" bash -c "'$OFFSIM' describe $heading 2>&1 | grep -q '^metrics with this in their name: .*$heading'"
 done
-says "an unknown word" 2 "unknown key, metric or preset 'latency_p95s'; did you mean 'latency_p95_s'?" describe latency_p95s
+says "the defaults of a section" 0 "Per second of latency. Default: -1 /s." describe objective
+says "a policy by its name" 0 "names of places and variants, in order" describe pinned
+says "a policy with prefix" 0 "above              larger values leave the origin" describe policy.threshold
+says "a policy that is not there" 2 "unknown policy 'pinnd'; did you mean 'pinned'?" describe policy.pinnd
+says "an unknown word" 2 "unknown key, metric, preset or policy 'latency_p95s'; did you mean 'latency_p95_s'?" describe latency_p95s
 says "the key of a typo" 2 "did you mean 'latency'" describe links.access.lattency
 says "a preset that is not there" 2 "did you mean 'h100'" describe preset.h1000
 
