@@ -63,12 +63,23 @@ static struct where_time where_of(const struct paths *p, const struct path_part 
                              part->step >= 0 ? p->step[part->step].place : (uint16_t)NO_PLACE};
 }
 
+/* The attempt for which no plan was allowed takes no time, so it is no part of the path: -1 = none. */
+static int masked_step(const struct paths *p)
+{
+  int last = -1;
+  for (size_t i = 0; i < p->n_steps; i++)
+    if (p->step[i].status == STATUS_MASKED && (last < 0 || p->step[i].ended_ns >= p->step[last].ended_ns)) last = (int)i;
+  return last;
+}
+
 static void add_failure(struct of_class *c, struct paths *p, size_t row, uint64_t replication)
 {
   paths_of(p, row);
   int status = (int)p->requests.at[Q_STATUS][row];
   struct where_time at = {NO_TASK, PHASE_DECIDE, (uint8_t)status, NO_PLACE};
-  if (p->path.n) at = where_of(p, &p->path.part[p->path.n - 1], status);
+  int masked = status == STATUS_MASKED ? masked_step(p) : -1;
+  if (masked >= 0) at.task = p->step[masked].task;
+  else if (p->path.n) at = where_of(p, &p->path.part[p->path.n - 1], status);
   size_t i = 0;
   while (i < c->n_failures && !same_where(c->failures[i].at, at)) i++;
   if (i == c->n_failures) {
@@ -345,8 +356,12 @@ static void print_failures(const struct told *o)
           100 * (double)c->n_failed / (double)(c->n_failed + c->n_ranked));
   for (size_t i = 0; i < c->n_failures; i++) {
     const struct failures *x = &c->failures[i];
-    fprintf(o->f, "  %zu: %s in %s of %s at %s; the first is request %lld", x->n, status_name[x->at.status],
-            path_phase_name(x->at.phase), task_name(o, x->at), place_name(o->t, x->at), (long long)x->request);
+    if (x->at.status == STATUS_MASKED)
+      fprintf(o->f, "  %zu: masked at %s: no place is allowed for it", x->n, task_name(o, x->at));
+    else
+      fprintf(o->f, "  %zu: %s in %s of %s at %s", x->n, status_name[x->at.status], path_phase_name(x->at.phase),
+              task_name(o, x->at), place_name(o->t, x->at));
+    fprintf(o->f, "; the first is request %lld", (long long)x->request);
     if (o->t->n_runs > 1) fprintf(o->f, " of replication %llu", (unsigned long long)x->replication);
     fputc('\n', o->f);
   }

@@ -31,4 +31,28 @@ assert all(a["to_s"] == b["from_s"] for a, b in zip(parts, parts[1:])), parts
 longest = max(parts, key=lambda p: p["to_s"] - p["from_s"])
 assert (longest["task"], longest["place"], longest["phase"]) == ("answer", "far", "uplink"), longest
 PY
+# Half of the requests carry what may not leave the device, and their second task stands elsewhere only.
+cat >"$work/masked.yaml" <<'YAML'
+horizon: {duration: 20 s}
+data: {secret: {zones: [user]}}
+places:
+  - {name: phone, tier: device, zone: user, count: 5}
+  - {name: far, tier: cloud, zone: public, servers: 50}
+links:
+  - {name: wan, between: [phone, far], latency: 10 ms, rate: 1 Gbit/s}
+classes:
+  - name: ask
+    from: [phone]
+    arrivals: {poisson: {rate: 20 /s}}
+    input: 1 kB
+    attributes: {secrecy: {dist: {uniform: {low: 0, high: 1}}, known: arrival}}
+    data: {secret: secrecy < 0.5}
+    pipeline:
+      - {task: find, work: {time: 10 ms}, places: [origin], output: 1 kB}
+      - {task: rank, after: [find], work: {time: 10 ms}, places: [far]}
+policies: [always_cloud]
+YAML
+"$OFFSIM" run "$work/masked.yaml" --quiet -o "$work/masked" >"$work/masked.log" 2>&1
+"$OFFSIM" inspect "$work/masked" >"$work/masked.txt" 2>&1
+check "a masked request is put down to the task that had no place" grep -q ': masked at rank: no place is allowed for it' "$work/masked.txt"
 finish
