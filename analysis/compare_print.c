@@ -130,6 +130,46 @@ const char *comparison_boundary(const struct comparison *c)
   return NULL;
 }
 
+static bool is_set(const json *o, const char *key)
+{
+  const json *x = json_at(o, key);
+  return json_is_map(x) || json_text(x) || json_real(x, 0) > 0;
+}
+
+static bool link_has_energy(const json *link)
+{
+  const json *power = json_at(link, "power");
+  return is_set(link, "energy") || is_set(link, "base_power") || is_set(link, "radio") || json_text(power)
+         || is_set(power, "send") || is_set(power, "receive");
+}
+
+/* Names of those whose joules nobody gave: nothing of their energy is in the table. At most SHOWN of them. */
+static void add_unknown(struct text *t, const json *list, bool links)
+{
+  enum { SHOWN = 5 };
+  size_t n = 0;
+  for (size_t i = 0; i < json_count(list); i++) {
+    const json *x = json_nth(list, i);
+    const char *name = json_text(json_at(x, "name")), *kind = json_text(json_at(x, "kind"));
+    if (!name || (links ? link_has_energy(x) : !kind || strcmp(kind, "api") != 0)) continue;
+    if (++n == 1) text_add(t, "%s%s ", t->n ? "; " : "", links ? "links" : "interfaces");
+    if (n <= SHOWN) text_add(t, "%s%s", n > 1 ? ", " : "", name);
+  }
+  if (n > SHOWN) text_add(t, " and %zu more", n - SHOWN);
+}
+
+/* One line of what counts 0 J though it is within the boundary, for want of figures. */
+static void print_unknown_energy(const struct comparison *c, FILE *f)
+{
+  const char *boundary = json_text(json_at(c->resolved, "energy_boundary"));
+  struct text t = {0};
+  if (!comparison_boundary(c)) return;
+  if (!strcmp(boundary, "server") || !strcmp(boundary, "facility")) add_unknown(&t, json_at(c->resolved, "places"), false);
+  add_unknown(&t, json_at(c->resolved, "links"), true);
+  if (t.n) fprintf(f, "counted as 0 J, as nobody gave their energy: %s\n", t.s);
+  free(t.s);
+}
+
 static const char *base_method(const struct comparison *c)
 {
   return c->baseline_given ? "given" : "the best policy, so intervals are simultaneous over all pairs";
@@ -143,6 +183,7 @@ static void print_notes(const struct comparison *c, FILE *f, bool colour)
   else if (c->n_policies > 1 && comparison_all_hopeless(c))
     fprintf(f, "no baseline: %s is infinite under all policies (--baseline POLICY, or --metric NAME)\n", c->primary->name);
   if (comparison_boundary(c)) fprintf(f, "energy: of %s\n", comparison_boundary(c));
+  print_unknown_energy(c, f);
   if (c->notes) fputs(c->notes, f);
   if (any_unsupported(c, c->primary->name))
     fprintf(f, "! fewer than 10 requests a replication lie beyond this quantile: too few for it\n");

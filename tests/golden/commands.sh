@@ -273,6 +273,12 @@ check "recovery" "$OFFSIM" plot "$work/t" --kind recovery -o "$work/recovery.svg
 check "changes have their names and ends" same "$(sed -n 's/^change_name_[0-9] = //p' "$work/recovery.gp" | paste -sd' ')" \
   "'slow' 'end of slow' 'blackout' 'end of blackout'"
 check "at their times" same "$(sed -n 's/^change_at_[0-9] = //p' "$work/recovery.gp" | paste -sd' ')" "120 240 360 380"
+unknown_energy() { "$OFFSIM" run scenarios/rag-privacy.yaml --policy provider --replications 1 -o "$work/$1" --set horizon.duration=20s \
+  "${@:2}" 2>/dev/null | grep '^counted as 0 J'; }
+check "energy that nobody gave" same "$(unknown_energy unknown-j)" \
+  "counted as 0 J, as nobody gave their energy: interfaces provider; links access, wan, peering"
+check "what is given or outside is not told" same "$(unknown_energy known-j --set links.wan.energy='1 J/GB' --set energy_boundary=device)" \
+  "counted as 0 J, as nobody gave their energy: links access, peering"
 # Alike batteries at 8 %; answering alone empties each once within the 3 h, so the level falls to 0 before the charger comes.
 "$OFFSIM" run scenarios/phone-battery.yaml --quiet --policy always_local,always_edge --replications 1 -o "$work/power" \
   --set output='{trace: full, timeseries: 5 min}' --set places.phone.battery.start=0.08 >"$work/power.txt" 2>&1
