@@ -47,11 +47,18 @@ static bool any_unsupported(const struct comparison *c, const char *metric)
   return false;
 }
 
+/* A reference in hindsight may be the baseline itself, run by run. */
+static bool is_baseline_again(const struct comparison *c, size_t i, const struct paired *pair)
+{
+  return pair && comparison_in_hindsight(c->policy[i].type) && c->policy[i].n == c->policy[c->baseline].n &&
+         !memcmp(c->policy[i].run_id, c->policy[c->baseline].run_id, c->policy[i].n * sizeof *c->policy[i].run_id);
+}
+
 static void put_difference(struct table *t, const struct comparison *c, size_t i)
 {
   const struct paired *pair = comparison_pair(c, i, c->primary->name);
-  if (i == c->baseline) {
-    table_cell(t, "baseline");
+  if (i == c->baseline || is_baseline_again(c, i, pair)) {
+    table_cell(t, i == c->baseline ? "baseline" : "= baseline");
     table_cell(t, " ");
   } else if (!pair) {
     table_cell(t, "-");

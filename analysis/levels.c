@@ -226,12 +226,35 @@ static void find_crossing(const struct levels *l, struct crossing *c)
   free(at);
 }
 
+/* Is curve a better than b at a level, by more than the practical margin? */
+static bool is_ahead(const struct levels *l, size_t a, size_t b, size_t k)
+{
+  const struct point_cell *x = cell_of(l, a, k), *y = cell_of(l, b, k);
+  if (!x || !y) return x != NULL;
+  double lead = (x->interval.value - y->interval.value) * l->points->metric->better;
+  return lead > l->points->margin * fabs(y->interval.value);
+}
+
+/* The curves change sides when each was ahead, one up to level k, the other after it: between two that are all but equal chance
+ * alone says which is the better one. */
+static bool change_sides(const struct levels *l, size_t before, size_t after, size_t k)
+{
+  bool led = false;
+  for (size_t i = 0; i < k; i++) led = led || is_ahead(l, before, after, i);
+  return led;
+}
+
 static void find_crossings(struct levels *l)
 {
   size_t before = SIZE_MAX;
   for (size_t k = 0; k < l->n && l->points->metric->better; k++) {
     size_t best = best_curve(l, k);
     if (k && best != before && best != SIZE_MAX && before != SIZE_MAX) {
+      if (!is_ahead(l, best, before, k)) continue;
+      if (!change_sides(l, before, best, k)) {
+        before = best;
+        continue;
+      }
       l->crossing = grab_more(l->crossing, l->n_crossings + 1, sizeof *l->crossing);
       l->crossing[l->n_crossings] = (struct crossing){.before = before, .after = best, .level = k - 1};
       find_crossing(l, &l->crossing[l->n_crossings++]);
@@ -296,6 +319,13 @@ static void print_curves(const struct levels *l, FILE *f)
   table_print(t, f, 1);
 }
 
+static bool is_best_throughout(const struct levels *l, size_t curve)
+{
+  bool best = true;
+  for (size_t k = 0; k < l->n; k++) best = best && best_curve(l, k) == curve;
+  return best;
+}
+
 void levels_print(const struct levels *l, FILE *f)
 {
   const struct metric_info *m = l->points->metric;
@@ -309,7 +339,9 @@ void levels_print(const struct levels *l, FILE *f)
     free(t.s);
   }
   size_t always = m->better && !l->n_crossings ? best_curve(l, 0) : SIZE_MAX;
-  if (always != SIZE_MAX) fprintf(f, "%s is best at all levels\n", l->curve[always].name);
+  if (always != SIZE_MAX && is_best_throughout(l, always)) fprintf(f, "%s is best at all levels\n", l->curve[always].name);
+  else if (always != SIZE_MAX)
+    fprintf(f, "no crossing: where the best one changes, the two are within the margin of %g %%\n", 100 * l->points->margin);
   fputs("* best there; 95 %, crossings paired by replication\n", f);
 }
 
@@ -399,6 +431,15 @@ static void put_crossings(const struct levels *l, struct figure *f)
   figure_number(f, "n_crossings", (double)n);
 }
 
+/* Three levels or more at equal distances, as 0.1, 0.2 ... 0.9. */
+static bool is_even(const struct levels *l)
+{
+  double step = (l->x[l->n - 1] - l->x[0]) / (double)(l->n - 1);
+  for (size_t k = 1; k < l->n; k++)
+    if (fabs(l->x[k] - l->x[k - 1] - step) > .01 * fabs(step)) return false;
+  return l->n > 2;
+}
+
 bool levels_plot(const struct levels *l, const char *out, const char *scripts, struct err *err)
 {
   struct figure f = {.kind = "levels"};
@@ -407,7 +448,9 @@ bool levels_plot(const struct levels *l, const char *out, const char *scripts, s
   text_add(&y, "%s (%s)", l->points->metric->name, l->points->metric->unit);
   figure_text(&f, "x_label", x.s);
   figure_text(&f, "y_label", y.s);
-  figure_number(&f, "x_log", l->logarithmic && l->x[l->n - 1] > 8 * l->x[0]);
+  figure_number(&f, "x_log", l->logarithmic && l->x[l->n - 1] > 8 * l->x[0] && !is_even(l));
+  figure_number(&f, "x_lo", l->x[0]);
+  figure_number(&f, "x_hi", l->x[l->n - 1]);
   figure_number(&f, "y_log", is_wide(l));
   put_curves(l, &f);
   put_crossings(l, &f);

@@ -8,6 +8,8 @@
  * linear between two levels (over log x where all levels are positive). Random numbers are the same at all points, so this
  * is one value a replication, and the interval is Student's t over replications (of log x, then taken back). Where the two
  * curves of some replication do not change sides exactly once there is no interval, but the count of those that do.
+ * Curves cross where each is ahead by more than the practical margin on its own side: of two that are all but equal chance
+ * alone says which is the better one.
  * The interval is of chance alone: what curves do between two levels it does not know, so the two beside a crossing ought to
  * be near to each other.
  * Check: a = 10 + x, b = 2 x in all replications, levels 5 and 20 on a linear axis: 10.

@@ -477,6 +477,18 @@ static bool read_points(struct points *p, const struct points_options *o, struct
   return p->n_points || err_add(err, (struct where){0}, "%s has no point%s", p->dir, o->n_where ? " with these factors" : "");
 }
 
+/* A table of heads alone says nothing. */
+static bool has_values(const struct points *p, struct err *err)
+{
+  for (size_t i = 0; i < p->n_points * p->n_policies; i++)
+    if (p->cell[i].n || p->cell[i].failed) return true;
+  const struct metric_info *m = p->metric;
+  const char *parts = m->per_place ? "place" : m->per_class ? "class" : NULL;
+  if (!parts) return err_add(err, (struct where){0}, "%s: no run has a value of %s (%s)", p->dir, m->name, m->doc);
+  return err_add(err, (struct where){0}, "%s: no whole run has a value of %s; each %s may have: --point N --metric %s", p->dir, m->name,
+                 parts, m->name);
+}
+
 struct points *points_load(const char *dir, const struct points_options *o, struct err *err)
 {
   struct points *p = grab(1, sizeof *p);
@@ -489,7 +501,7 @@ struct points *points_load(const char *dir, const struct points_options *o, stru
   if (ok && !v.n) ok = err_add(err, (struct where){0}, "%s has no runs of these points", dir);
   if (ok) fill_cells(p, &v);
   free(v.at);
-  ok = ok && read_requests(p, err) && read_trust(p, err);
+  ok = ok && has_values(p, err) && read_requests(p, err) && read_trust(p, err);
   if (ok) {
     summarise(p);
     ok = choose_baselines(p, o->baseline, err);

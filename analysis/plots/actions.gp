@@ -8,7 +8,7 @@ set yrange [0:1]
 set ytics 0.5
 set xrange [0:end_s]
 set xtics tick(end_s)
-left = 0.085; right = 0.83; bottom = 74.0 / height_px; top = 1 - 30.0 / height_px
+left = 0.085; right = 0.83; bottom = (exists('left_out') ? 88.0 : 74.0) / height_px; top = 1 - 30.0 / height_px
 gap_x = 0.05; gap_y = 62.0 / height_px
 panel_w = (right - left - gap_x * (columns - 1)) / columns
 panel_h = (top - bottom - gap_y * (rows - 1)) / rows

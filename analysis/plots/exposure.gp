@@ -7,6 +7,7 @@ set xlabel 'exposure beyond the device, weighted (B per request)'
 set xrange [x_lo:x_hi]
 set logscale x
 set format x '%h'
+eval log_labels('x', x_lo, x_hi)
 if (x_none) set xtics add ('0' x_zero)
 if (exists('left_out')) set bmargin at screen 0.17
 set rmargin at screen 0.74

@@ -26,6 +26,9 @@ set samples 2
 twin(i) = substr(name[i], 1, 2) eq '= '
 # Which policies a figure leaves out, and why.
 if (exists('left_out')) set label 99 left_out at screen 0.012, screen 0.018 left tc rgb '#444444' font ',9'
+# Labels of a logarithmic axis: 1, 2, 5 of each decade where it spans less than two.
+log_labels(axis, lo, hi) = hi / lo < 100 ? "do for [e=-12:15] { do for [m in '1 2 5'] { " . \
+  "set " . axis . "tics add (gprintf('%h', (m + 0) * 10.0 ** e) (m + 0) * 10.0 ** e) } }" : ''
 # A round distance for about four ticks up to x.
 tick(x) = x <= 0 ? 1 : round_up(x / 4.0, 10.0 ** floor(log10(x / 4.0)))
 round_up(x, p) = x <= p ? p : (x <= 2 * p ? 2 * p : (x <= 5 * p ? 5 * p : 10 * p))

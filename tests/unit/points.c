@@ -399,9 +399,37 @@ static void test_no_crossing(void **state)
   folder_remove(&f);
 }
 
+/* Planted: 10 and 10 -+ .01, far inside the margin of 2 %: the better one changes, and nothing crosses. */
+static void test_equal_curves(void **state)
+{
+  struct folder f;
+  struct err err;
+  err_init(&err);
+  folder_open(&f);
+  for (int i = 0; i < 3; i++) {
+    char factors[96];
+    snprintf(factors, sizeof factors, "{\"load\": %d}", 1 << i);
+    assert_true(catalog_put_point(f.c, (uint64_t)i, factors, &f.err));
+    for (int r = 0; r < 3; r++) {
+      put_run(&f, (uint64_t)i, "a", (uint64_t)r, 10 + .001 * r, 500);
+      put_run(&f, (uint64_t)i, "b", (uint64_t)r, 10 + .01 * (i - 1.5), 500);
+    }
+  }
+  folder_close(&f);
+  struct points *p = points_load(f.path, &(struct points_options){.metric = "latency_mean_s"}, &err);
+  struct levels *l = levels_new(p, NULL, NULL, 0, &err);
+  assert_int_equal(l->n_crossings, 0);
+  levels_free(l);
+  points_free(p);
+  assert_null(points_load(f.path, &(struct points_options){.metric = "attempts"}, &err));       /* nobody has a value */
+  assert_int_equal(err.code, EXIT_USER);
+  err_release(&err);
+  folder_remove(&f);
+}
+
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_effects), cmocka_unit_test(test_crossing), cmocka_unit_test(test_no_crossing), cmocka_unit_test(test_incomplete_design),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_effects), cmocka_unit_test(test_crossing), cmocka_unit_test(test_no_crossing), cmocka_unit_test(test_equal_curves), cmocka_unit_test(test_incomplete_design),
                                      cmocka_unit_test(test_points), cmocka_unit_test(test_busy_place),
                                      cmocka_unit_test(test_table), cmocka_unit_test(test_table_failures),
                                      cmocka_unit_test(test_wrong_words)};
