@@ -427,7 +427,7 @@ struct workload_fit {
   const double *cholesky;                               /* [column][column], lower */
 };
 
-/* Conversations (models/session.c). Turn k + 1 comes a think time after turn k is settled. What the user and the answer
+/* Conversations (models/session.c). Turn k + 1 comes a think time after turn k is answered or failed. What the user and the answer
  * add to the context, `grows`, is evaluated on the turn; above limit_tok (0: none) the beginning is cut off.
  * State: what a place has made of the context and need not make again, left there by `state_task` (NONE: no state).
  * It serves the same variant in the same version only. move: what a turn does that is done elsewhere. */

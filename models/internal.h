@@ -349,6 +349,7 @@ struct chain state_chain(const struct world *, const struct attempt *);
 uint32_t version_at(const struct world *, int variant, struct endpoint);
 size_t version_bytes(const struct world *, const struct class_def *);  /* behind a request */
 void version_served(struct world *, const struct attempt *);           /* with roll-outs, when its service is done */
+void version_void(const struct world *, const struct request *, int task);     /* something else answers it */
 double version_quality(const struct world *, const struct request *, int task);        /* factor; with roll-outs */
 
 /* ---- effort.c: retries, copies, fallbacks and the judge of a task; retry.c and hedge.c are beside it ------------- */

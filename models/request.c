@@ -428,6 +428,7 @@ void request_on_answer(struct world *w, struct request *r, int task, const struc
   if (w->exposure) exposure_expect(w, r, task);
   if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[task] = origin_of(r);
   if (task_of(w, r, task)->effect) effect_left_out(w, r, task);
+  if (w->def->n_rollouts) version_void(w, r, task);
   task_done(w, r, task, fallback->quality, false);
 }
 

@@ -99,7 +99,10 @@ void session_returns(struct world *w, const struct request *r, bool answered)
   struct session *s = session_of(w, r);
   sim_time at_least = now_of(w) == r->arrived ? REFUSED_THINKS_NS : 0;
   w->summary.sessions.begun += r->measured && s->turn == 0;
+  if (answered && w->def->n_rollouts) version_turn(w, r, s);
   if (answered) grow(w, s, r);
+  else if (s->state) state_of_failed(s);
+  s->came = false;
   if (++s->turn >= s->turns || (!answered && def_of(s)->ends_on_failure)) {
     ends(w, s);
     return;

@@ -1,8 +1,8 @@
 /* session.h: conversations: what goes on from turn to turn, and where the state of each of them lies.
  *
- * A conversation begins by the clock of its class; turn k + 1 comes a think time after turn k is settled. The number of
- * turns, the think times, the device and all that is drawn for a turn are named by (class, conversation, turn): the same
- * under every policy. When a turn comes depends on the answers before it, nothing else does.
+ * A conversation begins by the clock of its class; turn k + 1 comes a think time after turn k is answered or has
+ * failed. The number of turns, the think times, the device and all that is drawn for a turn are named by (class,
+ * conversation, turn): the same under every policy. When a turn comes depends on the answers before it, nothing else does.
  *
  * State is what a place made of the context while it served a turn, such as a KV cache. It lies at one member and nowhere
  * else: the next turn finds it there (here), takes it along (moved), or has all of the context read again. What is found
@@ -33,9 +33,10 @@ struct session {
   uint64_t turn;                                        /* from 0: the open one, or the next */
   double context_tok;
   uint32_t cuts;                                        /* times that its beginning was cut off */
-  uint32_t version;                                     /* that the last turn was served with, once there is one */
+  uint32_t version;                                     /* that the last answered turn was served with, once there is one */
   int variant;                                          /* and by which */
-  bool served;                                          /* had a turn served */
+  bool served;                                          /* had a turn answered by a model */
+  bool came;                                            /* the open turn came to a place */
   struct state *state;
 };
 
@@ -64,10 +65,13 @@ uint64_t session_request(const struct world *, const struct session *);        /
 uint64_t session_first(const struct world *, const struct session *);          /* and of its first one */
 void session_facts(struct world *, struct session *, double *attribute);
 void request_of_turn(struct world *, struct session *); /* request.c */
+void version_turn(struct world *, const struct request *, struct session *);    /* version.c: a turn was answered; with roll-outs */
 
 /* ---- state in a world (session_state.c) -------------------------------------------------------------------------- */
 struct states { struct pool *pool; struct shelf **shelf; };            /* [place][member]; NULL: it keeps none */
 bool state_has_home(const struct place_def *);
+/* A turn had no answer: what it added is no part of the context. */
+void state_of_failed(struct session *);
 struct state *state_now(struct world *, struct session *);             /* NULL: none any more */
 void state_abandon(struct world *, struct state *);     /* its conversation is over */
 

@@ -149,19 +149,22 @@ static struct state *arrive(struct world *w, struct session *s, struct endpoint 
   return put(w, &what);
 }
 
+/* A turn is what its first attempt that comes to a place finds: retries and copies are no turns, and may find what an
+ * attempt before them made. Their bytes and tokens count, too. */
 static void find(struct world *w, struct session *s, const struct attempt *a, const struct state *st, bool usable)
 {
   struct session_counts *n = &w->summary.sessions;
   if (s->turn == 0 || !a->request->measured) return;
-  n->later++;
-  if (usable) n->here += !a->brings_state;
-  if (usable) n->moved += a->brings_state;
   if (usable && a->brings_state) n->moved_bytes += st->bytes;
-  if (usable) return;
-  n->again++;
+  if (!usable) n->again_tok += s->context_tok;
+  if (s->came) return;
+  s->came = true;
+  n->later++;
+  n->here += usable && !a->brings_state;
+  n->moved += usable && a->brings_state;
+  n->again += !usable;
   n->gone += !st;
-  n->other_model += st && same_end(st->at, end_of(a));
-  n->again_tok += s->context_tok;
+  n->other_model += !usable && st && same_end(st->at, end_of(a));
 }
 
 void state_found(struct world *w, struct attempt *a, struct demand *d)
@@ -190,6 +193,9 @@ void state_made(struct world *w, const struct attempt *a)
   st.version = version_at(w, st.variant, st.at);
   put(w, &st);
 }
+
+/* Attempts of the turn may use all of it; the next turn has the context of the answered ones only. Its memory stays. */
+void state_of_failed(struct session *s) { s->state->tok = fmin(s->state->tok, s->context_tok); }
 
 /* ---- what policies and dispatch may know ----------------------------------------------------------------------------- */
 

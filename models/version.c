@@ -47,8 +47,8 @@ uint32_t version_at(const struct world *w, int variant, struct endpoint at)
 
 /* ---- what was served with what --------------------------------------------------------------------------------------- */
 
-/* Behind the requests of worlds with roll-outs. */
-struct served { uint32_t version; bool other, turned; };
+/* Behind the requests of worlds with roll-outs. any: it was, at least once. */
+struct served { uint32_t version; int16_t variant; bool other, any; };
 
 size_t version_bytes(const struct world *w, const struct class_def *k)
 {
@@ -60,20 +60,30 @@ static struct served *served_of(const struct world *w, const struct request *r)
   return (struct served *)(void *)((char *)(uintptr_t)r + w->klass[r->klass].versions_at);
 }
 
-/* The turn before had this model in another version. */
-static bool turns_other(struct world *w, const struct attempt *a, int variant, uint32_t version)
+/* The answered turn before had this model in another version. *follows: it had this model. */
+static bool turns_other(const struct session *s, const struct served *now, bool *follows)
 {
-  const struct session_def *d = w->klass[a->request->klass].def->arrivals.session;
-  struct session *s = d && d->task == a->task ? session_of(w, a->request) : NULL;
-  if (!s) return false;
-  bool turned = s->served && s->variant == variant, other = turned && s->version != version;
-  w->summary.sessions.turned += turned && a->request->measured;
-  w->summary.sessions.other_version += other && a->request->measured;
-  s->served = true;
-  s->variant = variant;
-  s->version = version;
-  return other;
+  *follows = s->served && s->variant == now->variant;
+  return *follows && s->version != now->version;
 }
+
+/* Once a turn, and only of what the user got: attempts that failed are no turns. A skipped task has no version, nor has a
+ * fallback's ready answer. */
+void version_turn(struct world *w, const struct request *r, struct session *s)
+{
+  const struct session_def *d = w->klass[r->klass].def->arrivals.session;
+  const struct served *now = served_of(w, r) + d->task;
+  bool follows, other;
+  if (!(r->done >> d->task & 1) || !now->any) return;
+  other = turns_other(s, now, &follows);
+  w->summary.sessions.turned += follows && r->measured;
+  w->summary.sessions.other_version += other && r->measured;
+  s->served = true;
+  s->variant = now->variant;
+  s->version = now->version;
+}
+
+void version_void(const struct world *w, const struct request *r, int task) { served_of(w, r)[task].any = false; }
 
 static bool mismatches(struct world *w, const struct attempt *a, uint32_t version)
 {
@@ -92,8 +102,9 @@ void version_served(struct world *w, const struct attempt *a)
 {
   struct served *own = served_of(w, a->request) + a->task;
   int variant = variant_number(task_of(w, a->request, a->task), a->variant);
+  own->any = true;
+  own->variant = (int16_t)variant;
   own->version = version_at(w, variant, end_of(a));
-  own->turned = turns_other(w, a, variant, own->version);
   own->other = mismatches(w, a, own->version);
 }
 
@@ -101,6 +112,8 @@ double version_quality(const struct world *w, const struct request *r, int task)
 {
   const struct class_def *k = w->klass[r->klass].def;
   const struct served *own = served_of(w, r) + task;
-  double q = own->turned ? k->arrivals.session->other_quality : 1;
+  const struct session *s = k->arrivals.session && k->arrivals.session->task == task ? session_of(w, r) : NULL;
+  bool follows, turned = s && own->any && turns_other(s, own, &follows);
+  double q = turned ? k->arrivals.session->other_quality : 1;
   return own->other ? q * k->task[task].match->quality : q;
 }

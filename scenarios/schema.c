@@ -172,7 +172,7 @@ const struct section sections[] = {
   {"piece", "classes.NAME.arrivals.piecewise.pieces", "From when, how many.", false},
   {"closed", "classes.NAME.arrivals.closed", "Users who think, ask, and wait for the answer.", false},
   {"session", "classes.NAME.arrivals.session",
-   "Conversations: turn k + 1 comes a think time after turn k is settled. What a turn is depends on its conversation and number "
+   "Conversations: turn k + 1 comes a think time after turn k is answered or has failed. What a turn is depends on its conversation and number "
    "alone, under every policy. Their requests have the attributes `turn` (from 1) and `context_tokens`; with `state` also "
    "`state_tokens`, and `state_place` and `state_member`, -1 for none (docs/sessions.md).", false},
   {"session_context", "classes.NAME.arrivals.session.context", "What a turn has to read before what is new in it.", false},

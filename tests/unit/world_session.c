@@ -238,6 +238,50 @@ static void without_answer(void **unused)
   assert_int_equal(kept.requests, 1);
 }
 
+/* Served at 1 s, under way to the user for another one; each attempt of two is given up at 1.5 s. Two turns after the first, of
+ * two attempts each, which read 100 tokens of context on the member where the state is not. */
+static void attempts_are_no_turns(void **unused)
+{
+  one(two, "context: {start: 100, grows: 30}, state: {size: 1 kB}",
+      "work: {time: 1 s}, output: 2 MB, timeout: {e2e: 1.5 s}, fallback: [{place: edge}]");
+  assert_true(kept.attempts == 6 && counts()->again == 2 && counts()->here == 0 && counts()->gone == 0);
+  assert_true(counts()->again_tok == 4 * 100);
+}
+
+/* The turn reads 500 tokens and makes a state of 550; `show` fails, so that the context stays 400. The turns after it hold 400
+ * of 500 tokens. */
+static void state_of_a_failed_turn(void **unused)
+{
+  char task[512];
+  snprintf(task, sizeof task, "%s}, {task: show, places: hub, work: {time: 2 s}, timeout: {e2e: 1 s}", chat);
+  one("hardware: card", "context: {start: 400, grows: 150}, state: {}, task: answer", task);
+  double first = 1000 + .5 + .49 + 1, second = first + 10 + .1 + .49 + 1;
+  assert_int_equal(kept.request[0].completed_ns, ms(first * 1e3));
+  assert_int_equal(kept.request[1].completed_ns, ms(second * 1e3));
+  assert_int_equal(kept.request[2].completed_ns, ms((second + 10 + .1 + .49 + 1) * 1e3));
+  assert_true(fact[1][FACT_CONTEXT] == 400 && fact[1][FACT_STATE_TOK] == 400 && fact[2][FACT_STATE_TOK] == 400);
+}
+
+/* The edge, without the release, serves all and is too late; what the hub, which has it, answers is the turn: three of one
+ * version. With a ready answer instead no turn has a version. */
+static void version_of_the_answer(void **unused)
+{
+  static const char *const fallbacks[] = {"place: hub", "answer: none"};
+  for (int i = 0; i < 2; i++) {
+    char more[2048];
+    snprintf(more, sizeof more,
+             "horizon: {duration: 1500 s, drain_max: 1000 s}\n"
+             "versions: [{name: r, of: m, at: 0 s, delay: 1 h, places: edge, per: place}]\n"
+             "classes: [{name: chat, from: user, arrivals: {session: {interarrival: 1000 s, turns: 3, think: 10 s, other_version: 0.5}}, "
+             "pipeline: [{task: answer, places: edge, variants: m, work: {time: 1 s}, output: 2 MB, timeout: {e2e: 1.5 s}, "
+             "fallback: [{%s}]}]}]\n", fallbacks[i]);
+    run("count: 1", more);
+    assert_true(kept.requests == 3 && kept.attempts == (i ? 3 : 6));
+    assert_true(counts()->turned == (i ? 0 : 2) && counts()->other_version == 0);
+    for (int k = 0; k < 3 && !i; k++) assert_true(kept.request[k].quality > .5);
+  }
+}
+
 /* One begins each 5 s, room for one: of the first two the second turns come at 15 and 20 s, each after another one. */
 static void no_room(void **unused)
 {
@@ -411,7 +455,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(shelves), cmocka_unit_test(made_anew), cmocka_unit_test(found_there), cmocka_unit_test(comes_along),
     cmocka_unit_test(sooner), cmocka_unit_test(fewer_tokens), cmocka_unit_test(tokens_come_along), cmocka_unit_test(blocks_of_an_engine), cmocka_unit_test(common_blocks), cmocka_unit_test(cut_off), cmocka_unit_test(asynchronous),
-    cmocka_unit_test(without_answer), cmocka_unit_test(no_room), cmocka_unit_test(lost_with_its_member),
+    cmocka_unit_test(without_answer), cmocka_unit_test(attempts_are_no_turns), cmocka_unit_test(state_of_a_failed_turn),
+    cmocka_unit_test(version_of_the_answer), cmocka_unit_test(no_room), cmocka_unit_test(lost_with_its_member),
     cmocka_unit_test(policy_stays),
     cmocka_unit_test(forbidden_zone), cmocka_unit_test(rough), cmocka_unit_test(random_routing), cmocka_unit_test(kept_for),
     cmocka_unit_test(versions_of_turns), cmocka_unit_test(versions_of_tasks), cmocka_unit_test(common_numbers)};
