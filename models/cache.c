@@ -10,6 +10,7 @@
 #include "sim/check.h"
 #include "sim/zeros.h"
 #include <stdlib.h>
+#include <string.h>
 
 enum { NOBODY = 0, BY_USE = 0, BY_TIME = 1, FIRST_ROOM = 8 };   /* entries and lists count from 1 */
 
@@ -31,7 +32,8 @@ struct answers {
   uint32_t n, room, free_entry, mask;                   /* room: of entry[1 ..], used or free; mask of slot */
   uint32_t n_uses, uses_room, free_uses;
   struct list by_time;
-  double bytes;
+  double bytes, *mark;                                  /* mark[entry][n_marks] */
+  uint32_t n_marks, marked;                             /* entries that `mark` has room for */
   uint64_t evictions;
 };
 
@@ -252,6 +254,34 @@ bool answers_put(struct answers *c, uint64_t item, sim_time now, struct answer a
   return true;
 }
 
+/* ---- what else is known of an entry ------------------------------------------------------------------------------ */
+
+void answers_mark(struct answers *c, uint64_t item, int n, const double *mark)
+{
+  uint32_t e = c->slot[slot_of(c, item)];
+  sim_assert(e != NOBODY);
+  c->n_marks = (uint32_t)n;
+  if (c->marked < c->room) c->mark = more(c->mark, c->room + 1, c->n_marks * sizeof *mark);
+  c->marked = c->room;
+  memcpy(c->mark + (size_t)e * c->n_marks, mark, c->n_marks * sizeof *mark);
+}
+
+const double *answers_marks(const struct answers *c, uint64_t item)
+{
+  uint32_t e = c->mark ? c->slot[slot_of(c, item)] : NOBODY;
+  return e ? c->mark + (size_t)e * c->n_marks : NULL;
+}
+
+/* Half of the room is used, unless much went since. */
+uint64_t answers_any_but(const struct answers *c, uint64_t item, struct rng *rng)
+{
+  for (;;) {
+    uint32_t e = 1 + (uint32_t)rng_below(rng, c->room);
+    uint64_t x = c->entry[e].item;
+    if (x != item && c->slot[slot_of(c, x)] == e) return x;
+  }
+}
+
 uint64_t answers_entries(struct answers *c, sim_time now)
 {
   drop_ended(c, now);
@@ -276,6 +306,7 @@ void answers_free(struct answers *c)
 {
   if (!c) return;
   free(c->entry);
+  free(c->mark);
   free(c->uses);
   free(c->slot);
   free(c);

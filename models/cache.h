@@ -33,6 +33,11 @@ const struct answer *answers_look(struct answers *, uint64_t item, sim_time now)
 void answers_use(struct answers *, uint64_t item, sim_time now);    /* it must be there */
 /* A new answer, in place of an older one of the item. False when it is larger than the whole cache, and is not kept. */
 bool answers_put(struct answers *, uint64_t item, sim_time now, struct answer);
+/* n numbers about an entry that is there, kept as long as it is; n is the same for all entries. */
+void answers_mark(struct answers *, uint64_t item, int n, const double *mark);
+const double *answers_marks(const struct answers *, uint64_t item);    /* NULL: nobody has said any */
+/* Of the entries but this item's, of which there is one at least: any, each as probable. */
+uint64_t answers_any_but(const struct answers *, uint64_t item, struct rng *);
 uint64_t answers_entries(struct answers *, sim_time now);
 double answers_bytes(const struct answers *);
 uint64_t answers_evictions(const struct answers *);         /* for want of room */

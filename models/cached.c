@@ -15,7 +15,7 @@
 struct store { const struct cache_def *def; struct answers ***of; };
 struct cached { int n; struct store *store; struct pool *fills; };
 /* An answer on its way into a cache. */
-struct fill { struct answers *to; uint64_t item; struct answer answer; };
+struct fill { struct answers *to; uint64_t item; struct answer answer; double kinds[]; };    /* of data: [n_data] */
 
 static const struct cache_def *cache_of(const struct task_def *t) { return t->effect ? t->effect->cache : NULL; }
 
@@ -35,7 +35,8 @@ struct cached *cached_new(struct world *w)
   int n = count_stores(w->def);
   if (n == 0) return NULL;
   struct cached *c = arena_alloc(w->arena, sizeof *c);
-  *c = (struct cached){ n, arena_array(w->arena, struct store, n), pool_new(sizeof(struct fill)) };
+  *c = (struct cached){ n, arena_array(w->arena, struct store, n),
+                         pool_new(sizeof(struct fill) + (size_t)w->def->n_data * sizeof(double)) };
   for (int i = 0; i < n; i++) c->store[i].of = arena_array(w->arena, struct answers **, w->def->n_places);
   return c;
 }
@@ -97,6 +98,18 @@ static bool other_is_nearer(const struct world *w, const struct request *r, int 
   return v >= pow(dist_cdf(d->other, x), d->each ? (double)n : 1);
 }
 
+/* An answer is what it was made of, whoever finds it. False: it may not be told to who asks. */
+static bool take_kinds(struct world *w, const struct attempt *a, struct answers *c, uint64_t own, bool wrong)
+{
+  struct request *r = a->request;
+  struct rng rng = rng_open(&w->root, STREAM_CACHE, r->id, stream_entity((unsigned)a->task, 2, 0));
+  const double *kinds = answers_marks(c, wrong ? answers_any_but(c, own, &rng) : own);
+  if (!kinds) return true;
+  if (task_of(w, r, a->task)->may_end && !exposure_may_go(w, r, kinds, end_of(a), origin_of(r))) return false;
+  exposure_found(w, r, a->task, kinds);
+  return true;
+}
+
 void cached_on_served(struct world *w, const struct attempt *a, const struct cache_def *d)
 {
   struct request *r = a->request;
@@ -107,6 +120,7 @@ void cached_on_served(struct world *w, const struct attempt *a, const struct cac
   double s = own ? similarity(w, r, a->task, d) : -INFINITY, kept = 0;
   bool wrong = other_is_nearer(w, r, a->task, d, s, n - (own != NULL));
   bool right = !wrong && own && s >= d->threshold;
+  if (w->exposure && (right || wrong) && !take_kinds(w, a, c, item, wrong)) right = wrong = false;
   if (right) {
     kept = own->quality * expr_value(&d->quality, r->attribute);
     answers_use(c, item, now);
@@ -147,8 +161,10 @@ void cached_count(const struct world *w, const struct request *r, struct request
 static void on_filled(struct sim *s, void *subject)
 {
   struct fill *f = subject;
-  (void)answers_put(f->to, f->item, sim_now(s), f->answer);
-  pool_give(world_of(s)->effects->cached->fills, f);
+  struct world *w = world_of(s);
+  bool kept = answers_put(f->to, f->item, now_of(w), f->answer);
+  if (kept && w->exposure) answers_mark(f->to, f->item, w->def->n_data, f->kinds);
+  pool_give(w->effects->cached->fills, f);
 }
 
 /* One message, one idle way long; its joules and money are residual, like those of telemetry. False: there is no way that
@@ -183,27 +199,18 @@ static void put_into(struct world *w, struct request *r, int task, const struct 
   if (!send_fill(w, r, task, maker, to, bytes, &way_s)) return;
   struct fill *f = pool_take(w->effects->cached->fills);
   *f = (struct fill){ cache_at(w, d, to), expr_name(&d->item, r->attribute), { bytes, r->quality } };
+  if (w->exposure) exposure_made(w, r, maker, f->kinds);
   if (way_s > 0) sim_after(w->sim, ns_from_s(way_s), PRIORITY_COMPLETE, on_filled, f);
   else on_filled(w->sim, f);
-}
-
-/* The last task done, of those that were not skipped, made the answer. */
-static int answered_by(const struct world *w, const struct request *r)
-{
-  uint32_t done = r->done & ~w->klass[r->klass].def->unawaited;
-  int task = w->klass[r->klass].def->n_tasks - 1;
-  while (task >= 0 && (!(done >> task & 1) || request_skipped(w, r, task))) task--;
-  return task;
 }
 
 void cached_on_settled(struct world *w, struct request *r, enum status status)
 {
   const struct class_def *k = w->klass[r->klass].def;
   if (status != STATUS_COMPLETED || k->n_tasks < 2) return;
-  int last = answered_by(w, r);
-  for (int task = 0; task < last; task++) {
-    const struct cache_def *d = cache_of(&k->task[task]);
-    if (d && looked(r, d) && !(r->attribute[d->hit] > 0)) put_into(w, r, task, d, last);
+  for (int task = 0; task < k->n_tasks; task++) {
+    const struct cache_def *d = task != r->maker ? cache_of(&k->task[task]) : NULL;
+    if (d && looked(r, d) && !(r->attribute[d->hit] > 0)) put_into(w, r, task, d, r->maker);
   }
 }
 

@@ -9,6 +9,7 @@
  * Check: 1000 B of which 0.3 are personal, over a link through zone T to a place of zone C that keeps it for 60 s: 300 B transit
  * in T, 300 B execution in C, 18000 B s at rest there.
  */
+#include "models/cached.h"
 #include "models/effects.h"
 #include "models/exposure.h"
 #include "models/transform.h"
@@ -121,12 +122,30 @@ void exposure_expect(struct world *w, struct request *r, int task)
     }
 }
 
+static bool is_found(const struct world *w, const struct request *r, int task)
+{
+  const struct effect_def *e = task_of(w, r, task)->effect;
+  return e && e->cache && r->attribute[e->cache->hit] > 0;
+}
+
 void exposure_of_task(struct world *w, struct request *r, int task)
 {
-  if (!w->klass[r->klass].def->data) return;
+  if (!w->klass[r->klass].def->data || is_found(w, r, task)) return;
   double *share = shares(w, r, carries_of(task));
   make(w, r, task, share);
   check_shares(w, r, task, share);
+}
+
+void exposure_found(struct world *w, struct request *r, int task, const double *share)
+{
+  if (w->klass[r->klass].def->data) memcpy(shares(w, r, carries_of(task)), share, (size_t)w->def->n_data * sizeof *share);
+}
+
+void exposure_made(const struct world *w, const struct request *r, int task, double *share)
+{
+  size_t bytes = (size_t)w->def->n_data * sizeof *share;
+  if (w->klass[r->klass].def->data) memcpy(share, shares(w, r, carries_of(task)), bytes);
+  else memset(share, 0, bytes);
 }
 
 /* ---- where it may be --------------------------------------------------------------------------------------------- */
@@ -143,6 +162,13 @@ uint64_t exposure_zones(const struct world *w, const struct request *r, uint8_t 
 {
   const struct class_def *k = w->klass[r->klass].def;
   return k->data && carries ? k->zones & zones_of(w, shares(w, r, carries)) : k->zones;
+}
+
+bool exposure_may_go(const struct world *w, const struct request *r, const double *share, struct endpoint from, struct endpoint to)
+{
+  uint64_t zones = w->klass[r->klass].def->zones & zones_of(w, share);
+  const struct route *way = same_end(from, to) ? NULL : route(w->topology, from, to, now_of(w));
+  return !way || !way->reachable || !((way->zones | UINT64_C(1) << w->def->place[to.place].zone) & ~zones);
 }
 
 static uint64_t zones_ever(const struct world *w, const struct expr *share)

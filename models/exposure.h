@@ -17,6 +17,11 @@ void exposure_expect(struct world *, struct request *, int task);
 void exposure_of_task(struct world *, struct request *, int task);
 /* What a message carries that takes a task's output, or (from NONE) the input of the request. */
 static inline uint8_t carries_of(int from) { return (uint8_t)(from < 0 ? CARRIES_INPUT : CARRIES_OUTPUT + from); }
+/* The output of a task is an answer that was kept: these are its shares. And those of an output: [n_data]. */
+void exposure_found(struct world *, struct request *, int task, const double *share);
+void exposure_made(const struct world *, const struct request *, int task, double *share);
+/* May what has these shares, of the request's class, go there? A place that there is no way to is no reason against it. */
+bool exposure_may_go(const struct world *, const struct request *, const double *share, struct endpoint from, struct endpoint to);
 /* Where what is carried may be: the class's zones and, where data have kinds, those of each kind that has a share in it. */
 uint64_t exposure_zones(const struct world *, const struct request *, uint8_t carries);
 /* The same of the state of a conversation, which holds what came in earlier turns, too: any kind that a turn may bring. */

@@ -39,6 +39,7 @@ struct request {
   uint8_t status, n_efforts;                            /* effort.c */
   bool measured : 1, offloaded : 1, answered : 1, delivered : 1;
   bool relayed : 1, migrated : 1, moved : 1;            /* roam.c */
+  uint8_t maker;                                        /* of the tasks that the user waits for, the one done last */
   /* then, when n_tasks > 1: struct endpoint output[n_tasks]; uint16_t next_ordinal[n_tasks] */
   double attribute[];
 };

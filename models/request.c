@@ -321,7 +321,10 @@ static void release_held(struct world *w, struct request *r, uint32_t before)
 
 static void task_done(struct world *w, struct request *r, int task, double quality, bool ends)
 {
-  if (!(w->klass[r->klass].def->unawaited >> task & 1)) r->quality *= quality;
+  if (!(w->klass[r->klass].def->unawaited >> task & 1)) {
+    r->quality *= quality;
+    r->maker = (uint8_t)task;
+  }
   r->done |= 1u << task;
   r->flowing &= ~(1u << task);
   if (ends || tasks_left(w, r) == 0) {
