@@ -196,7 +196,7 @@ static void put_into(struct world *w, struct request *r, int task, const struct 
 {
   struct endpoint to = request_outputs(w, r)[task];
   double bytes = expr_value(&d->entry_bytes, r->attribute), way_s;
-  if (!send_fill(w, r, task, maker, to, bytes, &way_s)) return;
+  if (!amount_is_possible(w, r, task, "cache.entry", bytes) || !send_fill(w, r, task, maker, to, bytes, &way_s)) return;
   struct fill *f = pool_take(w->effects->cached->fills);
   *f = (struct fill){ cache_at(w, d, to), expr_name(&d->item, r->attribute), { bytes, r->quality } };
   if (w->exposure) exposure_made(w, r, maker, f->kinds);

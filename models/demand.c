@@ -85,7 +85,7 @@ static bool impossible(struct world *w, const struct request *r, const struct ta
 {
   run_fails(w);
   return err_add(w->err, (struct where){ 0 }, "class '%s'%s%s: '%s' is %g for request %llu, which no request can have",
-                 w->klass[r->klass].def->name, t ? ", task " : "", t ? t->name : "", what, x,
+                 w->klass[r->klass].def->name, t ? ", task " : "", t ? t->name : "", what, isnan(x) ? fabs(x) : x,
                  (unsigned long long)r->id);
 }
 
@@ -96,6 +96,18 @@ static inline bool amount_possible(struct world *w, const struct request *r, con
   if (e->reads & not_yet) return true;
   double x = expr_value(e, r->attribute);
   return (x >= 0 && isfinite(x)) || impossible(w, r, t, what, x);
+}
+
+bool amount_is_possible(struct world *w, const struct request *r, int task, const char *what, double x)
+{
+  return (x >= 0 && isfinite(x)) || impossible(w, r, task_of(w, r, task), what, x);
+}
+
+double share_or_fail(struct world *w, const struct request *r, int task, const char *what, double x)
+{
+  if (x >= 0 && x <= 1) return x;
+  (void)impossible(w, r, task_of(w, r, task), what, x);
+  return 0;
 }
 
 static bool work_possible(struct world *w, const struct request *r, const struct task_def *t,

@@ -423,6 +423,9 @@ void demand_draw(struct world *, const struct request *, int task, struct manner
                  struct demand *);
 /* Amounts that no request can have (negative, infinite, NaN) are the scenario's mistake: false, and w->err says so. */
 bool demand_possible(struct world *, const struct request *);
+/* Of what a task finds: an amount; a share, of 0 to 1. Where it is none the run fails, and the share is 0. */
+bool amount_is_possible(struct world *, const struct request *, int task, const char *what, double);
+double share_or_fail(struct world *, const struct request *, int task, const char *what, double);
 /* The same for what reads produced attributes: work of a task that is ready, the output of one that is served. */
 bool demand_ready(struct world *, const struct request *, const struct task_def *);
 bool demand_made(struct world *, const struct request *, const struct task_def *);

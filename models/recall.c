@@ -12,10 +12,11 @@ double recall_value(const struct recall_def *d, const struct task_def *t, int va
   return expr_value(d->value.n > 0 ? &d->value : &t->work[variant].recall, attribute);
 }
 
-void recall_on_served(const struct world *w, struct attempt *a, const struct recall_def *d)
+void recall_on_served(struct world *w, struct attempt *a, const struct recall_def *d)
 {
   struct request *r = a->request;
-  double recall = recall_value(d, task_of(w, r, a->task), a->variant, r->attribute);
+  double value = recall_value(d, task_of(w, r, a->task), a->variant, r->attribute);
+  double recall = share_or_fail(w, r, a->task, "recall.value", value);
   r->attribute[d->found] = rng_fresh(&w->root, STREAM_RECALL, r->id, 0) < recall ? 1 : 0;
 }
 

@@ -13,7 +13,7 @@ struct request;
 struct attempt;
 struct task_def;
 double recall_value(const struct recall_def *, const struct task_def *, int variant, const double *attribute);
-void recall_on_served(const struct world *, struct attempt *, const struct recall_def *);
+void recall_on_served(struct world *, struct attempt *, const struct recall_def *);
 double recall_quality(const struct request *, const struct recall_def *);
 /* Mean factor for who does not know yet. */
 double recall_expected_quality(const struct recall_def *, const struct task_def *, int variant, const double *attribute);

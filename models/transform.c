@@ -18,15 +18,20 @@ static double missed(const struct world *w, const struct request *r, int kind, d
   return n > 0 ? (double)left / n : 0;
 }
 
-void transform_on_served(const struct world *w, struct attempt *a, const struct transform_def *d)
+static double share_of(struct world *w, const struct attempt *a, const char *what, const struct expr *e, double otherwise)
+{
+  return e->n ? share_or_fail(w, a->request, a->task, what, expr_value(e, a->request->attribute)) : otherwise;
+}
+
+void transform_on_served(struct world *w, struct attempt *a, const struct transform_def *d)
 {
   struct request *r = a->request;
   const struct transform_form *form = &d->form[a->variant];
-  r->attribute[d->kept] = form->keep.n ? expr_value(&form->keep, r->attribute) : 1;
-  r->attribute[d->quality] = form->quality.n ? expr_value(&form->quality, r->attribute) : 1;
+  r->attribute[d->kept] = share_of(w, a, "transform.keep", &form->keep, 1);
+  r->attribute[d->quality] = share_of(w, a, "transform.quality", &form->quality, 1);
   for (int k = 0; k < w->def->n_data; k++) {
     if (!d->left[k]) continue;
-    double recall = form->found[k].n ? expr_value(&form->found[k], r->attribute) : 0;
+    double recall = share_of(w, a, "transform.remove", &form->found[k], 0);
     r->attribute[d->left[k]] = d->entities.n ? missed(w, r, k, expr_value(&d->entities, r->attribute), recall) : 1 - recall;
   }
 }

@@ -22,7 +22,7 @@ struct transform_def {
 struct world;
 struct request;
 struct attempt;
-void transform_on_served(const struct world *, struct attempt *, const struct transform_def *);
+void transform_on_served(struct world *, struct attempt *, const struct transform_def *);
 double transform_quality(const struct request *, const struct transform_def *);
 double transform_expected_quality(const struct transform_def *, int variant, const double *attribute);
 /* In place: of shares of what came in, those of what it handed on. */
