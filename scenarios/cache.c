@@ -123,6 +123,9 @@ static void number_store(struct build *b, struct found *all, int n)
     if (!same_limits(f->d, all[i].d))
       err_add(b->err, node_get(f->node, "store")->at, "the store '%s' has other limits in task '%s' of class '%s': entries, "
               "bytes, evict, ttl, refresh and per must be the same", name, all[i].t->name, all[i].c->name);
+    if (f->c->zones != all[i].c->zones)
+      err_add(b->err, node_get(f->node, "store")->at, "the store '%s' is used by class '%s', whose 'zones' are others: its "
+              "answers may not be where those of '%s' may", name, all[i].c->name, f->c->name);
     return;
   }
 }

@@ -103,14 +103,16 @@ def false_hits():
     uniform = "other: {uniform: {low: 0, high: 1}}, threshold: 0.7"
     p = run("false", world(klass("nearest", f"entries: 3, false_quality: 0.25, similarity: {{{uniform}}}", TIME, item=nobody)
                            + klass("each", f"entries: 3, similarity: {{{uniform}, others: each}}", TIME, item=nobody)
-                           + klass("never", "entries: 3, similarity: {other: 0.7, threshold: 0.7}", TIME, item=nobody)))
+                           + klass("never", "entries: 3, similarity: {other: 0.69, threshold: 0.7}", TIME, item=nobody)
+                           + klass("equal", "entries: 3, similarity: {other: 0.7, threshold: 0.7}", TIME, item=nobody)))
     n = value(p, "requests", "nearest")
     coin("false hits, nearest of the others uniform", value(p, "cache_hit_ratio", "nearest"), .3, n)
     tell(value(p, "cache_false_hit_ratio", "nearest") == 1, "all of them are false")
     tell(abs(value(p, "quality_mean", "nearest") - (1 - .75 * value(p, "cache_hit_ratio", "nearest"))) < 1e-12,
          "each costs the quality that the scenario says")
     coin("false hits, each of 3 others uniform", value(p, "cache_hit_ratio", "each"), 1 - .7 ** 3, n)
-    tell(value(p, "cache_hit_ratio", "never") == 0, "others at the threshold, not above it, answer nothing")
+    tell(value(p, "cache_hit_ratio", "never") == 0, "others below the threshold answer nothing")
+    tell(value(p, "cache_hit_ratio", "equal") > .99, "others at the threshold answer, once one is there")
     both = "similarity: {same: {uniform: {low: 0, high: 1}}, other: {uniform: {low: 0, high: 1}}, threshold: 0.7}"
     p = run("both", world(klass("both", f"entries: 100, {both}", TIME, item="{zipf: {n: 2, s: 0}}")))
     # two entries; a true hit where s >= .7 and the other, v, is not above it; a false one where v > max(s, .7)
