@@ -12,6 +12,7 @@
 #include "models/cached.h"
 #include "models/effects.h"
 #include "models/exposure.h"
+#include "models/session.h"
 #include "models/transform.h"
 
 #include <math.h>
@@ -86,8 +87,8 @@ static double carried_bytes(const struct world *w, const struct request *r, int 
   return expr_value(from < 0 ? &k->input_bytes : &k->task[from].output_bytes, r->attribute);
 }
 
-/* Weighted by bytes; where there are none, each input as much. */
-static void mix_inputs(const struct world *w, const struct request *r, int task, double *out)
+/* Weighted by bytes; where there are none, each input as much. Returns their sum. */
+static double add_inputs(const struct world *w, const struct request *r, int task, double *out)
 {
   uint64_t inputs = request_inputs(w, r, task);
   double all = 0;
@@ -99,7 +100,22 @@ static void mix_inputs(const struct world *w, const struct request *r, int task,
     all += bytes;
     for (int d = 0; d < w->def->n_data; d++) out[d] += bytes * in[d];
   }
+  return all;
+}
+
+static void mix_inputs(const struct world *w, const struct request *r, int task, double *out)
+{
+  double all = add_inputs(w, r, task, out);
   for (int d = 0; d < w->def->n_data; d++) out[d] /= all;
+}
+
+void exposure_of_turn(const struct world *w, const struct request *r, int task, double *share)
+{
+  if (!w->klass[r->klass].def->data) return;
+  double all = add_inputs(w, r, task, share), made = carried_bytes(w, r, task);
+  const double *out = shares(w, r, carries_of(task));
+  if (!(made > 0)) made = 0;
+  for (int d = 0; d < w->def->n_data; d++) share[d] = (share[d] + made * out[d]) / (all + made);
 }
 
 static void make(const struct world *w, const struct request *r, int task, double *out)
@@ -282,6 +298,14 @@ static bool is_payload(const struct transfer_record *r)
                         || r->kind == TRANSFER_FILL || r->kind == TRANSFER_LOST);
 }
 
+/* State of a conversation has the shares of the turns that it is of; dropped on its way, those of the context. */
+static const double *shares_carried(const struct world *w, const struct request *q, const struct hop_told *hop)
+{
+  const struct session *s = hop->subject && flow_is_state(hop->done, hop->subject) ? session_of(w, q) : NULL;
+  if (!s) return shares(w, q, hop->record->carries);
+  return s->state ? s->state->share : s->share;
+}
+
 static void on_hop(void *world, const struct hop_told *hop)
 {
   struct world *w = world;
@@ -291,7 +315,7 @@ static void on_hop(void *world, const struct hop_told *hop)
   const struct request *q = a ? a->request : w->exposure->filling;
   if (!q || !w->klass[q->klass].def->data) return;
   bool home = a && r->carries == CARRIES_OUTPUT + a->task;
-  see_hop(w, &(struct sight){q, shares(w, q, r->carries), &w->def->place[hop->from.place],
+  see_hop(w, &(struct sight){q, shares_carried(w, q, hop), &w->def->place[hop->from.place],
                              &w->def->place[hop->to.place], r->bytes, home}, hop);
 }
 

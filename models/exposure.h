@@ -15,6 +15,8 @@ void exposure_arrive(struct world *, struct request *); /* its attributes are th
 /* What the output of a task is made of, from its inputs: as far as is known when it comes to its place; when it is made. */
 void exposure_expect(struct world *, struct request *, int task);
 void exposure_of_task(struct world *, struct request *, int task);
+/* Of what the task reads and makes, by bytes. */
+void exposure_of_turn(const struct world *, const struct request *, int task, double *share);
 /* What a message carries that takes a task's output, or (from NONE) the input of the request. */
 static inline uint8_t carries_of(int from) { return (uint8_t)(from < 0 ? CARRIES_INPUT : CARRIES_OUTPUT + from); }
 /* The output of a task is an answer that was kept: these are its shares. And those of an output: [n_data]. */

@@ -142,6 +142,11 @@ struct attempt *flow_attempt_of(transfer_done_fn *done, void *subject)
   return done == on_transfer ? subject : NULL;
 }
 
+bool flow_is_state(transfer_done_fn *done, const void *subject)
+{
+  return done == on_leg && ((const struct leg *)subject)->is_state;
+}
+
 static struct leg *leg_new(struct world *w, struct attempt *a)
 {
   struct leg *leg = pool_take(w->legs);
@@ -170,7 +175,8 @@ static void send_leg(struct world *w, struct attempt *a, struct endpoint from, s
                      unsigned direction, enum transfer_kind kind)
 {
   uint8_t carries = carried(a, direction);
-  allow(w, a->request, carries);
+  if (direction == WAY_STATE) network_allow(w->network, exposure_zones_state(w, a->request));
+  else allow(w, a->request, carries);
   network_of_class(w->network, a->request->klass);
   if (same_end(from, to) || network_is_nothing(w->network, from, to)) return;
   struct transfer_record record = { .request = a->request->id, .task = a->task, .attempt = attempt_number(a),

@@ -315,6 +315,7 @@ void flow_events(const struct world_def *, struct station_events *);
 void flow_reroutes(struct world *);                       /* what becomes of messages without a way */
 void flow_on_lost(struct world *, struct attempt *);    /* its place failed under it */
 struct attempt *flow_attempt_of(transfer_done_fn *, void *subject);    /* whose message it is; NULL: of no attempt */
+bool flow_is_state(transfer_done_fn *, const void *subject);             /* of a conversation, on its way */
 void flow_on_api_first(struct world *, struct attempt *);
 void flow_on_api_done(struct world *, struct attempt *);
 

@@ -4,6 +4,7 @@
  * the limit its beginning is cut off, and no state of it serves any more, since all tokens have moved.
  * Checkable: start 100, each turn adds 30, limit 150: contexts 100, 130, 150 (cut), 150 (cut).
  */
+#include "models/exposure.h"
 #include "models/session.h"
 #include <stdlib.h>
 
@@ -84,9 +85,20 @@ static void ends(struct world *w, struct session *s)
   pool_give(all->pool, s);
 }
 
+/* By tokens; where there are none, each turn as much. Those at the start are of no kind. */
+void session_shares(const struct world *w, const struct session *s, const struct request *r, double *share)
+{
+  const struct session_def *d = def_of(s);
+  double before = s->context_tok, adds = expr_value(&d->grows_tok, r->attribute), turn[MAX_DATA] = { 0 };
+  if (!(before + adds > 0)) before = (double)s->turn, adds = 1;
+  exposure_of_turn(w, r, d->task, turn);
+  for (int i = 0; i < w->def->n_data; i++) share[i] = (before * s->share[i] + adds * turn[i]) / (before + adds);
+}
+
 static void grow(struct world *w, struct session *s, const struct request *r)
 {
   const struct session_def *d = def_of(s);
+  if (w->exposure) session_shares(w, s, r, s->share);
   s->context_tok += expr_value(&d->grows_tok, r->attribute);
   if (d->limit_tok <= 0 || s->context_tok <= d->limit_tok) return;
   s->context_tok = d->limit_tok;

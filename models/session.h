@@ -25,6 +25,7 @@ struct state {
   sim_time used;
   uint32_t version;
   int variant;                                          /* of the world; NONE: the task has none */
+  double share[MAX_DATA];                               /* of each kind of data */
 };
 
 struct session {
@@ -38,6 +39,7 @@ struct session {
   bool served;                                          /* had a turn answered by a model */
   bool came;                                            /* the open turn came to a place */
   struct state *state;
+  double share[MAX_DATA];                               /* of the context, of each kind of data */
 };
 
 /* Those of one class. */
@@ -62,6 +64,8 @@ void session_begins(struct world *, struct klass *);    /* with its first turn, 
 void session_returns(struct world *, const struct request *, bool answered);
 struct session *session_of(const struct world *, const struct request *);
 uint64_t session_request(const struct world *, const struct session *);        /* id of its open turn */
+/* Shares of the context with what the open turn adds to it. */
+void session_shares(const struct world *, const struct session *, const struct request *, double *share);
 uint64_t session_first(const struct world *, const struct session *);          /* and of its first one */
 void session_facts(struct world *, struct session *, double *attribute);
 void request_of_turn(struct world *, struct session *); /* request.c */

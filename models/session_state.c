@@ -191,6 +191,7 @@ void state_made(struct world *w, const struct attempt *a)
   const struct variant_def *v = st.variant != NONE ? &w->def->variant[st.variant] : NULL;
   st.bytes = d->has_bytes ? expr_value(&d->state_bytes, r->attribute) : v ? v->kv_bytes_per_tok * st.tok : 0;
   st.version = version_at(w, st.variant, st.at);
+  if (w->exposure) session_shares(w, s, r, st.share);
   put(w, &st);
 }
 

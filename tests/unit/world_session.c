@@ -9,6 +9,7 @@ static struct kept kept;
 static struct run_summary summary;
 static struct place_summary place_of[3];
 static double fact[KEPT][SESSION_FACTS];
+static struct exposure_summary shown;                    /* of the first kind of data in the first zone */
 static int facts, first_fact;
 
 /* The facts of each request, as it was settled. */
@@ -30,6 +31,7 @@ static void run_world(const struct scenario *s, struct err *err)
     err_print(err, stderr, false);
     fail_msg("the world did not run");
   }
+  if (summary.exposure) shown = summary.exposure[0];
   memcpy(place_of, summary.place, sizeof place_of);
   world_free(w);
 }
@@ -282,6 +284,24 @@ static void version_of_the_answer(void **unused)
   }
 }
 
+/* Only the first turn is secret, 1000 B. Its state of 1 MB comes along with the second turn: all secret; half of it is when it does
+ * with the third, and a quarter with tokens that the second one adds thrice as many of. */
+static void kinds_of_what_moves(void **unused)
+{
+  static const char *const contexts[] = {"", "context: {start: 0, grows: 10 + 20 * (turn > 1)}, "};
+  for (int i = 0; i < 2; i++) {
+    char more[2048];
+    snprintf(more, sizeof more,
+             "horizon: {duration: 1500 s, drain_max: 1000 s}\ndata: {secret: {}}\n"
+             "classes: [{name: chat, from: user, input: 1 kB, data: {secret: turn == 1}, arrivals: {session: {interarrival: 1000 s, "
+             "turns: 3, think: 10 s, %sstate: {size: 1 MB, rebuild: 1 s, move: transfer}}}, "
+             "pipeline: [{task: answer, places: edge, work: {time: 1 s}}]}]\n", contexts[i]);
+    run(two, more);
+    assert_int_equal(counts()->moved, 2);
+    near(shown.execution[0], 1000 + 1e6 + (i ? .25e6 : .5e6), 1e-3);
+  }
+}
+
 /* One begins each 5 s, room for one: of the first two the second turns come at 15 and 20 s, each after another one. */
 static void no_room(void **unused)
 {
@@ -456,7 +476,7 @@ int main(void)
     cmocka_unit_test(shelves), cmocka_unit_test(made_anew), cmocka_unit_test(found_there), cmocka_unit_test(comes_along),
     cmocka_unit_test(sooner), cmocka_unit_test(fewer_tokens), cmocka_unit_test(tokens_come_along), cmocka_unit_test(blocks_of_an_engine), cmocka_unit_test(common_blocks), cmocka_unit_test(cut_off), cmocka_unit_test(asynchronous),
     cmocka_unit_test(without_answer), cmocka_unit_test(attempts_are_no_turns), cmocka_unit_test(state_of_a_failed_turn),
-    cmocka_unit_test(version_of_the_answer), cmocka_unit_test(no_room), cmocka_unit_test(lost_with_its_member),
+    cmocka_unit_test(version_of_the_answer), cmocka_unit_test(kinds_of_what_moves), cmocka_unit_test(no_room), cmocka_unit_test(lost_with_its_member),
     cmocka_unit_test(policy_stays),
     cmocka_unit_test(forbidden_zone), cmocka_unit_test(rough), cmocka_unit_test(random_routing), cmocka_unit_test(kept_for),
     cmocka_unit_test(versions_of_turns), cmocka_unit_test(versions_of_tasks), cmocka_unit_test(common_numbers)};
