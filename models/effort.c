@@ -10,6 +10,7 @@
  * normal, drawn by (request, task, variant, attempt). The learner hears once, of all of it together.
  * Checkable: a judge without noise, cheap 0.4, dear 0.9, accept 0.5: quality 0.9, both paid.
  */
+#include "models/exposure.h"
 #include "models/life.h"
 #include "sim/zeros.h"
 #include <stdlib.h>
@@ -234,8 +235,9 @@ static void keep(struct world *w, struct effort *e, const struct task_end *end, 
   e->kept_ends = end->ends;
   if (w->klass[r->klass].def->n_tasks > 1) e->kept_at = request_outputs(w, r)[e->task];
   if (!found || found->n_produced == 0) return;
-  if (!e->kept_facts) e->kept_facts = zeros_new((size_t)found->n_produced, sizeof *e->kept_facts);
+  if (!e->kept_facts) e->kept_facts = zeros_new((size_t)found->n_produced + w->def->n_data, sizeof *e->kept_facts);
   for (int i = 0; i < found->n_produced; i++) e->kept_facts[i] = r->attribute[found->produced[i].attribute];
+  if (w->exposure) exposure_made(w, r, e->task, e->kept_facts + found->n_produced);
 }
 
 static void take_kept(struct world *w, struct effort *e)
@@ -245,6 +247,7 @@ static void take_kept(struct world *w, struct effort *e)
   if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[e->task] = e->kept_at;
   for (int i = 0; e->kept_facts && i < found->n_produced; i++)
     r->attribute[found->produced[i].attribute] = e->kept_facts[i];
+  if (e->kept_facts && w->exposure) exposure_found(w, r, e->task, e->kept_facts + found->n_produced);
 }
 
 static void done_with_kept(struct world *w, struct effort *e, const struct task_end *end)

@@ -19,7 +19,7 @@ struct effort {
   uint8_t n_fallbacks, task, stage, tries, live;        /* stage: 0 the choice, k the k-th fallback; live: attempts */
   bool planned, called_off, kept_ends;                  /* kept_ends: the request ends with the answer kept */
   struct endpoint kept_at;                              /* where that answer lies */
-  double *kept_facts;                                   /* what its task had found: [n_produced]; owned; or NULL */
+  double *kept_facts;                                   /* what its task had found: [n_produced], and the shares of data in it: [n_data]; or NULL */
 };
 
 struct effort *effort_of(const struct world *, const struct request *, int task);

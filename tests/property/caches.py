@@ -165,6 +165,53 @@ def recorded():
     tell(abs(value(p, "quality_mean") - (5 + 3 * .5) / 8) < 1e-12, "and what its answers are worth when they are used again")
 
 
+JUDGED = """
+name: judged
+seed: 1
+replications: 1
+horizon: {kind: terminating, duration: 50 s, drain_max: 60 s}
+data: {secret: {zones: [user, telco, far]}}
+variants:
+  v: {top: 0.4}
+places:
+  - {name: phone, tier: device, zone: user, count: 1}
+  - {name: edge, tier: edge, zone: telco, slots: 8}
+  - {name: cloud, tier: cloud, zone: far, slots: 8}
+links:
+  - {name: access, between: [phone, edge], latency: 5 ms, rate: 100 Mbit/s}
+  - {name: back, between: [edge, cloud], latency: 5 ms, rate: 100 Mbit/s}
+classes:
+  - name: fill
+    from: phone
+    arrivals: {renewal: {interarrival: 5 s}}
+    attributes: {topic: {dist: 1}}
+    input: 1 kB
+    pipeline:
+      - {task: look, work: {time: 1 ms}, places: cloud, output: 1 kB, cache: {item: topic, store: s}}
+      - {task: gen, work: {time: 1 ms}, places: cloud, output: 1 kB, data: {secret: 1}}
+  - name: q
+    from: phone
+    arrivals: {renewal: {interarrival: 20 s}}
+    attributes: {topic: {dist: 1}}
+    input: 1 kB
+    pipeline:
+      - {task: look, variants: [v], work: {time: 50 ms}, places: edge, output: 1 kB, ends: look_hit, cache: {item: topic, store: s}, judge: {noise: 0, accept: 0.9}, timeout: {e2e: 62 ms}, fallback: [{place: cloud}]}
+      - {task: gen, work: {time: 10 ms}, places: phone, output: 1 kB}
+output: {trace: links}
+telemetry: ideal
+policies: [always_edge]
+"""
+
+
+def judged():
+    """At 20 s the edge has nothing: kept, for a judge; the cloud's answer, all secret, is cut on its way. What goes from the
+    edge to the phone is what the edge made. At 40 s the edge has the phone's answer, with no secret in it either."""
+    run("judged", JUDGED)
+    with sqlite3.connect(f"{WORK.name}/judged/catalog.sqlite") as db:
+        seen = db.execute("select sum(value) from metric where name = 'exposure_execution_bytes' and class = 'secret'").fetchone()[0]
+    tell(seen == 0, f"of an answer that was cut nothing is counted: {seen} B of 0")
+
+
 def zones():
     """What may not leave the device is not kept at the edge; what may is seen there, by the message that brings it."""
     make = "data: {%s: 0.5}, " + TIME
@@ -211,6 +258,6 @@ def kept_quality():
     tell(good and hits > 1500 and {0, 1} == set().union(*of_item.values()), f"a hit is as good as the answer kept: {hits:.0f} hits")
 
 
-for part in (lru, ttl, false_hits, sharing, messages, recorded, zones, two_levels, costs, kept_quality):
+for part in (lru, ttl, false_hits, sharing, messages, recorded, judged, zones, two_levels, costs, kept_quality):
     part()
 end()
