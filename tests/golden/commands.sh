@@ -91,7 +91,7 @@ capacity "no number" "it needs a number above 0" --vary links.access.preset
 capacity "one end" "--to (it goes with --from) is missing" --vary links.access.rate --from '1 Mbit/s'
 capacity "an option" "did you mean '--vary'?" --vry x
 
-# ---- kinds of data that overlap in some requests: said where the shares are, and nothing is left of the try ------------------
+# ---- kinds of data that overlap in some requests: said where the shares are ---------------------------------------
 overlap() { # overlap SHARE: of what is secret
   cat <<YAML
 horizon: {duration: 5 s}
