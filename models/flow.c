@@ -604,7 +604,8 @@ static void flow_leave(struct world *w, struct attempt *a)
   if (w->klass[r->klass].def->n_tasks > 1) request_outputs(w, r)[a->task] = end_of(a);
   bool repeats = t->repeat_probability > 0 && request_repeats(w, r, a->task, a->ordinal);
   if (t->effect || t->may_end) effect_on_served(w, a, repeats);
-  if (t->effect && t->effect->n_produced > 0 && a->in_effort) effort_on_served(w, a);
+  bool finds = (t->effect && t->effect->n_produced > 0) || w->def->n_rollouts;
+  if (finds && a->in_effort) effort_on_served(w, a);
   if (w->exposure) exposure_of_task(w, r, a->task);
   if (a->ends) request_call_off(w, r, a->task);
   if (repeats || !(is_final(t) || a->to_user)) attempt_end(w, a, STATUS_COMPLETED);
