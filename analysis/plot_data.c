@@ -307,6 +307,24 @@ static void put_axis(const struct plotting *p, struct figure *f, const char *axi
   text_add(&f->head, "%s_step = %.10g\n", axis, round_step((hi > lo ? hi - lo : 2 * room) / 4));
 }
 
+/* The axis of latency, or of the metric that was asked for. */
+static const struct metric_info *y_metric(const struct plotting *p, struct err *err)
+{
+  const char *name = p->o->metric ? p->o->metric : "latency_mean_s";
+  const struct metric_info *y = metric_find(name);
+  if (!y) err_add(err, (struct where){0}, "unknown metric '%s'", name);
+  return y;
+}
+
+static void put_y(const struct plotting *p, struct figure *f, const struct metric_info *y)
+{
+  struct text label = {0};
+  text_add(&label, "%s (%s)", y->name, y->unit);
+  figure_text(f, "y_label", label.s);
+  free(label.s);
+  put_axis(p, f, "y", y->name);
+}
+
 static const char money[] = "cost_total_usd_per_1k_requests", energy[] = "energy_total_j_per_request";
 
 static bool has_point(const struct compared_policy *p, const char *y)
@@ -318,15 +336,10 @@ static bool has_point(const struct compared_policy *p, const char *y)
 bool data_pareto(const struct plotting *asked, struct figure *f, struct err *err)
 {
   struct plotting shown = *asked, *p = &shown;
-  const struct metric_info *y = metric_find(p->o->metric ? p->o->metric : "latency_mean_s");
-  if (!y) return err_add(err, (struct where){0}, "unknown metric '%s'", p->o->metric);
-  if (!keep_shown(p, f, has_point, y->name, "no costs or no such metric is known of it", err)) return false;
+  const struct metric_info *y = y_metric(p, err);
+  if (!y || !keep_shown(p, f, has_point, y->name, "no costs or no such metric is known of it", err)) return false;
   struct curves curves = {0};
-  struct text label = {0};
-  text_add(&label, "%s (%s)", y->name, y->unit);
-  figure_text(f, "y_label", label.s);
-  free(label.s);
-  put_axis(p, f, "y", y->name);
+  put_y(p, f, y);
   put_axis(p, f, "money", money);
   put_axis(p, f, "energy", energy);
   for (size_t k = 0; k < p->n; k++) {
@@ -394,15 +407,10 @@ static void put_front(const struct plotting *p, struct figure *f, const struct m
 bool data_exposure(const struct plotting *asked, struct figure *f, struct err *err)
 {
   struct plotting shown = *asked, *p = &shown;
-  const struct metric_info *y = metric_find(p->o->metric ? p->o->metric : "latency_mean_s");
-  if (!y) return err_add(err, (struct where){0}, "unknown metric '%s'", p->o->metric);
-  if (!keep_shown(p, f, is_exposed, y->name, "nobody says what its data are, or no such metric is known of it", err)) return false;
+  const struct metric_info *y = y_metric(p, err);
+  if (!y || !keep_shown(p, f, is_exposed, y->name, "nobody says what its data are, or no such metric is known of it", err)) return false;
   struct curves curves = {0};
-  struct text label = {0};
-  text_add(&label, "%s (%s)", y->name, y->unit);
-  figure_text(f, "y_label", label.s);
-  free(label.s);
-  put_axis(p, f, "y", y->name);
+  put_y(p, f, y);
   double zero = put_exposure_axis(p, f);
   put_front(p, f, y, zero);
   for (size_t k = 0; k < p->n; k++) {

@@ -191,15 +191,13 @@ static void test_ends(void **state)
   rig_free(r);
 }
 
-/* The answer does not come in time (limit 3.5 s of 4): a fallback answers, the request goes on with
- * what comes after. */
-static void test_ended_but_lost(void **state)
+/* Task 0 ends the request, but its answer, 4 s away, has 3.5 s; task 1 is beside it, the third after both. */
+static struct rig *ending_late(double beside_s)
 {
   struct rig *r = one_request();
-  (void)state;
   r->link[0].kind = LINK_FIXED;
   task(r, 0, 0, 1, plan_at(1));
-  task(r, 1, 0, 1, plan_origin());
+  task(r, 1, 0, beside_s, plan_origin());
   task(r, 2, 3, 1, plan_origin());
   r->place[0].servers = 4;
   r->task[0].effect = &ending;
@@ -207,6 +205,15 @@ static void test_ended_but_lost(void **state)
   r->task[0].n_fallbacks = 1;
   r->fallback[0] = (struct fallback_def){.answers = true, .answer = "nothing", .quality = 0.5};
   r->task[0].fallback = r->fallback;
+  return r;
+}
+
+/* The answer does not come in time (limit 3.5 s of 4): a fallback answers, the request goes on with
+ * what comes after. */
+static void test_ended_but_lost(void **state)
+{
+  struct rig *r = ending_late(1);
+  (void)state;
   run(r);
   assert_int_equal(rig_attempt(r, 0)->status, STATUS_TIMEOUT);
   assert_int_equal(latency_ms(r), 3500 + 1000);         /* task 1 was done at 1 s; the third follows */
@@ -217,18 +224,8 @@ static void test_ended_but_lost(void **state)
 /* Served, but the message back is too late: task 1, called off, begins again at 3.5 s and takes 9 s, then task 2. */
 static void test_called_off_begins_again(void **state)
 {
-  struct rig *r = one_request();
+  struct rig *r = ending_late(9);
   (void)state;
-  r->link[0].kind = LINK_FIXED;
-  task(r, 0, 0, 1, plan_at(1));
-  task(r, 1, 0, 9, plan_origin());
-  task(r, 2, 3, 1, plan_origin());
-  r->place[0].servers = 4;
-  r->task[0].effect = &ending;
-  r->task[0].timeout_s = 3.5;
-  r->task[0].n_fallbacks = 1;
-  r->fallback[0] = (struct fallback_def){.answers = true, .answer = "nothing", .quality = 0.5};
-  r->task[0].fallback = r->fallback;
   run(r);
   assert_int_equal(latency_ms(r), 3500 + 9000 + 1000);
   int of_second = 0;

@@ -233,18 +233,24 @@ static void put_queue_run(struct folder *f, uint64_t point, double utilization, 
   assert_true(catalog_put(f->c, &r, &f->err));
 }
 
+/* Two points, the place's utilization .3 and as given; closed again. */
+static void queue_study(struct folder *f, const char *const *point_json, double utilization, uint64_t replications)
+{
+  folder_open(f);
+  assert_true(catalog_put_study(f->c, "queue", queue_json, &f->err));
+  for (uint64_t point = 0; point < 2; point++) {
+    assert_true(catalog_put_point(f->c, point, point_json[point], &f->err));
+    for (uint64_t r = 0; r < replications; r++) put_queue_run(f, point, point ? utilization : .3, r);
+  }
+  folder_close(f);
+}
+
 /* The values look independent (250 x .09 / 25: tau 0.9). 20000 requests are worth 20000 / 79.08 = 253 at .8, 4700 at .3. */
 static void test_busy_place(void **state)
 {
   (void)state;
   struct folder f;
-  folder_open(&f);
-  assert_true(catalog_put_study(f.c, "queue", queue_json, &f.err));
-  for (uint64_t point = 0; point < 2; point++) {
-    assert_true(catalog_put_point(f.c, point, point ? "{\"rate\": 2}" : "{\"rate\": 1}", &f.err));
-    for (uint64_t r = 0; r < 10; r++) put_queue_run(&f, point, point ? .8 : .3, r);
-  }
-  folder_close(&f);
+  queue_study(&f, (const char *[]){"{\"rate\": 1}", "{\"rate\": 2}"}, .8, 10);
   struct err err;
   err_init(&err);
   struct points *p = points_load(f.path, &(struct points_options){0}, &err);
@@ -271,13 +277,7 @@ static void test_table(void **state)
 {
   (void)state;
   struct folder f;
-  folder_open(&f);
-  assert_true(catalog_put_study(f.c, "queue", queue_json, &f.err));
-  for (uint64_t point = 0; point < 2; point++) {
-    assert_true(catalog_put_point(f.c, point, point ? "{\"n\": 2, \"runs\": 2}" : "{\"n\": 1, \"runs\": 1}", &f.err));
-    for (uint64_t r = 0; r < 3; r++) put_queue_run(&f, point, point ? .99 : .3, r);
-  }
-  folder_close(&f);
+  queue_study(&f, (const char *[]){"{\"n\": 1, \"runs\": 1}", "{\"n\": 2, \"runs\": 2}"}, .99, 3);
   struct err err;
   err_init(&err);
   struct points *p = points_load(f.path, &(struct points_options){0}, &err);
