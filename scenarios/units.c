@@ -48,6 +48,7 @@ const struct quantity_info quantities[N_QUANTITIES] = {
 
 static const struct unit { const char *name; double factor; struct dimension d;
 } units[] = {
+    {"ps", 1e-12, D(.s = 1)},
     {"ns", 1e-9, D(.s = 1)},
     {"us", 1e-6, D(.s = 1)},
     {"ms", 1e-3, D(.s = 1)},
