@@ -1,0 +1,120 @@
+/* gemm.c: the product of two matrices of 32 bit numbers, by OpenBLAS.
+ *
+ * C (m x n) = A (m x k) B (k x n): 2 m n k operations. B are the weights of a layer, m the tokens of a batch. The library
+ * repacks B at every call, which costs a share of the time that falls with m: hence the axes weights and m. Example:
+ * m 64, n 384, k 1536 are 75.5 MFLOP; weights 2.36 MB; working set 2.85 MB.
+ */
+#include "experiments/kernels/arena.h"
+#include "experiments/kernels/kernel.h"
+#include "experiments/kernels/matrix.h"
+#include "experiments/kernels/team.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+
+struct gemm {
+  long m, n, k;
+  float *a, *b, *c;
+  struct arena arena;
+  struct team *team;
+};
+
+enum { COLUMNS = 64 };                          /* a part of the columns is a multiple of these */
+
+static double working_set(const double *p)
+{
+  double m = p[MATRIX_M], n = p[MATRIX_N], k = p[MATRIX_K];
+  return 4 * (m * k + k * n + m * n);
+}
+
+static double axis_value(const double *p, int axis)
+{
+  return axis == 0 ? working_set(p) : axis == 1 ? 4 * p[MATRIX_K] * p[MATRIX_N] : p[MATRIX_M];
+}
+
+/* Neither a smaller nor a larger working set than on the grid. */
+static bool allowed(const double *p)
+{
+  static const double low[] = {MATRIX_LOW_M, 384, 384}, high[] = {MATRIX_HIGH_M, 2048, 2048};
+  return matrix_allowed(p) && working_set(p) >= working_set(low) && working_set(p) <= working_set(high);
+}
+
+static void finish(void *state)
+{
+  struct gemm *g = state;
+  team_free(g->team);
+  arena_free(&g->arena);
+  free(g);
+}
+
+static void *prepare(const double *p, uint64_t seed, char *why)
+{
+  struct gemm *g = calloc(1, sizeof *g);
+  if (!g || !arena_new(&g->arena, (size_t)working_set(p), 3, why)) {
+    free(g);
+    return NULL;
+  }
+  g->m = (long)p[MATRIX_M], g->n = (long)p[MATRIX_N], g->k = (long)p[MATRIX_K];
+  g->b = arena_take(&g->arena, 4 * (size_t)(g->k * g->n));
+  g->a = arena_take(&g->arena, 4 * (size_t)(g->m * g->k));
+  g->c = arena_take(&g->arena, 4 * (size_t)(g->m * g->n));
+  for (long i = 0; i < g->k * g->n; i++)
+    g->b[i] = kernel_random_f32(&seed);
+  for (long i = 0; i < g->m * g->k; i++)
+    g->a[i] = kernel_random_f32(&seed);
+  return g;
+}
+
+static void part_of(void *state, int part, int parts)
+{
+  struct gemm *g = state;
+  long from = team_begin(g->n, COLUMNS, part, parts), to = team_begin(g->n, COLUMNS, part + 1, parts);
+  if (to > from)
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)g->m, (int)(to - from), (int)g->k, 1.0f, g->a, (int)g->k,
+                g->b + from, (int)g->n, 0.0f, g->c + from, (int)g->n);
+}
+
+static void run(void *state)
+{
+  struct gemm *g = state;
+  team_run(g->team, part_of, g);
+}
+
+static bool threads(void *state, int n)
+{
+  struct gemm *g = state;
+  team_free(g->team);
+  g->team = team_new(n);
+  return g->team != NULL;
+}
+
+static double at(const void *x, long i)
+{
+  return ((const float *)x)[i];
+}
+
+/* The error of a sum of k products of numbers up to 1 is about k eps / 6 in 32 bit, that of n such sums sqrt(n) times it;
+ * 1e-6 k sqrt(n) is 50 times that, and a thousandth of what one element left out makes (0.3 for k = 384). */
+static bool check(void *state, char *why)
+{
+  struct gemm *g = state;
+  struct matrix_product x = {g->m, g->n, g->k, g->a, g->b, g->c, at, at, at};
+  return matrix_check(&x, 1e-6 * (double)g->k * sqrt((double)g->n), 1, why);
+}
+
+#define ROWS(n, k) {8, n, k}, {16, n, k}, {32, n, k}, {64, n, k}, {192, n, k}, {512, n, k}
+static const double full[][KERNEL_PARAMETERS] = {ROWS(384, 384), ROWS(512, 640), ROWS(1024, 768), ROWS(1024, 1536), ROWS(2048, 2048)};
+#define FEW_ROWS(n, k) {8, n, k}, {32, n, k}, {192, n, k}
+static const double quick[][KERNEL_PARAMETERS] = {FEW_ROWS(384, 384), FEW_ROWS(1024, 768), FEW_ROWS(2048, 2048)};
+#define GRID(x) {sizeof(x) / sizeof(x)[0], x}
+
+const struct kernel kernel_gemm_f32 = {
+  .name = "gemm_f32", .version = 1, .unit = "FLOP", .bound = BOUND_COMPUTE,
+  .n_parameters = 3,
+  .parameter = {{"m", MATRIX_LOW_M, MATRIX_HIGH_M, 8}, {"n", 256, 4096, 64}, {"k", 256, 4096, 64}},
+  .n_axes = 3, .axis = {"working_set", "weights", "m"},
+  .full = GRID(full), .quick = GRID(quick),
+  .units = matrix_flop, .axis_value = axis_value, .flop = matrix_flop, .bytes = working_set, .allowed = allowed,
+  .prepare = prepare, .run = run, .check = check, .threads = threads, .finish = finish,
+};

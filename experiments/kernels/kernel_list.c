@@ -1,0 +1,25 @@
+/* kernel_list.c: one row a kernel. The order is that of `offsim-kernels list` and of the profile. */
+#include "experiments/kernels/kernel.h"
+
+#include <string.h>
+
+#define ARITHMETIC(ROW) \
+  ROW(gemm_f32)
+
+/* Rows of search, security, storage and system: ROW(aes_gcm) and so on, one a line. */
+#define SERVICES(ROW)
+
+#define DECLARE(name) extern const struct kernel kernel_##name;
+#define ENTER(name) &kernel_##name,
+ARITHMETIC(DECLARE)
+SERVICES(DECLARE)
+
+const struct kernel *const kernel_list[] = {ARITHMETIC(ENTER) SERVICES(ENTER) NULL};
+
+const struct kernel *kernel_find(const char *name)
+{
+  for (const struct kernel *const *k = kernel_list; *k; k++)
+    if (strcmp((*k)->name, name) == 0)
+      return *k;
+  return NULL;
+}
