@@ -193,6 +193,16 @@ int64_t json_int(const json *value, int64_t otherwise)
   return x == trunc(x) && fabs(x) < 9e18 ? (int64_t)x : otherwise;
 }
 
+int json_flag(const json *value)
+{
+  return json_is_true(value) ? 1 : json_is_false(value) ? 0 : -1;
+}
+
+bool json_is_none(const json *value)
+{
+  return json_is_null(value);
+}
+
 json *json_parse(const char *text, size_t n, struct err *e)
 {
   json_error_t error;

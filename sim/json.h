@@ -37,6 +37,8 @@ const char *json_key(const json *object, size_t i);     /* in order of insertion
 const char *json_text(const json *);
 double json_real(const json *, double otherwise);
 int64_t json_int(const json *, int64_t otherwise);
+int json_flag(const json *);                            /* 1: true, 0: false, -1: neither */
+bool json_is_none(const json *);                        /* null is written there */
 
 json *json_parse(const char *text, size_t n, struct err *) MUST_USE;
 char *json_write(const json *, bool pretty);                           /* keys in order of insertion; caller frees */
