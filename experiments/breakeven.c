@@ -173,7 +173,7 @@ static double service_on(const struct hardware_def *h, const struct work_def *w,
   if (!h->tokens || variant < 0 || !h->tokens[variant].available) return NAN;
   const struct token_cost *c = &h->tokens[variant];
   double in = expr_value(&w->tok_in, mean), out = expr_value(&w->tok_out, mean);
-  return in / c->prefill_tok_per_s + (out - 1) * (c->step_a_s + c->step_c_s + c->step_s_per_kv_tok * (in + out / 2));
+  return token_prefill_s(c, in) + (out - 1) * (c->step_a_s + c->step_c_s + c->step_s_per_kv_tok * (in + out / 2));
 }
 
 /* Mean over the hardware mix of a place. */

@@ -46,6 +46,9 @@ struct token_cost {
   double prefill_tok_per_s, step_a_s, step_c_s;
   double step_s_per_kv_tok;                             /* and this for each token of context that the step reads */
   double kv_cap_tok; int max_batch;
+  const struct steptime_table *prompt;                  /* NULL: by the rate alone; else measured at prompt_tok_per_s */
+  double prompt_tok_per_s;
+  const struct steptime *step_time;                     /* of LLM engines; NULL: from the above */
 };
 
 /* Rate under load: rate[i] of the cool one once there has been load for load_s[i] (load_s[0] = 0, ascending); idle, a

@@ -38,7 +38,7 @@ double demand_service_s(const struct demand *d, double running)
   if (!d->cost) return d->time_s;
   double steps = d->tok_out > 1 || isnan(d->tok_out) ? d->tok_out - 1 : 0;
   double context_s = d->cost->step_s_per_kv_tok * (d->tok_in + d->tok_out / 2);
-  return (d->tok_in - d->tok_held) / d->cost->prefill_tok_per_s + steps * (d->cost->step_a_s + d->cost->step_c_s * running + context_s);
+  return token_prefill_s(d->cost, d->tok_in - d->tok_held) + steps * (d->cost->step_a_s + d->cost->step_c_s * running + context_s);
 }
 
 /* Of work by attributes. */

@@ -88,7 +88,7 @@ static bool serves(const struct world *w, const struct state *st, struct endpoin
 static double rebuild_s(const struct world *w, const struct session_def *d, const struct demand *asked, double tok,
                         const double *attribute)
 {
-  return asked->cost ? tok / asked->cost->prefill_tok_per_s : expr_value(&d->rebuild_s, attribute);
+  return asked->cost ? token_prefill_s(asked->cost, tok) : expr_value(&d->rebuild_s, attribute);
 }
 
 static bool has_way(struct world *w, const struct request *r, struct endpoint from, struct endpoint to)

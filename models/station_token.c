@@ -1,6 +1,6 @@
 /* Token service: every server is an engine that reads one prompt at a time and decodes for all the others together.
  *
- * Equations: prefill tok_in / prefill_tok_per_s; a step of b running requests step_a_s + step_c_s * b (parameter book
+ * Equations: prefill tok_in / prefill_tok_per_s, or a measured table (steptime_prompt.c); a step of b running requests step_a_s + step_c_s * b (parameter book
  * 4.2), taken as a flow: each of b requests advances by dt / step. Several variants on one engine take turns, so their
  * steps add up: sum over variants of a + c * b. KV: prompt + output are reserved from prefill to the end, as shares of
  * each variant's own cap. Where the step is not measured but computed, it also grows with the context that it reads.
@@ -146,7 +146,7 @@ void tokens_prepare(struct job *job, const struct demand *d)
 static sim_time prefill_ns(const struct job *job)
 {
   double tok_in = job->kv_tok - (job->work + 1) - (job->batch_seen - 1);
-  return ns_from_s(tok_in > 0 ? tok_in / job->cost->prefill_tok_per_s : 0);
+  return ns_from_s(token_prefill_s(job->cost, tok_in));
 }
 
 int64_t tokens_units(const struct station *s, const struct job *job)

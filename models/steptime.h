@@ -63,6 +63,11 @@ struct steptime_vidur {
 };
 const struct steptime *steptime_vidur(struct arena *, const struct steptime_vidur *);
 
+/* steptime_prompt.c: seconds that so many tokens of a prompt take to read; and an engine's step from a token cost. */
+struct token_cost;
+double token_prefill_s(const struct token_cost *, double tok);
+const struct steptime *steptime_of_cost(struct arena *, const struct token_cost *);
+
 sim_time steptime_ns(const struct steptime *, const struct step_batch *);
 
 /* Energy above idle: an iteration takes step_j, each decoding request decode_j, each prompt token prompt_j more. */

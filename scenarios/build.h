@@ -120,6 +120,8 @@ const struct batching_def *build_batching(struct build *, const struct place_def
 void check_batched_work(struct build *);                /* after the classes */
 /* step_time.c: of a name in step_times or a map; NULL where a mistake was added or the schema has spoken. */
 const struct steptime *step_time_build(struct build *, const struct node *);
+/* Measured times of prompts; NULL where they are not whole. */
+const struct steptime_table *prompt_times_build(struct build *, const struct node *);
 void build_step_times(struct build *);                  /* those that no place uses are checked as well */
 /* Adds a problem for each key that belongs to the other kind. */
 void batching_keys(struct build *, const struct node *batching, bool continuous);

@@ -74,6 +74,7 @@ static const struct steptime *affine_of(struct build *b, const struct place_def 
   if (variant == NONE || !h) return steptime_reference();         /* a mistake was added */
   const struct token_cost *c = &h->tokens[variant];
   if (!c->available) return steptime_reference();
+  if (c->step_time || c->prompt) return c->step_time ? c->step_time : steptime_of_cost(b->arena, c);
   return steptime_affine_kv(b->arena, c->step_a_s, c->step_c_s, c->step_s_per_kv_tok, c->prefill_tok_per_s);
 }
 

@@ -56,6 +56,17 @@ static void decode_law(struct token_cost *t, const struct variant_def *variant, 
   t->step_c_s = t->step_s_per_kv_tok > 0 ? 0 : CONTEXT_SHARE * t->step_a_s;
 }
 
+/* Tables of prompts, and steps of LLM engines. Without a rate, that of the longest prompt. */
+static void measured_times(struct build *b, const struct node *cost, struct token_cost *t, double *prefill)
+{
+  const struct node *prompt = node_get(cost, "prompt"), *step_time = node_get(cost, "step_time");
+  if (step_time)
+    t->step_time = step_time_build(b, step_time);
+  t->prompt = prompt ? prompt_times_build(b, prompt) : NULL;
+  if (t->prompt && isnan(*prefill))
+    *prefill = t->prompt->tokens[t->prompt->n - 1] / t->prompt->time_s[t->prompt->n - 1];
+}
+
 static struct token_cost token_cost(struct build *b, const struct node *hardware, const struct variant_def *variant)
 {
   const struct node *cost = node_get(node_get(hardware, "tokens"), variant->name), *step = node_get(cost, "step");
@@ -64,14 +75,16 @@ static struct token_cost token_cost(struct build *b, const struct node *hardware
       get_number(hardware, "hardware", "bandwidth") * get_number(hardware, "hardware", "bandwidth_share");
   double flops = get_number(hardware, "hardware", "flops") * get_number(hardware, "hardware", "flops_share");
   double decode = get_number(cost, "token_cost", "decode"), prefill = get_number(cost, "token_cost", "prefill");
-  bool computed = isnan(prefill) || (isnan(decode) && !step);
   struct token_cost t = {.kv_cap_tok = get_number(cost, "token_cost", "kv_cap"),
                          .max_batch = (int)get_count(cost, "token_cost", "max_batch")};
+  measured_times(b, cost, &t, &prefill);
+  bool computed = isnan(prefill) || (isnan(decode) && !step);
   if (isnan(prefill))
     prefill = variant->parameters > 0 ? flops / (2 * variant->parameters) : 0;
-  t.prefill_tok_per_s = prefill;
+  t.prefill_tok_per_s = t.prompt_tok_per_s = prefill;
   if (step)
-    t.step_a_s = get_number(step, "step", "a"), t.step_c_s = get_number(step, "step", "c");
+    t.step_a_s = get_number(step, "step", "a"), t.step_c_s = get_number(step, "step", "c"),
+    t.step_s_per_kv_tok = get_number(step, "step", "kv");
   else if (!isnan(decode))
     t.step_a_s = 1 / decode, t.step_c_s = CONTEXT_SHARE / decode;
   else

@@ -53,6 +53,20 @@ static bool table_of(struct build *b, const struct node *map, const char *sectio
   return true;
 }
 
+const struct steptime_table *prompt_times_build(struct build *b, const struct node *map)
+{
+  struct steptime_table *t = arena_alloc(b->arena, sizeof *t);
+  size_t errors = b->err->n_errors;
+  if (!node_is(map, NODE_MAP) || !table_of(b, map, "prompt_times", t))
+    return NULL;
+  if (t->n < 2)
+    err_add(b->err, map->at, "times of prompts need two lengths or more");
+  for (uint32_t i = 0; i < t->n; i++)
+    if (!(t->time_s[i] > 0))
+      return NULL;                                      /* the schema said so */
+  return b->err->n_errors == errors ? t : NULL;
+}
+
 /* ---- forms -------------------------------------------------------------------------------------------------------- */
 
 static const struct steptime *build_affine(struct build *b, const struct node *map)
