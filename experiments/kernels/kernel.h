@@ -24,6 +24,7 @@ struct kernel_parameter { const char *name; double low, high, multiple; };
 
 /* n shapes, each of KERNEL_PARAMETERS doubles. quick: a part of full. */
 struct kernel_grid { int n; const double (*p)[KERNEL_PARAMETERS]; };
+#define KERNEL_GRID(shapes) {sizeof(shapes) / sizeof(shapes)[0], shapes}
 
 struct kernel {
   const char *name;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define ARITHMETIC(ROW) \
-  ROW(gemm_f32)
+  ROW(gemm_f32) ROW(copy) ROW(triad)
 
 /* Rows of search, security, storage and system: ROW(aes_gcm) and so on, one a line. */
 #define SERVICES(ROW)
