@@ -41,7 +41,7 @@ MAKEFLAGS += -j$(JOBS)
 endif
 
 # ---- one call on a bare machine: the configuration installs what is missing, then make starts again ------------------
-NEEDS_NOTHING := help clean deps deps-check uninstall check check-long
+NEEDS_NOTHING := help clean deps deps-check uninstall check check-long calibrate-only
 ifneq ($(filter-out $(NEEDS_NOTHING),$(or $(MAKECMDGOALS),all)),)
 -include $(BUILD)/config.mk
 $(BUILD)/config.mk: tools/config tools/deps
@@ -63,9 +63,9 @@ PLANTED  += $(BUILD)/planted/frozen_1_0.so $(BUILD)/planted/later.so
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*.c))) $(BUILD)/tests/policy_abi_later
 
 .DEFAULT_GOAL := all
-.PHONY: FORCE all docs help demo check check-long bench asan ubsan install uninstall deps deps-check clean units test-programs leaks
+.PHONY: FORCE all docs help demo check check-long bench asan ubsan install uninstall deps deps-check clean units test-programs leaks calibrate-only
 .SECONDARY:
-all: $(BUILD)/offsim $(PLUGINS) ## build the program and the policies as plug-ins
+all: $(BUILD)/offsim $(BUILD)/offsim-kernels $(PLUGINS) ## build the programs and the policies as plug-ins
 
 $(BUILD)/%.o: %.c | $(BUILD)/config.mk
 	@mkdir -p $(@D)
@@ -104,10 +104,35 @@ $(BUILD)/liboffsim.a: $(OBJECTS) $(BUILTIN) $(BUILTINS)
 $(BUILD)/offsim: $(BUILD)/experiments/main.o $(BUILD)/liboffsim.a
 	$(say)$(CC) $(LDFLAGS) $(COUNT_MALLOCS) -o $@ $(BUILD)/experiments/main.o -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
 
+# ---- the kernels: a program of its own, with libraries that the main program does without -----------------------------
+# It needs nothing of the configuration above: `make calibrate-only` builds it on a board that has only a compiler,
+# OpenBLAS and OpenSSL.
+KERNELS  := $(sort $(wildcard experiments/kernels/*.c))
+KERNEL_O := $(patsubst %.c,$(BUILD)/%.o,$(filter-out experiments/kernels/main.c,$(KERNELS)))
+KERNEL_CFLAGS = -std=c11 -g $(OPT) $(WARN) -ffp-contract=off -fvisibility=hidden -ffile-prefix-map=$(CURDIR)=. -D_GNU_SOURCE -I. $(SANITIZE)
+$(BUILD)/kernels.flags: tools/kernel-config
+	@mkdir -p $(@D) && tools/kernel-config '$(CC)' > $@.tmp && mv $@.tmp $@
+$(BUILD)/experiments/kernels/%.o: experiments/kernels/%.c $(BUILD)/kernels.flags
+	@mkdir -p $(@D)
+	$(say). $(BUILD)/kernels.flags; $(CC) $(KERNEL_CFLAGS) $$KERNEL_FLAGS -MMD -MP -c -o $@ $<
+$(BUILD)/experiments/kernels/main.o $(BUILD)/experiments/kernels/machine.o: VERSION
+$(BUILD)/experiments/kernels/main.o $(BUILD)/experiments/kernels/measure.o: KERNEL_CFLAGS += -DOFFSIM_VERSION='"$(VERSION)"'
+$(BUILD)/experiments/kernels/machine.o: KERNEL_CFLAGS += -DKERNELS_FLAGS='"$(OPT)"'
+$(BUILD)/offsim-kernels: $(BUILD)/experiments/kernels/main.o $(KERNEL_O)
+	$(say). $(BUILD)/kernels.flags; $(CC) $(SANITIZE) -o $@ $^ $$KERNEL_LIBS
+calibrate-only: $(BUILD)/offsim-kernels ## build only the program that times kernels, for a board
+
 # ---- tests ----------------------------------------------------------------------------------------------------------
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/liboffsim.a
 	@mkdir -p $(@D)
 	$(say)$(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/liboffsim.a -lcmocka $(LDLIBS)
+# Tests of kernels and of what times them.
+$(BUILD)/libkernels.a: $(KERNEL_O)
+	@rm -f $@ && $(AR) rcs $@ $^
+$(BUILD)/tests/kernel_%: tests/unit/kernel_%.c $(BUILD)/libkernels.a $(BUILD)/liboffsim.a
+	@mkdir -p $(@D)
+	$(say). $(BUILD)/kernels.flags; $(CC) $(CFLAGS) $$KERNEL_FLAGS -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/libkernels.a \
+	  $(BUILD)/liboffsim.a -lcmocka $$KERNEL_LIBS $(LDLIBS)
 # Plug-ins with planted mistakes, which the policy host must find.
 $(BUILD)/planted/%.so: tests/abi/%.c tests/abi/hostile.h policies/offsim_policy.h policies/policy_util.h | $(BUILD)/config.mk
 	@mkdir -p $(@D)
@@ -202,4 +227,4 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
--include $(OBJECTS:.o=.d) $(BUILTIN:.o=.d) $(PLUGINS:.so=.so.d) $(BUILD)/experiments/main.d $(UNITS:=.d)
+-include $(OBJECTS:.o=.d) $(KERNEL_O:.o=.d) $(BUILD)/experiments/kernels/main.d $(BUILTIN:.o=.d) $(PLUGINS:.so=.so.d) $(BUILD)/experiments/main.d $(UNITS:=.d)

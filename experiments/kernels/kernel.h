@@ -1,7 +1,7 @@
 /* kernel.h: what a calibration kernel is to the program that times it.
  *
  * `offsim-kernels` is a program of its own: it sees libc, OpenBLAS, OpenSSL, where they are zlib and SQLite, and the
- * headers of this folder; nothing of the simulator. A kernel is one constant struct in one file and one row in
+ * headers of this folder; nothing of the simulator. A kernel is one constant struct `kernel_NAME` in one file and one row in
  * kernel_list.c. Its name, parameters, units, working set and axes are the same as in the kernel preset of that name
  * (scenarios/presets/kernels/NAME.yaml): a test compares the two.
  *
@@ -16,7 +16,7 @@
 
 enum { KERNEL_PARAMETERS = 6, KERNEL_AXES = 4, KERNEL_WHY = 160 };
 
-/* What holds it up: arithmetic, memory, or the operating system (its time is wall time). */
+/* What holds it up: arithmetic, memory, or the system below (kernel, disk, loopback: its time is wall time). */
 enum kernel_bound { BOUND_COMPUTE, BOUND_MEMORY, BOUND_SYSTEM };
 
 /* A parameter; shapes off the grid are drawn between low and high (log-uniform) and rounded to a multiple. */

@@ -23,6 +23,11 @@ ONE_FILE = {
     r"dlfcn\.h": "models/policy_host.c", r"sqlite3\.h": "analysis/store/catalog.c", r"hdf5\.h": "analysis/store/trace.c",
     r"libdeflate\.h": "analysis/store/trace.c", r"jansson\.h": "sim/json.c", r"xxhash\.h": "sim/hash.c",
 }
+# offsim-kernels is a program of its own: its folder sees itself, libc and the libraries that it times; nobody sees it.
+KERNELS = "experiments/kernels/"
+KERNEL_LIBRARIES = r"(?:cblas|zlib|sqlite3)\.h|openssl/.*"
+OF_KERNELS = r"cblas.*\.h|openblas.*|openssl/.*"
+OF_OTHERS = "|".join(ONE_FILE) + r"|gsl/.*|Random123/.*|libomp.*|omp\.h"
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.M)
 
 
@@ -49,8 +54,31 @@ def one_library_per_file(root):
     for path, text in sources(root):
         for kind, header in INCLUDE.findall(text):
             for pattern, owner in ONE_FILE.items():
+                if path.startswith(KERNELS):
+                    continue                            # kernel_rules
                 if kind == "<" and re.fullmatch(pattern, header) and path != owner:
                     yield f"{path} includes {header}, which belongs to {owner}"
+
+
+def kernel_rules(root):
+    for path, text in sources(root):
+        inside = path.startswith(KERNELS)
+        for kind, header in INCLUDE.findall(text):
+            own = kind == '"' and header.startswith(KERNELS)
+            if inside and kind == '"' and not own:
+                yield f"{path} includes {header}: the kernels see only their own headers"
+            if inside and kind == "<" and re.fullmatch(OF_OTHERS, header) and not re.fullmatch(KERNEL_LIBRARIES, header):
+                yield f"{path} includes {header}, a library of the simulator"
+            if not inside and (own or (kind == "<" and re.fullmatch(OF_KERNELS, header))):
+                yield f"{path} includes {header}, which belongs to {KERNELS}"
+
+
+def kernel_rules_plants():
+    """Each rule sees its own offender: as many as there are rules."""
+    offenders = {"experiments/kernels/x.c": '#include "sim/err.h"\n', "experiments/kernels/y.c": "#include <gsl/gsl_math.h>\n",
+                 "experiments/x.c": '#include "experiments/kernels/kernel.h"\n', "models/x.c": "#include <openssl/ssl.h>\n"}
+    fair = {"experiments/kernels/x.c": '#include "experiments/kernels/out.h"\n#include <zlib.h>\n#include <cblas.h>\n'}
+    return all(len(planted(kernel_rules, {name: text})) == 1 for name, text in offenders.items()) and not planted(kernel_rules, fair)
 
 
 def no_shell(root):
@@ -171,6 +199,7 @@ def main(root, build):
     checks = [
         ("include rules", include_rules(root), lambda: planted(include_rules, {"sim/x.c": '#include "models/world.h"\n'})),
         ("one library per file", one_library_per_file(root), lambda: planted(one_library_per_file, {"models/x.c": "#include <sqlite3.h>\n"})),
+        ("the kernels are on their own", kernel_rules(root), kernel_rules_plants),
         ("no shell, no longjmp", no_shell(root), lambda: planted(no_shell, {"sim/x.c": "void f(void) { system(0); }\n"})),
         ("function sizes", function_sizes(root), lambda: planted(function_sizes, {"sim/x.c": long_function})),
         ("bodies open on their own line", braces(root), lambda: planted(braces, {"sim/x.c": "int f(void) {\n  return 1;\n}\n"})),
