@@ -1,0 +1,133 @@
+/* fit_band.c: how wrong predictions of unmeasured shapes are, and the band that holds them with a stated probability.
+ *
+ * With n residuals ln(measured / predicted without it), a new one lies between the r-th and the (n + 1 - r)-th smallest with
+ * probability 1 - 2r/(n + 1) when all are exchangeable (conformal prediction; Vovk, Gammerman, Shafer 2005). For 90 %:
+ * r = .05 (n + 1), so n >= 19; below that a Student prediction interval. Check: residuals 1 ... 19 give the band [1, 19].
+ * To the half-widths so found is added, as squares, what a later measurement drifts by.
+ */
+#include "experiments/calibrate/fit_parts.h"
+#include "sim/stat.h"
+#include "sim/zeros.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define BAND_SHARE 0.9
+#define NORMAL_90 1.644854
+enum { CONFORMAL_LEAST = 19 };
+
+static int by_value(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static struct kernel_error error_of(const char *method, enum kernel_model model, double *relative, int n)
+{
+  struct kernel_error e = {.method = n ? method : "none", .model = model, .mape = NAN, .p90 = NAN, .max = NAN, .shapes = n};
+  double sum = 0;
+  for (int i = 0; i < n; i++) sum += relative[i];
+  qsort(relative, (size_t)n, sizeof *relative, by_value);
+  if (n) e.mape = sum / n, e.p90 = relative[(int)ceil(.9 * n) - 1], e.max = relative[n - 1];
+  return e;
+}
+
+struct kernel_error fit_error_of(enum kernel_model model, const double *measured, const double *predicted, int n)
+{
+  double *relative = zeros_new((size_t)n, sizeof *relative);
+  int counted = 0;
+  for (int i = 0; i < n; i++)
+    if (!isnan(predicted[i])) relative[counted++] = fabs(predicted[i] / measured[i] - 1);
+  struct kernel_error e = error_of("leave_one_out", model, relative, counted);
+  free(relative);
+  return e;
+}
+
+/* Each sample against the next of its shape. */
+struct kernel_error fit_error_of_passes(const struct kernel_samples *in)
+{
+  double *relative = zeros_new((size_t)in->n, sizeof *relative);
+  int counted = 0;
+  for (int i = 0; i < in->n; i++)
+    for (int k = i + 1; k < in->n; k++) {
+      const struct kernel_sample *a = &in->sample[i], *b = &in->sample[k];
+      if (a->shape != b->shape || counted == in->n) continue;
+      struct arena *memory = arena_new();
+      int one;
+      struct kernel_samples first = {.n = 1, .sample = a}, second = {.n = 1, .sample = b};
+      double x = fit_points(&first, &one, memory)->cost_s, y = fit_points(&second, &one, memory)->cost_s;
+      relative[counted++] = fabs(x / y - 1);
+      arena_free(memory);
+    }
+  struct kernel_error e = error_of("passes", MODEL_TABLE, relative, counted);
+  free(relative);
+  return e;
+}
+
+/* ln(measured / predicted) of what was left out, ascending; returns how many. */
+static int residuals(const struct kernel_fit *f, double *out)
+{
+  int n = 0;
+  for (int i = 0; i < f->n; i++)
+    if (!isnan(f->point[i].left_out_s)) out[n++] = log(f->point[i].cost_s / f->point[i].left_out_s);
+  qsort(out, (size_t)n, sizeof *out, by_value);
+  return n;
+}
+
+/* Of n residuals, too few for ranks. */
+static void student_band(const double *r, int n, double *low, double *high)
+{
+  struct moments m = {0};
+  for (int i = 0; i < n; i++) moments_add(&m, r[i]);
+  double half = student_t(n - 1, BAND_SHARE) * moments_sd(&m) * sqrt(1 + 1. / n);
+  *low = m.mean - half;
+  *high = m.mean + half;
+}
+
+/* Nothing could be left out: what the fit leaves, as scatter around it. */
+static void fitted_band(const struct kernel_fit *f, double *low, double *high)
+{
+  double square = 0;
+  int knots = f->cost.axis[0].n * (f->cost.n_axes > 1 ? f->cost.axis[1].n : 1);
+  for (int i = 0; i < f->n; i++) square += pow(log(f->point[i].cost_s / f->point[i].fitted_s), 2);
+  double half = f->n > knots ? student_t(f->n - knots, BAND_SHARE) * sqrt(square / (f->n - knots)) : 0;
+  *low = -half;
+  *high = half;
+}
+
+/* sd of the median of one pass: what passes differ by; of one pass alone, what one execution scatters by. */
+static double later_sd(const struct kernel_fit *f)
+{
+  return isnan(f->drift) ? f->cost.sigma : log1p(f->drift) * 1.4826 / sqrt(2);
+}
+
+void fit_band(struct kernel_fit *f)
+{
+  double *r = zeros_new((size_t)f->n, sizeof *r), low, high, later = NORMAL_90 * later_sd(f);
+  int n = residuals(f, r);
+  if (n >= CONFORMAL_LEAST) {
+    double rank = (1 - BAND_SHARE) / 2 * (n + 1);
+    low = fit_quantile(r, n, rank);
+    high = fit_quantile(r, n, n + 1 - rank);
+  } else if (n >= 3) {
+    student_band(r, n, &low, &high);
+  } else {
+    fitted_band(f, &low, &high);
+  }
+  f->cost.band_low = exp(-hypot(fmin(low, 0), later));
+  f->cost.band_high = exp(hypot(fmax(high, 0), later));
+  f->cost.band_share = BAND_SHARE;
+  free(r);
+}
+
+double kernel_band_coverage(const struct kernel_cost *c, const double *ratio, int n)
+{
+  int within = 0;
+  for (int i = 0; i < n; i++) within += ratio[i] >= c->band_low && ratio[i] <= c->band_high;
+  return (double)within / n;
+}
+
+double kernel_band_width(const struct kernel_cost *c)
+{
+  return 2 * (c->band_high - c->band_low) / (c->band_high + c->band_low);
+}
