@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define ARITHMETIC(ROW) \
-  ROW(gemm_f32) ROW(copy) ROW(triad)
+  ROW(gemm_f32) ROW(copy) ROW(triad) ROW(gemv_i8) ROW(gemv_i4)
 
 /* Rows of search, security, storage and system: ROW(aes_gcm) and so on, one a line. */
 #define SERVICES(ROW)
