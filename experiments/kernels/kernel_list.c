@@ -6,8 +6,10 @@
 #define ARITHMETIC(ROW) \
   ROW(gemm_f32) ROW(copy) ROW(triad) ROW(gemv_i8) ROW(gemv_i4)
 
-/* Rows of search, security, storage and system: ROW(aes_gcm) and so on, one a line. */
-#define SERVICES(ROW)
+/* Rows of search, security, storage and system. */
+#define SERVICES(ROW) \
+  ROW(vector_search_flat) ROW(vector_search_hnsw) ROW(bm25) ROW(aes_gcm) ROW(tls_handshake) ROW(deflate) ROW(process_start) \
+  ROW(page_in) ROW(sqlite_point) ROW(sqlite_range) ROW(null)
 
 #define DECLARE(name) extern const struct kernel kernel_##name;
 #define ENTER(name) &kernel_##name,
