@@ -907,8 +907,8 @@ static void warn_places(struct compared_policy *p)
       warn(p, "place %s refused %.4g requests a replication: prompt longer than a batch of its scheduler may be", m->place,
            value);
     if (!strcmp(m->metric, "extrapolated") && value > 0)
-      warn(p, "place %s served %.1f requests a replication beyond what its step times were measured for (extrapolate: true)",
-           m->place, value);
+      warn(p, "place %s served %.1f requests a replication beyond what its step times or kernels were measured for "
+           "(extrapolate: true, outside: allow)", m->place, value);
   }
 }
 
@@ -947,6 +947,16 @@ static void warn_estimates(struct compared_policy *p, const json *sources)
   free(list.s);
 }
 
+/* Presets that ran in place of a profile. */
+static void warn_stand_ins(struct compared_policy *p, const json *sources)
+{
+  for (size_t i = 0; i < json_count(sources); i++) {
+    const json *s = json_nth(sources, i);
+    if (!strcmp(text_of(s, "key"), "profile") && !strcmp(text_of(s, "kind"), "hardware"))
+      warn(p, "hardware %s: %s", text_of(s, "preset"), text_of(s, "source"));
+  }
+}
+
 static void warn_inputs(struct comparison *c, struct compared_policy *p, const json *sources)
 {
   for (size_t i = 0; i < c->store->n_catalogs; i++) {
@@ -967,6 +977,7 @@ static void warn_inputs(struct comparison *c, struct compared_policy *p, const j
     warn(p, "%.1f choices of a masked action a replication were replaced", mean_value(p, "replaced_choices", ""));
   if (mean_value(p, "left_out_choices", "") > 0)
     warn(p, "%.1f copies and fallbacks onto masked actions a replication were left out", mean_value(p, "left_out_choices", ""));
+  warn_stand_ins(p, sources);
   warn_estimates(p, sources);
 }
 

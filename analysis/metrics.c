@@ -656,8 +656,8 @@ static double cell_path_mean(const struct budget_tally *b, size_t task, int phas
       -1, PLACE, NULL, place_refused_memory) \
   ROW("refused_prompt", "1", "attempts that can never be admitted: prompt longer than a batch of the scheduler may be", \
       -1, ENGINE, NULL, place_refused_prompt) \
-  ROW("extrapolated", "1", "attempts beyond what the step times were measured for", \
-      -1, ENGINE, NULL, place_extrapolated) \
+  ROW("extrapolated", "1", "attempts beyond what step times, or costs of kernels, were measured for", \
+      -1, PLACE, NULL, place_extrapolated) \
   ROW("energy_facility_j_per_request", "J", "all energy of the run, PUE of the places included, over requests_settled", \
       -1, RUN, energy_facility, NULL) \
   ROW("carbon_g_per_request", "g", "CO2e of all energy of the run within `energy_boundary`, over requests_settled", \
@@ -819,6 +819,7 @@ static bool of_cache(const struct row *row)
 static bool row_applies(const struct row *row, const struct place_summary *p)
 {
   if (row->of_place == place_refused_memory) return !isnan(p->refused_memory);
+  if (row->of_place == place_extrapolated) return !isnan(p->extrapolated);
   if (row->of_place == place_breaker_open_s || row->of_place == place_breaker_open_ratio) return !isnan(p->breaker_open_s);
   bool supplied = row->of_place == place_carbon || row->of_place == place_throttled_ratio;
   if (of_cache(row)) return p->cache_lookups > 0;

@@ -10,6 +10,7 @@
 #include "models/battery.h"
 #include "models/engine.h"
 #include "models/expr.h"
+#include "models/kernel_cost.h"
 #include "models/mobility.h"
 #include "models/outcomes.h"
 #include "models/power.h"
@@ -55,6 +56,9 @@ struct token_cost {
  * second takes back `recovery` seconds of load (docs/equations.md, "Sustained rate"). */
 struct sustained_def { int n; const double *load_s, *rate; double recovery; };
 
+/* A measured cost of a kernel (docs/profiles.md). interference: factor on it while all other slots of the server are busy. */
+struct measured_kernel { struct kernel_cost cost; double interference; };
+
 struct hardware_def {
   const char *name;
   double flop_per_s, byte_per_s;                    /* effective, for the roofline max(FLOP/flop_per_s, B/byte_per_s) */
@@ -66,6 +70,8 @@ struct hardware_def {
   const struct thermal_def *thermal;                    /* of a member; NULL: no throttling */
   const struct token_cost *tokens;                      /* [world.n_variants], or NULL */
   const struct sustained_def *sustained;                /* NULL: the rate lasts */
+  int n_kernels; const struct measured_kernel *kernel;
+  bool outside;                                         /* shapes beyond those measured are served, and counted */
 };
 
 /* ---- places ---------------------------------------------------------------------------------------------------- */
@@ -317,6 +323,17 @@ struct attribute_def {
   bool produced; double low, high, otherwise;
 };
 
+/* Roofline work of a kernel that some hardware has a measured cost of: there it takes calls x units x cost(axes). axis: as many
+ * as the cost has, of those of the kernel. at[h].cost NULL: hardware h has none, and the roofline holds. */
+struct kernel_at { const struct measured_kernel *measured; struct expr axis[KERNEL_COST_AXES]; };
+struct kernel_work {
+  const char *kernel, *task;
+  int number;                                           /* in world_def.kernel_work */
+  struct expr calls, units;                             /* calls: n == 0: one */
+  const struct kernel_at *at;                           /* [world.n_hardware] */
+  struct where said_at;
+};
+
 enum work_kind { WORK_NONE, WORK_TIME, WORK_ROOFLINE, WORK_TOKENS };
 struct work_def {
   enum work_kind kind;
@@ -326,6 +343,7 @@ struct work_def {
   struct expr tok_cached;                               /* of tok_in, as the provider counts them for its price */
   struct expr recall;                                   /* of a search: what it finds, a share; n == 0: not said */
   double noise_sigma;                                 /* log-normal factor of mean 1 on ROOFLINE and TOKENS; 0 = none */
+  const struct kernel_work *kernel;                     /* of ROOFLINE; NULL: nothing measured */
 };
 
 /* One thing that a decision may choose: a place (all members: the place's dispatch picks; or one member) and variant.
@@ -523,6 +541,9 @@ static inline bool change_is_of_link(enum change_what w) { return w <= CHANGE_PR
 struct rollout_def { const char *name; int n_variants; const int *variant; double at_s, every_s; const struct dist *delay_s;
                      bool per_place; int n_places; const int *place; };
 
+/* What measured costs are wrong by (docs/equations.md, "Measured costs"). */
+enum calibration_error { CALIBRATION_SAMPLED, CALIBRATION_NONE, CALIBRATION_LOW, CALIBRATION_HIGH };
+
 enum { MAX_DATA = 16 };
 struct world_def {
   int n_zones; const char *const *zone;
@@ -544,6 +565,8 @@ struct world_def {
   const struct carbon_def *carbon;                      /* NULL: nobody asks */
   double sample_s;                                      /* time series period; 0 = none */
   bool record_transfers;
+  int n_kernel_works; const struct kernel_work *const *kernel_work;
+  enum calibration_error calibration;
 };
 
 /* ---- policies, as the scenario lists them ---------------------------------------------------------------------- */

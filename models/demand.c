@@ -4,7 +4,8 @@
  * of its server, so that a server never exceeds its peak; under processor sharing a job has the server. Tokens: prompt at the
  * prefill rate, then one decode step of a + c*b seconds per output token with b running (parameter book 4.2); the first
  * token comes with the prompt. Noise is log-normal of mean 1: exp(sigma Z - sigma^2 / 2).
- * A clock f of the device: arithmetic, prompts and times that are given take 1 / f, the rest stays.
+ * Kernels that the hardware has a measured cost of: measured.c.
+ * A clock f of the device: arithmetic, prompts and times that are given or measured take 1 / f, the rest stays.
  * The draw is named by (request, task, variant, attempt): the same for every policy, and at every clock.
  */
 #include "models/internal.h"
@@ -49,7 +50,10 @@ static void amounts_expected(const struct world *w, const struct place *p, const
 {
   const struct work_def *work = &t->work[how.variant];
   if (work->kind == WORK_ROOFLINE) {
-    d->time_s = roofline_s(p->def, h, work, how.clock ? w->def->clock[how.clock] : 1, attribute);
+    double clock = how.clock ? w->def->clock[how.clock] : 1;
+    const struct kernel_at *at = measured_at(w, work, p, member);
+    d->time_s = at ? measured_expected_s(work->kernel, at, attribute) / clock + h->overhead_s
+                   : roofline_s(p->def, h, work, clock, attribute);
     return;
   }
   d->tok_in = expr_value(&work->tok_in, attribute);
@@ -116,7 +120,9 @@ static bool work_possible(struct world *w, const struct request *r, const struct
   switch (work->kind) {
   case WORK_ROOFLINE:
     return amount_possible(w, r, t, "flop", &work->flop, not_yet)
-           && amount_possible(w, r, t, "bytes", &work->bytes, not_yet);
+           && amount_possible(w, r, t, "bytes", &work->bytes, not_yet)
+           && (!work->kernel || (amount_possible(w, r, t, "units", &work->kernel->units, not_yet)
+                                 && amount_possible(w, r, t, "calls", &work->kernel->calls, not_yet)));
   case WORK_TOKENS:
     return amount_possible(w, r, t, "tokens.input", &work->tok_in, not_yet)
            && amount_possible(w, r, t, "tokens.output", &work->tok_out, not_yet)
@@ -186,6 +192,7 @@ void demand_draw(struct world *w, const struct request *r, int task, struct mann
     if (work->kind == WORK_TIME) d->time_s = at_clock(w, how, dist_draw(work->time_s, &rng));
     else add_noise(d, work->noise_sigma, &rng);
   }
+  if (work->kernel) measured_draw(w, r, task, how, ordinal, at, d);
   d->size_s = size_s(w, r, task, how, at, d);
   d->priority = k->def->priority;
   d->deadline = k->def->slo_e2e_s > 0 ? time_add(r->arrived, k->slo_e2e) : SIM_NEVER;

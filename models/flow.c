@@ -492,6 +492,7 @@ static void flow_enter(struct world *w, struct attempt *a)
   if (w->exposure) exposure_expect(w, a->request, a->task);
   if (a->migrated) demand_moved(w, a, &d);
   else demand_draw(w, a->request, a->task, (struct manner){ a->variant, a->job.clock }, a->ordinal, end_of(a), &d);
+  if (d.outside && !measured_covers(w, a)) return;
   if (w->states && !state_came(w, a)) state_found(w, a, &d);
   if (p->def->kind == PLACE_API) {
     a->stage = STAGE_API;
@@ -537,6 +538,7 @@ void flow_events(const struct world_def *def, struct station_events *events)
 {
   *events = (struct station_events){ .first = on_job_first, .done = on_job_done, .refused = on_job_refused };
   if (life_watches_starts(def)) events->started = on_job_started;
+  if (measured_crowds(def)) events->crowded = measured_crowded;
   for (int i = 0; i < def->n_classes; i++)
     if (def->klass[i].arrivals.kind == ARRIVE_SESSION) events->chain = on_job_chain;
 }

@@ -143,12 +143,13 @@ struct place {
   double carbon_g;                                      /* of its attempts, whole run */
   double *orphan_slot_s, orphan_j;                      /* of iterations whose requests have all left, whole run */
   struct token_cost *llm_cost;                          /* per kind, LLM engines only: that it works by tokens */
-  uint64_t tokens_made, extrapolated;                   /* LLM engines; whole run, window */
+  uint64_t tokens_made, extrapolated;                   /* LLM engines; whole run, window (of kernels, too) */
   double started_j, started_usd;                        /* starts: charged to those who caused them */
   struct breaker *breaker;                              /* NULL: none */
   struct health *health;
   struct attested *attested;                            /* [all members of places][members]: trust.c; NULL: none */
   double speed;                                         /* 1; changes.c */
+  bool measures;                                        /* some hardware there has measured costs that work asks for */
   bool plain;                                           /* servers with queues, and nothing else that estimates ask for */
   struct tariff_def tariff;                             /* as it is now */
   /* of a place whose price of time changes: times from which it was what, and its integral until then */
@@ -250,6 +251,7 @@ struct world {
   struct place_sample *sample;
   sim_time telemetry_delay;
   double *quality_mean;                                 /* per variant */
+  double *calibration;                                  /* factors [kernel_work][hardware]; NULL: none */
 
   /* Scratch, so that nothing large is cleared for each event: every use writes what it needs. */
   struct attempt_record attempt_record;                 /* phases that do not exist yet stay 0 */
@@ -434,6 +436,19 @@ bool demand_made(struct world *, const struct request *, const struct task_def *
 void demand_expected(const struct world *, const struct klass *, int task, struct manner, struct endpoint,
                      const double *attribute, struct demand *);
 double demand_service_s(const struct demand *, double running);        /* time in service beside `running` others */
+
+/* ---- measured.c: kernels with measured costs ---------------------------------------------------------------------- */
+void calibration_init(struct world *);
+/* NULL: the work is of no kernel, or the member's hardware has no cost of it. */
+const struct kernel_at *measured_at(const struct world *, const struct work_def *, const struct place *, uint32_t member);
+double measured_expected_s(const struct kernel_work *, const struct kernel_at *, const double *attribute);
+bool measured_inside(const struct kernel_work *, const struct kernel_at *, const double *attribute);
+/* What chance makes of an expected time. */
+void measured_draw(struct world *, const struct request *, int task, struct manner, unsigned ordinal, struct endpoint,
+                   struct demand *);
+bool measured_covers(struct world *, const struct attempt *);           /* of a demand outside */
+double measured_crowded(struct sim *, const struct job *, double share);
+bool measured_crowds(const struct world_def *);         /* some cost says that others are felt */
 
 /* ---- learner.c ------------------------------------------------------------------------------------------------- */
 enum { OUTCOME_BYTES = 64 };

@@ -118,6 +118,6 @@ void llm_summary(const struct place *p, const struct llm_meters *all, double win
   out->prefix_hit_ratio = none ? NAN : ratio((double)m->hit_tok, (double)(m->hit_tok + m->tokens_read));
   out->refused_prompt = none ? NAN : (double)all->refused[ENGINE_PROMPT_TOO_LONG];
   out->refused_memory = none && !p->cost ? NAN : (double)all->refused[ENGINE_MEMORY_TOO_SMALL];
-  out->extrapolated = none ? NAN : (double)p->extrapolated;
+  out->extrapolated = none && !p->measures ? NAN : (double)p->extrapolated;
   out->joules_per_token = NAN;                          /* ledger.c */
 }

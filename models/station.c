@@ -249,12 +249,24 @@ static bool fits(struct station *s, struct job *job)
   return !job->cost || tokens_fit(s, job);
 }
 
+/* Slots of a member fill evenly: of `busy` others, so many are on the job's server. */
+double station_crowded(const struct station *s, struct sim *sim, const struct job *job, uint32_t busy)
+{
+  uint32_t most = s->kind->slots - 1, there = busy / s->kind->servers;
+  if (!s->kind->events->crowded || most == 0 || there == 0) return 1;
+  return s->kind->events->crowded(sim, job, there < most ? (double)there / most : 1);
+}
+
 static void start(struct station *s, struct sim *sim, struct job *job)
 {
   bool again = job->begun && !s->kind->gated;
   if (job->cost) tokens_start(s, sim, job);
   else if (shares(s, job)) ps_start(s, sim, job);
-  else start_in_slot(s, sim, job);
+  else {
+    if (s->kind->events->crowded && !job->begun)
+      job->left_ns = (sim_time)((double)job->left_ns * station_crowded(s, sim, job, s->running));
+    start_in_slot(s, sim, job);
+  }
   job->begun = true;
   if (!again && s->kind->events->started) s->kind->events->started(sim, job);
 }

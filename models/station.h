@@ -24,6 +24,7 @@ struct demand {
   double size_s;                                        /* SRPT: true or estimated service time */
   int priority; sim_time deadline;                      /* PRIORITY; EDF */
   const struct sustained_def *sustained;                /* of the member's hardware: all its jobs bring the same */
+  bool outside;                                         /* of a kernel that was not measured at such a shape */
 };
 
 /* Embedded in an attempt; zeroed before entering. Private to the station but for what is read once the job is out:
@@ -69,6 +70,9 @@ struct station_events {
    * once its slot is free. */
   void (*released)(struct sim *, struct job *);
   struct chain (*chain)(struct sim *, const struct job *);      /* LLM engines: what its prompt and output belong to */
+  /* Factor on the work of a job (of a batch: its first) that begins in a slot while `share` of the other slots of its server
+   * are busy. NULL: none anywhere. */
+  double (*crowded)(struct sim *, const struct job *, double share);
 };
 
 /* Stations of one place come as an array and are cheap while idle; queues, shares and engines come with the first job

@@ -354,7 +354,10 @@ static void batch_start(struct station *s, struct sim *sim, uint32_t n)
   struct batch *batch = batch_new(s, n);
   gather(s, batch, n);
   batch->size = n = batch->n;
-  batch->length = station_lasts(s, length_of(d, batch->member, n));
+  sim_time work = length_of(d, batch->member, n);
+  if (s->kind->events->crowded)
+    work = (sim_time)((double)work * station_crowded(s, sim, batch->member[0], (uint32_t)(s->used / SLOT_UNITS)));
+  batch->length = station_lasts(s, work);
   batch->joule = batch->joule_left = d->has_energy ? batch_curve_at(&d->energy_j, n) : 0;
   batch->started = batch->since = s->since;
   b->number++;

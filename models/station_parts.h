@@ -84,6 +84,8 @@ static inline bool server_closed(const struct station *s, uint32_t server)
 }
 static inline uint32_t waiting(const struct station *s) { return s->in_system - s->running; }
 struct station_extra *station_more(struct station *);
+/* Factor on work that begins now beside `busy` other slots of the member. */
+double station_crowded(const struct station *, struct sim *, const struct job *, uint32_t busy);
 
 /* ---- station_heat.c ---------------------------------------------------------------------------------------------- */
 

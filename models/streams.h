@@ -40,7 +40,9 @@ enum stream_purpose {
   STREAM_REPLICA = 94,          /* store name + copy, request id: how late a write comes there */
   STREAM_SESSION = 96,          /* class name, number of the conversation: how many turns it has */
   STREAM_VERSION,               /* name of the roll-out ^ place name ^ member, number of the release: how late it comes */
-  STREAM_CACHE = 104            /* request id, stream_entity(task, 0, 0): similarity to its own item; (task, 1, 0): to others */
+  STREAM_CACHE = 104,           /* request id, stream_entity(task, 0, 0): similarity to its own item; (task, 1, 0): to others */
+  STREAM_CALIBRATION = 112,     /* hardware name mixed with the kernel's, task name: what its measured cost is wrong by */
+  STREAM_SCATTER                /* request id, stream_entity(task, variant, attempt): one execution of a measured kernel */
 };
 
 static inline uint64_t stream_entity(unsigned task, unsigned variant, unsigned attempt)

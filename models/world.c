@@ -348,6 +348,7 @@ static bool world_build(struct world *w, struct err *err)
   w->klass = arena_array(w->arena, struct klass, w->def->n_classes);
   w->task = arena_array(w->arena, const struct task_def *, w->def->n_classes * MAX_TASKS);
   places_init(w);
+  calibration_init(w);
   states_new(w);
   trusts_new(w);
   exposure_new(w);

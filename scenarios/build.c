@@ -316,6 +316,8 @@ void build_scenario(struct build *b)
   s->world.horizon = build_horizon(b);
   s->world.objective = build_objective(b);
   s->world.telemetry = build_telemetry(b);
+  int wrong = get_choice(node_get(b->root, "calibration"), "calibration", "error");
+  s->world.calibration = wrong > 0 ? (enum calibration_error)wrong : CALIBRATION_SAMPLED;
   s->world.price_sensitivity = get_number(b->root, "scenario", "price_sensitivity");
   build_tariffs(b);
   build_energy(b);

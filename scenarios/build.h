@@ -17,6 +17,7 @@ struct build {
   const struct node *root;
   const char *folder_of;                                /* the scenario's path: files are looked for beside it */
   const char *zone[MAX_ZONES];
+  const char *task;                                     /* the task being built */
   const struct node *klass;                             /* the class being built, and its attributes */
   struct attribute_def attribute[MAX_ATTRIBUTES];
   struct where attribute_at[MAX_ATTRIBUTES];
@@ -36,6 +37,7 @@ struct preset {
   const char *kind, *name, *doc, *path;
   size_t n_sources; const struct preset_source *source;
   struct node *value;                                   /* every node marked with this preset */
+  const struct node *measured;                          /* of profiles: how; NULL: it is none */
 };
 extern const char *const preset_folders[][2];           /* kind, folder under presets/ */
 enum { N_PRESET_KINDS = 13 };
@@ -43,6 +45,8 @@ enum { N_PRESET_KINDS = 13 };
  * `s` may be NULL. */
 const struct preset *preset_read(struct arena *, const char *kind, const char *name, struct where at,
                                  struct scenario *s, struct err *);
+/* A profile: a preset of hardware in any file; asked: as what it is noted. */
+const struct preset *profile_read(struct arena *, const char *asked, const char *path, struct scenario *, struct err *);
 size_t preset_names(struct arena *, const char *kind, const char *const **names);
 /* The source of a key of the value: the longest that fits; NULL: none. */
 const struct preset_source *preset_source(const struct preset *, const char *key);
@@ -115,6 +119,12 @@ bool tariff_date_valid(const char *);
 void build_link_process(struct build *, struct link_def *, const struct node *link);  /* link_process.c; after the rest */
 /* Values of a list of plain numbers; what is none is NAN. */
 const double *build_numbers(struct build *, const struct node *map, const char *section, const char *name, int *n);
+/* profile.c: measured kernels of hardware; work of a kernel (NULL: nobody has measured it); shapes that are known and were not
+ * measured where the plan leads. */
+void build_kernels(struct build *, const struct node *hardware, struct hardware_def *);
+const struct kernel_work *build_kernel_work(struct build *, const struct node *kernel, const struct node *preset,
+                                            const struct node *parameters, const struct node *calls);
+void check_measured(struct build *, const struct class_def *, const struct task_def *, const struct plan_def *);
 /* batching.c: NULL when there is none. */
 const struct batching_def *build_batching(struct build *, const struct place_def *, const struct node *place);
 void check_batched_work(struct build *);                /* after the classes */

@@ -8,6 +8,16 @@
 
 /* ---- work ------------------------------------------------------------------------------------------------------ */
 
+/* So often as the work is called. */
+static struct expr build_called(struct build *b, const struct node *amount, enum quantity q, const struct node *parameters)
+{
+  if (!node_get(parameters, "calls") || !node_is(amount, NODE_TEXT))
+    return build_expr(b, amount, q, parameters);
+  struct where at = amount->at;
+  at.length = 1;                                        /* not the text of the file any more */
+  return build_expr_text(b, arena_printf(b->arena, "calls * (%s)", amount->text), at, q, parameters);
+}
+
 static void work_kernel(struct build *b, struct work_def *w, const struct node *node, const struct node *kernel)
 {
   const struct preset *p = preset_read(b->arena, "kernel", kernel->text, kernel->at, b->scenario, b->err);
@@ -16,6 +26,7 @@ static void work_kernel(struct build *b, struct work_def *w, const struct node *
   sources_add_preset(b->scenario, p);
   struct node *parameters = node_new(b->arena, NODE_MAP, node->at);
   const struct node *defaults = node_get(p->value, "parameters");
+  const struct node *calls = node_get(node, "calls");
   const char *names[64];
   size_t n = 0;
   for (size_t i = 0; node_is(defaults, NODE_MAP) && i < defaults->n && n < 64; i++) {
@@ -24,7 +35,7 @@ static void work_kernel(struct build *b, struct work_def *w, const struct node *
   }
   for (size_t i = 0; i < node->n; i++) {
     const struct node *child = node->child[i];
-    if (!strcmp(child->key, "kernel") || !strcmp(child->key, "noise"))
+    if (!strcmp(child->key, "kernel") || !strcmp(child->key, "noise") || child == calls)
       continue;
     if (key_find("work", child->key))
       err_add(b->err, child->key_at, "'%s' does not go with 'kernel'", child->key);
@@ -33,8 +44,11 @@ static void work_kernel(struct build *b, struct work_def *w, const struct node *
       node_put(b->arena, parameters, child->key, (struct node *)child);
   }
   w->kind = WORK_ROOFLINE;
-  w->flop = build_expr(b, node_get(p->value, "flop"), Q_FLOP, parameters);
-  w->bytes = build_expr(b, node_get(p->value, "bytes"), Q_BYTES, parameters);
+  w->kernel = build_kernel_work(b, kernel, p->value, parameters, calls);
+  if (calls)
+    node_put(b->arena, parameters, "calls", (struct node *)calls);
+  w->flop = build_called(b, node_get(p->value, "flop"), Q_FLOP, parameters);
+  w->bytes = build_called(b, node_get(p->value, "bytes"), Q_BYTES, parameters);
   w->recall = build_expr(b, node_get(p->value, "recall"), Q_PURE, parameters);
 }
 
@@ -71,6 +85,8 @@ static void one_kind_of_work(struct build *b, const struct node *node)
     if (kind)
       first = kinds[i];
   }
+  if (node_get(node, "calls") && !node_get(node, "kernel"))
+    err_add(b->err, node_get(node, "calls")->key_at, "'calls' belongs to 'kernel'");
   if (!first && !node_get(node, "bytes"))
     err_add(b->err, node->at, "'work' needs one of: time, flop and bytes, tokens, kernel");
 }
@@ -436,6 +452,7 @@ static void build_task(struct build *b, const struct class_def *c, struct task_d
   const struct node *timeout = node_get(node, "timeout");
   *t = task_def_default();
   t->name = node_name(node) ? node_name(node) : "?";
+  b->task = t->name;
   build_variants_of(b, t, node);
   build_plans(b, c, t, node);
   t->output_bytes = build_expr(b, node_get(node, "output"), Q_BYTES, NULL);
@@ -625,6 +642,15 @@ static void data_of_class(struct build *b, struct class_def *c)
   check_masked(b, c);
 }
 
+static void check_shapes(struct build *b, const struct class_def *c)
+{
+  for (const struct task_def *t = c->task; t < c->task + c->n_tasks; t++) {
+    for (int i = 0; i < t->n_plans; i++) check_measured(b, c, t, &t->plan[i]);
+    for (int i = 0; i < t->n_fallbacks; i++)
+      if (!t->fallback[i].answers) check_measured(b, c, t, &t->fallback[i].plan);
+  }
+}
+
 static void build_class(struct build *b, struct class_def *c, const struct node *node)
 {
   const struct node *slo = node_get(node, "slo");
@@ -659,6 +685,7 @@ static void build_class(struct build *b, struct class_def *c, const struct node 
   effects_link(c, (struct task_def *)c->task);          /* made here */
   check_effects(b, c);
   check_runnable(b, c);
+  check_shapes(b, c);
 }
 
 void build_classes(struct build *b)

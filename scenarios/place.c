@@ -153,6 +153,7 @@ void build_hardware(struct build *b)
       .tokens = b->world->n_variants ? tokens : NULL, .sustained = build_sustained(b, node_get(h, "sustained"))};
     hardware[i].power = build_power_shape(b, h, &hardware[i]);
     hardware[i].thermal = build_thermal(b, h);
+    build_kernels(b, h, &hardware[i]);
   }
   b->world->hardware = hardware;
   b->world->n_hardware = (int)n;

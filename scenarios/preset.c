@@ -68,26 +68,51 @@ static const char *text_or(const struct node *node)
   return node_is(node, NODE_TEXT) ? node->text : "(none)";
 }
 
-static const struct preset *preset_parse(struct arena *a, const char *kind, const char *name, const char *path,
-                                         struct scenario *s, struct err *err)
+/* Costs that say nothing of where they are from, and those of a file that was cut off, are worth nothing. */
+static void check_whole(const struct preset *p, const struct node *root, struct err *err)
 {
+  const struct node *kernels = node_get(p->value, "kernels"), *complete = node_get(p->measured, "complete");
+  if (kernels && !p->measured)
+    err_add(err, kernels->key_at, "'kernels' without 'measured': a profile says how and where it was measured; `offsim calibrate "
+            "-o FILE` writes one");
+  if (complete && !node_text_is(complete, "true"))
+    err_add(err, complete->at, "this profile is not complete; measure again with `offsim calibrate -o FILE`");
+}
+
+/* What the file says it is, against its folder and name; a profile may stand anywhere, under any name. */
+static void check_names(const struct node *root, const char *kind, const char *name, struct err *err)
+{
+  const struct node *own = node_get(root, "kind");
+  if (name && (!node_text_is(own, kind) || !node_text_is(node_get(root, "name"), name)))
+    err_add(err, root->at, "the file is the preset '%s' of kind %s by its folder and name; inside it says name: %s, kind: %s",
+            name, kind, text_or(node_get(root, "name")), text_or(own));
+  if (!name && !node_text_is(own, kind))
+    err_add(err, own ? own->at : root->at, "a profile is of kind hardware, not %s", text_or(own));
+}
+
+/* name NULL: whatever the file says; asked: as what it was looked for. */
+struct preset_file { const char *kind, *name, *path, *asked, *noted; };
+
+static const struct preset *preset_parse(struct arena *a, const struct preset_file *f, struct scenario *s, struct err *err)
+{
+  const char *kind = f->kind, *path = f->path;
   const char *text;
   size_t n, errors = err->n_errors;
   struct node *root = yaml_read(a, path, &text, &n, err);
   if (!root)
     return NULL;
   struct preset *p = arena_alloc(a, sizeof *p);
-  *p = (struct preset){.kind = kind, .name = arena_strdup(a, name), .path = path};
   schema_check(root, "preset", err);
-  p->doc = get_text(root, "preset", "doc");
+  const char *own = get_text(root, "preset", "name"), *name = f->name ? f->name : own ? own : "?";
+  *p = (struct preset){.kind = kind, .name = arena_strdup(a, name), .path = path, .doc = get_text(root, "preset", "doc"),
+                       .measured = node_get(root, "measured")};
   p->value = node_get(root, "value");
   read_sources(a, p, node_get(root, "sources"));
   if (p->value)
     schema_check_part(p->value, kind, err);
-  if (err->n_errors == errors &&
-      (!node_text_is(node_get(root, "kind"), kind) || !node_text_is(node_get(root, "name"), name)))
-    err_add(err, root->at, "the file is the preset '%s' of kind %s by its folder and name; inside it says name: %s, kind: %s",
-            name, kind, text_or(node_get(root, "name")), text_or(node_get(root, "kind")));
+  if (err->n_errors == errors)
+    check_names(root, kind, f->name, err);
+  check_whole(p, root, err);
   if (err->n_errors > errors)
     return NULL;
   mark(a, p->value, p, "");
@@ -95,8 +120,13 @@ static const struct preset *preset_parse(struct arena *a, const char *kind, cons
     sources_complete(node_get(root, "sources"), err);
   if (s && !strcmp(kind, "tariff"))
     tariff_preset_check(p, err);
-  note_file(s, arena_printf(a, "presets/%s/%s.yaml", folder_of_kind(kind), name), path, "preset", hash_bytes(text, n));
+  note_file(s, f->asked, path, f->noted, hash_bytes(text, n));
   return p;
+}
+
+const struct preset *profile_read(struct arena *a, const char *asked, const char *path, struct scenario *s, struct err *err)
+{
+  return preset_parse(a, &(struct preset_file){"hardware", NULL, path, asked, "profile"}, s, err);
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -163,7 +193,7 @@ const struct preset *preset_read(struct arena *a, const char *kind, const char *
   const char *asked = arena_printf(a, "presets/%s/%s.yaml", folder_of_kind(kind), name);
   const char *tried, *path = scenario_find_file(a, s ? s->path : NULL, asked, &tried);
   if (path)
-    return preset_parse(a, kind, name, path, s, err);
+    return preset_parse(a, &(struct preset_file){kind, name, path, asked, "preset"}, s, err);
   unknown_preset(a, kind, name, at, s ? s->path : NULL, tried, err);
   return NULL;
 }
@@ -280,6 +310,75 @@ static void fill_map(const struct filling *f, struct node *map, const char *kind
     node_fill(f->arena, map, p->value);
 }
 
+/* ---- profiles: hardware files that stand anywhere ---- */
+
+static bool is_profile(const struct node *name)
+{
+  size_t n = node_is(name, NODE_TEXT) && !name->gone ? strlen(name->text) : 0;
+  return n && (strchr(name->text, '/') || (n > 5 && !strcmp(name->text + n - 5, ".yaml")));
+}
+
+/* NULL where the file is not found: tried tells where; a file that is no profile adds its problems. */
+static const struct preset *find_profile(const struct filling *f, const char *asked, const char **tried, bool *found)
+{
+  const char *path = scenario_find_file(f->arena, f->scenario->path, asked, tried);
+  *found = path != NULL;
+  return path ? profile_read(f->arena, asked, path, f->scenario, f->err) : NULL;
+}
+
+static void no_profile(const struct filling *f, const struct node *name, const char *tried)
+{
+  err_add(f->err, name->at, "the profile '%.200s' was not found; looked for %s. `offsim calibrate -o %.200s` measures this machine; "
+          "hardware: {NAME: {profile: %.200s, else: PRESET}} runs a preset without it", name->text, tried, name->text, name->text);
+}
+
+static const char *base_name(const char *path) { return strrchr(path, '/') ? strrchr(path, '/') + 1 : path; }
+
+/* A place's `hardware: FILE.yaml` becomes an entry of that name. */
+static void need_profile(const struct filling *f, struct node *name)
+{
+  struct node *map = node_get(f->root, "hardware");
+  const char *tried, *own = base_name(name->text);
+  bool found;
+  const struct preset *p = find_profile(f, name->text, &tried, &found);
+  if (!found)
+    no_profile(f, name, tried);
+  if (!map)
+    node_put(f->arena, f->root, "hardware", node_new(f->arena, NODE_MAP, name->at));
+  map = node_get(f->root, "hardware");
+  const struct node *there = node_get(map, own);
+  if (p && there && there->preset && strcmp(there->preset->path, p->path))
+    err_add(f->err, name->at, "two profiles are called '%s'; name them under 'hardware'", own);
+  if (!there)
+    node_put(f->arena, map, own, p ? p->value : node_new(f->arena, NODE_MAP, name->at));
+  name->text = own;
+}
+
+/* `profile:`, and `else:` where it is not there: noted as a source, so that every output says so. */
+static void fill_profile(const struct filling *f, struct node *map)
+{
+  const struct node *name = node_get(map, "profile"), *otherwise = node_get(map, "else"), *preset = node_get(map, "preset");
+  const char *tried;
+  bool found;
+  if (otherwise && !name)
+    err_add(f->err, otherwise->key_at, "'else' belongs to 'profile'");
+  if (!node_is(name, NODE_TEXT) || name->gone || !*name->text)
+    return;
+  if (preset)
+    err_add(f->err, preset->key_at, "'preset' and 'profile' do not go together; 'else: %s' runs where the profile is not found",
+            text_or(preset));
+  const struct preset *p = find_profile(f, name->text, &tried, &found);
+  if (!found && node_is(otherwise, NODE_TEXT)) {
+    p = preset_read(f->arena, "hardware", otherwise->text, otherwise->at, f->scenario, f->err);
+    sources_add(f->scenario, (struct source_note){"hardware", map->key, "profile", arena_printf(f->arena, "the profile %s was "
+                "not found; the preset %s runs instead", name->text, otherwise->text), "D", 0});
+  } else if (!found) {
+    no_profile(f, name, tried);
+  }
+  if (p)
+    node_fill(f->arena, map, p->value);
+}
+
 /* Make sure that root.KEY has an entry for the name. */
 static void need(const struct filling *f, const char *key, const char *kind, const struct node *name)
 {
@@ -326,8 +425,10 @@ static void need_start(const struct filling *f, const struct node *start)
 static void fill_places(const struct filling *f, const struct node *places)
 {
   for (size_t i = 0; node_is(places, NODE_LIST) && i < places->n; i++) {
-    const struct node *place = places->child[i], *hardware = node_get(place, "hardware");
-    need(f, "hardware", "hardware", hardware);
+    const struct node *place = places->child[i];
+    struct node *hardware = node_get(place, "hardware");
+    if (is_profile(hardware)) need_profile(f, hardware);
+    else need(f, "hardware", "hardware", hardware);
     need_keys(f, "hardware", "hardware", node_get(hardware, "mix"));
     need(f, "tariffs", "tariff", node_get(place, "tariff"));
     need(f, "grids", "grid", node_get(place, "grid"));
@@ -392,6 +493,13 @@ static void note_source(void *context, const struct preset *p, const char *key, 
   const struct preset_source *from = preset_source(p, key);
   if (!from || !preset_is_number(number))
     return;
+  if (!strncmp(key, "kernels.", 8)) {                   /* one note for all numbers of a kernel */
+    size_t n = 8 + strcspn(key + 8, ".");
+    const struct source_note *last = s->n_sources ? &s->source[s->n_sources - 1] : NULL;
+    if (last && !strcmp(last->preset, p->name) && strlen(last->key) == n && !strncmp(last->key, key, n))
+      return;
+    key = arena_printf(s->arena, "%.*s", (int)n, key);
+  }
   sources_add(s, (struct source_note){p->kind, p->name, key, from->source, from->grade, from->year});
 }
 
@@ -415,8 +523,11 @@ void presets_fill(struct arena *a, struct node *root, struct scenario *s, struct
   struct node *links = node_get(root, "links");
   for (size_t k = 0; k < sizeof own / sizeof *own; k++) {
     struct node *map = node_get(root, own[k][0]);
-    for (size_t i = 0; node_is(map, NODE_MAP) && i < map->n; i++)
+    for (size_t i = 0; node_is(map, NODE_MAP) && i < map->n; i++) {
       fill_map(&f, map->child[i], own[k][1]);
+      if (!k)
+        fill_profile(&f, map->child[i]);
+    }
   }
   for (size_t i = 0; node_is(links, NODE_LIST) && i < links->n; i++)
     fill_link(&f, links->child[i]);

@@ -905,8 +905,7 @@ const struct key keys[] = {
   {"kernel_cost", "unit", V_TEXT, .flags = REQUIRED, .doc = "Of its work, as in its preset."},
   {"kernel_cost", "clock", V_CHOICE, .choices = "cpu|wall", .doc = "Which clock `cost` is of."},
   {"kernel_cost", "axes", .flags = REQUIRED | ANYTHING,
-   .doc = "{AXIS: [knots]}: one or two axes of the kernel's preset, the first is working_set; ascending plain numbers in base "
-          "units (B, counts)."},
+   .doc = "{AXIS: [knots]}: one or two axes of the kernel's preset; ascending plain numbers in base units (B, counts)."},
   {"kernel_cost", "cost", V_NUMBER, Q_TIME, POS | REQUIRED, .shape = PLAIN_LIST,
    .doc = "Time of a unit of work at each knot; with two axes row by row: all knots of the second at the first of the first. "
           "Between knots its logarithm is linear in that of the axis."},
