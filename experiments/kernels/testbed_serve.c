@@ -1,0 +1,378 @@
+/* testbed_serve.c: `offsim-kernels serve`: the server of the testbed.
+ *
+ * The queue is the connection: a worker takes the oldest request, executes its kernel and answers. With --batch N a free
+ * worker takes up to N that wait and executes the kernel once, with N times the batch parameter. Several workers (on cores
+ * of their own) take turns at the connection. With --keep-alive there is one worker, which is started when a request comes
+ * while there is none: forked, then it loads the weights file into memory of its own and executes each kernel once; it
+ * goes after that long without work, and its successor starts cold again.
+ *
+ * An idle worker asks the connection again and again (--poll spin): on a virtual machine an idle core is given back to the
+ * host, and waking it takes longer than what is to be measured. --poll block sleeps.
+ *
+ * Before it listens, --calibrate FILE executes kernels --executions times in random order, without requests, and writes
+ * block,shape,batch,wall_s,cpu_s: the cost of the kernels in this process, as the prediction may know it.
+ */
+#include "experiments/kernels/kernel.h"
+#include "experiments/kernels/testbed.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { WORKERS = 64, WARM_UP = 20, WARM_NS = 20000000, PAGE = 4096, CHUNK = 1 << 20, BLOCKS = 10 };
+
+struct shape { const struct kernel *kernel; double p[KERNEL_PARAMETERS]; void *state[TESTBED_BATCH]; };
+struct server {
+  struct testbed_list shapes;
+  const char *batch_parameter, *weights, *calibration, *poll;
+  double core, limit_s, batch, workers, keep_alive_s, reply, executions, seed, slow;
+  int n; struct shape shape[TESTBED_SHAPES];
+  int n_batch, fd;
+  bool spin, cold;
+  pthread_mutex_t *turn;                                /* NULL: one worker */
+  char *body, *answer;
+  struct testbed_head head[TESTBED_BATCH];
+};
+
+/* ---- kernels -------------------------------------------------------------------------------------------------------- */
+
+static int parameter_index(const struct kernel *k, const char *name, size_t n)
+{
+  for (int i = 0; i < k->n_parameters; i++)
+    if (strlen(k->parameter[i].name) == n && !strncmp(k->parameter[i].name, name, n))
+      return i;
+  return -1;
+}
+
+static bool refuse(const char *shape, const char *why)
+{
+  fprintf(stderr, "serve: --shape %s: %s\n", shape, why);
+  return false;
+}
+
+static bool read_parameters(struct shape *s, const char *text, const char *rest)
+{
+  int given = 0;
+  while (*rest) {
+    const char *equals = strchr(rest, '=');
+    int i = equals ? parameter_index(s->kernel, rest, (size_t)(equals - rest)) : -1;
+    char *end = NULL;
+    if (i < 0)
+      return refuse(text, "unknown parameter");
+    s->p[i] = strtod(equals + 1, &end);
+    if (end == equals + 1 || (*end && *end != ',') || s->p[i] < 0)
+      return refuse(text, "a parameter is a number");
+    rest = *end ? end + 1 : end;
+    given++;
+  }
+  return given == s->kernel->n_parameters || refuse(text, "a parameter is missing, or given twice");
+}
+
+/* KERNEL:m=1,n=2 */
+static bool read_shape(struct shape *s, const char *text)
+{
+  char name[64];
+  size_t n = strcspn(text, ":");
+  snprintf(name, sizeof name, "%.*s", (int)n, text);
+  s->kernel = kernel_find(name);
+  if (!s->kernel)
+    return refuse(text, "no such kernel (offsim-kernels list)");
+  const char *why = s->kernel->unavailable ? s->kernel->unavailable() : NULL;
+  return why ? refuse(text, why) : read_parameters(s, text, text + n + (text[n] == ':'));
+}
+
+static bool prepare_batch(const struct server *v, struct shape *s, int batch, const char *text)
+{
+  char why[KERNEL_WHY] = "";
+  double p[KERNEL_PARAMETERS];
+  memcpy(p, s->p, sizeof p);
+  if (batch > 1) {
+    int i = parameter_index(s->kernel, v->batch_parameter, strlen(v->batch_parameter));
+    if (i < 0)
+      return refuse(text, "has no such batch parameter");
+    p[i] *= batch;
+  }
+  void *state = s->state[batch - 1] = s->kernel->prepare(p, (uint64_t)v->seed, why);
+  if (!state)
+    return refuse(text, why);
+  s->kernel->run(state);
+  return !s->kernel->check || s->kernel->check(state, why) || refuse(text, why);
+}
+
+static bool prepare(struct server *v)
+{
+  for (v->n = 0; v->n < v->shapes.n; v->n++) {
+    struct shape *s = &v->shape[v->n];
+    const char *text = v->shapes.text[v->n];
+    if (!read_shape(s, text))
+      return false;
+    for (int b = 1; b <= v->n_batch; b++)
+      if (!prepare_batch(v, s, b, text))
+        return false;
+  }
+  return true;
+}
+
+static void finish(struct server *v)
+{
+  for (int i = 0; i < v->shapes.n; i++)
+    for (int b = 0; b < v->n_batch; b++)
+      if (v->shape[i].state[b])
+        v->shape[i].kernel->finish(v->shape[i].state[b]);
+}
+
+/* slow: a fault for tests; the kernel takes that many times as long. */
+static void execute(const struct server *v, uint32_t shape, uint32_t batch)
+{
+  const struct shape *s = &v->shape[shape];
+  int64_t from = testbed_now_ns();
+  s->kernel->run(s->state[batch - 1]);
+  int64_t took = testbed_now_ns() - from, until = from + (int64_t)((double)took * v->slow);
+  while (v->slow > 1 && testbed_now_ns() < until) {}
+}
+
+/* ---- the cost of kernels without requests ----------------------------------------------------------------------------- */
+
+static void warm_up(const struct server *v)
+{
+  int64_t until = testbed_now_ns() + WARM_NS * v->n * v->n_batch;
+  for (uint64_t k = 0, state = 1; k < WARM_UP || testbed_now_ns() < until; k++)
+    execute(v, (uint32_t)(kernel_random(&state) % (uint64_t)v->n), 1 + (uint32_t)(kernel_random(&state) % (uint64_t)v->n_batch));
+}
+
+static bool calibrate(const struct server *v)
+{
+  FILE *f = fopen(v->calibration, "w");
+  if (!f) {
+    fprintf(stderr, "serve: %s: %s\n", v->calibration, strerror(errno));
+    return false;
+  }
+  struct server healthy = *v;
+  healthy.slow = 1;
+  uint64_t state = (uint64_t)v->seed;
+  fputs("block,shape,batch,wall_s,cpu_s\n", f);
+  for (int k = 0; k < (int)v->executions; k++) {
+    uint32_t shape = (uint32_t)(kernel_random(&state) % (uint64_t)v->n);
+    uint32_t batch = 1 + (uint32_t)(kernel_random(&state) % (uint64_t)v->n_batch);
+    int64_t cpu = testbed_cpu_ns(), from = testbed_now_ns();
+    execute(&healthy, shape, batch);
+    double wall_s = (double)(testbed_now_ns() - from) * 1e-9, cpu_s = (double)(testbed_cpu_ns() - cpu) * 1e-9;
+    fprintf(f, "%d,%u,%u,%.9f,%.9f\n", (int)(BLOCKS * (double)k / v->executions), shape, batch, wall_s, cpu_s);
+  }
+  bool good = !ferror(f);
+  return !fclose(f) && good;
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------------------- */
+
+/* The next request into head[k]. 1; 0: none came until the instant; -1: the end. */
+static int take(struct server *v, int k, int64_t until_ns)
+{
+  for (;;) {
+    int got = testbed_read(v->fd, &v->head[k], v->body, false);
+    if (got || testbed_now_ns() >= until_ns)
+      return got;
+    if (!v->spin)
+      testbed_wait(v->fd, until_ns);
+  }
+}
+
+/* What a free worker takes at once: one, then those that wait beside it. */
+static int take_batch(struct server *v, int64_t until_ns)
+{
+  if (v->turn)
+    pthread_mutex_lock(v->turn);
+  int got = take(v, 0, until_ns), n = got == 1;
+  while (n > 0 && n < v->n_batch && v->head[0].shape != TESTBED_EMPTY && (got = testbed_read(v->fd, &v->head[n], v->body, false)) == 1)
+    n++;
+  if (v->turn)
+    pthread_mutex_unlock(v->turn);
+  return n ? n : got;
+}
+
+static bool answer(struct server *v, int n, bool cold)
+{
+  int64_t from = testbed_now_ns(), cpu = testbed_cpu_ns();
+  uint32_t shape = v->head[0].shape;
+  if (shape != TESTBED_EMPTY && shape >= (uint32_t)v->n)
+    return false;
+  if (shape != TESTBED_EMPTY)
+    execute(v, shape, (uint32_t)n);
+  cpu = testbed_cpu_ns() - cpu;
+  int64_t to = testbed_now_ns();
+  bool good = true;
+  for (int i = 0; i < n && good; i++) {
+    struct testbed_head *h = &v->head[i];
+    h->at_ns[AT_SERVE] = from, h->at_ns[AT_SERVED] = to, h->cpu_ns = cpu, h->batch = (uint32_t)n, h->cold = cold;
+    h->bytes = (uint32_t)v->reply;
+    good = testbed_write(v->fd, h, v->answer);
+  }
+  return good;
+}
+
+/* Until the connection closes (true), or idle for longer than keep-alive (false). */
+static bool work(struct server *v, bool cold)
+{
+  for (;; cold = false) {
+    int64_t until = v->cold ? testbed_now_ns() + (int64_t)(v->keep_alive_s * 1e9) : INT64_MAX;
+    int n = take_batch(v, until);
+    if (n == 0)
+      return false;
+    if (n < 0 || !answer(v, n, cold))
+      return true;
+  }
+}
+
+/* ---- workers -------------------------------------------------------------------------------------------------------- */
+
+/* What a cold worker does first: the weights into its own memory, each kernel once. */
+static bool load(const struct server *v)
+{
+  FILE *f = v->weights ? fopen(v->weights, "rb") : NULL;
+  size_t got = 1, room = 0;
+  for (char *to; f && got > 0; room += got) {
+    to = malloc(CHUNK);
+    got = to ? fread(to, 1, CHUNK, f) : 0;
+    kernel_keep(to);
+  }
+  bool good = !v->weights || (f && !ferror(f) && room > 0);
+  if (f)
+    fclose(f);
+  for (int i = 0; i < v->n; i++)
+    v->shape[i].kernel->run(v->shape[i].state[0]);
+  return good;
+}
+
+/* 0: idle for too long; 1: the connection closed; 3: failure. */
+static int be_worker(struct server *v)
+{
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (v->cold && !load(v)) {
+    fputs("serve: the weights file cannot be loaded\n", stderr);
+    return 3;
+  }
+  return work(v, v->cold);
+}
+
+static bool more_to_do(struct server *v)
+{
+  struct testbed_head h;
+  for (;;) {
+    ssize_t n = recv(v->fd, &h, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n >= 0)
+      return n > 0;
+    if (errno != EAGAIN && errno != EINTR)
+      return false;
+    if (!v->spin)
+      testbed_wait(v->fd, INT64_MAX);
+  }
+}
+
+static int serve_cold(struct server *v)
+{
+  int status = 0;
+  while (WIFEXITED(status) && WEXITSTATUS(status) == 0 && more_to_do(v)) {
+    pid_t child = fork();
+    if (child == 0)
+      _exit(be_worker(v));
+    if (child < 0 || waitpid(child, &status, 0) < 0)
+      return 3;
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) < 2 ? 0 : 3;
+}
+
+static bool share_turns(struct server *v)
+{
+  pthread_mutexattr_t a;
+  v->turn = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (v->turn == MAP_FAILED || pthread_mutexattr_init(&a) || pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED))
+    return false;
+  return pthread_mutex_init(v->turn, &a) == 0;
+}
+
+/* One here, each further one in a process and on a core of its own. */
+static int serve_many(struct server *v)
+{
+  int n = 1;
+  if (v->workers > 1 && !share_turns(v))
+    return 3;
+  for (; n < (int)v->workers; n++) {
+    pid_t child = fork();
+    if (child < 0)
+      return 3;
+    if (child == 0)
+      _exit(testbed_settle("serve", v->core < 0 ? -1 : v->core + n, v->limit_s) ? be_worker(v) : 3);
+  }
+  be_worker(v);
+  shutdown(v->fd, SHUT_RDWR);
+  while (n-- > 1)
+    wait(NULL);
+  return 0;
+}
+
+/* ---- command -------------------------------------------------------------------------------------------------------- */
+
+static bool within(const char *name, double x, double low, double high)
+{
+  if (x >= low && x <= high)
+    return true;
+  fprintf(stderr, "serve: %s must be from %g to %g\n", name, low, high);
+  return false;
+}
+
+static bool read_arguments(struct server *v, int argc, char **argv)
+{
+  const struct testbed_option known[] = {
+    {"--shape", TESTBED_LIST, &v->shapes}, {"--batch", TESTBED_NUMBER, &v->batch}, {"--weights", TESTBED_TEXT, &v->weights},
+    {"--batch-parameter", TESTBED_TEXT, &v->batch_parameter}, {"--workers", TESTBED_NUMBER, &v->workers},
+    {"--keep-alive", TESTBED_NUMBER, &v->keep_alive_s}, {"--reply", TESTBED_NUMBER, &v->reply}, {"--core", TESTBED_NUMBER, &v->core},
+    {"--time-limit", TESTBED_NUMBER, &v->limit_s}, {"--calibrate", TESTBED_TEXT, &v->calibration},
+    {"--executions", TESTBED_NUMBER, &v->executions}, {"--seed", TESTBED_NUMBER, &v->seed}, {"--poll", TESTBED_TEXT, &v->poll},
+    {"--slow", TESTBED_NUMBER, &v->slow}};
+  if (!testbed_options("serve", argc, argv, known, sizeof known / sizeof *known))
+    return false;
+  v->n_batch = (int)v->batch;
+  v->spin = !strcmp(v->poll, "spin");
+  v->cold = v->keep_alive_s > 0;
+  if (!v->spin && strcmp(v->poll, "block"))
+    return fputs("serve: --poll is spin or block\n", stderr), false;
+  if (v->shapes.n == 0 || (v->n_batch > 1 && (v->shapes.n > 1 || !v->batch_parameter)))
+    return fputs("serve: needs --shape KERNEL:p=N,...; batches need one shape and a --batch-parameter\n", stderr), false;
+  return within("--batch", v->batch, 1, TESTBED_BATCH) && within("--workers", v->workers, 1, v->cold ? 1 : WORKERS) &&
+         within("--reply", v->reply, 0, TESTBED_BODY) && within("--slow", v->slow, 1, 10) && within("--executions", v->executions, 1, 1e7);
+}
+
+static int run_server(struct server *v)
+{
+  v->body = malloc(TESTBED_BODY), v->answer = calloc(1, TESTBED_BODY);
+  if (!v->body || !v->answer || !testbed_settle("serve", v->core, v->limit_s) || !prepare(v))
+    return 3;
+  warm_up(v);
+  if (v->calibration && !calibrate(v))
+    return 3;
+  int listening = testbed_listen("serve");
+  v->fd = listening < 0 ? -1 : testbed_accept(listening);
+  if (v->fd < 0)
+    return 3;
+  close(listening);
+  return v->cold ? serve_cold(v) : serve_many(v);
+}
+
+int testbed_serve(int argc, char **argv)
+{
+  struct server v = {.core = -1, .limit_s = 600, .batch = 1, .workers = 1, .reply = 256, .executions = 1000, .seed = 1,
+                     .slow = 1, .poll = "spin", .fd = -1};
+  if (!read_arguments(&v, argc, argv))
+    return 2;
+  int code = run_server(&v);
+  finish(&v);
+  free(v.body), free(v.answer);
+  return code;
+}
