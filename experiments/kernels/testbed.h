@@ -14,9 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int testbed_client(int argc, char **argv);
-int testbed_relay(int argc, char **argv);
-int testbed_serve(int argc, char **argv);
 
 /* Instants in the life of a request; a record has them in this order. DUE: when the link lets the message go. */
 enum testbed_instant {

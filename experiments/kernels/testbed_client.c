@@ -4,6 +4,7 @@
  * that instant, so that a slow server cannot slow down its own test (coordinated omission). With --closed yes the plan's
  * times are pauses: each request leaves that long after the answer to the one before.
  */
+#include "experiments/kernels/commands.h"
 #include "experiments/kernels/testbed.h"
 
 #include <stdio.h>
@@ -161,7 +162,7 @@ static int run_client(struct client *c)
   return good && write_records(c) ? 0 : 3;
 }
 
-int testbed_client(int argc, char **argv)
+int kernels_client(int argc, char **argv)
 {
   struct client c = {.core = -1, .limit_s = 600, .patience_s = 10};
   if (!read_arguments(&c, argc, argv))

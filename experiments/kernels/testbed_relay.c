@@ -5,6 +5,7 @@
  * The link's file has lines from_s,latency_s,rate_Bps (rate 0: unlimited) in order of time after one line of names; it
  * begins anew at its end, which is a line with latency -1. Time 0 is the client's.
  */
+#include "experiments/kernels/commands.h"
 #include "experiments/kernels/testbed.h"
 
 #include <math.h>
@@ -206,7 +207,7 @@ static bool read_arguments(struct relay *r, int argc, char **argv)
   return false;
 }
 
-int testbed_relay(int argc, char **argv)
+int kernels_relay(int argc, char **argv)
 {
   struct relay r = {.core = -1, .limit_s = 600};
   if (!read_arguments(&r, argc, argv))

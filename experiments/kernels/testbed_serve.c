@@ -10,12 +10,16 @@
  * host, and waking it takes longer than what is to be measured. --poll block sleeps.
  *
  * Before it listens, --calibrate FILE executes kernels --executions times in random order, without requests, and writes
- * block,shape,batch,wall_s,cpu_s: the cost of the kernels in this process, as the prediction may know it.
+ * block,shape,batch,wall_s,cpu_s: the cost of the kernels in this process, as the prediction may know it. A part --idle of
+ * them comes after a pause, exponential of mean --pause: while a server idles, others of the machine take its caches.
  */
 #include "experiments/kernels/kernel.h"
+#include "experiments/kernels/commands.h"
+#include "experiments/kernels/shape.h"
 #include "experiments/kernels/testbed.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +36,7 @@ struct shape { const struct kernel *kernel; double p[KERNEL_PARAMETERS]; void *s
 struct server {
   struct testbed_list shapes;
   const char *batch_parameter, *weights, *calibration, *poll;
-  double core, limit_s, batch, workers, keep_alive_s, reply, executions, seed, slow;
+  double core, limit_s, batch, workers, keep_alive_s, reply, executions, seed, slow, idle, pause_s;
   int n; struct shape shape[TESTBED_SHAPES];
   int n_batch, fd;
   bool spin, cold;
@@ -43,10 +47,10 @@ struct server {
 
 /* ---- kernels -------------------------------------------------------------------------------------------------------- */
 
-static int parameter_index(const struct kernel *k, const char *name, size_t n)
+static int parameter_index(const struct kernel *k, const char *name)
 {
   for (int i = 0; i < k->n_parameters; i++)
-    if (strlen(k->parameter[i].name) == n && !strncmp(k->parameter[i].name, name, n))
+    if (!strcmp(k->parameter[i].name, name))
       return i;
   return -1;
 }
@@ -57,35 +61,19 @@ static bool refuse(const char *shape, const char *why)
   return false;
 }
 
-static bool read_parameters(struct shape *s, const char *text, const char *rest)
-{
-  int given = 0;
-  while (*rest) {
-    const char *equals = strchr(rest, '=');
-    int i = equals ? parameter_index(s->kernel, rest, (size_t)(equals - rest)) : -1;
-    char *end = NULL;
-    if (i < 0)
-      return refuse(text, "unknown parameter");
-    s->p[i] = strtod(equals + 1, &end);
-    if (end == equals + 1 || (*end && *end != ',') || s->p[i] < 0)
-      return refuse(text, "a parameter is a number");
-    rest = *end ? end + 1 : end;
-    given++;
-  }
-  return given == s->kernel->n_parameters || refuse(text, "a parameter is missing, or given twice");
-}
-
 /* KERNEL:m=1,n=2 */
 static bool read_shape(struct shape *s, const char *text)
 {
-  char name[64];
+  char name[64], wrong[KERNEL_WHY];
   size_t n = strcspn(text, ":");
   snprintf(name, sizeof name, "%.*s", (int)n, text);
   s->kernel = kernel_find(name);
   if (!s->kernel)
     return refuse(text, "no such kernel (offsim-kernels list)");
   const char *why = s->kernel->unavailable ? s->kernel->unavailable() : NULL;
-  return why ? refuse(text, why) : read_parameters(s, text, text + n + (text[n] == ':'));
+  if (why)
+    return refuse(text, why);
+  return shape_parse(s->kernel, text + n + (text[n] == ':'), s->p, wrong) || refuse(text, wrong);
 }
 
 static bool prepare_batch(const struct server *v, struct shape *s, int batch, const char *text)
@@ -94,7 +82,7 @@ static bool prepare_batch(const struct server *v, struct shape *s, int batch, co
   double p[KERNEL_PARAMETERS];
   memcpy(p, s->p, sizeof p);
   if (batch > 1) {
-    int i = parameter_index(s->kernel, v->batch_parameter, strlen(v->batch_parameter));
+    int i = parameter_index(s->kernel, v->batch_parameter);
     if (i < 0)
       return refuse(text, "has no such batch parameter");
     p[i] *= batch;
@@ -147,6 +135,18 @@ static void warm_up(const struct server *v)
     execute(v, (uint32_t)(kernel_random(&state) % (uint64_t)v->n), 1 + (uint32_t)(kernel_random(&state) % (uint64_t)v->n_batch));
 }
 
+static double uniform(uint64_t *state)
+{
+  return (double)(kernel_random(state) >> 11) * 0x1p-53;
+}
+
+static void pause_some(const struct server *v, uint64_t *state)
+{
+  double idle = uniform(state), pause_s = -log1p(-uniform(state)) * v->pause_s;
+  int64_t until = testbed_now_ns() + (int64_t)(pause_s * 1e9);
+  while (idle < v->idle && testbed_now_ns() < until) {}
+}
+
 static bool calibrate(const struct server *v)
 {
   FILE *f = fopen(v->calibration, "w");
@@ -161,6 +161,7 @@ static bool calibrate(const struct server *v)
   for (int k = 0; k < (int)v->executions; k++) {
     uint32_t shape = (uint32_t)(kernel_random(&state) % (uint64_t)v->n);
     uint32_t batch = 1 + (uint32_t)(kernel_random(&state) % (uint64_t)v->n_batch);
+    pause_some(v, &state);
     int64_t cpu = testbed_cpu_ns(), from = testbed_now_ns();
     execute(&healthy, shape, batch);
     double wall_s = (double)(testbed_now_ns() - from) * 1e-9, cpu_s = (double)(testbed_cpu_ns() - cpu) * 1e-9;
@@ -335,7 +336,7 @@ static bool read_arguments(struct server *v, int argc, char **argv)
     {"--keep-alive", TESTBED_NUMBER, &v->keep_alive_s}, {"--reply", TESTBED_NUMBER, &v->reply}, {"--core", TESTBED_NUMBER, &v->core},
     {"--time-limit", TESTBED_NUMBER, &v->limit_s}, {"--calibrate", TESTBED_TEXT, &v->calibration},
     {"--executions", TESTBED_NUMBER, &v->executions}, {"--seed", TESTBED_NUMBER, &v->seed}, {"--poll", TESTBED_TEXT, &v->poll},
-    {"--slow", TESTBED_NUMBER, &v->slow}};
+    {"--slow", TESTBED_NUMBER, &v->slow}, {"--idle", TESTBED_NUMBER, &v->idle}, {"--pause", TESTBED_NUMBER, &v->pause_s}};
   if (!testbed_options("serve", argc, argv, known, sizeof known / sizeof *known))
     return false;
   v->n_batch = (int)v->batch;
@@ -346,7 +347,7 @@ static bool read_arguments(struct server *v, int argc, char **argv)
   if (v->shapes.n == 0 || (v->n_batch > 1 && (v->shapes.n > 1 || !v->batch_parameter)))
     return fputs("serve: needs --shape KERNEL:p=N,...; batches need one shape and a --batch-parameter\n", stderr), false;
   return within("--batch", v->batch, 1, TESTBED_BATCH) && within("--workers", v->workers, 1, v->cold ? 1 : WORKERS) &&
-         within("--reply", v->reply, 0, TESTBED_BODY) && within("--slow", v->slow, 1, 10) && within("--executions", v->executions, 1, 1e7);
+         within("--idle", v->idle, 0, 1) && within("--pause", v->pause_s, 0, 1) && within("--reply", v->reply, 0, TESTBED_BODY) && within("--slow", v->slow, 1, 10) && within("--executions", v->executions, 1, 1e7);
 }
 
 static int run_server(struct server *v)
@@ -365,7 +366,7 @@ static int run_server(struct server *v)
   return v->cold ? serve_cold(v) : serve_many(v);
 }
 
-int testbed_serve(int argc, char **argv)
+int kernels_serve(int argc, char **argv)
 {
   struct server v = {.core = -1, .limit_s = 600, .batch = 1, .workers = 1, .reply = 256, .executions = 1000, .seed = 1,
                      .slow = 1, .poll = "spin", .fd = -1};
