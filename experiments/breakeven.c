@@ -11,6 +11,7 @@
  */
 #include "experiments/breakeven.h"
 #include "analysis/plot.h"
+#include "models/measured.h"
 #include "models/world.h"
 #include "models/network.h"
 #include "scenarios/scenario.h"
@@ -162,14 +163,20 @@ static bool mean_attributes(const struct question *q, double mean[MAX_ATTRIBUTES
   return true;
 }
 
-static double service_on(const struct hardware_def *h, const struct work_def *w, int variant, const double *mean)
+static double roofline_on(const struct hardware_def *h, const struct work_def *w, const double *mean)
+{
+  return h->overhead_s + fmax(h->flop_per_s > 0 ? expr_value(&w->flop, mean) / h->flop_per_s : 0,
+                              h->byte_per_s > 0 ? expr_value(&w->bytes, mean) / h->byte_per_s : 0);
+}
+
+/* index: of the hardware in the world. */
+static double service_on(const struct hardware_def *h, int index, const struct work_def *w, int variant, const double *mean)
 {
   if (w->kind == WORK_TIME) return dist_mean(w->time_s);
   if (w->kind == WORK_NONE) return 0;
   if (!h) return NAN;
-  if (w->kind == WORK_ROOFLINE)
-    return h->overhead_s + fmax(h->flop_per_s > 0 ? expr_value(&w->flop, mean) / h->flop_per_s : 0,
-                                h->byte_per_s > 0 ? expr_value(&w->bytes, mean) / h->byte_per_s : 0);
+  const struct kernel_at *at = w->kernel && w->kernel->at[index].measured ? &w->kernel->at[index] : NULL;
+  if (w->kind == WORK_ROOFLINE) return at ? h->overhead_s + measured_expected_s(w->kernel, at, mean) : roofline_on(h, w, mean);
   if (!h->tokens || variant < 0 || !h->tokens[variant].available) return NAN;
   const struct token_cost *c = &h->tokens[variant];
   double in = expr_value(&w->tok_in, mean), out = expr_value(&w->tok_out, mean);
@@ -184,11 +191,11 @@ static double service_mean(const struct question *q, const struct plan_def *plan
   const struct task_def *t = task_of(q);
   int variant = t->n_variants ? t->variant[plan->variant] : NONE;
   const struct work_def *work = &t->work[t->n_variants ? plan->variant : 0];
-  if (!p->n_hardware) return service_on(NULL, work, variant, mean);
+  if (!p->n_hardware) return service_on(NULL, 0, work, variant, mean);
   double sum = 0, weight = 0;
   for (int i = 0; i < p->n_hardware; i++) {
     double x = p->hardware_weight ? p->hardware_weight[i] : 1;
-    sum += x * service_on(&w->hardware[p->hardware[i]], work, variant, mean);
+    sum += x * service_on(&w->hardware[p->hardware[i]], p->hardware[i], work, variant, mean);
     weight += x;
   }
   return sum / weight;

@@ -8,6 +8,7 @@
 
 #include "models/defs.h"
 #include "models/effects.h"
+#include "models/measured.h"
 #include "models/network.h"
 #include "models/policy_host.h"
 #include "models/record.h"
@@ -441,7 +442,6 @@ double demand_service_s(const struct demand *, double running);        /* time i
 void calibration_init(struct world *);
 /* NULL: the work is of no kernel, or the member's hardware has no cost of it. */
 const struct kernel_at *measured_at(const struct world *, const struct work_def *, const struct place *, uint32_t member);
-double measured_expected_s(const struct kernel_work *, const struct kernel_at *, const double *attribute);
 bool measured_inside(const struct kernel_work *, const struct kernel_at *, const double *attribute);
 /* What chance makes of an expected time. */
 void measured_draw(struct world *, const struct request *, int task, struct manner, unsigned ordinal, struct endpoint,

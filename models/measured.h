@@ -1,0 +1,11 @@
+/* measured.h: expected times of kernels with measured costs (models/measured.c). */
+#ifndef OFFSIM_MODELS_MEASURED_H
+#define OFFSIM_MODELS_MEASURED_H
+
+#include "models/defs.h"
+
+/* Seconds of one execution at the top clock: the mean over its scatter, with the cost as the profile tells it. NaN where an
+ * attribute that it reads is not known. */
+double measured_expected_s(const struct kernel_work *, const struct kernel_at *, const double *attribute);
+
+#endif
