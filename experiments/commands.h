@@ -32,6 +32,7 @@ int cmd_policy_build(int argc, char **argv);
 int cmd_validate(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_calibrate(int argc, char **argv);
 int cmd_profile(int argc, char **argv);
 
 #endif

@@ -41,6 +41,7 @@
 #pragma weak cmd_bench
 #pragma weak cmd_doctor
 #pragma weak cmd_profile
+#pragma weak cmd_calibrate
 /* The linear algebra library that igraph brings along may be this one. */
 void openblas_set_num_threads(int);
 #pragma weak openblas_set_num_threads
@@ -77,7 +78,8 @@ static const struct command commands[] = {
    cmd_train, true},
   {"tune", "FILE --policy P --budget N", "search a policy's parameters with the same budget for any policy", cmd_tune, true},
   {"ope", "DIR --target P", "what a policy would have earned, from the log of another", cmd_ope, true},
-  {"profile", "import ...", "profiles of hardware: made from measured tables of others", cmd_profile, true},
+  {"calibrate", "[-o PROFILE.yaml] [--quick] [--from RAW]", "measure this machine's kernels into a profile of hardware", cmd_calibrate, true},
+  {"profile", "import|show|diff ...", "profiles of hardware: made from tables of others, shown, compared", cmd_profile, true},
   {"validate", "[SUITE] [--quick] [--seed S]", "check the models against closed forms", cmd_validate, true},
   {"doctor", "[DIR]", "what this machine offers, and what is in the way", cmd_doctor, true},
   {"bench", "[--format json]", "speed of the engine, in CPU time", cmd_bench, true},

@@ -568,13 +568,19 @@ static bool put_format(hid_t file)
   return ok;
 }
 
-static bool make_file(struct trace_writer *w)
+static hid_t create_file(const char *path)
 {
   hid_t how = file_options(), create = H5Pcreate(H5P_FILE_CREATE);
   H5Pset_obj_track_times(create, false);
-  w->file = H5Fcreate(w->part, H5F_ACC_TRUNC, create, how);
+  hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, create, how);
   H5Pclose(how);
   H5Pclose(create);
+  return file;
+}
+
+static bool make_file(struct trace_writer *w)
+{
+  w->file = create_file(w->part);
   bool ok = w->file >= 0 && put_format(w->file)
             && (!w->setup.pipelines || put_attribute(w->file, "pipelines", w->setup.pipelines));
   for (int i = 0; i < N_TABLES && ok; i++)
@@ -1030,6 +1036,72 @@ bool trace_verify(const char *path, struct hash expected, struct err *err)
     return err_system(err, "cannot read trace %s: %s", path, strerror(errno));
   return hash_equal(found, expected)
          || err_system(err, "trace %s is damaged: its bytes are not those that were written", path);
+}
+
+/* ---- tables of something else ------------------------------------------------------------------------------------- */
+
+/* The library converts: int64 in memory, codes or numbers in the file. */
+static bool write_plain(hid_t group, const struct plain_column *c, size_t rows)
+{
+  hid_t names = c->whole ? make_names(true, c->names, c->n_names) : H5I_INVALID_HID;
+  hid_t dataset = make_dataset(group, c->name, names >= 0 ? names : c->real ? H5T_IEEE_F64LE : H5T_STD_I64LE, rows);
+  hsize_t extent = rows;
+  uint16_t *code = allocate(rows, sizeof *code);
+  for (size_t i = 0; names >= 0 && i < rows; i++)
+    code[i] = (uint16_t)c->whole[i];
+  bool ok = dataset >= 0 && put_attribute(dataset, "unit", c->unit) && put_attribute(dataset, "description", c->doc)
+            && H5Dset_extent(dataset, &extent) >= 0
+            && (!rows || H5Dwrite(dataset, names >= 0 ? names : c->real ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64, H5S_ALL, H5S_ALL,
+                                  H5P_DEFAULT, names >= 0 ? (const void *)code : c->real ? (const void *)c->real
+                                                                                          : (const void *)c->whole) >= 0);
+  free(code);
+  if (names >= 0)
+    H5Tclose(names);
+  return (dataset < 0 || H5Dclose(dataset) >= 0) && ok;
+}
+
+static bool write_plain_table(hid_t file, const struct plain_table *t)
+{
+  hid_t group = make_group(file, t->group);
+  bool ok = group >= 0;
+  for (int i = 0; i < t->n && ok; i++)
+    ok = write_plain(group, &t->column[i], t->rows);
+  return (group < 0 || H5Gclose(group) >= 0) && ok;
+}
+
+static bool plain_is_whole(const char *path, const struct plain_table *table, int n, struct err *err)
+{
+  struct trace_reader *r = trace_open(path, err);
+  const char *const *names;
+  bool ok = r != NULL;
+  for (int i = 0; i < n && ok; i++) {
+    ok = trace_columns(r, table[i].group, &names) == (size_t)table[i].n && trace_rows(r, table[i].group) == table[i].rows;
+    if (!ok)
+      err_system(err, "%s: /%s is not what was written", path, table[i].group);
+  }
+  trace_close(r);
+  return ok;
+}
+
+bool tables_write(const char *path, const struct plain_table *table, int n, const char *about, struct err *err)
+{
+  char *part = join(path, ".part"), reason[REASON_BYTES] = "";
+  listen_to_hdf5(reason);
+  hid_t file = create_file(part);
+  bool ok = file >= 0 && put_format(file) && put_attribute(file, "about", about);
+  for (int i = 0; i < n && ok; i++)
+    ok = write_plain_table(file, &table[i]);
+  if (file >= 0 && H5Fclose(file) < 0)
+    ok = false;
+  listen_to_hdf5(NULL);
+  ok = ok || err_system(err, "cannot write %s: %s", part, reason);
+  ok = ok && plain_is_whole(part, table, n, err);
+  if (ok && (!sync_path(part, O_RDWR) || rename(part, path) != 0 || !sync_folder_of(path)))
+    ok = err_system(err, "cannot write %s: %s", path, strerror(errno));
+  if (!ok)
+    unlink(part);
+  free(part);
+  return ok;
 }
 
 void trace_library(char *out, size_t size)

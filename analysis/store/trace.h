@@ -50,6 +50,12 @@ char *trace_text(const struct trace_reader *, const char *name);
 size_t trace_columns(struct trace_reader *, const char *group, const char *const **names);
 bool trace_verify(const char *path, struct hash expected, struct err *) MUST_USE;
 
+/* Tables of something else than a run (raw samples of a calibration), in the same form and with the same care. A column has
+ * either real or whole numbers; names: the whole ones are codes of these. about: a text of the whole file. */
+struct plain_column { const char *name, *unit, *doc; const double *real; const int64_t *whole; int n_names; const char *const *names; };
+struct plain_table { const char *group; size_t rows; int n; const struct plain_column *column; };
+bool tables_write(const char *path, const struct plain_table *, int n, const char *about, struct err *) MUST_USE;
+
 void trace_library(char *out, size_t size);             /* "HDF5 1.10.8, libdeflate 1.14" */
 
 #endif

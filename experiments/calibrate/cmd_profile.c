@@ -10,6 +10,9 @@ struct subcommand { const char *name, *arguments, *doc; int (*call)(int, char **
 
 static const struct subcommand subcommands[] = {
   {"import", "--from FORMAT FILE --map KEY=VALUE,... -o PROFILE.yaml", "a profile from measured tables of others", profile_import},
+  {"show", "FILE [--format table|json]", "what it says: costs and errors of each kernel, and how they were measured", profile_show},
+  {"diff", "A B [--margin SHARE] [--format table|json]", "two profiles kernel by kernel; exit 1: they differ beyond noise",
+   profile_diff},
 };
 enum { N_SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 

@@ -4,5 +4,7 @@
 #define OFFSIM_EXPERIMENTS_CALIBRATE_PROFILE_COMMANDS_H
 
 int profile_import(int argc, char **argv);
+int profile_show(int argc, char **argv);
+int profile_diff(int argc, char **argv);
 
 #endif

@@ -1,0 +1,20 @@
+/* calibration_files.h: the files of one calibration, put into place together, and what is said about them. */
+#ifndef OFFSIM_EXPERIMENTS_CALIBRATE_CALIBRATION_FILES_H
+#define OFFSIM_EXPERIMENTS_CALIBRATE_CALIBRATION_FILES_H
+
+#include "experiments/calibrate/calibration.h"
+
+/* Of "dir/NAME.yaml": NAME.h5, NAME.raw.jsonl (NULL: not ours), NAME-figures/. The _part ones are passing names. */
+struct calibration_files { const char *profile, *profile_part, *raw, *raw_part, *samples, *figures; };
+
+struct calibration_files calibration_files_of(const char *profile, bool keeps_raw, struct arena *);
+/* Samples and profile are written under passing names, the profile is read back as the simulator would, then all are
+ * renamed; figures come last, in this format (NULL: svg, "none"), and a figure that fails is only a warning. False after
+ * adding to err: what was under the final names before is still there. */
+bool calibration_publish(const struct calibration *, const struct calibration_files *, const char *format, struct err *) MUST_USE;
+/* Takes away what stands under passing names. */
+void calibration_clean(const struct calibration_files *);
+/* Table or JSON to stdout; what was unstable, unavailable or failed, where the files are and what comes next to stderr. */
+void calibration_tell(const struct calibration *, const struct calibration_files *, bool as_json, bool quiet);
+
+#endif

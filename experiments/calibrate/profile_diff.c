@@ -1,0 +1,239 @@
+/* profile_diff.c: `offsim profile diff A B`: do two profiles say the same? Kernel by kernel, where both were measured.
+ *
+ * Costs are compared at the knots of both that lie within both ranges, by the median of log(B / A). Noise is what the two fits
+ * say of themselves: sqrt(mape_A^2 + mape_B^2), 3 % at least, for a median of shapes is known no better than that from run to
+ * run. Check: the same profile with all costs x 1.5 differs by +50 % in every kernel.
+ */
+#include "experiments/calibrate/profile_commands.h"
+#include "analysis/text.h"
+#include "experiments/options.h"
+#include "scenarios/profile.h"
+#include "sim/json.h"
+#include "sim/zeros.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KERNELS_MOST = 256 };
+static const double LEAST_NOISE = 0.03;
+
+struct difference { const struct profile_kernel *a, *b; const char *why; int points; double median, largest, noise; bool beyond; };
+struct differences { int n; struct difference all[KERNELS_MOST]; int beyond, compared; };
+struct request { bool as_json; double margin; const char *file[2]; int n; };
+
+/* ---- one kernel ---------------------------------------------------------------------------------------------------------- */
+
+static int by_size(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static bool same_axes(const struct kernel_cost *a, const struct kernel_cost *b)
+{
+  bool same = a->n_axes == b->n_axes;
+  for (int i = 0; same && i < a->n_axes; i++)
+    same = !strcmp(a->axis[i].name, b->axis[i].name);
+  return same;
+}
+
+/* The logarithm of B / A at the knots of `of` that both know. */
+static int add_ratios(const struct kernel_cost *of, const struct kernel_cost *a, const struct kernel_cost *b, double *ratio, int n)
+{
+  int columns = of->n_axes > 1 ? of->axis[1].n : 1;
+  for (int i = 0; i < of->axis[0].n * columns; i++) {
+    const double at[KERNEL_COST_AXES] = {of->axis[0].knot[i / columns], of->n_axes > 1 ? of->axis[1].knot[i % columns] : 0};
+    if (kernel_cost_inside(a, at) && kernel_cost_inside(b, at))
+      ratio[n++] = log(kernel_cost_at(b, at) / kernel_cost_at(a, at));
+  }
+  return n;
+}
+
+static int n_costs(const struct kernel_cost *c) { return c->axis[0].n * (c->n_axes > 1 ? c->axis[1].n : 1); }
+
+static void measure_difference(struct difference *d)
+{
+  const struct kernel_cost *a = &d->a->cost, *b = &d->b->cost;
+  double *ratio = zeros_new((size_t)(n_costs(a) + n_costs(b)), sizeof *ratio);
+  int n = add_ratios(b, a, b, ratio, add_ratios(a, a, b, ratio, 0));
+  qsort(ratio, (size_t)n, sizeof *ratio, by_size);
+  d->points = n;
+  if (n) {
+    d->median = expm1(n % 2 ? ratio[n / 2] : (ratio[n / 2 - 1] + ratio[n / 2]) / 2);
+    d->largest = expm1(fabs(ratio[0]) > fabs(ratio[n - 1]) ? ratio[0] : ratio[n - 1]);
+  } else {
+    d->why = "measured over ranges that do not meet";
+  }
+  free(ratio);
+}
+
+static struct difference difference_of(const struct profile_kernel *a, const struct profile_kernel *b, double margin)
+{
+  struct difference d = {.a = a, .b = b, .median = NAN, .largest = NAN};
+  double mape_a = isfinite(a->mape) ? a->mape : 0, mape_b = isfinite(b->mape) ? b->mape : 0;
+  d.noise = margin > 0 ? margin : fmax(LEAST_NOISE, sqrt(mape_a * mape_a + mape_b * mape_b));
+  if (a->wall != b->wall)
+    d.why = "on different clocks";
+  else if (strcmp(a->cost.unit, b->cost.unit) || a->cost.version != b->cost.version)
+    d.why = "of different versions";
+  else if (!same_axes(&a->cost, &b->cost))
+    d.why = "costs over different axes";
+  else
+    measure_difference(&d);
+  d.beyond = fabs(log1p(d.median)) > log1p(d.noise);
+  return d;
+}
+
+/* ---- two profiles ---------------------------------------------------------------------------------------------------------- */
+
+static const struct profile_kernel *find(const struct profile *p, const char *kernel)
+{
+  for (int i = 0; i < p->n_kernels; i++)
+    if (!strcmp(p->kernel[i].cost.kernel, kernel))
+      return &p->kernel[i];
+  return NULL;
+}
+
+static void compare(const struct profile *a, const struct profile *b, double margin, struct differences *out)
+{
+  for (int i = 0; i < a->n_kernels && out->n < KERNELS_MOST; i++) {
+    const struct profile_kernel *other = find(b, a->kernel[i].cost.kernel);
+    struct difference d = {.a = &a->kernel[i], .why = "only in the first", .median = NAN, .largest = NAN, .noise = NAN};
+    out->all[out->n++] = other ? difference_of(&a->kernel[i], other, margin) : d;
+  }
+  for (int i = 0; i < b->n_kernels && out->n < KERNELS_MOST; i++)
+    if (!find(a, b->kernel[i].cost.kernel))
+      out->all[out->n++] = (struct difference){.b = &b->kernel[i], .why = "only in the second", .median = NAN, .largest = NAN,
+                                               .noise = NAN};
+  for (int i = 0; i < out->n; i++) {
+    out->compared += !out->all[i].why;
+    out->beyond += out->all[i].beyond;
+  }
+}
+
+static const char *name_of(const struct difference *d) { return (d->a ? d->a : d->b)->cost.kernel; }
+
+static void print_table(const struct profile *a, const struct profile *b, const struct differences *all)
+{
+  static const char *const heading[] = {"kernel", "", "median", "largest", "noise", "knots"};
+  struct table *t = table_new(6);
+  printf("first:  %s (%s)\nsecond: %s (%s)\n\n", a->name, a->path, b->name, b->path);
+  for (int i = 0; i < 6; i++)
+    table_cell(t, "%s", heading[i]);
+  table_rule(t);
+  for (int i = 0; i < all->n; i++) {
+    const struct difference *d = &all->all[i];
+    table_cell(t, "%s", name_of(d));
+    table_cell(t, "%s", d->why ? d->why : d->beyond ? "DIFFERENT" : "same");
+    const double x[] = {d->median, d->largest};
+    for (int k = 0; k < 2; k++)
+      if (isfinite(x[k]))
+        table_cell(t, "%+.1f %%", 100 * x[k]);
+      else
+        table_cell(t, "-");
+    table_cell(t, isfinite(d->noise) && !d->why ? "%.1f %%" : "-", 100 * d->noise);
+    table_cell(t, d->why ? "-" : "%d", d->points);
+  }
+  table_print(t, stdout, 2);
+  printf("\n%d of %d compared kernels differ beyond noise\n", all->beyond, all->compared);
+}
+
+static void print_json(const struct profile *a, const struct profile *b, const struct differences *all)
+{
+  json *out = json_new_object(), *kernels = json_new_object();
+  json_put_string(out, "first", a->path);
+  json_put_string(out, "second", b->path);
+  json_put_int(out, "compared", all->compared);
+  json_put_int(out, "beyond_noise", all->beyond);
+  for (int i = 0; i < all->n; i++) {
+    const struct difference *d = &all->all[i];
+    json *one = json_new_object();
+    json_put_string(one, "verdict", d->why ? d->why : d->beyond ? "different" : "same");
+    json_put_number(one, "median", d->median);
+    json_put_number(one, "largest", d->largest);
+    json_put_number(one, "noise", d->noise);
+    json_put_int(one, "knots", d->points);
+    json_put(kernels, name_of(d), one);
+  }
+  json_put(out, "kernels", kernels);
+  char *text = json_write(out, true);
+  puts(text);
+  free(text);
+  json_release(out);
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------------------------ */
+
+static bool take_margin(struct request *r, const char *value, struct err *e)
+{
+  char *end = NULL;
+  r->margin = value ? strtod(value, &end) : 0;
+  if (value && end != value && !strcmp(end, " %"))
+    r->margin /= 100, end += 2;
+  return (value && end != value && !*end && r->margin > 0 && r->margin < 10)
+         || err_add(e, (struct where){0}, "profile diff: --margin is a share above 0, such as 0.05 or '5 %%', not '%s'", value ? value : "");
+}
+
+static bool take(struct request *r, const char *word, const char *value, struct err *e)
+{
+  static const char *const known[] = {"--margin", "--format"};
+  if (!strcmp(word, "--margin"))
+    return take_margin(r, value, e);
+  if (strcmp(word, "--format"))
+    return options_unknown("profile diff", word, known, 2, e);
+  r->as_json = value && !strcmp(value, "json");
+  return (value && (r->as_json || !strcmp(value, "table")))
+         || err_add(e, (struct where){0}, "profile diff: --format is table or json, not '%s'", value ? value : "");
+}
+
+static bool read_request(struct request *r, int argc, char **argv, struct err *e)
+{
+  bool good = true;
+  for (int i = 1; good && i < argc; i++)
+    if (argv[i][0] == '-' && argv[i][1])
+      good = take(r, argv[i], i + 1 < argc ? argv[i + 1] : NULL, e), i++;
+    else if (r->n == 2)
+      good = err_add(e, (struct where){0}, "profile diff: two profiles, not also '%s'", argv[i]);
+    else
+      r->file[r->n++] = argv[i];
+  return good && (r->n == 2 || err_add(e, (struct where){0}, "profile diff: which two profiles? `offsim profile diff A B`"));
+}
+
+static bool run(const struct request *r, struct arena *arena, int *beyond, struct err *e)
+{
+  const struct profile *a = profile_load(arena, r->file[0], e), *b = profile_load(arena, r->file[1], e);
+  struct differences *all = arena_alloc(arena, sizeof *all);
+  if (!a || !b)
+    return false;
+  compare(a, b, r->margin, all);
+  if (all->compared == 0)
+    return err_add(e, (struct where){0}, "profile diff: the two have no kernel that can be compared%s%s", all->n ? ": the first one is " : "",
+                   all->n ? all->all[0].why : "");
+  if (r->as_json)
+    print_json(a, b, all);
+  else
+    print_table(a, b, all);
+  *beyond = all->beyond;
+  return true;
+}
+
+int profile_diff(int argc, char **argv)
+{
+  struct request r = {0};
+  int beyond = 0;
+  if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+    puts("usage: offsim profile diff A B [--margin SHARE] [--format table|json]\n"
+         "  Exit 1: a kernel's median cost differs by more than its noise, which is 3 % or what the two fits say of themselves.");
+    return EXIT_OK;
+  }
+  struct err e;
+  err_init(&e);
+  struct arena *arena = arena_new();
+  bool good = read_request(&r, argc, argv, &e) && run(&r, arena, &beyond, &e);
+  err_say(&e);
+  int code = !good ? (int)e.code : beyond ? EXIT_NEGATIVE : EXIT_OK;
+  err_release(&e);
+  arena_free(arena);
+  return code;
+}

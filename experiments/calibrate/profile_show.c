@@ -1,0 +1,262 @@
+/* profile_show.c: `offsim profile show FILE`: what a profile says, as a table or JSON. */
+#include "experiments/calibrate/profile_print.h"
+#include "experiments/calibrate/profile_commands.h"
+#include "analysis/text.h"
+#include "experiments/options.h"
+#include "scenarios/schema.h"
+#include "sim/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- a table ----------------------------------------------------------------------------------------------------------- */
+
+static const char *text_in(const struct node *map, const char *key)
+{
+  const struct node *node = node_get(map, key);
+  return node_is(node, NODE_TEXT) ? node->text : NULL;
+}
+
+static void put_line(const char *what, const char *text)
+{
+  if (text)
+    printf("%-11s %s\n", what, text);
+}
+
+/* "12.1 ps" */
+static struct number seconds(double s)
+{
+  static const struct { double from, factor; const char *unit; } units[] = {
+    {1, 1, "s"}, {1e-3, 1e3, "ms"}, {1e-6, 1e6, "us"}, {1e-9, 1e9, "ns"}, {0, 1e12, "ps"}};
+  struct number out;
+  int u = 0;
+  while (s < units[u].from)
+    u++;
+  snprintf(out.s, sizeof out.s, "%.3g %s", s * units[u].factor, units[u].unit);
+  return out;
+}
+
+static int n_costs(const struct kernel_cost *c) { return c->axis[0].n * (c->n_axes > 1 ? c->axis[1].n : 1); }
+
+static double least_cost(const struct kernel_cost *c, int sign)
+{
+  double x = c->cost_s[0];
+  for (int i = 1; i < n_costs(c); i++)
+    x = sign * c->cost_s[i] < sign * x ? c->cost_s[i] : x;
+  return x;
+}
+
+static void percent_cell(struct table *t, double x)
+{
+  if (isfinite(x))
+    table_cell(t, "%.1f %%", 100 * x);
+  else
+    table_cell(t, "-");
+}
+
+static void factor_cell(struct table *t, double x)
+{
+  if (isfinite(x))
+    table_cell(t, "x %.2f", x);
+  else
+    table_cell(t, "-");
+}
+
+static const char *axes_text(const struct kernel_cost *c, char *out, size_t size)
+{
+  snprintf(out, size, "%s%s%s", c->axis[0].name, c->n_axes > 1 ? ", " : "", c->n_axes > 1 ? c->axis[1].name : "");
+  return out;
+}
+
+static void kernel_row(struct table *t, const struct profile_kernel *k)
+{
+  const struct kernel_cost *c = &k->cost;
+  char axes[128];
+  table_cell(t, "%s", c->kernel);
+  table_cell(t, "%s", k->model ? k->model : "-");
+  table_cell(t, "%s", axes_text(c, axes, sizeof axes));
+  table_cell(t, "%s .. %s", seconds(least_cost(c, 1)).s, seconds(least_cost(c, -1)).s);
+  table_cell(t, "%s", c->unit);
+  table_cell(t, "%s", k->wall ? "wall" : "cpu");
+  table_cell(t, "%llu", k->shapes);
+  percent_cell(t, k->mape);
+  percent_cell(t, k->p90);
+  table_cell(t, "%+.1f .. %+.1f %%", 100 * (c->band_low - 1), 100 * (c->band_high - 1));
+  percent_cell(t, c->sigma);
+  factor_cell(t, k->cold);
+  factor_cell(t, k->interference);
+}
+
+static void print_kernels(const struct profile *p)
+{
+  static const char *const heading[] = {"kernel", "model", "cost over", "cost a unit", "unit", "clock", "shapes", "error", "p90",
+                                        "90 % band", "one run", "cold", "company"};
+  struct table *t = table_new(sizeof heading / sizeof *heading);
+  for (size_t i = 0; i < sizeof heading / sizeof *heading; i++)
+    table_cell(t, "%s", heading[i]);
+  table_rule(t);
+  for (int i = 0; i < p->n_kernels; i++)
+    kernel_row(t, &p->kernel[i]);
+  table_print(t, stdout, 3);
+}
+
+static void print_list(const char *what, const struct node *list)
+{
+  for (size_t i = 0; list && i < list->n; i++) {
+    const struct node *one = list->child[i];
+    if (one->kind == NODE_TEXT)
+      printf("%-11s %s%s%s\n", i ? "" : what, one->key ? one->key : "", one->key ? ": " : "", one->text);
+  }
+}
+
+static void print_machine(const struct profile *p)
+{
+  const struct node *m = p->measured;
+  const char *cores = text_in(m, "cores"), *quick = text_in(m, "quick"), *program = text_in(m, "program");
+  printf("%s: %s\n", p->name, p->doc ? p->doc : "");
+  put_line("cpu", text_in(m, "cpu"));
+  if (cores)
+    printf("%-11s %s, %s%s%s\n", "cores", cores, text_in(m, "os") ? text_in(m, "os") : "", text_in(m, "virtual") ? ", virtual: " : "",
+           text_in(m, "virtual") ? text_in(m, "virtual") : "");
+  if (program)
+    printf("%-11s %s by %s %s, seed %s%s\n", "measured", text_in(m, "date") ? text_in(m, "date") : "", program,
+           text_in(m, "version") ? text_in(m, "version") : "", text_in(m, "seed") ? text_in(m, "seed") : "-",
+           quick && !strcmp(quick, "true") ? "; quick: small grids" : "");
+  put_line("drift", text_in(m, "drift"));
+  put_line("arithmetic", text_in(p->value, "flops"));
+  put_line("bandwidth", text_in(p->value, "bandwidth"));
+  put_line("memory", text_in(p->value, "memory"));
+}
+
+void profile_print_table(const struct profile *p, bool notes)
+{
+  const struct node *tokens = node_get(p->value, "tokens");
+  print_machine(p);
+  if (p->n_kernels) {
+    printf("\n");
+    print_kernels(p);
+    printf("error: of shapes that the fit has not seen, mean; one run: scatter of single executions; company: all other cores do"
+           " the same\n");
+  }
+  for (size_t i = 0; tokens && i < tokens->n; i++)
+    printf("%-11s %s\n", i ? "" : "tokens of", tokens->child[i]->key);
+  if (!notes)
+    return;
+  print_list("unstable", node_get(p->measured, "unstable"));
+  print_list("unavailable", node_get(p->measured, "unavailable"));
+  print_list("failed", node_get(p->measured, "failed"));
+  print_list("notes", node_get(p->measured, "notes"));
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------------------------------------- */
+
+static json *numbers_json(const double *x, int n)
+{
+  json *list = json_new_array();
+  for (int i = 0; i < n; i++)
+    json_push(list, json_number_value(x[i]));
+  return list;
+}
+
+static json *error_json(const struct profile_kernel *k)
+{
+  json *out = json_new_object();
+  json_put_string(out, "method", k->method);
+  json_put_string(out, "model", k->model);
+  json_put_number(out, "mape", k->mape);
+  json_put_number(out, "p90", k->p90);
+  json_put_number(out, "max", k->max);
+  json_put_int(out, "shapes", (int64_t)k->shapes);
+  return out;
+}
+
+static json *kernel_json(const struct profile_kernel *k)
+{
+  const struct kernel_cost *c = &k->cost;
+  json *out = json_new_object(), *axes = json_new_object();
+  json_put_int(out, "version", c->version);
+  json_put_string(out, "unit", c->unit);
+  json_put_string(out, "clock", k->wall ? "wall" : "cpu");
+  for (int i = 0; i < c->n_axes; i++)
+    json_put(axes, c->axis[i].name, numbers_json(c->axis[i].knot, c->axis[i].n));
+  json_put(out, "axes", axes);
+  json_put(out, "cost_s", numbers_json(c->cost_s, n_costs(c)));
+  json_put_number(out, "sigma", c->sigma);
+  json_put(out, "band", numbers_json((const double[]){c->band_low, c->band_high}, 2));
+  json_put(out, "error", error_json(k));
+  json_put_number(out, "wall_over_cpu", k->wall_over_cpu);
+  json_put_number(out, "cold", k->cold);
+  json_put_number(out, "interference", k->interference);
+  return out;
+}
+
+/* A part of the file as it stands, all texts. */
+static json *node_json(const struct node *node)
+{
+  if (!node || node->kind == NODE_TEXT)
+    return json_string_value_new(node ? node->text : NULL);
+  json *out = node->kind == NODE_MAP ? json_new_object() : json_new_array();
+  for (size_t i = 0; i < node->n; i++)
+    if (node->kind == NODE_MAP)
+      json_put(out, node->child[i]->key, node_json(node->child[i]));
+    else
+      json_push(out, node_json(node->child[i]));
+  return out;
+}
+
+void profile_print_json(const struct profile *p)
+{
+  json *out = json_new_object(), *kernels = json_new_object();
+  json_put_string(out, "profile", p->name);
+  json_put_string(out, "file", p->path);
+  json_put(out, "measured", node_json(p->measured));
+  json_put_number(out, "flops", get_number(p->value, "hardware", "flops"));
+  json_put_number(out, "bandwidth", get_number(p->value, "hardware", "bandwidth"));
+  json_put_number(out, "memory_bytes", get_number(p->value, "hardware", "memory"));
+  for (int i = 0; i < p->n_kernels; i++)
+    json_put(kernels, p->kernel[i].cost.kernel, kernel_json(&p->kernel[i]));
+  json_put(out, "kernels", kernels);
+  char *text = json_write(out, true);
+  puts(text);
+  free(text);
+  json_release(out);
+}
+
+/* ---- the command --------------------------------------------------------------------------------------------------------- */
+
+static bool take(void *context, const char *option, const char *value, struct err *e)
+{
+  if (!value || (strcmp(value, "table") && strcmp(value, "json")))
+    return err_add(e, (struct where){0}, "profile show: %s is table or json, not '%s'", option, value ? value : "");
+  *(bool *)context = !strcmp(value, "json");
+  return true;
+}
+
+int profile_show(int argc, char **argv)
+{
+  static const char *const known[] = {"--format"};
+  const char *file = NULL;
+  bool as_json = false;
+  if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+    puts("usage: offsim profile show FILE [--format table|json]");
+    return EXIT_OK;
+  }
+  struct err e;
+  struct arena *a = arena_new();
+  err_init(&e);
+  const struct profile *p = NULL;
+  if (options_read("profile show", argc, argv, known, 1, take, &as_json, &file, &e) && !file)
+    err_add(&e, (struct where){0}, "profile show: which profile? `offsim profile show FILE`");
+  else if (!err_any(&e))
+    p = profile_load(a, file, &e);
+  if (p && as_json)
+    profile_print_json(p);
+  else if (p)
+    profile_print_table(p, true);
+  err_say(&e);
+  int code = (int)e.code;
+  err_release(&e);
+  arena_free(a);
+  return code;
+}
