@@ -48,6 +48,7 @@ struct import_result {
   const char *measured, *kind;                          /* program; hardware and model as the file calls them, or NULL */
   const char *own_source;                               /* default of --source */
   struct import_error own_prompt_error;                 /* of formats that know better; shapes 0: none */
+  bool made;                                            /* prompts and steps are sums of measured operators: no grid of their own */
   int n_notes; const char **note;                       /* holes, points that fall, what was passed over */
   int n_holes, n_falling;
 };
@@ -57,6 +58,11 @@ const char *import_map(const struct import_ask *, const char *key);      /* NULL
 bool import_number(const struct import_ask *, const char *key, double otherwise, double *, struct err *) MUST_USE;
 void import_note(struct import_result *, struct arena *, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* --where: rows to take; false after adding: no such column, no such row. */
+struct sheet;
+bool import_where(const struct import_ask *, const struct sheet *, struct err *) MUST_USE;
+bool import_chosen(const struct import_ask *, const struct sheet *, int row);
+
 /* Formats. False after adding. */
 typedef bool import_reader(const struct import_ask *, struct import_points *, struct import_result *, struct arena *, struct err *);
 import_reader import_llama, import_csv, import_vllm, import_vidur;
@@ -64,8 +70,9 @@ import_reader import_llama, import_csv, import_vllm, import_vidur;
 /* import_check.c: sorts the points, takes the mean of those at one place, notes holes of the grid, gaps and falling times. */
 void import_check(struct import_points *, struct import_result *, struct arena *);
 
-/* import_fit.c. Prompts on no context, in order; linear between points or smooth, whichever errs less at points left out. */
-void import_fit_prompts(const struct import_points *, struct prompt_fit *, struct arena *);
+/* import_fit.c. Prompts on no context, in order; linear between points or smooth, whichever errs less at points left out; made:
+ * linear, the error is the format's. */
+void import_fit_prompts(const struct import_points *, bool made, struct prompt_fit *, struct arena *);
 void import_fit_steps(const struct import_points *, struct step_fit *, struct arena *);
 double import_prompt_at(const struct prompt_fit *, double tok);
 double import_step_at(const struct step_fit *, double batch, double context_tok);

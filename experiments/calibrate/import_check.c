@@ -137,7 +137,7 @@ void import_check(struct import_points *points, struct import_result *r, struct 
     points->prompt[i] = (struct prompt_point){p[i].y, p[i].x, p[i].time_s};
   for (int i = 0; i < points->n_steps; i++)
     p[i] = (struct spot){points->step[i].context_tok, points->step[i].batch, points->step[i].time_s};
-  points->n_steps = check_plane(p, points->n_steps, step_names, true, r, a);
+  points->n_steps = r->made ? merge(p, points->n_steps) : check_plane(p, points->n_steps, step_names, true, r, a);
   for (int i = 0; i < points->n_steps; i++)
     points->step[i] = (struct step_point){p[i].y, p[i].x, p[i].time_s};
   free(p);

@@ -155,7 +155,7 @@ static void write_knots(const double *x, const double *y, int n, bool smooth, st
   }
 }
 
-void import_fit_prompts(const struct import_points *p, struct prompt_fit *f, struct arena *a)
+void import_fit_prompts(const struct import_points *p, bool made, struct prompt_fit *f, struct arena *a)
 {
   double *x = arena_array(a, double, p->n_prompts), *y = arena_array(a, double, p->n_prompts);
   int n = 0;
@@ -165,7 +165,7 @@ void import_fit_prompts(const struct import_points *p, struct prompt_fit *f, str
       y[n++] = p->prompt[i].time_s;
     }
   struct import_error line = leave_one_out(x, y, n, false), curve = leave_one_out(x, y, n, true);
-  bool smooth = curve.mape < line.mape;
+  bool smooth = !made && curve.mape < line.mape;
   *f = (struct prompt_fit){.tok = arena_array(a, double, PARTS * n), .time_s = arena_array(a, double, PARTS * n),
                            .error = smooth ? curve : line};
   write_knots(x, y, n, smooth, f);

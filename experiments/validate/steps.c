@@ -8,6 +8,7 @@
  * relative error, those that would be negative left out.
  */
 #include "experiments/commands.h"
+#include "experiments/validate/steps.h"
 #include "experiments/validate/suites.h"
 #include "models/steptime.h"
 #include "scenarios/presets.h"
@@ -19,9 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCHES = 4000, MOST_TOKENS = 2048, MOST_DECODES = 256, MOST_KNOTS = 32, TERMS = 9, STEP = 16 };
+enum { BATCHES = 4000, MOST_TOKENS = 2048, MOST_DECODES = 256, MOST_KNOTS = STEPS_KNOTS_MOST, TERMS = STEPS_TERMS, STEP = 16 };
 enum { FIT = 1, TEST = 2 };                             /* streams */
-static const char *const terms[TERMS] = {"sequence", "chunk", "chunk_kv", "attention", "decode", "decode_kv", "skew", "mixed", "mixed_kv"};
+const char *const steps_terms[TERMS] = {"sequence", "chunk", "chunk_kv", "attention", "decode", "decode_kv", "skew", "mixed", "mixed_kv"};
 
 struct options {
   const char *profile, *model, *step_time;
@@ -85,15 +86,13 @@ static const struct step_batch *draw_all(struct arena *a, uint64_t stream, doubl
 
 /* ---- error -------------------------------------------------------------------------------------------------------- */
 
-struct errors { double mean, p90, max; };
-
 static int by_value(const void *a, const void *b)
 {
   double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
 }
 
-static struct errors errors_of(const struct steptime *model, const struct steptime *tables, const struct step_batch *b, struct arena *a)
+static struct steps_errors errors_of(const struct steptime *model, const struct steptime *tables, const struct step_batch *b, struct arena *a)
 {
   double *x = arena_array(a, double, BATCHES), sum = 0;
   for (int i = 0; i < BATCHES; i++) {
@@ -101,7 +100,7 @@ static struct errors errors_of(const struct steptime *model, const struct stepti
     sum += x[i];
   }
   qsort(x, BATCHES, sizeof *x, by_value);
-  return (struct errors){sum / BATCHES, x[BATCHES * 9 / 10], x[BATCHES - 1]};
+  return (struct steps_errors){sum / BATCHES, x[BATCHES * 9 / 10], x[BATCHES - 1]};
 }
 
 /* ---- knots -------------------------------------------------------------------------------------------------------- */
@@ -231,32 +230,42 @@ static void print_fit(const struct options *o, const double *knot, const double 
   printf("]\n");
   for (int k = 0; k < TERMS; k++)
     if (c[o->knots + k] > 0)
-      printf("    %s: %.4g ns\n", terms[k], c[o->knots + k] * 1e9);
+      printf("    %s: %.4g ns\n", steps_terms[k], c[o->knots + k] * 1e9);
 }
 
-static void print_errors(struct errors e, const char *what)
+static void print_errors(struct steps_errors e, const char *what)
 {
   printf("%s: mean %.2f %%, p90 %.2f %%, max %.2f %% of %d batches\n", what, 100 * e.mean, 100 * e.p90, 100 * e.max, (int)BATCHES);
+}
+
+static const struct steptime *compact_of(struct arena *a, const double *knot, const double *c, int knots)
+{
+  const double *term = c + knots;
+  struct steptime_compact m = {.table = {(uint32_t)knots, knot, c}, .sequence_s = term[0], .chunk_s = term[1],
+    .chunk_kv_s = term[2], .attention_s = term[3], .decode_s = term[4], .decode_kv_s = term[5], .skew_s = term[6], .mixed_s = term[7], .mixed_kv_s = term[8]};
+  return steptime_compact(a, &m);
+}
+
+struct steps_errors steps_fit(const struct steptime *tables, double kv_tokens, int knots, double *knot, double *c, struct arena *a)
+{
+  bool used[TERMS];
+  const struct step_batch *b = draw_all(a, FIT, kv_tokens);
+  memset(used, true, sizeof used);
+  choose_knots(tables, knot, knots);
+  while (!solve(tables, b, knot, knots, used, c))
+    continue;
+  for (int i = 0; i < knots + TERMS; i++)
+    c[i] = rounded(c[i] * 1e9) * 1e-9;
+  return errors_of(compact_of(a, knot, c, knots), tables, draw_all(a, TEST, kv_tokens), a);
 }
 
 static void fit(const struct options *o, const struct steptime *tables, struct arena *a)
 {
   double knot[MOST_KNOTS], c[MOST_KNOTS + TERMS];
-  bool used[TERMS];
-  const struct step_batch *b = draw_all(a, FIT, o->kv_tokens);
-  memset(used, true, sizeof used);
-  choose_knots(tables, knot, o->knots);
-  while (!solve(tables, b, knot, o->knots, used, c))
-    continue;
-  for (int i = 0; i < o->knots + TERMS; i++)
-    c[i] = rounded(c[i] * 1e9) * 1e-9;
+  struct steps_errors others = steps_fit(tables, o->kv_tokens, o->knots, knot, c, a);
   print_fit(o, knot, c);
-  const double *term = c + o->knots;
-  struct steptime_compact m = {.table = {(uint32_t)o->knots, knot, c}, .sequence_s = term[0], .chunk_s = term[1],
-    .chunk_kv_s = term[2], .attention_s = term[3], .decode_s = term[4], .decode_kv_s = term[5], .skew_s = term[6], .mixed_s = term[7], .mixed_kv_s = term[8]};
-  const struct steptime *model = steptime_compact(a, &m);
-  print_errors(errors_of(model, tables, b, a), "# fitted batches");
-  print_errors(errors_of(model, tables, draw_all(a, TEST, o->kv_tokens), a), "# other batches");
+  print_errors(errors_of(compact_of(a, knot, c, o->knots), tables, draw_all(a, FIT, o->kv_tokens), a), "# fitted batches");
+  print_errors(others, "# other batches");
 }
 
 /* ---- the command -------------------------------------------------------------------------------------------------- */
@@ -323,7 +332,7 @@ static int run(const struct options *o, struct arena *a, struct err *e)
     fit(o, tables, a);
     return EXIT_OK;
   }
-  struct errors x = errors_of(model, tables, draw_all(a, TEST, o->kv_tokens), a);
+  struct steps_errors x = errors_of(model, tables, draw_all(a, TEST, o->kv_tokens), a);
   print_errors(x, o->step_time);
   return x.mean <= o->mean && x.p90 <= o->p90 && x.max <= o->max ? EXIT_OK : EXIT_NEGATIVE;
 }
