@@ -72,7 +72,7 @@ static void note_rest(struct import_result *r, struct arena *a, int seen, const 
     import_note(r, a, "and %d more %s", seen - NOTES_EACH, what);
 }
 
-static void find_holes(const struct spot *p, int n, const char *names[2], struct import_result *r, struct arena *a)
+static void find_holes(const struct spot *p, int n, const char *const names[2], struct import_result *r, struct arena *a)
 {
   double *x = grab(2 * (size_t)n + 2, sizeof *x), *y = x + n + 1;
   int n_x = values_of(p, n, true, x), n_y = values_of(p, n, false, y), seen = 0;
@@ -89,7 +89,7 @@ static void find_holes(const struct spot *p, int n, const char *names[2], struct
   free(x);
 }
 
-static void find_falls(const struct spot *p, int n, bool first, const char *names[2], struct import_result *r, struct arena *a)
+static void find_falls(const struct spot *p, int n, bool first, const char *const names[2], struct import_result *r, struct arena *a)
 {
   int seen = 0;
   for (int i = 1; i < n; i++) {
@@ -103,7 +103,7 @@ static void find_falls(const struct spot *p, int n, bool first, const char *name
   r->n_falling += seen;
 }
 
-static int check_plane(struct spot *p, int n, const char *names[2], bool both, struct import_result *r, struct arena *a)
+static int check_plane(struct spot *p, int n, const char *const names[2], bool both, struct import_result *r, struct arena *a)
 {
   n = merge(p, n);
   find_holes(p, n, names, r, a);
@@ -127,7 +127,7 @@ static void find_gaps(const struct spot *p, int n, struct import_result *r, stru
 
 void import_check(struct import_points *points, struct import_result *r, struct arena *a)
 {
-  static const char *prompt_names[2] = {"context", "prompt"}, *step_names[2] = {"context", "requests"};
+  static const char *const prompt_names[2] = {"context", "prompt"}, *const step_names[2] = {"context", "requests"};
   struct spot *p = grab((size_t)(points->n_prompts + points->n_steps) + 1, sizeof *p);
   for (int i = 0; i < points->n_prompts; i++)
     p[i] = (struct spot){points->prompt[i].context_tok, points->prompt[i].tok, points->prompt[i].time_s};
