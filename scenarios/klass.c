@@ -27,6 +27,8 @@ static void work_kernel(struct build *b, struct work_def *w, const struct node *
   struct node *parameters = node_new(b->arena, NODE_MAP, node->at);
   const struct node *defaults = node_get(p->value, "parameters");
   const struct node *calls = node_get(node, "calls");
+  if (calls && !build_fits(b, calls, &(struct node){.kind = NODE_TEXT, .text = "1"}))
+    return;
   const char *names[64];
   size_t n = 0;
   for (size_t i = 0; node_is(defaults, NODE_MAP) && i < defaults->n && n < 64; i++) {

@@ -79,15 +79,11 @@ static void check_whole(const struct preset *p, const struct node *root, struct 
     err_add(err, complete->at, "this profile is not complete; measure again with `offsim calibrate -o FILE`");
 }
 
-/* What the file says it is, against its folder and name; a profile may stand anywhere, under any name. */
-static void check_names(const struct node *root, const char *kind, const char *name, struct err *err)
+static bool is_of_hardware(const struct node *root, struct err *err)
 {
   const struct node *own = node_get(root, "kind");
-  if (name && (!node_text_is(own, kind) || !node_text_is(node_get(root, "name"), name)))
-    err_add(err, root->at, "the file is the preset '%s' of kind %s by its folder and name; inside it says name: %s, kind: %s",
-            name, kind, text_or(node_get(root, "name")), text_or(own));
-  if (!name && !node_text_is(own, kind))
-    err_add(err, own ? own->at : root->at, "a profile is of kind hardware, not %s", text_or(own));
+  return node_text_is(own, "hardware") ||
+         err_add(err, own ? own->at : root->at, "a profile is of kind hardware; this file is of kind %s", text_or(own));
 }
 
 /* name NULL: whatever the file says; asked: as what it was looked for. */
@@ -102,6 +98,8 @@ static const struct preset *preset_parse(struct arena *a, const struct preset_fi
   if (!root)
     return NULL;
   struct preset *p = arena_alloc(a, sizeof *p);
+  if (!f->name && !is_of_hardware(root, err))
+    return NULL;
   schema_check(root, "preset", err);
   const char *own = get_text(root, "preset", "name"), *name = f->name ? f->name : own ? own : "?";
   *p = (struct preset){.kind = kind, .name = arena_strdup(a, name), .path = path, .doc = get_text(root, "preset", "doc"),
@@ -110,8 +108,10 @@ static const struct preset *preset_parse(struct arena *a, const struct preset_fi
   read_sources(a, p, node_get(root, "sources"));
   if (p->value)
     schema_check_part(p->value, kind, err);
-  if (err->n_errors == errors)
-    check_names(root, kind, f->name, err);
+  if (err->n_errors == errors && f->name &&
+      (!node_text_is(node_get(root, "kind"), kind) || !node_text_is(node_get(root, "name"), name)))
+    err_add(err, root->at, "the file is the preset '%s' of kind %s by its folder and name; inside it says name: %s, kind: %s",
+            name, kind, text_or(node_get(root, "name")), text_or(node_get(root, "kind")));
   check_whole(p, root, err);
   if (err->n_errors > errors)
     return NULL;

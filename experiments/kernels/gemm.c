@@ -103,17 +103,12 @@ static bool check(void *state, char *why)
   return matrix_check(&x, 1e-6 * (double)g->k * sqrt((double)g->n), 1, why);
 }
 
-#define ROWS(n, k) {8, n, k}, {16, n, k}, {32, n, k}, {64, n, k}, {192, n, k}, {512, n, k}
-static const double full[][KERNEL_PARAMETERS] = {ROWS(384, 384), ROWS(512, 640), ROWS(1024, 768), ROWS(1024, 1536), ROWS(2048, 2048)};
-#define FEW_ROWS(n, k) {8, n, k}, {32, n, k}, {192, n, k}
-static const double quick[][KERNEL_PARAMETERS] = {FEW_ROWS(384, 384), FEW_ROWS(1024, 768), FEW_ROWS(2048, 2048)};
-
 const struct kernel kernel_gemm_f32 = {
   .name = "gemm_f32", .version = 1, .unit = "FLOP", .bound = BOUND_COMPUTE,
   .n_parameters = 3,
   .parameter = {{"m", MATRIX_LOW_M, MATRIX_HIGH_M, 8}, {"n", 256, 4096, 64}, {"k", 256, 4096, 64}},
   .n_axes = 3, .axis = {"working_set", "weights", "m"},
-  .full = KERNEL_GRID(full), .quick = KERNEL_GRID(quick),
+  .full = KERNEL_GRID(matrix_full), .quick = KERNEL_GRID(matrix_quick),
   .units = matrix_flop, .axis_value = axis_value, .flop = matrix_flop, .bytes = working_set, .allowed = allowed,
   .prepare = prepare, .run = run, .check = check, .threads = threads, .finish = finish,
 };

@@ -298,7 +298,7 @@ static bool check(void *state, char *why)
 
 /* ---- shapes -------------------------------------------------------------------------------------------------------- */
 
-static double shortest(const double *p)
+static bool shortest(const double *p)
 {
   return p[N] >= p[K] / 4;
 }

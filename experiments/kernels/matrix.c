@@ -6,6 +6,11 @@
 
 enum { VECTORS = 4 };
 
+#define ROWS(n, k) {8, n, k}, {16, n, k}, {32, n, k}, {64, n, k}, {192, n, k}, {512, n, k}
+const double matrix_full[MATRIX_FULL][KERNEL_PARAMETERS] = {ROWS(384, 384), ROWS(512, 640), ROWS(1024, 768), ROWS(1024, 1536), ROWS(2048, 2048)};
+#define FEW_ROWS(n, k) {8, n, k}, {32, n, k}, {192, n, k}
+const double matrix_quick[MATRIX_QUICK][KERNEL_PARAMETERS] = {FEW_ROWS(384, 384), FEW_ROWS(1024, 768), FEW_ROWS(2048, 2048)};
+
 double matrix_flop(const double *p)
 {
   return 2 * p[MATRIX_M] * p[MATRIX_N] * p[MATRIX_K];

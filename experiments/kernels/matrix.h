@@ -13,6 +13,10 @@ enum { MATRIX_M, MATRIX_N, MATRIX_K };
 #define MATRIX_LOW_WEIGHTS 147456               /* 384 x 384 */
 #define MATRIX_HIGH_WEIGHTS 4194304             /* 2048 x 2048 */
 
+/* Both products have the same shapes: a full grid of weights and rows. */
+enum { MATRIX_FULL = 30, MATRIX_QUICK = 9 };
+extern const double matrix_full[MATRIX_FULL][KERNEL_PARAMETERS], matrix_quick[MATRIX_QUICK][KERNEL_PARAMETERS];
+
 double matrix_flop(const double *p);            /* 2 m n k */
 bool matrix_allowed(const double *p);
 

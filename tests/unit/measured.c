@@ -1,0 +1,381 @@
+/* Times of kernels with measured costs: whole runs against times that are computed here in another way; what costs are wrong by,
+ * the scatter of executions, others beside, what policies and oracles know. Seeds are fixed; the statistical limits state how
+ * often another seed would break them. */
+#include "scenarios/profile.h"
+#include "scenarios/scenario.h"
+#include "sim/rng.h"
+#include "tests/unit/world_rig.h"
+#include <unistd.h>
+
+/* ---- a profile and a scenario beside it --------------------------------------------------------------------------- */
+
+enum { KNOTS = 6 };
+struct measure { int n[2]; double knot[2][KNOTS], cost_s[KNOTS * KNOTS]; const char *axis[2]; double sigma, low, high, beside; };
+
+static char folder[] = "/tmp/measured_XXXXXX";
+
+static void put_list(FILE *f, const double *x, int n, const char *unit)
+{
+  for (int i = 0; i < n; i++) fprintf(f, "%s%.17g%s", i ? ", " : "[", x[i], unit);
+  fprintf(f, "]");
+}
+
+static void write_profile(const struct measure *m)
+{
+  char path[64];
+  snprintf(path, sizeof path, "%s/p.yaml", folder);
+  FILE *f = fopen(path, "w");
+  assert_non_null(f);
+  fprintf(f, "kind: hardware\nname: p\nsources: {all: {source: by hand, year: 2026, grade: M}}\nmeasured: {complete: true}\n"
+             "value:\n  flops: 1 GFLOP/s\n  bandwidth: 1 GB/s\n  kernels:\n    gemm_f32:\n      version: 1\n      unit: FLOP\n"
+             "      axes: {%s: ", m->axis[0]);
+  put_list(f, m->knot[0], m->n[0], "");
+  if (m->axis[1]) fprintf(f, ", %s: ", m->axis[1]), put_list(f, m->knot[1], m->n[1], "");
+  fprintf(f, "}\n      cost: ");
+  put_list(f, m->cost_s, m->n[0] * (m->axis[1] ? m->n[1] : 1), " s");
+  fprintf(f, "\n      sigma: %.17g\n      band: [%.17g, %.17g]\n      interference: %.17g\n", m->sigma, m->low, m->high, m->beside);
+  fclose(f);
+}
+
+/* 100 ps a FLOP, whatever the shape. */
+static struct measure level(void)
+{
+  return (struct measure){.n = {2}, .knot = {{1, 1e12}}, .cost_s = {1e-10, 1e-10}, .axis = {"working_set"}, .low = 0.8,
+                          .high = 1.25, .beside = 1};
+}
+
+static struct scenario *load(const char *text)
+{
+  struct err err;
+  char path[64];
+  err_init(&err);
+  snprintf(path, sizeof path, "%s/s.yaml", folder);
+  FILE *f = fopen(path, "w");
+  assert_non_null(f);
+  fputs(text, f);
+  fclose(f);
+  struct scenario *s = scenario_load(path, NULL, 0, &err);
+  if (!s) {
+    err_print(&err, stderr, false);
+    fail_msg("the scenario is not sound");
+  }
+  err_release(&err);
+  return s;
+}
+
+static bool play(struct scenario *s, uint64_t replication, int policy, struct kept *kept, struct err *err)
+{
+  struct run_summary summary;
+  struct run_setup setup = {.def = &s->world, .policy = &s->policy[policy], .seed = s->seed, .replication = replication,
+                            .sink = keeping(kept)};
+  memset(kept, 0, sizeof *kept);
+  struct world *w = world_new(&setup, err);
+  bool ok = w && world_run(w, &summary, err);
+  world_free(w);
+  return ok;
+}
+
+static double service_s(const struct kept *k, int i) { return 1e-9 * (double)k->attempt[i].phase_ns[PHASE_SERVE]; }
+
+static struct kept *played(struct scenario *s, uint64_t replication, int policy)
+{
+  struct kept *k = calloc(1, sizeof *k);
+  struct err err;
+  err_init(&err);
+  if (!play(s, replication, policy, k, &err)) {
+    err_print(&err, stderr, false);
+    fail_msg("the world did not run");
+  }
+  err_release(&err);
+  return k;
+}
+
+static const char one_device[] =
+    "horizon: {duration: %g s}\nplaces: [{name: dev, tier: device, slots: %d, hardware: p.yaml%s}]\n"
+    "classes:\n  - {name: ask, from: dev, arrivals: {renewal: {interarrival: 1 s}}, pipeline: [{task: first, places: [origin], "
+    "work: {kernel: gemm_f32, m: %d, n: %d, k: %d, calls: %d}}]}\npolicies: [always_local]\ncalibration: {error: %s}\n";
+
+/* ---- any table, any shape ------------------------------------------------------------------------------------------ */
+
+static double between(struct rng *r, double low, double high) { return low * pow(high / low, rng_uniform(r)); }
+
+static struct measure any_measure(struct rng *r)
+{
+  struct measure m = level();
+  bool two = rng_uniform(r) < 0.5;
+  m.axis[0] = two ? "weights" : "working_set";
+  m.axis[1] = two ? "m" : NULL;
+  for (int a = 0; a < 1 + two; a++) {
+    m.n[a] = 2 + (int)(rng_uniform(r) * (KNOTS - 1));
+    m.knot[a][0] = a ? 1 : 100;
+    for (int i = 1; i < m.n[a]; i++) m.knot[a][i] = m.knot[a][i - 1] * between(r, 1.5, 30);
+    m.knot[a][m.n[a] - 1] = a ? 3000 : 1e9;             /* wide enough for any shape below */
+    if (m.knot[a][m.n[a] - 2] >= m.knot[a][m.n[a] - 1]) m.n[a] = 2, m.knot[a][1] = a ? 3000 : 1e9;
+  }
+  for (int i = 0; i < KNOTS * KNOTS; i++) m.cost_s[i] = between(r, 1e-12, 1e-9);
+  return m;
+}
+
+/* The power law through two neighbours, found from above; the cost rises by steps of its own. */
+static double law(const double *knot, const double *cost, int n, double x)
+{
+  int i = n - 2;
+  while (i > 0 && x < knot[i]) i--;
+  double slope = (log2(cost[i + 1]) - log2(cost[i])) / (log2(knot[i + 1]) - log2(knot[i]));
+  return cost[i] * pow(x / knot[i], slope);
+}
+
+static double expected_s(const struct measure *m, double rows, double columns, double depth)
+{
+  double flop = 2 * rows * columns * depth, over[KNOTS];
+  if (!m->axis[1]) return flop * law(m->knot[0], m->cost_s, m->n[0], 4 * (rows * depth + depth * columns + rows * columns));
+  for (int i = 0; i < m->n[0]; i++) over[i] = law(m->knot[1], &m->cost_s[i * m->n[1]], m->n[1], rows);
+  return flop * law(m->knot[0], over, m->n[0], 4 * depth * columns);
+}
+
+static void test_times_are_calls_units_cost(void **state)
+{
+  (void)state;
+  struct rng_root root = rng_root_make(7, 0);
+  struct rng r = rng_open(&root, 1, 2, 3);
+  char text[2000];
+  for (int i = 0; i < 60; i++) {
+    struct measure m = any_measure(&r);
+    int rows = 1 + (int)between(&r, 1, 2000), columns = 8 + (int)between(&r, 1, 2000), depth = 8 + (int)between(&r, 1, 2000);
+    int calls = 1 + i % 5;
+    write_profile(&m);
+    snprintf(text, sizeof text, one_device, 1.5, 1, "", rows, columns, depth, calls, "none");
+    struct scenario *s = load(text);
+    struct kept *k = played(s, 0, 0);
+    double hand = calls * expected_s(&m, rows, columns, depth);
+    assert_int_equal(k->attempts, 1);
+    if (fabs(service_s(k, 0) - hand) > 1e-9 + 1e-9 * hand) fail_msg("%d: %.12g s, by hand %.12g s", i, service_s(k, 0), hand);
+    free(k);
+    scenario_free(s);
+  }
+}
+
+/* ---- what costs are wrong by ---------------------------------------------------------------------------------------- */
+
+static struct scenario *steady(const char *error, double duration_s, int slots, const char *batching)
+{
+  char text[2000];
+  snprintf(text, sizeof text, one_device, duration_s, slots, batching, 100, 1000, 1000, 3, error);    /* 60 ms */
+  return load(text);
+}
+
+static void test_the_bands_ends(void **state)
+{
+  (void)state;
+  static const struct { const char *error; double s; } all[] = {{"none", .06}, {"low", .048}, {"high", .075}};
+  struct measure m = level();
+  write_profile(&m);
+  for (int i = 0; i < 3; i++) {
+    struct scenario *s = steady(all[i].error, 3.5, 1, "");
+    struct kept *k = played(s, 0, 0);
+    for (int a = 0; a < 3; a++) assert_true(fabs(service_s(k, a) - all[i].s) < 2e-9);
+    free(k);
+    scenario_free(s);
+  }
+}
+
+static int by_value(const void *a, const void *b) { return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b); }
+
+/* 1,000 replications: 90 % within the band (sd .95 %: beyond 4 sd once in 16,000 seeds), as many below as above (sd 1.6 %);
+ * one factor a replication; the median is the middle of the band. */
+static void test_sampled_by_replication(void **state)
+{
+  (void)state;
+  enum { N = 1000 };
+  struct measure m = level();
+  m.low = 0.9, m.high = 1.3;
+  write_profile(&m);
+  struct scenario *s = steady("sampled", 2.5, 1, "");
+  double factor[N];
+  int within = 0, below = 0;
+  for (int i = 0; i < N; i++) {
+    struct kept *k = played(s, (uint64_t)i, 0);
+    assert_int_equal(k->attempts, 2);
+    assert_true(fabs(service_s(k, 0) - service_s(k, 1)) < 2e-9);
+    factor[i] = service_s(k, 0) / .06;
+    within += factor[i] >= m.low && factor[i] <= m.high;
+    below += factor[i] < m.low;
+    free(k);
+  }
+  assert_true(within > 862 && within < 938);
+  assert_true(below > 22 && below < 78);                /* 5 %: sd .69 % */
+  qsort(factor, N, sizeof *factor, by_value);
+  assert_true(fabs(log(factor[N / 2]) - (log(m.low) + log(m.high)) / 2) < 0.02);       /* sd of a median: .0044 */
+  scenario_free(s);
+}
+
+/* 900 executions: mean of the logarithm within 4.5 sd / 30, deviation within 4.5 sd / sqrt(1800). */
+static void test_executions_scatter(void **state)
+{
+  (void)state;
+  struct measure m = level();
+  double sum = 0, squares = 0;
+  m.sigma = 0.2;
+  write_profile(&m);
+  struct scenario *s = steady("none", 900.5, 1, "");
+  struct kept *k = played(s, 0, 0);
+  assert_int_equal(k->attempts, 900);
+  for (int i = 0; i < 900; i++) {
+    double x = log(service_s(k, i) / .06);
+    sum += x, squares += x * x;
+  }
+  double mean = sum / 900, sd = sqrt(squares / 900 - mean * mean);
+  assert_true(fabs(mean) < 4.5 * .2 / 30);
+  assert_true(fabs(sd / .2 - 1) < 4.5 / sqrt(1800));
+  free(k);
+  scenario_free(s);
+}
+
+/* ---- beside others, in batches ---------------------------------------------------------------------------------------- */
+
+/* 1.2 s each second in two slots: the first is alone, all others begin beside one: half as long again. */
+static void test_others_beside(void **state)
+{
+  (void)state;
+  struct measure m = level();
+  m.beside = 1.5;
+  m.cost_s[0] = m.cost_s[1] = 2e-9;
+  write_profile(&m);
+  struct scenario *s = steady("none", 5.5, 2, "");
+  struct kept *k = played(s, 0, 0);
+  for (int i = 0; i < 5; i++) {
+    double hand = k->attempt[i].request == 0 ? 1.2 : 1.8;
+    assert_true(fabs(service_s(k, i) - hand) < 2e-9);
+  }
+  free(k);
+  scenario_free(s);
+}
+
+/* Batches of two: the sum of both, the longest of both. */
+static void test_in_batches(void **state)
+{
+  (void)state;
+  static const struct { const char *batching; double s; } all[] = {
+    {", batching: {kind: fixed, size: 2, time: sum}", .12}, {", batching: {kind: fixed, size: 2, time: longest}", .06},
+    {", batching: {kind: fixed, size: 2, time: {affine: {a: 1 s, c: 1 s}}}", 3}};
+  struct measure m = level();
+  write_profile(&m);
+  for (int i = 0; i < 3; i++) {
+    struct scenario *s = steady("none", 2.5, 1, all[i].batching);
+    struct kept *k = played(s, 0, 0);
+    for (int a = 0; a < 2; a++) assert_true(fabs(service_s(k, a) - all[i].s) < 2e-9);
+    free(k);
+    scenario_free(s);
+  }
+}
+
+/* ---- what is known ------------------------------------------------------------------------------------------------------ */
+
+/* On the device 900 ms, wrong by 1.25: 1.125 s; at the edge 1 s. A policy that reads the profile stays, an oracle goes. */
+static void test_policies_read_the_profile_only(void **state)
+{
+  (void)state;
+  struct measure m = level();
+  write_profile(&m);
+  struct scenario *s = load(
+      "horizon: {duration: 47 s}\nobjective: {latency: -1 /s}\ntelemetry: {refresh: 1 s}\n"
+      "places: [{name: dev, tier: device, hardware: p.yaml}, {name: edge, tier: edge, hardware: h}]\n"
+      "hardware: {h: {flops: 9 GFLOP/s, flops_share: 1}}\nlinks: [{name: l, between: [dev, edge], latency: 0 s}]\n"
+      "classes:\n  - {name: ask, from: dev, arrivals: {renewal: {interarrival: 5 s}}, pipeline: [{task: t, places: [origin, edge], "
+      "work: {kernel: gemm_f32, m: 100, n: 1000, k: 9000, calls: 5}}]}\n"
+      "policies: [latency_greedy, clairvoyant]\ncalibration: {error: high}\n");
+  for (int policy = 0; policy < 2; policy++) {
+    struct kept *k = played(s, 0, policy);
+    assert_int_equal(k->attempts, 9);
+    for (int i = 0; i < k->attempts; i++) {
+      assert_int_equal(k->attempt[i].place, policy);
+      assert_true(fabs(service_s(k, i) - (policy ? 1 : 1.125)) < 2e-9);
+    }
+    free(k);
+  }
+  scenario_free(s);
+}
+
+/* A shape that only some requests have: the run fails and says whose; with `outside: allow` it is served and counted. */
+static void test_outside(void **state)
+{
+  (void)state;
+  struct measure m = level();
+  m.knot[0][1] = 1e6;
+  write_profile(&m);
+  static const char text[] =
+      "horizon: {duration: 9.5 s}\nplaces: [{name: dev, tier: device, hardware: h}]\nhardware: {h: {profile: p.yaml%s}}\n"
+      "classes:\n  - {name: ask, from: dev, arrivals: {renewal: {interarrival: 1 s}},\n"
+      "     attributes: {rows: {dist: {uniform: {low: 10, high: 2000}}}},\n"
+      "     pipeline: [{task: t, places: [origin], work: {kernel: gemm_f32, m: rows, n: 100, k: 100}}]}\n"
+      "policies: [always_local]\ncalibration: {error: none}\n";
+  char filled[1000];
+  for (int allowed = 0; allowed < 2; allowed++) {
+    snprintf(filled, sizeof filled, text, allowed ? ", outside: allow" : "");
+    struct scenario *s = load(filled);
+    struct kept *k = calloc(1, sizeof *k);
+    struct err err;
+    err_init(&err);
+    assert_int_equal(play(s, 0, 0, k, &err), allowed);
+    assert_int_equal(err.n_errors, !allowed);
+    if (!allowed) {
+      assert_non_null(strstr(err.problems[0].message, "class 'ask', task 't', request "));
+      assert_non_null(strstr(err.problems[0].message, "gemm_f32 with working_set "));
+    }
+    err_release(&err);
+    free(k);
+    scenario_free(s);
+  }
+}
+
+/* ---- the example of tests/data ------------------------------------------------------------------------------------------ */
+
+static void test_a_profile_is_read(void **state)
+{
+  (void)state;
+  struct err err;
+  struct arena *a = arena_new();
+  err_init(&err);
+  const struct profile *p = profile_load(a, "tests/data/profiles/example.yaml", &err);
+  if (!p) err_print(&err, stderr, false);
+  assert_non_null(p);
+  assert_int_equal(p->n_kernels, 1);
+  const struct profile_kernel *k = &p->kernel[0];
+  assert_string_equal(k->cost.kernel, "gemm_f32");
+  assert_true(k->cost.n_axes == 1 && k->cost.axis[0].n == 3 && k->cost.axis[0].knot[2] == 1e9);
+  assert_true(fabs(k->cost.cost_s[1] / 50e-12 - 1) < 1e-12 && k->cost.band_low == 0.8 && k->interference == 1.5);
+  assert_true(!k->wall && k->shapes == 24 && k->mape == 0.02);
+  assert_null(profile_load(a, "scenarios/presets/kernels/gemm_f32.yaml", &err));
+  assert_true(err_any(&err));
+  err_release(&err);
+  arena_free(a);
+}
+
+static int make_folder(void **state)
+{
+  (void)state;
+  return mkdtemp(folder) ? 0 : -1;
+}
+
+static int drop_folder(void **state)
+{
+  (void)state;
+  char path[64];
+  snprintf(path, sizeof path, "%s/p.yaml", folder);
+  unlink(path);
+  snprintf(path, sizeof path, "%s/s.yaml", folder);
+  unlink(path);
+  return rmdir(folder);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_times_are_calls_units_cost), cmocka_unit_test(test_the_bands_ends),
+    cmocka_unit_test(test_sampled_by_replication), cmocka_unit_test(test_executions_scatter),
+    cmocka_unit_test(test_others_beside), cmocka_unit_test(test_in_batches),
+    cmocka_unit_test(test_policies_read_the_profile_only), cmocka_unit_test(test_outside),
+    cmocka_unit_test(test_a_profile_is_read),
+  };
+  return cmocka_run_group_tests(tests, make_folder, drop_folder);
+}
