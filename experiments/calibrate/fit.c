@@ -26,7 +26,7 @@ struct grid { int n_axes, of[KERNEL_COST_AXES], n[KERNEL_COST_AXES]; double knot
 struct candidate {
   enum kernel_model model;
   struct grid grid;
-  double stiffness;
+  double stiffness[KERNEL_COST_AXES];                   /* along each axis */
   double *theta, *left_out;                             /* ln cost at the knots; of each shape without itself, or NaN */
   double score, mape;                                   /* by the common shapes, mean |ln|; by its own */
 };
@@ -143,34 +143,62 @@ static void add_twists(gsl_matrix *a, gsl_vector *b, const struct grid *g, doubl
     }
 }
 
-static void add_penalties(gsl_matrix *a, gsl_vector *b, const struct grid *g, double stiffness)
+static void add_penalties(gsl_matrix *a, gsl_vector *b, const struct grid *g, const double *stiffness, double n)
 {
   int row = g->n_axes > 1 ? g->n[1] : 1;
-  for (int k = 0; k < row; k++) add_line(a, b, g->knot[0], g->n[0], k, row, stiffness);
-  for (int i = 0; g->n_axes > 1 && i < g->n[0]; i++) add_line(a, b, g->knot[1], g->n[1], i * row, 1, stiffness);
-  if (g->n_axes > 1) add_twists(a, b, g, stiffness / 4);
+  for (int k = 0; k < row; k++) add_line(a, b, g->knot[0], g->n[0], k, row, stiffness[0] * n);
+  for (int i = 0; g->n_axes > 1 && i < g->n[0]; i++) add_line(a, b, g->knot[1], g->n[1], i * row, 1, stiffness[1] * n);
+  if (g->n_axes > 1) add_twists(a, b, g, fmin(stiffness[0], stiffness[1]) * n / 4);
 }
 
-/* theta from all shapes but `without` (-1: from all). False where the equations have no solution. */
-static bool solve(const struct fit_data *d, const struct grid *g, double stiffness, const double *weight, int without, double *theta)
+/* The normal equations of all shapes but `without` (-1: of all), factored, and their solution. */
+struct equations { gsl_matrix *factor; gsl_vector *theta; bool ok; };
+
+static struct equations solve(const struct fit_data *d, const struct candidate *c, const double *weight, int without)
 {
-  int size = grid_size(g);
-  gsl_matrix *a = gsl_matrix_calloc(size, size);
-  gsl_vector *b = gsl_vector_calloc(size);
+  int size = grid_size(&c->grid);
+  struct equations e = {gsl_matrix_calloc(size, size), gsl_vector_calloc(size), false};
   for (int i = 0; i < d->n; i++) {
-    struct corners c = corners_at(g, d->x[i]);
-    if (i != without) add_row(a, b, &c, weight[i], d->y[i]);
+    struct corners at = corners_at(&c->grid, d->x[i]);
+    if (i != without) add_row(e.factor, e.theta, &at, weight[i], d->y[i]);
   }
-  add_penalties(a, b, g, stiffness * d->n);
-  bool ok = true;
-  for (int i = 0; i < size; i++) *gsl_matrix_ptr(a, i, i) += 1e-12 * d->n;
+  add_penalties(e.factor, e.theta, &c->grid, c->stiffness, d->n);
+  for (int i = 0; i < size; i++) *gsl_matrix_ptr(e.factor, i, i) += 1e-12 * d->n;
   gsl_error_handler_t *handler = gsl_set_error_handler_off();
-  ok = gsl_linalg_cholesky_decomp1(a) == 0 && gsl_linalg_cholesky_svx(a, b) == 0;
+  e.ok = gsl_linalg_cholesky_decomp1(e.factor) == 0 && gsl_linalg_cholesky_svx(e.factor, e.theta) == 0;
   gsl_set_error_handler(handler);
-  for (int i = 0; i < size; i++) theta[i] = gsl_vector_get(b, i);
-  gsl_matrix_free(a);
-  gsl_vector_free(b);
-  return ok;
+  return e;
+}
+
+static void equations_free(struct equations *e)
+{
+  gsl_matrix_free(e->factor);
+  gsl_vector_free(e->theta);
+}
+
+/* Part that the shape's own value has in its fitted value: w B' A^-1 B. */
+static double leverage(const struct equations *e, const struct corners *at, double weight)
+{
+  gsl_vector *x = gsl_vector_calloc(e->theta->size);
+  double sum = 0;
+  for (int i = 0; i < at->n; i++) gsl_vector_set(x, at->knot[i], at->weight[i]);
+  gsl_linalg_cholesky_svx(e->factor, x);
+  for (int i = 0; i < at->n; i++) sum += at->weight[i] * gsl_vector_get(x, at->knot[i]);
+  gsl_vector_free(x);
+  return weight * sum;
+}
+
+/* What the others say of shape i. With leverage h, its residual is 1 / (1 - h) times that of the whole fit; where h is nearly 1
+ * that is no number any more, and the equations are solved without it. NaN: they have no solution. */
+static double without(const struct fit_data *d, const struct candidate *c, const struct equations *e, const double *weight, int i)
+{
+  struct corners at = corners_at(&c->grid, d->x[i]);
+  double fitted = value_at(&c->grid, e->theta->data, d->x[i]), h = leverage(e, &at, weight[i]);
+  if (1 - h > 1e-4) return d->y[i] - (d->y[i] - fitted) / (1 - h);
+  struct equations rest = solve(d, c, weight, i);
+  double value = rest.ok ? value_at(&c->grid, rest.theta->data, d->x[i]) : NAN;
+  equations_free(&rest);
+  return value;
 }
 
 /* Huber's weights on top of the shapes' own: scale 1.4826 x median |r|, at least half a percent. */
@@ -188,20 +216,23 @@ static void reweigh(const struct fit_data *d, const struct grid *g, const double
 
 static bool fit_smooth(const struct fit_data *d, struct candidate *c)
 {
-  double *weight = zeros_new((size_t)d->n, sizeof *weight), *theta = zeros_new((size_t)grid_size(&c->grid), sizeof *theta);
+  double *weight = zeros_new((size_t)d->n, sizeof *weight);
   memcpy(weight, d->weight, sizeof *weight * (size_t)d->n);
-  bool ok = solve(d, &c->grid, c->stiffness, weight, -1, c->theta);
-  for (int i = 0; ok && i < ROUNDS && c->model == MODEL_CURVE; i++) {
-    reweigh(d, &c->grid, c->theta, weight);
-    ok = solve(d, &c->grid, c->stiffness, weight, -1, c->theta);
+  struct equations e = solve(d, c, weight, -1);
+  for (int i = 0; e.ok && i < ROUNDS && c->model == MODEL_CURVE; i++) {
+    reweigh(d, &c->grid, e.theta->data, weight);
+    equations_free(&e);
+    e = solve(d, c, weight, -1);
   }
+  bool ok = e.ok;
+  memcpy(c->theta, e.theta->data, sizeof *c->theta * (size_t)grid_size(&c->grid));
   for (int i = 0; ok && i < d->n; i++)
     if (!isnan(c->left_out[i])) {
-      ok = solve(d, &c->grid, c->stiffness, weight, i, theta);
-      c->left_out[i] = value_at(&c->grid, theta, d->x[i]);
+      c->left_out[i] = without(d, c, &e, weight, i);
+      ok = !isnan(c->left_out[i]);
     }
+  equations_free(&e);
   free(weight);
-  free(theta);
   return ok;
 }
 
@@ -294,14 +325,10 @@ static bool fit_monotone(const struct fit_data *d, struct candidate *c)
 /* The best so far of all and of each model. */
 struct choice { struct candidate best, of_model[N_KERNEL_MODELS]; bool any, common; };
 
-/* Which shapes are left out: inside the others' range in the axes used. */
+/* Which shapes are left out: those among the others in the axes used. */
 static void mark_left_out(const struct fit_data *d, struct candidate *c)
 {
-  for (int i = 0; i < d->n; i++) {
-    bool inside = true;
-    for (int a = 0; a < c->grid.n_axes; a++) inside &= fit_inside_others(d, i, c->grid.of[a]);
-    c->left_out[i] = inside && d->n > 2 ? 0 : NAN;
-  }
+  for (int i = 0; i < d->n; i++) c->left_out[i] = d->n > 2 && fit_among_others(d, i, c->grid.n_axes, c->grid.of) ? 0 : NAN;
 }
 
 /* Mean |ln(measured / predicted)|; common: over the shapes that all candidates can be judged by. */
@@ -331,9 +358,11 @@ static bool better(const struct candidate *a, const struct candidate *b)
   return grid_size(&a->grid) < grid_size(&b->grid);
 }
 
-static void consider(const struct fit_data *d, struct choice *choice, enum kernel_model model, const struct grid *g, double stiffness)
+/* other: stiffness of the second axis over that of the first. */
+static void consider(const struct fit_data *d, struct choice *choice, enum kernel_model model, const struct grid *g, double stiffness,
+                     double other)
 {
-  struct candidate c = {.model = model, .grid = *g, .stiffness = stiffness};
+  struct candidate c = {.model = model, .grid = *g, .stiffness = {stiffness, stiffness * other}};
   c.theta = arena_array(d->memory, double, grid_size(g));
   c.left_out = arena_array(d->memory, double, d->n);
   mark_left_out(d, &c);
@@ -352,12 +381,12 @@ static void consider_axis(const struct fit_data *d, struct choice *choice, int a
   int n = distinct(d, axis, TINY, values);
   for (int knots = 1; knots <= 12 && knots <= n; knots++) {
     g.n[0] = thin(values, n, knots, g.knot[0]);
-    consider(d, choice, MODEL_CURVE, &g, 1e-3);
+    consider(d, choice, MODEL_CURVE, &g, 1e-3, 1);
   }
   g.n[0] = distinct(d, axis, NEAR_KNOTS, g.knot[0]);
   if (g.n[0] < 3) return;
-  consider(d, choice, MODEL_TABLE, &g, 1e-6);
-  consider(d, choice, MODEL_MONOTONE, &g, 0);
+  consider(d, choice, MODEL_TABLE, &g, 1e-6, 1);
+  consider(d, choice, MODEL_MONOTONE, &g, 0, 1);
 }
 
 static bool full_grid(const struct fit_data *d, struct grid *g)
@@ -366,19 +395,26 @@ static bool full_grid(const struct fit_data *d, struct grid *g)
   return g->n[0] > 1 && g->n[1] > 1 && grid_size(g) <= d->n && grid_size(g) <= MOST_GRID;
 }
 
+/* One axis may be stiffer than the other: levels of a compressor say less of each other than sizes do. */
+static void consider_grid(const struct fit_data *d, struct choice *choice, const struct grid *g, double stiffness)
+{
+  static const double other[] = {1, 1e-2, 1e2};
+  for (int i = 0; i < 3; i++) consider(d, choice, MODEL_TABLE, g, stiffness, other[i]);
+}
+
 static void consider_pair(const struct fit_data *d, struct choice *choice, int first, int second)
 {
   static const double stiff[] = {1e-4, 1e-2, 1};
   struct grid g = {.n_axes = 2, .of = {first, second}};
   double a[MOST_KNOTS], b[MOST_KNOTS];
-  if (full_grid(d, &g)) consider(d, choice, MODEL_TABLE, &g, 1e-6);
+  if (full_grid(d, &g)) consider_grid(d, choice, &g, 1e-5);
   int n = distinct(d, first, NEAR_KNOTS, a), m = distinct(d, second, NEAR_KNOTS, b);
   for (int i = 2; i <= 6 && i <= n; i++)
     for (int k = 2; k <= 6 && k <= m; k++)
       for (int s = 0; s < 3 && i * k <= d->n * 3 / 2; s++) {
         g.n[0] = thin(a, n, i, g.knot[0]);
         g.n[1] = thin(b, m, k, g.knot[1]);
-        consider(d, choice, MODEL_TABLE, &g, stiff[s]);
+        consider_grid(d, choice, &g, stiff[s]);
       }
 }
 

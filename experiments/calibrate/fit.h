@@ -6,8 +6,8 @@
  *   monotone  one axis, rising or falling throughout (isotonic regression)
  *   table     one axis with a knot at each measured value, or two axes: bilinear on a grid
  * Every choice of axes and knots is tried; the one with the smallest leave-one-out error is kept, of nearly equal ones the
- * one with the fewest knots. A shape is left out with all its passes. Shapes at the ends of the measured range are not
- * left out, for nothing beyond it is ever predicted (models/kernel_cost.h: inside).
+ * one with the fewest knots. A shape is left out with all its passes. Shapes at the ends of the measured range, with two axes
+ * the corners of their convex hull, are not left out: what lies between others is to be predicted, not what lies beyond.
  */
 #ifndef OFFSIM_CALIBRATE_FIT_H
 #define OFFSIM_CALIBRATE_FIT_H
@@ -56,7 +56,7 @@ struct kernel_point {
   double axis[KERNEL_FIT_AXES], units;
   double cost_s, low_s, high_s;                         /* measured, with its interval over repetitions and passes */
   double fitted_s, left_out_s;
-  bool stable;                                          /* all its samples were */
+  bool stable;                                          /* all its samples were, and no pass was slower than another by far */
 };
 /* The best of each model, for reports; mape is NaN where the model was not possible. */
 struct kernel_fit {

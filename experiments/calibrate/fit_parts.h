@@ -10,15 +10,15 @@ struct fit_data {
   int n, n_axes;
   double (*x)[KERNEL_FIT_AXES];                         /* ln axis */
   double *y, *weight;                                   /* ln cost per unit */
-  bool *inner;                                          /* inside the range of the others in every axis that varies */
+  bool *inner;                                          /* among the others by any axes (fit_among_others) */
   struct arena *memory;
 };
 
 /* fit_points.c: one point a shape, ordered by shape; drift; the logarithms. */
 struct kernel_point *fit_points(const struct kernel_samples *, int *n, struct arena *);
 struct fit_data fit_data_of(const struct kernel_point *, int n, int n_axes, struct arena *);
-/* Inside the range of the others in this axis? */
-bool fit_inside_others(const struct fit_data *, int point, int axis);
+/* One axis: between the others; two: in their convex hull. */
+bool fit_among_others(const struct fit_data *, int point, int n_axes, const int *axis);
 double fit_drift(const struct kernel_samples *);
 /* Log standard deviation of one execution: of values that are one execution each where there are three such samples, else of
  * the means of several, which scatter less. */
