@@ -216,30 +216,34 @@ static void find_factors(const struct raw *r, struct calibrated_kernel *k)
 
 /* ---- the machine ----------------------------------------------------------------------------------------------------- */
 
-/* The best rate of a kernel over its shapes, on one core: flop a second of GEMM. */
-static double best_rate(const struct calibration *p, const char *kernel)
+/* A sample that tells a rate of the hardware itself. */
+static bool tells_rate(const struct raw *r, const struct raw_sample *s, const char *kernel)
 {
-  const struct raw *r = p->raw;
+  return !strcmp(r->kernel[s->kernel].name, kernel) && !s->cold && !s->interference && !raw_check_failed(r, s->kernel, s->p);
+}
+
+/* The best rate of a kernel over its shapes, on one core: flop a second of GEMM, bytes a second of triad. */
+static double best_rate(const struct raw *r, const char *kernel)
+{
   double best = NAN;
   for (size_t i = 0; i < r->n_samples; i++) {
     const struct raw_sample *s = &r->sample[i];
-    if (strcmp(r->kernel[s->kernel].name, kernel) || !is_plain(s) || raw_check_failed(r, s->kernel, s->p))
+    if (!tells_rate(r, s, kernel) || s->threads > 1)
       continue;
-    double rate = s->flop / sample_median(s, calibration_on_wall_clock(r, s->kernel));
+    double rate = (strcmp(kernel, "triad") ? s->flop : s->bytes) / sample_median(s, calibration_on_wall_clock(r, s->kernel));
     best = isnan(best) || rate > best ? rate : best;
   }
   return best;
 }
 
-/* STREAM triad on all cores, of the largest arrays that it was measured with. */
-static double stream_rate(const struct calibration *p, const char *kernel)
+/* STREAM triad of the largest arrays that it was measured with, on as many cores as it was measured with, at most. */
+static double stream_rate(const struct raw *r, const char *kernel, int most_threads)
 {
-  const struct raw *r = p->raw;
   double size = 0, rate = NAN;
   int threads = 1;
   for (size_t i = 0; i < r->n_samples; i++) {
     const struct raw_sample *s = &r->sample[i];
-    if (strcmp(r->kernel[s->kernel].name, kernel) || s->cold || s->interference || s->off_grid || isnan(s->bytes))
+    if (!tells_rate(r, s, kernel) || s->off_grid || isnan(s->bytes) || s->threads > most_threads)
       continue;
     if (s->threads > threads || (s->threads == threads && s->axis[0] >= size)) {
       threads = s->threads, size = s->axis[0];
@@ -347,9 +351,11 @@ bool calibration_make(const struct raw *r, const char *name, const char *const *
       p->left_out[p->n_left_out++] = (struct calibration_note){r->kernel[k].name, "scenarios have no kernel of that name"};
   if (good && p->n == 0)
     return err_add(e, (struct where){.file = r->file}, "no kernel has samples that can be used: nothing to fit");
-  double core = best_rate(p, "gemm_f32");
-  p->flops = core * r->machine.cores;
-  p->bandwidth = stream_rate(p, "triad");
+  p->core_flops = best_rate(r, "gemm_f32");
+  p->flops = p->core_flops * r->machine.cores;
+  p->core_bandwidth = stream_rate(r, "triad", 1);
+  p->cache_bandwidth = best_rate(r, "triad");
+  p->bandwidth = stream_rate(r, "triad", r->machine.cores);
   p->drift = sentinel_drift(r);
   find_notes(p);
   return good;
