@@ -12,9 +12,10 @@ set tmargin at screen 0.90
 set bmargin at screen 0.41
 set title title_text offset 0, -0.3
 set format x ''
-set logscale y
-set yrange [y_lo:y_hi]
-eval log_labels('y', y_lo, y_hi)
+room = y_hi / y_lo < 3 ? 0.25 * (y_hi - y_lo) : 0
+if (y_hi / y_lo >= 3) set logscale y
+set yrange [y_lo:y_hi + room]
+if (y_hi / y_lo >= 3) eval log_labels('y', y_lo, y_hi)
 set format y '%h'
 set ylabel y_label offset 1, 0
 if (n > 1) set key at screen 0.815, 0.88 left top Left reverse samplen 1.6; else set key top right

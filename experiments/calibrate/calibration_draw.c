@@ -152,7 +152,7 @@ static bool draw_kernel(const struct calibration *c, const struct calibrated_ker
   put_ranges(&d, f, scale);
   figure_text(&d.f, "title_text", arena_printf(c->arena, "%s: %d shapes, mean error %.1f %% (%s)", f->cost.kernel, f->n,
                                                100 * f->error.mape, kernel_model_name[f->error.model]));
-  figure_text(&d.f, "y_label", arena_printf(c->arena, "%s a %s (%s)", unit, f->cost.unit, k->wall ? "wall" : "CPU time"));
+  figure_text(&d.f, "y_label", arena_printf(c->arena, "%s per %s (%s)", unit, f->cost.unit, k->wall ? "wall" : "CPU time"));
   figure_text(&d.f, "x_label", arena_printf(c->arena, "%s, logarithmic", axis_label(c, f->cost.axis[0].name)));
   figure_number(&d.f, "x_bytes", is_bytes(f->cost.axis[0].name));
   for (int i = 0; i < curves_of(&f->cost); i++) {
