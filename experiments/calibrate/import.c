@@ -267,6 +267,7 @@ static bool import(const struct import_ask *ask, const struct import_format *f, 
     return false;
   import_fit_prompts(&p, r.made, &r.prompt, a);
   import_fit_steps(&p, &r.step, a);
+  r.context_error = import_context_error(&p, &r.prompt);
   if (r.own_prompt_error.shapes)
     r.prompt.error = r.own_prompt_error;
   *near = all_near(&r, left_out, n);

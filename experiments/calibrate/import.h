@@ -47,6 +47,7 @@ struct import_result {
   struct import_error step_time_error;
   const char *measured, *kind;                          /* program; hardware and model as the file calls them, or NULL */
   const char *own_source;                               /* default of --source */
+  struct import_error context_error;                    /* of prompts on context, which the profile tells from whole ones */
   struct import_error own_prompt_error;                 /* of formats that know better; shapes 0: none */
   bool made;                                            /* prompts and steps are sums of measured operators: no grid of their own */
   int n_notes; const char **note;                       /* holes, points that fall, what was passed over */
@@ -74,6 +75,7 @@ void import_check(struct import_points *, struct import_result *, struct arena *
  * linear, the error is the format's. */
 void import_fit_prompts(const struct import_points *, bool made, struct prompt_fit *, struct arena *);
 void import_fit_steps(const struct import_points *, struct step_fit *, struct arena *);
+struct import_error import_context_error(const struct import_points *, const struct prompt_fit *);
 double import_prompt_at(const struct prompt_fit *, double tok);
 double import_step_at(const struct step_fit *, double batch, double context_tok);
 /* Sorts error[] (shares, absolute). */

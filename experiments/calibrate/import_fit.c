@@ -176,6 +176,21 @@ double import_prompt_at(const struct prompt_fit *f, double tok)
   return tok <= f->tok[0] ? f->time_s[0] : line_at(f->tok, f->time_s, (int)f->n, tok);
 }
 
+/* A chunk on q tokens of context is t(q + n) - t(q) to LLM engines; where that was measured, how far off it is. */
+struct import_error import_context_error(const struct import_points *p, const struct prompt_fit *f)
+{
+  double *error = grab((size_t)p->n_prompts + 1, sizeof *error);
+  int n = 0;
+  for (int i = 0; i < p->n_prompts; i++) {
+    const struct prompt_point *q = &p->prompt[i];
+    if (q->context_tok > p->prompt[0].context_tok)
+      error[n++] = fabs((import_prompt_at(f, q->context_tok + q->tok) - import_prompt_at(f, q->context_tok)) / q->time_s - 1);
+  }
+  struct import_error of = import_error_of(f->error.model, error, n);
+  free(error);
+  return of;
+}
+
 /* ---- steps -------------------------------------------------------------------------------------------------------- */
 
 double import_step_at(const struct step_fit *f, double batch, double context_tok)

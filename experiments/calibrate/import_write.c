@@ -161,7 +161,7 @@ bool import_write(const struct import_ask *ask, const struct import_result *r, s
 static void print_error(const char *what, const struct import_error *e)
 {
   if (e->shapes)
-    printf("  %s (%s): mean %.2f %%, p90 %.2f %%, max %.2f %% of %d left out\n", what, e->model, 100 * e->mape, 100 * e->p90,
+    printf("  %s (%s): mean %.2f %%, p90 %.2f %%, max %.2f %% of %d points that were not given\n", what, e->model, 100 * e->mape, 100 * e->p90,
            100 * e->max, e->shapes);
   else
     printf("  %s: too few points to leave one out\n", what);
@@ -175,6 +175,8 @@ static void print_text(const struct import_ask *ask, const struct import_points 
   for (int i = 0; i < r->n_notes; i++)
     printf("  %s\n", r->note[i]);
   print_error("prompts", &r->prompt.error);
+  if (r->context_error.shapes)
+    print_error("prompts on context, as t(q + n) - t(q)", &r->context_error);
   print_error("steps", &r->step.error);
   if (r->step_time.n && r->step_time_error.shapes)
     print_error("batches of LLM engines", &r->step_time_error);
@@ -186,7 +188,7 @@ static void print_text(const struct import_ask *ask, const struct import_points 
            100 * (s / left_out[i].time_s - 1));
   }
   if (ask->out)
-    fprintf(stderr, "wrote %s; in a scenario beside it: hardware: %s\n", ask->out, ask->out);
+    fprintf(stderr, "wrote %s; in a scenario beside it: hardware: %s\n", ask->out, strrchr(ask->out, '/') ? strrchr(ask->out, '/') + 1 : ask->out);
 }
 
 static json *error_json(const struct import_error *e)
@@ -227,6 +229,8 @@ static void print_json(const struct import_ask *ask, const struct import_points 
     json_push(notes, json_string_value_new(r->note[i]));
   json_put(o, "notes", notes);
   json_put(o, "prompt", error_json(&r->prompt.error));
+  if (r->context_error.shapes)
+    json_put(o, "on_context", error_json(&r->context_error));
   json_put_number(step, "a_s", r->step.a_s);
   json_put_number(step, "c_s", r->step.c_s);
   json_put_number(step, "kv_s", r->step.kv_s);

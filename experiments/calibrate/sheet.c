@@ -143,7 +143,10 @@ static const char *text_of(struct arena *a, const json *value)
   if (json_text(value))
     return arena_strdup(a, json_text(value));
   double x = json_real(value, NAN);
-  return isnan(x) ? "" : arena_printf(a, "%.17g", x);
+  char *other = isnan(x) && value ? json_write(value, false) : NULL;    /* true, false, lists */
+  const char *text = other ? arena_strdup(a, other) : isnan(x) ? "" : arena_printf(a, "%.17g", x);
+  free(other);
+  return text;
 }
 
 static void add_object(struct sheet *s, struct arena *a, const json *object)
