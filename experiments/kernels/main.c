@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#pragma weak kernels_measure
 #pragma weak kernels_pipeline
 #pragma weak kernels_serve
 #pragma weak kernels_relay

@@ -1,0 +1,40 @@
+/* numerics.h: what is made of repetitions: medians, their intervals, which repetition was disturbed. */
+#ifndef OFFSIM_EXPERIMENTS_KERNELS_NUMERICS_H
+#define OFFSIM_EXPERIMENTS_KERNELS_NUMERICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct interval { double low, high; };
+
+/* One repetition: of `inner` executions, times of one. */
+struct repetition {
+  double wall_s, cpu_s;
+  double involuntary;                                   /* times the scheduler took the core away; NaN: no counter */
+};
+
+void numerics_sort(double *x, int n);
+double numerics_median(double *x, int n);               /* n >= 1; sorts x */
+
+/* 95 % percentile bootstrap interval of the median, exactly: what infinitely many resamples would give. Of n draws from n
+ * values the number among the k smallest is binomial(n, k/n); the resampled median is at most the k-th when at least
+ * (n+1)/2 of them are (Efron 1979). Example: n = 15 gives the 4th and the 12th value. x sorted; n >= 1. */
+struct interval numerics_median_interval(const double *sorted, int n);
+/* high - low, as a share of the median. */
+double numerics_spread(const double *sorted, int n);
+
+/* Did someone else have the core while this one ran? Either the scheduler says so, or wall time passed without the
+ * thread: more than 20 us and 2 % of it. For work that waits by itself (bound by the system) only `slow` tells. */
+bool numerics_disturbed(const struct repetition *, int inner);
+/* Of waiting work: more than 5 medians is a time slice of someone else. */
+bool numerics_slow(double wall_s, double median_s);
+
+/* Drift of a sentinel in time order: median of the last third over that of the first, less 1. n >= 3. */
+double numerics_drift(const double *x, int n);
+/* Do the medians of two blocks agree within a share? */
+bool numerics_agree(double a, double b, double share);
+
+/* A random order of 0 .. n-1 (Fisher and Yates 1938, Durstenfeld 1964). */
+void numerics_shuffle(int *order, int n, uint64_t *random);
+
+#endif
