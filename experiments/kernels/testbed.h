@@ -28,6 +28,7 @@ struct testbed_head {
   int64_t start_ns;                                     /* the client's time 0 */
   int64_t at_ns[TESTBED_INSTANTS];
   int64_t cpu_ns;                                       /* thread CPU time of the kernel */
+  int64_t spent_ns;                                     /* reading and answering, of what this worker served before */
   uint32_t batch, cold;                                 /* how many were served together; first one of a new worker */
 };
 

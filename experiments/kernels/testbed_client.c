@@ -118,11 +118,12 @@ static bool write_records(const struct client *c)
   FILE *f = fopen(c->records, "w");
   if (!f)
     return false;
-  fputs("id,shape,batch,cold,cpu_s,planned_s,sent_s,up_in_s,up_due_s,up_out_s,serve_s,served_s,down_in_s,down_due_s,"
+  fputs("id,shape,batch,cold,cpu_s,spent_s,planned_s,sent_s,up_in_s,up_due_s,up_out_s,serve_s,served_s,down_in_s,down_due_s,"
         "down_out_s,received_s\n", f);
   for (size_t i = 0; i < c->n; i++) {
     const struct testbed_head *h = &c->answer[i];
-    fprintf(f, "%zu,%d,%u,%u,%.9f", i, (int)h->shape, h->batch, h->cold, (double)h->cpu_ns * 1e-9);
+    fprintf(f, "%zu,%d,%u,%u,%.9f,%.9f", i, (int)h->shape, h->batch, h->cold, (double)h->cpu_ns * 1e-9,
+            (double)h->spent_ns * 1e-9);
     for (int k = 0; k < TESTBED_INSTANTS; k++)
       fprintf(f, ",%.9f", (double)(h->at_ns[k] - c->start_ns) * 1e-9);
     fputc('\n', f);

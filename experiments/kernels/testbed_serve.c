@@ -6,6 +6,9 @@
  * while there is none: forked, then it loads the weights file into memory of its own and executes each kernel once; it
  * goes after that long without work, and its successor starts cold again.
  *
+ * An empty request runs no kernel. With --stir S the worker walks over memory for S seconds in its place: the code that
+ * answers, and the relay that waits, are then as cold as after real work.
+ *
  * An idle worker asks the connection again and again (--poll spin): on a virtual machine an idle core is given back to the
  * host, and waking it takes longer than what is to be measured. --poll block sleeps.
  *
@@ -30,18 +33,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORKERS = 64, WARM_UP = 20, WARM_NS = 20000000, PAGE = 4096, CHUNK = 1 << 20, BLOCKS = 10 };
+enum { WORKERS = 64, WARM_UP = 20, WARM_NS = 20000000, PAGE = 4096, CHUNK = 1 << 20, BLOCKS = 10, STIRRED = 4 << 20 };
 
 struct shape { const struct kernel *kernel; double p[KERNEL_PARAMETERS]; void *state[TESTBED_BATCH]; };
 struct server {
   struct testbed_list shapes;
   const char *batch_parameter, *weights, *calibration, *poll;
-  double core, limit_s, batch, workers, keep_alive_s, reply, executions, seed, slow, idle, pause_s;
+  double core, limit_s, batch, workers, keep_alive_s, reply, executions, seed, slow, idle, pause_s, stir_s;
   int n; struct shape shape[TESTBED_SHAPES];
   int n_batch, fd;
   bool spin, cold;
   pthread_mutex_t *turn;                                /* NULL: one worker */
-  char *body, *answer;
+  char *body, *answer, *stirred;
+  int64_t taken_ns, spent_ns;                           /* when the read began that got a request; see testbed_head */
   struct testbed_head head[TESTBED_BATCH];
 };
 
@@ -126,6 +130,15 @@ static void execute(const struct server *v, uint32_t shape, uint32_t batch)
   while (v->slow > 1 && testbed_now_ns() < until) {}
 }
 
+/* Over STIRRED bytes again and again. */
+static void stir(const struct server *v)
+{
+  int64_t until = testbed_now_ns() + (int64_t)(v->stir_s * 1e9);
+  for (size_t at = 0; testbed_now_ns() < until; at = (at + PAGE) % STIRRED)
+    for (size_t i = at; i < at + PAGE; i += 64)
+      v->stirred[i]++;
+}
+
 /* ---- the cost of kernels without requests ----------------------------------------------------------------------------- */
 
 static void warm_up(const struct server *v)
@@ -176,9 +189,10 @@ static bool calibrate(const struct server *v)
 /* The next request into head[k]. 1; 0: none came until the instant; -1: the end. */
 static int take(struct server *v, int k, int64_t until_ns)
 {
-  for (;;) {
+  for (int64_t now = testbed_now_ns();; now = testbed_now_ns()) {
+    v->taken_ns = now;
     int got = testbed_read(v->fd, &v->head[k], v->body, false);
-    if (got || testbed_now_ns() >= until_ns)
+    if (got || now >= until_ns)
       return got;
     if (!v->spin)
       testbed_wait(v->fd, until_ns);
@@ -204,17 +218,21 @@ static bool answer(struct server *v, int n, bool cold)
   uint32_t shape = v->head[0].shape;
   if (shape != TESTBED_EMPTY && shape >= (uint32_t)v->n)
     return false;
-  if (shape != TESTBED_EMPTY)
+  if (shape == TESTBED_EMPTY)
+    stir(v);
+  else
     execute(v, shape, (uint32_t)n);
   cpu = testbed_cpu_ns() - cpu;
   int64_t to = testbed_now_ns();
   bool good = true;
+  int64_t spent = v->spent_ns;
   for (int i = 0; i < n && good; i++) {
     struct testbed_head *h = &v->head[i];
     h->at_ns[AT_SERVE] = from, h->at_ns[AT_SERVED] = to, h->cpu_ns = cpu, h->batch = (uint32_t)n, h->cold = cold;
-    h->bytes = (uint32_t)v->reply;
+    h->bytes = (uint32_t)v->reply, h->spent_ns = spent;
     good = testbed_write(v->fd, h, v->answer);
   }
+  v->spent_ns = (from - v->taken_ns) + (testbed_now_ns() - to);
   return good;
 }
 
@@ -336,7 +354,8 @@ static bool read_arguments(struct server *v, int argc, char **argv)
     {"--keep-alive", TESTBED_NUMBER, &v->keep_alive_s}, {"--reply", TESTBED_NUMBER, &v->reply}, {"--core", TESTBED_NUMBER, &v->core},
     {"--time-limit", TESTBED_NUMBER, &v->limit_s}, {"--calibrate", TESTBED_TEXT, &v->calibration},
     {"--executions", TESTBED_NUMBER, &v->executions}, {"--seed", TESTBED_NUMBER, &v->seed}, {"--poll", TESTBED_TEXT, &v->poll},
-    {"--slow", TESTBED_NUMBER, &v->slow}, {"--idle", TESTBED_NUMBER, &v->idle}, {"--pause", TESTBED_NUMBER, &v->pause_s}};
+    {"--slow", TESTBED_NUMBER, &v->slow}, {"--idle", TESTBED_NUMBER, &v->idle}, {"--pause", TESTBED_NUMBER, &v->pause_s},
+    {"--stir", TESTBED_NUMBER, &v->stir_s}};
   if (!testbed_options("serve", argc, argv, known, sizeof known / sizeof *known))
     return false;
   v->n_batch = (int)v->batch;
@@ -347,13 +366,13 @@ static bool read_arguments(struct server *v, int argc, char **argv)
   if (v->shapes.n == 0 || (v->n_batch > 1 && (v->shapes.n > 1 || !v->batch_parameter)))
     return fputs("serve: needs --shape KERNEL:p=N,...; batches need one shape and a --batch-parameter\n", stderr), false;
   return within("--batch", v->batch, 1, TESTBED_BATCH) && within("--workers", v->workers, 1, v->cold ? 1 : WORKERS) &&
-         within("--idle", v->idle, 0, 1) && within("--pause", v->pause_s, 0, 1) && within("--reply", v->reply, 0, TESTBED_BODY) && within("--slow", v->slow, 1, 10) && within("--executions", v->executions, 1, 1e7);
+         within("--idle", v->idle, 0, 1) && within("--pause", v->pause_s, 0, 1) && within("--stir", v->stir_s, 0, 1) && within("--reply", v->reply, 0, TESTBED_BODY) && within("--slow", v->slow, 1, 10) && within("--executions", v->executions, 1, 1e7);
 }
 
 static int run_server(struct server *v)
 {
-  v->body = malloc(TESTBED_BODY), v->answer = calloc(1, TESTBED_BODY);
-  if (!v->body || !v->answer || !testbed_settle("serve", v->core, v->limit_s) || !prepare(v))
+  v->body = malloc(TESTBED_BODY), v->answer = calloc(1, TESTBED_BODY), v->stirred = calloc(1, STIRRED);
+  if (!v->body || !v->answer || !v->stirred || !testbed_settle("serve", v->core, v->limit_s) || !prepare(v))
     return 3;
   warm_up(v);
   if (v->calibration && !calibrate(v))
@@ -374,6 +393,6 @@ int kernels_serve(int argc, char **argv)
     return 2;
   int code = run_server(&v);
   finish(&v);
-  free(v.body), free(v.answer);
+  free(v.body), free(v.answer), free(v.stirred);
   return code;
 }
