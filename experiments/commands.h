@@ -29,6 +29,7 @@ int cmd_policy(int argc, char **argv);
 int cmd_policy_check(int argc, char **argv);
 int cmd_policy_new(int argc, char **argv);
 int cmd_policy_build(int argc, char **argv);
+int cmd_testbed(int argc, char **argv);
 int cmd_validate(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

@@ -37,6 +37,7 @@
 #pragma weak cmd_ope
 #pragma weak cmd_train
 #pragma weak cmd_tune
+#pragma weak cmd_testbed
 #pragma weak cmd_validate
 #pragma weak cmd_bench
 #pragma weak cmd_doctor
@@ -80,6 +81,7 @@ static const struct command commands[] = {
   {"ope", "DIR --target P", "what a policy would have earned, from the log of another", cmd_ope, true},
   {"calibrate", "[-o PROFILE.yaml] [--quick] [--from RAW]", "measure this machine's kernels into a profile of hardware", cmd_calibrate, true},
   {"profile", "import|show|diff ...", "profiles of hardware: made from tables of others, shown, compared", cmd_profile, true},
+  {"testbed", "[options]", "run a small offloading system for real and compare it with its prediction", cmd_testbed, true},
   {"validate", "[SUITE] [--quick] [--seed S]", "check the models against closed forms", cmd_validate, true},
   {"doctor", "[DIR]", "what this machine offers, and what is in the way", cmd_doctor, true},
   {"bench", "[--format json]", "speed of the engine, in CPU time", cmd_bench, true},

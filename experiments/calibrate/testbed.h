@@ -1,0 +1,104 @@
+/* testbed.h: `offsim testbed`: a mini offloading system run for real on loopback, and the simulator's prediction of it.
+ *
+ * A bed is one configuration at one load, a round one repeat of it. Before each round, in the same processes, is measured
+ * what the prediction may know: times of the kernels (with the pauses that the load will leave the server), what an empty
+ * request costs, how long a worker takes to start. Then the scenario is written, and only then the load is run.
+ */
+#ifndef OFFSIM_EXPERIMENTS_CALIBRATE_TESTBED_H
+#define OFFSIM_EXPERIMENTS_CALIBRATE_TESTBED_H
+
+#include "models/link_trace.h"
+#include "sim/arena.h"
+#include "sim/err.h"
+#include "sim/json.h"
+
+#include <sys/types.h>
+
+enum { BED_WORKS = 16, BED_LOADS = 8, BED_REPEATS = 100, BED_BATCH = 8, BED_INSTANTS = 11 };
+enum bed_instant { BED_PLANNED, BED_SENT, BED_UP_IN, BED_UP_DUE, BED_UP_OUT, BED_SERVE, BED_SERVED, BED_DOWN_IN, BED_DOWN_DUE,
+                   BED_DOWN_OUT, BED_RECEIVED };
+
+struct bed_options {
+  const char *kernels, *dir, *link, *profile;           /* kernels: the program; profile NULL: times measured on the spot */
+  int n_works; const char *work[BED_WORKS];             /* KERNEL:p=N,... */
+  const char *batch_work, *batch_parameter;             /* of the configurations with batches */
+  int n_loads; double load[BED_LOADS];
+  long requests, repeats, executions, empties;
+  bool batching, cold_starts, quick, json;
+  uint64_t seed;
+  int server_core, client_core;
+  double slow;                                          /* a planted fault: the loaded server is so many times slower */
+  double request_bytes, reply_bytes, rate_Bps, weights_bytes;
+  const char *rtt;                                      /* file of the link, beside the scenarios */
+  double rtt_sample_s;                                  /* 0: the file has times of its own */
+};
+
+/* ---- processes (testbed_run.c) ------------------------------------------------------------------------------------ */
+struct bed_process { pid_t pid; int out; int port; };
+/* Starts `kernels` with argv (NULL at the end) and waits for the line that tells its port; port false: does not wait. */
+bool bed_start(struct bed_process *, const char *const *argv, bool port, struct err *) MUST_USE;
+/* Its end: the exit code in *code; EXIT_INTERRUPTED when a signal came first (it is then stopped). */
+bool bed_end(struct bed_process *, int *code, struct err *) MUST_USE;
+void bed_stop(struct bed_process *);
+
+/* A request as the client recorded it. Seconds from its time 0. */
+struct bed_record { int shape, batch; bool cold; double cpu_s, spent_s, at_s[BED_INSTANTS]; };
+struct bed_records { size_t n; struct bed_record *at; };
+bool bed_read_records(const char *path, struct arena *, struct bed_records *, struct err *) MUST_USE;
+
+/* ---- what is known before (testbed_before.c) ------------------------------------------------------------------------ */
+struct bed_sample { size_t n; double *s; double mean; };        /* ascending */
+struct bed_known {
+  struct bed_sample kernel[BED_WORKS][BED_BATCH];       /* seconds of one execution, of shapes and batch sizes */
+  struct bed_sample overhead;                           /* of an empty request, but for link and occupancy */
+  struct bed_sample cold;                               /* from a request to a worker that is ready */
+  double occupancy_s;                                   /* of the worker by an empty request */
+};
+struct bed {
+  const struct bed_options *o;
+  const char *name;                                     /* plain, batching, cold-starts, batching-cold-starts */
+  bool batching, cold;
+  double load, rate_per_s, service_s, keep_alive_s;     /* service: of one request where all batches are full */
+  int n_shapes, n_batch; const char *const *shape;
+  struct arena *arena;
+};
+bool bed_sample_of(struct bed_sample *, struct arena *, const double *x, size_t n);
+double bed_quantile(const struct bed_sample *, double q);
+/* Server and relay, after the kernels were timed there; idle_s: mean pause, with this share of the executions. */
+struct bed_system { struct bed_process server, relay; };
+bool bed_system_start(const struct bed *, const char *base, double slow, struct bed_system *, struct err *) MUST_USE;
+void bed_system_stop(struct bed_system *);
+/* Mean seconds of a kernel alone: what the rates of a configuration come from. */
+bool bed_first_times(struct bed *, struct err *) MUST_USE;
+bool bed_learn(const struct bed *, const struct bed_system *, const char *base, struct bed_known *, struct err *) MUST_USE;
+bool bed_client(const struct bed *, const struct bed_system *, const char *base, const char *plan, bool closed,
+                struct bed_records *, struct err *) MUST_USE;
+
+/* ---- the prediction (testbed_predict.c) --------------------------------------------------------------------------- */
+/* BASE.csv: arrivals and shapes of the round, by its seed; the same file is replayed and simulated. */
+bool bed_write_plan(const struct bed *, const char *base, uint64_t round, struct err *) MUST_USE;
+/* BASE.yaml, or BASE-low.yaml ... with the variant "-low"; kernels and occupancy times the factor. */
+bool bed_write_scenario(const struct bed *, const char *base, const char *variant, const struct bed_known *, double factor,
+                        struct err *) MUST_USE;
+/* Runs it here: latencies of its requests. */
+bool bed_simulate(const char *scenario, struct arena *, struct bed_sample *, struct err *) MUST_USE;
+/* The link as a file that both know: FOLDER/link.rtt (made by the seed where --link names none) and link.csv. */
+bool bed_write_link(struct bed_options *, struct arena *, struct err *) MUST_USE;
+
+/* ---- the result (testbed_report.c) -------------------------------------------------------------------------------- */
+enum { BED_LEVELS = 7 };
+extern const double bed_level[BED_LEVELS];              /* .05 .25 .5 .75 .9 .95 .99 */
+struct bed_result {
+  const char *name; double load, rate_per_s;
+  struct bed_sample measured, predicted, low, high, hindsight;
+  double round_p50[BED_REPEATS], round_p95[BED_REPEATS], kernel_factor, cpu_share, overhead_s, known_overhead_s, occupancy_s,
+    known_occupancy_s, steal_share, band_factor, late_s, batch_mean, cold_share, utilization;
+  int rounds; long requests;
+};
+struct bed_verdict { bool within; double error_p50, error_p95, bar_p50, bar_p95, width_p50, width_p95; };
+struct bed_verdict bed_judge(const struct bed_result *);
+void bed_print(const struct bed_options *, const struct bed_result *, int n, const char *why_not, FILE *);
+json *bed_json(const struct bed_options *, const struct bed_result *, int n, const char *why_not);
+bool bed_figure(const struct bed_options *, const struct bed_result *, struct err *) MUST_USE;
+
+#endif

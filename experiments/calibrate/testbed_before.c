@@ -1,0 +1,245 @@
+/* testbed_before.c: what the prediction may know: measured without load, in the processes that then take the load.
+ *
+ *   kernels    executed in random order, as often after a pause as the server will be idle (share 1 - load, mean 1 / rate)
+ *   overhead   empty requests one at a time through client, relay and server, whose worker walks over memory in the kernel's
+ *              place: latency less link, less that walk, less occupancy
+ *   occupancy  of the worker by reading and answering such a request
+ *   cold       from a request that finds no worker to the moment at which the worker serves it, less what a warm one takes
+ */
+#include "experiments/calibrate/testbed.h"
+#include "analysis/text.h"
+#include "sim/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORDS = 80, COLUMNS = 5 };
+struct words { const char *at[WORDS]; int n; struct arena *arena; };
+
+static void add(struct words *w, const char *name, const char *value)
+{
+  w->at[w->n++] = name;
+  w->at[w->n++] = value;
+}
+
+static void add_number(struct words *w, const char *name, double value)
+{
+  add(w, name, arena_printf(w->arena, "%.9g", value));
+}
+
+static int ascending(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+bool bed_sample_of(struct bed_sample *to, struct arena *a, const double *x, size_t n)
+{
+  double sum = 0;
+  to->n = n;
+  to->s = arena_array(a, double, n + 1);
+  if (n)
+    memcpy(to->s, x, n * sizeof *x);
+  for (size_t i = 0; i < n; i++)
+    sum += x[i];
+  to->mean = n ? sum / (double)n : NAN;
+  qsort(to->s, n, sizeof *to->s, ascending);
+  return n > 0;
+}
+
+/* The order statistic of rank ceil(q n). */
+double bed_quantile(const struct bed_sample *s, double q)
+{
+  size_t k = (size_t)ceil(q * (double)s->n);
+  return s->n ? s->s[k > 0 ? k - 1 : 0] : NAN;
+}
+
+/* ---- server and relay ----------------------------------------------------------------------------------------------- */
+
+static void server_words(const struct bed *b, const char *base, double slow, struct words *w)
+{
+  const struct bed_options *o = b->o;
+  w->at[w->n++] = o->kernels;
+  w->at[w->n++] = "serve";
+  for (int i = 0; i < b->n_shapes; i++)
+    add(w, "--shape", b->shape[i]);
+  add_number(w, "--core", o->server_core);
+  add_number(w, "--seed", (double)(o->seed % 1000000));
+  add_number(w, "--reply", o->reply_bytes);
+  add_number(w, "--executions", (double)o->executions);
+  add(w, "--calibrate", arena_printf(w->arena, "%s-kernels.csv", base));
+  add_number(w, "--slow", slow);
+  if (b->rate_per_s > 0) {
+    add_number(w, "--idle", 1 - b->load);
+    add_number(w, "--pause", fmin(1 / b->rate_per_s, .1));
+    add_number(w, "--stir", fmin(b->service_s, .1));
+  }
+  if (b->batching) {
+    add_number(w, "--batch", b->n_batch);
+    add(w, "--batch-parameter", o->batch_parameter);
+  }
+  if (b->keep_alive_s > 0) {
+    add_number(w, "--keep-alive", b->keep_alive_s);
+    add(w, "--weights", arena_printf(w->arena, "%s/weights.bin", o->dir));
+  }
+}
+
+bool bed_system_start(const struct bed *b, const char *base, double slow, struct bed_system *s, struct err *e)
+{
+  struct words server = {.arena = b->arena}, relay = {.arena = b->arena};
+  *s = (struct bed_system){{.pid = -1, .out = -1}, {.pid = -1, .out = -1}};
+  server_words(b, base, slow, &server);
+  if (!bed_start(&s->server, server.at, true, e))
+    return false;
+  relay.at[relay.n++] = b->o->kernels;
+  relay.at[relay.n++] = "relay";
+  add_number(&relay, "--port", s->server.port);
+  add_number(&relay, "--core", b->o->client_core);
+  add(&relay, "--link", arena_printf(b->arena, "%s/link.csv", b->o->dir));
+  return bed_start(&s->relay, relay.at, true, e);
+}
+
+void bed_system_stop(struct bed_system *s)
+{
+  bed_stop(&s->relay);
+  bed_stop(&s->server);
+}
+
+bool bed_client(const struct bed *b, const struct bed_system *s, const char *base, const char *plan, bool closed,
+                struct bed_records *r, struct err *e)
+{
+  struct bed_process client;
+  struct words w = {.arena = b->arena};
+  const char *records = arena_printf(b->arena, "%s-records.csv", base);
+  int code = EXIT_SYSTEM;
+  w.at[w.n++] = b->o->kernels;
+  w.at[w.n++] = "client";
+  add_number(&w, "--port", s->relay.port);
+  add_number(&w, "--core", b->o->client_core);
+  add(&w, "--plan", plan);
+  add(&w, "--records", records);
+  if (closed)
+    add(&w, "--closed", "yes");
+  if (!bed_start(&client, w.at, false, e) || !bed_end(&client, &code, e))
+    return false;
+  if (code != EXIT_OK)
+    return err_system(e, "testbed: the client ended with %d", code);
+  return bed_read_records(records, b->arena, r, e);
+}
+
+/* ---- kernels -------------------------------------------------------------------------------------------------------- */
+
+/* Lines of block,shape,batch,wall_s,cpu_s. */
+static bool read_times(const struct bed *b, const char *base, struct bed_known *k, struct err *e)
+{
+  size_t bytes, n = 0;
+  char *text = text_load(arena_printf(b->arena, "%s-kernels.csv", base), &bytes, e), *rest = text, *line;
+  if (!text)
+    return false;
+  double (*at)[3] = arena_alloc(b->arena, (bytes / 8 + 1) * sizeof *at), *x = arena_array(b->arena, double, bytes / 8 + 1);
+  strsep(&rest, "\n");
+  while ((line = strsep(&rest, "\n")) && sscanf(line, "%*d,%lf,%lf,%lf", &at[n][0], &at[n][1], &at[n][2]) == 3)
+    n++;
+  free(text);
+  for (int s = 0; s < b->n_shapes; s++)
+    for (int batch = 1; batch <= b->n_batch; batch++) {
+      size_t found = 0;
+      for (size_t i = 0; i < n; i++)
+        if ((int)at[i][0] == s && (int)at[i][1] == batch)
+          x[found++] = at[i][2];
+      if (!bed_sample_of(&k->kernel[s][batch - 1], b->arena, x, found))
+        return err_system(e, "testbed: %s was not timed often enough; more --executions", b->shape[s]);
+    }
+  return true;
+}
+
+bool bed_first_times(struct bed *b, struct err *e)
+{
+  struct bed_system s;
+  struct bed_known k;
+  const char *base = arena_printf(b->arena, "%s/%s", b->o->dir, b->name);
+  bool good = bed_system_start(b, base, 1, &s, e) && read_times(b, base, &k, e);
+  bed_system_stop(&s);
+  if (!good)
+    return false;
+  b->service_s = 0;
+  for (int i = 0; i < b->n_shapes; i++)
+    b->service_s += k.kernel[i][b->n_batch - 1].mean / b->n_shapes / b->n_batch;
+  return true;
+}
+
+/* ---- empty requests ------------------------------------------------------------------------------------------------- */
+
+/* Pauses that a Poisson load has, each from the answer to the one before; least_s is added to each. */
+static bool write_pauses(const struct bed *b, const char *path, long n, double least_s, struct err *e)
+{
+  struct text t = {0};
+  struct rng_root root = rng_root_make(b->o->seed, 0);
+  struct rng draw = rng_open(&root, rng_name("testbed pauses"), 0, 0);
+  text_put(&t, "at_s,shape,bytes\n");
+  for (long i = 0; i < n; i++)
+    text_add(&t, "%.9f,-1,%.0f\n", least_s - log(rng_uniform_open(&draw)) / b->rate_per_s, b->o->request_bytes);
+  bool good = text_save(&t, path, e);
+  free(t.s);
+  return good;
+}
+
+static double beside_link_s(const struct bed_record *r)
+{
+  const double *at = r->at_s;
+  return at[BED_RECEIVED] - at[BED_PLANNED] - (at[BED_UP_DUE] - at[BED_UP_IN]) - (at[BED_DOWN_DUE] - at[BED_DOWN_IN])
+         - (at[BED_SERVED] - at[BED_SERVE]);
+}
+
+static bool learn_empty(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, double *warm_s,
+                        struct err *e)
+{
+  struct bed_records r;
+  const char *plan = arena_printf(b->arena, "%s-empty-plan.csv", base);
+  if (!write_pauses(b, plan, b->o->empties, 0, e)
+      || !bed_client(b, s, arena_printf(b->arena, "%s-empty", base), plan, true, &r, e))
+    return false;
+  double *over = arena_array(b->arena, double, r.n), *to = arena_array(b->arena, double, r.n);
+  double spent = 0;
+  size_t n = 0, told = 0;
+  for (size_t i = 1; i < r.n; i++) {
+    const struct bed_record *one = &r.at[i];
+    if (one->cold)
+      continue;
+    spent += one->spent_s, told += one->spent_s > 0;
+    to[n] = one->at_s[BED_SERVE] - one->at_s[BED_UP_OUT];
+    over[n++] = beside_link_s(one);
+  }
+  struct bed_sample warm;
+  k->occupancy_s = told ? spent / (double)told : 0;
+  for (size_t i = 0; i < n; i++)
+    over[i] = fmax(over[i] - k->occupancy_s, 0);
+  if (!bed_sample_of(&k->overhead, b->arena, over, n) || !bed_sample_of(&warm, b->arena, to, n))
+    return err_system(e, "testbed: no empty request came through");
+  *warm_s = bed_quantile(&warm, .5);
+  return true;
+}
+
+static bool learn_cold(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, double warm_s,
+                       struct err *e)
+{
+  struct bed_records r;
+  const char *plan = arena_printf(b->arena, "%s-cold-plan.csv", base);
+  if (!write_pauses(b, plan, b->o->empties / 8 + 10, b->keep_alive_s, e)
+      || !bed_client(b, s, arena_printf(b->arena, "%s-cold", base), plan, true, &r, e))
+    return false;
+  double *took = arena_array(b->arena, double, r.n);
+  size_t n = 0;
+  for (size_t i = 0; i < r.n; i++)
+    if (r.at[i].cold)
+      took[n++] = fmax(r.at[i].at_s[BED_SERVE] - r.at[i].at_s[BED_UP_OUT] - warm_s, 0);
+  return bed_sample_of(&k->cold, b->arena, took, n) || err_system(e, "testbed: no worker started cold");
+}
+
+bool bed_learn(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct err *e)
+{
+  double warm_s = 0;
+  *k = (struct bed_known){.occupancy_s = 0};
+  return read_times(b, base, k, e) && learn_empty(b, s, base, k, &warm_s, e) && (!b->cold || learn_cold(b, s, base, k, warm_s, e));
+}

@@ -1,0 +1,230 @@
+/* testbed_predict.c: the scenario of a round, from what was measured before, and its run.
+ *
+ * Arrivals and shapes are the round's plan itself: the same file goes to the client and to the simulator, so that what
+ * differs is not the draw. The link is the same file too. Service is the measured kernel and the occupancy by an empty request;
+ * what else an empty request costs stands on a link of its own between relay and server.
+ */
+#include "experiments/calibrate/testbed.h"
+#include "analysis/text.h"
+#include "models/world.h"
+#include "scenarios/scenario.h"
+#include "sim/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Values that stand for a measured distribution, each the mean of its share of the values. */
+enum { POINTS = 200 };
+
+bool bed_write_plan(const struct bed *b, const char *base, uint64_t round, struct err *e)
+{
+  struct text t = {0};
+  struct rng_root root = rng_root_make(b->o->seed, round);
+  struct rng gap = rng_open(&root, rng_name("testbed arrivals"), 0, 0), shape = rng_open(&root, rng_name("testbed shapes"), 0, 0);
+  double at_s = 0;
+  text_put(&t, "at_s,shape,bytes\n");
+  for (long i = 0; i < b->o->requests; i++) {
+    at_s -= log(rng_uniform_open(&gap)) / b->rate_per_s;
+    int which = (int)(rng_uniform(&shape) * b->n_shapes);
+    text_add(&t, "%.9f,%d,%.0f\n", at_s, which, b->o->request_bytes);
+  }
+  bool good = text_save(&t, arena_printf(b->arena, "%s.csv", base), e);
+  free(t.s);
+  return good;
+}
+
+/* ---- scenario ------------------------------------------------------------------------------------------------------- */
+
+/* {empirical: {values: [...]}} of factor x value + more, in us. */
+static void put_sample(struct text *t, const struct bed_sample *s, double factor, double more_s)
+{
+  size_t points = s->n < POINTS ? s->n : POINTS;
+  text_put(t, "{empirical: {values: [");
+  for (size_t p = 0; p < points; p++) {
+    size_t from = p * s->n / points, to = (p + 1) * s->n / points;
+    double sum = 0;
+    for (size_t i = from; i < to; i++)
+      sum += s->s[i];
+    text_add(t, "%s%.3f us", p ? ", " : "", (sum / (double)(to - from) * factor + more_s) * 1e6);
+  }
+  text_put(t, "]}}");
+}
+
+static void put_batching(struct text *t, const struct bed *b, const struct bed_known *k, double factor)
+{
+  text_add(t, ",\n     batching: {kind: dynamic, size: %d, time: {table: {sizes: [", b->n_batch);
+  for (int i = 1; i <= b->n_batch; i++)
+    text_add(t, "%s%d", i > 1 ? ", " : "", i);
+  text_put(t, "],\n       times: [");
+  for (int i = 1; i <= b->n_batch; i++)
+    text_add(t, "%s%.3f us", i > 1 ? ", " : "", (k->kernel[0][i - 1].mean + i * k->occupancy_s) * factor * 1e6);
+  text_put(t, "]}}}");
+}
+
+static void put_server(struct text *t, const struct bed *b, const struct bed_known *k, double factor)
+{
+  text_put(t, "  - {name: server, tier: edge, zone: here, servers: 1, discipline: fifo");
+  if (b->batching)
+    put_batching(t, b, k, factor);
+  if (b->cold) {
+    text_add(t, ",\n     instances: {min: 0, max: 1, keep_alive: %.3f us, cold_start: ", b->keep_alive_s * 1e6);
+    put_sample(t, &k->cold, 1, 0);
+    text_put(t, "}");
+  }
+  text_put(t, "}\n");
+}
+
+static void put_class(struct text *t, const struct bed *b, const struct bed_known *k, double factor, const char *plan, int shape)
+{
+  text_add(t, "  - name: shape-%d    # %s\n    from: [client]\n", shape, b->shape[shape]);
+  text_add(t, "    arrivals: {trace: {file: %s, time: {column: at_s, as: s, origin: zero}, where: {column: shape, value: %d}}}\n",
+           plan, shape);
+  text_add(t, "    input: %.0f B\n    pipeline:\n      - {task: work, places: [server], output: %.0f B,\n         work: {time: ",
+           b->o->request_bytes, b->o->reply_bytes);
+  if (b->batching)
+    text_put(t, "0 s");
+  else
+    put_sample(t, &k->kernel[shape][0], factor, k->occupancy_s * factor);
+  text_put(t, "}}\n");
+}
+
+static void put_links(struct text *t, const struct bed *b, const struct bed_known *k)
+{
+  text_put(t, "links:\n");
+  text_add(t, "  - {name: access, between: [client, relay], rate: %.0f B/s, kind: fixed,\n     trace: {rtt: %s, offset: 0 s",
+           b->o->rate_Bps, b->o->rtt);
+  if (b->o->rtt_sample_s > 0)
+    text_add(t, ", sample: %.6f ms", b->o->rtt_sample_s * 1e3);
+  text_put(t, "}}\n  - {name: machine, between: [relay, server], rate: unlimited,\n     rtt: ");
+  put_sample(t, &k->overhead, 1, 0);
+  text_put(t, "}\n");
+}
+
+bool bed_write_scenario(const struct bed *b, const char *base, const char *variant, const struct bed_known *k, double factor, struct err *e)
+{
+  struct text t = {0};
+  const char *slash = strrchr(base, '/'), *name = slash ? slash + 1 : base;
+  text_put(&t, "# Written by `offsim testbed` from what it measured before the load: what it predicted.\n");
+  text_add(&t, "name: %s%s\nseed: 1\nhorizon: {kind: terminating, duration: %.3f s, drain_max: 1 min}\nreplications: 1\n",
+           name, variant, (double)b->o->requests / b->rate_per_s * 1.5 + 10);
+  text_put(&t, "primary: latency_p50_s\nplaces:\n  - {name: client, tier: device, zone: here, count: 1}\n"
+               "  - {name: relay, tier: edge, zone: here, servers: 1}\n");
+  put_server(&t, b, k, factor);
+  put_links(&t, b, k);
+  text_put(&t, "classes:\n");
+  const char *plan = arena_printf(b->arena, "%s.csv", name);
+  for (int i = 0; i < b->n_shapes; i++)
+    put_class(&t, b, k, factor, plan, i);
+  text_put(&t, "telemetry: ideal\npolicies: [always_edge]\n");
+  bool good = text_save(&t, arena_printf(b->arena, "%s%s.yaml", base, variant), e);
+  free(t.s);
+  return good;
+}
+
+/* ---- its run -------------------------------------------------------------------------------------------------------- */
+
+struct latencies { double *s; size_t n, room; };
+
+static void on_request(void *context, const struct request_record *r, const double *attribute, int n_attributes)
+{
+  struct latencies *l = context;
+  if (!r->measured || r->status != STATUS_COMPLETED)
+    return;
+  if (l->n == l->room) {
+    l->room = l->room ? 2 * l->room : 4096;
+    l->s = grab_more(l->s, l->room, sizeof *l->s);
+  }
+  l->s[l->n++] = (double)(r->completed_ns - r->arrived_ns) * 1e-9;
+}
+
+bool bed_simulate(const char *path, struct arena *a, struct bed_sample *to, struct err *e)
+{
+  struct latencies l = {0};
+  struct run_summary summary;
+  struct scenario *s = scenario_load(path, NULL, 0, e);
+  struct run_setup setup = {.sink = {.context = &l, .request = on_request}};
+  if (!s)
+    return false;
+  setup.def = &s->world, setup.policy = s->n_policies ? s->policy : NULL, setup.seed = s->seed;
+  struct world *w = world_new(&setup, e);
+  bool good = w && world_run(w, &summary, e);
+  if (good)
+    good = bed_sample_of(to, a, l.s, l.n) || err_system(e, "%s: no request was completed", path);
+  if (w)
+    world_free(w);
+  scenario_free(s);
+  free(l.s);
+  return good;
+}
+
+/* ---- the link ------------------------------------------------------------------------------------------------------- */
+
+enum { LINK_STEPS = 6000 };
+#define LINK_STEP_S 0.01                                /* from one round trip to the next */
+#define LINK_RTT_S 5e-4                                 /* its median: a wired neighbour */
+#define LINK_KEEPS 0.9                                  /* of the logarithm from step to step */
+#define LINK_SIGMA 0.3                                  /* of the logarithm */
+
+/* Synthetic round trips as `ping` prints them: a log-normal AR(1). */
+static bool make_rtt(struct bed_options *o, struct arena *a, struct err *e)
+{
+  struct text t = {0};
+  struct rng_root root = rng_root_make(o->seed, 0);
+  struct rng draw = rng_open(&root, rng_name("testbed link"), 0, 0);
+  double x = LINK_SIGMA * rng_normal(&draw);
+  text_put(&t, "PING testbed (127.0.0.1) 56(84) bytes of data.\n");
+  for (int i = 1; i <= LINK_STEPS; i++) {
+    double rtt_s = LINK_RTT_S * exp(fmax(fmin(x, 1), -1));
+    text_add(&t, "64 bytes from 127.0.0.1: icmp_seq=%d ttl=64 time=%.4f ms\n", i, rtt_s * 1e3);
+    x = LINK_KEEPS * x + LINK_SIGMA * sqrt(1 - LINK_KEEPS * LINK_KEEPS) * rng_normal(&draw);
+  }
+  o->rtt = "link.rtt";
+  o->rtt_sample_s = LINK_STEP_S;
+  bool good = text_save(&t, arena_printf(a, "%s/%s", o->dir, o->rtt), e);
+  free(t.s);
+  return good;
+}
+
+static bool take_rtt(struct bed_options *o, struct arena *a, struct err *e)
+{
+  const char *found = scenario_find_file(a, "./testbed", o->link, NULL);
+  char *whole = found ? realpath(found, NULL) : NULL;
+  if (!whole)
+    return err_add(e, (struct where){0}, "testbed: --link: there is no file '%s'", o->link);
+  o->rtt = arena_strdup(a, whole);
+  free(whole);
+  return true;
+}
+
+/* What the relay imposes is what the simulator makes of the file: half of a round trip each way, and of one beyond three
+ * times the median all that is beyond half of the median (models/link_process.c). */
+static bool write_relay_link(const struct bed_options *o, const struct link_trace *t, struct arena *a, struct err *e)
+{
+  struct text out = {0};
+  text_put(&out, "from_s,latency_s,rate_Bps\n");
+  for (uint64_t i = 0; i < t->n; i++) {
+    double rtt_s = t->value[i];
+    if (!isfinite(rtt_s)) {
+      free(out.s);
+      return err_add(e, (struct where){.file = t->file}, "testbed: a message that is lost; the relay loses none: another --link");
+    }
+    text_add(&out, "%.9f,%.9f,%.0f\n", (double)t->at[i] * 1e-9, rtt_s > 3 * t->median ? rtt_s - t->median / 2 : rtt_s / 2, o->rate_Bps);
+  }
+  text_add(&out, "%.9f,-1,0\n", (double)t->length * 1e-9);
+  bool good = text_save(&out, arena_printf(a, "%s/link.csv", o->dir), e);
+  free(out.s);
+  return good;
+}
+
+bool bed_write_link(struct bed_options *o, struct arena *a, struct err *e)
+{
+  if (!(o->link ? take_rtt(o, a, e) : make_rtt(o, a, e)))
+    return false;
+  const struct link_trace_def def = {.file = o->link ? o->rtt : arena_printf(a, "%s/%s", o->dir, o->rtt), .sample_s = o->rtt_sample_s};
+  const struct link_trace *t = link_trace_read(&def, a, e);
+  if (t && t->kind != LINK_RTT)
+    return err_add(e, (struct where){.file = t->file}, "testbed: --link needs round trips (rtt), this file is of kind %s",
+                   link_trace_kind_names[t->kind]);
+  return t && write_relay_link(o, t, a, e);
+}
