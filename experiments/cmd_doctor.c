@@ -1,5 +1,6 @@
 /* cmd_doctor.c: `offsim doctor [DIR]`: what this machine offers, and what is in the way. */
 #include "analysis/store/file_system.h"
+#include "experiments/calibrate/measure.h"
 #include "experiments/commands.h"
 #include "experiments/slurm.h"
 #include "experiments/spawn.h"
@@ -156,6 +157,18 @@ static void look_at_files(struct doctor *d)
   arena_free(a);
 }
 
+/* The program that times kernels; what it can measure here is `offsim-kernels list`. */
+static void look_at_kernels(struct doctor *d)
+{
+  char program[4096];
+  if (kernels_find("offsim-kernels", program, sizeof program))
+    say(d, GOOD, "kernels", "%s: `calibrate` can measure this machine", program);
+  else
+    say(d, WARN, "kernels", "%s is not there: `calibrate` measures nothing (make calibrate-only, or $OFFSIM_KERNELS)", program);
+  if (kernels_find("offsim-kernels-cuda", program, sizeof program))
+    say(d, GOOD, "kernels", "%s: GPUs by `calibrate --device cuda`", program);
+}
+
 static void say_limit(struct doctor *d, const char *what, uint64_t n)
 {
   if (n)
@@ -201,6 +214,7 @@ int cmd_doctor(int argc, char **argv)
   look_at_limit(&d, "processes", RLIMIT_NPROC, 64, 1, "");
   look_at_folder(&d, argc == 2 ? argv[1] : ".");
   look_at_files(&d);
+  look_at_kernels(&d);
   look_at_slurm(&d);
   printf("%d problem%s, %d warning%s\n", d.errors, d.errors == 1 ? "" : "s", d.warnings, d.warnings == 1 ? "" : "s");
   return d.errors ? EXIT_SYSTEM : EXIT_OK;

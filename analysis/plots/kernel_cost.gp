@@ -17,7 +17,7 @@ if (y_hi / y_lo >= 3) set logscale y
 set yrange [y_lo:y_hi + room]
 if (y_hi / y_lo >= 3) eval log_labels('y', y_lo, y_hi)
 set format y '%h'
-set ylabel y_label offset 1, 0
+set ylabel y_label offset -1, 0
 if (n > 1) set key at screen 0.815, 0.88 left top Left reverse samplen 1.6; else set key top right
 plot for [i=1:n] data index 2*i-1 using 1:3:4 with filledcurves lc rgb shade[(i-1)%8+1] notitle, \
   for [i=1:n] data index 2*i-1 using 1:2 with lines lc rgb shade[(i-1)%8+1] lw 1.6 title (n > 1 ? name[i] : 'fitted, with its 90 % band'), \
@@ -33,7 +33,7 @@ set yrange [-r_most:r_most]
 set ytics tick(2 * r_most)
 set xlabel x_label
 if (x_bytes) set format x '%.0s %cB'; else set format x '%h'
-set ylabel 'error (%)' offset 1, 0
+set ylabel 'error (%)' offset -1, 0
 set arrow 1 from graph 0, first band_lo to graph 1, first band_lo nohead dt 2 lc rgb '#444444'
 set arrow 2 from graph 0, first band_hi to graph 1, first band_hi nohead dt 2 lc rgb '#444444'
 set arrow 3 from graph 0, first 0 to graph 1, first 0 nohead lc rgb '#444444' lw 0.6

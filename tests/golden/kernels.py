@@ -2,7 +2,7 @@
 """A stand-in for offsim-kernels: raw lines of a machine whose costs are known, without measuring anything.
 
 usage: kernels.py measure [--quick] [--seed S] [--kernels a,b]      as `offsim calibrate` calls it ($OFFSIM_KERNELS)
-Modes by $KERNELS_PY: fast (half the costs), cut (no end), crash, hang (until a signal), nothing (exit 1), garbage, noisy.
+Modes by $KERNELS_PY: fast (half the costs), cut (no end), crash, hang (until a signal), nothing (exit 1), garbage, slow.
 
 True costs, as functions of the working set w (B):
   gemm_f32   20 ps x (1 + 400 kB / (w + 10 kB)) / FLOP, CPU clock; cold caches x 1.25; two at once x 1.1; 2 threads x 1.9
@@ -137,6 +137,8 @@ def main():
     count = 0
     for order, (name, p, pass_, how) in enumerate(jobs):
         say(type="progress", done=order, total=len(jobs), kernel=name)
+        if mode == "slow":
+            time.sleep(0.012)
         if mode == "hang" and order == 20:
             stop = []
             for s in (signal.SIGINT, signal.SIGTERM):
