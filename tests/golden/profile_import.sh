@@ -2,7 +2,7 @@
 # offsim profile import: the same table in four forms, lengths held out against the formula that made it, the profile in a
 # scenario, what is refused and how; with $OFFSIM_DATA the originals of vLLM and Vidur.
 . tests/tap.sh
-OFFSIM=${OFFSIM:-$PWD/build/offsim}; table=$PWD/examples/llama-bench.json; export NO_COLOR=1 LC_ALL=C
+OFFSIM=${OFFSIM:-$PWD/build/offsim}; table=$PWD/scenarios/data/llama-bench.json; export NO_COLOR=1 LC_ALL=C
 import() { "$OFFSIM" profile import "$@"; }
 says() { # says NAME EXIT PATTERN ARGUMENTS...
   local name=$1 want=$2 pattern=$3; shift 3
