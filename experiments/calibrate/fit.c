@@ -29,6 +29,7 @@ struct candidate {
   double stiffness[KERNEL_COST_AXES];                   /* along each axis */
   double *theta, *left_out;                             /* ln cost at the knots; of each shape without itself, or NaN */
   double score, mape;                                   /* by the common shapes, mean |ln|; by its own */
+  double residual;                                      /* of the fit itself, mean |ln| */
 };
 struct corners { int n, knot[CORNERS]; double weight[CORNERS]; };
 
@@ -349,12 +350,14 @@ static void judge(const struct fit_data *d, struct candidate *c, bool common)
   c->mape = n_own ? own / n_own : NAN;
 }
 
-/* Is a to be preferred to b? Errors within a twentieth of each other (or half a thousandth) are equal; then by knots. */
+/* Is a to be preferred to b? Errors within a twentieth of each other (or half a thousandth) are equal; then by knots. Where
+ * shapes are too few to leave one out, by what the fits leave, of which a hundredth is nothing. */
 static bool better(const struct candidate *a, const struct candidate *b)
 {
-  double room = .05 * fmin(a->score, b->score) + .0005;
-  if (isfinite(a->score) != isfinite(b->score)) return isfinite(a->score);
-  if (isfinite(a->score) && fabs(a->score - b->score) > room) return a->score < b->score;
+  bool judged = isfinite(a->score), other = isfinite(b->score);
+  if (judged != other) return judged;
+  double x = judged ? a->score : a->residual, y = judged ? b->score : b->residual;
+  if (fabs(x - y) > (judged ? .05 * fmin(x, y) + .0005 : .01)) return x < y;
   return grid_size(&a->grid) < grid_size(&b->grid);
 }
 
@@ -368,6 +371,7 @@ static void consider(const struct fit_data *d, struct choice *choice, enum kerne
   mark_left_out(d, &c);
   if (!(model == MODEL_MONOTONE ? fit_monotone(d, &c) : fit_smooth(d, &c))) return;
   judge(d, &c, choice->common);
+  for (int i = 0; i < d->n; i++) c.residual += fabs(d->y[i] - value_at(g, c.theta, d->x[i])) / d->n;
   struct candidate *of = &choice->of_model[model];
   if (!of->theta || better(&c, of)) *of = c;
   if (!choice->any || better(&c, &choice->best)) choice->best = c;

@@ -3,7 +3,8 @@
  * With n residuals ln(measured / predicted without it), a new one lies between the r-th and the (n + 1 - r)-th smallest with
  * probability 1 - 2r/(n + 1) when all are exchangeable (conformal prediction; Vovk, Gammerman, Shafer 2005). For 90 %:
  * r = .05 (n + 1), so n >= 19; below that a Student prediction interval. Check: residuals 1 ... 19 give the band [1, 19].
- * To the half-widths so found is added, as squares, what a later measurement drifts by.
+ * The half-widths are then widened by 1 + 1 / (n + 1), for the model was chosen by the same residuals, and what a later
+ * measurement drifts by is added as squares.
  */
 #include "experiments/calibrate/fit_parts.h"
 #include "sim/stat.h"
@@ -74,14 +75,13 @@ static int residuals(const struct kernel_fit *f, double *out)
   return n;
 }
 
-/* Of n residuals, too few for ranks. */
+/* Of n residuals, too few for ranks: around 0. */
 static void student_band(const double *r, int n, double *low, double *high)
 {
-  struct moments m = {0};
-  for (int i = 0; i < n; i++) moments_add(&m, r[i]);
-  double half = student_t(n - 1, BAND_SHARE) * moments_sd(&m) * sqrt(1 + 1. / n);
-  *low = m.mean - half;
-  *high = m.mean + half;
+  double square = 0;
+  for (int i = 0; i < n; i++) square += r[i] * r[i];
+  *high = student_t(n > 2 ? n - 1 : n, BAND_SHARE) * sqrt(square / n * (1 + 1. / n));
+  *low = -*high;
 }
 
 /* Nothing could be left out: what the fit leaves, as scatter around it. */
@@ -109,13 +109,14 @@ void fit_band(struct kernel_fit *f)
     double rank = (1 - BAND_SHARE) / 2 * (n + 1);
     low = fit_quantile(r, n, rank);
     high = fit_quantile(r, n, n + 1 - rank);
-  } else if (n >= 3) {
+  } else if (n > 0) {
     student_band(r, n, &low, &high);
   } else {
     fitted_band(f, &low, &high);
   }
-  f->cost.band_low = exp(-hypot(fmin(low, 0), later));
-  f->cost.band_high = exp(hypot(fmax(high, 0), later));
+  double chosen = 1 + 1. / (n + 1);
+  f->cost.band_low = exp(-hypot(chosen * fmin(low, 0), later));
+  f->cost.band_high = exp(hypot(chosen * fmax(high, 0), later));
   f->cost.band_share = BAND_SHARE;
   free(r);
 }

@@ -38,5 +38,6 @@ int validate_regret(int argc, char **argv);
 int validate_pod(int argc, char **argv);
 int validate_flows(int argc, char **argv);
 int validate_routers(int argc, char **argv);
+int validate_calibration(int argc, char **argv);
 
 #endif
