@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum { FORMAT = 1, BETWEEN_SENTINELS = 10 };
-static const double QUICK_S = 50, FULL_S = 330;         /* below the promised 60 s and 6 minutes: the last shapes may be long */
+static const double QUICK_S = 45, FULL_S = 330;         /* below the promised 60 s and 6 minutes: the last shapes may be long */
 static const double LEAST_S = 0.01, QUICK_MOST_S = 0.4, FULL_MOST_S = 1.2;      /* of repetitions of one sample */
 
 struct run {
@@ -25,6 +25,7 @@ struct run {
   double repeating_s;                                   /* of the time so far, within repetitions */
   int samples, unstable, order;
   bool interrupted;
+  int n_later, *later;                                  /* jobs to be taken again at the end: nothing in them was clean */
 };
 
 static double elapsed_s(const struct run *r)
@@ -57,14 +58,15 @@ static void kernels_out(const struct wishes *w)
   }
 }
 
-static void progress_out(const struct run *r, int done)
+/* i: the job to come; < 0: none. */
+static void progress_out(const struct run *r, int i, int done)
 {
   struct out o;
   out_line(&o, stdout);
   out_string(&o, "type", "progress");
   out_number(&o, "done", done);
   out_number(&o, "total", r->plan.n);
-  out_string(&o, "kernel", done < r->plan.n ? r->plan.job[done].kernel->name : NULL);
+  out_string(&o, "kernel", i >= 0 ? r->plan.job[i].kernel->name : NULL);
   out_end(&o);
 }
 
@@ -104,6 +106,7 @@ static void times_out(struct out *o, const struct sample *s)
   out_number(o, "cpu_high_s", s->cpu.high);
   out_bool(o, "stable", s->stable);
   out_number(o, "joule", s->joule);
+  out_number(o, "clock_s", s->clock_s);
 }
 
 static void sample_out(const struct run *r, const struct job *j, const struct sample *s)
@@ -138,21 +141,41 @@ static void end_out(const struct run *r)
   out_end(&o);
 }
 
-/* What is left of the time, shared among what is left to do, less what a sample takes beside its repetitions. */
-static double budget_s(const struct run *r, int i)
+static double limit_s(const struct run *r)
 {
-  double limit = r->w->limit_s > 0 ? r->w->limit_s : r->w->quick ? QUICK_S : FULL_S;
-  double most = r->w->quick ? QUICK_MOST_S : FULL_MOST_S, now = elapsed_s(r);
-  double beside = i ? fmax(now - r->repeating_s, 0) / i : 0.05;
-  return fmin(fmax((limit - now) / (r->plan.n - i) - beside, LEAST_S), most);
+  return r->w->limit_s > 0 ? r->w->limit_s : r->w->quick ? QUICK_S : FULL_S;
 }
 
-static void one(struct run *r, int i)
+/* What a sample takes beside its repetitions: data, self-check, lines. */
+static double beside_s(const struct run *r)
+{
+  return r->order ? fmax(elapsed_s(r) - r->repeating_s, 0) / r->order : 0.05;
+}
+
+/* What is left of the time, shared among what is left to do. */
+static double budget_s(const struct run *r, int left)
+{
+  double most = r->w->quick ? QUICK_MOST_S : FULL_MOST_S;
+  return fmin(fmax((limit_s(r) - elapsed_s(r)) / left - beside_s(r), LEAST_S), most);
+}
+
+/* Will there be time to take it again? The core may be left alone by then. */
+static bool postpone(struct run *r, int i, int left)
+{
+  double mean_s = r->order ? elapsed_s(r) / (r->order + 1) : 0.1;
+  if (!r->later || left == 0 || elapsed_s(r) + mean_s * (left + r->n_later + 1) > limit_s(r))
+    return false;
+  r->later[r->n_later++] = i;
+  return true;
+}
+
+/* Takes job i; `left` more were planned, which it may join once. */
+static void one(struct run *r, int i, int left, bool again)
 {
   const struct job *j = &r->plan.job[i];
   struct sample s;
   char why[KERNEL_WHY] = "";
-  enum sample_end end = sample_take(&r->method, j, budget_s(r, i), &s, why);
+  enum sample_end end = sample_take(&r->method, j, budget_s(r, left + r->n_later + 1), &s, why);
   r->repeating_s += s.took_s;
   r->interrupted = end == SAMPLE_STOPPED;
   if (r->interrupted)
@@ -161,6 +184,8 @@ static void one(struct run *r, int i)
     fprintf(stderr, "offsim-kernels: %s: skipped: %s\n", j->kernel->name, why);
   if (end == SAMPLE_WRONG)
     fprintf(stderr, "offsim-kernels: %s: its self-check failed, its timing is discarded: %s\n", j->kernel->name, why);
+  if (end == SAMPLE_TAKEN && !s.clean && !again && postpone(r, i, left))
+    return;
   if (end == SAMPLE_WRONG || (end == SAMPLE_TAKEN && j->pass == 0 && !j->cold && !j->interference && j->threads == 1))
     check_out(j, end != SAMPLE_WRONG, why);
   if (end != SAMPLE_TAKEN)
@@ -170,20 +195,29 @@ static void one(struct run *r, int i)
   r->unstable += !s.stable;
 }
 
-/* Nothing more is done once whoever reads is gone. */
+/* A step of the measurement, with a sentinel now and then. Nothing more is done once whoever reads is gone. */
+static bool step(struct run *r, int i, int left, bool again, int done)
+{
+  if (r->order % BETWEEN_SENTINELS == 0)
+    sentinel_out(r);
+  progress_out(r, i, done);
+  one(r, i, left, again);
+  r->order++;
+  r->interrupted = r->interrupted || stop_asked();
+  return !r->interrupted && !ferror(stdout);
+}
+
 static void all(struct run *r)
 {
-  for (int i = 0; i < r->plan.n && !r->interrupted && !ferror(stdout); i++) {
-    if (i % BETWEEN_SENTINELS == 0)
-      sentinel_out(r);
-    progress_out(r, i);
-    one(r, i);
-    r->order++;
-    r->interrupted = r->interrupted || stop_asked();
-  }
-  if (!r->interrupted) {
+  int n = r->plan.n;
+  bool on = true;
+  for (int i = 0; on && i < n; i++)
+    on = step(r, i, n - i - 1, false, i - r->n_later);
+  for (int later = r->n_later; on && r->n_later > 0; r->n_later--)
+    on = step(r, r->later[later - r->n_later], 0, true, n - r->n_later);
+  if (on) {
     sentinel_out(r);
-    progress_out(r, r->plan.n);
+    progress_out(r, -1, n);
   }
   end_out(r);
 }
@@ -199,7 +233,8 @@ static void say_place(const struct place *p)
 static int finish(struct run *r)
 {
   plan_free(&r->plan);
-  free(r->method.walk);
+  method_free(&r->method);
+  free(r->later);
   if (r->interrupted)
     return KERNELS_INTERRUPTED;
   if (r->samples > 0)
@@ -225,6 +260,7 @@ static int measure(const struct wishes *w)
     finish(&r);
     return KERNELS_SYSTEM;
   }
+  r.later = malloc(((size_t)r.plan.n + 1) * sizeof *r.later);
   begin_out(w);
   machine_out(stdout, "", &r.place, &r.method.sensor, r.method.counters_text);
   kernels_out(w);

@@ -1,11 +1,12 @@
 /* numerics.c: medians, intervals, disturbances. */
 #include "experiments/kernels/numerics.h"
 #include "experiments/kernels/kernel.h"
+#include "experiments/kernels/probe.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const double DISTURBED_S = 20e-6, DISTURBED_SHARE = 0.02, SLOW = 5;
+static const double DISTURBED_S = 20e-6, DISTURBED_SHARE = 0.02, SLOW = 5, LEAST_DISTURBANCE = 1e-6;
 
 static int compare(const void *a, const void *b)
 {
@@ -67,10 +68,12 @@ double numerics_spread(const double *sorted, int n)
   return (i.high - i.low) / middle(sorted, n);
 }
 
-bool numerics_disturbed(const struct repetition *r, int inner)
+double numerics_disturbance(const struct repetition *r, int inner, bool waits)
 {
-  double gap_s = (r->wall_s - r->cpu_s) * inner;
-  return r->involuntary > 0 || gap_s > fmax(DISTURBED_S, DISTURBED_SHARE * r->wall_s * inner);
+  double gap_s = (r->wall_s - r->cpu_s) * inner, share = fmax(gap_s / (r->wall_s * inner), 0);
+  bool away = !waits && (r->involuntary > 0 || gap_s > fmax(DISTURBED_S, DISTURBED_SHARE * r->wall_s * inner));
+  double shared = probe_shared(r->shared) ? r->shared : 0;
+  return fmax(away ? fmax(share, LEAST_DISTURBANCE) : 0, shared);
 }
 
 bool numerics_slow(double wall_s, double median_s)

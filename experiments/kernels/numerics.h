@@ -11,6 +11,7 @@ struct interval { double low, high; };
 struct repetition {
   double wall_s, cpu_s;
   double involuntary;                                   /* times the scheduler took the core away; NaN: no counter */
+  double shared;                                        /* by how much a probe beside it was slower than alone (probe.h) */
 };
 
 void numerics_sort(double *x, int n);
@@ -23,9 +24,10 @@ struct interval numerics_median_interval(const double *sorted, int n);
 /* high - low, as a share of the median. */
 double numerics_spread(const double *sorted, int n);
 
-/* Did someone else have the core while this one ran? Either the scheduler says so, or wall time passed without the
- * thread: more than 20 us and 2 % of it. For work that waits by itself (bound by the system) only `slow` tells. */
-bool numerics_disturbed(const struct repetition *, int inner);
+/* How much was it disturbed, as a share of its time? 0: not at all. Someone else had the core while it ran (the scheduler
+ * says so, or wall time passed without the thread: more than 20 us and 2 % of it), or the units of the core were shared.
+ * Work that waits by itself (bound by the system) loses the core anyway: there only the probe tells, and `slow`. */
+double numerics_disturbance(const struct repetition *, int inner, bool waits);
 /* Of waiting work: more than 5 medians is a time slice of someone else. */
 bool numerics_slow(double wall_s, double median_s);
 

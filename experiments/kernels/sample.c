@@ -50,7 +50,7 @@ static struct repetition repeat(const struct method *m, const struct job *j, voi
   return (struct repetition){
     .wall_s = fmax(1e-9 * (double)(wall_1 - wall_0) - m->clock_wall_s, 1e-9) / inner,
     .cpu_s = fmax(1e-9 * (double)(cpu_1 - cpu_0) - m->clock_cpu_s, 1e-9) / inner,
-    .involuntary = involuntary(m, j->threads) - switches};
+    .involuntary = involuntary(m, j->threads) - switches, .shared = 0};
 }
 
 static void do_nothing(void *state)
@@ -93,6 +93,15 @@ void method_find(struct method *m, const struct place *place, bool quick)
   find_counters(m);
   sensor_find(&m->sensor, "");
   find_clock_cost(m);
+  m->probes = calloc(1, sizeof *m->probes);
+  if (m->probes)
+    probe_learn(m->probes);
+}
+
+void method_free(struct method *m)
+{
+  free(m->walk);
+  free(m->probes);
 }
 
 void method_walk(struct method *m)
@@ -136,6 +145,11 @@ static double warm_up(const struct method *m, const struct job *j, void *state, 
   return wall_s;
 }
 
+static double disturbance(enum kernel_bound bound, const struct repetition *r, int inner)
+{
+  return numerics_disturbance(r, inner, bound == BOUND_SYSTEM);
+}
+
 /* How many clean ones there are; spread is that of their clock, infinite with fewer than the least. */
 static int count_clean(const struct method *m, enum kernel_bound bound, const struct repetition *r, int n, int inner,
                        double *spread)
@@ -143,7 +157,7 @@ static int count_clean(const struct method *m, enum kernel_bound bound, const st
   double x[SAMPLE_MOST];
   int clean = 0;
   for (int i = 0; i < n; i++)
-    if (bound == BOUND_SYSTEM || !numerics_disturbed(&r[i], inner))
+    if (disturbance(bound, &r[i], inner) == 0)
       x[clean++] = clock_of(bound, &r[i]);
   *spread = INFINITY;
   if (clean >= m->least) {
@@ -163,6 +177,19 @@ static bool enough(const struct method *m, const struct job *j, const struct rep
   return spread <= m->spread || share >= (clean >= m->least ? 1 : 2);
 }
 
+/* Not where neighbours or threads of its own are at work. */
+static struct probe look(const struct method *m, const struct job *j)
+{
+  if (!m->probes || j->interference || j->threads > 1)
+    return (struct probe){NAN, NAN};
+  return probe_take(m->probes);
+}
+
+static double excess(const struct method *m, struct probe p)
+{
+  return isfinite(p.ratio) ? probe_excess(m->probes, p) : 0;
+}
+
 static enum sample_end take(const struct method *m, const struct job *j, void *state, double budget_s, struct sample *s)
 {
   struct repetition r[SAMPLE_MOST];
@@ -170,28 +197,34 @@ static enum sample_end take(const struct method *m, const struct job *j, void *s
   double one_s = j->cold ? LONG_S : warm_up(m, j, state, 0.5 * budget_s);
   s->inner = one_s < BATCH_S ? (int)fmin(ceil(BATCH_S / one_s), 1e7) : 1;
   struct sensor_reading from, to;
+  struct probe before = look(m, j);
+  double clock_s[SAMPLE_MOST];
   sensor_read(&m->sensor, &from);
   for (int64_t begin = clock_wall_ns(); n < most; ) {
     if (stop_asked())
       return SAMPLE_STOPPED;
     if (j->cold)
       cool(m, j, state);
-    r[n++] = repeat(m, j, state, s->inner);
+    r[n] = repeat(m, j, state, s->inner);
+    struct probe after = look(m, j);
+    r[n].shared = fmax(excess(m, before), excess(m, after));
+    clock_s[n++] = after.clock_s;
+    before = after;
     if (enough(m, j, r, n, s->inner, 1e-9 * (double)(clock_wall_ns() - begin) / budget_s))
       break;
   }
   sensor_read(&m->sensor, &to);
   sample_settle(m, j->kernel->bound, r, n, s);
+  s->clock_s = numerics_median(clock_s, n);
   s->joule = j->cold ? NAN : sensor_joule(&m->sensor, &from, &to) / ((double)n * s->inner);
   return SAMPLE_TAKEN;
 }
 
-/* Disturbed ones last, by how long the core was away; within a kind in time order. */
-static double away_s(enum kernel_bound bound, const struct repetition *r, int inner, double median_s)
+/* Slow ones among those that wait are disturbed too. */
+static double away(enum kernel_bound bound, const struct repetition *r, int inner, double median_s)
 {
-  if (bound == BOUND_SYSTEM)
-    return numerics_slow(r->wall_s, median_s) ? r->wall_s : 0;
-  return numerics_disturbed(r, inner) ? fmax(r->wall_s - r->cpu_s, 1e-12) : 0;
+  double d = disturbance(bound, r, inner);
+  return bound == BOUND_SYSTEM && numerics_slow(r->wall_s, median_s) ? fmax(d, r->wall_s / median_s) : d;
 }
 
 static void find_intervals(enum kernel_bound bound, const struct method *m, struct sample *s)
@@ -210,24 +243,25 @@ static void find_intervals(enum kernel_bound bound, const struct method *m, stru
 
 void sample_settle(const struct method *m, enum kernel_bound bound, const struct repetition *r, int n, struct sample *s)
 {
-  double away[SAMPLE_MOST], sorted[SAMPLE_MOST], median_s;
+  double by[SAMPLE_MOST], sorted[SAMPLE_MOST], median_s;
   for (int i = 0; i < n; i++)
     sorted[i] = r[i].wall_s;
   median_s = numerics_median(sorted, n);
   for (int i = 0; i < n; i++)
-    sorted[i] = away[i] = away_s(bound, &r[i], s->inner, median_s);
+    sorted[i] = by[i] = away(bound, &r[i], s->inner, median_s);
   numerics_sort(sorted, n);
   int least = n < m->least ? n : m->least;
   double limit = sorted[least - 1];                     /* 0 where there are enough clean ones */
   s->n = 0;
   for (int i = 0; i < n; i++)
-    if (away[i] <= limit) {
+    if (by[i] <= limit) {
       s->wall_s[s->n] = r[i].wall_s;
       s->cpu_s[s->n++] = r[i].cpu_s;
     }
   s->discarded = n - s->n;
   find_intervals(bound, m, s);
-  s->stable = s->stable && limit == 0 && s->n >= m->least;
+  s->clean = limit == 0 && s->n >= m->least;
+  s->stable = s->stable && s->clean;
 }
 
 static enum sample_end take_checked(const struct method *m, const struct job *j, void *state, double budget_s, struct sample *s,

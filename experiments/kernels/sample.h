@@ -10,6 +10,7 @@
 #include "experiments/kernels/kernel.h"
 #include "experiments/kernels/numerics.h"
 #include "experiments/kernels/place.h"
+#include "experiments/kernels/probe.h"
 #include "experiments/kernels/sensor.h"
 
 enum { SAMPLE_MOST = 400 };
@@ -22,6 +23,7 @@ struct method {
   double clock_wall_s, clock_cpu_s;                     /* what reading the clocks costs: taken off */
   const struct place *place;
   struct sensor sensor;
+  struct probe_history *probes;                         /* NULL: no memory for it; then nobody probes */
   char *walk; size_t walk_bytes;                        /* to walk over the caches; NULL: not */
 };
 
@@ -38,6 +40,8 @@ struct sample {
   double wall_s[SAMPLE_MOST], cpu_s[SAMPLE_MOST];       /* of one execution, in time order */
   struct interval wall, cpu;
   bool stable;
+  bool clean;                                           /* enough repetitions were undisturbed */
+  double clock_s;                                       /* of a dependent step meanwhile (probe.h): the core's clock; NaN: not probed */
   double joule;                                         /* of one execution; NaN: no sensor */
   double took_s;                                        /* in warm-up and repetitions */
 };
@@ -54,6 +58,7 @@ enum sample_end sample_take(const struct method *, const struct job *, double bu
 /* From repetitions to a sample: leaves out the disturbed ones while `least` remain; else keeps the least disturbed and
  * calls the sample unstable. n > 0. */
 void sample_settle(const struct method *, enum kernel_bound, const struct repetition *, int n, struct sample *);
+void method_free(struct method *);
 
 /* Has SIGINT or SIGTERM come? Both are blocked from stop_block on, and looked for. */
 void stop_block(void);
