@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define ARITHMETIC(ROW) \
-  ROW(gemm_f32) ROW(gemm_i8) ROW(copy) ROW(triad) ROW(gemv_i8) ROW(gemv_i4)
+  ROW(gemm_f32) ROW(gemm_i8) ROW(attention_prefill) ROW(attention_decode) ROW(gemv_i8) ROW(gemv_i4) ROW(copy) ROW(triad)
 
 /* Rows of search, security, storage and system. */
 #define SERVICES(ROW) \

@@ -1,4 +1,4 @@
-/* simd.h: which vector instructions this processor has, and a portable vector of 16 numbers.
+/* simd.h: which vector instructions this processor has.
  *
  * A kernel that needs special instructions has one inner function a set, chosen when the program runs; the portable one is
  * always there. The environment variable OFFSIM_KERNELS_SIMD (portable, avx2, avx512) chooses a lower set, for tests.
@@ -19,10 +19,9 @@ enum simd simd_best(void);
 #define SIMD_X86 0
 #endif
 
-/* Compilers turn these into as many registers as the target has for them. */
-typedef float simd_f32 __attribute__((vector_size(64), aligned(64), may_alias));
-typedef int simd_i32 __attribute__((vector_size(64), aligned(64), may_alias));
+/* Numbers of 32 bit in the widest vector; arrays that are multiples of it have no rest. */
 enum { SIMD_LANES = 16 };
+/* A function of one set that becomes part of its callers. */
 #define SIMD_BODY static inline __attribute__((always_inline))
 
 #endif
