@@ -236,17 +236,26 @@ static double best_rate(const struct raw *r, const char *kernel)
   return best;
 }
 
-/* STREAM triad of the largest arrays that it was measured with, on as many cores as it was measured with, at most. */
-static double stream_rate(const struct raw *r, const char *kernel, int most_threads)
+/* Arrays that no cache holds: four times the largest one (STREAM's rule); where that is not known, anything. */
+static double beyond_caches(const struct raw *r)
 {
-  double size = 0, rate = NAN;
-  int threads = 1;
+  double most = 0;
+  for (int i = 0; i < r->machine.n_caches; i++)
+    most = fmax(most, r->machine.cache[i].bytes);
+  return 4 * most;
+}
+
+/* STREAM triad from memory on that many cores, at most: of the largest arrays measured; NaN where none is beyond the caches. */
+static double stream_rate(const struct raw *r, const char *kernel, int most_threads, int *threads)
+{
+  double size = beyond_caches(r), rate = NAN;
+  *threads = 1;
   for (size_t i = 0; i < r->n_samples; i++) {
     const struct raw_sample *s = &r->sample[i];
-    if (!tells_rate(r, s, kernel) || s->off_grid || isnan(s->bytes) || s->threads > most_threads)
+    if (!tells_rate(r, s, kernel) || s->off_grid || isnan(s->bytes) || s->threads > most_threads || s->axis[0] < beyond_caches(r))
       continue;
-    if (s->threads > threads || (s->threads == threads && s->axis[0] >= size)) {
-      threads = s->threads, size = s->axis[0];
+    if (s->threads > *threads || (s->threads == *threads && s->axis[0] >= size)) {
+      *threads = s->threads, size = s->axis[0];
       rate = s->bytes / median(s->wall_s, s->n);
     }
   }
@@ -353,9 +362,10 @@ bool calibration_make(const struct raw *r, const char *name, const char *const *
     return err_add(e, (struct where){.file = r->file}, "no kernel has samples that can be used: nothing to fit");
   p->core_flops = best_rate(r, "gemm_f32");
   p->flops = p->core_flops * r->machine.cores;
-  p->core_bandwidth = stream_rate(r, "triad", 1);
+  p->core_bandwidth = stream_rate(r, "triad", 1, &p->bandwidth_cores);
   p->cache_bandwidth = best_rate(r, "triad");
-  p->bandwidth = stream_rate(r, "triad", r->machine.cores);
+  p->core_int8 = best_rate(r, "gemm_i8");
+  p->bandwidth = stream_rate(r, "triad", r->machine.cores, &p->bandwidth_cores);
   p->drift = sentinel_drift(r);
   find_notes(p);
   return good;

@@ -29,7 +29,8 @@ struct calibration {
   const char *name;
   int n; struct calibrated_kernel kernel[RAW_KERNELS];
   double flops, bandwidth;                              /* of the machine; NaN: the kernels for it were not measured */
-  double core_flops, core_bandwidth, cache_bandwidth;   /* of one core: best GEMM, triad of its largest and of its best arrays */
+  int bandwidth_cores;                                  /* on how many cores it was measured */
+  double core_flops, core_int8, core_bandwidth, cache_bandwidth;        /* of one core: best GEMM, triad from memory, at its best */
   double drift;                                         /* of the sentinel, last against first; NaN: none */
   int n_unstable; const char **unstable;                /* "gemm_f32 m=64 n=64 k=64 (pass 0, hot, 1 thread)" */
   int n_unavailable; struct calibration_note unavailable[RAW_KERNELS];

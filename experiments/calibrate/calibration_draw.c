@@ -245,10 +245,11 @@ static bool draw_roofline(const struct calibration *c, const char *folder, const
     put_rates(&d, c, &c->kernel[i], &x, &y);
   if (d.n == 0 || !isfinite(c->core_flops) || !isfinite(c->core_bandwidth)) {
     figure_release(&d.f);
-    return true;                                        /* without GEMM or triad there is no roof */
+    return true;                                        /* without GEMM, or triad from memory, there is no roof */
   }
-  double peak = 1e-9 * c->core_flops, memory = 1e-9 * c->core_bandwidth;
-  reach(&y, peak);
+  double peak = 1e-9 * c->core_flops, memory = 1e-9 * c->core_bandwidth, int8 = 1e-9 * c->core_int8;
+  reach(&y, peak), reach(&y, int8);
+  figure_number(&d.f, "int8", isfinite(int8) ? int8 : 0);
   figure_number(&d.f, "peak", peak);
   figure_number(&d.f, "memory", memory);
   figure_number(&d.f, "cache", 1e-9 * c->cache_bandwidth);

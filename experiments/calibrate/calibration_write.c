@@ -252,7 +252,7 @@ static void put_sources(struct text *t, const struct calibration *p)
     put_source(t, p, "flops_share", "measured, not a peak", "M");
   }
   if (isfinite(p->bandwidth)) {
-    put_source(t, p, "bandwidth", "triad on all cores, its largest arrays", "M");
+    put_source(t, p, "bandwidth", arena_printf(p->arena, "triad from memory on %d of %d cores", p->bandwidth_cores, r->machine.cores), "M");
     put_source(t, p, "bandwidth_share", "measured, not a peak", "M");
   }
   if (r->machine.memory_bytes > 0)

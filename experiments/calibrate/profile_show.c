@@ -24,17 +24,18 @@ static void put_line(const char *what, const char *text)
     printf("%-11s %s\n", what, text);
 }
 
-/* "12.1 ps" */
-static struct number seconds(double s)
+/* "9.49 .. 28.5 ps/FLOP" */
+static void cost_cell(struct table *t, double low, double high, const char *unit)
 {
   static const struct { double from, factor; const char *unit; } units[] = {
     {1, 1, "s"}, {1e-3, 1e3, "ms"}, {1e-6, 1e6, "us"}, {1e-9, 1e9, "ns"}, {0, 1e12, "ps"}};
-  struct number out;
   int u = 0;
-  while (s < units[u].from)
+  while (low < units[u].from)
     u++;
-  snprintf(out.s, sizeof out.s, "%.3g %s", s * units[u].factor, units[u].unit);
-  return out;
+  if (low < high)
+    table_cell(t, "%.3g .. %.*f %s/%s", low * units[u].factor, high * units[u].factor < 100, high * units[u].factor, units[u].unit, unit);
+  else
+    table_cell(t, "%.3g %s/%s", low * units[u].factor, units[u].unit, unit);
 }
 
 static int n_costs(const struct kernel_cost *c) { return c->axis[0].n * (c->n_axes > 1 ? c->axis[1].n : 1); }
@@ -47,18 +48,25 @@ static double least_cost(const struct kernel_cost *c, int sign)
   return x;
 }
 
-static void percent_cell(struct table *t, double x)
+static void error_cell(struct table *t, const struct profile_kernel *k)
 {
-  if (isfinite(x))
-    table_cell(t, "%.1f %%", 100 * x);
+  if (isfinite(k->mape))
+    table_cell(t, "%.1f, %.1f %%", 100 * k->mape, 100 * k->p90);
   else
     table_cell(t, "-");
+}
+
+static void band_cell(struct table *t, const struct kernel_cost *c)
+{
+  double low = 100 * (c->band_low - 1), high = 100 * (c->band_high - 1);
+  int digits = high - low < 20;
+  table_cell(t, "%+.*f .. %+.*f %%", digits, low, digits, high);
 }
 
 static void factor_cell(struct table *t, double x)
 {
   if (isfinite(x))
-    table_cell(t, "x %.2f", x);
+    table_cell(t, x < 10 ? "%.2f" : "%.0f", x);
   else
     table_cell(t, "-");
 }
@@ -74,24 +82,22 @@ static void kernel_row(struct table *t, const struct profile_kernel *k)
   const struct kernel_cost *c = &k->cost;
   char axes[128];
   table_cell(t, "%s", c->kernel);
-  table_cell(t, "%s", k->model ? k->model : "-");
   table_cell(t, "%s", axes_text(c, axes, sizeof axes));
-  table_cell(t, "%s .. %s", seconds(least_cost(c, 1)).s, seconds(least_cost(c, -1)).s);
-  table_cell(t, "%s", c->unit);
+  table_cell(t, "%s", k->model ? k->model : "-");
+  cost_cell(t, least_cost(c, 1), least_cost(c, -1), c->unit);
   table_cell(t, "%s", k->wall ? "wall" : "cpu");
   table_cell(t, "%llu", k->shapes);
-  percent_cell(t, k->mape);
-  percent_cell(t, k->p90);
-  table_cell(t, "%+.1f .. %+.1f %%", 100 * (c->band_low - 1), 100 * (c->band_high - 1));
-  percent_cell(t, c->sigma);
+  error_cell(t, k);
+  band_cell(t, c);
+  table_cell(t, "%.1f %%", 100 * c->sigma);
   factor_cell(t, k->cold);
   factor_cell(t, k->interference);
 }
 
 static void print_kernels(const struct profile *p)
 {
-  static const char *const heading[] = {"kernel", "model", "cost over", "cost a unit", "unit", "clock", "shapes", "error", "p90",
-                                        "90 % band", "one run", "cold", "company"};
+  static const char *const heading[] = {"kernel", "cost over", "model", "cost", "clock", "shapes", "error, p90", "90 % band", "run",
+                                        "cold", "busy"};
   struct table *t = table_new(sizeof heading / sizeof *heading);
   for (size_t i = 0; i < sizeof heading / sizeof *heading; i++)
     table_cell(t, "%s", heading[i]);
@@ -101,13 +107,17 @@ static void print_kernels(const struct profile *p)
   table_print(t, stdout, 3);
 }
 
+enum { LISTED_MOST = 8 };
+
 static void print_list(const char *what, const struct node *list)
 {
-  for (size_t i = 0; list && i < list->n; i++) {
+  for (size_t i = 0; list && i < list->n && i < LISTED_MOST; i++) {
     const struct node *one = list->child[i];
     if (one->kind == NODE_TEXT)
       printf("%-11s %s%s%s\n", i ? "" : what, one->key ? one->key : "", one->key ? ": " : "", one->text);
   }
+  if (list && list->n > LISTED_MOST)
+    printf("%-11s and %zu more\n", "", list->n - LISTED_MOST);
 }
 
 static void print_machine(const struct profile *p)
@@ -136,8 +146,8 @@ void profile_print_table(const struct profile *p, bool notes)
   if (p->n_kernels) {
     printf("\n");
     print_kernels(p);
-    printf("error: of shapes that the fit has not seen, mean; one run: scatter of single executions; company: all other cores do"
-           " the same\n");
+    printf("error: of shapes that the fit has not seen, mean and 90th percentile; band: of a shape off the grid; run: scatter of single\n"
+           "executions; cold, busy: factors of cold caches, and of all other cores doing the same\n");
   }
   for (size_t i = 0; tokens && i < tokens->n; i++)
     printf("%-11s %s\n", i ? "" : "tokens of", tokens->child[i]->key);

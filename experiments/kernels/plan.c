@@ -42,10 +42,11 @@ static bool add_shape(struct plan *x, const struct wishes *w, struct job j, bool
   return ok;
 }
 
-/* The middle of the grid; in a full run its quarters too. */
-static bool is_beside(bool quick, int i, int n)
+/* The middle of the grid; in a full run its quarters too. Of what memory holds up the largest as well: what all cores together
+ * get from memory is told there alone. */
+static bool is_beside(const struct kernel *k, bool quick, int i, int n)
 {
-  return i == n / 2 || (!quick && (i == n / 4 || i == 3 * n / 4));
+  return i == n / 2 || (!quick && (i == n / 4 || i == 3 * n / 4)) || (k->bound == BOUND_MEMORY && i == n - 1);
 }
 
 static bool add_grid(struct plan *x, const struct wishes *w, const struct kernel *k, int pass, int cores)
@@ -54,7 +55,7 @@ static bool add_grid(struct plan *x, const struct wishes *w, const struct kernel
   struct job j = {.kernel = k, .pass = pass, .threads = 1, .seed = w->seed};
   for (int i = 0; i < g->n; i++) {
     memcpy(j.p, g->p[i], sizeof j.p);
-    if (!add_shape(x, w, j, is_beside(w->quick, i, g->n), cores))
+    if (!add_shape(x, w, j, is_beside(k, w->quick, i, g->n), cores))
       return false;
   }
   return true;
