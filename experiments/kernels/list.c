@@ -10,7 +10,7 @@ const char *kernel_why_not(const struct kernel *k)
   return k->unavailable ? k->unavailable() : NULL;
 }
 
-static const char *bound_name(enum kernel_bound b)
+const char *kernel_bound_name(enum kernel_bound b)
 {
   return b == BOUND_COMPUTE ? "compute" : b == BOUND_MEMORY ? "memory" : "system";
 }
@@ -21,7 +21,7 @@ void kernel_facts_out(struct out *o, const struct kernel *k)
   out_string(o, "name", k->name);
   out_number(o, "version", k->version);
   out_string(o, "unit", k->unit);
-  out_string(o, "bound", bound_name(k->bound));
+  out_string(o, "bound", kernel_bound_name(k->bound));
   out_open(o, "parameters", '[');
   for (int i = 0; i < k->n_parameters; i++)
     out_string(o, NULL, k->parameter[i].name);

@@ -5,6 +5,7 @@
 #include "experiments/kernels/kernel.h"
 #include "experiments/kernels/out.h"
 
+const char *kernel_bound_name(enum kernel_bound);
 /* Why it cannot run here; NULL: it can. */
 const char *kernel_why_not(const struct kernel *);
 /* The kernel of that name; NULL, having said which there are. */

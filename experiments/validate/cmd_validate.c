@@ -25,6 +25,7 @@ static const struct replay_suite replays[] = {
   {"flows", validate_flows, "flows over several links at once, by max-min fairness (--help)"},
   {"routers", validate_routers, "routers between a weak and a strong model, on recorded outcomes (--help)"},
   {"calibration", validate_calibration, "a profile of this machine: its errors, its bands off the grid, a second one (--help)"},
+  {"pipeline", validate_pipeline, "a request of six tasks, executed for real, against a profile's prediction (--help)"},
 };
 enum { N_REPLAYS = sizeof replays / sizeof *replays };
 enum { N_SUITES = sizeof suites / sizeof *suites, MAX_OVERRIDES = 32, MAX_WORKERS = 1024 };

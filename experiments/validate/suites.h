@@ -39,5 +39,6 @@ int validate_pod(int argc, char **argv);
 int validate_flows(int argc, char **argv);
 int validate_routers(int argc, char **argv);
 int validate_calibration(int argc, char **argv);
+int validate_pipeline(int argc, char **argv);
 
 #endif

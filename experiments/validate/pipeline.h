@@ -1,0 +1,56 @@
+/* pipeline.h: is the time of a task the sum of its kernels? `offsim validate pipeline` executes a request of six tasks for real
+ * and predicts each task from a profile.
+ *
+ * One call takes units x cost(axes), on the wall clock (x wall_over_cpu where the cost is CPU time). Its data were last touched
+ * by the request before: when more bytes than the last cache holds were touched since, they come from memory. The profile
+ * knows that in two ways: for kernels held up by memory the cost at a working set as large as what was touched since; for
+ * the others the factor `cold`. Example: 3 calls of 1e6 FLOP at 20 ps and cold 1.1: 66 us.
+ * Band: the profile's bands of the kernels are independent, all calls of one kernel are wrong alike: with two kernels of
+ * 1 ms and +-10 % each, 2 ms +- 0.141.
+ */
+#ifndef OFFSIM_VALIDATE_PIPELINE_H
+#define OFFSIM_VALIDATE_PIPELINE_H
+
+#include "scenarios/profile.h"
+#include "sim/json.h"
+
+enum { PIPELINE_TASKS = 16, PIPELINE_CALLS = 32, PIPELINE_AXES = 4, PIPELINE_TIMES = 10000, PIPELINE_CLEAN = 5 };
+
+struct pipeline_call {
+  const char *kernel; int version;
+  bool memory;                                          /* held up by memory */
+  int n_axes; const char *axis_name[PIPELINE_AXES]; double axis[PIPELINE_AXES];
+  double units, times, again_after_bytes;
+};
+struct pipeline_task {
+  const char *name, *why;                               /* why: it could not be executed; NULL: it was */
+  int n_calls; struct pipeline_call call[PIPELINE_CALLS];
+  int n, n_disturbed; double *wall_s; bool *disturbed;
+  const char *not_judged;                               /* why there is no prediction; NULL: there is */
+  double hot_s, predicted_s, low_s, high_s;             /* hot: as if every kernel were alone and its data near */
+  double measured_s;                                    /* median of undisturbed executions, of all with fewer than 5 */
+  bool within;
+};
+struct pipeline_run {
+  const struct profile *profile;
+  double cost_factor;                                   /* a planted mistake: 1 */
+  double last_cache_bytes; bool pinned, ended;
+  const char *pin_problem;
+  int n_tasks; struct pipeline_task task[PIPELINE_TASKS];
+  int judged, within, wanted;
+  const char *file; int line;
+  struct arena *arena; struct err *err;
+};
+
+/* One line of the pipeline's program; false after adding what is wrong with it. The type measure_line. */
+bool pipeline_line(void *run, const char *text, size_t n);
+/* Predicts, compares, counts. False after adding: no end, no task. */
+bool pipeline_judge(struct pipeline_run *) MUST_USE;
+/* The least number of n tasks within their band: with nominal 90 % fewer happen in at most 2 % of all runs. n = 6: 4. */
+int pipeline_wanted(int n);
+bool pipeline_passed(const struct pipeline_run *);
+
+void pipeline_print(const struct pipeline_run *);
+json *pipeline_json(const struct pipeline_run *);
+
+#endif
