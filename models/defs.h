@@ -338,12 +338,12 @@ enum work_kind { WORK_NONE, WORK_TIME, WORK_ROOFLINE, WORK_TOKENS };
 struct work_def {
   enum work_kind kind;
   const struct dist *time_s;                            /* WORK_TIME: per (request, task, variant, attempt) */
+  const struct kernel_work *kernel;                     /* of ROOFLINE; NULL: nothing measured */
   struct expr flop, bytes;                              /* WORK_ROOFLINE */
   struct expr tok_in, tok_out;                          /* WORK_TOKENS */
   struct expr tok_cached;                               /* of tok_in, as the provider counts them for its price */
   struct expr recall;                                   /* of a search: what it finds, a share; n == 0: not said */
   double noise_sigma;                                 /* log-normal factor of mean 1 on ROOFLINE and TOKENS; 0 = none */
-  const struct kernel_work *kernel;                     /* of ROOFLINE; NULL: nothing measured */
 };
 
 /* One thing that a decision may choose: a place (all members: the place's dispatch picks; or one member) and variant.
