@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """A stand-in for offsim-kernels: raw lines of a machine whose costs are known, without measuring anything.
 
-usage: kernels.py measure [--quick] [--seed S] [--kernels a,b]      as `offsim calibrate` calls it ($OFFSIM_KERNELS)
+usage: kernels.py measure [--quick] [--seed S] [--kernels a,b] [--off-grid N]      as `offsim calibrate` and
+       `offsim validate calibration` call it ($OFFSIM_KERNELS)
 Modes by $KERNELS_PY: fast (half the costs), cut (no end), crash, hang (until a signal), nothing (exit 1), garbage, slow.
 
 True costs, as functions of the working set w (B):
@@ -10,7 +11,8 @@ True costs, as functions of the working set w (B):
   sqlite_point  5 us / read x (w / 1 MB)^0.1, wall clock, 3 times the CPU time
   aes_gcm    a self-check fails at one shape, one sample is unstable
   deflate    unavailable
-One execution scatters log-normally with sigma 0.02; each shape of GEMM is off by its own factor of sigma 0.01.
+One execution scatters log-normally with sigma 0.02; each shape of GEMM is off by its own factor of sigma 0.01. With
+$KERNELS_SCATTER each shape of every kernel is off by its own factor of that sigma, the same in every run.
 """
 import json, math, os, random, signal, sys, time
 
@@ -33,6 +35,24 @@ def shapes(name, quick):
     if name == "sqlite_point":
         return [{"rows": 10 ** i} for i in (3, 4, 5, 6)]
     return [{"size": 2 ** i} for i in range(10, 24, 2 * step)]
+
+
+def own_factor(name, p, rng):
+    scatter = os.environ.get("KERNELS_SCATTER")
+    if scatter:
+        return math.exp(random.Random(name + json.dumps(p)).gauss(0, float(scatter)))
+    return math.exp(rng.gauss(0, SHAPE_SIGMA)) if name == "gemm_f32" else 1
+
+
+def drawn(name, n, rng):
+    """Shapes off the grid, between its outermost ones."""
+    def between(low, high):
+        return round(low * (high / low) ** rng.random())
+    if name == "gemm_f32":
+        return [{"m": between(8, 512), "n": (k := between(32, 1024)), "k": k} for _ in range(n)]
+    if name == "triad":
+        return [{"size": between(2 ** 13, 2 ** 27)} for _ in range(n)]
+    return [{"rows": between(1e3, 1e6)} if name == "sqlite_point" else {"size": between(2 ** 10, 2 ** 22)} for _ in range(n)]
 
 
 def axes(name, p):
@@ -67,7 +87,8 @@ def median(x):
     return sorted(x)[len(x) // 2]
 
 
-def sample(rng, name, p, pass_, order, cache="hot", threads=1, together="alone", own=1.0, stable=True):
+def sample(rng, name, p, pass_, order, cache="hot", threads=1, together="alone", own=1.0, stable=True,
+           off_grid=False):
     w = axes(name, p)[0]
     factor = {"fast": 0.5}.get(os.environ.get("KERNELS_PY"), 1)
     factor *= 1.25 if cache == "cold" else 1
@@ -83,14 +104,14 @@ def sample(rng, name, p, pass_, order, cache="hot", threads=1, together="alone",
     flop = units(name, p) if name == "gemm_f32" else None
     say(type="sample", kernel=name, shape=p, units=units(name, p), axes=axes(name, p), flop=flop,
         bytes=w if name in ("gemm_f32", "triad") else None, pass_=pass_, order=order, cache=cache, threads=threads,
-        **{"with": together}, off_grid=False, inner=1 + int(1e-4 / wall[0]), discarded=1 if order % 7 == 0 else 0, wall_s=wall, cpu_s=cpu,
+        **{"with": together}, off_grid=off_grid, inner=1 + int(1e-4 / wall[0]), discarded=1 if order % 7 == 0 else 0, wall_s=wall, cpu_s=cpu,
         wall_low_s=a[4], wall_high_s=a[10], cpu_low_s=b[4], cpu_high_s=b[10], stable=stable, joule=None)
 
 
 def plan(names, quick, rng):
     jobs = []
     for name in names:
-        own = {json.dumps(p): math.exp(rng.gauss(0, SHAPE_SIGMA)) if name == "gemm_f32" else 1 for p in shapes(name, quick)}
+        own = {json.dumps(p): own_factor(name, p, rng) for p in shapes(name, quick)}
         for i, p in enumerate(shapes(name, quick)):
             for pass_ in (0, 1):
                 unstable = name == "aes_gcm" and i == 2 and pass_ == 1
@@ -100,6 +121,16 @@ def plan(names, quick, rng):
             if name == "gemm_f32":
                 jobs.append((name, p, 0, dict(own=own[json.dumps(p)], cache="cold")))
                 jobs.append((name, p, 0, dict(own=own[json.dumps(p)], together="interference")))
+    rng.shuffle(jobs)
+    return jobs
+
+
+def plan_off_grid(names, n, rng):
+    jobs = []
+    for name in names:
+        for p in drawn(name, n, rng):
+            own = own_factor(name, p, rng)
+            jobs += [(name, p, pass_, dict(own=own, off_grid=True)) for pass_ in (0, 1)]
     rng.shuffle(jobs)
     return jobs
 
@@ -131,7 +162,8 @@ def main():
         say(type="kernel", name=name, version=version, unit=unit, bound=bound, parameters=parameters, axes=axis,
             available=name != "deflate", why="built without zlib" if name == "deflate" else None)
     names = [n for n in names if n != "deflate"]
-    jobs = plan(names, quick, rng)
+    off_grid = int(option("--off-grid", "0"))
+    jobs = plan_off_grid(names, off_grid, rng) if off_grid else plan(names, quick, rng)
     if "aes_gcm" in names:
         say(type="self_check", kernel="aes_gcm", shape={"size": 1024}, ok=False, why="the tag is wrong")
     count = 0
