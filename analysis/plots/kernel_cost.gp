@@ -18,7 +18,7 @@ set yrange [y_lo:y_hi + room]
 if (y_hi / y_lo >= 3) eval log_labels('y', y_lo, y_hi)
 set format y '%h'
 set ylabel y_label offset -1, 0
-if (n > 1) set key at screen 0.815, 0.88 left top Left reverse samplen 1.6; else set key top right
+if (n > 1) set key at screen 0.815, 0.88 left top Left reverse samplen 1.6; else if (rises) set key top left Left reverse; else set key top right
 plot for [i=1:n] data index 2*i-1 using 1:3:4 with filledcurves lc rgb shade[(i-1)%8+1] notitle, \
   for [i=1:n] data index 2*i-1 using 1:2 with lines lc rgb shade[(i-1)%8+1] lw 1.6 title (n > 1 ? name[i] : 'fitted, with its 90 % band'), \
   for [i=1:n] data index 2*i-2 using 1:2:3:4 with yerrorbars lc rgb shade[(i-1)%8+1] pt point(i-1) ps 0.7 lw 1.1 title (n > 1 ? '' : 'measured')

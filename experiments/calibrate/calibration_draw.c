@@ -63,30 +63,52 @@ static double scale_of(double s, const char **unit)
   return units[u].factor;
 }
 
-/* The knot of the second axis that is nearest. */
-static int curve_of(const struct kernel_cost *c, double x)
+/* Which values of the second axis get a curve: those that were measured, where they can be told apart, else some knots. */
+struct curves { int n; double value[CURVES]; };
+
+static void add_curve(struct curves *c, double value)
+{
+  int at = 0;
+  while (at < c->n && at < CURVES && c->value[at] < value)
+    at++;
+  if (at < c->n && at < CURVES && c->value[at] == value)
+    return;
+  for (int i = c->n < CURVES ? c->n : CURVES - 1; i > at; i--)
+    c->value[i] = c->value[i - 1];
+  if (at < CURVES)
+    c->value[at] = value;
+  c->n++;
+}
+
+static struct curves curves_of(const struct kernel_fit *f)
+{
+  const struct kernel_axis *a = &f->cost.axis[1];
+  struct curves c = {.n = f->cost.n_axes < 2};
+  for (int i = 0; f->cost.n_axes > 1 && i < f->n; i++)
+    add_curve(&c, f->point[i].axis[f->cost_axis[1]]);
+  if (c.n <= CURVES)
+    return c;
+  c.n = a->n < CURVES ? a->n : CURVES;
+  for (int i = 0; i < c.n; i++)
+    c.value[i] = a->knot[c.n == a->n ? i : (int)lround((double)i * (a->n - 1) / (c.n - 1))];
+  return c;
+}
+
+static int curve_near(const struct curves *c, double x)
 {
   int best = 0;
-  for (int i = 1; i < c->axis[1].n; i++)
-    if (fabs(log(x / c->axis[1].knot[i])) < fabs(log(x / c->axis[1].knot[best])))
+  for (int i = 1; i < c->n; i++)
+    if (fabs(log(x / c->value[i])) < fabs(log(x / c->value[best])))
       best = i;
   return best;
 }
 
-/* Of many knots as many as can be told apart. */
-static int curves_of(const struct kernel_cost *c) { return c->n_axes > 1 ? (c->axis[1].n < CURVES ? c->axis[1].n : CURVES) : 1; }
-static int knot_of(const struct kernel_cost *c, int curve)
-{
-  int n = curves_of(c);
-  return c->n_axes < 2 ? 0 : n == c->axis[1].n ? curve : (int)lround((double)curve * (c->axis[1].n - 1) / (n - 1));
-}
-
-static void put_points(struct drawing *d, const struct kernel_fit *f, int knot, double scale)
+static void put_points(struct drawing *d, const struct kernel_fit *f, const struct curves *c, int curve, double scale)
 {
   bool any = false;
   for (int i = 0; i < f->n; i++) {
     const struct kernel_point *p = &f->point[i];
-    if (f->cost.n_axes > 1 && curve_of(&f->cost, p->axis[f->cost_axis[1]]) != knot)
+    if (f->cost.n_axes > 1 && curve_near(c, p->axis[f->cost_axis[1]]) != curve)
       continue;
     any = true;
     text_add(&d->f.data, "%.8g %.8g %.8g %.8g %.6g %d\n", p->axis[f->cost_axis[0]], scale * p->cost_s, scale * p->low_s,
@@ -97,12 +119,12 @@ static void put_points(struct drawing *d, const struct kernel_fit *f, int knot, 
   end_block(d);
 }
 
-static void put_curve(struct drawing *d, const struct kernel_cost *c, int knot, double scale)
+static void put_curve(struct drawing *d, const struct kernel_cost *c, double value, double scale)
 {
   const struct kernel_axis *a = &c->axis[0];
   double low = a->knot[0], span = log(a->knot[a->n - 1] / low);
   for (int i = 0; i <= CURVE_POINTS; i++) {
-    const double at[KERNEL_COST_AXES] = {low * exp(span * i / CURVE_POINTS), c->n_axes > 1 ? c->axis[1].knot[knot] : 0};
+    const double at[KERNEL_COST_AXES] = {low * exp(span * i / CURVE_POINTS), value};
     double cost = scale * kernel_cost_at(c, at);
     text_add(&d->f.data, "%.8g %.8g %.8g %.8g\n", at[0], cost, cost * c->band_low, cost * c->band_high);
   }
@@ -131,15 +153,14 @@ static const char *axis_label(const struct calibration *c, const char *axis)
 
 static bool is_bytes(const char *axis) { return !strcmp(axis, "working_set") || !strcmp(axis, "weights"); }
 
-static const char *curve_name(const struct calibration *c, const struct kernel_cost *cost, int knot)
+static const char *curve_name(const struct calibration *c, const char *axis, double x)
 {
-  double x = cost->axis[1].knot[knot];
   static const char *const prefix[] = {"", "k", "M", "G"};
   int p = 0;
-  for (bool bytes = is_bytes(cost->axis[1].name); bytes && p < 3 && x >= 1000; p++)
+  for (bool bytes = is_bytes(axis); bytes && p < 3 && x >= 1000; p++)
     x /= 1000;
-  return arena_printf(c->arena, "%s %.3g%s%s%s", axis_label(c, cost->axis[1].name), x, is_bytes(cost->axis[1].name) ? " " : "", prefix[p],
-                      is_bytes(cost->axis[1].name) ? "B" : "");
+  return is_bytes(axis) ? arena_printf(c->arena, "%s %.3g %sB", axis_label(c, axis), x, prefix[p])
+                        : arena_printf(c->arena, "%s %.3g", axis_label(c, axis), x);
 }
 
 static bool draw_kernel(const struct calibration *c, const struct calibrated_kernel *k, const char *folder, const char *format,
@@ -155,12 +176,14 @@ static bool draw_kernel(const struct calibration *c, const struct calibrated_ker
   figure_text(&d.f, "y_label", arena_printf(c->arena, "%s per %s (%s)", unit, f->cost.unit, k->wall ? "wall" : "CPU time"));
   figure_text(&d.f, "x_label", arena_printf(c->arena, "%s, logarithmic", axis_label(c, f->cost.axis[0].name)));
   figure_number(&d.f, "x_bytes", is_bytes(f->cost.axis[0].name));
-  for (int i = 0; i < curves_of(&f->cost); i++) {
-    int knot = knot_of(&f->cost, i);
-    d.name[d.n++] = f->cost.n_axes > 1 ? curve_name(c, &f->cost, knot) : f->cost.kernel;
-    put_points(&d, f, knot, scale);
-    put_curve(&d, &f->cost, knot, scale);
+  struct curves curves = curves_of(f);
+  for (int i = 0; i < curves.n; i++) {
+    d.name[d.n++] = f->cost.n_axes > 1 ? curve_name(c, f->cost.axis[1].name, curves.value[i]) : f->cost.kernel;
+    put_points(&d, f, &curves, i, scale);
+    put_curve(&d, &f->cost, curves.value[i], scale);
   }
+  int last = f->cost.axis[0].n - 1;
+  figure_number(&d.f, "rises", f->cost.n_axes < 2 && f->cost.cost_s[last] > f->cost.cost_s[0]);
   figure_number(&d.f, "height_px", 560);
   return finish(&d, folder, f->cost.kernel, format, scripts, n, e);
 }
