@@ -91,12 +91,9 @@ static int year_of(double unix_time)
 
 static void put_libraries(struct text *t, const struct raw_machine *m)
 {
-  text_put(t, "  libraries: {");
-  for (int i = 0; i < m->n_libraries; i++) {
-    text_add(t, "%s%s: ", i ? ", " : "", m->library[i]);
-    link_put_quoted(t, m->library_version[i]);
-  }
-  text_put(t, "}\n");
+  text_put(t, m->n_libraries ? "  libraries:\n" : "  libraries: {}\n");
+  for (int i = 0; i < m->n_libraries; i++)
+    put_quoted_key(t, "    ", m->library[i], m->library_version[i]);
 }
 
 static void put_machine(struct text *t, const struct calibration *p)
@@ -118,12 +115,9 @@ static void put_machine(struct text *t, const struct calibration *p)
 
 static void put_notes(struct text *t, const char *key, const struct calibration_note *note, int n)
 {
-  text_add(t, "  %s: {", key);
-  for (int i = 0; i < n; i++) {
-    text_add(t, "%s%s: ", i ? ", " : "", note[i].name);
-    link_put_quoted(t, note[i].why);
-  }
-  text_put(t, "}\n");
+  text_add(t, n ? "  %s:\n" : "  %s: {}\n", key);
+  for (int i = 0; i < n; i++)
+    put_quoted_key(t, "    ", note[i].name, note[i].why);
 }
 
 static void put_unstable(struct text *t, const struct calibration *p)
