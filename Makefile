@@ -12,6 +12,9 @@ VERSION  := $(shell cat VERSION)
 GIT_ID   := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 WERROR   ?=
 SANITIZE ?=
+ifndef NVCC
+NVCC     := $(firstword $(wildcard $(CUDA_HOME)/bin/nvcc) $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
+endif
 
 # Link-time optimisation where it is known to work: gcc, optimising, no sanitizer. Fat objects, so that nm and tests see
 # ordinary ones too. Worth 7 % of request_ns; LTO= turns it off.
@@ -63,9 +66,9 @@ PLANTED  += $(BUILD)/planted/frozen_1_0.so $(BUILD)/planted/later.so
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/*.c))) $(BUILD)/tests/policy_abi_later
 
 .DEFAULT_GOAL := all
-.PHONY: FORCE all docs help demo check check-long bench asan ubsan install uninstall deps deps-check clean units test-programs leaks calibrate-only
+.PHONY: FORCE all docs help demo check check-long bench asan ubsan install uninstall deps deps-check clean units test-programs leaks calibrate-only cuda
 .SECONDARY:
-all: $(BUILD)/offsim $(BUILD)/offsim-kernels $(PLUGINS) ## build the programs and the policies as plug-ins
+all: $(BUILD)/offsim $(BUILD)/offsim-kernels $(PLUGINS) $(if $(SANITIZE),,$(if $(NVCC),$(BUILD)/offsim-kernels-cuda)) ## build the programs and the policies as plug-ins
 
 $(BUILD)/%.o: %.c | $(BUILD)/config.mk
 	@mkdir -p $(@D)
@@ -120,6 +123,21 @@ $(BUILD)/experiments/kernels/main.o $(BUILD)/experiments/kernels/measure.o: KERN
 $(BUILD)/experiments/kernels/machine.o: KERNEL_CFLAGS += -DKERNELS_FLAGS='"$(OPT)"'
 $(BUILD)/offsim-kernels: $(BUILD)/experiments/kernels/main.o $(KERNEL_O)
 	$(say). $(BUILD)/kernels.flags; $(CC) $(SANITIZE) -o $@ $^ $$KERNEL_LIBS
+# The same on a CUDA device, where nvcc is found; nothing needs it. PTX for any card from 2018 on, compiled as it is loaded.
+NVCCFLAGS ?= -gencode arch=compute_75,code=compute_75
+CUDA_LIB   = $(firstword $(wildcard $(dir $(NVCC))../lib64/libcudart_static.a $(dir $(NVCC))../targets/*/lib/libcudart_static.a))
+CUDA_C    := $(sort $(wildcard experiments/kernels/cuda/*.c))
+CUDA_CU   := $(sort $(wildcard experiments/kernels/cuda/*.cu))
+CUDA_O    := $(CUDA_C:%.c=$(BUILD)/%.o) $(CUDA_CU:%.cu=$(BUILD)/%.o)
+$(BUILD)/experiments/kernels/cuda/main.o: KERNEL_CFLAGS += -DOFFSIM_VERSION='"$(VERSION)"'
+$(BUILD)/%.o: %.cu experiments/kernels/cuda/device.cuh experiments/kernels/cuda/cuda.h
+	@mkdir -p $(@D)
+	$(say)$(NVCC) -std=c++17 -O3 -I. $(NVCCFLAGS) $(if $(WERROR),-Werror all-warnings) -Xcompiler -Wall,-Wextra -c -o $@ $<
+# From the archive come the commands and the method; what this folder defines itself, the kernels and the sensor, is not taken.
+$(BUILD)/offsim-kernels-cuda: $(CUDA_O) $(BUILD)/libkernels.a
+	$(say). $(BUILD)/kernels.flags; $(CC) $(SANITIZE) -o $@ $^ $(CUDA_LIB) $$KERNEL_LIBS -lstdc++ -ldl -lrt
+cuda: $(if $(NVCC),$(BUILD)/offsim-kernels-cuda) ## the kernels on a CUDA device, where nvcc is found (`make` does it as well)
+	@$(if $(NVCC),:,echo 'nvcc was not found (PATH, $$CUDA_HOME/bin, /usr/local/cuda/bin): no offsim-kernels-cuda')
 calibrate-only: $(BUILD)/offsim-kernels ## build only the program that times kernels, for a board
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
@@ -227,4 +245,4 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
--include $(OBJECTS:.o=.d) $(KERNEL_O:.o=.d) $(BUILD)/experiments/kernels/main.d $(BUILTIN:.o=.d) $(PLUGINS:.so=.so.d) $(BUILD)/experiments/main.d $(UNITS:=.d)
+-include $(OBJECTS:.o=.d) $(KERNEL_O:.o=.d) $(CUDA_C:%.c=$(BUILD)/%.d) $(BUILD)/experiments/kernels/main.d $(BUILTIN:.o=.d) $(PLUGINS:.so=.so.d) $(BUILD)/experiments/main.d $(UNITS:=.d)

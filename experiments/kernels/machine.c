@@ -15,6 +15,9 @@
 #include <sqlite3.h>
 #endif
 
+#pragma weak machine_device
+#pragma weak machine_device_libraries
+
 enum { LINE = 512, LEVELS = 10 };
 static const double CACHE_BYTES = 32 << 20;
 static const char CPU_FOLDER[] = "/sys/devices/system/cpu/cpu%d/%s";
@@ -63,11 +66,17 @@ static const char *field(const char *root, const char *path, const char *name, c
   return value;
 }
 
+static bool on_device(struct machine_device *d)
+{
+  return machine_device && machine_device(d);
+}
+
 /* Boards name themselves in the device tree, their cores only by number. */
 static void cpu_out(struct out *o, const char *root)
 {
   char line[LINE];
-  const char *name = field(root, "/proc/cpuinfo", "model name", line, sizeof line);
+  struct machine_device d;
+  const char *name = on_device(&d) ? d.name : field(root, "/proc/cpuinfo", "model name", line, sizeof line);
   if (!name)
     name = machine_text(root, "/proc/device-tree/model", line, sizeof line);
   if (!name)
@@ -109,19 +118,27 @@ double machine_last_cache_bytes(const char *root, int core)
   return most > 0 ? most : CACHE_BYTES;
 }
 
+static void cache_out(struct out *o, int level, double bytes, const char *kind)
+{
+  out_open(o, NULL, '{');
+  out_number(o, "level", level);
+  out_number(o, "bytes", bytes);
+  out_string(o, "kind", kind);
+  out_close(o, '}');
+}
+
 static void caches_out(struct out *o, const char *root, int core)
 {
   double bytes;
+  struct machine_device d;
   char kind[32];
   int level;
   out_open(o, "caches", '[');
-  for (int i = 0; i < LEVELS && cache(root, core, i, &level, &bytes, kind); i++) {
-    out_open(o, NULL, '{');
-    out_number(o, "level", level);
-    out_number(o, "bytes", bytes);
-    out_string(o, "kind", kind);
-    out_close(o, '}');
-  }
+  if (on_device(&d))
+    cache_out(o, 2, d.cache_bytes, "unified");
+  else
+    for (int i = 0; i < LEVELS && cache(root, core, i, &level, &bytes, kind); i++)
+      cache_out(o, level, bytes, kind);
   out_close(o, ']');
 }
 
@@ -142,6 +159,8 @@ static const char *virtual_kind(const char *root, char *line, int size)
 static void libraries_out(struct out *o)
 {
   out_open(o, "libraries", '{');
+  if (machine_device_libraries)
+    machine_device_libraries(o);
   out_string(o, "openblas", openblas_get_config());
   out_string(o, "openssl", OpenSSL_version(OPENSSL_VERSION));
 #ifdef HAVE_ZLIB
@@ -170,7 +189,8 @@ static void compiler_out(struct out *o)
 
 static void place_out(struct out *o, const struct place *p)
 {
-  out_number(o, "cores", p->cores);
+  struct machine_device d;
+  out_number(o, "cores", on_device(&d) ? 1 : p->cores);
   out_number(o, "core", p->core);
   out_bool(o, "pinned", p->pinned);
   out_string(o, "pin_problem", p->pinned ? NULL : p->problem);
@@ -180,6 +200,14 @@ static void place_out(struct out *o, const struct place *p)
 static void speed_out(struct out *o, const char *root, int core)
 {
   char path[LINE], governor[64];
+  struct machine_device d;
+  if (on_device(&d)) {
+    out_null(o, "governor");
+    out_number(o, "frequency_hz", d.frequency_hz);
+    out_null(o, "temperature_c");
+    out_number(o, "memory_bytes", d.memory_bytes);
+    return;
+  }
   out_string(o, "governor", machine_text(root, of_core(core, "cpufreq/scaling_governor", path), governor, sizeof governor));
   out_number(o, "frequency_hz", 1e3 * machine_number(root, of_core(core, "cpufreq/scaling_cur_freq", path)));
   out_number(o, "temperature_c", 1e-3 * machine_number(root, "/sys/class/thermal/thermal_zone0/temp"));

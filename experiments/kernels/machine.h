@@ -13,6 +13,11 @@ double machine_number(const char *root, const char *path);      /* NaN: none */
 /* Of the largest data or unified cache of a core; 32 MB where it is not told. */
 double machine_last_cache_bytes(const char *root, int core);
 double machine_load_1(const char *root);                /* NaN: not told */
+/* What the kernels run on where that is not the processor. Programs for such a device have these two functions, with which
+ * the facts that count are the device's; others lack them. */
+struct machine_device { char name[160]; double memory_bytes, frequency_hz, cache_bytes; };
+bool machine_device(struct machine_device *);           /* false: there is none */
+void machine_device_libraries(struct out *);            /* members of `libraries` */
 /* The line of type machine. */
 void machine_out(FILE *, const char *root, const struct place *, const struct sensor *, const char *counters);
 

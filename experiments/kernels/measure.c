@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#pragma weak machine_device
+
 enum { FORMAT = 1, BETWEEN_SENTINELS = 10 };
 static const double QUICK_S = 45, FULL_S = 330;         /* below the promised 60 s and 6 minutes: the last shapes may be long */
 static const double LEAST_S = 0.01, QUICK_MOST_S = 0.4, FULL_MOST_S = 1.2;      /* of repetitions of one sample */
@@ -39,7 +41,7 @@ static void begin_out(const struct wishes *w)
   out_line(&o, stdout);
   out_string(&o, "type", "begin");
   out_number(&o, "format", FORMAT);
-  out_string(&o, "program", "offsim-kernels");
+  out_string(&o, "program", machine_device ? "offsim-kernels-cuda" : "offsim-kernels");
   out_string(&o, "version", OFFSIM_VERSION);
   out_number(&o, "seed", (double)w->seed);
   out_bool(&o, "quick", w->quick);

@@ -9,6 +9,7 @@ enum { SENSOR_FILES = 8 };
 struct sensor {
   const char *kind; bool counter;
   int n; struct sensor_file { char path[288]; double range; } file[SENSOR_FILES];
+  void *other;                                          /* of programs that read another sensor in place of files */
   char problem[KERNEL_WHY];                             /* "unavailable: why"; "": it works */
 };
 struct sensor_reading { double value[SENSOR_FILES]; int64_t wall_ns; };

@@ -26,6 +26,8 @@ ONE_FILE = {
 # offsim-kernels is a program of its own: its folder sees itself, libc and the libraries that it times; nobody sees it.
 KERNELS = "experiments/kernels/"
 KERNEL_LIBRARIES = r"(?:cblas|zlib|sqlite3)\.h|openssl/.*"
+CUDA, CUDA_LIBRARIES = KERNELS + "cuda/", r"dlfcn\.h"   # NVML is loaded when the program runs
+OF_NVCC = r"__device_stub__|__fatDeviceText|__cudaFatCubinHandle|__nv_"     # what its compiler keeps for itself
 OF_KERNELS = r"cblas.*\.h|openblas.*|openssl/.*"
 OF_OTHERS = "|".join(ONE_FILE) + r"|gsl/.*|Random123/.*|libomp.*|omp\.h"
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.M)
@@ -67,7 +69,8 @@ def kernel_rules(root):
             own = kind == '"' and header.startswith(KERNELS)
             if inside and kind == '"' and not own:
                 yield f"{path} includes {header}: the kernels see only their own headers"
-            if inside and kind == "<" and re.fullmatch(OF_OTHERS, header) and not re.fullmatch(KERNEL_LIBRARIES, header):
+            loads = path.startswith(CUDA) and re.fullmatch(CUDA_LIBRARIES, header)
+            if inside and kind == "<" and re.fullmatch(OF_OTHERS, header) and not re.fullmatch(KERNEL_LIBRARIES, header) and not loads:
                 yield f"{path} includes {header}, a library of the simulator"
             if not inside and (own or (kind == "<" and re.fullmatch(OF_KERNELS, header))):
                 yield f"{path} includes {header}, which belongs to {KERNELS}"
@@ -136,6 +139,8 @@ def mutable_globals(build):
             if not name.endswith(".o") or "/tests/" in path or "/asan/" in path:
                 continue
             for entry in symbols(path, []):
+                if CUDA in path and re.search(OF_NVCC, entry[-1]):
+                    continue
                 if len(entry) == 3 and entry[1] in "BbDdCG" and not is_constant(path, entry[2]):
                     yield f"{os.path.relpath(path, build)}: {entry[2]} is a mutable global"
 
