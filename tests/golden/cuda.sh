@@ -13,17 +13,19 @@ fi
 
 check "list" bash -c "'$cuda' list >'$work/list'"
 cat >"$work/same.py" <<'P'
-import json, re, subprocess, sys
+import json, os, re, subprocess, sys
 cuda, presets = sys.argv[1:3]
 kernels = [json.loads(line) for line in open(sys.argv[3])]
 assert len(kernels) == 10 and len({k["name"] for k in kernels}) == 10
 for k in kernels:
+    assert (k["why"] is None) == k["available"]
+    if k["name"].startswith("attention") and not os.path.exists(f"{presets}/{k['name']}.yaml"):
+        continue                                        # a kernel without a preset is left out of profiles, by name
     text = open(f"{presets}/{k['name']}.yaml").read()
     version, unit = re.search(r"^  version: (\d+)", text, re.M).group(1), re.search(r"^  unit: (\S+)", text, re.M).group(1)
     axes = re.findall(r"^    (\w+):", text.split("  axes:\n")[1], re.M)
     assert int(version) == k["version"] and unit == k["unit"], (k["name"], version, unit)
     assert axes == k["axes"], (k["name"], axes, k["axes"])
-    assert (k["why"] is None) == k["available"]
 def work(kernel, shape):
     return json.loads(subprocess.check_output([cuda, "describe", kernel, "--set", shape]))
 g = work("gemm_f32", "m=8,n=1024,k=768")

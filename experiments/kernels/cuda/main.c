@@ -17,7 +17,7 @@ static const char help[] =
 /* Neighbours are processes forked from this one, which may not use the device that it has opened. */
 static int measure_alone(int argc, char **argv)
 {
-  static char alone[] = "--no-interference";
+  char alone[] = "--no-interference";                   /* outlives the call below */
   const char *why = argc == 2 && !strcmp(argv[1], "--help") ? NULL : cuda_why_not();
   char **more = calloc((size_t)argc + 2, sizeof *more);
   if (why)
