@@ -244,7 +244,8 @@ static void add_seen(struct bed_result *to, const struct bed_records *r, const s
   to->kernel_factor += (s->kernel_s / s->known_kernel_s - to->kernel_factor) * share;
   to->cpu_share += (s->cpu_s / s->kernel_s - to->cpu_share) * share;
   to->occupancy_s += (s->spent_s / s->batches - to->occupancy_s) * share;
-  to->known_occupancy_s += (k->occupancy_s - to->known_occupancy_s) * share;
+  double known_s = k->occupancy_s + k->more_s * ((double)r->n / s->batches - 1);
+  to->known_occupancy_s += (known_s - to->known_occupancy_s) * share;
   to->overhead_s += (s->overhead_s - to->overhead_s) * share;
   to->known_overhead_s += (k->overhead.mean - to->known_overhead_s) * share;
   to->late_s += (s->late_s - to->late_s) * share;
@@ -257,14 +258,15 @@ static bool simulate(const struct bed *b, const char *base, const char *variant,
                      struct pool *to, struct bed_sample *one, struct err *e)
 {
   const char *scenario = arena_printf(b->arena, "%s%s.yaml", base, variant);
-  if (!bed_write_scenario(b, base, variant, k, factor, e) || !bed_simulate(scenario, b->arena, one, e))
+  if (!bed_write_scenario(b, base, variant, k, factor, e) || !bed_simulate(scenario, b->arena, one, NULL, e))
     return false;
   pool_add(to, one->s, one->n);
   return true;
 }
 
 /* The prediction with kernels and overheads as they were under load: what is left is the queue's. */
-static bool hindsight(const struct bed *b, const char *base, const struct bed_known *k, const struct seen *s, struct pool *to, struct err *e)
+static bool hindsight(const struct bed *b, const char *base, const struct bed_known *k, const struct seen *s, size_t n,
+                      struct pool *to, struct err *e)
 {
   struct bed_known as_it_was = *k;
   struct bed_sample one;
@@ -272,7 +274,9 @@ static bool hindsight(const struct bed *b, const char *base, const struct bed_kn
   bed_sample_of(&as_it_was.overhead, b->arena, k->overhead.s, k->overhead.n);
   for (size_t i = 0; i < as_it_was.overhead.n; i++)
     as_it_was.overhead.s[i] = fmax(as_it_was.overhead.s[i] + shift_s, 0);
-  as_it_was.occupancy_s = s->spent_s / s->batches / factor;
+  double known_s = k->occupancy_s + k->more_s * ((double)n / s->batches - 1), spent_s = s->spent_s / s->batches / factor;
+  as_it_was.occupancy_s = k->occupancy_s * spent_s / known_s;
+  as_it_was.more_s = k->more_s * spent_s / known_s;
   return simulate(b, base, "-hindsight", &as_it_was, factor, to, &one, e);
 }
 
@@ -289,6 +293,7 @@ static bool run_round(const struct bed *b, int round, struct collected *c, struc
   bool good = bed_write_plan(b, base, (uint64_t)round + (uint64_t)(b->load * 1000) * 1000, e)
               && bed_system_start(b, base, b->o->slow, &system, e) && bed_learn(b, &system, base, k, e)
               && simulate(b, base, "", k, 1, &c->pool[PREDICTED], &predicted, e);
+  to->raised = good && system.server.raised && system.relay.raised;
   before = ticks_now();
   good = good && bed_client(b, &system, base, plan, false, &r, e);
   after = ticks_now();
@@ -307,7 +312,7 @@ static bool run_round(const struct bed *b, int round, struct collected *c, struc
   to->round_p95[round] = bed_quantile(&predicted, .95) / bed_quantile(&measured, .95) - 1;
   c->log_kernel[round] = log(kernel_mean(b, k));
   to->rounds++;
-  return hindsight(b, base, k, &seen, &c->pool[HINDSIGHT], e);
+  return hindsight(b, base, k, &seen, r.n, &c->pool[HINDSIGHT], e);
 }
 
 /* ---- one bed -------------------------------------------------------------------------------------------------------- */
@@ -391,21 +396,39 @@ static struct bed bed_make(const struct request *r, int which)
   return b;
 }
 
+/* Which batches the load will make, by a prediction from the first times: the kernels are then timed in that mix. */
+static bool predict_mix(struct bed *b, const struct bed_known *first, struct err *e)
+{
+  const char *base = arena_printf(b->arena, "%s/%s-%.0f-mix", b->o->dir, b->name, b->load * 100);
+  struct bed_sample ignored;
+  double sum = 0, count[BED_BATCH] = {0};
+  if (!bed_write_plan(b, base, 0, e) || !bed_write_scenario(b, base, "", first, 1, e)
+      || !bed_simulate(arena_printf(b->arena, "%s.yaml", base), b->arena, &ignored, count, e))
+    return false;
+  for (int i = 0; i < b->n_batch; i++)
+    sum += count[i];
+  for (int i = 0; i < b->n_batch && sum > 0; i++)
+    b->mix[i] = fmax(count[i] / sum, 1e-3);
+  return true;
+}
+
 static bool run_case(struct request *r, int which, struct scatter *all, struct bed_result *to, int *n, struct err *e)
 {
   struct bed first = bed_make(r, which);
-  bool good = bed_first_times(&first, e);
+  struct bed_known *known = grab(1, sizeof *known);
+  bool good = bed_first_times(&first, known, e);
   for (int i = 0; i < r->o.n_loads && good; i++) {
     struct bed b = bed_make(r, which);
     b.service_s = first.service_s;
     b.load = r->o.load[i];
     b.rate_per_s = b.load / b.service_s;
     b.keep_alive_s = b.cold ? KEEP_ALIVE_GAPS / b.rate_per_s : 0;
-    good = run_bed(&b, all, r->quiet, &to[*n], r->arena, e);
+    good = (!b.batching || predict_mix(&b, known, e)) && run_bed(&b, all, r->quiet, &to[*n], r->arena, e);
     *n += good;
     arena_free(b.arena);
   }
   arena_free(first.arena);
+  free(known);
   return good;
 }
 

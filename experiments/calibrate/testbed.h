@@ -34,7 +34,7 @@ struct bed_options {
 };
 
 /* ---- processes (testbed_run.c) ------------------------------------------------------------------------------------ */
-struct bed_process { pid_t pid; int out; int port; };
+struct bed_process { pid_t pid; int out; int port; bool raised; };       /* raised: ahead of other processes */
 /* Starts `kernels` with argv (NULL at the end) and waits for the line that tells its port; port false: does not wait. */
 bool bed_start(struct bed_process *, const char *const *argv, bool port, struct err *) MUST_USE;
 /* Its end: the exit code in *code; EXIT_INTERRUPTED when a signal came first (it is then stopped). */
@@ -52,7 +52,7 @@ struct bed_known {
   struct bed_sample kernel[BED_WORKS][BED_BATCH];       /* seconds of one execution, of shapes and batch sizes */
   struct bed_sample overhead;                           /* of an empty request, but for link and occupancy */
   struct bed_sample cold;                               /* from a request to a worker that is ready */
-  double occupancy_s;                                   /* of the worker by an empty request */
+  double occupancy_s, more_s;                           /* of the worker by an empty request; by each further one of a batch */
 };
 struct bed {
   const struct bed_options *o;
@@ -60,6 +60,7 @@ struct bed {
   bool batching, cold;
   double load, rate_per_s, service_s, keep_alive_s;     /* service: of one request where all batches are full */
   int n_shapes, n_batch; const char *const *shape;
+  double mix[BED_BATCH];                                /* shares of batch sizes, predicted; mix[0] 0: not yet */
   struct arena *arena;
 };
 bool bed_sample_of(struct bed_sample *, struct arena *, const double *x, size_t n);
@@ -68,8 +69,8 @@ double bed_quantile(const struct bed_sample *, double q);
 struct bed_system { struct bed_process server, relay; };
 bool bed_system_start(const struct bed *, const char *base, double slow, struct bed_system *, struct err *) MUST_USE;
 void bed_system_stop(struct bed_system *);
-/* Mean seconds of a kernel alone: what the rates of a configuration come from. */
-bool bed_first_times(struct bed *, struct err *) MUST_USE;
+/* The service of a request without load: what the rates of a configuration come from. */
+bool bed_first_times(struct bed *, struct bed_known *, struct err *) MUST_USE;
 bool bed_learn(const struct bed *, const struct bed_system *, const char *base, struct bed_known *, struct err *) MUST_USE;
 bool bed_client(const struct bed *, const struct bed_system *, const char *base, const char *plan, bool closed,
                 struct bed_records *, struct err *) MUST_USE;
@@ -80,8 +81,8 @@ bool bed_write_plan(const struct bed *, const char *base, uint64_t round, struct
 /* BASE.yaml, or BASE-low.yaml ... with the variant "-low"; kernels and occupancy times the factor. */
 bool bed_write_scenario(const struct bed *, const char *base, const char *variant, const struct bed_known *, double factor,
                         struct err *) MUST_USE;
-/* Runs it here: latencies of its requests. */
-bool bed_simulate(const char *scenario, struct arena *, struct bed_sample *, struct err *) MUST_USE;
+/* Runs it here: latencies of its requests; batches [BED_BATCH]: how many of each size, NULL: nobody asks. */
+bool bed_simulate(const char *scenario, struct arena *, struct bed_sample *, double *batches, struct err *) MUST_USE;
 /* The link as a file that both know: FOLDER/link.rtt (made by the seed where --link names none) and link.csv. */
 bool bed_write_link(struct bed_options *, struct arena *, struct err *) MUST_USE;
 
@@ -94,6 +95,7 @@ struct bed_result {
   double round_p50[BED_REPEATS], round_p95[BED_REPEATS], kernel_factor, cpu_share, overhead_s, known_overhead_s, occupancy_s,
     known_occupancy_s, steal_share, band_factor, late_s, batch_mean, cold_share, utilization;
   int rounds; long requests;
+  bool raised;
 };
 struct bed_verdict { bool within; double error_p50, error_p95, bar_p50, bar_p95, width_p50, width_p95; };
 struct bed_verdict bed_judge(const struct bed_result *);

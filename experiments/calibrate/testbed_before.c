@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS = 80, COLUMNS = 5 };
+enum { WORDS = 80, BURSTS = 60 };
+#define MIX_LEAST 0.03                                  /* of a batch size among the kernels that are timed */
+#define KEEP_ALIVE_FIRST_S 0.004                        /* until the rates are known */
 struct words { const char *at[WORDS]; int n; struct arena *arena; };
 
 static void add(struct words *w, const char *name, const char *value)
@@ -57,6 +59,15 @@ double bed_quantile(const struct bed_sample *s, double q)
 
 /* ---- server and relay ----------------------------------------------------------------------------------------------- */
 
+/* No size so rare that it would not be timed. */
+static const char *mix_text(const struct bed *b, struct arena *a)
+{
+  const char *text = "";
+  for (int i = 0; i < b->n_batch; i++)
+    text = arena_printf(a, "%s%s%.4f", text, i ? "," : "", fmax(b->mix[i], MIX_LEAST));
+  return text;
+}
+
 static void server_words(const struct bed *b, const char *base, double slow, struct words *w)
 {
   const struct bed_options *o = b->o;
@@ -78,6 +89,8 @@ static void server_words(const struct bed *b, const char *base, double slow, str
   if (b->batching) {
     add_number(w, "--batch", b->n_batch);
     add(w, "--batch-parameter", o->batch_parameter);
+    if (b->mix[0] > 0)
+      add(w, "--mix", mix_text(b, w->arena));
   }
   if (b->keep_alive_s > 0) {
     add_number(w, "--keep-alive", b->keep_alive_s);
@@ -154,21 +167,6 @@ static bool read_times(const struct bed *b, const char *base, struct bed_known *
   return true;
 }
 
-bool bed_first_times(struct bed *b, struct err *e)
-{
-  struct bed_system s;
-  struct bed_known k;
-  const char *base = arena_printf(b->arena, "%s/%s", b->o->dir, b->name);
-  bool good = bed_system_start(b, base, 1, &s, e) && read_times(b, base, &k, e);
-  bed_system_stop(&s);
-  if (!good)
-    return false;
-  b->service_s = 0;
-  for (int i = 0; i < b->n_shapes; i++)
-    b->service_s += k.kernel[i][b->n_batch - 1].mean / b->n_shapes / b->n_batch;
-  return true;
-}
-
 /* ---- empty requests ------------------------------------------------------------------------------------------------- */
 
 /* Pauses that a Poisson load has, each from the answer to the one before; least_s is added to each. */
@@ -221,6 +219,40 @@ static bool learn_empty(const struct bed *b, const struct bed_system *s, const c
   return true;
 }
 
+/* Bursts of empty requests, which the worker takes in batches. */
+static bool write_bursts(const struct bed *b, const char *path, struct err *e)
+{
+  struct text t = {0};
+  text_put(&t, "at_s,shape,bytes\n");
+  for (int i = 0; i < BURSTS * b->n_batch; i++)
+    text_add(&t, "%.9f,-1,%.0f\n", i / b->n_batch * (4 * b->service_s + .001), b->o->request_bytes);
+  bool good = text_save(&t, path, e);
+  free(t.s);
+  return good;
+}
+
+static int by_service(const void *a, const void *b)
+{
+  double x = ((const struct bed_record *)a)->at_s[BED_SERVE], y = ((const struct bed_record *)b)->at_s[BED_SERVE];
+  return (x > y) - (x < y);
+}
+
+/* What reading and answering took beyond one request's, by request, in batches of several. */
+static bool learn_more(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct err *e)
+{
+  struct bed_records r;
+  const char *plan = arena_printf(b->arena, "%s-bursts-plan.csv", base);
+  if (!write_bursts(b, plan, e) || !bed_client(b, s, arena_printf(b->arena, "%s-bursts", base), plan, false, &r, e))
+    return false;
+  double more = 0, further = 0;
+  qsort(r.at, r.n, sizeof *r.at, by_service);
+  for (size_t i = 1; i < r.n; i++)
+    if (r.at[i].at_s[BED_SERVE] > r.at[i - 1].at_s[BED_SERVE] && r.at[i - 1].batch > 1 && r.at[i].spent_s > 0 && !r.at[i].cold)
+      more += r.at[i].spent_s - k->occupancy_s, further += r.at[i - 1].batch - 1;
+  k->more_s = further > 0 ? fmax(more / further, 0) : k->occupancy_s;
+  return true;
+}
+
 static bool learn_cold(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, double warm_s,
                        struct err *e)
 {
@@ -241,5 +273,25 @@ bool bed_learn(const struct bed *b, const struct bed_system *s, const char *base
 {
   double warm_s = 0;
   *k = (struct bed_known){.occupancy_s = 0};
-  return read_times(b, base, k, e) && learn_empty(b, s, base, k, &warm_s, e) && (!b->cold || learn_cold(b, s, base, k, warm_s, e));
+  return read_times(b, base, k, e) && learn_empty(b, s, base, k, &warm_s, e) && (b->n_batch == 1 || learn_more(b, s, base, k, e))
+         && (!b->cold || learn_cold(b, s, base, k, warm_s, e));
+}
+
+bool bed_first_times(struct bed *b, struct bed_known *k, struct err *e)
+{
+  const char *base = arena_printf(b->arena, "%s/%s", b->o->dir, b->name);
+  bool good = true;
+  b->load = .5;
+  for (int pass = 0; pass < 2 && good; pass++) {        /* the second one with pauses of that service */
+    struct bed_system s;
+    good = bed_system_start(b, base, 1, &s, e) && (pass ? bed_learn(b, &s, base, k, e) : read_times(b, base, k, e));
+    bed_system_stop(&s);
+    b->service_s = k->occupancy_s + k->more_s * (b->n_batch - 1);
+    for (int i = 0; i < b->n_shapes && good; i++)
+      b->service_s += k->kernel[i][b->n_batch - 1].mean / b->n_shapes;
+    b->service_s /= b->n_batch;
+    b->rate_per_s = b->load / b->service_s;
+    b->keep_alive_s = b->cold ? KEEP_ALIVE_FIRST_S : 0;
+  }
+  return good;
 }

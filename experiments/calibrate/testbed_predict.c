@@ -58,7 +58,7 @@ static void put_batching(struct text *t, const struct bed *b, const struct bed_k
     text_add(t, "%s%d", i > 1 ? ", " : "", i);
   text_put(t, "],\n       times: [");
   for (int i = 1; i <= b->n_batch; i++)
-    text_add(t, "%s%.3f us", i > 1 ? ", " : "", (k->kernel[0][i - 1].mean + i * k->occupancy_s) * factor * 1e6);
+    text_add(t, "%s%.3f us", i > 1 ? ", " : "", (k->kernel[0][i - 1].mean + k->occupancy_s + (i - 1) * k->more_s) * factor * 1e6);
   text_put(t, "]}}}");
 }
 
@@ -124,7 +124,7 @@ bool bed_write_scenario(const struct bed *b, const char *base, const char *varia
 
 /* ---- its run -------------------------------------------------------------------------------------------------------- */
 
-struct latencies { double *s; size_t n, room; };
+struct latencies { double *s, *batches; size_t n, room; };
 
 static void on_request(void *context, const struct request_record *r, const double *attribute, int n_attributes)
 {
@@ -138,14 +138,23 @@ static void on_request(void *context, const struct request_record *r, const doub
   l->s[l->n++] = (double)(r->completed_ns - r->arrived_ns) * 1e-9;
 }
 
-bool bed_simulate(const char *path, struct arena *a, struct bed_sample *to, struct err *e)
+static void on_attempt(void *context, const struct attempt_record *a)
 {
-  struct latencies l = {0};
+  struct latencies *l = context;
+  if (a->batch >= 1 && a->batch <= BED_BATCH)
+    l->batches[a->batch - 1] += 1. / a->batch;
+}
+
+bool bed_simulate(const char *path, struct arena *a, struct bed_sample *to, double *batches, struct err *e)
+{
+  struct latencies l = {.batches = batches};
   struct run_summary summary;
   struct scenario *s = scenario_load(path, NULL, 0, e);
   struct run_setup setup = {.sink = {.context = &l, .request = on_request}};
   if (!s)
     return false;
+  if (batches)
+    setup.sink.attempt = on_attempt;
   setup.def = &s->world, setup.policy = s->n_policies ? s->policy : NULL, setup.seed = s->seed;
   struct world *w = world_new(&setup, e);
   bool good = w && world_run(w, &summary, e);

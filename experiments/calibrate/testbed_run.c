@@ -66,6 +66,7 @@ static bool read_port(struct bed_process *p, const char *what, struct err *e)
   ssize_t n = read(p->out, line, sizeof line - 1);
   line[n > 0 ? n : 0] = 0;
   const char *port = strstr(line, "\"port\":");
+  p->raised = strstr(line, "\"raised\":true") != NULL;
   p->port = port ? atoi(port + strlen("\"port\":")) : 0;
   return p->port > 0 || err_system(e, "testbed: %s did not start (what it said is above)", what);
 }

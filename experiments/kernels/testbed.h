@@ -43,9 +43,10 @@ struct testbed_option { const char *name; enum testbed_kind kind; void *to; };  
 bool testbed_options(const char *command, int argc, char **argv, const struct testbed_option *, int n);
 
 /* ---- sockets and processes ---------------------------------------------------------------------------------------- */
-/* Dies with its parent and after `limit_s`; timers without slack; pinned when core >= 0. False with a message. */
-bool testbed_settle(const char *command, double core, double limit_s);
-/* Listens on 127.0.0.1 and says so on stdout: {"type":"serve","port":N}. -1 with a message. */
+/* Dies with its parent and after `limit_s`; timers without slack; pinned when core >= 0; ahead of others where that is
+ * allowed, by real-time priority when it sleeps between messages. False with a message. */
+bool testbed_settle(const char *command, double core, double limit_s, bool sleeps);
+/* Listens on 127.0.0.1 and says so on stdout: {"type":"serve","raised":true,"port":N}. -1 with a message. */
 int testbed_listen(const char *type);
 int testbed_accept(int listening);
 int testbed_connect(int port);

@@ -149,7 +149,7 @@ static bool read_arguments(struct client *c, int argc, char **argv)
 
 static int run_client(struct client *c)
 {
-  if (!testbed_settle("client", c->core, c->limit_s) || !read_plan(c))
+  if (!testbed_settle("client", c->core, c->limit_s, true) || !read_plan(c))
     return 3;
   c->answer = calloc(c->n, sizeof *c->answer);
   c->body = calloc(1, TESTBED_BODY);

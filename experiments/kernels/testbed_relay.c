@@ -212,7 +212,7 @@ int kernels_relay(int argc, char **argv)
   struct relay r = {.core = -1, .limit_s = 600};
   if (!read_arguments(&r, argc, argv))
     return 2;
-  if (!testbed_settle("relay", r.core, r.limit_s) || (r.file && !read_link(&r.link, r.file)))
+  if (!testbed_settle("relay", r.core, r.limit_s, true) || (r.file && !read_link(&r.link, r.file)))
     return 3;
   r.body = malloc(TESTBED_BODY);
   r.server = r.body ? testbed_connect((int)r.port) : -1;

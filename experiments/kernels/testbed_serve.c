@@ -14,7 +14,8 @@
  *
  * Before it listens, --calibrate FILE executes kernels --executions times in random order, without requests, and writes
  * block,shape,batch,wall_s,cpu_s: the cost of the kernels in this process, as the prediction may know it. A part --idle of
- * them comes after a pause, exponential of mean --pause: while a server idles, others of the machine take its caches.
+ * them comes after a pause, exponential of mean --pause: while a server idles, others of the machine take its caches. --mix
+ * W1,W2,... says how often batches of 1, 2 ... are among them.
  */
 #include "experiments/kernels/kernel.h"
 #include "experiments/kernels/commands.h"
@@ -38,10 +39,11 @@ enum { WORKERS = 64, WARM_UP = 20, WARM_NS = 20000000, PAGE = 4096, CHUNK = 1 <<
 struct shape { const struct kernel *kernel; double p[KERNEL_PARAMETERS]; void *state[TESTBED_BATCH]; };
 struct server {
   struct testbed_list shapes;
-  const char *batch_parameter, *weights, *calibration, *poll;
+  const char *batch_parameter, *weights, *calibration, *poll, *mix;
   double core, limit_s, batch, workers, keep_alive_s, reply, executions, seed, slow, idle, pause_s, stir_s;
   int n; struct shape shape[TESTBED_SHAPES];
   int n_batch, fd;
+  double share[TESTBED_BATCH];                          /* of batch sizes in the calibration, added up */
   bool spin, cold;
   pthread_mutex_t *turn;                                /* NULL: one worker */
   char *body, *answer, *stirred;
@@ -160,6 +162,31 @@ static void pause_some(const struct server *v, uint64_t *state)
   while (idle < v->idle && testbed_now_ns() < until) {}
 }
 
+/* Without --mix each size is as likely. */
+static bool read_mix(struct server *v)
+{
+  const char *text = v->mix ? v->mix : "";
+  double sum = 0;
+  for (int i = 0; i < v->n_batch; i++) {
+    char *end = NULL;
+    double w = v->mix ? strtod(text, &end) : 1;
+    if (!(w > 0) || end == text || (v->mix && *end != (i + 1 < v->n_batch ? ',' : 0)))
+      return fputs("serve: --mix needs a number above 0 for each batch size\n", stderr), false;
+    v->share[i] = sum += w;
+    text = v->mix ? end + 1 : text;
+  }
+  return true;
+}
+
+static uint32_t draw_batch(const struct server *v, uint64_t *state)
+{
+  double u = uniform(state) * v->share[v->n_batch - 1];
+  uint32_t i = 0;
+  while (i + 1 < (uint32_t)v->n_batch && u >= v->share[i])
+    i++;
+  return i + 1;
+}
+
 static bool calibrate(const struct server *v)
 {
   FILE *f = fopen(v->calibration, "w");
@@ -173,7 +200,7 @@ static bool calibrate(const struct server *v)
   fputs("block,shape,batch,wall_s,cpu_s\n", f);
   for (int k = 0; k < (int)v->executions; k++) {
     uint32_t shape = (uint32_t)(kernel_random(&state) % (uint64_t)v->n);
-    uint32_t batch = 1 + (uint32_t)(kernel_random(&state) % (uint64_t)v->n_batch);
+    uint32_t batch = draw_batch(v, &state);
     pause_some(v, &state);
     int64_t cpu = testbed_cpu_ns(), from = testbed_now_ns();
     execute(&healthy, shape, batch);
@@ -205,7 +232,7 @@ static int take_batch(struct server *v, int64_t until_ns)
   if (v->turn)
     pthread_mutex_lock(v->turn);
   int got = take(v, 0, until_ns), n = got == 1;
-  while (n > 0 && n < v->n_batch && v->head[0].shape != TESTBED_EMPTY && (got = testbed_read(v->fd, &v->head[n], v->body, false)) == 1)
+  while (n > 0 && n < v->n_batch && (got = testbed_read(v->fd, &v->head[n], v->body, false)) == 1)
     n++;
   if (v->turn)
     pthread_mutex_unlock(v->turn);
@@ -327,7 +354,7 @@ static int serve_many(struct server *v)
     if (child < 0)
       return 3;
     if (child == 0)
-      _exit(testbed_settle("serve", v->core < 0 ? -1 : v->core + n, v->limit_s) ? be_worker(v) : 3);
+      _exit(testbed_settle("serve", v->core < 0 ? -1 : v->core + n, v->limit_s, !v->spin) ? be_worker(v) : 3);
   }
   be_worker(v);
   shutdown(v->fd, SHUT_RDWR);
@@ -355,7 +382,7 @@ static bool read_arguments(struct server *v, int argc, char **argv)
     {"--time-limit", TESTBED_NUMBER, &v->limit_s}, {"--calibrate", TESTBED_TEXT, &v->calibration},
     {"--executions", TESTBED_NUMBER, &v->executions}, {"--seed", TESTBED_NUMBER, &v->seed}, {"--poll", TESTBED_TEXT, &v->poll},
     {"--slow", TESTBED_NUMBER, &v->slow}, {"--idle", TESTBED_NUMBER, &v->idle}, {"--pause", TESTBED_NUMBER, &v->pause_s},
-    {"--stir", TESTBED_NUMBER, &v->stir_s}};
+    {"--stir", TESTBED_NUMBER, &v->stir_s}, {"--mix", TESTBED_TEXT, &v->mix}};
   if (!testbed_options("serve", argc, argv, known, sizeof known / sizeof *known))
     return false;
   v->n_batch = (int)v->batch;
@@ -365,14 +392,14 @@ static bool read_arguments(struct server *v, int argc, char **argv)
     return fputs("serve: --poll is spin or block\n", stderr), false;
   if (v->shapes.n == 0 || (v->n_batch > 1 && (v->shapes.n > 1 || !v->batch_parameter)))
     return fputs("serve: needs --shape KERNEL:p=N,...; batches need one shape and a --batch-parameter\n", stderr), false;
-  return within("--batch", v->batch, 1, TESTBED_BATCH) && within("--workers", v->workers, 1, v->cold ? 1 : WORKERS) &&
+  return within("--batch", v->batch, 1, TESTBED_BATCH) && read_mix(v) && within("--workers", v->workers, 1, v->cold ? 1 : WORKERS) &&
          within("--idle", v->idle, 0, 1) && within("--pause", v->pause_s, 0, 1) && within("--stir", v->stir_s, 0, 1) && within("--reply", v->reply, 0, TESTBED_BODY) && within("--slow", v->slow, 1, 10) && within("--executions", v->executions, 1, 1e7);
 }
 
 static int run_server(struct server *v)
 {
   v->body = malloc(TESTBED_BODY), v->answer = calloc(1, TESTBED_BODY), v->stirred = calloc(1, STIRRED);
-  if (!v->body || !v->answer || !v->stirred || !testbed_settle("serve", v->core, v->limit_s) || !prepare(v))
+  if (!v->body || !v->answer || !v->stirred || !testbed_settle("serve", v->core, v->limit_s, !v->spin) || !prepare(v))
     return 3;
   warm_up(v);
   if (v->calibration && !calibrate(v))
