@@ -105,15 +105,16 @@ static bool settle_numbers(struct request *r, struct err *e)
   return good;
 }
 
-/* Products of the size of an encoder's layers, .2 to .8 ms on a core of 80 GFLOP/s; they fit into a second-level cache. */
+/* Products of a small encoder's layers, .2 to .8 ms on a core of 80 GFLOP/s. Larger weights would measure the neighbours on
+ * the machine: what they take out of the caches while a server idles comes back at memory speed. */
 static void settle_work(struct bed_options *o)
 {
-  static const char *const usual[] = {"gemm_f32:m=32,n=512,k=512", "gemm_f32:m=64,n=512,k=512", "gemm_f32:m=128,n=512,k=512"};
+  static const char *const usual[] = {"gemm_f32:m=128,n=256,k=256", "gemm_f32:m=256,n=256,k=256", "gemm_f32:m=512,n=256,k=256"};
   if (o->n_works == 0)
     for (; o->n_works < 3; o->n_works++)
       o->work[o->n_works] = usual[o->n_works];
   if (!o->batch_work)
-    o->batch_work = "gemm_f32:m=32,n=512,k=512", o->batch_parameter = "m";
+    o->batch_work = "gemm_f32:m=64,n=256,k=256", o->batch_parameter = "m";
 }
 
 static bool read_arguments(struct request *r, int argc, char **argv, struct err *e)

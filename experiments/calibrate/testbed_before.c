@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum { WORDS = 80, BURSTS = 60 };
-#define MIX_LEAST 0.03                                  /* of a batch size among the kernels that are timed */
+#define SIZE_LEAST 12.                                  /* executions of each batch size */
 #define KEEP_ALIVE_FIRST_S 0.004                        /* until the rates are known */
 struct words { const char *at[WORDS]; int n; struct arena *arena; };
 
@@ -64,7 +64,7 @@ static const char *mix_text(const struct bed *b, struct arena *a)
 {
   const char *text = "";
   for (int i = 0; i < b->n_batch; i++)
-    text = arena_printf(a, "%s%s%.4f", text, i ? "," : "", fmax(b->mix[i], MIX_LEAST));
+    text = arena_printf(a, "%s%s%.4f", text, i ? "," : "", fmax(b->mix[i], SIZE_LEAST / (double)b->o->executions));
   return text;
 }
 
