@@ -22,7 +22,7 @@ enum { FULL_REQUESTS = 20000, FULL_REPEATS = 5, QUICK_REQUESTS = 1200, QUICK_REP
 static const char usage[] =
   "usage: offsim testbed [-o DIR] [--work KERNEL:p=N,...]... [--load .3,.6,.85] [--requests N] [--repeats N]\n"
   "                      [--batching] [--batch-work KERNEL:p=N,... --batch-parameter P] [--cold-starts] [--link RTT-TRACE]\n"
-  "                      [--profile FILE] [--executions N] [--seed N] [--quick] [--format table|json] [--quiet]\n"
+  "                      [--executions N] [--seed N] [--quick] [--format table|json] [--quiet]\n"
   "  Runs a client, a relay that imposes a link and a server on this machine's loopback, client and server on different\n"
   "  cores, and compares the latencies with what the simulator predicted before. --batching and --cold-starts add\n"
   "  configurations with batches of up to 8, with workers that go when idle and start cold, and with both. --work: a request\n"
@@ -70,7 +70,7 @@ static bool take_option(void *context, const char *option, const char *value, st
   struct bed_options *o = &r->o;
   const struct option_text text[] = {
     {"-o", &o->dir}, {"--load", &r->load}, {"--requests", &r->requests}, {"--repeats", &r->repeats}, {"--link", &o->link},
-    {"--batch-work", &o->batch_work}, {"--batch-parameter", &o->batch_parameter}, {"--profile", &o->profile},
+    {"--batch-work", &o->batch_work}, {"--batch-parameter", &o->batch_parameter},
     {"--executions", &r->executions}, {"--seed", &r->seed}, {"--format", &r->format}, {"--planted-slow", &r->slow}};
   if (!value)
     return err_add(e, (struct where){0}, "testbed: a value is missing after '%s'", option);
@@ -120,7 +120,7 @@ static void settle_work(struct bed_options *o)
 static bool read_arguments(struct request *r, int argc, char **argv, struct err *e)
 {
   static const char *const known[] = {"-o", "--work", "--load", "--requests", "--repeats", "--link", "--batch-work", "--batch-parameter",
-                                      "--profile", "--executions", "--seed", "--format", "--planted-slow"};
+                                      "--executions", "--seed", "--format", "--planted-slow"};
   const struct option_flag flags[] = {{"--batching", &r->o.batching}, {"--cold-starts", &r->o.cold_starts}, {"--quick", &r->o.quick},
                                       {"--quiet", &r->quiet}, {"--help", &r->help}, {"-h", &r->help}};
   const char *subject = NULL;

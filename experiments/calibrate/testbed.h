@@ -19,7 +19,7 @@ enum bed_instant { BED_PLANNED, BED_SENT, BED_UP_IN, BED_UP_DUE, BED_UP_OUT, BED
                    BED_DOWN_OUT, BED_RECEIVED };
 
 struct bed_options {
-  const char *kernels, *dir, *link, *profile;           /* kernels: the program; profile NULL: times measured on the spot */
+  const char *kernels, *dir, *link;                     /* kernels: the program */
   int n_works; const char *work[BED_WORKS];             /* KERNEL:p=N,... */
   const char *batch_work, *batch_parameter;             /* of the configurations with batches */
   int n_loads; double load[BED_LOADS];

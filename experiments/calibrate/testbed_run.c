@@ -58,6 +58,17 @@ static bool wait_for(int fd, int ms, const char *what, struct err *e)
   return n > 0 || err_system(e, "testbed: nothing heard from %s for %d s", what, ms / 1000);
 }
 
+/* It has said why. A shape that it does not take is the user's mistake. */
+static bool did_not_start(struct bed_process *p, const char *what, struct err *e)
+{
+  int status = 0;
+  if (waitpid(p->pid, &status, 0) == p->pid)
+    p->pid = -1;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_USER)
+    return err_add(e, (struct where){0}, "testbed: %s cannot do that work (see above)", what);
+  return err_system(e, "testbed: %s did not start", what);
+}
+
 static bool read_port(struct bed_process *p, const char *what, struct err *e)
 {
   char line[LINE];
@@ -68,7 +79,7 @@ static bool read_port(struct bed_process *p, const char *what, struct err *e)
   const char *port = strstr(line, "\"port\":");
   p->raised = strstr(line, "\"raised\":true") != NULL;
   p->port = port ? atoi(port + strlen("\"port\":")) : 0;
-  return p->port > 0 || err_system(e, "testbed: %s did not start (what it said is above)", what);
+  return p->port > 0 || did_not_start(p, what, e);
 }
 
 bool bed_start(struct bed_process *p, const char *const *argv, bool port, struct err *e)

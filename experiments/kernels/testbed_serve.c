@@ -399,8 +399,10 @@ static bool read_arguments(struct server *v, int argc, char **argv)
 static int run_server(struct server *v)
 {
   v->body = malloc(TESTBED_BODY), v->answer = calloc(1, TESTBED_BODY), v->stirred = calloc(1, STIRRED);
-  if (!v->body || !v->answer || !v->stirred || !testbed_settle("serve", v->core, v->limit_s, !v->spin) || !prepare(v))
+  if (!v->body || !v->answer || !v->stirred || !testbed_settle("serve", v->core, v->limit_s, !v->spin))
     return 3;
+  if (!prepare(v))
+    return 2;
   warm_up(v);
   if (v->calibration && !calibrate(v))
     return 3;
