@@ -2,9 +2,11 @@
  * and predicts each task from a profile.
  *
  * One call takes units x cost(axes), on the wall clock (x wall_over_cpu where the cost is CPU time). Its data were last touched
- * by the request before: when more bytes than the last cache holds were touched since, they come from memory. The profile
- * knows that in two ways: for kernels held up by memory the cost at a working set as large as what was touched since; for
- * the others the factor `cold`. Example: 3 calls of 1e6 FLOP at 20 ps and cold 1.1: 66 us.
+ * by the request before: when more bytes than the last cache holds were touched since, they come from memory. Kernels held
+ * up by memory then cost what they cost at a working set as large as what was touched since (where that was measured; else
+ * times `cold`). The others fetch their working set at the rate of the triad beyond the caches, beside their arithmetic or
+ * before it: half of that time is added, the other half either way is in the band. Example: 3 calls of 1e6 FLOP at 20 ps
+ * over 100 kB each, the triad at 50 ps a byte: 60 us + 15 us / 2 = 67.5 +- 7.5 us.
  * Band: the profile's bands of the kernels are independent, all calls of one kernel are wrong alike: with two kernels of
  * 1 ms and +-10 % each, 2 ms +- 0.141.
  */
@@ -27,7 +29,8 @@ struct pipeline_task {
   int n_calls; struct pipeline_call call[PIPELINE_CALLS];
   int n, n_disturbed; double *wall_s; bool *disturbed;
   const char *not_judged;                               /* why there is no prediction; NULL: there is */
-  double hot_s, predicted_s, low_s, high_s;             /* hot: as if every kernel were alone and its data near */
+  double hot_s, fetch_s;                                /* as if all data were near; what fetching them takes at most */
+  double predicted_s, low_s, high_s;
   double measured_s;                                    /* median of undisturbed executions, of all with fewer than 5 */
   bool within;
 };

@@ -136,14 +136,32 @@ static const char *axes_of(struct pipeline_run *r, const struct profile_kernel *
   return NULL;
 }
 
-/* How much longer than with all data near. */
-static double far_factor(const struct pipeline_run *r, const struct profile_kernel *k, const struct pipeline_call *c, const double *axis)
+/* How much longer a kernel held up by memory takes when its data come from there. */
+static double far_factor(const struct profile_kernel *k, const struct pipeline_call *c, const double *axis, double last_cache_bytes)
 {
-  if (c->again_after_bytes <= r->last_cache_bytes) return 1;
-  bool by_axis = c->memory && !strcmp(k->cost.axis[0].name, "working_set");
-  if (!by_axis) return isnan(k->cold) ? 1 : k->cold;
-  double far[KERNEL_COST_AXES] = {fmin(fmax(axis[0], c->again_after_bytes), k->cost.axis[0].knot[k->cost.axis[0].n - 1]), axis[1]};
+  const struct kernel_axis *set = &k->cost.axis[0];
+  double last = set->knot[set->n - 1];
+  if (strcmp(set->name, "working_set") || last < last_cache_bytes) return isnan(k->cold) ? 1 : k->cold;
+  double far[KERNEL_COST_AXES] = {fmin(fmax(axis[0], c->again_after_bytes), last), axis[1]};
   return fmax(kernel_cost_at(&k->cost, far) / kernel_cost_at(&k->cost, axis), 1);
+}
+
+/* Seconds a byte of one core's stream from memory: the triad beyond the caches. NaN: not in the profile. */
+static double stream_s(const struct profile *p)
+{
+  const struct profile_kernel *k = kernel_of(p, "triad");
+  if (!k || k->cost.n_axes != 1) return NAN;
+  return kernel_cost_at(&k->cost, &k->cost.axis[0].knot[k->cost.axis[0].n - 1]);
+}
+
+/* At most so much longer takes a kernel held up by arithmetic, if nothing of the fetching went on beside it. */
+static double fetch_s(const struct pipeline_run *r, const struct profile_kernel *k, const struct pipeline_call *c, double hot_s)
+{
+  double stream = stream_s(r->profile), all_s = isnan(k->cold) ? 0 : hot_s * (k->cold - 1);
+  double set = NAN;
+  for (int i = 0; i < c->n_axes; i++)
+    if (!strcmp(c->axis_name[i], "working_set")) set = c->axis[i];
+  return isnan(stream) || isnan(set) ? fmax(all_s, 0) : c->times * set * stream * r->cost_factor;
 }
 
 struct share { const struct profile_kernel *kernel; double s; };
@@ -163,7 +181,9 @@ static const char *add_call(struct pipeline_run *r, struct pipeline_task *t, con
   int i = 0;
   while (i < *n && share[i].kernel != k) i++;
   if (i == *n) share[(*n)++] = (struct share){k, 0};
-  share[i].s += hot_s * far_factor(r, k, c, axis);
+  bool far = c->again_after_bytes > r->last_cache_bytes;
+  share[i].s += far && c->memory ? hot_s * far_factor(k, c, axis, r->last_cache_bytes) : hot_s;
+  t->fetch_s += far && !c->memory ? fetch_s(r, k, c, hot_s) : 0;
   t->hot_s += hot_s;
   return NULL;
 }
@@ -172,7 +192,7 @@ static void predict(struct pipeline_run *r, struct pipeline_task *t)
 {
   struct share share[PIPELINE_CALLS];
   int n = 0;
-  double below = 0, above = 0;
+  double below = 0, above = 0, half_s = 0;
   t->not_judged = t->why;
   for (int i = 0; i < t->n_calls && !t->not_judged; i++) t->not_judged = add_call(r, t, &t->call[i], share, &n);
   if (t->not_judged) return;
@@ -181,8 +201,10 @@ static void predict(struct pipeline_run *r, struct pipeline_task *t)
     below += pow(share[i].s * (1 - share[i].kernel->cost.band_low), 2);
     above += pow(share[i].s * (share[i].kernel->cost.band_high - 1), 2);
   }
-  t->low_s = t->predicted_s - sqrt(below);
-  t->high_s = t->predicted_s + sqrt(above);
+  half_s = t->fetch_s / 2;
+  t->predicted_s += half_s;
+  t->low_s = t->predicted_s - sqrt(below + half_s * half_s);
+  t->high_s = t->predicted_s + sqrt(above + half_s * half_s);
 }
 
 /* ---- comparison -------------------------------------------------------------------------------------------------------- */
