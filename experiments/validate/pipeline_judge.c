@@ -230,7 +230,7 @@ int pipeline_wanted(int n)
 {
   double p = pow(1 - NOMINAL, n), below = 0;            /* of 0 within */
   for (int k = 0; k < n; k++) {
-    if (below + p > FALSE_ALARM) return k;
+    if (below + p > FALSE_ALARM) return k ? k : 1;
     below += p;
     p *= (double)(n - k) / (k + 1) * NOMINAL / (1 - NOMINAL);
   }
