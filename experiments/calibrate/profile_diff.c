@@ -1,9 +1,11 @@
 /* profile_diff.c: `offsim profile diff A B`: do two profiles say the same? Kernel by kernel, where both were measured.
  *
- * Costs are compared at the knots of both that lie within both ranges, by the median of log(B / A). Noise is what the two fits
- * say of themselves: sqrt(mape_A^2 + mape_B^2), 3 % at least, for a median of shapes is known no better than that from run to
- * run. Check: the same profile with all costs x 1.5 differs by +50 % in every kernel.
+ * Where the raw lines of both lie beside them (PROFILE.raw.jsonl), shapes that both measured are compared, by the median of
+ * log(B / A); noise is then what two passes of one calibration differ by, 3 % at least. Else the fitted costs are, at the knots of
+ * both that lie within both ranges; noise is what the two fits say of themselves: sqrt(mape_A^2 + mape_B^2), 3 % at least. Check:
+ * the same profile with all costs x 1.5 differs by +50 % in every kernel.
  */
+#include "experiments/calibrate/calibration.h"
 #include "experiments/calibrate/profile_commands.h"
 #include "analysis/text.h"
 #include "experiments/options.h"
@@ -14,11 +16,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { KERNELS_MOST = 256 };
 static const double LEAST_NOISE = 0.03;
 
-struct difference { const struct profile_kernel *a, *b; const char *why; int points; double median, largest, noise; bool beyond; };
+struct difference { const struct profile_kernel *a, *b; const char *why, *what; int points; double median, largest, noise; bool beyond; };
 struct differences { int n; struct difference all[KERNELS_MOST]; int beyond, compared; };
 struct request { bool as_json; double margin; const char *file[2]; int n; };
 
@@ -52,23 +55,92 @@ static int add_ratios(const struct kernel_cost *of, const struct kernel_cost *a,
 
 static int n_costs(const struct kernel_cost *c) { return c->axis[0].n * (c->n_axes > 1 ? c->axis[1].n : 1); }
 
-static void measure_difference(struct difference *d)
+static double median_of(double *x, int n)
+{
+  qsort(x, (size_t)n, sizeof *x, by_size);
+  return n == 0 ? NAN : n % 2 ? x[n / 2] : (x[n / 2 - 1] + x[n / 2]) / 2;
+}
+
+/* ratio: logarithms, which are sorted. */
+static void take_ratios(struct difference *d, double *ratio, int n, const char *what)
+{
+  d->points = n;
+  d->what = what;
+  d->median = expm1(median_of(ratio, n));
+  d->largest = n == 0 ? NAN : expm1(fabs(ratio[0]) > fabs(ratio[n - 1]) ? ratio[0] : ratio[n - 1]);
+}
+
+static void compare_costs(struct difference *d)
 {
   const struct kernel_cost *a = &d->a->cost, *b = &d->b->cost;
   double *ratio = zeros_new((size_t)(n_costs(a) + n_costs(b)), sizeof *ratio);
   int n = add_ratios(b, a, b, ratio, add_ratios(a, a, b, ratio, 0));
-  qsort(ratio, (size_t)n, sizeof *ratio, by_size);
-  d->points = n;
-  if (n) {
-    d->median = expm1(n % 2 ? ratio[n / 2] : (ratio[n / 2 - 1] + ratio[n / 2]) / 2);
-    d->largest = expm1(fabs(ratio[0]) > fabs(ratio[n - 1]) ? ratio[0] : ratio[n - 1]);
-  } else {
+  take_ratios(d, ratio, n, "knots");
+  if (n == 0)
     d->why = "measured over ranges that do not meet";
-  }
   free(ratio);
 }
 
-static struct difference difference_of(const struct profile_kernel *a, const struct profile_kernel *b, double margin)
+/* Of one shape: the mean of the passes' medians, in the logarithm; apart: how far two passes are. */
+struct measured_shape { const double *p; double cost, apart; int passes; };
+struct measured_shapes { int n, n_parameters; struct measured_shape *shape; };
+
+static struct measured_shapes shapes_of(const struct raw *r, const char *kernel, struct arena *arena)
+{
+  int k = raw_find(r, kernel), n = 0;
+  struct measured_shapes out = {0};
+  if (k < 0 || r->kernel[k].why)
+    return out;
+  const struct raw_sample **first;
+  struct kernel_samples all = calibration_samples(r, k, false, &first, &n);
+  out = (struct measured_shapes){n, r->kernel[k].n_parameters, arena_array(arena, struct measured_shape, n + 1)};
+  for (int i = 0; i < all.n; i++) {
+    const struct kernel_sample *s = &all.sample[i];
+    struct measured_shape *m = &out.shape[s->shape];
+    double *sorted = zeros_new((size_t)s->n, sizeof *sorted);
+    memcpy(sorted, s->execution_s, (size_t)s->n * sizeof *sorted);
+    double cost = log(median_of(sorted, s->n) / s->units);
+    free(sorted);
+    m->p = first[s->shape]->p;
+    m->apart = m->passes ? fabs(cost - m->cost / m->passes) : 0;
+    m->cost += cost;
+    m->passes++;
+  }
+  return out;
+}
+
+static const struct measured_shape *same_shape(const struct measured_shapes *all, const struct measured_shape *m)
+{
+  for (int i = 0; i < all->n; i++)
+    if (!memcmp(all->shape[i].p, m->p, (size_t)all->n_parameters * sizeof *m->p))
+      return &all->shape[i];
+  return NULL;
+}
+
+/* False: they have no shape in common. */
+static bool compare_shapes(struct difference *d, const struct raw *a, const struct raw *b, double margin, struct arena *arena)
+{
+  struct measured_shapes x = shapes_of(a, d->a->cost.kernel, arena), y = shapes_of(b, d->a->cost.kernel, arena);
+  double *ratio = arena_array(arena, double, x.n + 1), *apart = arena_array(arena, double, 2 * x.n + 1);
+  int n = 0;
+  for (int i = 0; x.n_parameters == y.n_parameters && i < x.n; i++) {
+    const struct measured_shape *other = same_shape(&y, &x.shape[i]);
+    if (!other)
+      continue;
+    apart[2 * n] = x.shape[i].apart, apart[2 * n + 1] = other->apart;
+    ratio[n++] = other->cost / other->passes - x.shape[i].cost / x.shape[i].passes;
+  }
+  if (n == 0)
+    return false;
+  take_ratios(d, ratio, n, "shapes");
+  d->noise = margin > 0 ? margin : fmax(LEAST_NOISE, expm1(median_of(apart, 2 * n)));
+  return true;
+}
+
+/* The raw lines beside the two profiles; NULL where they are not. */
+struct raws { const struct raw *a, *b; struct arena *arena; };
+
+static struct difference difference_of(const struct profile_kernel *a, const struct profile_kernel *b, double margin, const struct raws *r)
 {
   struct difference d = {.a = a, .b = b, .median = NAN, .largest = NAN};
   double mape_a = isfinite(a->mape) ? a->mape : 0, mape_b = isfinite(b->mape) ? b->mape : 0;
@@ -77,10 +149,12 @@ static struct difference difference_of(const struct profile_kernel *a, const str
     d.why = "on different clocks";
   else if (strcmp(a->cost.unit, b->cost.unit) || a->cost.version != b->cost.version)
     d.why = "of different versions";
+  else if (r->a && r->b && compare_shapes(&d, r->a, r->b, margin, r->arena))
+    d.why = NULL;
   else if (!same_axes(&a->cost, &b->cost))
     d.why = "costs over different axes";
   else
-    measure_difference(&d);
+    compare_costs(&d);
   d.beyond = fabs(log1p(d.median)) > log1p(d.noise);
   return d;
 }
@@ -95,12 +169,12 @@ static const struct profile_kernel *find(const struct profile *p, const char *ke
   return NULL;
 }
 
-static void compare(const struct profile *a, const struct profile *b, double margin, struct differences *out)
+static void compare(const struct profile *a, const struct profile *b, double margin, const struct raws *r, struct differences *out)
 {
   for (int i = 0; i < a->n_kernels && out->n < KERNELS_MOST; i++) {
     const struct profile_kernel *other = find(b, a->kernel[i].cost.kernel);
     struct difference d = {.a = &a->kernel[i], .why = "only in the first", .median = NAN, .largest = NAN, .noise = NAN};
-    out->all[out->n++] = other ? difference_of(&a->kernel[i], other, margin) : d;
+    out->all[out->n++] = other ? difference_of(&a->kernel[i], other, margin, r) : d;
   }
   for (int i = 0; i < b->n_kernels && out->n < KERNELS_MOST; i++)
     if (!find(a, b->kernel[i].cost.kernel))
@@ -116,7 +190,7 @@ static const char *name_of(const struct difference *d) { return (d->a ? d->a : d
 
 static void print_table(const struct profile *a, const struct profile *b, const struct differences *all)
 {
-  static const char *const heading[] = {"kernel", "", "median", "largest", "noise", "knots"};
+  static const char *const heading[] = {"kernel", "", "median", "largest", "noise", "over"};
   struct table *t = table_new(6);
   printf("first:  %s (%s)\nsecond: %s (%s)\n\n", a->name, a->path, b->name, b->path);
   for (int i = 0; i < 6; i++)
@@ -133,7 +207,7 @@ static void print_table(const struct profile *a, const struct profile *b, const 
       else
         table_cell(t, "-");
     table_cell(t, isfinite(d->noise) && !d->why ? "%.1f %%" : "-", 100 * d->noise);
-    table_cell(t, d->why ? "-" : "%d", d->points);
+    table_cell(t, d->why ? "-" : "%d %s", d->points, d->what);
   }
   table_print(t, stdout, 2);
   printf("\n%d of %d compared kernels differ beyond noise\n", all->beyond, all->compared);
@@ -153,7 +227,8 @@ static void print_json(const struct profile *a, const struct profile *b, const s
     json_put_number(one, "median", d->median);
     json_put_number(one, "largest", d->largest);
     json_put_number(one, "noise", d->noise);
-    json_put_int(one, "knots", d->points);
+    json_put_int(one, "points", d->points);
+    json_put_string(one, "points_are", d->what);
     json_put(kernels, name_of(d), one);
   }
   json_put(out, "kernels", kernels);
@@ -200,13 +275,26 @@ static bool read_request(struct request *r, int argc, char **argv, struct err *e
   return good && (r->n == 2 || err_add(e, (struct where){0}, "profile diff: which two profiles? `offsim profile diff A B`"));
 }
 
+/* NULL: they are not there, or no longer whole; the profile itself says enough. */
+static const struct raw *raw_beside(const char *profile, struct arena *arena)
+{
+  size_t n = strlen(profile), ending = strlen(".yaml");
+  const char *path = arena_printf(arena, "%.*s.raw.jsonl", (int)(n > ending ? n - ending : n), profile);
+  struct err unread;
+  err_init(&unread);
+  const struct raw *r = access(path, R_OK) == 0 ? raw_read(path, arena, &unread) : NULL;
+  err_release(&unread);
+  return r;
+}
+
 static bool run(const struct request *r, struct arena *arena, int *beyond, struct err *e)
 {
   const struct profile *a = profile_load(arena, r->file[0], e), *b = profile_load(arena, r->file[1], e);
   struct differences *all = arena_alloc(arena, sizeof *all);
   if (!a || !b)
     return false;
-  compare(a, b, r->margin, all);
+  const struct raws raws = {raw_beside(r->file[0], arena), raw_beside(r->file[1], arena), arena};
+  compare(a, b, r->margin, &raws, all);
   if (all->compared == 0)
     return err_add(e, (struct where){0}, "profile diff: the two have no kernel that can be compared%s%s", all->n ? ": the first one is " : "",
                    all->n ? all->all[0].why : "");

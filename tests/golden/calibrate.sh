@@ -70,6 +70,9 @@ PY
 }
 check "HDF5 holds every execution of the raw lines" samples
 
+check "the profile of the page is one" bash -c \
+  "awk '/^\`\`\`yaml/ { f = 1; next } /^\`\`\`/ { f = 0 } f' docs/calibration.md >'$work/page.yaml'; '$OFFSIM' profile show '$work/page.yaml'"
+
 # ---- fitted elsewhere -----------------------------------------------------------------------------------------------------
 mkdir "$work/there"
 says "--from" 0 "wrote $work/there/made.yaml" calibrate --from "$work/made.raw.jsonl" -o "$work/there/made.yaml" --figures none
@@ -140,8 +143,13 @@ calibrate -o "$work/again.yaml" --seed 4 --figures none >/dev/null 2>&1
 KERNELS_PY=fast calibrate -o "$work/fast.yaml" --seed 5 --figures none >/dev/null 2>&1
 says "diff: two measurements of one machine" 0 "0 of 4 compared kernels differ beyond noise" "$OFFSIM" profile diff "$work/made.yaml" "$work/again.yaml"
 says "diff: a machine of twice the speed is seen" 1 "4 of 4 compared kernels differ beyond noise" "$OFFSIM" profile diff "$work/made.yaml" "$work/fast.yaml"
+check "shape by shape" grep -Eq 'gemm_f32 .* 24 shapes' "$work/said"
 check "by how much" grep -Eq 'gemm_f32 +DIFFERENT +-(49|50)' "$work/said"
 says "diff --format json" 1 '"beyond_noise": 4' "$OFFSIM" profile diff "$work/made.yaml" "$work/fast.yaml" --format json
+mkdir "$work/bare"; cp "$work/made.yaml" "$work/fast.yaml" "$work/again.yaml" "$work/bare"
+says "diff: without raw lines" 1 " knots" "$OFFSIM" profile diff "$work/bare/made.yaml" "$work/bare/fast.yaml"
+check "the fitted costs differ as much" grep -Eq 'gemm_f32 +DIFFERENT +-(49|50)' "$work/said"
+says "diff: without raw lines, the same" 0 "0 of 4 compared" "$OFFSIM" profile diff "$work/bare/made.yaml" "$work/bare/again.yaml"
 says "diff: a margin" 0 "0 of 4" "$OFFSIM" profile diff "$work/made.yaml" "$work/fast.yaml" --margin 1.2
 says "diff: one only" 2 "which two profiles?" "$OFFSIM" profile diff "$work/made.yaml"
 says "diff: no margin" 2 "--margin is a share above 0" "$OFFSIM" profile diff "$work/made.yaml" "$work/fast.yaml" --margin x
