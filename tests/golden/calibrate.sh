@@ -73,6 +73,27 @@ check "HDF5 holds every execution of the raw lines" samples
 check "the profile of the page is one" bash -c \
   "awk '/^\`\`\`yaml/ { f = 1; next } /^\`\`\`/ { f = 0 } f' docs/calibration.md >'$work/page.yaml'; '$OFFSIM' profile show '$work/page.yaml'"
 
+cat >"$work/boards.yaml" <<'YAML'
+horizon: {duration: 20 s}
+calibration: {error: none}
+places: [{name: board, tier: device, slots: 2, hardware: made.yaml}]
+classes:
+  - name: ask
+    from: board
+    arrivals: {poisson: {rate: 0.5 /s}}
+    pipeline:
+      - {task: embed, work: {kernel: gemm_f32, m: 128, n: 512, k: 512, calls: 10}, places: [origin]}
+policies: [always_local]
+YAML
+predicted() { # 2 x 128 x 512 x 512 FLOP x 10 at a working set of 1572864 B: 20 ps x (1 + 4e5 / 1582864) each, 16.8 ms
+  "$OFFSIM" run "$work/boards.yaml" -o "$work/boards" --replications 4 --format json 2>/dev/null | /usr/bin/python3 -c "
+import json, sys
+x = json.load(sys.stdin)['policies'][0]['metrics']['service_mean_s']['value']
+true = 10 * 2 * 128 * 512 * 512 * 20e-12 * (1 + 4e5 / 1582864)
+sys.exit(0 if abs(x / true - 1) < 0.05 else f'{x:g} s, true {true:g} s')"
+}
+check "a scenario on this profile predicts what the machine takes" predicted
+
 # ---- fitted elsewhere -----------------------------------------------------------------------------------------------------
 mkdir "$work/there"
 says "--from" 0 "wrote $work/there/made.yaml" calibrate --from "$work/made.raw.jsonl" -o "$work/there/made.yaml" --figures none

@@ -1,8 +1,6 @@
 /* calibrate_raw: the strict reader of raw format 1: what is right is read whole, each mistake is named with its line. */
 #include "experiments/calibrate/raw.h"
-#include "tests/unit/unit.h"
-
-#include <unistd.h>
+#include "tests/unit/file_rig.h"
 
 #define BEGIN "{\"type\":\"begin\",\"format\":1,\"program\":\"offsim-kernels\",\"version\":\"0.1\",\"seed\":7,\"quick\":true," \
               "\"passes\":2,\"unix_time\":1780000000}\n"
@@ -24,34 +22,9 @@
   "{\"type\":\"end\",\"samples\":" n ",\"unstable\":0,\"elapsed_s\":1.5,\"interrupted\":" interrupted "}\n"
 #define END END_OF("1", "false")
 
-struct fixture { char path[64]; struct arena *arena; struct err err; };
-
-static int set_up(void **state)
-{
-  struct fixture *f = calloc(1, sizeof *f);
-  strcpy(f->path, "/tmp/offsim-raw-XXXXXX");
-  close(mkstemp(f->path));
-  f->arena = arena_new();
-  err_init(&f->err);
-  *state = f;
-  return 0;
-}
-
-static int tear_down(void **state)
-{
-  struct fixture *f = *state;
-  unlink(f->path);
-  err_release(&f->err);
-  arena_free(f->arena);
-  free(f);
-  return 0;
-}
-
 static struct raw *get(struct fixture *f, const char *text)
 {
-  FILE *out = fopen(f->path, "w");
-  fputs(text, out);
-  fclose(out);
+  fixture_write(f, text);
   return raw_read(f->path, f->arena, &f->err);
 }
 

@@ -1,37 +1,10 @@
 /* link_trace: measurements of links are read as they were published; what is wrong with one is said with its line. */
 #include "models/link_trace.h"
-#include "tests/unit/unit.h"
-
-#include <unistd.h>
-
-struct fixture { char path[64]; struct arena *arena; struct err err; };
-
-static int set_up(void **state)
-{
-  struct fixture *f = calloc(1, sizeof *f);
-  strcpy(f->path, "/tmp/offsim-link-XXXXXX");
-  close(mkstemp(f->path));
-  f->arena = arena_new();
-  err_init(&f->err);
-  *state = f;
-  return 0;
-}
-
-static int tear_down(void **state)
-{
-  struct fixture *f = *state;
-  unlink(f->path);
-  err_release(&f->err);
-  arena_free(f->arena);
-  free(f);
-  return 0;
-}
+#include "tests/unit/file_rig.h"
 
 static const struct link_trace *get(struct fixture *f, const char *text, struct link_trace_def def)
 {
-  FILE *out = fopen(f->path, "w");
-  fputs(text, out);
-  fclose(out);
+  fixture_write(f, text);
   def.file = f->path;
   return link_trace_read(&def, f->arena, &f->err);
 }
