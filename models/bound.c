@@ -172,7 +172,7 @@ static void least_demand(struct world *w, const struct request *r, int task, str
 {
   const struct work_def *work = &task_of(w, r, task)->work[how.variant];
   demand_draw(w, r, task, how, 0, at, d);
-  const struct kernel_at *measured = measured_at(w, work, &w->place[at.place], at.member);
+  const struct kernel_at *measured = measured_at(work, &w->place[at.place], at.member);
   bool drawn = work->kind == WORK_TIME ? !dist_is_constant(work->time_s) : work->noise_sigma > 0;
   drawn |= measured && measured->measured->cost.sigma > 0;
   if (drawn && is_loose(w)) d->time_s = d->tok_in = d->tok_out = 0;

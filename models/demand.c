@@ -51,7 +51,7 @@ static void amounts_expected(const struct world *w, const struct place *p, const
   const struct work_def *work = &t->work[how.variant];
   if (work->kind == WORK_ROOFLINE) {
     double clock = how.clock ? w->def->clock[how.clock] : 1;
-    const struct kernel_at *at = measured_at(w, work, p, member);
+    const struct kernel_at *at = measured_at(work, p, member);
     d->time_s = at ? measured_expected_s(work->kernel, at, attribute) / clock + h->overhead_s
                    : roofline_s(p->def, h, work, clock, attribute);
     return;

@@ -441,7 +441,7 @@ double demand_service_s(const struct demand *, double running);        /* time i
 /* ---- measured.c: kernels with measured costs ---------------------------------------------------------------------- */
 void calibration_init(struct world *);
 /* NULL: the work is of no kernel, or the member's hardware has no cost of it. */
-const struct kernel_at *measured_at(const struct world *, const struct work_def *, const struct place *, uint32_t member);
+const struct kernel_at *measured_at(const struct work_def *, const struct place *, uint32_t member);
 bool measured_inside(const struct kernel_work *, const struct kernel_at *, const double *attribute);
 /* What chance makes of an expected time. */
 void measured_draw(struct world *, const struct request *, int task, struct manner, unsigned ordinal, struct endpoint,

@@ -11,8 +11,7 @@
 
 static const double Z95 = 1.6448536269514722;           /* of the standard normal */
 
-const struct kernel_at *measured_at(const struct world *w, const struct work_def *work, const struct place *p,
-                                    uint32_t member)
+const struct kernel_at *measured_at(const struct work_def *work, const struct place *p, uint32_t member)
 {
   if (!work->kernel || p->def->n_hardware == 0) return NULL;
   const struct kernel_at *at = &work->kernel->at[p->def->hardware[kind_of(p, member)]];
@@ -80,7 +79,7 @@ void measured_draw(struct world *w, const struct request *r, int task, struct ma
 {
   const struct place *p = &w->place[end.place];
   const struct kernel_work *k = task_of(w, r, task)->work[how.variant].kernel;
-  const struct kernel_at *at = measured_at(w, &task_of(w, r, task)->work[how.variant], p, end.member);
+  const struct kernel_at *at = measured_at(&task_of(w, r, task)->work[how.variant], p, end.member);
   if (!at) return;
   int hardware = p->def->hardware[kind_of(p, end.member)];
   double sigma = at->measured->cost.sigma, overhead = w->def->hardware[hardware].overhead_s;
@@ -100,7 +99,7 @@ bool measured_covers(struct world *w, const struct attempt *a)
   const struct hardware_def *h = &w->def->hardware[p->def->hardware[kind_of(p, a->member)]];
   const struct task_def *t = task_of(w, a->request, a->task);
   const struct kernel_work *k = t->work[a->variant].kernel;
-  const struct kernel_at *at = measured_at(w, &t->work[a->variant], p, a->member);
+  const struct kernel_at *at = measured_at(&t->work[a->variant], p, a->member);
   p->extrapolated++;
   if (h->outside || !at) return true;
   const struct kernel_axis *axis = &at->measured->cost.axis[0];
@@ -119,7 +118,7 @@ double measured_crowded(struct sim *sim, const struct job *job, double share)
   struct world *w = world_of(sim);
   const struct attempt *a = (const struct attempt *)job;
   const struct task_def *t = task_of(w, a->request, a->task);
-  const struct kernel_at *at = measured_at(w, &t->work[a->variant], &w->place[a->place], a->member);
+  const struct kernel_at *at = measured_at(&t->work[a->variant], &w->place[a->place], a->member);
   return at ? 1 + (at->measured->interference - 1) * share : 1;
 }
 

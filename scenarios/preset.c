@@ -69,7 +69,7 @@ static const char *text_or(const struct node *node)
 }
 
 /* Costs that say nothing of where they are from, and those of a file that was cut off, are worth nothing. */
-static void check_whole(const struct preset *p, const struct node *root, struct err *err)
+static void check_whole(const struct preset *p, struct err *err)
 {
   const struct node *kernels = node_get(p->value, "kernels"), *complete = node_get(p->measured, "complete");
   if (kernels && !p->measured)
@@ -112,7 +112,7 @@ static const struct preset *preset_parse(struct arena *a, const struct preset_fi
       (!node_text_is(node_get(root, "kind"), kind) || !node_text_is(node_get(root, "name"), name)))
     err_add(err, root->at, "the file is the preset '%s' of kind %s by its folder and name; inside it says name: %s, kind: %s",
             name, kind, text_or(node_get(root, "name")), text_or(node_get(root, "kind")));
-  check_whole(p, root, err);
+  check_whole(p, err);
   if (err->n_errors > errors)
     return NULL;
   mark(a, p->value, p, "");
