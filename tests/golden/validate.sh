@@ -45,7 +45,31 @@ says "pod: overload" "--lambda needs a number from" pod --d 2 --servers 2 --lamb
 says "pod: none" "--d needs a whole number from 1" pod --d 0 --servers 2 --lambda .5
 says "pod: no load" "--lambda is missing" pod --d 2 --servers 5
 says "pod: an option" "did you mean '--lambda'?" pod --lamda .5
+says "pipeline: no profile named" "validate pipeline needs --profile FILE" pipeline
+says "pipeline: no profile" "minimal.yaml" pipeline --profile scenarios/minimal.yaml
+says "pipeline: an option" "did you mean '--profile'?" pipeline --profil x
+says "pipeline: a value left out" "--seed needs a value" pipeline --seed
+says "pipeline: a fault" "--plant is costly, not 'cheap'" pipeline --plant cheap --profile x
 }
+# A request executed for real, once: what is said of it, not how long it took.
+machine=scenarios/presets/hardware/vm_epyc_2core.yaml kernels=$(dirname "$OFFSIM")/offsim-kernels
+check "pipeline: a request of six tasks" bash -c "'$kernels' pipeline --repeat 1 >'$work/lines'"
+check "pipeline: each is told, executed, and its kernels named" python3 -c "
+import json; x = [json.loads(l) for l in open('$work/lines')]
+tasks = [t for t in x if t['type'] == 'task']; done = [e['task'] for e in x if e['type'] == 'execution']
+assert [t['name'] for t in tasks] == ['embed', 'search', 'rerank', 'decode', 'seal', 'compress'] and x[-1]['type'] == 'end'
+assert done == [t['name'] for t in tasks if not t['why']] and all(c['units'] > 0 and c['axes'] for t in tasks for c in t['calls'])"
+"$OFFSIM" validate pipeline --profile $machine --from "$work/lines" --format json >"$work/told" 2>&1
+check "pipeline: judged from its lines" python3 -c "
+import json; x = json.load(open('$work/told')); assert len(x['tasks']) == 6 and x['judged'] >= 1 and x['within'] <= x['judged']"
+head -n 5 "$work/lines" >"$work/cut"
+check "pipeline: lines cut off" bash -c "'$OFFSIM' validate pipeline --profile $machine --from '$work/cut' 2>&1 | grep -q 'cut off after line 5'"
+echo '{"type":"noise"}' >>"$work/cut"
+check "pipeline: a line that is none" bash -c "'$OFFSIM' validate pipeline --profile $machine --from '$work/cut' 2>&1 | grep -q 'cut:6: error'"
+check_exit "pipeline: lines that are not there" 3 "$OFFSIM" validate pipeline --profile $machine --from "$work/nowhere"
+check_exit "pipeline: a profile that is not there" 3 "$OFFSIM" validate pipeline --profile nowhere.yaml
+check_exit "pipeline: no such program" 3 env OFFSIM_KERNELS=/nonexistent/kernels "$OFFSIM" validate pipeline --profile $machine --quick
+check_exit "kernels: half a request" 2 "$kernels" pipeline --repeat 0.5
 check "regret --help tells how arms are counted" bash -c "'$OFFSIM' validate regret --help | grep -q 'rounds and arms are counted from 0'"
 # 500 queues alone at load .95 need thousands of service times to fill: 1/(1 - .95) = 20 with either length of the run.
 # False alarm 1e-4 at |t| > 5.5 with 15 degrees of freedom.
