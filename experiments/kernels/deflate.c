@@ -95,18 +95,30 @@ static bool check(void *state, char *why) { return scratch_why(why, "built witho
 static void finish(void *state) { }
 #endif
 
+/* Each level is an algorithm of its own and says little of the next: many sizes at five of them, and no other off the grid. */
 static const double full[][KERNEL_PARAMETERS] = {
-  {1024, 1}, {1024, 3}, {1024, 4}, {1024, 6}, {1024, 9}, {4096, 1}, {4096, 3}, {4096, 4}, {4096, 6}, {4096, 9},
-  {16384, 1}, {16384, 3}, {16384, 4}, {16384, 6}, {16384, 9}, {65536, 1}, {65536, 3}, {65536, 4}, {65536, 6}, {65536, 9},
+  {1024, 1}, {1024, 3}, {1024, 4}, {1024, 6}, {1024, 9},
+  {2048, 1}, {2048, 3}, {2048, 4}, {2048, 6}, {2048, 9},
+  {4096, 1}, {4096, 3}, {4096, 4}, {4096, 6}, {4096, 9},
+  {8192, 1}, {8192, 3}, {8192, 4}, {8192, 6}, {8192, 9},
+  {16384, 1}, {16384, 3}, {16384, 4}, {16384, 6}, {16384, 9},
+  {32768, 1}, {32768, 3}, {32768, 4}, {32768, 6}, {32768, 9},
+  {65536, 1}, {65536, 3}, {65536, 4}, {65536, 6}, {65536, 9},
+  {131072, 1}, {131072, 3}, {131072, 4}, {131072, 6}, {131072, 9},
   {262144, 1}, {262144, 3}, {262144, 4}, {262144, 6}, {262144, 9}};
 static const double quick[][KERNEL_PARAMETERS] = {
   {1024, 1}, {1024, 6}, {1024, 9}, {16384, 1}, {16384, 6}, {16384, 9},
   {65536, 1}, {65536, 6}, {65536, 9}, {262144, 1}, {262144, 6}, {262144, 9}};
 
+static bool allowed(const double *p)
+{
+  return p[1] == 1 || p[1] == 3 || p[1] == 4 || p[1] == 6 || p[1] == 9;
+}
+
 const struct kernel kernel_deflate = {
   .name = "deflate", .version = 1, .unit = "B", .bound = BOUND_COMPUTE,
   .n_parameters = 2, .parameter = {{"size", 1024, 262144, 1}, {"level", 1, 9, 1}}, .n_axes = 2, .axis = {"working_set", "level"},
   .full = KERNEL_GRID(full), .quick = KERNEL_GRID(quick),
-  .units = units, .axis_value = axis_value, .bytes = units, .unavailable = unavailable,
+  .units = units, .axis_value = axis_value, .bytes = units, .allowed = allowed, .unavailable = unavailable,
   .prepare = prepare, .run = run, .check = check, .finish = finish,
 };

@@ -19,7 +19,8 @@ static const char usage[] =
   "  --keep RAW          keeps what is measured now in such a file\n"
   "  --quick             few shapes; the share in the band is then judged by its interval\n"
   "  --seed S            of the shapes (7)\n"
-  "  --model BYTES       of the int4 model whose rate is told (1 GB)\n"
+  "  --model BYTES       of the int4 model whose rate is told (1 GB); --context TOKENS (256), --width NUMBERS (2048): of its\n"
+  "                      keys and values, fp32\n"
   "  --format table|json\n\n"
   "Exit code 1: a bar is missed. Bars, on a quiet machine: leave-one-out error of compute-bound kernels 5 % in the mean and 10 %\n"
   "at p90, of memory-bound ones 15 %; two calibrations differ by at most 3 % (median, compute-bound, CPU time); the bands hold\n"
@@ -27,7 +28,7 @@ static const char usage[] =
   "bandwidth of a triad.\n";
 
 enum { PER_KERNEL = 8, PER_KERNEL_QUICK = 2, PER_KERNEL_MOST = 1000 };
-struct question { const char *profile, *again, *off_grid, *keep; uint64_t seed; double bytes; bool quick, json; };
+struct question { const char *profile, *again, *off_grid, *keep; uint64_t seed; double bytes, context, width; bool quick, json; };
 
 /* ---- arguments --------------------------------------------------------------------------------------------------- */
 
@@ -49,6 +50,8 @@ static bool take(void *context, const char *option, const char *text, struct err
     bool ok = number_parse(text, Q_BYTES, &q->bytes, why) && q->bytes > 0;
     return ok || err_add(err, nowhere, "--model: %s", *why ? why : "must be more than 0");
   }
+  bool tokens = !strcmp(option, "--context");
+  if (tokens || !strcmp(option, "--width")) return asked_number(option, text, 1, 1e6, true, tokens ? &q->context : &q->width, err);
   if (!asked_number(option, text, 0, 0x1p53, true, &x, err)) return false;
   q->seed = (uint64_t)x;
   return true;
@@ -56,7 +59,8 @@ static bool take(void *context, const char *option, const char *text, struct err
 
 static bool read_arguments(struct question *q, int argc, char **argv, struct err *err)
 {
-  static const char *const known[] = {"--profile", "--again", "--off-grid", "--keep", "--seed", "--model", "--format"};
+  static const char *const known[] = {"--profile", "--again", "--off-grid", "--keep", "--seed", "--model", "--context",
+                                      "--width", "--format"};
   const struct option_flag flags[] = {{"--quick", &q->quick}};
   const char *word = NULL;
   argc = options_flags(argc, argv, flags, 1);
@@ -112,7 +116,7 @@ static struct raw *off_grid(const struct question *q, const struct profile *p, s
 static int answer(const struct question *q, struct arena *a, struct err *err)
 {
   struct verdict *c = arena_array(a, struct verdict, 1);
-  *c = (struct verdict){.quick = q->quick, .arena = a, .decode = {.bytes = q->bytes}};
+  *c = (struct verdict){.quick = q->quick, .arena = a, .decode = {.bytes = q->bytes, .context = (int)q->context, .width = (int)q->width}};
   c->profile = profile_load(a, q->profile, err);
   if (q->again) c->other = profile_load(a, q->again, err);
   if (!c->profile || (q->again && !c->other)) return err->code;
@@ -136,7 +140,7 @@ int validate_calibration(int argc, char **argv)
     fputs(usage, stdout);
     return EXIT_OK;
   }
-  struct question q = {.seed = 7, .bytes = 1e9};
+  struct question q = {.seed = 7, .bytes = 1e9, .context = 256, .width = 2048};
   struct err err;
   struct arena *a = arena_new();
   err_init(&err);

@@ -1,9 +1,11 @@
 /* verdict.c: the figures of `offsim validate calibration`, without printing.
  *
  * Off the grid: a shape is covered when median / (units x cost) lies in the kernel's band. Two profiles are compared by what they
- * say of the shapes measured off the grid, for their knots and axes may differ. Decoding: one token reads all weights once, so
- *   tokens/s = MBU x bandwidth / bytes,   MBU = cost of a byte by triad / cost of a byte by gemv_i4,
- * both of one thread and out of the caches. Check: 62.5 ps against 100 ps a byte is MBU .625; 1 GB then is 10 tokens/s.
+ * say of the shapes measured off the grid, for their knots and axes may differ. Decoding: one token reads all weights once and the
+ * keys and values of its context, all beyond the caches, so with costs g, a, t a byte of gemv_i4, attention_decode, triad
+ *   seconds a token = weights x g + state x a,   tokens/s = MBU x bandwidth / weights,   bandwidth = 1 / t.
+ * A layer has 12 width^2 weights of 4 bits and a 32 bit scale for 32 of them, 7.5 width^2 B; state = 8 B x context x width a layer.
+ * Check: t 50, g 80 ps: MBU .625; with 1024 numbers of width and context 120 the state is .125 of the weights: at a = 80 .5556.
  */
 #include "experiments/validate/verdict.h"
 #include "experiments/calibrate/calibration.h"
@@ -168,24 +170,34 @@ static void decode_measured(const struct verdict *v, struct decode_rate *d)
   const struct kernel_point *point = points_of(v, kernel, &n);
   double *mbu = zeros_new((size_t)n, sizeof *mbu);
   for (int i = 0; i < n; i++)
-    if (point[i].axis[0] >= BEYOND_CACHE * d->cache_bytes) mbu[d->measured++] = 1 / point[i].cost_s / d->bandwidth;
-  d->measured_mbu = median_of(mbu, (size_t)d->measured);
+    if (point[i].axis[0] >= BEYOND_CACHE * d->cache_bytes) mbu[d->shapes++] = 1 / point[i].cost_s / d->bandwidth;
+  d->measured = median_of(mbu, (size_t)d->shapes);
   free(mbu);
+}
+
+static void judge_token(struct decode_rate *d, const struct profile_kernel *gemv, const struct profile_kernel *attention)
+{
+  double layers = d->bytes / (7.5 * d->width * d->width), token_s = d->bytes * cost_at_last(&gemv->cost);
+  d->matrices = 1 / cost_at_last(&gemv->cost) / d->bandwidth;
+  d->attention = attention != NULL;
+  d->state_bytes = attention ? 8. * d->context * d->width * layers : 0;
+  if (attention) token_s += d->state_bytes * cost_at_last(&attention->cost);
+  d->tokens_s = 1 / token_s;
+  d->mbu = d->tokens_s * d->bytes / d->bandwidth;
 }
 
 static void judge_decode(struct verdict *v)
 {
   struct decode_rate *d = &v->decode;
   const struct profile_kernel *gemv = find(v->profile, "gemv_i4"), *triad = find(v->profile, "triad");
-  d->measured_mbu = NAN;
+  d->measured = NAN;
   d->why = !gemv ? "the profile has no gemv_i4" : !triad ? "the profile has no triad" : NULL;
   if (d->why) return;
   d->working_set = last_knot(&gemv->cost);
   d->triad_set = last_knot(&triad->cost);
   d->cache_bytes = largest_cache(v->raw);
   d->bandwidth = 1 / cost_at_last(&triad->cost);
-  d->mbu = cost_at_last(&triad->cost) / cost_at_last(&gemv->cost);
-  d->tokens_s = d->mbu * d->bandwidth / d->bytes;
+  judge_token(d, gemv, find(v->profile, "attention_decode"));
   decode_measured(v, d);
   if (d->working_set < BEYOND_CACHE * d->cache_bytes)
     d->why = arena_printf(v->arena, "the largest matrices measured, %.3g MB, are not beyond the cache of %.3g MB", d->working_set / 1e6,

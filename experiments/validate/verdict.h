@@ -28,11 +28,16 @@ struct judged_kernel {
   double ratio, width;                                  /* median measured / predicted; the band's */
   double again, again_max; int compared;                /* the other profile: median and largest |other / this - 1| */
 };
-/* The rate of a model of `bytes` in int4, and what part of the memory's bandwidth that is (model bandwidth utilisation). */
+/* The rate of a model of `bytes` in int4, and what part of the memory's bandwidth that is (model bandwidth utilisation). One token
+ * reads all weights once, and the keys and values of its context: 8 B a number of width and layer (fp32). */
 struct decode_rate {
+  double bytes; int context, width;                     /* asked for */
   double working_set, triad_set, cache_bytes;           /* of the matrices and the triad compared; the largest cache, 0: unknown */
-  double bandwidth, mbu, bytes, tokens_s;               /* one thread's triad, B/s */
-  double measured_mbu; int measured;                    /* by shapes off the grid beyond the cache; how many */
+  double bandwidth;                                     /* one thread's triad, B/s */
+  double matrices;                                      /* utilisation of the matrices alone */
+  double state_bytes, mbu, tokens_s;                    /* keys and values; of a whole token */
+  bool attention;                                       /* false: not measured, mbu is that of the matrices */
+  double measured; int shapes;                          /* of the matrices, by shapes off the grid beyond the cache; how many */
   const char *why;                                      /* why there is no rate; NULL: there is */
 };
 enum check_result { CHECK_OK, CHECK_MISSED, CHECK_OPEN };       /* open: cannot be judged here, `why` */

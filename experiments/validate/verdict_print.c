@@ -62,11 +62,13 @@ static void print_kernels(const struct verdict *c)
 static void print_decode(const struct decode_rate *d)
 {
   if (!d->bandwidth) return;
-  printf("\nint4 decoding on one thread: %.3g of %.3g GB/s (triad) is %.2f; a model of %.3g GB: %.3g tokens/s\n",
-         d->mbu * d->bandwidth / 1e9, d->bandwidth / 1e9, d->mbu, d->bytes / 1e9, d->tokens_s);
-  printf("  by matrices of %.3g MB, largest cache %.3g MB", d->working_set / 1e6, d->cache_bytes / 1e6);
-  if (d->measured) printf("; by %d shapes off the grid beyond it: %.2f", d->measured, d->measured_mbu);
-  putchar('\n');
+  printf("\nint4 decoding on one thread: matrices read %.3g of %.3g GB/s (triad), %.2f of it", d->matrices * d->bandwidth / 1e9,
+         d->bandwidth / 1e9, d->matrices);
+  if (d->shapes) printf("; by %d shapes off the grid beyond the cache %.2f", d->shapes, d->measured);
+  printf("\n  (of %.3g MB, largest cache %.3g MB)\n  a model of %.3g GB", d->working_set / 1e6, d->cache_bytes / 1e6, d->bytes / 1e9);
+  if (d->attention) printf(" with %.3g GB of keys and values (context %d, width %d)", d->state_bytes / 1e9, d->context, d->width);
+  else printf(", its attention not measured");
+  printf(": %.3g tokens/s, MBU %.2f\n", d->tokens_s, d->mbu);
 }
 
 static void print_check(const struct verdict_check *k)
@@ -129,7 +131,9 @@ static json *decode_json(const struct decode_rate *d)
   json_put_number(json_put_number(o, "mbu", d->mbu), "bandwidth_bytes_per_s", d->bandwidth);
   json_put_number(json_put_number(o, "model_bytes", d->bytes), "tokens_per_s", d->tokens_s);
   json_put_number(json_put_number(o, "matrices_bytes", d->working_set), "largest_cache_bytes", d->cache_bytes);
-  return json_put_int(json_put_number(o, "off_grid_mbu", d->measured_mbu), "off_grid_shapes", d->measured);
+  json_put_number(json_put_number(o, "matrices", d->matrices), "state_bytes", d->state_bytes);
+  json_put_int(json_put_int(o, "context", d->context), "width", d->width);
+  return json_put_int(json_put_number(o, "off_grid_matrices", d->measured), "off_grid_shapes", d->shapes);
 }
 
 static json *check_json(const struct verdict_check *k)

@@ -61,7 +61,7 @@ static int set_up(void **state)
   for (int k = 0; k < KERNELS; k++)
     r->raw.kernel[k] = (struct raw_kernel){.name = names[k], .version = 1, .unit = "B", .bound = k == GEMM ? RAW_COMPUTE : RAW_MEMORY,
                                            .n_parameters = 1, .parameter = {"size"}, .n_axes = 1, .axis = {"working_set"}};
-  r->c = (struct verdict){.profile = &r->profile, .other = &r->other, .raw = &r->raw, .arena = r->arena, .decode = {.bytes = 1e9}};
+  r->c = (struct verdict){.profile = &r->profile, .other = &r->other, .raw = &r->raw, .arena = r->arena, .decode = {.bytes = 1e9, .context = 120, .width = 1024}};
   *state = r;
   return 0;
 }
@@ -109,7 +109,7 @@ static void an_honest_profile_passes(void **state)
   assert_near(r->c.decode.mbu, .625, 1e-12);
   assert_near(r->c.decode.bandwidth / 1e9, 20, 1e-9);
   assert_near(r->c.decode.tokens_s, 12.5, 1e-9);
-  assert_near(r->c.decode.measured_mbu, .625, .05);
+  assert_near(r->c.decode.measured, .625, .05);
   assert_int_equal(result_of(r, "bandwidth", NULL), CHECK_OK);
   assert_int_equal(result_of(r, "difference", "gemm_f32"), CHECK_OK);
 }
@@ -185,6 +185,19 @@ static void impossible_decoding_is_seen(void **state)
   assert_int_equal(result_of(r, "int4", NULL), CHECK_OPEN);
 }
 
+/* 8 x 120 / (7.5 x 1024) = .125 of the weights are keys and values; at the same cost a byte, a token takes 1.125 times as long. */
+static void a_token_reads_its_context_too(void **state)
+{
+  struct rig *r = *state;
+  r->kernel[GEMM].cost.kernel = "attention_decode";
+  r->cost[GEMM][0] = r->cost[GEMM][1] = costs[GEMV];
+  judge(r);
+  assert_near(r->c.decode.state_bytes / 1e9, .125, 1e-12);
+  assert_near(r->c.decode.matrices, .625, 1e-12);
+  assert_near(r->c.decode.mbu, .625 / 1.125, 1e-12);
+  assert_near(r->c.decode.tokens_s, 12.5 / 1.125, 1e-9);
+}
+
 /* Half of the shapes beyond the range are told, not judged; cold, shared and wrong samples do not count. */
 static void what_does_not_count(void **state)
 {
@@ -210,7 +223,7 @@ static void few_shapes_are_judged_by_their_interval(void **state)
   judge(r);
   assert_int_equal(result_of(r, "in their band", NULL), CHECK_OPEN);
   for (int i = 1; i < 12; i++) r->time[i] = r->sample[i].units * costs[GEMM] * 1.5;
-  r->c = (struct verdict){.profile = &r->profile, .raw = &r->raw, .arena = r->arena, .decode = {.bytes = 1e9}};
+  r->c = (struct verdict){.profile = &r->profile, .raw = &r->raw, .arena = r->arena, .decode = {.bytes = 1e9, .context = 120, .width = 1024}};
   judge(r);
   assert_int_equal(result_of(r, "in their band", NULL), CHECK_MISSED);
 }
@@ -250,6 +263,7 @@ int main(void)
     WITH_RIG(a_wrong_profile_is_seen),
     WITH_RIG(large_errors_are_seen),
     WITH_RIG(impossible_decoding_is_seen),
+    WITH_RIG(a_token_reads_its_context_too),
     WITH_RIG(what_does_not_count),
     WITH_RIG(few_shapes_are_judged_by_their_interval),
     WITH_RIG(another_version_is_refused),
