@@ -402,7 +402,7 @@ static bool full_grid(const struct fit_data *d, struct grid *g)
 /* One axis may be stiffer than the other: levels of a compressor say less of each other than sizes do. */
 static void consider_grid(const struct fit_data *d, struct choice *choice, const struct grid *g, double stiffness)
 {
-  static const double other[] = {1, 1e-2, 1e2};
+  static const double other[] = {1, 1e-4, 1e4};
   for (int i = 0; i < 3; i++) consider(d, choice, MODEL_TABLE, g, stiffness, other[i]);
 }
 
