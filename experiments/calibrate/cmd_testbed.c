@@ -17,6 +17,7 @@
 
 enum { FULL_REQUESTS = 20000, FULL_REPEATS = 5, QUICK_REQUESTS = 1200, QUICK_REPEATS = 1, CASES = 4, RESULTS = CASES * BED_LOADS };
 #define KEEP_ALIVE_GAPS 4.0                             /* mean gaps between requests; then a worker goes */
+#define KEEP_ALIVE_LEAST_S 0.002                        /* so that it is warm for empty requests one at a time */
 #define BLIND_SIGMA 0.02                                /* of the calibrations, while there are too few to tell */
 
 static const char usage[] =
@@ -423,7 +424,7 @@ static bool run_case(struct request *r, int which, struct scatter *all, struct b
     b.service_s = first.service_s;
     b.load = r->o.load[i];
     b.rate_per_s = b.load / b.service_s;
-    b.keep_alive_s = b.cold ? KEEP_ALIVE_GAPS / b.rate_per_s : 0;
+    b.keep_alive_s = b.cold ? fmax(KEEP_ALIVE_GAPS / b.rate_per_s, KEEP_ALIVE_LEAST_S) : 0;
     good = (!b.batching || predict_mix(&b, known, e)) && run_bed(&b, all, r->quiet, &to[*n], r->arena, e);
     *n += good;
     arena_free(b.arena);
