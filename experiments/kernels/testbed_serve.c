@@ -34,7 +34,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORKERS = 64, WARM_UP = 20, WARM_NS = 20000000, PAGE = 4096, CHUNK = 1 << 20, BLOCKS = 10, STIRRED = 4 << 20 };
+enum { WORKERS = 64, WARM_UP = 20, WARM_NS = 20000000, PAGE = 4096, CHUNK = 1 << 20, BLOCKS = 10, STIRRED = 1 << 20 };
 
 struct shape { const struct kernel *kernel; double p[KERNEL_PARAMETERS]; void *state[TESTBED_BATCH]; };
 struct server {
