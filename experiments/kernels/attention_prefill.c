@@ -100,10 +100,10 @@ static void *prepare(const double *p, uint64_t seed, char *why)
 /* A full grid of tokens and dim; heads only repeat the work. */
 #define HEAD_SIZES(tokens, heads) {tokens, heads, 64}, {tokens, heads, 96}, {tokens, heads, 128}
 static const double full[][KERNEL_PARAMETERS] = {
-  HEAD_SIZES(64, 16), HEAD_SIZES(96, 16), HEAD_SIZES(128, 16), HEAD_SIZES(192, 12), HEAD_SIZES(256, 12), HEAD_SIZES(384, 12),
-  HEAD_SIZES(512, 8), HEAD_SIZES(768, 8), HEAD_SIZES(1024, 8)};
+  HEAD_SIZES(32, 4), HEAD_SIZES(48, 4), HEAD_SIZES(64, 8), HEAD_SIZES(96, 8), HEAD_SIZES(128, 12), HEAD_SIZES(192, 12),
+  HEAD_SIZES(256, 12), HEAD_SIZES(384, 12), HEAD_SIZES(512, 8), HEAD_SIZES(1024, 8)};
 #define TWO_SIZES(tokens, heads) {tokens, heads, 64}, {tokens, heads, 128}
-static const double quick[][KERNEL_PARAMETERS] = {TWO_SIZES(64, 16), TWO_SIZES(128, 16), TWO_SIZES(256, 12), TWO_SIZES(1024, 8)};
+static const double quick[][KERNEL_PARAMETERS] = {TWO_SIZES(32, 4), TWO_SIZES(64, 8), TWO_SIZES(128, 12), TWO_SIZES(1024, 8)};
 
 static bool allowed(const double *p)
 {
@@ -113,7 +113,7 @@ static bool allowed(const double *p)
 
 const struct kernel kernel_attention_prefill = {
   .name = "attention_prefill", .version = 1, .unit = "FLOP", .bound = BOUND_COMPUTE,
-  .n_parameters = 3, .parameter = {{"tokens", 64, 1024, 16}, {"heads", 1, 16, 1}, {"dim", 64, 128, 16}},
+  .n_parameters = 3, .parameter = {{"tokens", 32, 1024, 16}, {"heads", 1, 16, 1}, {"dim", 64, 128, 16}},
   .n_axes = 3, .axis = {"working_set", "tokens", "dim"},
   .full = KERNEL_GRID(full), .quick = KERNEL_GRID(quick),
   .units = flop, .axis_value = axis_value, .flop = flop, .bytes = working_set, .allowed = allowed,

@@ -11,7 +11,7 @@ enum { MATRIX_M, MATRIX_N, MATRIX_K };
 #define MATRIX_LOW_M 8
 #define MATRIX_HIGH_M 512
 #define MATRIX_LOW_WEIGHTS 147456               /* 384 x 384 */
-#define MATRIX_HIGH_WEIGHTS 4194304             /* 2048 x 2048 */
+#define MATRIX_HIGH_WEIGHTS 2359296             /* 1536 x 1536 */
 
 /* Both products have the same shapes: a full grid of weights and rows. */
 enum { MATRIX_FULL = 30, MATRIX_QUICK = 9 };
