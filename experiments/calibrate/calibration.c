@@ -117,7 +117,8 @@ static struct kernel_sample fit_sample(const struct raw *r, const struct raw_sam
   return out;
 }
 
-struct kernel_samples calibration_samples(const struct raw *r, int kernel, bool off_grid, const struct raw_sample ***shape, int *n_shapes)
+struct kernel_samples calibration_samples(const struct raw *r, int kernel, bool off_grid, const struct raw_sample ***shape,
+                                          int *n_shapes)
 {
   const struct raw_kernel *k = &r->kernel[kernel];
   struct kernel_samples out = {.kernel = k->name, .unit = k->unit, .version = k->version, .n_axes = k->n_axes};
@@ -281,9 +282,10 @@ static double sentinel_drift(const struct raw *r)
 
 static const char *sample_text(const struct raw *r, const struct raw_sample *s)
 {
-  return arena_printf(r->arena, "%s %s (pass %d%s%s%s%s)", r->kernel[s->kernel].name, raw_shape_text(r, s->kernel, s->p), s->pass + 1,
-                      s->cold ? ", cold" : "", s->interference ? ", interference" : "",
-                      s->threads > 1 ? arena_printf(r->arena, ", %d threads", s->threads) : "", s->off_grid ? ", off the grid" : "");
+  return arena_printf(r->arena, "%s %s (pass %d%s%s%s%s)", r->kernel[s->kernel].name,
+                      raw_shape_text(r, s->kernel, s->p), s->pass + 1, s->cold ? ", cold" : "", s->interference ? ", interference" : "",
+                      s->threads > 1 ? arena_printf(r->arena, ", %d threads", s->threads) : "",
+                      s->off_grid ? ", off the grid" : "");
 }
 
 static void find_unstable(struct calibration *p)

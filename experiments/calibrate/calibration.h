@@ -30,7 +30,8 @@ struct calibration {
   int n; struct calibrated_kernel kernel[RAW_KERNELS];
   double flops, bandwidth;                              /* of the machine; NaN: the kernels for it were not measured */
   int bandwidth_cores;                                  /* on how many cores it was measured */
-  double core_flops, core_int8, core_bandwidth, cache_bandwidth;        /* of one core: best GEMM, triad from memory, at its best */
+  double core_flops, core_int8;                         /* of one core: best GEMM */
+  double core_bandwidth, cache_bandwidth;               /* of one core: triad from memory, and at its best */
   double drift;                                         /* of the sentinel, last against first; NaN: none */
   int n_unstable; const char **unstable;                /* "gemm_f32 m=64 n=64 k=64 (pass 0, hot, 1 thread)" */
   int n_unavailable; struct calibration_note unavailable[RAW_KERNELS];
@@ -39,7 +40,8 @@ struct calibration {
   struct arena *arena;                                  /* raw's */
 };
 
-/* name NULL: made of the processor's. known: names of the kernels that scenarios have; others get no cost. False after adding to err; calibration_release in any case. */
+/* name NULL: made of the processor's. known: names of the kernels that scenarios have; others get no cost. False after
+ * adding to err; calibration_release in any case. */
 bool calibration_make(const struct raw *, const char *name, const char *const *known, size_t n_known, struct calibration *,
                       struct err *) MUST_USE;
 void calibration_release(struct calibration *);
@@ -47,7 +49,8 @@ void calibration_release(struct calibration *);
 const char *calibration_name_of(const char *cpu, struct arena *);
 /* The samples of one kernel that a fit takes: hot, one thread, alone, on the grid or off it, no failed check. shape: of each
  * shape number its first sample; NULL: not asked for. */
-struct kernel_samples calibration_samples(const struct raw *, int kernel, bool off_grid, const struct raw_sample ***shape, int *n_shapes);
+struct kernel_samples calibration_samples(const struct raw *, int kernel, bool off_grid, const struct raw_sample ***shape,
+                                          int *n_shapes);
 bool calibration_on_wall_clock(const struct raw *, int kernel);
 
 /* Seconds with a unit, "12.1 ps". */

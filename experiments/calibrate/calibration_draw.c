@@ -13,6 +13,8 @@
 
 enum { CURVE_POINTS = 160, CURVES = 8, MARGIN_LETTER_PX = 9 };
 
+/* Where all figures of a calibration go. */
+struct studio { const struct calibration *c; const char *folder, *format, *scripts; int *n; };
 /* A figure being made; names of its curves or rows are collected for an array. */
 struct drawing { struct figure f; const struct calibration *c; const char *name[RAW_KERNELS]; int n; };
 
@@ -29,12 +31,12 @@ static void put_names(struct drawing *d)
 
 static void end_block(struct drawing *d) { text_put(&d->f.data, "\n\n"); }
 
-static bool finish(struct drawing *d, const char *folder, const char *name, const char *format, const char *scripts, int *n, struct err *e)
+static bool finish(struct drawing *d, const struct studio *to, const char *name, struct err *e)
 {
   put_names(d);
-  bool good = figure_write(&d->f, arena_printf(d->c->arena, "%s/%s.%s", folder, name, format), scripts, e);
+  bool good = figure_write(&d->f, arena_printf(d->c->arena, "%s/%s.%s", to->folder, name, to->format), to->scripts, e);
   figure_release(&d->f);
-  *n += good;
+  *to->n += good;
   return good;
 }
 
@@ -50,7 +52,7 @@ static void reach(struct range *r, double x)
 static double foretold(const struct kernel_point *p) { return isfinite(p->left_out_s) ? p->left_out_s : p->fitted_s; }
 static double residual(const struct kernel_point *p) { return p->cost_s / foretold(p) - 1; }
 
-/* ---- one kernel ------------------------------------------------------------------------------------------------------------ */
+/* ---- one kernel ------------------------------------------------------------------------------------------------- */
 
 static double scale_of(double s, const char **unit)
 {
@@ -163,9 +165,9 @@ static const char *curve_name(const struct calibration *c, const char *axis, dou
                         : arena_printf(c->arena, "%s %.3g", axis_label(c, axis), x);
 }
 
-static bool draw_kernel(const struct calibration *c, const struct calibrated_kernel *k, const char *folder, const char *format,
-                        const char *scripts, int *n, struct err *e)
+static bool draw_kernel(const struct studio *to, const struct calibrated_kernel *k, struct err *e)
 {
+  const struct calibration *c = to->c;
   const struct kernel_fit *f = &k->fit;
   struct drawing d = {.f.kind = "kernel_cost", .c = c};
   const char *unit;
@@ -185,13 +187,14 @@ static bool draw_kernel(const struct calibration *c, const struct calibrated_ker
   int last = f->cost.axis[0].n - 1;
   figure_number(&d.f, "rises", f->cost.n_axes < 2 && f->cost.cost_s[last] > f->cost.cost_s[0]);
   figure_number(&d.f, "height_px", 560);
-  return finish(&d, folder, f->cost.kernel, format, scripts, n, e);
+  return finish(&d, to, f->cost.kernel, e);
 }
 
-/* ---- all kernels ------------------------------------------------------------------------------------------------------------ */
+/* ---- all kernels ------------------------------------------------------------------------------------------------ */
 
-static bool draw_fitted(const struct calibration *c, const char *folder, const char *format, const char *scripts, int *n, struct err *e)
+static bool draw_fitted(const struct studio *to, struct err *e)
 {
+  const struct calibration *c = to->c;
   struct drawing d = {.f.kind = "kernel_fitted", .c = c};
   struct range all = {INFINITY, 0};
   for (int i = 0; i < c->n; i++) {
@@ -206,7 +209,7 @@ static bool draw_fitted(const struct calibration *c, const char *folder, const c
   }
   figure_number(&d.f, "lo", all.lo / 2), figure_number(&d.f, "hi", all.hi * 2);
   figure_number(&d.f, "height_px", 640);
-  return finish(&d, folder, "fitted", format, scripts, n, e);
+  return finish(&d, to, "fitted", e);
 }
 
 /* Few far ones must not make all others one line: beyond it points stand outside, and the number is in the table. */
@@ -220,8 +223,9 @@ static double most_residual(const struct calibration *c)
   return fmin(most, 60);
 }
 
-static bool draw_residuals(const struct calibration *c, const char *folder, const char *format, const char *scripts, int *n, struct err *e)
+static bool draw_residuals(const struct studio *to, struct err *e)
 {
+  const struct calibration *c = to->c;
   struct drawing d = {.f.kind = "kernel_residuals", .c = c};
   size_t longest = 0;
   double most = most_residual(c);
@@ -229,7 +233,8 @@ static bool draw_residuals(const struct calibration *c, const char *folder, cons
     const struct kernel_fit *f = &c->kernel[i].fit;
     d.name[d.n++] = f->cost.kernel;
     longest = strlen(f->cost.kernel) > longest ? strlen(f->cost.kernel) : longest;
-    text_add(&d.f.head, "lo_%d = %.6g\nhi_%d = %.6g\n", i + 1, 100 * (f->cost.band_low - 1), i + 1, 100 * (f->cost.band_high - 1));
+    text_add(&d.f.head, "lo_%d = %.6g\nhi_%d = %.6g\n", i + 1, 100 * (f->cost.band_low - 1), i + 1,
+             100 * (f->cost.band_high - 1));
     for (int s = 0; s < f->n; s++)
       text_add(&d.f.data, "%.4f %.6g %d\n", i + 1 + 0.5 * ((double)s / (f->n > 1 ? f->n - 1 : 1) - 0.5),
                fmax(-most, fmin(most, 100 * residual(&f->point[s]))), f->point[s].stable);
@@ -238,11 +243,11 @@ static bool draw_residuals(const struct calibration *c, const char *folder, cons
   figure_number(&d.f, "most", most);
   figure_number(&d.f, "height_px", 130 + 34 * c->n);
   figure_number(&d.f, "margin", (MARGIN_LETTER_PX * (double)longest + 16) / 860);
-  return finish(&d, folder, "residuals", format, scripts, n, e);
+  return finish(&d, to, "residuals", e);
 }
 
 /* Rates of one core, plain samples of the grid: the points of a kernel, or none. */
-static bool put_rates(struct drawing *d, const struct calibration *c, const struct calibrated_kernel *k, struct range *x, struct range *y)
+static bool put_rates(struct drawing *d, const struct calibrated_kernel *k, struct range *x, struct range *y)
 {
   const struct kernel_fit *f = &k->fit;
   bool any = false;
@@ -256,16 +261,17 @@ static bool put_rates(struct drawing *d, const struct calibration *c, const stru
     text_add(&d->f.data, "%.8g %.8g\n", s->flop / s->bytes, rate);
   }
   if (any)
-    d->name[d->n++] = c->raw->kernel[k->index].name, end_block(d);
+    d->name[d->n++] = d->c->raw->kernel[k->index].name, end_block(d);
   return any;
 }
 
-static bool draw_roofline(const struct calibration *c, const char *folder, const char *format, const char *scripts, int *n, struct err *e)
+static bool draw_roofline(const struct studio *to, struct err *e)
 {
+  const struct calibration *c = to->c;
   struct drawing d = {.f.kind = "roofline", .c = c};
   struct range x = {INFINITY, 0}, y = {INFINITY, 0};
   for (int i = 0; i < c->n; i++)
-    put_rates(&d, c, &c->kernel[i], &x, &y);
+    put_rates(&d, &c->kernel[i], &x, &y);
   if (d.n == 0 || !isfinite(c->core_flops) || !isfinite(c->core_bandwidth)) {
     figure_release(&d.f);
     return true;                                        /* without GEMM, or triad from memory, there is no roof */
@@ -278,17 +284,19 @@ static bool draw_roofline(const struct calibration *c, const char *folder, const
   figure_number(&d.f, "cache", 1e-9 * c->cache_bandwidth);
   figure_number(&d.f, "x_lo", x.lo / 2), figure_number(&d.f, "x_hi", x.hi * 2);
   figure_number(&d.f, "y_lo", fmin(y.lo, memory * x.lo) / 2), figure_number(&d.f, "y_hi", y.hi * 2);
-  return finish(&d, folder, "roofline", format, scripts, n, e);
+  return finish(&d, to, "roofline", e);
 }
 
 bool calibration_draw(const struct calibration *c, const char *folder, const char *format, int *n, struct err *e)
 {
   char *scripts = plots_folder(e);
-  bool good = scripts && (mkdir(folder, 0777) == 0 || errno == EEXIST || err_system(e, "cannot make %s: %s", folder, strerror(errno)));
+  const struct studio to = {c, folder, format, scripts, n};
+  bool good = scripts != NULL;
+  if (good && mkdir(folder, 0777) != 0 && errno != EEXIST)
+    good = err_system(e, "cannot make %s: %s", folder, strerror(errno));
   for (int i = 0; good && i < c->n; i++)
-    good = draw_kernel(c, &c->kernel[i], folder, format, scripts, n, e);
-  good = good && draw_fitted(c, folder, format, scripts, n, e) && draw_residuals(c, folder, format, scripts, n, e)
-         && draw_roofline(c, folder, format, scripts, n, e);
+    good = draw_kernel(&to, &c->kernel[i], e);
+  good = good && draw_fitted(&to, e) && draw_residuals(&to, e) && draw_roofline(&to, e);
   free(scripts);
   return good;
 }

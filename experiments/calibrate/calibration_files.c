@@ -97,7 +97,8 @@ static void tell_machine(const struct calibration *c)
   const struct raw *r = c->raw;
   double steal = isfinite(r->end_steal_share) ? r->end_steal_share : r->machine.steal_share;
   if (!r->machine.pinned)
-    fprintf(stderr, "not pinned to a core%s%s\n", r->machine.pin_problem ? ": " : "", r->machine.pin_problem ? r->machine.pin_problem : "");
+    fprintf(stderr, "not pinned to a core%s%s\n", r->machine.pin_problem ? ": " : "",
+            r->machine.pin_problem ? r->machine.pin_problem : "");
   if (steal > 0.01)
     fprintf(stderr, "busy: the hypervisor took %.1f %% of the time\n", 100 * steal);
   if (r->machine.load_1 > 0.5)

@@ -93,7 +93,8 @@ static const struct plain_table *samples_table(const struct raw *r)
   add_conditions(b, r);
   add_shape(b, r);
   double *units = add_real(b, "units", "", "work of one execution, in the kernel's unit");
-  double *flop = add_real(b, "flop", "FLOP", "of one execution; NaN: not told"), *bytes = add_real(b, "bytes", "B", "moved at least");
+  double *flop = add_real(b, "flop", "FLOP", "of one execution; NaN: not told");
+  double *bytes = add_real(b, "bytes", "B", "moved at least");
   double *low = add_real(b, "wall_low_s", "s", "median of wall_s: lower end, 95 %");
   double *high = add_real(b, "wall_high_s", "s", "median of wall_s: upper end, 95 %");
   double *cpu_low = add_real(b, "cpu_low_s", "s", "median of cpu_s: lower end, 95 %");
@@ -113,8 +114,10 @@ static const struct plain_table *executions_table(const struct raw *r)
   for (size_t i = 0; i < r->n_samples; i++)
     rows += r->sample[i].n;
   struct building *b = table_begin(r->arena, "executions", rows);
-  int64_t *sample = add_whole(b, "sample", "", "row of /samples"), *repetition = add_whole(b, "repetition", "", "from 0, in time");
-  double *wall = add_real(b, "wall_s", "s", "one execution, by the clock"), *cpu = add_real(b, "cpu_s", "s", "CPU time of the thread");
+  int64_t *sample = add_whole(b, "sample", "", "row of /samples");
+  int64_t *repetition = add_whole(b, "repetition", "", "from 0, in time");
+  double *wall = add_real(b, "wall_s", "s", "one execution, by the clock");
+  double *cpu = add_real(b, "cpu_s", "s", "CPU time of the thread");
   for (size_t i = 0; i < r->n_samples; i++)
     for (size_t k = 0; k < r->sample[i].n; k++, at++) {
       sample[at] = (int64_t)i, repetition[at] = (int64_t)k;

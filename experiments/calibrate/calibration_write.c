@@ -240,13 +240,15 @@ static void put_sources(struct text *t, const struct calibration *p)
 {
   const struct raw *r = p->raw;
   text_put(t, "sources:\n");
-  put_source(t, p, "kernels", arena_printf(p->arena, "measured by offsim calibrate %s on %s", version_text(), r->machine.cpu), "M");
+  put_source(t, p, "kernels",
+             arena_printf(p->arena, "measured by offsim calibrate %s on %s", version_text(), r->machine.cpu), "M");
   if (isfinite(p->flops)) {
     put_source(t, p, "flops", arena_printf(p->arena, "best gemm_f32 of one core x %d cores", r->machine.cores), "M");
     put_source(t, p, "flops_share", "measured, not a peak", "M");
   }
   if (isfinite(p->bandwidth)) {
-    put_source(t, p, "bandwidth", arena_printf(p->arena, "triad from memory on %d of %d cores", p->bandwidth_cores, r->machine.cores), "M");
+    put_source(t, p, "bandwidth",
+               arena_printf(p->arena, "triad from memory on %d of %d cores", p->bandwidth_cores, r->machine.cores), "M");
     put_source(t, p, "bandwidth_share", "measured, not a peak", "M");
   }
   if (r->machine.memory_bytes > 0)
@@ -256,7 +258,8 @@ static void put_sources(struct text *t, const struct calibration *p)
 bool calibration_write(const struct calibration *p, const char *path, const char *samples, struct err *e)
 {
   struct text t = {0};
-  text_add(&t, "# Measured costs of kernels on one machine, made by `offsim calibrate`; docs/calibration.md says what each key means.\n"
+  text_add(&t, "# Measured costs of kernels on one machine, made by `offsim calibrate`;"
+               " docs/calibration.md says what each key means.\n"
                "kind: hardware\nname: %s\ndoc: ", p->name);
   link_put_quoted(&t, arena_printf(p->arena, "Measured: %s, %d core%s", p->raw->machine.cpu, p->raw->machine.cores,
                                    p->raw->machine.cores == 1 ? "" : "s"));

@@ -64,7 +64,8 @@ static bool check_options(struct options *o, struct err *e)
   if (n < 6 || strcmp(o->out + n - 5, ".yaml"))
     return err_add(e, (struct where){0}, "calibrate: -o names a file that ends in .yaml, not '%s'", o->out);
   if (o->name && !id_valid(o->name))
-    return err_add(e, (struct where){0}, "calibrate: --name is an id (letters, digits and . _ - only, 1 to 64), not '%.80s'", o->name);
+    return err_add(e, (struct where){0}, "calibrate: --name is an id (letters, digits and . _ - only, 1 to 64), not '%.80s'",
+                   o->name);
   const char *measuring = o->kernels ? "--kernels" : o->seed ? "--seed" : o->core ? "--core" : o->device ? "--device"
                         : o->time_limit ? "--time-limit" : o->off_grid ? "--off-grid" : o->quick ? "--quick"
                         : o->no_cold ? "--no-cold" : o->no_interference ? "--no-interference" : NULL;
@@ -91,7 +92,8 @@ static bool read_options(struct options *o, int argc, char **argv, struct err *e
 static void arguments_of(const struct options *o, const char **argument)
 {
   const struct { const char *option, *value; } with[] = {
-    {"--kernels", o->kernels}, {"--seed", o->seed}, {"--core", o->core}, {"--time-limit", o->time_limit}, {"--off-grid", o->off_grid}};
+    {"--kernels", o->kernels}, {"--seed", o->seed}, {"--core", o->core}, {"--time-limit", o->time_limit},
+    {"--off-grid", o->off_grid}};
   const struct { const char *option; bool set; } alone[] = {
     {"--quick", o->quick}, {"--no-cold", o->no_cold}, {"--no-interference", o->no_interference}};
   int n = 0;

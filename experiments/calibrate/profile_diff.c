@@ -21,11 +21,17 @@
 enum { KERNELS_MOST = 256 };
 static const double LEAST_NOISE = 0.03;
 
-struct difference { const struct profile_kernel *a, *b; const char *why, *what; int points; double median, largest, noise; bool beyond; };
+struct difference {
+  const struct profile_kernel *a, *b;
+  const char *why, *what;                               /* why it cannot be judged; what was compared */
+  int points;
+  double median, largest, noise;
+  bool beyond;
+};
 struct differences { int n; struct difference all[KERNELS_MOST]; int beyond, compared; };
 struct request { bool as_json; double margin; const char *file[2]; int n; };
 
-/* ---- one kernel ---------------------------------------------------------------------------------------------------------- */
+/* ---- one kernel ------------------------------------------------------------------------------------------------- */
 
 static int by_size(const void *a, const void *b)
 {
@@ -42,7 +48,8 @@ static bool same_axes(const struct kernel_cost *a, const struct kernel_cost *b)
 }
 
 /* The logarithm of B / A at the knots of `of` that both know. */
-static int add_ratios(const struct kernel_cost *of, const struct kernel_cost *a, const struct kernel_cost *b, double *ratio, int n)
+static int add_ratios(const struct kernel_cost *of, const struct kernel_cost *a, const struct kernel_cost *b, double *ratio,
+                      int n)
 {
   int columns = of->n_axes > 1 ? of->axis[1].n : 1;
   for (int i = 0; i < of->axis[0].n * columns; i++) {
@@ -140,7 +147,8 @@ static bool compare_shapes(struct difference *d, const struct raw *a, const stru
 /* The raw lines beside the two profiles; NULL where they are not. */
 struct raws { const struct raw *a, *b; struct arena *arena; };
 
-static struct difference difference_of(const struct profile_kernel *a, const struct profile_kernel *b, double margin, const struct raws *r)
+static struct difference difference_of(const struct profile_kernel *a, const struct profile_kernel *b, double margin,
+                                       const struct raws *r)
 {
   struct difference d = {.a = a, .b = b, .median = NAN, .largest = NAN};
   double mape_a = isfinite(a->mape) ? a->mape : 0, mape_b = isfinite(b->mape) ? b->mape : 0;
@@ -159,7 +167,7 @@ static struct difference difference_of(const struct profile_kernel *a, const str
   return d;
 }
 
-/* ---- two profiles ---------------------------------------------------------------------------------------------------------- */
+/* ---- two profiles ----------------------------------------------------------------------------------------------- */
 
 static const struct profile_kernel *find(const struct profile *p, const char *kernel)
 {
@@ -169,7 +177,8 @@ static const struct profile_kernel *find(const struct profile *p, const char *ke
   return NULL;
 }
 
-static void compare(const struct profile *a, const struct profile *b, double margin, const struct raws *r, struct differences *out)
+static void compare(const struct profile *a, const struct profile *b, double margin, const struct raws *r,
+                    struct differences *out)
 {
   for (int i = 0; i < a->n_kernels && out->n < KERNELS_MOST; i++) {
     const struct profile_kernel *other = find(b, a->kernel[i].cost.kernel);
@@ -238,7 +247,7 @@ static void print_json(const struct profile *a, const struct profile *b, const s
   json_release(out);
 }
 
-/* ---- the command ------------------------------------------------------------------------------------------------------------ */
+/* ---- the command ------------------------------------------------------------------------------------------------ */
 
 static bool take_margin(struct request *r, const char *value, struct err *e)
 {
@@ -247,7 +256,8 @@ static bool take_margin(struct request *r, const char *value, struct err *e)
   if (value && end != value && !strcmp(end, " %"))
     r->margin /= 100, end += 2;
   return (value && end != value && !*end && r->margin > 0 && r->margin < 10)
-         || err_add(e, (struct where){0}, "profile diff: --margin is a share above 0, such as 0.05 or '5 %%', not '%s'", value ? value : "");
+         || err_add(e, (struct where){0}, "profile diff: --margin is a share above 0, such as 0.05 or '5 %%', not '%s'",
+                    value ? value : "");
 }
 
 static bool take(struct request *r, const char *word, const char *value, struct err *e)
@@ -296,8 +306,8 @@ static bool run(const struct request *r, struct arena *arena, int *beyond, struc
   const struct raws raws = {raw_beside(r->file[0], arena), raw_beside(r->file[1], arena), arena};
   compare(a, b, r->margin, &raws, all);
   if (all->compared == 0)
-    return err_add(e, (struct where){0}, "profile diff: the two have no kernel that can be compared%s%s", all->n ? ": the first one is " : "",
-                   all->n ? all->all[0].why : "");
+    return err_add(e, (struct where){0}, "profile diff: the two have no kernel that can be compared%s%s",
+                   all->n ? ": the first one is " : "", all->n ? all->all[0].why : "");
   if (r->as_json)
     print_json(a, b, all);
   else

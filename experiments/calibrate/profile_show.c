@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- a table ----------------------------------------------------------------------------------------------------------- */
+/* ---- a table ---------------------------------------------------------------------------------------------------- */
 
 static const char *text_in(const struct node *map, const char *key)
 {
@@ -33,7 +33,8 @@ static void cost_cell(struct table *t, double low, double high, const char *unit
   while (low < units[u].from)
     u++;
   if (low < high)
-    table_cell(t, "%.3g .. %.*f %s/%s", low * units[u].factor, high * units[u].factor < 100, high * units[u].factor, units[u].unit, unit);
+    table_cell(t, "%.3g .. %.*f %s/%s", low * units[u].factor, high * units[u].factor < 100,
+               high * units[u].factor, units[u].unit, unit);
   else
     table_cell(t, "%.3g %s/%s", low * units[u].factor, units[u].unit, unit);
 }
@@ -159,7 +160,7 @@ void profile_print_table(const struct profile *p, bool notes)
   print_list("notes", node_get(p->measured, "notes"));
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------------------------- */
 
 static json *numbers_json(const double *x, int n)
 {
@@ -233,7 +234,7 @@ void profile_print_json(const struct profile *p)
   json_release(out);
 }
 
-/* ---- the command --------------------------------------------------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------------------------------------------------ */
 
 static bool take(void *context, const char *option, const char *value, struct err *e)
 {
