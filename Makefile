@@ -151,6 +151,17 @@ $(BUILD)/tests/kernel_%: tests/unit/kernel_%.c $(BUILD)/libkernels.a $(BUILD)/li
 	@mkdir -p $(@D)
 	$(say). $(BUILD)/kernels.flags; $(CC) $(CFLAGS) $$KERNEL_FLAGS -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(BUILD)/libkernels.a \
 	  $(BUILD)/liboffsim.a -lcmocka $$KERNEL_LIBS $(LDLIBS)
+# The same program with kernels that fail, and what runs it without some permissions (tests/fault/kernels.sh).
+$(BUILD)/tests/kernels/%.o: tests/kernels/%.c
+	@mkdir -p $(@D)
+	$(say)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/planted/offsim-kernels: $(BUILD)/tests/kernels/planted.o $(BUILD)/experiments/kernels/main.o \
+                                 $(filter-out %/kernel_list.o,$(KERNEL_O))
+	@mkdir -p $(@D)
+	$(say). $(BUILD)/kernels.flags; $(CC) $(SANITIZE) -o $@ $^ $$KERNEL_LIBS
+$(BUILD)/planted/deny: $(BUILD)/tests/kernels/deny.o
+	@mkdir -p $(@D)
+	$(say)$(CC) $(SANITIZE) -o $@ $^
 # Plug-ins with planted mistakes, which the policy host must find.
 $(BUILD)/planted/%.so: tests/abi/%.c tests/abi/hostile.h policies/offsim_policy.h policies/policy_util.h | $(BUILD)/config.mk
 	@mkdir -p $(@D)
@@ -197,7 +208,7 @@ $(WITNESSES:%=$(BUILD)/laws/%): $(BUILD)/laws/%: tests/property/laws/witness.c $
 	@mkdir -p $(@D)
 	$(say)$(CC) $(CFLAGS) $(fault_$*) -fno-lto $(SEEN:%=-Wl,--wrap=%) $(COUNT_MALLOCS) -o $@ $< $(BUILD)/experiments/main.o \
 	  -Wl,--whole-archive $(BUILD)/liboffsim.a -Wl,--no-whole-archive $(LDLIBS)
-leaks: $(LEAKS:%=$(BUILD)/leaks/%) $(WITNESSES:%=$(BUILD)/laws/%) ## faulty simulators for the tests
+leaks: $(LEAKS:%=$(BUILD)/leaks/%) $(WITNESSES:%=$(BUILD)/laws/%) $(BUILD)/planted/offsim-kernels $(BUILD)/planted/deny ## faulty simulators for the tests
 units: $(UNITS) ## build and run the unit tests, as built
 	@for t in $(UNITS); do echo "== $$t"; $$t || exit 1; done
 # By clang where there is one: then the same program shows that hashes do not depend on the compiler (differential/hashes.sh).
