@@ -28,7 +28,7 @@ struct candidate {
   struct grid grid;
   double stiffness[KERNEL_COST_AXES];                   /* along each axis */
   double *theta, *left_out;                             /* ln cost at the knots; of each shape without itself, or NaN */
-  double score, mape;                                   /* by the common shapes, mean |ln|; by its own */
+  double score, mape;                                   /* by the common shapes, mean |ln| with the price of knots; by its own */
   double residual;                                      /* of the fit itself, mean |ln| */
 };
 struct corners { int n, knot[CORNERS]; double weight[CORNERS]; };
@@ -332,7 +332,8 @@ static void mark_left_out(const struct fit_data *d, struct candidate *c)
   for (int i = 0; i < d->n; i++) c->left_out[i] = d->n > 2 && fit_among_others(d, i, c->grid.n_axes, c->grid.of) ? 0 : NAN;
 }
 
-/* Mean |ln(measured / predicted)|; common: over the shapes that all candidates can be judged by. */
+/* Mean |ln(measured / predicted)|; common: over the shapes that all candidates can be judged by. Knots have a price, for among many
+ * candidates those with many are the luckiest: with as many as shapes an error counts half again as much. */
 static void judge(const struct fit_data *d, struct candidate *c, bool common)
 {
   double sum = 0, own = 0;
@@ -346,7 +347,7 @@ static void judge(const struct fit_data *d, struct candidate *c, bool common)
     sum += off;
     n++;
   }
-  c->score = n ? sum / n : INFINITY;
+  c->score = n ? sum / n * (1 + grid_size(&c->grid) / (2. * d->n)) : INFINITY;
   c->mape = n_own ? own / n_own : NAN;
 }
 
