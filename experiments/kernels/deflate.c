@@ -95,26 +95,18 @@ static bool check(void *state, char *why) { return scratch_why(why, "built witho
 static void finish(void *state) { }
 #endif
 
-/* Each level is an algorithm of its own and says little of the next: many sizes at five of them, and no other off the grid. */
+/* Each level is an algorithm of its own and says little of the next: many sizes at seven of them, and no other off the grid. */
+#define LEVELS(size) {size, 1}, {size, 3}, {size, 4}, {size, 5}, {size, 6}, {size, 7}, {size, 9}
 static const double full[][KERNEL_PARAMETERS] = {
-  {1024, 1}, {1024, 3}, {1024, 4}, {1024, 6}, {1024, 9},
-  {4096, 1}, {4096, 3}, {4096, 4}, {4096, 6}, {4096, 9},
-  {8192, 1}, {8192, 3}, {8192, 4}, {8192, 6}, {8192, 9},
-  {12288, 1}, {12288, 3}, {12288, 4}, {12288, 6}, {12288, 9},
-  {16384, 1}, {16384, 3}, {16384, 4}, {16384, 6}, {16384, 9},
-  {24576, 1}, {24576, 3}, {24576, 4}, {24576, 6}, {24576, 9},
-  {32768, 1}, {32768, 3}, {32768, 4}, {32768, 6}, {32768, 9},
-  {49152, 1}, {49152, 3}, {49152, 4}, {49152, 6}, {49152, 9},
-  {65536, 1}, {65536, 3}, {65536, 4}, {65536, 6}, {65536, 9},
-  {131072, 1}, {131072, 3}, {131072, 4}, {131072, 6}, {131072, 9},
-  {262144, 1}, {262144, 3}, {262144, 4}, {262144, 6}, {262144, 9}};
+  LEVELS(1024), LEVELS(2048), LEVELS(4096), LEVELS(8192), LEVELS(12288), LEVELS(16384), LEVELS(24576), LEVELS(32768),
+  LEVELS(49152), LEVELS(65536), LEVELS(131072), LEVELS(262144)};
 static const double quick[][KERNEL_PARAMETERS] = {
   {1024, 1}, {1024, 6}, {1024, 9}, {16384, 1}, {16384, 6}, {16384, 9},
   {65536, 1}, {65536, 6}, {65536, 9}, {262144, 1}, {262144, 6}, {262144, 9}};
 
 static bool allowed(const double *p)
 {
-  return p[1] == 1 || p[1] == 3 || p[1] == 4 || p[1] == 6 || p[1] == 9;
+  return p[1] == 1 || p[1] == 3 || (p[1] >= 4 && p[1] <= 7) || p[1] == 9;
 }
 
 const struct kernel kernel_deflate = {
