@@ -158,13 +158,21 @@ static bool counts_for(const struct raw_sample *s, enum factor f)
   return s->threads == 1 && s->cold == (f == FACTOR_COLD) && s->interference == (f == FACTOR_INTERFERENCE);
 }
 
+/* Below this an execution with cold caches is timed with its call and the clock: a factor of those says nothing. */
+static const double COLD_LEAST_S = 1e-6;
+
+static bool long_enough(const struct raw_sample *plain, bool wall, enum factor f)
+{
+  return f != FACTOR_COLD || sample_median(plain, wall) >= COLD_LEAST_S;
+}
+
 /* Median over shapes of the time with, over the time without. NaN: there is no pair. */
 static double factor_of(const struct raw *r, int kernel, bool wall, enum factor f)
 {
   struct values ratio = {0};
   for (size_t i = 0; i < r->n_samples; i++) {
     const struct raw_sample *s = &r->sample[i], *plain;
-    if (s->kernel == kernel && counts_for(s, f) && (plain = plain_of(r, s)))
+    if (s->kernel == kernel && counts_for(s, f) && (plain = plain_of(r, s)) && long_enough(plain, wall, f))
       values_add(&ratio, sample_median(s, wall) / sample_median(plain, wall));
   }
   return values_median(&ratio);
