@@ -9,7 +9,7 @@
 const char wishes_help[] =
   "usage: offsim-kernels measure [options]      raw format 1 on stdout, messages on stderr\n"
   "  --kernels A,B         these kernels; default: all\n"
-  "  --quick               a coarse grid, at most 60 s; default: at most 6 minutes\n"
+  "  --quick               a coarse grid, at most 60 s; default: at most 9 minutes\n"
   "  --shape K:NAME=V,...  only this shape of kernel K; may be repeated\n"
   "  --off-grid N          only N shapes of each kernel off its grid, drawn by the seed\n"
   "  --seed S              of data, order and drawn shapes (1)\n"
