@@ -169,10 +169,11 @@ static void what_cannot_be_judged_says_why(void **state)
 
 static void bad_lines_are_refused(void **state)
 {
-  static const char *const bad[] = {"", "{", "[]", "{\"type\":\"noise\"}", "{\"type\":\"execution\",\"task\":\"x\",\"wall_s\":1,\"switches\":0}",
-    "{\"type\":\"task\",\"name\":\"x\",\"why\":null,\"calls\":[]}", "{\"type\":\"begin\",\"format\":1}",
+  static const char negative_work[] =
     "{\"type\":\"task\",\"name\":\"x\",\"why\":null,\"calls\":[{\"kernel\":\"product\",\"version\":1,\"bound\":\"compute\",\"units\":-1,"
-    "\"axes\":{\"working_set\":1},\"times\":1,\"again_after_bytes\":0}]}"};
+    "\"axes\":{\"working_set\":1},\"times\":1,\"again_after_bytes\":0}]}";
+  static const char *const bad[] = {"", "{", "[]", "{\"type\":\"noise\"}", "{\"type\":\"execution\",\"task\":\"x\",\"wall_s\":1,\"switches\":0}",
+    "{\"type\":\"task\",\"name\":\"x\",\"why\":null,\"calls\":[]}", "{\"type\":\"begin\",\"format\":1}", negative_work};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     struct rig *g = rig_new();
     begin(g);
