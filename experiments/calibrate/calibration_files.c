@@ -6,7 +6,19 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+bool profile_may_be(const char *command, const char *path, struct err *e)
+{
+  struct stat there;
+  size_t n = strlen(path);
+  if (n < 6 || strcmp(path + n - 5, ".yaml") != 0)
+    return err_add(e, (struct where){0}, "%s: -o names a file that ends in .yaml, not '%s'", command, path);
+  if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))
+    return err_add(e, (struct where){0}, "%s: -o: '%s' is there and no file", command, path);
+  return true;
+}
 
 struct calibration_files calibration_files_of(const char *profile, bool keeps_raw, struct arena *a)
 {

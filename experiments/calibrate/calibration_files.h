@@ -4,6 +4,8 @@
 
 #include "experiments/calibrate/calibration.h"
 
+/* May a profile be written there? The name ends in .yaml, and nothing but a file has it. False after adding to err. */
+bool profile_may_be(const char *command, const char *path, struct err *) MUST_USE;
 /* Of "dir/NAME.yaml": NAME.h5, NAME.raw.jsonl (NULL: not ours), NAME-figures/. The _part ones are passing names. */
 struct calibration_files { const char *profile, *profile_part, *raw, *raw_part, *samples, *figures; };
 

@@ -60,9 +60,8 @@ static bool one_of(const char *option, const char *value, const char *words, str
 static bool check_options(struct options *o, struct err *e)
 {
   o->out = o->out ? o->out : "this-machine.yaml";
-  size_t n = strlen(o->out);
-  if (n < 6 || strcmp(o->out + n - 5, ".yaml"))
-    return err_add(e, (struct where){0}, "calibrate: -o names a file that ends in .yaml, not '%s'", o->out);
+  if (!profile_may_be("calibrate", o->out, e))
+    return false;
   if (o->name && !id_valid(o->name))
     return err_add(e, (struct where){0}, "calibrate: --name is an id (letters, digits and . _ - only, 1 to 64), not '%.80s'",
                    o->name);

@@ -1,4 +1,5 @@
 /* import.c: `offsim profile import`: tables that others measured, as a profile of hardware. */
+#include "experiments/calibrate/calibration_files.h"
 #include "experiments/calibrate/import.h"
 #include "experiments/calibrate/profile_commands.h"
 #include "experiments/options.h"
@@ -189,7 +190,7 @@ static bool check_ask(struct reading *r, struct err *e)
     err_add(e, (struct where){0}, "--format is text or json, not '%s'", ask->format);
   if (!ask->file)
     err_add(e, (struct where){0}, "profile import: which FILE?");
-  if (ask->out && !ask->name)
+  if (ask->out && profile_may_be("profile import", ask->out, e) && !ask->name)
     ask->name = name_of_file(ask->out, r->arena);
   if (ask->name && !is_name(ask->name))
     err_add(e, (struct where){0}, "'%s' is no name for hardware (letters, digits, . _ -); --name gives another", ask->name);

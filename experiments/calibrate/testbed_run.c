@@ -18,12 +18,14 @@
 
 enum { READY_MS = 120000, LINE = 4096, PIECES = 6 + BED_INSTANTS };
 
-static _Noreturn void child_main(const char *const *argv, int out)
+static _Noreturn void child_main(const char *const *argv, pid_t parent, int out)
 {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent)
+    _exit(EXIT_SYSTEM);                                 /* it died before that */
   dup2(out, STDOUT_FILENO);
   execv(argv[0], (char *const *)argv);
   dprintf(STDERR_FILENO, "testbed: cannot start %s: %s\n", argv[0], strerror(errno));
@@ -58,10 +60,13 @@ static bool wait_for(int fd, int ms, const char *what, struct err *e)
   return n > 0 || err_system(e, "testbed: nothing heard from %s for %d s", what, ms / 1000);
 }
 
-/* It has said why. A shape that it does not take is the user's mistake. */
+/* It has said why, or is made to end. A shape that it does not take is the user's mistake. */
 static bool did_not_start(struct bed_process *p, const char *what, struct err *e)
 {
+  enum { PATIENCE_MS = 1000 };
   int status = 0;
+  if (poll(&(struct pollfd){.fd = p->out, .events = 0}, 1, PATIENCE_MS) == 0)
+    kill(p->pid, SIGKILL);                              /* its end of the pipe is still open */
   if (waitpid(p->pid, &status, 0) == p->pid)
     p->pid = -1;
   if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_USER)
@@ -89,9 +94,10 @@ bool bed_start(struct bed_process *p, const char *const *argv, bool port, struct
   if (pipe2(ends, O_CLOEXEC))
     return err_system(e, "testbed: %s", strerror(errno));
   fflush(NULL);
+  pid_t own = getpid();
   p->pid = fork();
   if (p->pid == 0)
-    child_main(argv, ends[1]);
+    child_main(argv, own, ends[1]);
   close(ends[1]);
   p->out = ends[0];
   if (p->pid < 0)

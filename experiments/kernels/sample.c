@@ -287,7 +287,8 @@ static enum sample_end take_checked(const struct method *m, const struct job *j,
   enum sample_end end = take(m, j, state, budget_s, s);
   s->took_s = 1e-9 * (double)(clock_wall_ns() - begin);
   neighbours_free(others);
-  return end;
+  bool may_fail = k->bound == BOUND_SYSTEM && k->check; /* what asks the system may be refused while it is timed, and be quick */
+  return end == SAMPLE_TAKEN && may_fail && !k->check(state, why) ? SAMPLE_WRONG : end;
 }
 
 enum sample_end sample_take(const struct method *m, const struct job *j, double budget_s, struct sample *s, char *why)

@@ -49,6 +49,11 @@ measure none "$planted" measure $short --kernels roomless,absent
 exit_is none 1
 said none "no kernel could be measured"
 
+printf '#!/bin/sh\necho >>%s/starts\n[ $(wc -l <%s/starts) -le 3 ] || exit 1\nexec %s "$@"\n' "$work" "$work" "$(realpath "$kernels")" >"$work/tires"
+chmod +x "$work/tires"
+OFFSIM_KERNELS=$work/tires measure tired "$kernels" measure $short --kernels process_start --shape process_start:size=1048576
+holds tired "what fails while it is timed has no timing" "not S and any(not l['ok'] for l in of('self_check', 'process_start'))"
+
 # ---- a machine that permits less -----------------------------------------------------------------------------------------
 if "$build/planted/deny" pin /bin/true 2>/dev/null; then
   measure unpinned "$build/planted/deny" pin "$planted" measure $short --kernels sum

@@ -134,6 +134,10 @@ says "vllm-tables: no files" 3 "none_dense.csv.gz" --from vllm-tables none --map
 says "vidur: rates are needed" 2 "--map flops=RATE is missing" --from vidur own.csv --map variant=m,model=llama-2-7b
 says "vidur: not its columns" 2 "no column 'num_tokens'" --from vidur own.csv --map variant=m,model=llama-2-7b,flops='1 TFLOP/s',bandwidth='1 GB/s'
 
+mkdir there.yaml
+says "a name without .yaml" 2 "-o names a file that ends in .yaml, not 'card'" --from llama-bench "$table" --map variant=m -o card
+says "nothing but a file is replaced" 2 "'there.yaml' is there and no file" --from llama-bench "$table" --map variant=m -o there.yaml
+
 # ---- the originals ---------------------------------------------------------------------------------------------------------
 near() { # of the lengths left out: mean within 2 %, nine in ten within 5 %
   import "$@" --format json -o original.yaml 2>/dev/null | python3 -c "
