@@ -161,7 +161,8 @@ static void read_begin(struct reading *x)
            format > RAW_FORMAT ? ": a newer offsim is needed" : "");
   r->program = text_of(x, "program");
   r->version = text_of(x, "version");
-  r->seed = (uint64_t)number_of(x, "seed", 0, 18e18);
+  double seed = number_of(x, "seed", 0, 9007199254740992.); /* 2^53: beyond it a number of JSON has holes */
+  r->seed = x->good ? (uint64_t)seed : 0;
   r->quick = flag_of(x, "quick");
   r->passes = whole(x, "passes", 1, 1000);
   r->unix_time = number_of(x, "unix_time", 0, 1e12);
