@@ -5,7 +5,9 @@
 #include "experiments/kernels/commands.h"
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #pragma weak kernels_pipeline
 #pragma weak kernels_serve
@@ -68,11 +70,22 @@ static int dispatch(int argc, char **argv)
   return KERNELS_USER;
 }
 
+/* A thread of the library's would take the signals that this one holds back: the program starts anew without it. Where
+ * there is no /proc it stays, and does nothing. */
+static void without_threads(char **argv)
+{
+  const char *threads = getenv("OPENBLAS_NUM_THREADS");
+  if (!openblas_set_num_threads)
+    return;
+  if ((!threads || strcmp(threads, "1") != 0) && setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0)
+    execv("/proc/self/exe", argv);
+  openblas_set_num_threads(1);
+}
+
 int main(int argc, char **argv)
 {
   signal(SIGPIPE, SIG_IGN);             /* a closed pipe is a write error, not a death */
-  if (openblas_set_num_threads)
-    openblas_set_num_threads(1);
+  without_threads(argv);
   if (argc < 2) {
     print_help(stderr);
     return KERNELS_USER;

@@ -81,7 +81,7 @@ else
 fi
 
 # ---- signals, readers, disks ---------------------------------------------------------------------------------------------
-"$planted" measure --quick --kernels sum --passes 9 --time-limit 60 >"$work/stopped" 2>"$work/stopped.said" & pid=$!
+"$kernels" measure --quick --kernels gemm_f32,deflate,bm25 --passes 9 --time-limit 60 >"$work/stopped" 2>"$work/stopped.said" & pid=$!
 for _ in $(seq 200); do grep -q '"sample"' "$work/stopped" && break; sleep 0.05; done
 kill -INT $pid; wait $pid; echo $? >"$work/stopped.rc"
 exit_is stopped 75
