@@ -33,11 +33,9 @@ static double axis_value(const double *p, int axis)
   return axis == 0 ? working_set(p) : axis == 1 ? 4 * p[MATRIX_K] * p[MATRIX_N] : p[MATRIX_M];
 }
 
-/* Neither a smaller nor a larger working set than on the grid. */
 static bool allowed(const double *p)
 {
-  static const double low[] = {MATRIX_LOW_M, 384, 384}, high[] = {MATRIX_HIGH_M, 1536, 1536};
-  return matrix_allowed(p) && working_set(p) >= working_set(low) && working_set(p) <= working_set(high);
+  return matrix_allowed(p, working_set);
 }
 
 static void finish(void *state)

@@ -38,8 +38,7 @@ static double axis_value(const double *p, int axis)
 
 static bool allowed(const double *p)
 {
-  static const double low[] = {MATRIX_LOW_M, 384, 384}, high[] = {MATRIX_HIGH_M, 1536, 1536};
-  return matrix_allowed(p) && working_set(p) >= working_set(low) && working_set(p) <= working_set(high);
+  return matrix_allowed(p, working_set);
 }
 
 static void finish(void *state)

@@ -17,10 +17,12 @@ double matrix_flop(const double *p)
   return 2 * p[MATRIX_M] * p[MATRIX_N] * p[MATRIX_K];
 }
 
-bool matrix_allowed(const double *p)
+bool matrix_allowed(const double *p, double (*working_set)(const double *p))
 {
-  double n = p[MATRIX_N], k = p[MATRIX_K];
-  return n * k >= MATRIX_LOW_WEIGHTS && n * k <= MATRIX_HIGH_WEIGHTS && n <= 4 * k && k <= 4 * n;
+  static const double low[] = {MATRIX_LOW_M, 384, 384}, high[] = {MATRIX_HIGH_M, 1536, 1536};
+  double n = p[MATRIX_N], k = p[MATRIX_K], bytes = working_set(p);
+  return n * k >= MATRIX_LOW_WEIGHTS && n * k <= MATRIX_HIGH_WEIGHTS && n <= 4 * k && k <= 4 * n
+         && bytes >= working_set(low) && bytes <= working_set(high);
 }
 
 /* out = M v, of rows x columns elements. */

@@ -18,7 +18,8 @@ enum { MATRIX_FULL = 30, MATRIX_QUICK = 9 };
 extern const double matrix_full[MATRIX_FULL][KERNEL_PARAMETERS], matrix_quick[MATRIX_QUICK][KERNEL_PARAMETERS];
 
 double matrix_flop(const double *p);            /* 2 m n k */
-bool matrix_allowed(const double *p);
+/* Weights and their shape as above, and neither a smaller nor a larger working set than on the grid. */
+bool matrix_allowed(const double *p, double (*working_set)(const double *p));
 
 /* C (m x n) = A (m x k) B (k x n), all row by row; element i of each as a number. */
 struct matrix_product {
