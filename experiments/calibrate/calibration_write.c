@@ -100,7 +100,8 @@ static void put_machine(struct text *t, const struct calibration *p)
 {
   const struct raw_machine *m = &p->raw->machine;
   put_quoted_key(t, "  ", "cpu", m->cpu);
-  text_add(t, "  architecture: %s\n  cores: %d\n", m->architecture, m->cores);
+  put_quoted_key(t, "  ", "architecture", m->architecture);
+  text_add(t, "  cores: %d\n", m->cores);
   put_quoted_key(t, "  ", "os", m->kernel);
   put_quoted_key(t, "  ", "virtual", m->virtual);
   put_quoted_key(t, "  ", "compiler", m->compiler);
@@ -131,7 +132,10 @@ static void put_unstable(struct text *t, const struct calibration *p)
 static void put_measured(struct text *t, const struct calibration *p, const char *samples)
 {
   const struct raw *r = p->raw;
-  text_add(t, "measured:\n  program: %s\n  version: \"%s\"\n  raw: %d\n", r->program, r->version, RAW_FORMAT);
+  text_put(t, "measured:\n");
+  put_quoted_key(t, "  ", "program", r->program);
+  put_quoted_key(t, "  ", "version", r->version);
+  text_add(t, "  raw: %d\n", RAW_FORMAT);
   put_date(t, r->unix_time);
   put_machine(t, p);
   text_add(t, "  seed: %llu\n  passes: %d\n  quick: %s\n", (unsigned long long)r->seed, r->passes, r->quick ? "true" : "false");

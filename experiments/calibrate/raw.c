@@ -9,6 +9,11 @@
 #include <string.h>
 
 enum { MOST_SAMPLES = 1000000, MOST_REPETITIONS = 1000000 };
+/* Of one execution: less is no time that a clock tells, more than thirty years is a mistake. */
+#define LEAST_S 1e-15
+#define MOST_S 1e9
+#define WIDEST 1e4                                      /* upper end of an interval over its lower one */
+#define ALIKE 1e-9                                      /* relative: the same number, printed and read */
 
 const char *const raw_bound_name[N_RAW_BOUNDS] = {"compute", "memory", "system"};
 
@@ -47,6 +52,17 @@ static const char *text_of(struct reading *x, const char *key)
     refuse(x, "'%s' must be a text", key);
   return text ? arena_strdup(x->r->arena, text) : "";
 }
+
+/* Becomes a key, or a word without quotes, in the profile. */
+static const char *name_said(struct reading *x, const char *what, const char *name)
+{
+  size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-");
+  if (x->good && (n == 0 || n > 64 || name[n]))
+    refuse(x, "'%s' is of letters, digits and . _ + - only, 1 to 64, not '%.80s'", what, name);
+  return name;
+}
+
+static const char *name_of(struct reading *x, const char *key) { return name_said(x, key, text_of(x, key)); }
 
 /* A text, or null, or nothing. */
 static const char *optional_text(struct reading *x, const char *key)
@@ -118,20 +134,22 @@ static int names_of(struct reading *x, const char *key, size_t low, size_t high,
     const char *text = json_text(json_nth(list, i));
     if (!text)
       refuse(x, "'%s' must be a list of names", key);
-    name[i] = arena_strdup(x->r->arena, text ? text : "");
+    name[i] = name_said(x, key, arena_strdup(x->r->arena, text ? text : ""));
   }
   return (int)n;
 }
 
-static const double *numbers_of(struct reading *x, const char *key, size_t n, double low)
+static const double *numbers_of(struct reading *x, const char *key, size_t n, double low, double high)
 {
   const json *list;
   double *number = arena_array(x->r->arena, double, n + 1);
   n = list_of(x, key, n, n, &list);
   for (size_t i = 0; i < n; i++) {
     number[i] = json_real(json_nth(list, i), NAN);
-    if (!(number[i] >= low && number[i] < 1e300))
+    if (!(number[i] >= 0 && (number[i] > 0 || low == 0)))
       refuse(x, "'%s': value %zu must be %s", key, i + 1, low > 0 ? "above 0" : "0 or above");
+    else if (!((number[i] >= low || number[i] == 0) && number[i] <= high))
+      refuse(x, "'%s': value %zu, %g, is not between %g and %g", key, i + 1, number[i], low, high);
   }
   return number;
 }
@@ -187,7 +205,7 @@ static void read_libraries(struct reading *x, struct raw_machine *m)
     const char *name = json_key(map, i), *version = json_text(json_at(map, name));
     if (!version)
       continue;                                         /* null: not there */
-    m->library[m->n_libraries] = arena_strdup(x->r->arena, name);
+    m->library[m->n_libraries] = name_said(x, "libraries", arena_strdup(x->r->arena, name));
     m->library_version[m->n_libraries++] = arena_strdup(x->r->arena, version);
   }
 }
@@ -219,7 +237,7 @@ static void read_kernel(struct reading *x)
     return;
   }
   struct raw_kernel *k = &r->kernel[r->n_kernels];
-  *k = (struct raw_kernel){.name = text_of(x, "name"), .version = whole(x, "version", 1, 1000000), .unit = text_of(x, "unit"),
+  *k = (struct raw_kernel){.name = name_of(x, "name"), .version = whole(x, "version", 1, 1000000), .unit = text_of(x, "unit"),
                            .bound = (enum raw_bound)choice_of(x, "bound", raw_bound_name, N_RAW_BOUNDS)};
   k->n_parameters = names_of(x, "parameters", 0, RAW_PARAMETERS, k->parameter);
   k->n_axes = names_of(x, "axes", 1, RAW_AXES, k->axis);
@@ -266,17 +284,33 @@ static size_t repetitions(struct reading *x)
   return list_of(x, "wall_s", 1, MOST_REPETITIONS, &list);
 }
 
+/* An interval of the median holds the median: no more than half of the values lie on either side of it. */
+static void check_interval(struct reading *x, const char *clock, const double *value, size_t n, double low, double high)
+{
+  size_t below = 0, above = 0;
+  for (size_t i = 0; x->good && i < n; i++) {
+    below += value[i] < low * (1 - ALIKE);
+    above += value[i] > high * (1 + ALIKE);
+  }
+  if (low > high)
+    refuse(x, "%s: the interval's lower end lies above its upper one", clock);
+  else if (low > 0 && high > WIDEST * low)
+    refuse(x, "%s: an interval from %g to %g s says nothing", clock, low, high);
+  else if (2 * below > n || 2 * above > n)
+    refuse(x, "%s: the interval from %g to %g s does not hold the median of the %zu repetitions", clock, low, high, n);
+}
+
 static void read_times(struct reading *x, struct raw_sample *s)
 {
   s->n = repetitions(x);
-  s->wall_s = numbers_of(x, "wall_s", s->n, 1e-300);
-  s->cpu_s = numbers_of(x, "cpu_s", s->n, 0);
-  s->wall_low_s = positive(x, "wall_low_s");
-  s->wall_high_s = positive(x, "wall_high_s");
-  s->cpu_low_s = number_of(x, "cpu_low_s", 0, 1e300);
-  s->cpu_high_s = number_of(x, "cpu_high_s", 0, 1e300);
-  if (x->good && (s->wall_low_s > s->wall_high_s || s->cpu_low_s > s->cpu_high_s))
-    refuse(x, "an interval's lower end lies above its upper one");
+  s->wall_s = numbers_of(x, "wall_s", s->n, LEAST_S, MOST_S);
+  s->cpu_s = numbers_of(x, "cpu_s", s->n, 0, MOST_S);
+  s->wall_low_s = number_of(x, "wall_low_s", LEAST_S, MOST_S);
+  s->wall_high_s = number_of(x, "wall_high_s", LEAST_S, MOST_S);
+  s->cpu_low_s = number_of(x, "cpu_low_s", 0, MOST_S);
+  s->cpu_high_s = number_of(x, "cpu_high_s", 0, MOST_S);
+  check_interval(x, "wall_s", s->wall_s, s->n, s->wall_low_s, s->wall_high_s);
+  check_interval(x, "cpu_s", s->cpu_s, s->n, s->cpu_low_s, s->cpu_high_s);
 }
 
 static void read_conditions(struct reading *x, struct raw_sample *s)
@@ -305,7 +339,7 @@ static void read_sample(struct reading *x)
   s.bytes = optional_number(x, "bytes", 0, 1e300);
   s.joule = optional_number(x, "joule", 0, 1e300);
   int n_axes = r->kernel[s.kernel].n_axes;
-  memcpy(s.axis, numbers_of(x, "axes", (size_t)n_axes, 1e-300), (size_t)n_axes * sizeof *s.axis);
+  memcpy(s.axis, numbers_of(x, "axes", (size_t)n_axes, 1e-300, 1e300), (size_t)n_axes * sizeof *s.axis);
   read_conditions(x, &s);
   read_times(x, &s);
   if (x->good && r->n_samples == MOST_SAMPLES)
@@ -427,6 +461,49 @@ bool raw_line(struct raw *r, const char *text, size_t n, struct err *e)
   return x.good;
 }
 
+/* ---- samples of one shape -------------------------------------------------------------------------------------------- */
+
+static int by_shape(const void *a, const void *b, void *raw)
+{
+  const struct raw_sample *x = *(const struct raw_sample *const *)a, *y = *(const struct raw_sample *const *)b;
+  if (x->kernel != y->kernel)
+    return x->kernel < y->kernel ? -1 : 1;
+  const struct raw *r = raw;
+  int order = memcmp(x->p, y->p, (size_t)r->kernel[x->kernel].n_parameters * sizeof *x->p);
+  return order ? order : (x->line > y->line) - (x->line < y->line);
+}
+
+static bool alike(double x, double y) { return fabs(x - y) <= ALIKE * fabs(x); }
+
+/* What follows from a shape is the same in each of its samples. */
+static bool agrees(const struct raw *r, const struct raw_sample *first, const struct raw_sample *s, struct err *e)
+{
+  const struct raw_kernel *k = &r->kernel[s->kernel];
+  const char *what = "units";
+  double here = s->units, there = first->units;
+  for (int i = 0; i < k->n_axes && alike(here, there); i++)
+    what = k->axis[i], here = s->axis[i], there = first->axis[i];
+  return alike(here, there)
+         || err_add(e, (struct where){.file = r->file, .line = s->line}, "sample: %s of %s %s is %g here and %g on line %d", what,
+                    k->name, raw_shape_text(r, s->kernel, s->p), here, there, first->line);
+}
+
+static bool shapes_agree(const struct raw *r, struct err *e)
+{
+  const struct raw_sample **s = arena_alloc(r->arena, (r->n_samples + 1) * sizeof *s);
+  bool good = true;
+  for (size_t i = 0; i < r->n_samples; i++)
+    s[i] = &r->sample[i];
+  qsort_r(s, r->n_samples, sizeof *s, by_shape, (void *)r);
+  for (size_t i = 1, first = 0; good && i < r->n_samples; i++) {
+    size_t bytes = (size_t)r->kernel[s[i]->kernel].n_parameters * sizeof *s[i]->p;
+    if (s[i]->kernel != s[first]->kernel || memcmp(s[i]->p, s[first]->p, bytes))
+      first = i;
+    good = agrees(r, s[first], s[i], e);
+  }
+  return good;
+}
+
 bool raw_finish(struct raw *r, struct err *e)
 {
   const struct where at = {.file = r->file, .line = r->line};
@@ -436,7 +513,7 @@ bool raw_finish(struct raw *r, struct err *e)
     return err_add(e, at, "cut off after line %d; measure again", r->line);
   if (r->interrupted)
     return err_add(e, at, "the measurement was interrupted; measure again");
-  return true;
+  return shapes_agree(r, e);
 }
 
 struct raw *raw_read(const char *path, struct arena *a, struct err *e)

@@ -11,11 +11,15 @@
                "\"axes\":[\"working_set\"],\"available\":true,\"why\":null}\n"
 #define ABSENT "{\"type\":\"kernel\",\"name\":\"deflate\",\"version\":2,\"unit\":\"B\",\"bound\":\"compute\",\"parameters\":[]," \
                "\"axes\":[\"working_set\"],\"available\":false,\"why\":\"no zlib\"}\n"
-#define SAMPLE_OF(kernel, shape, axes, wall, cpu, pass) \
-  "{\"type\":\"sample\",\"kernel\":\"" kernel "\",\"shape\":" shape ",\"units\":4096,\"axes\":" axes ",\"flop\":null,\"bytes\":8192," \
-  "\"pass\":" pass ",\"order\":3,\"cache\":\"hot\",\"threads\":1,\"with\":\"alone\",\"off_grid\":false,\"inner\":12,\"discarded\":1," \
-  "\"wall_s\":" wall ",\"cpu_s\":" cpu ",\"wall_low_s\":1e-6,\"wall_high_s\":3e-6,\"cpu_low_s\":1e-6,\"cpu_high_s\":3e-6," \
-  "\"stable\":true,\"joule\":null}\n"
+#define SAMPLE_WITH(kernel, shape, units, axes, wall, cpu, pass, low, high) \
+  "{\"type\":\"sample\",\"kernel\":\"" kernel "\",\"shape\":" shape ",\"units\":" units ",\"axes\":" axes ",\"flop\":null," \
+  "\"bytes\":8192,\"pass\":" pass ",\"order\":3,\"cache\":\"hot\",\"threads\":1,\"with\":\"alone\",\"off_grid\":false,\"inner\":12," \
+  "\"discarded\":1,\"wall_s\":" wall ",\"cpu_s\":" cpu ",\"wall_low_s\":1e-6,\"wall_high_s\":3e-6,\"cpu_low_s\":" low "," \
+  "\"cpu_high_s\":" high ",\"stable\":true,\"joule\":null}\n"
+#define SAMPLE_OF(kernel, shape, axes, wall, cpu, pass) SAMPLE_WITH(kernel, shape, "4096", axes, wall, cpu, pass, "1e-6", "3e-6")
+/* A second sample of the same shape as SAMPLE, with these units, axes, CPU times and interval of them. */
+#define ANOTHER(units, axes, cpu, low, high) \
+  SAMPLE_WITH("copy", "{\"size\":4096}", units, axes, "[2e-6,2.5e-6]", cpu, "0", low, high)
 #define SAMPLE SAMPLE_OF("copy", "{\"size\":4096}", "[8192]", "[2e-6,2.5e-6]", "[2e-6,0]", "1")
 #define CHECK "{\"type\":\"self_check\",\"kernel\":\"copy\",\"shape\":{\"size\":64},\"ok\":false,\"why\":\"byte 3 differs\"}\n"
 #define END_OF(n, interrupted) \
@@ -78,6 +82,18 @@ static void mistakes_are_named(void **state)
     {BEGIN MACHINE KERNEL SAMPLE_OF("copy", "{\"size\":1}", "[1]", "[]", "[]", "1"), "'wall_s' must be a list of 1 to", 4},
     {BEGIN MACHINE KERNEL SAMPLE_OF("copy", "{\"size\":1}", "[1]", "[1]", "[1]", "2"), "'pass' must be a number from 0 to 1", 4},
     {BEGIN MACHINE KERNEL SAMPLE_OF("copy", "{\"size\":1}", "[1]", "[1]", "[1]", "0.5"), "'pass' must be a whole number", 4},
+    {BEGIN MACHINE KERNEL SAMPLE_OF("copy", "{\"size\":1}", "[1]", "[1,1e-300]", "[1,1]", "1"), "value 2, 1e-300, is not between", 4},
+    {BEGIN MACHINE KERNEL SAMPLE ANOTHER("4096", "[8192]", "[2e-6,2e-6]", "1e-3", "1e-3") END_OF("2", "false"),
+     "cpu_s: the interval from 0.001 to 0.001 s does not hold the median of the 2 repetitions", 5},
+    {BEGIN MACHINE KERNEL SAMPLE ANOTHER("4096", "[8192]", "[2e-6,2e-6]", "1e-300", "1e300") END_OF("2", "false"),
+     "'cpu_high_s' must be a number from 0 to 1e+09", 5},
+    {BEGIN MACHINE KERNEL SAMPLE ANOTHER("4096", "[8192]", "[2e-6,2e-6]", "1e-12", "1e3") END_OF("2", "false"), "says nothing", 5},
+    {BEGIN MACHINE KERNEL SAMPLE ANOTHER("4096", "[8192]", "[2e-6,2e-6]", "3e-6", "1e-6") END_OF("2", "false"), "lies above its upper", 5},
+    {BEGIN MACHINE KERNEL SAMPLE ANOTHER("4096", "[819200]", "[2e-6,2e-6]", "1e-6", "3e-6") END_OF("2", "false"),
+     "working_set of copy size=4096 is 819200 here and 8192 on line 4", 5},
+    {BEGIN MACHINE KERNEL SAMPLE ANOTHER("4097", "[8192]", "[2e-6,2e-6]", "1e-6", "3e-6") END_OF("2", "false"),
+     "units of copy size=4096 is 4097 here and 4096 on line 4", 5},
+    {BEGIN MACHINE "{\"type\":\"kernel\",\"name\":\"a\\n  evil: 1\",\"version\":1}\n", "'name' is of letters, digits and", 3},
   };
   struct fixture *f = *state;
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -92,6 +108,13 @@ static void mistakes_are_named(void **state)
   err_init(&f->err);
 }
 
+static void samples_of_one_shape_that_agree_are_taken(void **state)
+{
+  struct raw *r = get(*state, BEGIN MACHINE KERNEL SAMPLE ANOTHER("4096", "[8192]", "[2e-6,2e-6]", "2e-6", "2e-6") END_OF("2", "false"));
+  assert_non_null(r);
+  assert_int_equal(r->n_samples, 2);
+}
+
 static void a_newer_format_is_told(void **state)
 {
   struct fixture *f = *state;
@@ -104,6 +127,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(all_is_read, set_up, tear_down),
     cmocka_unit_test_setup_teardown(mistakes_are_named, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(samples_of_one_shape_that_agree_are_taken, set_up, tear_down),
     cmocka_unit_test_setup_teardown(a_newer_format_is_told, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
