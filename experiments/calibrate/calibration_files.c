@@ -4,6 +4,7 @@
 #include "scenarios/profile.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,10 +25,11 @@ struct calibration_files calibration_files_of(const char *profile, bool keeps_ra
 {
   const char *stem = arena_printf(a, "%.*s", (int)(strlen(profile) - strlen(".yaml")), profile);
   const char *raw = keeps_raw ? arena_printf(a, "%s.raw.jsonl", stem) : NULL;
+  const char *part = arena_printf(a, "%s.%ld.part", stem, (long)getpid());
   return (struct calibration_files){
-    .profile = profile, .profile_part = arena_printf(a, "%s.part.yaml", stem), .raw = raw,
-    .raw_part = raw ? arena_printf(a, "%s.part", raw) : NULL, .samples = arena_printf(a, "%s.h5", stem),
-    .figures = arena_printf(a, "%s-figures", stem)};
+    .profile = profile, .profile_part = arena_printf(a, "%s.yaml", part), .raw = raw,
+    .raw_part = raw ? arena_printf(a, "%s.raw.jsonl", part) : NULL, .samples = arena_printf(a, "%s.h5", stem),
+    .samples_part = arena_printf(a, "%s.h5", part), .figures = arena_printf(a, "%s-figures", stem)};
 }
 
 static const char *base_name(const char *path)
@@ -39,6 +41,41 @@ static const char *base_name(const char *path)
 static bool move(const char *from, const char *to, struct err *e)
 {
   return !from || rename(from, to) == 0 || err_system(e, "cannot write %s: %s", to, strerror(errno));
+}
+
+/* On the disk, not only on its way there. */
+static bool sync_file(const char *path, int flags, struct err *e)
+{
+  int file = path ? open(path, flags | O_CLOEXEC) : -1;
+  bool good = !path || (file >= 0 && fsync(file) == 0);
+  int why = errno;
+  if (file >= 0)
+    close(file);
+  return good || err_system(e, "cannot write %s: %s", path, strerror(why));
+}
+
+/* A folder or a device where a file is to go would stop the second or third renaming half-way. */
+static bool may_be_replaced(const char *path, struct err *e)
+{
+  struct stat there;
+  return !path || lstat(path, &there) != 0 || S_ISREG(there.st_mode) || S_ISLNK(there.st_mode)
+         || err_add(e, (struct where){0}, "'%s' is there and no file; the calibration's would take its place", path);
+}
+
+bool calibration_may_publish(const struct calibration_files *f, struct err *e)
+{
+  return may_be_replaced(f->samples, e) && may_be_replaced(f->raw, e) && may_be_replaced(f->profile, e);
+}
+
+static bool put_in_place(const struct calibration_files *f, struct err *e)
+{
+  const char *slash = strrchr(f->profile, '/');
+  char folder[4096];
+  snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - f->profile) + 1 : 1, slash ? f->profile : ".");
+  return calibration_may_publish(f, e) && sync_file(f->raw_part, O_RDONLY, e)
+         && sync_file(f->profile_part, O_RDONLY, e)
+         && move(f->samples_part, f->samples, e) && move(f->raw_part, f->raw, e) && move(f->profile_part, f->profile, e)
+         && sync_file(folder, O_RDONLY | O_DIRECTORY, e);
 }
 
 /* The simulator's own reader must take it. */
@@ -67,7 +104,7 @@ static void draw(const struct calibration *c, const struct calibration_files *f,
 bool calibration_publish(const struct calibration *c, const struct calibration_files *f, const char *format, struct err *e)
 {
   bool good = calibration_write(c, f->profile_part, base_name(f->samples), e) && read_back(c, f->profile_part, e)
-              && calibration_store(c->raw, f->samples, e) && move(f->raw_part, f->raw, e) && move(f->profile_part, f->profile, e);
+              && calibration_store(c->raw, f->samples_part, e) && put_in_place(f, e);
   if (good && (!format || strcmp(format, "none")))
     draw(c, f, format);
   return good;
@@ -76,6 +113,7 @@ bool calibration_publish(const struct calibration *c, const struct calibration_f
 void calibration_clean(const struct calibration_files *f)
 {
   unlink(f->profile_part);
+  unlink(f->samples_part);
   if (f->raw_part)
     unlink(f->raw_part);
 }

@@ -146,6 +146,8 @@ static struct raw *measure(const struct options *o, const struct calibration_fil
 static bool run(const struct options *o, const struct calibration_files *f, struct arena *a, struct err *e)
 {
   struct calibration c = {0};
+  if (!calibration_may_publish(f, e))
+    return false;
   struct raw *r = o->from ? raw_read(o->from, a, e) : measure(o, f, a, e);
   const char *const *known;
   size_t n_known = preset_names(a, "kernel", &known);

@@ -120,6 +120,18 @@ says "--from: executions too short for cold caches" 0 "wrote $work/short.yaml" c
 check "of those no factor of cold caches is written" bash -c "grep -q cold: '$work/made.yaml' && ! grep -q cold: '$work/short.yaml'"
 left_nothing "a profile that the simulator would refuse"
 
+# ---- the files belong together -------------------------------------------------------------------------------------------
+mkdir "$work/held" "$work/held/none.h5"; cp "$work/made.yaml" "$work/held/none.yaml"
+says "a folder where the samples go" 2 "none.h5' is there and no file" calibrate --from "$work/made.raw.jsonl" -o "$work/held/none.yaml" --name other --figures none
+check "leaves the profile of before, and nothing under a passing name" bash -c "cmp '$work/made.yaml' '$work/held/none.yaml' && [ \"\$(ls '$work/held')\" = \$'none.h5\nnone.yaml' ]"
+calibrate --from "$work/made.raw.jsonl" -o "$work/held/both.yaml" --name one --figures none >/dev/null 2>&1 & first=$!
+calibrate --from "$work/made.raw.jsonl" -o "$work/held/both.yaml" --name two --figures none >/dev/null 2>&1; second=$?
+wait $first; check "two at once to one name: both end well" test $?$second = 00
+check "and one whole profile is there" bash -c "'$OFFSIM' profile show '$work/held/both.yaml' && [ \$(ls '$work/held' | grep -c both) = 2 ]"
+sed '2s/"architecture": "[^"]*"/"architecture": "x86_64\\n  pinned: false\\n  evil: \\"1"/' "$work/made.raw.jsonl" >"$work/evil.jsonl"
+says "texts of the machine are quoted" 0 "wrote" calibrate --from "$work/evil.jsonl" -o "$work/evil.yaml" --figures none
+check "and add no key" bash -c "grep -q '^  architecture: \"x86_64  pinned: false' '$work/evil.yaml' && ! grep -q '^  pinned' '$work/evil.yaml'"
+
 # ---- the measuring program fails -------------------------------------------------------------------------------------------
 cp "$work/made.yaml" "$work/kept.yaml"
 fails() { # fails MODE EXIT PATTERN
