@@ -977,7 +977,6 @@ static void warn_inputs(struct comparison *c, struct compared_policy *p, const j
     warn(p, "%.1f choices of a masked action a replication were replaced", mean_value(p, "replaced_choices", ""));
   if (mean_value(p, "left_out_choices", "") > 0)
     warn(p, "%.1f copies and fallbacks onto masked actions a replication were left out", mean_value(p, "left_out_choices", ""));
-  warn_stand_ins(p, sources);
   warn_estimates(p, sources);
 }
 
@@ -1051,6 +1050,7 @@ static void add_warnings(struct comparison *c)
   json *sources = text ? json_parse(text, strlen(text), &ignored) : NULL;
   err_release(&ignored);
   for (size_t i = 0; i < c->n_policies; i++) {
+    warn_stand_ins(&c->policy[i], sources);
     warn_runs(&c->policy[i]);
     warn_refused(&c->policy[i]);
     warn_trust(&c->policy[i]);

@@ -7,6 +7,7 @@
 #include "experiments/scenario_warn.h"
 #include "models/graph.h"
 #include "scenarios/scenario.h"
+#include "scenarios/tree.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -149,6 +150,25 @@ static void print_links(const struct world_def *w)
   table_print(t, stdout, 3);
 }
 
+/* Profiles that were found; of the others stand_ins() warns. */
+static void print_profiles(const struct scenario *s)
+{
+  for (int i = 0; i < s->n_files; i++)
+    if (!strcmp(s->file[i].kind, "profile")) printf("profile %s: read from %s\n", s->file[i].asked, s->file[i].path);
+}
+
+/* Presets that run in place of a profile, where it is asked for. */
+static void stand_ins(const struct scenario *s, struct err *err)
+{
+  const struct node *hardware = node_get(s->tree, "hardware");
+  for (int i = 0; i < s->n_sources; i++) {
+    const struct source_note *note = &s->source[i];
+    if (strcmp(note->kind, "hardware") || strcmp(note->key, "profile")) continue;
+    const struct node *asked = node_get(node_get(hardware, note->preset), "profile");
+    err_warn(err, asked ? asked->at : (struct where){.file = s->path}, "hardware %s: %s", note->preset, note->source);
+  }
+}
+
 static void print_summary(const struct scenario *s)
 {
   int estimates = 0;
@@ -156,6 +176,7 @@ static void print_summary(const struct scenario *s)
     estimates += !strcmp(s->source[i].grade, "E");
   printf("%s: ok: %d places, %d links, %d classes, %d policies, %llu replications\n", s->path, s->world.n_places,
          s->world.n_links, s->world.n_classes, s->n_policies, (unsigned long long)s->replications);
+  print_profiles(s);
   print_workloads(s);
   print_topologies(s);
   print_areas(&s->world);
@@ -181,6 +202,7 @@ static void check_study(const struct arguments *a, struct err *err)
 static void check_scenario(const struct arguments *a, struct err *err)
 {
   struct scenario *s = scenario_load(a->file, a->override, a->n, err);
+  if (s) stand_ins(s, err);
   if (s && scenario_check(s, err) && a->resolved) {
     char *text = json_write(s->resolved, true);
     printf("%s\n", text);

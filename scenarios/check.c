@@ -358,6 +358,14 @@ static void check_key(const struct node *node, const struct key *key, const char
     check_value(node, key, path, err);
 }
 
+/* A profile's last key tells that it is whole. */
+static void needs(const struct node *map, const struct key *key, const char *path, struct err *err)
+{
+  bool cut = !strcmp(key->section, "measured") && !strcmp(key->name, "complete");
+  err_add(err, map->key ? map->key_at : map->at, "%s needs '%s'%s", path_or_file(path), key->name, cut ? ": without 'complete: true', "
+          "which is written last, the profile was cut off or edited; measure again with `offsim calibrate -o FILE`" : "");
+}
+
 static void check_required(const struct node *map, const struct section *section, const char *path, struct err *err)
 {
   const char *alternatives[MANY], *first = NULL;
@@ -367,7 +375,7 @@ static void check_required(const struct node *map, const struct section *section
       continue;
     const struct node *own = node_get(map, keys[i].name), *node = own && own->gone ? NULL : own;
     if (keys[i].flags & REQUIRED && !node && !map->filled)
-      err_add(err, map->key ? map->key_at : map->at, "%s needs '%s'", path_or_file(path), keys[i].name);
+      needs(map, &keys[i], path, err);
     if (!(keys[i].flags & ALTERNATIVE))
       continue;
     if (n < MANY && !(keys[i].flags & LATER))

@@ -14,7 +14,7 @@
 #define D(...) {__VA_ARGS__}
 const struct quantity_info quantities[N_QUANTITIES] = {
   [Q_PURE] = {"a number without unit", "", "0.5, 5 %", D(0)},
-  [Q_TIME] = {"a time", "s", "ns, us, ms, s, min, h, d", D(.s = 1)},
+  [Q_TIME] = {"a time", "s", "ps, ns, us, ms, s, min, h, d", D(.s = 1)},
   [Q_PER_TIME] = {"a rate", "1/s", "/s, /min, /h, k/min", D(.s = -1)},
   [Q_BYTES] = {"an amount of data", "B", "B, kB, MB, GB, KiB, MiB, GiB, bit, kbit, Mbit", D(.byte = 1)},
   [Q_BYTE_RATE] = {"a data rate", "B/s", "bit/s, kbit/s, Mbit/s, Gbit/s, B/s, MB/s", D(.byte = 1, .s = -1)},

@@ -23,7 +23,7 @@ enum quantity {
 struct quantity_info { const char *name, *unit, *examples; struct dimension dimension; };
 extern const struct quantity_info quantities[N_QUANTITIES];
 
-/* False with a sentence in `why` ("needs a unit of time (ns, us, ms, s, min, h, d)"). Q_ANY takes every dimension. */
+/* False with a sentence in `why` ("needs a unit of time (ps, ns, us, ms, s, min, h, d)"). Q_ANY takes every dimension. */
 bool number_parse(const char *text, enum quantity, double *value, char why[UNITS_WHY]);
 /* What follows the digits of a number of any dimension ("Mbit/s", "" where nothing does); NULL: no number. */
 const char *number_unit(const char *text);
