@@ -169,15 +169,16 @@ static bool read_times(const struct bed *b, const char *base, struct bed_known *
 
 /* ---- empty requests ------------------------------------------------------------------------------------------------- */
 
-/* Pauses that a Poisson load has, each from the answer to the one before; least_s is added to each. */
-static bool write_pauses(const struct bed *b, const char *path, long n, double least_s, struct err *e)
+/* Pauses that a Poisson load has, each from the answer to the one before; least_s is added to each. Empty requests or real. */
+static bool write_pauses(const struct bed *b, const char *path, long n, double least_s, bool real, struct err *e)
 {
   struct text t = {0};
   struct rng_root root = rng_root_make(b->o->seed, 0);
   struct rng draw = rng_open(&root, rng_name("testbed pauses"), 0, 0);
   text_put(&t, "at_s,shape,bytes\n");
   for (long i = 0; i < n; i++)
-    text_add(&t, "%.9f,-1,%.0f\n", least_s - log(rng_uniform_open(&draw)) / b->rate_per_s, b->o->request_bytes);
+    text_add(&t, "%.9f,%d,%.0f\n", least_s - log(rng_uniform_open(&draw)) / b->rate_per_s, real ? (int)(i % b->n_shapes) : -1,
+             b->o->request_bytes);
   bool good = text_save(&t, path, e);
   free(t.s);
   return good;
@@ -190,15 +191,20 @@ static double beside_link_s(const struct bed_record *r)
          - (at[BED_SERVED] - at[BED_SERVE]);
 }
 
-static bool learn_empty(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, double *warm_s,
+/* warm_s: from the relay to a warm worker; away_s: from an answer to the next request's arrival beyond the client's pause,
+ * a short one (the lower quartile). */
+struct ways { double warm_s, away_s; };
+
+static bool learn_empty(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct ways *ways,
                         struct err *e)
 {
   struct bed_records r;
   const char *plan = arena_printf(b->arena, "%s-empty-plan.csv", base);
-  if (!write_pauses(b, plan, b->o->empties, 0, e)
+  if (!write_pauses(b, plan, b->o->empties, 0, false, e)
       || !bed_client(b, s, arena_printf(b->arena, "%s-empty", base), plan, true, &r, e))
     return false;
-  double *over = arena_array(b->arena, double, r.n), *to = arena_array(b->arena, double, r.n);
+  double *over = arena_array(b->arena, double, r.n), *to = arena_array(b->arena, double, r.n),
+         *away = arena_array(b->arena, double, r.n);
   double spent = 0;
   size_t n = 0, told = 0;
   for (size_t i = 1; i < r.n; i++) {
@@ -207,15 +213,17 @@ static bool learn_empty(const struct bed *b, const struct bed_system *s, const c
       continue;
     spent += one->spent_s, told += one->spent_s > 0;
     to[n] = one->at_s[BED_SERVE] - one->at_s[BED_UP_OUT];
+    away[n] = one->at_s[BED_RECEIVED] - one->at_s[BED_SERVED] + one->at_s[BED_UP_OUT] - one->at_s[BED_PLANNED];
     over[n++] = beside_link_s(one);
   }
-  struct bed_sample warm;
+  struct bed_sample warm, gone;
   k->occupancy_s = told ? spent / (double)told : 0;
   for (size_t i = 0; i < n; i++)
     over[i] = fmax(over[i] - k->occupancy_s, 0);
-  if (!bed_sample_of(&k->overhead, b->arena, over, n) || !bed_sample_of(&warm, b->arena, to, n))
+  if (!bed_sample_of(&k->overhead, b->arena, over, n) || !bed_sample_of(&warm, b->arena, to, n)
+      || !bed_sample_of(&gone, b->arena, away, n))
     return err_system(e, "testbed: no empty request came through");
-  *warm_s = bed_quantile(&warm, .5);
+  *ways = (struct ways){bed_quantile(&warm, .5), bed_quantile(&gone, .25)};
   return true;
 }
 
@@ -253,28 +261,30 @@ static bool learn_more(const struct bed *b, const struct bed_system *s, const ch
   return true;
 }
 
-static bool learn_cold(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, double warm_s,
+/* Real requests, the next one an exponential gap after the worker began to go, as under load: going takes a while, in which
+ * nobody can start. Those that still find the worker are left out; without memory, the gap of the others is the same. */
+static bool learn_cold(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct ways ways,
                        struct err *e)
 {
   struct bed_records r;
   const char *plan = arena_printf(b->arena, "%s-cold-plan.csv", base);
-  if (!write_pauses(b, plan, b->o->empties / 8 + 10, b->keep_alive_s, e)
+  if (!write_pauses(b, plan, b->o->empties / 5 + 10, fmax(b->keep_alive_s - ways.away_s, 0), true, e)
       || !bed_client(b, s, arena_printf(b->arena, "%s-cold", base), plan, true, &r, e))
     return false;
   double *took = arena_array(b->arena, double, r.n);
   size_t n = 0;
   for (size_t i = 0; i < r.n; i++)
     if (r.at[i].cold)
-      took[n++] = fmax(r.at[i].at_s[BED_SERVE] - r.at[i].at_s[BED_UP_OUT] - warm_s, 0);
+      took[n++] = fmax(r.at[i].at_s[BED_SERVE] - r.at[i].at_s[BED_UP_OUT] - ways.warm_s, 0);
   return bed_sample_of(&k->cold, b->arena, took, n) || err_system(e, "testbed: no worker started cold");
 }
 
 bool bed_learn(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct err *e)
 {
-  double warm_s = 0;
+  struct ways ways = {0, 0};
   *k = (struct bed_known){.occupancy_s = 0};
-  return read_times(b, base, k, e) && learn_empty(b, s, base, k, &warm_s, e) && (b->n_batch == 1 || learn_more(b, s, base, k, e))
-         && (!b->cold || learn_cold(b, s, base, k, warm_s, e));
+  return read_times(b, base, k, e) && learn_empty(b, s, base, k, &ways, e) && (b->n_batch == 1 || learn_more(b, s, base, k, e))
+         && (!b->cold || learn_cold(b, s, base, k, ways, e));
 }
 
 bool bed_first_times(struct bed *b, struct bed_known *k, struct err *e)

@@ -278,7 +278,8 @@ static bool work(struct server *v, bool cold)
 
 /* ---- workers -------------------------------------------------------------------------------------------------------- */
 
-/* What a cold worker does first: the weights into its own memory, each kernel once. */
+/* What a cold worker does first: the weights into its own memory, each kernel once, of each batch size: what it writes to
+ * becomes memory of its own then, not under the first requests. */
 static bool load(const struct server *v)
 {
   FILE *f = v->weights ? fopen(v->weights, "rb") : NULL;
@@ -292,7 +293,8 @@ static bool load(const struct server *v)
   if (f)
     fclose(f);
   for (int i = 0; i < v->n; i++)
-    v->shape[i].kernel->run(v->shape[i].state[0]);
+    for (int k = 0; k < v->n_batch; k++)
+      v->shape[i].kernel->run(v->shape[i].state[k]);
   return good;
 }
 
