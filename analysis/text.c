@@ -128,6 +128,23 @@ struct number number_text(double x)
 }
 
 /* Two digits of the half width, at most five of the value. */
+const struct time_unit *time_unit_of(double seconds)
+{
+  static const struct time_unit units[] = {{1, 1, "s"}, {1e-3, 1e3, "ms"}, {1e-6, 1e6, "us"}, {1e-9, 1e9, "ns"}, {0, 1e12, "ps"}};
+  int u = 0;
+  while (u < 4 && !(seconds >= units[u].from_s)) u++;
+  return &units[seconds == 0 || isnan(seconds) ? 0 : u];
+}
+
+struct number time_text(double seconds)
+{
+  const struct time_unit *unit = time_unit_of(seconds);
+  double x = seconds * unit->factor;
+  struct number out;
+  snprintf(out.s, sizeof out.s, fabs(x) < 1000 ? "%.3g %s" : "%.0f %s", x, unit->name);
+  return out;
+}
+
 struct number interval_text(struct interval i, const char *plus_minus)
 {
   struct number out = number_text(i.value);

@@ -24,6 +24,11 @@ enum { NUMBER_BYTES = 32 };
 struct number { char s[NUMBER_BYTES]; };
 /* Four significant digits, no exponent from 1e-4 to 1e6; "-" for NaN, "inf". */
 struct number number_text(double);
+/* The unit in which a time is read best, from s to ps: seconds times `factor`. */
+struct time_unit { double from_s, factor; const char *name; };
+const struct time_unit *time_unit_of(double seconds);
+/* "7.33 ms", three digits or more. */
+struct number time_text(double seconds);
 /* "12.34 +- 0.05" with the sign given; the half width only when it is finite and not zero. */
 struct number interval_text(struct interval, const char *plus_minus);
 /* "-12.3 %" of part / |whole|, so with the sign of the part; of a whole of 0 there is no share: "+1232", the part itself. */

@@ -179,9 +179,9 @@ void calibration_tell(const struct calibration *c, const struct calibration_file
   err_init(&e);
   const struct profile *p = profile_load(c->arena, f->profile, &e);
   if (p && as_json)
-    profile_print_json(p);
+    profile_print_json(p, NULL, 0);
   else if (p)
-    profile_print_table(p, false);
+    profile_print_table(p);
   err_release(&e);
   fflush(stdout);
   if (quiet)

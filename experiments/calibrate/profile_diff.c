@@ -1,12 +1,16 @@
-/* profile_diff.c: `offsim profile diff A B`: do two profiles say the same? Kernel by kernel, where both were measured.
+/* profile_diff.c: `offsim profile diff A B`: do two profiles say the same? Kernel by kernel and model by model, where both have them.
  *
  * Where the raw lines of both lie beside them (PROFILE.raw.jsonl), shapes that both measured are compared, by the median of
  * log(B / A); noise is then what two passes of one calibration differ by, 3 % at least. Else the fitted costs are, at the knots of
  * both that lie within both ranges; noise is what the two fits say of themselves: sqrt(mape_A^2 + mape_B^2), 3 % at least. Check:
  * the same profile with all costs x 1.5 differs by +50 % in every kernel.
+ * Of a model (tokens): times of prompts at the lengths of both within both ranges; times of steps of 1, 4, 16 and 64 requests on 0,
+ * 1024 and 4096 tokens of context, as far as neither profile has guessed the term; noise likewise.
  */
 #include "experiments/calibrate/calibration.h"
 #include "experiments/calibrate/profile_commands.h"
+#include "experiments/calibrate/profile_find.h"
+#include "experiments/calibrate/profile_tokens.h"
 #include "analysis/text.h"
 #include "experiments/options.h"
 #include "scenarios/profile.h"
@@ -22,7 +26,8 @@ enum { KERNELS_MOST = 256 };
 static const double LEAST_NOISE = 0.03;
 
 struct difference {
-  const struct profile_kernel *a, *b;
+  const char *name;
+  const struct profile_kernel *a, *b;                   /* NULL: of a model, or of one profile only */
   const char *why, *what;                               /* why it cannot be judged; what was compared */
   int points;
   double median, largest, noise;
@@ -147,12 +152,18 @@ static bool compare_shapes(struct difference *d, const struct raw *a, const stru
 /* The raw lines beside the two profiles; NULL where they are not. */
 struct raws { const struct raw *a, *b; struct arena *arena; };
 
+/* Errors of two fits, as one. */
+static double noise_of(double mape_a, double mape_b, double margin)
+{
+  double a = isfinite(mape_a) ? mape_a : 0, b = isfinite(mape_b) ? mape_b : 0;
+  return margin > 0 ? margin : fmax(LEAST_NOISE, sqrt(a * a + b * b));
+}
+
 static struct difference difference_of(const struct profile_kernel *a, const struct profile_kernel *b, double margin,
                                        const struct raws *r)
 {
-  struct difference d = {.a = a, .b = b, .median = NAN, .largest = NAN};
-  double mape_a = isfinite(a->mape) ? a->mape : 0, mape_b = isfinite(b->mape) ? b->mape : 0;
-  d.noise = margin > 0 ? margin : fmax(LEAST_NOISE, sqrt(mape_a * mape_a + mape_b * mape_b));
+  struct difference d = {.name = a->cost.kernel, .a = a, .b = b, .median = NAN, .largest = NAN};
+  d.noise = noise_of(a->mape, b->mape, margin);
   if (a->wall != b->wall)
     d.why = "on different clocks";
   else if (strcmp(a->cost.unit, b->cost.unit) || a->cost.version != b->cost.version)
@@ -163,7 +174,65 @@ static struct difference difference_of(const struct profile_kernel *a, const str
     d.why = "costs over different axes";
   else
     compare_costs(&d);
-  d.beyond = fabs(log1p(d.median)) > log1p(d.noise);
+  return d;
+}
+
+/* ---- one model --------------------------------------------------------------------------------------------------- */
+
+static bool has_length(const struct token_service *s, double tok)
+{
+  for (int i = 0; i < s->n; i++)
+    if (s->tok[i] == tok)
+      return true;
+  return false;
+}
+
+/* At the lengths of `of`, but for those of `but`. */
+static int add_prompts(const struct token_service *of, const struct token_service *but, const struct token_service *a,
+                       const struct token_service *b, double *ratio, int n)
+{
+  for (int i = 0; i < of->n; i++) {
+    double x = token_prompt_s(a, of->tok[i]), y = token_prompt_s(b, of->tok[i]);
+    if (x > 0 && y > 0 && !(but && has_length(but, of->tok[i])))
+      ratio[n++] = log(y / x);
+  }
+  return n;
+}
+
+static struct difference prompts_difference(const struct token_service *a, const struct token_service *b, double margin,
+                                            struct arena *arena)
+{
+  static const char *const what[2] = {"lengths", "rate"};
+  bool tables = a->n || b->n;
+  double *ratio = arena_array(arena, double, a->n + b->n + 1);
+  struct difference d = {.name = arena_printf(arena, "%s prompts", a->variant), .noise = noise_of(a->prompt_error.mape, b->prompt_error.mape, margin)};
+  int n = add_prompts(b, a, a, b, ratio, add_prompts(a, NULL, a, b, ratio, 0));
+  if (!tables && a->prefill_tok_per_s > 0 && b->prefill_tok_per_s > 0)
+    ratio[n++] = log(a->prefill_tok_per_s / b->prefill_tok_per_s);
+  take_ratios(&d, ratio, n, what[!tables]);
+  if (n == 0)
+    d.why = tables ? "measured over lengths that do not meet" : "not said by both";
+  return d;
+}
+
+static struct difference steps_difference(const struct token_service *a, const struct token_service *b, double margin,
+                                          struct arena *arena)
+{
+  static const double requests[] = {1, 4, 16, 64}, context_tok[] = {0, 1024, 4096};
+  bool one_request = a->c_guessed || b->c_guessed || !a->has_step || !b->has_step;
+  bool no_context = a->kv_guessed || b->kv_guessed || !a->has_step || !b->has_step;
+  double ratio[12];
+  int n = 0;
+  struct difference d = {.name = arena_printf(arena, "%s steps", a->variant), .noise = noise_of(a->step_error.mape, b->step_error.mape, margin)};
+  for (int i = 0; i < (one_request ? 1 : 4); i++)
+    for (int k = 0; k < (no_context ? 1 : 3); k++) {
+      double x = token_step_s(a, requests[i], context_tok[k]), y = token_step_s(b, requests[i], context_tok[k]);
+      if (x > 0 && y > 0)
+        ratio[n++] = log(y / x);
+    }
+  take_ratios(&d, ratio, n, one_request ? "contexts" : "batches");
+  if (n == 0)
+    d.why = "not said by both";
   return d;
 }
 
@@ -177,29 +246,69 @@ static const struct profile_kernel *find(const struct profile *p, const char *ke
   return NULL;
 }
 
+static const struct token_service *find_model(const struct token_service *all, int n, const char *variant)
+{
+  for (int i = 0; i < n; i++)
+    if (!strcmp(all[i].variant, variant))
+      return &all[i];
+  return NULL;
+}
+
+static void add_difference(struct differences *out, struct difference d)
+{
+  if (out->n == KERNELS_MOST)
+    return;
+  d.beyond = !d.why && fabs(log1p(d.median)) > log1p(d.noise);
+  out->all[out->n++] = d;
+  out->compared += !d.why;
+  out->beyond += d.beyond;
+}
+
+/* Models of one profile only, which cannot be compared. */
+static void add_lone_models(const struct token_service *of, int n, const struct token_service *other, int n_other, const char *why,
+                            struct differences *out)
+{
+  for (int i = 0; i < n; i++)
+    if (!find_model(other, n_other, of[i].variant))
+      add_difference(out, (struct difference){.name = of[i].variant, .why = why, .median = NAN, .largest = NAN, .noise = NAN});
+}
+
+static bool compare_models(const struct profile *a, const struct profile *b, double margin, struct arena *arena, struct differences *out,
+                           struct err *e)
+{
+  struct token_service *x, *y;
+  int n, m;
+  if (!token_services(arena, a, &n, &x, e) || !token_services(arena, b, &m, &y, e))
+    return false;
+  for (int i = 0; i < n; i++) {
+    const struct token_service *other = find_model(y, m, x[i].variant);
+    if (!other)
+      continue;
+    add_difference(out, prompts_difference(&x[i], other, margin, arena));
+    add_difference(out, steps_difference(&x[i], other, margin, arena));
+  }
+  add_lone_models(x, n, y, m, "only in the first", out);
+  add_lone_models(y, m, x, n, "only in the second", out);
+  return true;
+}
+
 static void compare(const struct profile *a, const struct profile *b, double margin, const struct raws *r,
                     struct differences *out)
 {
   for (int i = 0; i < a->n_kernels && out->n < KERNELS_MOST; i++) {
     const struct profile_kernel *other = find(b, a->kernel[i].cost.kernel);
-    struct difference d = {.a = &a->kernel[i], .why = "only in the first", .median = NAN, .largest = NAN, .noise = NAN};
-    out->all[out->n++] = other ? difference_of(&a->kernel[i], other, margin, r) : d;
+    struct difference d = {.name = a->kernel[i].cost.kernel, .a = &a->kernel[i], .why = "only in the first", .median = NAN, .largest = NAN, .noise = NAN};
+    add_difference(out, other ? difference_of(&a->kernel[i], other, margin, r) : d);
   }
   for (int i = 0; i < b->n_kernels && out->n < KERNELS_MOST; i++)
     if (!find(a, b->kernel[i].cost.kernel))
-      out->all[out->n++] = (struct difference){.b = &b->kernel[i], .why = "only in the second", .median = NAN, .largest = NAN,
-                                               .noise = NAN};
-  for (int i = 0; i < out->n; i++) {
-    out->compared += !out->all[i].why;
-    out->beyond += out->all[i].beyond;
-  }
+      add_difference(out, (struct difference){.name = b->kernel[i].cost.kernel, .b = &b->kernel[i], .why = "only in the second", .median = NAN, .largest = NAN,
+                                               .noise = NAN});
 }
-
-static const char *name_of(const struct difference *d) { return (d->a ? d->a : d->b)->cost.kernel; }
 
 static void print_table(const struct profile *a, const struct profile *b, const struct differences *all)
 {
-  static const char *const heading[] = {"kernel", "", "median", "largest", "noise", "over"};
+  static const char *const heading[] = {"of", "", "median", "largest", "noise", "over"};
   struct table *t = table_new(6);
   printf("first:  %s (%s)\nsecond: %s (%s)\n\n", a->name, a->path, b->name, b->path);
   for (int i = 0; i < 6; i++)
@@ -207,7 +316,7 @@ static void print_table(const struct profile *a, const struct profile *b, const 
   table_rule(t);
   for (int i = 0; i < all->n; i++) {
     const struct difference *d = &all->all[i];
-    table_cell(t, "%s", name_of(d));
+    table_cell(t, "%s", d->name);
     table_cell(t, "%s", d->why ? d->why : d->beyond ? "DIFFERENT" : "same");
     const double x[] = {d->median, d->largest};
     for (int k = 0; k < 2; k++)
@@ -219,7 +328,7 @@ static void print_table(const struct profile *a, const struct profile *b, const 
     table_cell(t, d->why ? "-" : "%d %s", d->points, d->what);
   }
   table_print(t, stdout, 2);
-  printf("\n%d of %d compared kernels differ beyond noise\n", all->beyond, all->compared);
+  printf("\n%d of %d compared %s differ beyond noise\n", all->beyond, all->compared, a->n_kernels ? "kernels" : "times");
 }
 
 static void print_json(const struct profile *a, const struct profile *b, const struct differences *all)
@@ -238,7 +347,7 @@ static void print_json(const struct profile *a, const struct profile *b, const s
     json_put_number(one, "noise", d->noise);
     json_put_int(one, "points", d->points);
     json_put_string(one, "points_are", d->what);
-    json_put(kernels, name_of(d), one);
+    json_put(kernels, d->name, one);
   }
   json_put(out, "kernels", kernels);
   char *text = json_write(out, true);
@@ -297,17 +406,26 @@ static const struct raw *raw_beside(const char *profile, struct arena *arena)
   return r;
 }
 
+static bool nothing_common(const struct differences *all, struct err *e)
+{
+  if (all->n == 0)
+    return err_add(e, (struct where){0}, "profile diff: neither has kernels or models: nothing to compare");
+  return err_add(e, (struct where){0}, "profile diff: the two have no kernel and no model that can be compared: '%s' is %s",
+                 all->all[0].name, all->all[0].why);
+}
+
 static bool run(const struct request *r, struct arena *arena, int *beyond, struct err *e)
 {
-  const struct profile *a = profile_load(arena, r->file[0], e), *b = profile_load(arena, r->file[1], e);
+  const struct profile *a = profile_find(arena, r->file[0], e), *b = profile_find(arena, r->file[1], e);
   struct differences *all = arena_alloc(arena, sizeof *all);
   if (!a || !b)
     return false;
   const struct raws raws = {raw_beside(r->file[0], arena), raw_beside(r->file[1], arena), arena};
   compare(a, b, r->margin, &raws, all);
+  if (!compare_models(a, b, r->margin, arena, all, e))
+    return false;
   if (all->compared == 0)
-    return err_add(e, (struct where){0}, "profile diff: the two have no kernel that can be compared%s%s",
-                   all->n ? ": the first one is " : "", all->n ? all->all[0].why : "");
+    return nothing_common(all, e);
   if (r->as_json)
     print_json(a, b, all);
   else
@@ -316,13 +434,21 @@ static bool run(const struct request *r, struct arena *arena, int *beyond, struc
   return true;
 }
 
+static const char usage[] =
+  "usage: offsim profile diff A B [--margin SHARE] [--format table|json]\n"
+  "  A, B             profiles: files, or names of shipped hardware (`offsim presets`). Compared are kernels, shape by shape where\n"
+  "                   the raw lines of both lie beside them, else by their fitted costs; and of models that both have (imported\n"
+  "                   profiles) the times of prompts and of steps\n"
+  "  --margin         differences that are noise: a share (0.05) or '5 %'; default: 3 %, or what the errors of both say\n"
+  "  --format         table (default) or json\n"
+  "  Exit 1: one of them differs by more than its noise, by the median.\n";
+
 int profile_diff(int argc, char **argv)
 {
   struct request r = {0};
   int beyond = 0;
   if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-    puts("usage: offsim profile diff A B [--margin SHARE] [--format table|json]\n"
-         "  Exit 1: a kernel's median cost differs by more than its noise, which is 3 % or what the two fits say of themselves.");
+    fputs(usage, stdout);
     return EXIT_OK;
   }
   struct err e;

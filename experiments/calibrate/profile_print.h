@@ -4,9 +4,10 @@
 
 #include "scenarios/profile.h"
 
-/* Both to stdout: what was measured where, and one row a kernel with its costs and errors; notes: what was unstable,
- * unavailable or failed, too. */
-void profile_print_table(const struct profile *, bool notes);
-void profile_print_json(const struct profile *);
+/* All to stdout: what was measured where, and one row a kernel with its costs and errors. */
+void profile_print_table(const struct profile *);
+/* services: of its tokens (profile_tokens.h), or NULL. */
+struct token_service;
+void profile_print_json(const struct profile *, const struct token_service *services, int n_services);
 
 #endif

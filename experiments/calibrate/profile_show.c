@@ -1,6 +1,8 @@
-/* profile_show.c: `offsim profile show FILE`: what a profile says, as a table or JSON. */
+/* profile_show.c: `offsim profile show PROFILE`: what a profile says, as a table or JSON. */
 #include "experiments/calibrate/profile_print.h"
 #include "experiments/calibrate/profile_commands.h"
+#include "experiments/calibrate/profile_find.h"
+#include "experiments/calibrate/profile_tokens.h"
 #include "analysis/text.h"
 #include "experiments/options.h"
 #include "scenarios/schema.h"
@@ -27,16 +29,12 @@ static void put_line(const char *what, const char *text)
 /* "9.49 .. 28.5 ps/FLOP" */
 static void cost_cell(struct table *t, double low, double high, const char *unit)
 {
-  static const struct { double from, factor; const char *unit; } units[] = {
-    {1, 1, "s"}, {1e-3, 1e3, "ms"}, {1e-6, 1e6, "us"}, {1e-9, 1e9, "ns"}, {0, 1e12, "ps"}};
-  int u = 0;
-  while (low < units[u].from)
-    u++;
+  const struct time_unit *in = time_unit_of(low);
+  double most = high * in->factor;
   if (low < high)
-    table_cell(t, "%.3g .. %.*f %s/%s", low * units[u].factor, high * units[u].factor < 100,
-               high * units[u].factor, units[u].unit, unit);
+    table_cell(t, "%.3g .. %.*f %s/%s", low * in->factor, most < 100, most, in->name, unit);
   else
-    table_cell(t, "%.3g %s/%s", low * units[u].factor, units[u].unit, unit);
+    table_cell(t, "%.3g %s/%s", low * in->factor, in->name, unit);
 }
 
 static int n_costs(const struct kernel_cost *c) { return c->axis[0].n * (c->n_axes > 1 ? c->axis[1].n : 1); }
@@ -108,41 +106,51 @@ static void print_kernels(const struct profile *p)
   table_print(t, stdout, 3);
 }
 
-enum { LISTED_MOST = 8 };
+enum { LISTED_MOST = 8, NOTES_MOST = 32 };               /* holes, gaps and falling times come eight of each at most */
 
-static void print_list(const char *what, const struct node *list)
+static void print_list(const char *what, const struct node *list, size_t most)
 {
-  for (size_t i = 0; list && i < list->n && i < LISTED_MOST; i++) {
+  for (size_t i = 0; list && i < list->n && i < most; i++) {
     const struct node *one = list->child[i];
     if (one->kind == NODE_TEXT)
       printf("%-11s %s%s%s\n", i ? "" : what, one->key ? one->key : "", one->key ? ": " : "", one->text);
+    else
+      print_list(one->key ? one->key : "", one, NOTES_MOST);
   }
-  if (list && list->n > LISTED_MOST)
-    printf("%-11s and %zu more\n", "", list->n - LISTED_MOST);
+  if (list && list->n > most)
+    printf("%-11s and %zu more\n", "", list->n - most);
+}
+
+/* "2026-11-22 by offsim-kernels 0.1.0, seed 1; quick: small grids", of what is said. */
+static void print_measured(const struct node *m)
+{
+  const char *date = text_in(m, "date"), *program = text_in(m, "program"), *version = text_in(m, "version"), *seed = text_in(m, "seed");
+  const char *quick = text_in(m, "quick");
+  if (program)
+    printf("%-11s %s by %s%s%s%s%s%s\n", "measured", date ? date : "no date,", program, version ? " " : "", version ? version : "",
+           seed ? ", seed " : "", seed ? seed : "", quick && !strcmp(quick, "true") ? "; quick: small grids" : "");
+  else if (!m)
+    printf("%-11s no; `offsim describe preset.NAME` shows where its numbers are from\n", "measured");
 }
 
 static void print_machine(const struct profile *p)
 {
   const struct node *m = p->measured;
-  const char *cores = text_in(m, "cores"), *quick = text_in(m, "quick"), *program = text_in(m, "program");
+  const char *cores = text_in(m, "cores");
   printf("%s: %s\n", p->name, p->doc ? p->doc : "");
-  put_line("cpu", text_in(m, "cpu"));
+  put_line(p->n_kernels || cores ? "cpu" : "machine", text_in(m, "cpu"));
   if (cores)
     printf("%-11s %s, %s%s%s\n", "cores", cores, text_in(m, "os") ? text_in(m, "os") : "", text_in(m, "virtual") ? ", virtual: " : "",
            text_in(m, "virtual") ? text_in(m, "virtual") : "");
-  if (program)
-    printf("%-11s %s by %s %s, seed %s%s\n", "measured", text_in(m, "date") ? text_in(m, "date") : "", program,
-           text_in(m, "version") ? text_in(m, "version") : "", text_in(m, "seed") ? text_in(m, "seed") : "-",
-           quick && !strcmp(quick, "true") ? "; quick: small grids" : "");
+  print_measured(m);
   put_line("drift", text_in(m, "drift"));
   put_line("arithmetic", text_in(p->value, "flops"));
   put_line("bandwidth", text_in(p->value, "bandwidth"));
   put_line("memory", text_in(p->value, "memory"));
 }
 
-void profile_print_table(const struct profile *p, bool notes)
+void profile_print_table(const struct profile *p)
 {
-  const struct node *tokens = node_get(p->value, "tokens");
   print_machine(p);
   if (p->n_kernels) {
     printf("\n");
@@ -150,14 +158,19 @@ void profile_print_table(const struct profile *p, bool notes)
     printf("error: of shapes that the fit has not seen, mean and 90th percentile; band: of a shape off the grid; run: scatter of single\n"
            "executions; cold, busy: factors of cold caches, and of all other cores doing the same\n");
   }
-  for (size_t i = 0; tokens && i < tokens->n; i++)
-    printf("%-11s %s\n", i ? "" : "tokens of", tokens->child[i]->key);
-  if (!notes)
-    return;
-  print_list("unstable", node_get(p->measured, "unstable"));
-  print_list("unavailable", node_get(p->measured, "unavailable"));
-  print_list("failed", node_get(p->measured, "failed"));
-  print_list("notes", node_get(p->measured, "notes"));
+}
+
+static void print_notes(const struct profile *p)
+{
+  static const char *const lists[] = {"unstable", "unavailable", "failed", "notes"};
+  bool any = false;
+  for (int i = 0; i < 4; i++) {
+    const struct node *list = node_get(p->measured, lists[i]);
+    if (list && list->n && !any)
+      printf("\n");
+    any |= list && list->n;
+    print_list(lists[i], list, LISTED_MOST);
+  }
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------- */
@@ -216,9 +229,9 @@ static json *node_json(const struct node *node)
   return out;
 }
 
-void profile_print_json(const struct profile *p)
+void profile_print_json(const struct profile *p, const struct token_service *services, int n_services)
 {
-  json *out = json_new_object(), *kernels = json_new_object();
+  json *out = json_new_object(), *kernels = json_new_object(), *tokens = json_new_object();
   json_put_string(out, "profile", p->name);
   json_put_string(out, "file", p->path);
   json_put(out, "measured", node_json(p->measured));
@@ -228,6 +241,9 @@ void profile_print_json(const struct profile *p)
   for (int i = 0; i < p->n_kernels; i++)
     json_put(kernels, p->kernel[i].cost.kernel, kernel_json(&p->kernel[i]));
   json_put(out, "kernels", kernels);
+  for (int i = 0; i < n_services; i++)
+    json_put(tokens, services[i].variant, token_service_json(&services[i]));
+  json_put(out, "tokens", tokens);
   char *text = json_write(out, true);
   puts(text);
   free(text);
@@ -244,27 +260,47 @@ static bool take(void *context, const char *option, const char *value, struct er
   return true;
 }
 
+static bool show(struct arena *a, const char *word, bool as_json, struct err *e)
+{
+  const struct profile *p = profile_find(a, word, e);
+  struct token_service *services;
+  int n = 0;
+  if (!p || !token_services(a, p, &n, &services, e))
+    return false;
+  if (as_json) {
+    profile_print_json(p, services, n);
+    return true;
+  }
+  profile_print_table(p);
+  for (int i = 0; i < n; i++)
+    token_service_print(&services[i]);
+  print_notes(p);
+  return true;
+}
+
+static const char usage[] =
+  "usage: offsim profile show PROFILE [--format table|json]\n"
+  "  PROFILE          a file, or the name of shipped hardware such as vm_epyc_2core (`offsim presets`)\n"
+  "  --format         table (default): one row a kernel; of each model its prompts, its step and their errors; what was\n"
+  "                   unstable, unavailable or had holes. json: all numbers, in SI units\n";
+
 int profile_show(int argc, char **argv)
 {
   static const char *const known[] = {"--format"};
   const char *file = NULL;
   bool as_json = false;
   if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-    puts("usage: offsim profile show FILE [--format table|json]");
+    fputs(usage, stdout);
     return EXIT_OK;
   }
   struct err e;
   struct arena *a = arena_new();
   err_init(&e);
-  const struct profile *p = NULL;
-  if (options_read("profile show", argc, argv, known, 1, take, &as_json, &file, &e) && !file)
-    err_add(&e, (struct where){0}, "profile show: which profile? `offsim profile show FILE`");
-  else if (!err_any(&e))
-    p = profile_load(a, file, &e);
-  if (p && as_json)
-    profile_print_json(p);
-  else if (p)
-    profile_print_table(p, true);
+  bool good = options_read("profile show", argc, argv, known, 1, take, &as_json, &file, &e);
+  if (good && !file)
+    err_add(&e, (struct where){0}, "profile show: which profile? `offsim profile show FILE`, or the name of shipped hardware");
+  else if (good)
+    good = show(a, file, as_json, &e);
   err_say(&e);
   int code = (int)e.code;
   err_release(&e);

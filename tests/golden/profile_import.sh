@@ -77,6 +77,40 @@ check "and in an LLM engine" service engine.yaml
 head -c 700 card.yaml >cut.yaml; scenario cut.yaml 'slots: 1' >of-cut.yaml
 check_exit "a profile that was cut off is refused" 2 "$OFFSIM" check of-cut.yaml
 
+# ---- shown and compared ------------------------------------------------------------------------------------------------------
+profile() { # profile NAME EXIT PATTERN ARGUMENTS...: as says, of show and diff
+  local name=$1 want=$2 pattern=$3; shift 3
+  "$OFFSIM" profile "$@" >"$work/said" 2>&1; local rc=$?
+  [ $rc = "$want" ] && grep -qE -- "$pattern" "$work/said"; local seen=$?
+  result $seen "$name"; [ $seen = 0 ] || { echo "#   exit $rc, wanted $want and '$pattern'"; sed 's/^/#   /' "$work/said" | head -n 20; }
+}
+# 8192 tokens: 5.2 ms + 8192 x 135 us + 8192^2 x 4.76 ns = 1.43 s; a step of one request 7.818 ms, 7.818 + 4096 x .0002 = 8.64 ms
+profile "show: times of prompts by length" 0 '^ +8192 +1\.4[34] s +5[67][0-9][0-9]$' show card.yaml
+for said in 'a step: 7\.8[0-9]? ms \+ 0 s a request \(not measured\) \+ 20[0-9] ns a token of context' '12[78]\.[0-9] tok/s without context, 11[56]\.[0-9] tok/s on 4096' \
+  'error of prompts: mean 1\.2 %' 'measured +no date, by llama-bench synthetic' 'source: llama-bench of llama.cpp'; do
+  check "show says: $said" grep -qE "$said" "$work/said"
+done
+check "show: no blanks at the ends of lines" bash -c "! grep -q ' $' '$work/said'"
+show_json() { "$OFFSIM" profile show card.yaml --format json | python3 -c "
+import json, sys
+m = json.load(sys.stdin)['tokens']['m']
+t = dict(zip(m['prompt']['tokens'], m['prompt']['times_s']))
+assert abs(t[512] / (5.2e-3 + 1.35e-4 * 512 + 4.76e-9 * 512**2) - 1) < .01, t
+assert not m['step']['c_measured'] and m['step']['kv_measured'] and m['step']['error']['shapes'] == 4, m['step']"; }
+check "show --format json has them" show_json
+sed -E 's/"avg_ns": ([0-9]+)/"avg_ns": \1000/; s/("n_gen": 0.*"avg_ns": [0-9]+)000/\1/' "$table" >slow.json  # steps only, in a thousand times the time
+import --from llama-bench slow.json --map variant=m -o slow.yaml >/dev/null 2>&1
+import --from llama-bench "$table" --map variant=other -o other.yaml >/dev/null 2>&1
+profile "diff: the same" 0 '^0 of 2 compared times differ' diff card.yaml card.yaml
+profile "diff: planted, steps a thousand times as long" 1 '^m steps +DIFFERENT +\+(99[0-9]{3}|100[0-9]{3})\.' diff card.yaml slow.yaml
+check "and prompts as before" grep -qE '^m prompts +same +\+0\.0 %' "$work/said"
+profile "diff: other models" 2 "no model that can be compared: 'm' is only in the first" diff card.yaml other.yaml
+profile "shipped hardware by its name" 0 'llm_8b_bf16 steps +same' diff h100 h100_vllm
+profile "show: its name" 0 '^gemm_f32 ' show vm_epyc_2core
+profile "show: a name that is none" 2 "no shipped hardware of that name; did you mean 'vm_epyc_2core'" show vm_epyc_2cor
+sed -E 's/^( +tokens: \[)16, /\1/' card.yaml >short.yaml
+profile "show: lists that do not fit" 2 "'tokens' has 36 elements, 'times' 37" show short.yaml
+
 # ---- holes and times that fall ---------------------------------------------------------------------------------------------
 python3 - "$table" <<'P'
 import json, sys
@@ -92,6 +126,7 @@ for said in "hole: no time for prompt 1024 at context 4096" "gap: no prompt betw
   says "listed: ${said%% *} ${said##* }" 0 "$said" --from llama-bench holes.json --map variant=m -o holes.yaml
 done
 check "and kept in the profile" grep -q 'gap: no prompt between 32 and 256' holes.yaml
+profile "and shown" 0 'gap: no prompt between 32 and 256 tokens' show holes.yaml
 check "which is read" import --from llama-bench holes.json --map variant=m -o again.yaml
 
 # ---- what is refused -------------------------------------------------------------------------------------------------------
