@@ -1,4 +1,6 @@
-/* fit.c: candidates for the cost of a kernel, each fitted and judged without each shape in turn, and the choice.
+/* fit.c: candidates for the cost of a kernel, each fitted and judged without each shape in turn, and the choice. The error of
+ * the choice is not that of the winner, which would be the luckiest of some hundred: each shape is predicted by the candidate
+ * that is chosen without it, by predictions of the rest that do not know it either (nested leave-one-out; Varma, Simon 2006).
  *
  * A candidate is a grid of knots in the logarithms of one or two axes; B_i are the weights of the four (two) knots around
  * shape i. Curves and tables minimise
@@ -28,7 +30,9 @@ struct candidate {
   struct grid grid;
   double stiffness[KERNEL_COST_AXES];                   /* along each axis */
   double *theta, *left_out;                             /* ln cost at the knots; of each shape without itself, or NaN */
-  double score, mape;                                   /* by the common shapes, mean |ln| with the price of knots; by its own */
+  bool *among;                                          /* the shape is among the others in the grid's axes: it may be left out */
+  double *pair;                                         /* [i][k]: of shape k without k and i; NULL: not asked for */
+  double score;                                         /* by the common shapes, mean |ln| with the price of knots */
   double residual;                                      /* of the fit itself, mean |ln| */
 };
 struct corners { int n, knot[CORNERS]; double weight[CORNERS]; };
@@ -152,16 +156,16 @@ static void add_penalties(gsl_matrix *a, gsl_vector *b, const struct grid *g, co
   if (g->n_axes > 1) add_twists(a, b, g, fmin(stiffness[0], stiffness[1]) * n / 4);
 }
 
-/* The normal equations of all shapes but `without` (-1: of all), factored, and their solution. */
+/* The normal equations of all shapes but two (-1: none), factored, and their solution. */
 struct equations { gsl_matrix *factor; gsl_vector *theta; bool ok; };
 
-static struct equations solve(const struct fit_data *d, const struct candidate *c, const double *weight, int without)
+static struct equations solve(const struct fit_data *d, const struct candidate *c, const double *weight, int without, int nor)
 {
   int size = grid_size(&c->grid);
   struct equations e = {gsl_matrix_calloc(size, size), gsl_vector_calloc(size), false};
   for (int i = 0; i < d->n; i++) {
     struct corners at = corners_at(&c->grid, d->x[i]);
-    if (i != without) add_row(e.factor, e.theta, &at, weight[i], d->y[i]);
+    if (i != without && i != nor) add_row(e.factor, e.theta, &at, weight[i], d->y[i]);
   }
   add_penalties(e.factor, e.theta, &c->grid, c->stiffness, d->n);
   for (int i = 0; i < size; i++) *gsl_matrix_ptr(e.factor, i, i) += 1e-12 * d->n;
@@ -177,29 +181,63 @@ static void equations_free(struct equations *e)
   gsl_vector_free(e->theta);
 }
 
-/* Part that the shape's own value has in its fitted value: w B' A^-1 B. */
-static double leverage(const struct equations *e, const struct corners *at, double weight)
+/* A fit of all shapes: what it leaves, r = y - B theta, and what each value does to each fitted one, g = B A^-1 B' (row by
+ * row; the part of y_k in the fitted value of i is g_ik w_k). */
+struct whole { const struct fit_data *d; const struct candidate *c; const double *weight; double *r, *g; };
+
+static void fill_influence(struct whole *w, const struct equations *e)
 {
-  gsl_vector *x = gsl_vector_calloc(e->theta->size);
-  double sum = 0;
-  for (int i = 0; i < at->n; i++) gsl_vector_set(x, at->knot[i], at->weight[i]);
-  gsl_linalg_cholesky_svx(e->factor, x);
-  for (int i = 0; i < at->n; i++) sum += at->weight[i] * gsl_vector_get(x, at->knot[i]);
+  int n = w->d->n;
+  struct corners *at = zeros_new((size_t)n, sizeof *at);
+  gsl_vector *x = gsl_vector_alloc(e->theta->size);
+  for (int i = 0; i < n; i++) at[i] = corners_at(&w->c->grid, w->d->x[i]);
+  for (int i = 0; i < n; i++) {
+    gsl_vector_set_zero(x);
+    for (int k = 0; k < at[i].n; k++) gsl_vector_set(x, at[i].knot[k], at[i].weight[k]);
+    gsl_linalg_cholesky_svx(e->factor, x);
+    for (int k = 0; k < n; k++)
+      for (int m = 0; m < at[k].n; m++) w->g[k * n + i] += at[k].weight[m] * gsl_vector_get(x, at[k].knot[m]);
+  }
   gsl_vector_free(x);
-  return weight * sum;
+  free(at);
 }
 
-/* What the others say of shape i. With leverage h, its residual is 1 / (1 - h) times that of the whole fit; where h is nearly 1
- * that is no number any more, and the equations are solved without it. NaN: they have no solution. */
-static double without(const struct fit_data *d, const struct candidate *c, const struct equations *e, const double *weight, int i)
+static double solved_without(const struct whole *w, int i, int nor)
 {
-  struct corners at = corners_at(&c->grid, d->x[i]);
-  double fitted = value_at(&c->grid, e->theta->data, d->x[i]), h = leverage(e, &at, weight[i]);
-  if (1 - h > 1e-4) return d->y[i] - (d->y[i] - fitted) / (1 - h);
-  struct equations rest = solve(d, c, weight, i);
-  double value = rest.ok ? value_at(&c->grid, rest.theta->data, d->x[i]) : NAN;
+  struct equations rest = solve(w->d, w->c, w->weight, i, nor);
+  double value = rest.ok ? value_at(&w->c->grid, rest.theta->data, w->d->x[i]) : NAN;
   equations_free(&rest);
   return value;
+}
+
+/* What the others say of shape i, `nor` not being asked either (-1: all others are). Residuals without a set S are
+ * (1 - H_SS)^-1 r_S, H = g w; where that is nearly singular it is no number any more, and the equations are solved without S.
+ * NaN: they have no solution. */
+static double without(const struct whole *w, int i, int nor)
+{
+  int n = w->d->n;
+  double own = 1 - w->g[i * n + i] * w->weight[i], r = w->r[i];
+  if (nor >= 0) {
+    double other = 1 - w->g[nor * n + nor] * w->weight[nor], both = w->g[i * n + nor] * w->weight[nor] / other;
+    own = other > 1e-4 ? own - both * w->g[nor * n + i] * w->weight[i] : 0;
+    r += both * w->r[nor];
+  }
+  return own > 1e-4 ? w->d->y[i] - r / own : solved_without(w, i, nor);
+}
+
+/* Leaves out each shape, and each with each other one. False: a shape that must be predicted cannot be. */
+static bool leave_out(struct whole *w, struct candidate *c)
+{
+  int n = w->d->n;
+  bool ok = true;
+  for (int i = 0; i < n; i++) {
+    c->left_out[i] = without(w, i, -1);
+    ok &= !c->among[i] || !isnan(c->left_out[i]);
+  }
+  for (int i = 0; c->pair && i < n; i++)
+    for (int k = 0; k < n; k++)
+      if (i != k && c->among[i] && c->among[k]) c->pair[i * n + k] = without(w, k, i);
+  return ok;
 }
 
 /* Huber's weights on top of the shapes' own: scale 1.4826 x median |r|, at least half a percent. */
@@ -217,22 +255,24 @@ static void reweigh(const struct fit_data *d, const struct grid *g, const double
 
 static bool fit_smooth(const struct fit_data *d, struct candidate *c)
 {
-  double *weight = zeros_new((size_t)d->n, sizeof *weight);
-  memcpy(weight, d->weight, sizeof *weight * (size_t)d->n);
-  struct equations e = solve(d, c, weight, -1);
+  size_t n = (size_t)d->n;
+  double *weight = zeros_new(n, sizeof *weight);
+  memcpy(weight, d->weight, sizeof *weight * n);
+  struct equations e = solve(d, c, weight, -1, -1);
   for (int i = 0; e.ok && i < ROUNDS && c->model == MODEL_CURVE; i++) {
     reweigh(d, &c->grid, e.theta->data, weight);
     equations_free(&e);
-    e = solve(d, c, weight, -1);
+    e = solve(d, c, weight, -1, -1);
   }
   bool ok = e.ok;
   memcpy(c->theta, e.theta->data, sizeof *c->theta * (size_t)grid_size(&c->grid));
-  for (int i = 0; ok && i < d->n; i++)
-    if (!isnan(c->left_out[i])) {
-      c->left_out[i] = without(d, c, &e, weight, i);
-      ok = !isnan(c->left_out[i]);
-    }
+  struct whole w = {d, c, weight, zeros_new(n, sizeof *w.r), zeros_new(n * n, sizeof *w.g)};
+  for (int i = 0; i < d->n; i++) w.r[i] = d->y[i] - value_at(&c->grid, c->theta, d->x[i]);
+  if (ok) fill_influence(&w, &e);
+  ok = ok && leave_out(&w, c);
   equations_free(&e);
+  free(w.r);
+  free(w.g);
   free(weight);
   return ok;
 }
@@ -243,12 +283,12 @@ struct block { double sum, weight; int last; };
 /* What lies at each knot: sums of weight x value, and of weights. */
 struct heap { double sum[MOST_KNOTS], weight[MOST_KNOTS]; };
 
-static struct heap heap_at_knots(const struct fit_data *d, const struct grid *g, double sign, int without)
+static struct heap heap_at_knots(const struct fit_data *d, const struct grid *g, double sign, int without, int nor)
 {
   struct heap h = {0};
   for (int i = 0; i < d->n; i++) {
     double share;
-    if (i == without) continue;
+    if (i == without || i == nor) continue;
     int k = knot_below(g, 0, d->x[i][g->of[0]], &share);
     k += share > .5;
     h.sum[k] += d->weight[i] * sign * d->y[i];
@@ -279,10 +319,10 @@ static void fill_gaps(const struct grid *g, const struct heap *h, double *theta)
   }
 }
 
-/* Means that rise (sign 1) or fall (-1) from knot to knot, of all shapes but `without`. */
-static void isotonic(const struct fit_data *d, const struct grid *g, double sign, int without, double *theta)
+/* Means that rise (sign 1) or fall (-1) from knot to knot, of all shapes but two (-1: none). */
+static void isotonic(const struct fit_data *d, const struct grid *g, double sign, int without, int nor, double *theta)
 {
-  struct heap h = heap_at_knots(d, g, sign, without);
+  struct heap h = heap_at_knots(d, g, sign, without, nor);
   struct block block[MOST_KNOTS] = {{0, 0, 0}};
   int blocks = 0;
   for (int k = 0; k < g->n[0]; k++) {
@@ -306,77 +346,115 @@ static double squared_distance(const struct fit_data *d, const struct grid *g, c
   return sum;
 }
 
+static double isotonic_without(const struct fit_data *d, const struct grid *g, double sign, int i, int nor)
+{
+  double theta[MOST_KNOTS];
+  isotonic(d, g, sign, i, nor, theta);
+  return value_at(g, theta, d->x[i]);
+}
+
 static bool fit_monotone(const struct fit_data *d, struct candidate *c)
 {
   double theta[MOST_KNOTS];
-  isotonic(d, &c->grid, -1, -1, theta);
-  isotonic(d, &c->grid, 1, -1, c->theta);
+  isotonic(d, &c->grid, -1, -1, -1, theta);
+  isotonic(d, &c->grid, 1, -1, -1, c->theta);
   double sign = squared_distance(d, &c->grid, c->theta) <= squared_distance(d, &c->grid, theta) ? 1 : -1;
-  isotonic(d, &c->grid, sign, -1, c->theta);
-  for (int i = 0; i < d->n; i++)
-    if (!isnan(c->left_out[i])) {
-      isotonic(d, &c->grid, sign, i, theta);
-      c->left_out[i] = value_at(&c->grid, theta, d->x[i]);
-    }
+  isotonic(d, &c->grid, sign, -1, -1, c->theta);
+  for (int i = 0; i < d->n; i++) {
+    c->left_out[i] = isotonic_without(d, &c->grid, sign, i, -1);
+    for (int k = 0; c->pair && k < d->n; k++)
+      if (i != k && c->among[i] && c->among[k]) c->pair[i * d->n + k] = isotonic_without(d, &c->grid, sign, k, i);
+  }
   return true;
 }
 
 /* ---- candidates and the choice ----------------------------------------------------------------------------------- */
 
-/* The best so far of all and of each model. */
-struct choice { struct candidate best, of_model[N_KERNEL_MODELS]; bool any, common; };
+/* Of more shapes than these nobody would find the luckiest among some hundred candidates much better than it is. */
+enum { MOST_NESTED = 128 };
+
+/* What a candidate is worth, by which two are compared. */
+struct worth { double score, residual; int knots; };
+/* The best so far of all and of each model; without[i]: of what the choice without shape i would be, what it is worth and what
+ * it predicts of i. */
+struct nested { struct worth worth; double predicted; bool any; };
+struct choice { struct candidate best, of_model[N_KERNEL_MODELS]; bool any, common; struct nested *without; double *pair; };
 
 /* Which shapes are left out: those among the others in the axes used. */
 static void mark_left_out(const struct fit_data *d, struct candidate *c)
 {
-  for (int i = 0; i < d->n; i++) c->left_out[i] = d->n > 2 && fit_among_others(d, i, c->grid.n_axes, c->grid.of) ? 0 : NAN;
+  for (int i = 0; i < d->n; i++) c->among[i] = d->n > 2 && fit_among_others(d, i, c->grid.n_axes, c->grid.of);
 }
 
-/* Mean |ln(measured / predicted)|; common: over the shapes that all candidates can be judged by. Knots have a price, for among many
- * candidates those with many are the luckiest: with as many as shapes an error counts half again as much. */
-static void judge(const struct fit_data *d, struct candidate *c, bool common)
+/* Mean |ln(measured / predicted)| of what is predicted; common: over the shapes that all candidates can be judged by. Knots have
+ * a price, for among many candidates those with many are the luckiest: with as many as shapes an error counts half again as much.
+ * nor: a shape that nobody knows of (-1: none). */
+static double judge(const struct fit_data *d, const struct candidate *c, const double *predicted, bool common, int nor)
 {
-  double sum = 0, own = 0;
-  int n = 0, n_own = 0;
+  double sum = 0;
+  int n = 0;
   for (int i = 0; i < d->n; i++) {
-    if (isnan(c->left_out[i])) continue;
-    double off = fabs(d->y[i] - c->left_out[i]);
-    own += fabs(expm1(c->left_out[i] - d->y[i]));
-    n_own++;
-    if (common && !d->inner[i]) continue;
-    sum += off;
+    if (i == nor || !c->among[i] || (common && !d->inner[i])) continue;
+    sum += fabs(d->y[i] - predicted[i]);
     n++;
   }
-  c->score = n ? sum / n * (1 + grid_size(&c->grid) / (2. * d->n)) : INFINITY;
-  c->mape = n_own ? own / n_own : NAN;
+  double score = n ? sum / n * (1 + grid_size(&c->grid) / (2. * (d->n - (nor >= 0)))) : INFINITY;
+  return isnan(score) ? INFINITY : score;
 }
 
 /* Is a to be preferred to b? Errors within a twentieth of each other (or half a thousandth) are equal; then by knots. Where
  * shapes are too few to leave one out, by what the fits leave, of which a hundredth is nothing. */
-static bool better(const struct candidate *a, const struct candidate *b)
+static bool better(const struct worth *a, const struct worth *b)
 {
   bool judged = isfinite(a->score), other = isfinite(b->score);
   if (judged != other) return judged;
   double x = judged ? a->score : a->residual, y = judged ? b->score : b->residual;
   if (fabs(x - y) > (judged ? .05 * fmin(x, y) + .0005 : .01)) return x < y;
-  return grid_size(&a->grid) < grid_size(&b->grid);
+  return a->knots < b->knots;
+}
+
+static struct worth worth_of(const struct candidate *c)
+{
+  return (struct worth){c->score, c->residual, grid_size(&c->grid)};
+}
+
+/* Would c be chosen by those who do not know shape i? */
+static void consider_without(const struct fit_data *d, struct choice *choice, const struct candidate *c, int i)
+{
+  struct nested *n = &choice->without[i];
+  struct worth worth = worth_of(c);
+  if (!c->among[i]) return;
+  worth.score = judge(d, c, c->pair + (size_t)i * (size_t)d->n, choice->common, i);
+  if (n->any && !better(&worth, &n->worth)) return;
+  *n = (struct nested){worth, c->left_out[i], true};
+}
+
+static void compare(const struct fit_data *d, struct choice *choice, const struct candidate *c)
+{
+  struct candidate *of = &choice->of_model[c->model], *best = &choice->best;
+  struct worth worth = worth_of(c), of_worth = worth_of(of), best_worth = worth_of(best);
+  if (!of->theta || better(&worth, &of_worth)) *of = *c;
+  if (!choice->any || better(&worth, &best_worth)) *best = *c;
+  choice->any = true;
+  for (int i = 0; choice->without && i < d->n; i++) consider_without(d, choice, c, i);
 }
 
 /* other: stiffness of the second axis over that of the first. */
 static void consider(const struct fit_data *d, struct choice *choice, enum kernel_model model, const struct grid *g, double stiffness,
                      double other)
 {
-  struct candidate c = {.model = model, .grid = *g, .stiffness = {stiffness, stiffness * other}};
+  struct candidate c = {.model = model, .grid = *g, .stiffness = {stiffness, stiffness * other}, .pair = choice->pair};
   c.theta = arena_array(d->memory, double, grid_size(g));
   c.left_out = arena_array(d->memory, double, d->n);
+  c.among = arena_array(d->memory, bool, d->n);
   mark_left_out(d, &c);
   if (!(model == MODEL_MONOTONE ? fit_monotone(d, &c) : fit_smooth(d, &c))) return;
-  judge(d, &c, choice->common);
-  for (int i = 0; i < d->n; i++) c.residual += fabs(d->y[i] - value_at(g, c.theta, d->x[i])) / d->n;
-  struct candidate *of = &choice->of_model[model];
-  if (!of->theta || better(&c, of)) *of = c;
-  if (!choice->any || better(&c, &choice->best)) choice->best = c;
-  choice->any = true;
+  for (int i = 0; i < d->n; i++) {
+    c.residual += fabs(d->y[i] - value_at(g, c.theta, d->x[i])) / d->n;
+    if (!c.among[i]) c.left_out[i] = NAN;
+  }
+  c.score = judge(d, &c, c.left_out, choice->common, -1);
+  compare(d, choice, &c);
 }
 
 static void consider_axis(const struct fit_data *d, struct choice *choice, int axis)
@@ -423,6 +501,18 @@ static void consider_pair(const struct fit_data *d, struct choice *choice, int f
       }
 }
 
+/* What is said of each shape is what the choice without it says. */
+static void foretell(const struct fit_data *d, struct choice *choice)
+{
+  double *predicted = arena_array(d->memory, double, d->n);
+  if (!choice->without) return;
+  for (int i = 0; i < d->n; i++) {
+    const struct nested *n = &choice->without[i];
+    predicted[i] = choice->best.among[i] && n->any ? n->predicted : NAN;
+  }
+  choice->best.left_out = predicted;
+}
+
 /* Half of the shapes must be common to judge by them. */
 static struct choice choose(const struct fit_data *d)
 {
@@ -430,9 +520,14 @@ static struct choice choose(const struct fit_data *d)
   int inner = 0;
   for (int i = 0; i < d->n; i++) inner += d->inner[i];
   choice.common = inner * 2 >= d->n;
+  if (d->n > 2 && d->n <= MOST_NESTED) {
+    choice.without = arena_array(d->memory, struct nested, d->n);
+    choice.pair = arena_array(d->memory, double, d->n * d->n);
+  }
   for (int a = 0; a < d->n_axes; a++) consider_axis(d, &choice, a);
   for (int a = 0; a < d->n_axes; a++)
     for (int b = a + 1; b < d->n_axes && d->n >= 6; b++) consider_pair(d, &choice, a, b);
+  foretell(d, &choice);
   return choice;
 }
 

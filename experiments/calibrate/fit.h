@@ -6,7 +6,8 @@
  *   monotone  one axis, rising or falling throughout (isotonic regression)
  *   table     one axis with a knot at each measured value, or two axes: bilinear on a grid
  * Every choice of axes and knots is tried; the one with the smallest leave-one-out error is kept, of nearly equal ones the
- * one with the fewest knots. A shape is left out with all its passes. Shapes at the ends of the measured range, with two axes
+ * one with the fewest knots. The error reported is nested: each shape is predicted by what would be chosen and fitted without it.
+ * A shape is left out with all its passes. Shapes at the ends of the measured range, with two axes
  * the corners of their convex hull, are not left out: what lies between others is to be predicted, not what lies beyond.
  */
 #ifndef OFFSIM_CALIBRATE_FIT_H
@@ -58,7 +59,8 @@ struct kernel_point {
   double fitted_s, left_out_s;
   bool stable;                                          /* all its samples were, and no pass was slower than another by far */
 };
-/* The best of each model, for reports; mape is NaN where the model was not possible. */
+/* candidate: the best of each model, for reports, by its own leave-one-out errors, which are those of the luckiest of many and
+ * thus too small; mape is NaN where the model was not possible. */
 struct kernel_fit {
   struct kernel_cost cost;                              /* ready for a profile: knots, costs, sigma, band */
   int cost_axis[KERNEL_COST_AXES];                      /* which of the kernel's axes they are */

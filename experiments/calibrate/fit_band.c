@@ -3,8 +3,7 @@
  * With n residuals ln(measured / predicted without it), a new one lies between the r-th and the (n + 1 - r)-th smallest with
  * probability 1 - 2r/(n + 1) when all are exchangeable (conformal prediction; Vovk, Gammerman, Shafer 2005). For 90 %:
  * r = .05 (n + 1), so n >= 19; below that a Student prediction interval. Check: residuals 1 ... 19 give the band [1, 19].
- * The half-widths are then widened by 1 + 1 / (n + 1), for the model was chosen by the same residuals, and what a later
- * measurement drifts by is added as squares.
+ * What a later measurement drifts by is added to the half-widths as squares.
  */
 #include "experiments/calibrate/fit_parts.h"
 #include "sim/stat.h"
@@ -118,9 +117,8 @@ void fit_band(struct kernel_fit *f)
   } else {
     fitted_band(f, &low, &high);
   }
-  double chosen = 1 + 1. / (n + 1);
-  f->cost.band_low = exp(-hypot(chosen * fmin(low, 0), later));
-  f->cost.band_high = exp(hypot(chosen * fmax(high, 0), later));
+  f->cost.band_low = exp(-hypot(fmin(low, 0), later));
+  f->cost.band_high = exp(hypot(fmax(high, 0), later));
   f->cost.band_share = BAND_SHARE;
   free(r);
 }
