@@ -909,6 +909,9 @@ static void warn_places(struct compared_policy *p)
     if (!strcmp(m->metric, "extrapolated") && value > 0)
       warn(p, "place %s served %.1f requests a replication beyond what its step times or kernels were measured for "
            "(extrapolate: true, outside: allow)", m->place, value);
+    if (!strcmp(m->metric, "extrapolated_estimates") && value > 0)
+      warn(p, "place %s: %.1f %s a replication rest on costs of kernels beyond what was measured there", m->place, value,
+           !strcmp(p->kind, "bound") ? "options of the bound" : "estimates given to the policy");
   }
 }
 

@@ -439,6 +439,7 @@ OF_PLACE(prefix_hit_ratio, p->prefix_hit_ratio)
 OF_PLACE(refused_memory, p->refused_memory)
 OF_PLACE(refused_prompt, p->refused_prompt)
 OF_PLACE(extrapolated, p->extrapolated)
+OF_PLACE(extrapolated_estimates, p->extrapolated_estimates)
 OF_PLACE(carbon, p->carbon_g)
 OF_PLACE(throttled_ratio, p->throttled_ratio)
 OF_PLACE(battery_dead_ratio, p->battery_dead_ratio)
@@ -658,6 +659,8 @@ static double cell_path_mean(const struct budget_tally *b, size_t task, int phas
       -1, ENGINE, NULL, place_refused_prompt) \
   ROW("extrapolated", "1", "attempts beyond what step times, or costs of kernels, were measured for", \
       -1, PLACE, NULL, place_extrapolated) \
+  ROW("extrapolated_estimates", "1", "estimates that a policy asked for, and bounds, beyond what costs of kernels were measured for", \
+      -1, PLACE, NULL, place_extrapolated_estimates) \
   ROW("energy_facility_j_per_request", "J", "all energy of the run, PUE of the places included, over requests_settled", \
       -1, RUN, energy_facility, NULL) \
   ROW("carbon_g_per_request", "g", "CO2e of all energy of the run within `energy_boundary`, over requests_settled", \
@@ -820,6 +823,7 @@ static bool row_applies(const struct row *row, const struct place_summary *p)
 {
   if (row->of_place == place_refused_memory) return !isnan(p->refused_memory);
   if (row->of_place == place_extrapolated) return !isnan(p->extrapolated);
+  if (row->of_place == place_extrapolated_estimates) return !isnan(p->extrapolated_estimates);
   if (row->of_place == place_breaker_open_s || row->of_place == place_breaker_open_ratio) return !isnan(p->breaker_open_s);
   bool supplied = row->of_place == place_carbon || row->of_place == place_throttled_ratio;
   if (of_cache(row)) return p->cache_lookups > 0;

@@ -176,7 +176,9 @@ static double service_on(const struct hardware_def *h, int index, const struct w
   if (w->kind == WORK_NONE) return 0;
   if (!h) return NAN;
   const struct kernel_at *at = w->kernel && w->kernel->at[index].measured ? &w->kernel->at[index] : NULL;
-  if (w->kind == WORK_ROOFLINE) return at ? h->overhead_s + measured_expected_s(w->kernel, at, mean) : roofline_on(h, w, mean);
+  bool outside;
+  if (w->kind == WORK_ROOFLINE)
+    return at ? h->overhead_s + measured_expected_s(w->kernel, at, mean, &outside) : roofline_on(h, w, mean);
   if (!h->tokens || variant < 0 || !h->tokens[variant].available) return NAN;
   const struct token_cost *c = &h->tokens[variant];
   double in = expr_value(&w->tok_in, mean), out = expr_value(&w->tok_out, mean);

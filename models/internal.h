@@ -145,6 +145,7 @@ struct place {
   double *orphan_slot_s, orphan_j;                      /* of iterations whose requests have all left, whole run */
   struct token_cost *llm_cost;                          /* per kind, LLM engines only: that it works by tokens */
   uint64_t tokens_made, extrapolated;                   /* LLM engines; whole run, window (of kernels, too) */
+  uint64_t extrapolated_estimates;                      /* what policies and bounds were told of kernels; window */
   double started_j, started_usd;                        /* starts: charged to those who caused them */
   struct breaker *breaker;                              /* NULL: none */
   struct health *health;
@@ -442,7 +443,6 @@ double demand_service_s(const struct demand *, double running);        /* time i
 void calibration_init(struct world *);
 /* NULL: the work is of no kernel, or the member's hardware has no cost of it. */
 const struct kernel_at *measured_at(const struct work_def *, const struct place *, uint32_t member);
-bool measured_inside(const struct kernel_work *, const struct kernel_at *, const double *attribute);
 /* What chance makes of an expected time. */
 void measured_draw(struct world *, const struct request *, int task, struct manner, unsigned ordinal, struct endpoint,
                    struct demand *);

@@ -119,5 +119,6 @@ void llm_summary(const struct place *p, const struct llm_meters *all, double win
   out->refused_prompt = none ? NAN : (double)all->refused[ENGINE_PROMPT_TOO_LONG];
   out->refused_memory = none && !p->cost ? NAN : (double)all->refused[ENGINE_MEMORY_TOO_SMALL];
   out->extrapolated = none && !p->measures ? NAN : (double)p->extrapolated;
+  out->extrapolated_estimates = p->measures ? (double)p->extrapolated_estimates : NAN;
   out->joules_per_token = NAN;                          /* ledger.c */
 }

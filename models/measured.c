@@ -32,18 +32,12 @@ static double median_s(const struct kernel_work *k, const struct kernel_at *at, 
   return units * kernel_cost_at(cost, axis);
 }
 
-double measured_expected_s(const struct kernel_work *k, const struct kernel_at *at, const double *attribute)
+double measured_expected_s(const struct kernel_work *k, const struct kernel_at *at, const double *attribute, bool *outside)
 {
   bool inside;
-  double sigma = at->measured->cost.sigma;
-  return median_s(k, at, attribute, &inside) * exp(sigma * sigma / 2);
-}
-
-bool measured_inside(const struct kernel_work *k, const struct kernel_at *at, const double *attribute)
-{
-  bool inside;
-  (void)median_s(k, at, attribute, &inside);
-  return inside;
+  double sigma = at->measured->cost.sigma, s = median_s(k, at, attribute, &inside) * exp(sigma * sigma / 2);
+  *outside = !inside;
+  return s;
 }
 
 /* ---- what costs are wrong by --------------------------------------------------------------------------------------- */
@@ -89,7 +83,6 @@ void measured_draw(struct world *w, const struct request *r, int task, struct ma
     factor *= exp(sigma * rng_normal(&rng) - sigma * sigma / 2);
   }
   d->time_s = (d->time_s - overhead) * factor + overhead;
-  d->outside = !measured_inside(k, at, r->attribute);
 }
 
 /* False: the run fails. */

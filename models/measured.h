@@ -5,7 +5,7 @@
 #include "models/defs.h"
 
 /* Seconds of one execution at the top clock: the mean over its scatter, with the cost as the profile tells it. NaN where an
- * attribute that it reads is not known. */
-double measured_expected_s(const struct kernel_work *, const struct kernel_at *, const double *attribute);
+ * attribute that it reads is not known. outside: beyond what was measured; the outermost cost stands in. */
+double measured_expected_s(const struct kernel_work *, const struct kernel_at *, const double *attribute, bool *outside);
 
 #endif

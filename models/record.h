@@ -124,6 +124,7 @@ struct place_summary {
   double iterations, preemptions, kv_occupancy, itl_mean_s, server_ttft_mean_s, tokens_per_s, prefix_hit_ratio;
   double joules_per_token;                              /* whole run, idle power included */
   double refused_prompt, refused_memory, extrapolated;
+  double extrapolated_estimates;                        /* of kernels with measured costs; NaN: there are none */
   /* Whole run. carbon: NaN where nobody asks. Batteries (NaN without): share of the time that members were empty; mean
    * level at the end as a share of the capacity; deaths. throttled: share of the time, NaN without a temperature. */
   double carbon_g, battery_dead_ratio, battery_left_mean, battery_deaths, throttled_ratio;

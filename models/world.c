@@ -488,7 +488,7 @@ static void open_window(struct world *w)
   w->opened.area_s = level_area_s(&w->in_system, now);
   for (struct place *p = w->place; p < w->place + w->def->n_places; p++) {
     level_start(&p->in_flight, now, p->in_flight.value);
-    p->api_arrived = p->api_blocked = p->api_completed = p->extrapolated = 0;
+    p->api_arrived = p->api_blocked = p->api_completed = p->extrapolated = p->extrapolated_estimates = 0;
     for (uint64_t i = 0; p->stations && i < p->def->count; i++) station_open_window(station_nth(p->stations, i), now);
   }
 }

@@ -328,6 +328,34 @@ static void test_outside(void **state)
   }
 }
 
+/* The edge is slow, and was not measured at such shapes: nobody goes there, and what said so is counted there. */
+static void test_estimates_beyond_are_counted(void **state)
+{
+  (void)state;
+  struct measure m = level();
+  m.knot[0][1] = 1e6;
+  write_profile(&m);
+  struct scenario *s = load(
+      "horizon: {duration: 9.5 s}\nobjective: {latency: -1 /s}\nplaces: [{name: dev, tier: device, hardware: h}, "
+      "{name: edge, tier: edge, hardware: p.yaml}]\nhardware: {h: {flops: 90 GFLOP/s, flops_share: 1}}\n"
+      "links: [{name: l, between: [dev, edge], latency: 0 s}]\nclasses:\n  - {name: ask, from: dev, arrivals: {renewal: "
+      "{interarrival: 1 s}}, attributes: {rows: {dist: {constant: {value: 1201}}}},\n     pipeline: [{task: t, places: [origin, edge], "
+      "work: {kernel: gemm_f32, m: rows, n: 100, k: 100}}]}\npolicies: [always_local, latency_greedy, alone_bound]\n");
+  for (int policy = 0; policy < 3; policy++) {
+    struct run_summary told;
+    struct err err;
+    err_init(&err);
+    struct world *w = world_new(&(struct run_setup){.def = &s->world, .policy = &s->policy[policy], .seed = 1}, &err);
+    assert_true(w && world_run(w, &told, &err));
+    assert_true(isnan(told.place[0].extrapolated_estimates) && isnan(told.place[0].extrapolated));
+    assert_true(told.place[1].extrapolated == 0);
+    assert_true(told.place[1].extrapolated_estimates == (policy ? 9 : 0));       /* one a request */
+    world_free(w);
+    err_release(&err);
+  }
+  scenario_free(s);
+}
+
 /* ---- the example of tests/data ------------------------------------------------------------------------------------------ */
 
 static void test_a_profile_is_read(void **state)
@@ -375,7 +403,7 @@ int main(void)
     cmocka_unit_test(test_sampled_by_replication), cmocka_unit_test(test_executions_scatter),
     cmocka_unit_test(test_others_beside), cmocka_unit_test(test_in_batches),
     cmocka_unit_test(test_policies_read_the_profile_only), cmocka_unit_test(test_outside),
-    cmocka_unit_test(test_a_profile_is_read),
+    cmocka_unit_test(test_estimates_beyond_are_counted), cmocka_unit_test(test_a_profile_is_read),
   };
   return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
