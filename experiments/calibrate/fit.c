@@ -614,6 +614,7 @@ bool kernel_fit(const struct kernel_samples *in, struct kernel_fit *out, struct 
   out->drift = fit_drift(in);
   out->error = error_of(&d, &choice.best);
   if (out->error.shapes < 3) out->error = fit_error_of_passes(in), out->error.model = choice.best.model;
+  if (fit_says_nothing_between(out)) out->error = fit_error_unknown(choice.best.model);
   for (int m = 0; m < N_KERNEL_MODELS; m++) {
     choice.of_model[m].model = m;
     out->candidate[m] = error_of(&d, &choice.of_model[m]);

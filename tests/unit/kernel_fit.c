@@ -327,6 +327,38 @@ static void a_band_too_narrow_is_seen(void **state)
   assert_true(share < .80);
 }
 
+/* Two shapes a decade apart or more, of a surface that steps between them: nothing is known of it, so nothing is told, and the
+ * band is wide. New shapes then lie in it; in a band of what two passes differ by (planted) they do not. */
+static void between_two_shapes_little_is_known(void **state)
+{
+  double within_band = 0, planted = 0, ratio[NEW];
+  for (int set = 0; set < 40; set++) {
+    struct made *m = made_new(3000 + (uint64_t)set, 1);
+    struct kernel_fit f = fit_drawn(m, cached, 2, .05, ratio);
+    assert_string_equal(f.error.method, "none");
+    assert_true(isnan(f.error.mape) && f.cost.band_high >= 1.5 && f.cost.band_low <= 1 / 1.5);
+    within_band += kernel_band_coverage(&f.cost, ratio, NEW) / 40;
+    f.cost.band_low = 1 / 1.035, f.cost.band_high = 1.035;
+    planted += kernel_band_coverage(&f.cost, ratio, NEW) / 40;
+    done(m, &f);
+  }
+  assert_true(within_band >= .9 && planted < .5);
+}
+
+/* 1 and 2 are neighbours (full and resumed): nothing lies between, and the passes say how well each is known. */
+static void neighbours_have_nothing_between(void **state)
+{
+  struct made *m = made_new(14, 1);
+  for (int i = 0; i < 2; i++)
+    for (int pass = 0; pass < 2; pass++) add(m, i, pass, (double[]){i + 1}, (i ? 4e-4 : 7e-4) * (pass ? 1.02 : 1), .01);
+  struct kernel_fit f = fit_of(m);
+  assert_string_equal(f.error.method, "passes");
+  assert_near(f.error.mape, 1 - 1 / 1.02, .001);
+  assert_true(f.cost.band_low > .9 && f.cost.band_high < 1.1);
+  assert_near(fitted(&f, (double[]){2}) / (4e-4 * sqrt(1.02)), 1, 1e-6);
+  done(m, &f);
+}
+
 /* ---- the error that is told ---------------------------------------------------------------------------------------- */
 
 /* Means over data sets: told (nested), of the winner by its own leave-one-out errors, true of new shapes; and standard errors
@@ -419,6 +451,8 @@ int main(void)
     cmocka_unit_test(one_shape_is_judged_by_its_passes),
     cmocka_unit_test(nine_of_ten_new_shapes_lie_in_the_band),
     cmocka_unit_test(a_band_too_narrow_is_seen),
+    cmocka_unit_test(between_two_shapes_little_is_known),
+    cmocka_unit_test(neighbours_have_nothing_between),
     cmocka_unit_test(the_error_told_is_that_of_new_shapes),
     cmocka_unit_test(coverage_and_width_by_hand),
     cmocka_unit_test(nonsense_is_refused),
