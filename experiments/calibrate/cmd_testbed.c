@@ -24,12 +24,14 @@ enum { FULL_REQUESTS = 20000, FULL_REPEATS = 5, QUICK_REQUESTS = 1200, QUICK_REP
 
 static const char usage[] =
   "usage: offsim testbed [-o DIR] [--work KERNEL:p=N,...]... [--load .3,.6,.85] [--requests N] [--repeats N]\n"
-  "                      [--batching] [--batch-work KERNEL:p=N,... --batch-parameter P] [--cold-starts] [--link RTT-TRACE]\n"
+  "                      [--batching] [--batch-work KERNEL:p=N,... --batch-parameter P] [--cold-starts] [--link TRACE]\n"
   "                      [--executions N] [--seed N] [--quick] [--format table|json] [--quiet]\n"
   "  Runs a client, a relay that imposes a link and a server on this machine's loopback, client and server on different\n"
   "  cores, and compares the latencies with what the simulator predicted before. --batching and --cold-starts add\n"
   "  configurations with batches of up to 8, with workers that go when idle and start cold, and with both. --work: a request\n"
-  "  asks for one of these at random. DIR (default results/testbed) gets scenarios, arrivals, records, figures, report.json.\n"
+  "  asks for one of these at random. --link: a file of round trips or of rates, or the keys of a link's `trace` in a\n"
+  "  scenario: rtt=FILE,capacity=FILE (or up=FILE,down=FILE) and format, column, as, gaps, sample.\n"
+  "  DIR (default results/testbed) gets scenarios, arrivals, records, figures, report.json.\n"
   "  Judged from 20000 requests and 5 repeats on; exit 1: judged, and outside the bars.\n";
 
 struct request {
@@ -210,7 +212,7 @@ static double kernel_mean(const struct bed *b, const struct bed_known *k)
   return sum / b->n_shapes / b->n_batch;
 }
 
-struct seen { double kernel_s, known_kernel_s, cpu_s, spent_s, batches, cold, late_s, overhead_s, busy_s, end_s; };
+struct seen { double kernel_s, kernel_median, known_kernel_s, cpu_s, spent_s, batches, cold, late_s, overhead_s, busy_s, end_s; };
 
 /* Everything beside link, queue and kernel. The queue's end: the reading of the request is part of what an empty one costs. */
 static double overhead_of(const double *at)
@@ -222,6 +224,7 @@ static double overhead_of(const double *at)
 static void look(const struct bed *b, const struct bed_records *r, const struct bed_known *k, struct seen *s)
 {
   double *late = arena_array(b->arena, double, r->n), *over = arena_array(b->arena, double, r->n);
+  double *times = arena_array(b->arena, double, r->n);  /* as long as the median before */
   struct bed_sample sorted;
   for (size_t i = 0; i < r->n; i++) {
     const struct bed_record *one = &r->at[i];
@@ -235,17 +238,21 @@ static void look(const struct bed *b, const struct bed_records *r, const struct 
     s->end_s = fmax(s->end_s, one->at_s[BED_SERVED]);
     late[i] = one->at_s[BED_SENT] - one->at_s[BED_PLANNED];
     over[i] = overhead_of(one->at_s);
+    times[i] = (one->at_s[BED_SERVED] - one->at_s[BED_SERVE]) / bed_quantile(&k->kernel[one->shape][one->batch - 1], .5);
   }
   bed_sample_of(&sorted, b->arena, late, r->n);
   s->late_s = bed_quantile(&sorted, .99);
   bed_sample_of(&sorted, b->arena, over, r->n);
   s->overhead_s = sorted.mean;
+  bed_sample_of(&sorted, b->arena, times, r->n);
+  s->kernel_median = bed_quantile(&sorted, .5);
 }
 
 static void add_seen(struct bed_result *to, const struct bed_records *r, const struct seen *s, const struct bed_known *k)
 {
   double n = to->rounds, share = 1 / (n + 1);           /* running means over rounds */
   to->kernel_factor += (s->kernel_s / s->known_kernel_s - to->kernel_factor) * share;
+  to->kernel_median += (s->kernel_median - to->kernel_median) * share;
   to->cpu_share += (s->cpu_s / s->kernel_s - to->cpu_share) * share;
   to->occupancy_s += (s->spent_s / s->batches - to->occupancy_s) * share;
   double known_s = k->occupancy_s + k->more_s * ((double)r->n / s->batches - 1);

@@ -29,8 +29,7 @@ struct bed_options {
   int server_core, client_core;
   double slow;                                          /* a planted fault: the loaded server is so many times slower */
   double request_bytes, reply_bytes, rate_Bps, weights_bytes;
-  const char *rtt;                                      /* file of the link, beside the scenarios */
-  double rtt_sample_s;                                  /* 0: the file has times of its own */
+  const char *link_keys;                                /* of the link in a scenario: its trace, rate, round trip */
 };
 
 /* ---- processes (testbed_run.c) ------------------------------------------------------------------------------------ */
@@ -83,7 +82,10 @@ bool bed_write_scenario(const struct bed *, const char *base, const char *varian
                         struct err *) MUST_USE;
 /* Runs it here: latencies of its requests; batches [BED_BATCH]: how many of each size, NULL: nobody asks. */
 bool bed_simulate(const char *scenario, struct arena *, struct bed_sample *, double *batches, struct err *) MUST_USE;
-/* The link as a file that both know: FOLDER/link.rtt (made by the seed where --link names none) and link.csv. */
+
+/* ---- the link (testbed_link.c) -------------------------------------------------------------------------------------- */
+/* The link as both know it: o->link_keys for the scenarios, DIR/link.csv for the relay, both from DIR/link.yaml, whose trace is
+ * what --link names, or DIR/link.rtt, made by the seed. */
 bool bed_write_link(struct bed_options *, struct arena *, struct err *) MUST_USE;
 
 /* ---- the result (testbed_report.c) -------------------------------------------------------------------------------- */
@@ -92,7 +94,7 @@ extern const double bed_level[BED_LEVELS];              /* .05 .25 .5 .75 .9 .95
 struct bed_result {
   const char *name; double load, rate_per_s;
   struct bed_sample measured, predicted, low, high, hindsight;
-  double round_p50[BED_REPEATS], round_p95[BED_REPEATS], kernel_factor, cpu_share, overhead_s, known_overhead_s, occupancy_s,
+  double round_p50[BED_REPEATS], round_p95[BED_REPEATS], kernel_factor, kernel_median, cpu_share, overhead_s, known_overhead_s, occupancy_s,
     known_occupancy_s, steal_share, band_factor, late_s, batch_mean, cold_share, utilization;
   int rounds; long requests;
   bool raised;

@@ -92,11 +92,8 @@ static void put_class(struct text *t, const struct bed *b, const struct bed_know
 static void put_links(struct text *t, const struct bed *b, const struct bed_known *k)
 {
   text_put(t, "links:\n");
-  text_add(t, "  - {name: access, between: [client, relay], rate: %.0f B/s, kind: fixed,\n     trace: {rtt: %s, offset: 0 s",
-           b->o->rate_Bps, b->o->rtt);
-  if (b->o->rtt_sample_s > 0)
-    text_add(t, ", sample: %.6f ms", b->o->rtt_sample_s * 1e3);
-  text_put(t, "}}\n  - {name: machine, between: [relay, server], rate: unlimited,\n     rtt: ");
+  text_add(t, "  - {name: access, between: [client, relay], kind: fixed,\n     %s}\n", b->o->link_keys);
+  text_put(t, "  - {name: machine, between: [relay, server], rate: unlimited,\n     rtt: ");
   put_sample(t, &k->overhead, 1, 0);
   text_put(t, "}\n");
 }
@@ -165,75 +162,4 @@ bool bed_simulate(const char *path, struct arena *a, struct bed_sample *to, doub
   scenario_free(s);
   free(l.s);
   return good;
-}
-
-/* ---- the link ------------------------------------------------------------------------------------------------------- */
-
-enum { LINK_STEPS = 6000 };
-#define LINK_STEP_S 0.01                                /* from one round trip to the next */
-#define LINK_RTT_S 5e-4                                 /* its median: a wired neighbour */
-#define LINK_KEEPS 0.9                                  /* of the logarithm from step to step */
-#define LINK_SIGMA 0.3                                  /* of the logarithm */
-
-/* Synthetic round trips as `ping` prints them: a log-normal AR(1). */
-static bool make_rtt(struct bed_options *o, struct arena *a, struct err *e)
-{
-  struct text t = {0};
-  struct rng_root root = rng_root_make(o->seed, 0);
-  struct rng draw = rng_open(&root, rng_name("testbed link"), 0, 0);
-  double x = LINK_SIGMA * rng_normal(&draw);
-  text_put(&t, "PING testbed (127.0.0.1) 56(84) bytes of data.\n");
-  for (int i = 1; i <= LINK_STEPS; i++) {
-    double rtt_s = LINK_RTT_S * exp(fmax(fmin(x, 1), -1));
-    text_add(&t, "64 bytes from 127.0.0.1: icmp_seq=%d ttl=64 time=%.4f ms\n", i, rtt_s * 1e3);
-    x = LINK_KEEPS * x + LINK_SIGMA * sqrt(1 - LINK_KEEPS * LINK_KEEPS) * rng_normal(&draw);
-  }
-  o->rtt = "link.rtt";
-  o->rtt_sample_s = LINK_STEP_S;
-  bool good = text_save(&t, arena_printf(a, "%s/%s", o->dir, o->rtt), e);
-  free(t.s);
-  return good;
-}
-
-static bool take_rtt(struct bed_options *o, struct arena *a, struct err *e)
-{
-  const char *found = scenario_find_file(a, "./testbed", o->link, NULL);
-  char *whole = found ? realpath(found, NULL) : NULL;
-  if (!whole)
-    return err_add(e, (struct where){0}, "testbed: --link: there is no file '%s'", o->link);
-  o->rtt = arena_strdup(a, whole);
-  free(whole);
-  return true;
-}
-
-/* What the relay imposes is what the simulator makes of the file: half of a round trip each way, and of one beyond three
- * times the median all that is beyond half of the median (models/link_process.c). */
-static bool write_relay_link(const struct bed_options *o, const struct link_trace *t, struct arena *a, struct err *e)
-{
-  struct text out = {0};
-  text_put(&out, "from_s,latency_s,rate_Bps\n");
-  for (uint64_t i = 0; i < t->n; i++) {
-    double rtt_s = t->value[i];
-    if (!isfinite(rtt_s)) {
-      free(out.s);
-      return err_add(e, (struct where){.file = t->file}, "testbed: a message that is lost; the relay loses none: another --link");
-    }
-    text_add(&out, "%.9f,%.9f,%.0f\n", (double)t->at[i] * 1e-9, rtt_s > 3 * t->median ? rtt_s - t->median / 2 : rtt_s / 2, o->rate_Bps);
-  }
-  text_add(&out, "%.9f,-1,0\n", (double)t->length * 1e-9);
-  bool good = text_save(&out, arena_printf(a, "%s/link.csv", o->dir), e);
-  free(out.s);
-  return good;
-}
-
-bool bed_write_link(struct bed_options *o, struct arena *a, struct err *e)
-{
-  if (!(o->link ? take_rtt(o, a, e) : make_rtt(o, a, e)))
-    return false;
-  const struct link_trace_def def = {.file = o->link ? o->rtt : arena_printf(a, "%s/%s", o->dir, o->rtt), .sample_s = o->rtt_sample_s};
-  const struct link_trace *t = link_trace_read(&def, a, e);
-  if (t && t->kind != LINK_RTT)
-    return err_add(e, (struct where){.file = t->file}, "testbed: --link needs round trips (rtt), this file is of kind %s",
-                   link_trace_kind_names[t->kind]);
-  return t && write_relay_link(o, t, a, e);
 }

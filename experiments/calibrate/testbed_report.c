@@ -199,6 +199,7 @@ static json *result_json(const struct bed_result *r)
   json_put(one, "error", errors);
   json_put_bool(one, "within", v.within);
   json_put_number(cause, "kernel_factor", r->kernel_factor);
+  json_put_number(cause, "kernel_factor_median", r->kernel_median);
   json_put_number(cause, "kernel_cpu_share", r->cpu_share);
   json_put_number(cause, "occupancy_s", r->occupancy_s);
   json_put_number(cause, "occupancy_before_s", r->known_occupancy_s);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 enum { MOST_WANTED = -20 };
+#define LONGEST_S 1e9                                   /* 30 years: an alarm that never comes */
 
 static int64_t clock_ns(clockid_t which)
 {
@@ -43,9 +45,9 @@ static bool take_number(const char *command, const struct testbed_option *o, con
 {
   char *end;
   *(double *)o->to = strtod(text, &end);
-  if (end != text && !*end)
+  if (end != text && !*end && isfinite(*(double *)o->to))
     return true;
-  fprintf(stderr, "%s: %s must be a number, not '%s'\n", command, o->name, text);
+  fprintf(stderr, "%s: %s must be a finite number, not '%s'\n", command, o->name, text);
   return false;
 }
 
@@ -97,12 +99,13 @@ bool testbed_settle(const char *command, double core, double limit_s, bool sleep
   prctl(PR_SET_TIMERSLACK, 1UL);
   step_forward(sleeps);
   if (limit_s > 0)
-    alarm((unsigned)(limit_s + 1));
+    alarm((unsigned)fmin(limit_s + 1, LONGEST_S));
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET((unsigned)(core < 0 ? 0 : core), &set);
-  if (core < 0 || sched_setaffinity(0, sizeof set, &set) == 0)
+  CPU_SET((unsigned)(core >= 0 && core < CPU_SETSIZE ? core : 0), &set);
+  if (core < 0 || (core < CPU_SETSIZE && sched_setaffinity(0, sizeof set, &set) == 0))
     return true;
+  errno = core < CPU_SETSIZE ? errno : EINVAL;
   fprintf(stderr, "%s: cannot be pinned to core %.0f: %s\n", command, core, strerror(errno));
   return false;
 }

@@ -1,12 +1,13 @@
 /* testbed_relay.c: `offsim-kernels relay`: between client and server, lets each message wait as long as a link would take.
  *
- * A message that comes at time t leaves at t + latency(t) + what its body takes at the link's rate from then on. Messages
- * do not hold each other up, and one sent later at a lower latency overtakes, as on the simulator's link of kind `fixed`.
- * The link's file has lines from_s,latency_s,rate_Bps (rate 0: unlimited) in order of time after one line of names; it
- * begins anew at its end, which is a line with latency -1. Time 0 is the client's.
+ * A message that comes at time t leaves at t + what its body takes at the link's rate from t on + latency(t), as on the
+ * simulator's link of kind `fixed`: messages do not hold each other up, and one sent later at a lower latency overtakes.
+ * The link's file (testbed_link.h) has series, each of a length of its own, that begin anew at their end. Time 0 is the
+ * client's.
  */
 #include "experiments/kernels/commands.h"
 #include "experiments/kernels/testbed.h"
+#include "experiments/kernels/testbed_link.h"
 
 #include <math.h>
 #include <poll.h>
@@ -16,86 +17,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE = 256 };
-
-struct piece { double from_s, latency_s, rate_Bps; };
-struct link { size_t n, capacity; struct piece *piece; double length_s; };
 struct message { int64_t due_ns; bool up; struct testbed_head head; char *body; };
 struct relay {
   double port, core, limit_s;
   const char *file;
-  struct link link;
+  struct testbed_link link;
   size_t n, capacity;
   struct message *waiting;                              /* a heap, the earliest first */
   int client, server;
   char *body;
 };
-
-/* ---- the link ------------------------------------------------------------------------------------------------------- */
-
-static bool add_piece(struct link *l, const struct piece *p)
-{
-  if (l->n == l->capacity) {
-    l->capacity = l->capacity ? 2 * l->capacity : 1024;
-    l->piece = realloc(l->piece, l->capacity * sizeof *l->piece);
-    if (!l->piece)
-      return false;
-  }
-  l->piece[l->n++] = *p;
-  return true;
-}
-
-static bool read_link(struct link *l, const char *file)
-{
-  char line[LINE];
-  struct piece p;
-  FILE *f = fopen(file, "r");
-  bool good = f && fgets(line, sizeof line, f);
-  while (good && l->length_s == 0 && fgets(line, sizeof line, f)) {
-    good = sscanf(line, "%lf,%lf,%lf", &p.from_s, &p.latency_s, &p.rate_Bps) == 3;
-    good = good && p.from_s >= (l->n ? l->piece[l->n - 1].from_s : 0);
-    if (good && p.latency_s < 0)
-      l->length_s = p.from_s;
-    else
-      good = good && add_piece(l, &p);
-  }
-  if (f)
-    fclose(f);
-  good = good && l->n > 0 && l->length_s > 0 && l->piece[0].from_s == 0;
-  if (!good)
-    fprintf(stderr, "relay: %s: line %zu cannot be read\n", file, l->n + 2);
-  return good;
-}
-
-/* The piece that holds at t, which is in [0, length). */
-static size_t piece_at(const struct link *l, double t)
-{
-  size_t low = 0, high = l->n;
-  while (high - low > 1) {
-    size_t middle = (low + high) / 2;
-    *(l->piece[middle].from_s <= t ? &low : &high) = middle;
-  }
-  return low;
-}
-
-/* Seconds that a message of so many bytes takes from second t on. */
-static double link_takes(const struct link *l, double t, double bytes)
-{
-  if (l->n == 0)
-    return 0;
-  double at = fmod(fmax(t, 0), l->length_s);
-  double took = l->piece[piece_at(l, at)].latency_s;
-  for (at = fmod(at + took, l->length_s); bytes > 0;) {
-    size_t k = piece_at(l, at);
-    double end = k + 1 < l->n ? l->piece[k + 1].from_s : l->length_s, rate = l->piece[k].rate_Bps;
-    if (rate == 0 || rate * (end - at) >= bytes)
-      return took + (rate > 0 ? bytes / rate : 0);
-    took += end - at;
-    bytes -= rate * (end - at);
-    at = end >= l->length_s ? 0 : end;
-  }
-  return took;
-}
 
 /* ---- messages that wait --------------------------------------------------------------------------------------------- */
 
@@ -142,7 +73,7 @@ static bool take_in(struct relay *r, bool up)
     return got == 0;
   int64_t now = testbed_now_ns();
   double t = (double)(now - m.head.start_ns) * 1e-9;
-  m.due_ns = now + (int64_t)(link_takes(&r->link, t, m.head.bytes) * 1e9);
+  m.due_ns = now + (int64_t)(testbed_link_takes(&r->link, t, m.head.bytes, !up) * 1e9);
   m.head.at_ns[up ? AT_UP_IN : AT_DOWN_IN] = now;
   m.head.at_ns[up ? AT_UP_DUE : AT_DOWN_DUE] = m.due_ns;
   m.body = malloc(m.head.bytes + 1);
@@ -212,12 +143,12 @@ int kernels_relay(int argc, char **argv)
   struct relay r = {.core = -1, .limit_s = 600};
   if (!read_arguments(&r, argc, argv))
     return 2;
-  if (!testbed_settle("relay", r.core, r.limit_s, true) || (r.file && !read_link(&r.link, r.file)))
+  if (!testbed_settle("relay", r.core, r.limit_s, true) || (r.file && !testbed_link_read(&r.link, r.file)))
     return 3;
   r.body = malloc(TESTBED_BODY);
   r.server = r.body ? testbed_connect((int)r.port) : -1;
   int listening = r.server < 0 ? -1 : testbed_listen("relay");
   bool good = listening >= 0 && serve_clients(&r, listening);
-  free(r.body), free(r.waiting), free(r.link.piece);
+  free(r.body), free(r.waiting), testbed_link_free(&r.link);
   return good ? 0 : 3;
 }

@@ -5,13 +5,15 @@
 OFFSIM=${OFFSIM:-build/offsim}
 export NO_COLOR=1 LC_ALL=C
 shape=gemm_f32:m=32,n=64,k=64
-testbed() { timeout -k 5 60 "$OFFSIM" testbed --quiet --executions 60 --repeats 1 "$@"; }
+testbed() { timeout -k 5 60 "$OFFSIM" testbed --quick --quiet --executions 60 --repeats 1 "$@"; }
 refused() { # refused NAME EXIT PATTERN ARGUMENTS...
   local name=$1 want=$2 pattern=$3; shift 3
   testbed -o "$work/none" "$@" >"$work/said" 2>&1; local rc=$?
   [ $rc = "$want" ] && grep -qF -- "$pattern" "$work/said"; local seen=$?
   result $seen "$name"; [ $seen = 0 ] || { echo "#   exit $rc, wanted $want and '$pattern'"; sed 's/^/#   /' "$work/said" | tail -n 8; }
 }
+printf '# bin_ms=20\npackets\n40\n2\n7\n0\n19\n' >"$work/rates.mahi"
+printf 't_ms,rtt_ms\n0,0.8\n31,1.6\n55,0.5\n90,9\n' >"$work/trips.csv"
 refused "an unknown option" 2 "did you mean '--load'" --laod .3
 refused "a load of 2" 2 "--load is up to 8 numbers from 0.01 to 0.95" --load 2
 refused "no requests" 2 "--requests is a whole number from 50" --requests 0
@@ -19,12 +21,23 @@ refused "an unknown kernel" 2 "no such kernel" --work nothing:m=1
 refused "a parameter is missing" 2 "parameter k is missing" --work gemm_f32:m=8,n=8
 refused "batches without a parameter" 2 "needs the --batch-parameter" --batch-work $shape
 refused "a link that is not there" 2 "there is no file 'nowhere.rtt'" --link nowhere.rtt
+refused "a word for a link that is none" 2 "'gap' is perhaps 'gaps'" --link "rtt=$0,gap=cut"
+refused "a link without a file" 2 "--link names no file" --link gaps=cut
+refused "rates of one direction only" 2 "'up' and 'down'" --link "up=$0"
+refused "a key that slips another in" 2 "is a word or a number" --link "rtt=$0,gaps=cut}, offset: {"
+printf 'PING x\n64 bytes from x: icmp_seq=1 time=nan ms\n' >"$work/nan.rtt"
+printf '# bin_ms=100\npackets\n10\n-3\n' >"$work/less.mahi"
+printf 't_s,dl_kbps\n0,100\n1,200\n' >"$work/got.ucc"
+refused "round trips that are no numbers" 2 "nan.rtt:2:" --link "$work/nan.rtt"
+refused "a negative rate" 2 "less.mahi:4:1: error: a negative rate" --link "capacity=$work/less.mahi"
+refused "what an application got" 2 "'as: capacity' takes it for that" --link "capacity=$work/got.ucc"
+refused "rates in place of round trips" 2 "is of kind capacity, not rtt" --link "rtt=$work/rates.mahi"
 refused "a word too many" 2 "takes options only" please
 OFFSIM_KERNELS=$work/nothing refused "no offsim-kernels" 3 "there is no program offsim-kernels"
 
 if [ "$(nproc)" -gt 1 ]; then
   taskset -c 0 true 2>/dev/null && taskset -c "$(taskset -pc $$ | sed 's/.*: *//; s/[,-].*//')" \
-    "$OFFSIM" testbed --quiet --executions 60 --repeats 1 -o "$work/one" --work $shape --load .1 --requests 50 >"$work/one.txt" 2>&1
+    "$OFFSIM" testbed --quick --quiet --executions 60 --repeats 1 -o "$work/one" --work $shape --load .1 --requests 50 >"$work/one.txt" 2>&1
   check "one core: not judged, and says so" grep -q "NOT JUDGED: client and server share the only core" "$work/one.txt"
 fi
 check "four configurations at a tiny load" testbed -o "$work/d" --work $shape --work gemm_f32:m=64,n=64,k=64 --batch-work $shape \
@@ -35,10 +48,11 @@ d, offsim = sys.argv[1:]
 report = json.load(open(d + "/report.json"))
 assert report["judged"] is False and "20000 requests" in report["not_judged"]
 assert [r["configuration"] for r in report["results"]] == ["plain", "batching", "cold-starts", "batching-cold-starts"]
-link = [tuple(map(float, row)) for row in list(csv.reader(open(d + "/link.csv")))[1:]]
+link = [row for row in list(csv.reader(open(d + "/link.csv")))[1:]]
+latency = [(float(t), float(x)) for what, t, x in link if what == "latency" and x != "end"]
+assert [row for row in link if row[0] != "latency"] == [["up", "0", "12500000"], ["up", "1", "end"], ["down", "0", "12500000"], ["down", "1", "end"]]
 def link_takes(t, size):
-    k = max(i for i, piece in enumerate(link) if piece[0] <= t)
-    return link[k][1] + size / link[k][2]
+    return [x for begin, x in latency if begin <= t][-1] + size / 12.5e6
 for r in report["results"]:
     base = f"{d}/{r['configuration']}-20-r1"
     for which in ("measured_s", "predicted_s", "band_low_s", "band_high_s", "hindsight_s"):
@@ -64,15 +78,53 @@ for r in report["results"]:
     p50 = said["policies"][0]["metrics"]["latency_p50_s"]["value"]
     assert abs(p50 / r["predicted_s"]["p50"] - 1) < 1e-9, (p50, r["predicted_s"]["p50"])           # anyone can repeat it
 PY
+# A link of round trips and rates, which begin anew at their ends: the relay against an own sum, the simulator against the same.
+check "a link of round trips and rates" testbed -o "$work/l" --work $shape --load .05 --requests 150 --link "rtt=$work/trips.csv,capacity=$work/rates.mahi"
+check "is imposed by the relay as by the simulator" /usr/bin/python3 - "$work/l" "$OFFSIM" "$work" <<'PY'
+import csv, json, re, subprocess, sys
+d, offsim, work = sys.argv[1:]
+trips = ([0, .031, .055, .09], [.0004, .0008, .00025, .009 - .0006], .09 + .031)      # from, one way (median of the four: 1.2 ms), length
+rates = ([0, .02, .04, .06, .08], [40 * 75000, 2 * 75000, 7 * 75000, 0, 19 * 75000], .1)
+def at(series, t):
+    begin, value, length = series
+    k = max(i for i, b in enumerate(begin) if b <= t % length + 1e-12)
+    return value[k], (begin + [length])[k + 1] - t % length
+def takes(t, size):
+    took = 0
+    while True:
+        rate, left = at(rates, t + took)
+        if rate * left >= size:
+            return took + size / rate + at(trips, t)[0]
+        took, size = took + left, size - rate * left
+for x in csv.DictReader(open(d + "/plain-5-r1-records.csv")):
+    x = {k: float(v) for k, v in x.items()}
+    for a, b, size in (("up_in_s", "up_due_s", 2000), ("down_in_s", "down_due_s", 256)):
+        assert abs(x[b] - x[a] - takes(x[a], size)) < 1e-8, (x[a], x[b] - x[a], takes(x[a], size))
+# 40 requests, each alone, with 1 ms of service
+times = [.311 * i + .0037 * i % 7 for i in range(40)]
+open(work + "/alone.csv", "w").write("at_s\n" + "".join(f"{t:.9f}\n" for t in sorted(times)))
+text = open(d + "/link.yaml").read().replace("duration: 10 s", "duration: 60 s")
+text = text.replace("arrivals: {poisson: {rate: 1 /s}}", "arrivals: {trace: {file: alone.csv, time: {column: at_s, as: s, origin: zero}}}")
+open(work + "/alone.yaml", "w").write(text + "replications: 1\ntelemetry: ideal\n")
+said = json.loads(subprocess.run([offsim, "run", work + "/alone.yaml", "--format", "json", "--quiet", "-o", work + "/alone-run"],
+                                 capture_output=True, text=True, check=True).stdout)
+own = []
+for t in times:
+    up = takes(t, 2000)
+    own.append(up + .001 + takes(t + up + .001, 256))
+got = said["policies"][0]["metrics"]["latency_mean_s"]["value"]
+assert abs(got / (sum(own) / len(own)) - 1) < 1e-6, (got, sum(own) / len(own))
+PY
 check "figures" test -s "$work/d/plain-20.svg" -a -s "$work/d/batching-cold-starts-20.svg"
-# 2 times slower: the factor is of one process on one core, so that neighbours spoil both sides alike.
-check "a server slower than before" testbed -o "$work/slow" --work gemm_f32:m=256,n=256,k=256 --load .2 --requests 150 --planted-slow 2
+# 1.5 times slower: the median of the loaded executions over that of those before, both of one process on one core. On a busy machine
+# (load 4 on 2 cores) it was 1.02 +- .022 (sd) of a healthy server in 8 runs and 1.55 of this one: 1.25 is seven sd from either.
+check "a server slower than before" testbed -o "$work/slow" --work gemm_f32:m=256,n=256,k=256 --load .2 --requests 150 --planted-slow 1.5
 check "is seen" /usr/bin/python3 -c "
 import json
 r = json.load(open('$work/slow/report.json'))['results'][0]
-assert r['cause']['kernel_factor'] > 1.35 and r['error']['p50'] < 0, (r['cause'], r['error'])"
+assert r['cause']['kernel_factor_median'] > 1.25, (r['cause'], r['error'])"
 # Stopped in the middle: its own exit code, and nobody left.
-"$OFFSIM" testbed --quiet --executions 60 -o "$work/stop" --work $shape --load .05 --requests 30000 >"$work/stop.txt" 2>&1 & pid=$!
+"$OFFSIM" testbed --quick --quiet --executions 60 -o "$work/stop" --work $shape --load .05 --requests 30000 >"$work/stop.txt" 2>&1 & pid=$!
 for _ in $(seq 100); do [ -s "$work/stop/plain-5-r1.yaml" ] && break; sleep 0.1; done
 children=$(pgrep -P $pid); kill -TERM $pid; wait $pid; code=$?
 check "a signal: exit 75" same $code 75
