@@ -1,8 +1,10 @@
 #include "experiments/kernels/attention.h"
+#include "experiments/kernels/hand.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { CHECKED_ROWS = 64 };
 
@@ -124,4 +126,48 @@ bool attention_check(void *state, char *why)
   good = good && row_right(a, rows - 1, room, why);
   free(room);
   return good;
+}
+
+/* ---- handing over --------------------------------------------------------------------------------------------------- */
+
+/* Where the i-th handed number lies. */
+static float *place_of(const struct attention *a, long i)
+{
+  long own = a->heads * a->dim, token = i / (3 * own), of_token = i % (3 * own), head = of_token % own / a->dim;
+  long of_head = of_token % a->dim;
+  if (of_token < own)
+    return a->q + (head * a->queries + token) * a->dim + of_head;
+  return (of_token < 2 * own ? a->k : a->v) + (head * a->keys + a->keys - a->queries + token) * a->dim + of_head;
+}
+
+static double handed_at(const void *state, long i)
+{
+  return (double)*place_of(state, i);
+}
+
+size_t attention_result(void *state, void *out, size_t room)
+{
+  const struct attention *a = state;
+  size_t row = (size_t)a->dim * sizeof(float), bytes = 0;
+  for (long token = 0; token < a->queries; token++)
+    for (long head = 0; head < a->heads && bytes + row <= room; head++, bytes += row)
+      memcpy((char *)out + bytes, a->out + (head * a->queries + token) * a->dim, row);
+  return bytes;
+}
+
+void attention_feed(void *state, const void *data, size_t bytes)
+{
+  struct attention *a = state;
+  struct hand h = hand_of(data, bytes);
+  long n = 3 * a->queries * a->heads * a->dim;
+  float scale = hand_scale(&h, (size_t)n, 2);
+  for (long i = 0; i < n; i++)
+    *place_of(a, i) = hand_at(&h, (size_t)i) * scale;
+}
+
+bool attention_fed(void *state, const void *data, size_t bytes, char *why)
+{
+  const struct attention *a = state;
+  struct hand h = hand_of(data, bytes);
+  return hand_same(&h, a, handed_at, 3 * a->queries * a->heads * a->dim, 1e-5, why);
 }

@@ -76,4 +76,5 @@ const struct kernel kernel_attention_decode = {
   .full = KERNEL_GRID(full), .quick = KERNEL_GRID(quick),
   .units = bytes, .axis_value = axis_value, .flop = flop, .bytes = bytes, .allowed = allowed,
   .prepare = prepare, .run = attention_run, .check = attention_check, .threads = attention_threads, .finish = attention_finish,
+  .result = attention_result, .feed = attention_feed, .fed = attention_fed,
 };

@@ -118,4 +118,5 @@ const struct kernel kernel_attention_prefill = {
   .full = KERNEL_GRID(full), .quick = KERNEL_GRID(quick),
   .units = flop, .axis_value = axis_value, .flop = flop, .bytes = working_set, .allowed = allowed,
   .prepare = prepare, .run = attention_run, .check = attention_check, .threads = attention_threads, .finish = attention_finish,
+  .result = attention_result, .feed = attention_feed, .fed = attention_fed,
 };

@@ -3,6 +3,7 @@
  * Work: bytes of the text. The text is made of 4096 made-up words, the k-th with probability ~ 1 / k: it shrinks to about a
  * third, as English prose does. Self-check: inflated it is the text again, and smaller than it; the Adler-32 at its end is
  * what RFC 1950 defines ("a" repeated once: 0x00620062). */
+#include "experiments/kernels/hand.h"
 #include "experiments/kernels/kernel.h"
 #include "experiments/kernels/scratch.h"
 #include "experiments/kernels/text.h"
@@ -87,12 +88,26 @@ static bool check(void *state, char *why)
   free(back);
   return same || scratch_why(why, "it does not inflate to what was deflated");
 }
+
+static void feed(void *state, const void *data, size_t bytes)
+{
+  struct squeeze *s = state;
+  hand_text(data, bytes, s->text, s->size);
+}
+
+static bool fed(void *state, const void *data, size_t bytes, char *why)
+{
+  const struct squeeze *s = state;
+  return hand_text_same(data, bytes, s->text, s->size, why);
+}
 #else
 static const char *unavailable(void) { return "built without zlib"; }
 static void *prepare(const double *p, uint64_t seed, char *why) { return scratch_why(why, "built without zlib"), NULL; }
 static void run(void *state) { }
 static bool check(void *state, char *why) { return scratch_why(why, "built without zlib"); }
 static void finish(void *state) { }
+static void feed(void *state, const void *data, size_t bytes) { }
+static bool fed(void *state, const void *data, size_t bytes, char *why) { return scratch_why(why, "built without zlib"); }
 #endif
 
 /* Each level is an algorithm of its own and says little of the next: many sizes at seven of them, and no other off the grid. */
@@ -114,5 +129,5 @@ const struct kernel kernel_deflate = {
   .n_parameters = 2, .parameter = {{"size", 1024, 262144, 1}, {"level", 1, 9, 1}}, .n_axes = 2, .axis = {"working_set", "level"},
   .full = KERNEL_GRID(full), .quick = KERNEL_GRID(quick),
   .units = units, .axis_value = axis_value, .bytes = units, .allowed = allowed, .unavailable = unavailable,
-  .prepare = prepare, .run = run, .check = check, .finish = finish,
+  .prepare = prepare, .run = run, .check = check, .finish = finish, .feed = feed, .fed = fed,
 };

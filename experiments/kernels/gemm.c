@@ -5,6 +5,7 @@
  * m 64, n 384, k 1536 are 75.5 MFLOP; weights 2.36 MB; working set 2.85 MB.
  */
 #include "experiments/kernels/arena.h"
+#include "experiments/kernels/hand.h"
 #include "experiments/kernels/kernel.h"
 #include "experiments/kernels/matrix.h"
 #include "experiments/kernels/team.h"
@@ -101,6 +102,26 @@ static bool check(void *state, char *why)
   return matrix_check(&x, 1e-6 * (double)g->k * sqrt((double)g->n), 1, why);
 }
 
+static size_t result(void *state, void *out, size_t room)
+{
+  const struct gemm *g = state;
+  return hand_out(g->c, (size_t)(g->m * g->n) * sizeof *g->c, out, room);
+}
+
+static void feed(void *state, const void *data, size_t bytes)
+{
+  struct gemm *g = state;
+  struct hand h = hand_of(data, bytes);
+  hand_floats(&h, g->a, (size_t)(g->m * g->k), 1);
+}
+
+static bool fed(void *state, const void *data, size_t bytes, char *why)
+{
+  const struct gemm *g = state;
+  struct hand h = hand_of(data, bytes);
+  return hand_same_floats(&h, g->a, (size_t)(g->m * g->k), why);
+}
+
 const struct kernel kernel_gemm_f32 = {
   .name = "gemm_f32", .version = 1, .unit = "FLOP", .bound = BOUND_COMPUTE,
   .n_parameters = 3,
@@ -109,4 +130,5 @@ const struct kernel kernel_gemm_f32 = {
   .full = KERNEL_GRID(matrix_full), .quick = KERNEL_GRID(matrix_quick),
   .units = matrix_flop, .axis_value = axis_value, .flop = matrix_flop, .bytes = working_set, .allowed = allowed,
   .prepare = prepare, .run = run, .check = check, .threads = threads, .finish = finish,
+  .result = result, .feed = feed, .fed = fed,
 };

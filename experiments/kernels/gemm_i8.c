@@ -6,10 +6,12 @@
  */
 #include "experiments/kernels/arena.h"
 #include "experiments/kernels/gemm_i8_tile.h"
+#include "experiments/kernels/hand.h"
 #include "experiments/kernels/kernel.h"
 #include "experiments/kernels/matrix.h"
 #include "experiments/kernels/team.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -148,6 +150,36 @@ static bool check(void *state, char *why)
   return matrix_check(&x, 0, 1, why);
 }
 
+static size_t result(void *state, void *out, size_t room)
+{
+  const struct gemm_i8 *g = state;
+  size_t n = (size_t)(g->m * g->n);
+  float *to = out;
+  n = n < room / sizeof *to ? n : room / sizeof *to;
+  for (size_t i = 0; i < n; i++)
+    to[i] = (float)g->c[i];
+  return n * sizeof *to;
+}
+
+/* Quantised, one scale for all. */
+static void feed(void *state, const void *data, size_t bytes)
+{
+  struct gemm_i8 *g = state;
+  struct hand h = hand_of(data, bytes);
+  size_t n = (size_t)(g->m * g->k);
+  float scale = hand_scale(&h, n, 127);
+  for (size_t i = 0; i < n; i++)
+    g->a[i] = (uint8_t)(lrintf(hand_at(&h, i) * scale) + 128);
+}
+
+/* Half a step of 127, and as much again for a factor that was found from rounded values. */
+static bool fed(void *state, const void *data, size_t bytes, char *why)
+{
+  const struct gemm_i8 *g = state;
+  struct hand h = hand_of(data, bytes);
+  return hand_same(&h, g->a, a_at, g->m * g->k, 1 / 127., why);
+}
+
 const struct kernel kernel_gemm_i8 = {
   .name = "gemm_i8", .version = 1, .unit = "FLOP", .bound = BOUND_COMPUTE,
   .n_parameters = 3,
@@ -156,4 +188,5 @@ const struct kernel kernel_gemm_i8 = {
   .full = KERNEL_GRID(matrix_full), .quick = KERNEL_GRID(matrix_quick),
   .units = matrix_flop, .axis_value = axis_value, .flop = matrix_flop, .bytes = working_set, .allowed = allowed,
   .prepare = prepare, .run = run, .check = check, .threads = threads, .finish = finish,
+  .result = result, .feed = feed, .fed = fed,
 };

@@ -7,6 +7,7 @@
  */
 #include "experiments/kernels/arena.h"
 #include "experiments/kernels/gemv_rows.h"
+#include "experiments/kernels/hand.h"
 #include "experiments/kernels/kernel.h"
 #include "experiments/kernels/team.h"
 
@@ -296,6 +297,28 @@ static bool check(void *state, char *why)
   return row_exact(g, g->n - 1, why);
 }
 
+/* ---- handing over --------------------------------------------------------------------------------------------------- */
+
+static size_t result(void *state, void *out, size_t room)
+{
+  const struct gemv *g = state;
+  return hand_out(g->y, (size_t)g->n * sizeof *g->y, out, room);
+}
+
+static void feed(void *state, const void *data, size_t bytes)
+{
+  struct gemv *g = state;
+  struct hand h = hand_of(data, bytes);
+  hand_floats(&h, g->x, (size_t)g->k, 1);
+}
+
+static bool fed(void *state, const void *data, size_t bytes, char *why)
+{
+  const struct gemv *g = state;
+  struct hand h = hand_of(data, bytes);
+  return hand_same_floats(&h, g->x, (size_t)g->k, why);
+}
+
 /* ---- shapes -------------------------------------------------------------------------------------------------------- */
 
 static bool shortest(const double *p)
@@ -337,6 +360,7 @@ const struct kernel kernel_gemv_i8 = {
   .full = KERNEL_GRID(i8_full), .quick = KERNEL_GRID(i8_quick),
   .units = i8_bytes, .axis_value = i8_axis, .flop = flop, .bytes = i8_bytes, .allowed = i8_allowed,
   .prepare = i8_prepare, .run = i8_run, .check = check, .threads = threads, .finish = finish,
+  .result = result, .feed = feed, .fed = fed,
 };
 
 const struct kernel kernel_gemv_i4 = {
@@ -346,4 +370,5 @@ const struct kernel kernel_gemv_i4 = {
   .full = KERNEL_GRID(i4_full), .quick = KERNEL_GRID(i4_quick),
   .units = i4_bytes, .axis_value = i4_axis, .flop = flop, .bytes = i4_bytes, .allowed = i4_allowed,
   .prepare = i4_prepare, .run = i4_run, .check = check, .threads = threads, .finish = finish,
+  .result = result, .feed = feed, .fed = fed,
 };

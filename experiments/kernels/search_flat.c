@@ -3,12 +3,14 @@
  * Work: 2 items dimensions queries FLOP; 1000 vectors of 384 dimensions, one query: 768 kFLOP over 1.536 MB.
  * One query is held up by memory, many by arithmetic: the second axis is the number of queries.
  * Self-check: all dot products in double precision, the best by repeated search of the maximum. */
+#include "experiments/kernels/hand.h"
 #include "experiments/kernels/kernel.h"
 #include "experiments/kernels/scratch.h"
 #include "experiments/kernels/vectors.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ITEMS, DIMENSIONS, QUERIES, TOP };
 enum { BLOCK = 16, CHECKED = 4 };                       /* vectors of a block are used by every query while they are near */
@@ -109,6 +111,44 @@ static bool flat_check(void *state, char *why)
   return true;
 }
 
+/* The vectors found, the nearest first. */
+static size_t flat_result(void *state, void *out, size_t room)
+{
+  const struct flat *s = state;
+  size_t one = s->dimensions * sizeof *s->vector, bytes = 0;
+  for (size_t q = 0; q < s->queries; q++)
+    for (size_t k = 0; k < s->best[q].n && bytes + one <= room; k++, bytes += one)
+      memcpy((char *)out + bytes, s->vector + s->best[q].item[k].item * s->dimensions, one);
+  return bytes;
+}
+
+static struct hand query_handed(const struct flat *s, const void *data, size_t bytes, size_t query)
+{
+  struct hand h = hand_of(data, bytes);
+  h.from = query * s->dimensions;
+  return h;
+}
+
+static void flat_feed(void *state, const void *data, size_t bytes)
+{
+  struct flat *s = state;
+  for (size_t q = 0; q < s->queries; q++) {
+    struct hand h = query_handed(s, data, bytes, q);
+    hand_unit(&h, s->query + q * s->dimensions, s->dimensions);
+  }
+}
+
+static bool flat_fed(void *state, const void *data, size_t bytes, char *why)
+{
+  const struct flat *s = state;
+  bool same = true;
+  for (size_t q = 0; q < s->queries && same; q++) {
+    struct hand h = query_handed(s, data, bytes, q);
+    same = hand_same_floats(&h, s->query + q * s->dimensions, s->dimensions, why);
+  }
+  return same;
+}
+
 #define SETS(queries) \
   {256, 384, queries, 10}, {1024, 384, queries, 10}, {2048, 384, queries, 10}, {4096, 384, queries, 10}, {8192, 384, queries, 10}, \
   {16384, 384, queries, 10}, {32768, 384, queries, 10}, {65536, 384, queries, 10}
@@ -132,4 +172,5 @@ const struct kernel kernel_vector_search_flat = {
   .full = KERNEL_GRID(full), .quick = KERNEL_GRID(quick),
   .units = flat_units, .axis_value = flat_axis, .flop = flat_units, .bytes = flat_bytes, .allowed = flat_allowed,
   .prepare = flat_prepare, .run = flat_run, .check = flat_check, .finish = flat_finish,
+  .result = flat_result, .feed = flat_feed, .fed = flat_fed,
 };

@@ -70,6 +70,12 @@ check_exit "pipeline: lines that are not there" 3 "$OFFSIM" validate pipeline --
 check_exit "pipeline: a profile that is not there" 3 "$OFFSIM" validate pipeline --profile nowhere.yaml
 check_exit "pipeline: no such program" 3 env OFFSIM_KERNELS=/nonexistent/kernels "$OFFSIM" validate pipeline --profile $machine --quick
 check_exit "kernels: half a request" 2 "$kernels" pipeline --repeat 0.5
+check_exit "kernels: a fault that is none" 2 "$kernels" pipeline --plant fresh
+# Planted: from the second request on rerank goes on with what the first search found.
+"$kernels" pipeline --repeat 1 --plant stale >"$work/stale" 2>"$work/said"
+code=$?
+check "pipeline: an input that is left over is seen" bash -c "[ $code = 1 ] && grep -q 'rerank: self-check of gemm_i8 failed: .*handed' '$work/said'"
+check "pipeline: and there is no end" bash -c "! grep -q '\"end\"' '$work/stale'"
 check "regret --help tells how arms are counted" bash -c "'$OFFSIM' validate regret --help | grep -q 'rounds and arms are counted from 0'"
 # 500 queues alone at load .95 need thousands of service times to fill: 1/(1 - .95) = 20 with either length of the run.
 # False alarm 1e-4 at |t| > 5.5 with 15 degrees of freedom.
