@@ -42,6 +42,15 @@ double measured_expected_s(const struct kernel_work *k, const struct kernel_at *
 
 /* ---- what costs are wrong by --------------------------------------------------------------------------------------- */
 
+/* Hardware by its role, the first place that has it: what stands there instead, another profile say, has the same draws. */
+static const char *role_of(struct world *w, int hardware)
+{
+  for (const struct place_def *p = w->def->place; p < w->def->place + w->def->n_places; p++)
+    for (int i = 0; i < p->n_hardware; i++)
+      if (p->hardware[i] == hardware) return arena_printf(w->arena, "%s/%d", p->name, i);
+  return w->def->hardware[hardware].name;
+}
+
 static double factor_of(struct world *w, const struct kernel_work *k, int hardware)
 {
   const struct measured_kernel *m = k->at[hardware].measured;
@@ -49,7 +58,7 @@ static double factor_of(struct world *w, const struct kernel_work *k, int hardwa
   double low = m->cost.band_low, high = m->cost.band_high;
   if (w->def->calibration == CALIBRATION_LOW) return low;
   if (w->def->calibration == CALIBRATION_HIGH) return high;
-  uint64_t name = rng_name(arena_printf(w->arena, "%s/%s", w->def->hardware[hardware].name, k->kernel));
+  uint64_t name = rng_name(arena_printf(w->arena, "%s/%s", role_of(w, hardware), k->kernel));
   struct rng rng = rng_open(&w->root, STREAM_CALIBRATION, name, rng_name(k->task));
   return sqrt(low * high) * pow(high / low, rng_normal(&rng) / (2 * Z95));
 }

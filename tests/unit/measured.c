@@ -209,6 +209,34 @@ static void test_sampled_by_replication(void **state)
   scenario_free(s);
 }
 
+/* The same costs from another file: the same factors, replication by replication; at another place others. */
+static void test_profiles_at_one_place_share_draws(void **state)
+{
+  (void)state;
+  struct measure m = level();
+  char text[2000], from[64], to[64];
+  snprintf(from, sizeof from, "%s/p.yaml", folder);
+  snprintf(to, sizeof to, "%s/q.yaml", folder);
+  write_profile(&m);
+  assert_int_equal(rename(from, to), 0);
+  write_profile(&m);
+  snprintf(text, sizeof text, one_device, 1.5, 1, "", 100, 1000, 1000, 3, "sampled");
+  struct scenario *one = load(text);
+  memcpy(strstr(text, "p.yaml"), "q", 1);
+  struct scenario *other = load(text);
+  memcpy(strstr(text, "name: dev"), "name: pad", 9);
+  memcpy(strstr(text, "from: dev"), "from: pad", 9);
+  struct scenario *elsewhere = load(text);
+  for (uint64_t i = 0; i < 20; i++) {
+    struct kept *a = played(one, i, 0), *b = played(other, i, 0), *c = played(elsewhere, i, 0);
+    assert_true(service_s(a, 0) == service_s(b, 0));
+    assert_true(service_s(a, 0) != service_s(c, 0));
+    free(a), free(b), free(c);
+  }
+  scenario_free(one), scenario_free(other), scenario_free(elsewhere);
+  unlink(to);
+}
+
 /* 900 executions: mean of the logarithm within 4.5 sd / 30, deviation within 4.5 sd / sqrt(1800). */
 static void test_executions_scatter(void **state)
 {
@@ -403,6 +431,7 @@ int main(void)
     cmocka_unit_test(test_sampled_by_replication), cmocka_unit_test(test_executions_scatter),
     cmocka_unit_test(test_others_beside), cmocka_unit_test(test_in_batches),
     cmocka_unit_test(test_policies_read_the_profile_only), cmocka_unit_test(test_outside),
+    cmocka_unit_test(test_profiles_at_one_place_share_draws),
     cmocka_unit_test(test_estimates_beyond_are_counted), cmocka_unit_test(test_a_profile_is_read),
   };
   return cmocka_run_group_tests(tests, make_folder, drop_folder);
