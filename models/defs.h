@@ -10,7 +10,7 @@
 #include "models/battery.h"
 #include "models/engine.h"
 #include "models/expr.h"
-#include "models/kernel_cost.h"
+#include "models/kernel_time.h"
 #include "models/mobility.h"
 #include "models/outcomes.h"
 #include "models/power.h"
@@ -55,9 +55,6 @@ struct token_cost {
 /* Rate under load: rate[i] of the cool one once there has been load for load_s[i] (load_s[0] = 0, ascending); idle, a
  * second takes back `recovery` seconds of load (docs/equations.md, "Sustained rate"). */
 struct sustained_def { int n; const double *load_s, *rate; double recovery; };
-
-/* A measured cost of a kernel (docs/profiles.md). interference: factor on it while all other slots of the server are busy. */
-struct measured_kernel { struct kernel_cost cost; double interference; };
 
 struct hardware_def {
   const char *name;
@@ -323,13 +320,14 @@ struct attribute_def {
   bool produced; double low, high, otherwise;
 };
 
-/* Roofline work of a kernel that some hardware has a measured cost of: there it takes calls x units x cost(axes). axis: as many
- * as the cost has, of those of the kernel. at[h].cost NULL: hardware h has none, and the roofline holds. */
+/* Roofline work of a kernel that some hardware has a measured cost of: there it takes calls times what kernel_time.h says. axis:
+ * as many as the cost has, of those of the kernel. at[h].measured NULL: hardware h has none, and the roofline holds. */
 struct kernel_at { const struct measured_kernel *measured; struct expr axis[KERNEL_COST_AXES]; };
 struct kernel_work {
   const char *kernel, *task;
   int number;                                           /* in world_def.kernel_work */
   struct expr calls, units;                             /* calls: n == 0: one */
+  struct expr reuse_bytes, working_set_bytes;           /* reuse_bytes: n == 0: 0, and no working set is asked for */
   const struct kernel_at *at;                           /* [world.n_hardware] */
   struct where said_at;
 };

@@ -122,7 +122,8 @@ static bool work_possible(struct world *w, const struct request *r, const struct
     return amount_possible(w, r, t, "flop", &work->flop, not_yet)
            && amount_possible(w, r, t, "bytes", &work->bytes, not_yet)
            && (!work->kernel || (amount_possible(w, r, t, "units", &work->kernel->units, not_yet)
-                                 && amount_possible(w, r, t, "calls", &work->kernel->calls, not_yet)));
+                                 && amount_possible(w, r, t, "calls", &work->kernel->calls, not_yet)
+                                 && amount_possible(w, r, t, "reuse_distance", &work->kernel->reuse_bytes, not_yet)));
   case WORK_TOKENS:
     return amount_possible(w, r, t, "tokens.input", &work->tok_in, not_yet)
            && amount_possible(w, r, t, "tokens.output", &work->tok_out, not_yet)

@@ -1,6 +1,6 @@
 /* measured.c: times of kernels on hardware that has a measured cost of them.
  *
- * Time of an execution = calls x units x cost(axes) x F x exp(sigma Z): cost by kernel_cost.h; Z standard normal for each
+ * Time of an execution = calls x t x F x exp(sigma Z): t by kernel_time.h, elapsed time; Z standard normal for each
  * attempt; F what the cost of a shape that was not measured is wrong by, one for each (hardware, kernel, task) of a
  * replication: log-normal, with 90 % between the ends l and h of the band: F = sqrt(l h) (h / l)^(Z' / 2z), z = 1.6449 (the
  * 95 % point of the standard normal). An estimate knows neither: it has the mean over Z, exp(sigma^2 / 2), and F = 1.
@@ -22,14 +22,18 @@ const struct kernel_at *measured_at(const struct work_def *work, const struct pl
 static double median_s(const struct kernel_work *k, const struct kernel_at *at, const double *attribute, bool *inside)
 {
   const struct kernel_cost *cost = &at->measured->cost;
-  double axis[KERNEL_COST_AXES] = {0}, known = 0;
-  double units = expr_value(&k->units, attribute) * (k->calls.n ? expr_value(&k->calls, attribute) : 1);
+  double known = 0, calls = k->calls.n ? expr_value(&k->calls, attribute) : 1;
+  struct kernel_call call = {.units = expr_value(&k->units, attribute)};
   *inside = true;
-  if (units == 0) return 0;
-  for (int i = 0; i < cost->n_axes; i++) known += axis[i] = expr_value(&at->axis[i], attribute);
-  if (isnan(known) || isnan(units)) return NAN;
-  *inside = kernel_cost_inside(cost, axis);
-  return units * kernel_cost_at(cost, axis);
+  if (calls * call.units == 0) return 0;
+  for (int i = 0; i < cost->n_axes; i++) known += call.axis[i] = expr_value(&at->axis[i], attribute);
+  if (k->reuse_bytes.n) {
+    call.reuse_bytes = expr_value(&k->reuse_bytes, attribute);
+    call.working_set_bytes = expr_value(&k->working_set_bytes, attribute);
+  }
+  if (isnan(known) || isnan(calls * call.units)) return NAN;
+  *inside = kernel_cost_inside(cost, call.axis);
+  return calls * kernel_time_s(at->measured, &call);
 }
 
 double measured_expected_s(const struct kernel_work *k, const struct kernel_at *at, const double *attribute, bool *outside)

@@ -123,7 +123,8 @@ const double *build_numbers(struct build *, const struct node *map, const char *
  * measured where the plan leads. */
 void build_kernels(struct build *, const struct node *hardware, struct hardware_def *);
 const struct kernel_work *build_kernel_work(struct build *, const struct node *kernel, const struct node *preset,
-                                            const struct node *parameters, const struct node *calls);
+                                            const struct node *parameters, const struct node *calls,
+                                            const struct node *reuse);
 void check_measured(struct build *, const struct class_def *, const struct task_def *, const struct plan_def *);
 /* batching.c: NULL when there is none. */
 const struct batching_def *build_batching(struct build *, const struct place_def *, const struct node *place);

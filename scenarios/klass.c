@@ -29,6 +29,7 @@ static void work_kernel(struct build *b, struct work_def *w, const struct node *
   const struct node *calls = node_get(node, "calls");
   if (calls && !build_fits(b, calls, &(struct node){.kind = NODE_TEXT, .text = "1"}))
     return;
+  const struct node *reuse = node_get(node, "reuse_distance");
   const char *names[64];
   size_t n = 0;
   for (size_t i = 0; node_is(defaults, NODE_MAP) && i < defaults->n && n < 64; i++) {
@@ -37,7 +38,7 @@ static void work_kernel(struct build *b, struct work_def *w, const struct node *
   }
   for (size_t i = 0; i < node->n; i++) {
     const struct node *child = node->child[i];
-    if (!strcmp(child->key, "kernel") || !strcmp(child->key, "noise") || child == calls)
+    if (!strcmp(child->key, "kernel") || !strcmp(child->key, "noise") || child == calls || child == reuse)
       continue;
     if (key_find("work", child->key))
       err_add(b->err, child->key_at, "'%s' does not go with 'kernel'", child->key);
@@ -46,7 +47,7 @@ static void work_kernel(struct build *b, struct work_def *w, const struct node *
       node_put(b->arena, parameters, child->key, (struct node *)child);
   }
   w->kind = WORK_ROOFLINE;
-  w->kernel = build_kernel_work(b, kernel, p->value, parameters, calls);
+  w->kernel = build_kernel_work(b, kernel, p->value, parameters, calls, reuse);
   if (calls)
     node_put(b->arena, parameters, "calls", (struct node *)calls);
   w->flop = build_called(b, node_get(p->value, "flop"), Q_FLOP, parameters);
@@ -87,8 +88,9 @@ static void one_kind_of_work(struct build *b, const struct node *node)
     if (kind)
       first = kinds[i];
   }
-  if (node_get(node, "calls") && !node_get(node, "kernel"))
-    err_add(b->err, node_get(node, "calls")->key_at, "'calls' belongs to 'kernel'");
+  for (size_t i = 0; i < node->n && !node_get(node, "kernel"); i++)
+    if (!strcmp(node->child[i]->key, "calls") || !strcmp(node->child[i]->key, "reuse_distance"))
+      err_add(b->err, node->child[i]->key_at, "'%s' belongs to 'kernel'", node->child[i]->key);
   if (!first && !node_get(node, "bytes"))
     err_add(b->err, node->at, "'work' needs one of: time, flop and bytes, tokens, kernel");
 }

@@ -129,6 +129,7 @@ bool profile_kernel_read(struct arena *a, const char *base, const struct node *e
   k->cost.sigma = isnan(sigma) ? 0 : sigma;
   k->wall = get_choice(entry, "kernel_cost", "clock") == 1;
   k->wall_over_cpu = get_number(entry, "kernel_cost", "wall_over_cpu");
+  k->fetch_s = get_number(entry, "kernel_cost", "fetch");
   k->cold = get_number(entry, "kernel_cost", "cold");
   k->interference = get_number(entry, "kernel_cost", "interference");
   k->method = get_text(error, "kernel_error", "method");
@@ -138,6 +139,13 @@ bool profile_kernel_read(struct arena *a, const char *base, const struct node *e
   k->max = get_number(error, "kernel_error", "max");
   k->shapes = get_count(error, "kernel_error", "shapes");
   return true;
+}
+
+struct measured_kernel profile_measured(const struct profile_kernel *k, double last_cache_bytes)
+{
+  bool elapsed = k->wall || isnan(k->wall_over_cpu);
+  return (struct measured_kernel){k->cost, .interference = fmax(isnan(k->interference) ? 1 : k->interference, 1),
+    .wall_over_cpu = elapsed ? 1 : k->wall_over_cpu, .fetch_s = k->fetch_s, .cold = k->cold, .last_cache_bytes = last_cache_bytes};
 }
 
 /* ---- a whole profile ----------------------------------------------------------------------------------------------- */
@@ -168,7 +176,7 @@ void build_kernels(struct build *b, const struct node *hardware, struct hardware
   for (size_t i = 0; i < n; i++) {
     struct profile_kernel k;
     if (!profile_kernel_read(b->arena, b->folder_of, map->child[i], &k, b->err)) continue;
-    kernel[h->n_kernels++] = (struct measured_kernel){k.cost, fmax(isnan(k.interference) ? 1 : k.interference, 1)};
+    kernel[h->n_kernels++] = profile_measured(&k, get_number(hardware, "hardware", "last_cache"));
   }
   h->kernel = kernel;
 }
@@ -192,8 +200,27 @@ static void add_work(struct build *b, struct kernel_work *k)
   w->kernel_work = all;
 }
 
+/* Where the data of the work come from; none of the hardware may know its last cache. */
+static void add_reuse(struct build *b, struct kernel_work *k, const struct node *axes, const struct node *parameters,
+                      const struct node *reuse)
+{
+  const struct node *set = node_get(axes, "working_set");
+  k->reuse_bytes = build_expr(b, reuse, Q_BYTES, NULL);
+  if (!set) {
+    err_add(b->err, reuse->key_at, "'reuse_distance' needs a kernel with the axis working_set; '%s' has none", k->kernel);
+    return;
+  }
+  k->working_set_bytes = build_expr(b, set, Q_PURE, parameters);
+  for (int h = 0; h < b->world->n_hardware; h++) {
+    const struct measured_kernel *m = k->at[h].measured;
+    if (m && m->last_cache_bytes <= 0)
+      err_warn(b->err, reuse->key_at, "'reuse_distance' changes nothing on '%s': its 'last_cache' is not known",
+               b->world->hardware[h].name);
+  }
+}
+
 const struct kernel_work *build_kernel_work(struct build *b, const struct node *kernel, const struct node *preset,
-                                            const struct node *parameters, const struct node *calls)
+                                            const struct node *parameters, const struct node *calls, const struct node *reuse)
 {
   const struct node *axes = node_get(preset, "axes");
   struct kernel_at *at = arena_array(b->arena, struct kernel_at, b->world->n_hardware + 1);
@@ -205,10 +232,12 @@ const struct kernel_work *build_kernel_work(struct build *b, const struct node *
     for (int i = 0; m && i < m->cost.n_axes; i++)
       at[h].axis[i] = build_expr(b, node_get(axes, m->cost.axis[i].name), Q_PURE, parameters);
   }
+  if (reuse && !any) (void)build_expr(b, reuse, Q_BYTES, NULL);
   if (!any) return NULL;
   struct kernel_work *k = arena_alloc(b->arena, sizeof *k);
   *k = (struct kernel_work){.kernel = kernel->text, .task = b->task, .at = at, .said_at = kernel->at,
     .calls = build_expr(b, calls, Q_PURE, NULL), .units = build_expr(b, node_get(preset, "units"), Q_PURE, parameters)};
+  if (reuse) add_reuse(b, k, axes, parameters, reuse);
   add_work(b, k);
   return k;
 }

@@ -12,7 +12,7 @@ struct profile_kernel {
   struct kernel_cost cost;
   bool wall;                                            /* cost is of wall time, else of CPU time */
   const char *method, *model;
-  double mape, p90, max, wall_over_cpu, cold, interference;
+  double mape, p90, max, wall_over_cpu, fetch_s, cold, interference;
   unsigned long long shapes;
 };
 struct profile {
@@ -26,5 +26,7 @@ const struct profile *profile_load(struct arena *, const char *path, struct err 
 /* One entry of `kernels`, against the preset of that kernel (looked for beside the scenario at `base`, too). False after adding, or
  * where the schema has spoken. */
 bool profile_kernel_read(struct arena *, const char *base, const struct node *entry, struct profile_kernel *, struct err *);
+/* As the simulator takes it, on hardware with such a last cache (0: not known). */
+struct measured_kernel profile_measured(const struct profile_kernel *, double last_cache_bytes);
 
 #endif

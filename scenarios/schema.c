@@ -885,6 +885,9 @@ const struct key keys[] = {
   {"hardware", "overhead", V_NUMBER, Q_TIME, NONNEGATIVE, .otherwise = "0 s", .doc = "Added to each roofline service."},
   {"hardware", "memory", V_NUMBER, Q_BYTES, NONNEGATIVE, .otherwise = "0 B",
    .doc = "For weights and contexts; 0: unlimited."},
+  {"hardware", "last_cache", V_NUMBER, Q_BYTES, NONNEGATIVE, .otherwise = "0 B",
+   .doc = "Largest cache of a core: data of measured kernels come from memory when `reuse_distance` is more; 0: not known, they "
+          "never do."},
   {"hardware", "idle_power", V_NUMBER, Q_POWER, NONNEGATIVE, .otherwise = "0 W", .doc = "Of one server without work."},
   {"hardware", "busy_power", V_NUMBER, Q_POWER, NONNEGATIVE, .otherwise = "0 W",
    .doc = "Of one server with all slots busy; linear between."},
@@ -912,8 +915,13 @@ const struct key keys[] = {
   {"kernel_cost", "band", V_NUMBER, Q_PURE, POS, .shape = PLAIN_LIST,
    .doc = "[low, high]: factors on the cost between which 90 % of shapes lie that were not measured; not said: [1, 1]."},
   {"kernel_cost", "error", .map = "kernel_error", .doc = "Of the fit."},
-  {"kernel_cost", "wall_over_cpu", V_NUMBER, Q_PURE, POS, .doc = "Wall time over CPU time, median."},
-  {"kernel_cost", "cold", V_NUMBER, Q_PURE, POS, .doc = "Factor of cold caches on the median."},
+  {"kernel_cost", "wall_over_cpu", V_NUMBER, Q_PURE, POS,
+   .doc = "Wall time over CPU time, median; not said: 1. Factor on the time where `clock` is cpu."},
+  {"kernel_cost", "fetch", V_NUMBER, Q_TIME, NONNEGATIVE,
+   .doc = "What a byte of the working set takes longer when it comes from memory; for kernels that memory does not hold up."},
+  {"kernel_cost", "cold", V_NUMBER, Q_PURE, POS,
+   .doc = "Factor of cold caches on the median: of data that come from memory, where neither `fetch` nor a working set beyond "
+          "`last_cache` was measured."},
   {"kernel_cost", "interference", V_NUMBER, Q_PURE, POS,
    .doc = "Factor on the cost while all other cores do the same; not said: 1. With some of the server's other slots busy as "
           "service begins, that share of it: 1 + (interference - 1) x busy others / (slots - 1)."},
@@ -1431,6 +1439,9 @@ const struct key keys[] = {
    .doc = "A kernel preset; further keys are its parameters. On hardware with a measured cost of it, its time is that; else "
           "that of the roofline."},
   {"work", "calls", V_EXPR, Q_PURE, .doc = "kernel: how often it is called; not said: once."},
+  {"work", "reuse_distance", V_EXPR, Q_BYTES,
+   .doc = "kernel: bytes touched since its data were last used; not said: 0. Beyond the hardware's `last_cache` they come from "
+          "memory, and a measured cost is more for it (docs/equations.md); the roofline always reads memory."},
   {"work", "noise", V_NUMBER, Q_PURE, .low = 0, .high = 3, .otherwise = "0",
    .doc = "Sigma of a log-normal factor of mean 1 on arithmetic, bytes and tokens."},
   {"work_tokens", "input", V_EXPR, Q_PURE, .otherwise = "prompt_tokens", .doc = "Tokens read."},

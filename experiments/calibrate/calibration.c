@@ -178,6 +178,66 @@ static double factor_of(const struct raw *r, int kernel, bool wall, enum factor 
   return values_median(&ratio);
 }
 
+/* 0: not known. */
+static double last_cache_bytes(const struct raw *r)
+{
+  double most = 0;
+  for (int i = 0; i < r->machine.n_caches; i++)
+    most = fmax(most, r->machine.cache[i].bytes);
+  return most;
+}
+
+/* What cold caches cost a byte of the working set. Smaller sets pay for code and tables above all; of larger ones part comes from
+ * memory with warm caches too. */
+static const double FETCH_LEAST_BYTES = 65536, FETCH_MOST_CACHE = 0.5;
+
+struct excess { double s, bytes; };
+
+static int by_excess(const void *a, const void *b)
+{
+  double x = ((const struct excess *)a)->s, y = ((const struct excess *)b)->s;
+  return (x > y) - (x < y);
+}
+
+static bool tells_fetch(const struct raw *r, const struct raw_sample *s, int kernel)
+{
+  double bytes = s->axis[0], cache = last_cache_bytes(r);
+  return s->kernel == kernel && counts_for(s, FACTOR_COLD) && bytes >= FETCH_LEAST_BYTES
+         && (cache == 0 || bytes <= FETCH_MOST_CACHE * cache);
+}
+
+/* Median over shapes of the excess a byte, each counting by its bytes; at least 0; NaN: none was measured. */
+static double fetch_of(const struct raw *r, int kernel, bool wall)
+{
+  struct excess *e = grab(r->n_samples + 1, sizeof *e);
+  size_t n = 0, i = 0;
+  double all = 0, below = 0;
+  for (size_t k = 0; k < r->n_samples; k++) {
+    const struct raw_sample *s = &r->sample[k], *plain;
+    if (!tells_fetch(r, s, kernel) || !(plain = plain_of(r, s)))
+      continue;
+    all += s->axis[0];
+    e[n++] = (struct excess){(sample_median(s, wall) - sample_median(plain, wall)) / s->axis[0], s->axis[0]};
+  }
+  qsort(e, n, sizeof *e, by_excess);
+  while (i < n && (below += e[i].bytes) < all / 2)
+    i++;
+  double s = n ? fmax(e[i].s, 0) : NAN;
+  free(e);
+  return s;
+}
+
+/* Told where it is not in the cost: kernels that memory holds up were measured with sets that no cache holds. */
+static void find_fetch(const struct raw *r, struct calibrated_kernel *k)
+{
+  const struct raw_kernel *kernel = &r->kernel[k->index];
+  const struct kernel_axis *set = &k->fit.cost.axis[0];
+  bool in_cost = kernel->bound == RAW_MEMORY && !strcmp(set->name, "working_set") && last_cache_bytes(r) > 0
+                 && set->knot[set->n - 1] > last_cache_bytes(r);
+  bool by_bytes = !k->wall && kernel->n_axes > 0 && !strcmp(kernel->axis[0], "working_set");
+  k->fetch_s = by_bytes && !in_cost ? fetch_of(r, k->index, k->wall) : NAN;
+}
+
 static double wall_over_cpu(const struct raw *r, int kernel)
 {
   struct values ratio = {0};
@@ -248,10 +308,7 @@ static double best_rate(const struct raw *r, const char *kernel)
 /* Arrays that no cache holds: four times the largest one (STREAM's rule); where that is not known, anything. */
 static double beyond_caches(const struct raw *r)
 {
-  double most = 0;
-  for (int i = 0; i < r->machine.n_caches; i++)
-    most = fmax(most, r->machine.cache[i].bytes);
-  return 4 * most;
+  return 4 * last_cache_bytes(r);
 }
 
 /* STREAM triad from memory on that many cores, at most: of the largest arrays measured; NaN where none is beyond the caches. */
@@ -344,7 +401,10 @@ static bool make_kernel(struct calibration *p, int kernel, struct err *e)
     k->n_unstable += !k->samples.sample[i].stable;
   k->n_samples = k->samples.n;
   find_factors(r, k);
-  return kernel_fit(&k->samples, &k->fit, e);
+  bool good = kernel_fit(&k->samples, &k->fit, e);
+  if (good)
+    find_fetch(r, k);
+  return good;
 }
 
 static bool is_known(const char *name, const char *const *known, size_t n)
@@ -376,6 +436,7 @@ bool calibration_make(const struct raw *r, const char *name, const char *const *
   p->cache_bandwidth = best_rate(r, "triad");
   p->core_int8 = best_rate(r, "gemm_i8");
   p->bandwidth = stream_rate(r, "triad", r->machine.cores, &p->bandwidth_cores);
+  p->last_cache_bytes = last_cache_bytes(r);
   p->drift = sentinel_drift(r);
   find_notes(p);
   return good;

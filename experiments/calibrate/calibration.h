@@ -16,6 +16,7 @@ struct calibrated_kernel {
   int n_shapes; const struct raw_sample **shape;        /* of each shape number, its first sample */
   struct kernel_fit fit;
   double wall_over_cpu, cold, interference;             /* medians of ratios; 1 where it was not measured */
+  double fetch_s;                                       /* a byte from memory, beside the cost; NaN: not measured, or in it */
   bool cold_measured, interference_measured;
   int n_threads; struct { int n; double speed_up; } threads[CALIBRATION_THREADS];
   int n_samples, n_unstable;                            /* of those that were fitted */
@@ -32,6 +33,7 @@ struct calibration {
   int bandwidth_cores;                                  /* on how many cores it was measured */
   double core_flops, core_int8;                         /* of one core: best GEMM */
   double core_bandwidth, cache_bandwidth;               /* of one core: triad from memory, and at its best */
+  double last_cache_bytes;                              /* 0: not known */
   double drift;                                         /* of the sentinel, last against first; NaN: none */
   int n_unstable; const char **unstable;                /* "gemm_f32 m=64 n=64 k=64 (pass 0, hot, 1 thread)" */
   int n_unavailable; struct calibration_note unavailable[RAW_KERNELS];

@@ -210,6 +210,8 @@ static void put_kernel(struct text *t, const struct calibration *p, const struct
   text_add(t, "      sigma: %.4g\n      band: [%.4f, %.4f]\n", c->sigma, c->band_low, c->band_high);
   put_error(t, &k->fit.error);
   text_add(t, "      wall_over_cpu: %.4g\n", k->wall_over_cpu);
+  if (isfinite(k->fetch_s))
+    text_add(t, "      fetch: %s\n", k->fetch_s > 0 ? calibration_seconds_text(p->arena, k->fetch_s) : "0 ps");
   if (k->cold_measured)
     text_add(t, "      cold: %.4g\n", k->cold);
   if (k->interference_measured)
@@ -228,6 +230,8 @@ static void put_value(struct text *t, const struct calibration *p)
     text_add(t, "  bandwidth: %s\n  bandwidth_share: 1\n", rate_text(p->arena, p->bandwidth, "B/s"));
   if (p->raw->machine.memory_bytes > 0)
     text_add(t, "  memory: %.4g GB\n", p->raw->machine.memory_bytes * 1e-9);
+  if (p->last_cache_bytes > 0)
+    text_add(t, "  last_cache: %.0f B\n", p->last_cache_bytes);
   text_put(t, "  kernels:\n");
   for (int i = 0; i < p->n; i++)
     put_kernel(t, p, &p->kernel[i]);
@@ -257,6 +261,8 @@ static void put_sources(struct text *t, const struct calibration *p)
   }
   if (r->machine.memory_bytes > 0)
     put_source(t, p, "memory", "as the system says", "M");
+  if (p->last_cache_bytes > 0)
+    put_source(t, p, "last_cache", "as the system says", "M");
 }
 
 bool calibration_write(const struct calibration *p, const char *path, const char *samples, struct err *e)

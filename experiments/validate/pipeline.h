@@ -1,12 +1,9 @@
 /* pipeline.h: is the time of a task the sum of its kernels? `offsim validate pipeline` executes a request of six tasks for real
  * and predicts each task from a profile.
  *
- * One call takes units x cost(axes), on the wall clock (x wall_over_cpu where the cost is CPU time). Its data were last touched
- * by the request before: when more bytes than the last cache holds were touched since, they come from memory. Kernels held
- * up by memory then cost what they cost at a working set as large as what was touched since (where that was measured; else
- * times `cold`). The others fetch their working set at the rate of the triad beyond the caches, beside their arithmetic or
- * before it: half of that time is added, the other half either way is in the band. Example: 3 calls of 1e6 FLOP at 20 ps
- * over 100 kB each, the triad at 50 ps a byte: 60 us + 15 us / 2 = 67.5 +- 7.5 us.
+ * A call takes what the simulator has for it: models/kernel_time.h, asked with the bytes that were touched since the request
+ * before touched its data. Example: 3 calls of 1e6 FLOP at 20 ps over 100 kB each, whose data come from memory at 50 ps a byte:
+ * 60 us + 15 us = 75 us; 60 us are `data near`.
  * Band: the profile's bands of the kernels are independent, all calls of one kernel are wrong alike: with two kernels of
  * 1 ms and +-10 % each, 2 ms +- 0.141.
  */
@@ -20,7 +17,6 @@ enum { PIPELINE_TASKS = 16, PIPELINE_CALLS = 32, PIPELINE_AXES = 4, PIPELINE_TIM
 
 struct pipeline_call {
   const char *kernel; int version;
-  bool memory;                                          /* held up by memory */
   int n_axes; const char *axis_name[PIPELINE_AXES]; double axis[PIPELINE_AXES];
   double units, times, again_after_bytes;
 };
@@ -29,7 +25,7 @@ struct pipeline_task {
   int n_calls; struct pipeline_call call[PIPELINE_CALLS];
   int n, n_disturbed; double *wall_s; bool *disturbed;
   const char *not_judged;                               /* why there is no prediction; NULL: there is */
-  double hot_s, fetch_s;                                /* as if all data were near; what fetching them takes at most */
+  double hot_s;                                         /* as if all data were near */
   double predicted_s, low_s, high_s;
   double measured_s;                                    /* median of undisturbed executions, of all with fewer than 5 */
   bool within;

@@ -1,6 +1,7 @@
 /* pipeline_judge.c: lines of the pipeline, predictions from the profile, comparison (equations: pipeline.h). */
 #include "experiments/validate/pipeline.h"
-#include "models/kernel_cost.h"
+#include "models/kernel_time.h"
+#include "scenarios/schema.h"
 #include "sim/arena.h"
 #include "sim/stat.h"
 
@@ -40,13 +41,12 @@ static bool take_begin(struct pipeline_run *r, const json *line)
 static bool take_call(struct pipeline_run *r, const json *x, struct pipeline_call *c)
 {
   const json *axes = json_at(x, "axes");
-  const char *bound = json_text(json_at(x, "bound"));
   *c = (struct pipeline_call){.kernel = text_at(r, x, "kernel"), .version = (int)json_int(json_at(x, "version"), 0),
-    .memory = bound && !strcmp(bound, "memory"), .units = number_at(x, "units"), .times = number_at(x, "times"),
+    .units = number_at(x, "units"), .times = number_at(x, "times"),
     .again_after_bytes = number_at(x, "again_after_bytes"), .n_axes = (int)json_count(axes)};
-  if (!c->kernel || !bound || !(c->units > 0) || !(c->times > 0) || !(c->again_after_bytes >= 0) || !json_is_map(axes)
+  if (!c->kernel || !(c->units > 0) || !(c->times > 0) || !(c->again_after_bytes >= 0) || !json_is_map(axes)
       || c->n_axes > PIPELINE_AXES)
-    return wrong(r, "a call without kernel, bound, units, times, axes");
+    return wrong(r, "a call without kernel, units, times, axes");
   for (int i = 0; i < c->n_axes; i++) {
     c->axis_name[i] = arena_strdup(r->arena, json_key(axes, (size_t)i));
     c->axis[i] = number_at(axes, c->axis_name[i]);
@@ -136,32 +136,11 @@ static const char *axes_of(struct pipeline_run *r, const struct profile_kernel *
   return NULL;
 }
 
-/* How much longer a kernel held up by memory takes when its data come from there. */
-static double far_factor(const struct profile_kernel *k, const struct pipeline_call *c, const double *axis, double last_cache_bytes)
+static double working_set_of(const struct pipeline_call *c)
 {
-  const struct kernel_axis *set = &k->cost.axis[0];
-  double last = set->knot[set->n - 1];
-  if (strcmp(set->name, "working_set") || last < last_cache_bytes) return isnan(k->cold) ? 1 : k->cold;
-  double far[KERNEL_COST_AXES] = {fmin(fmax(axis[0], c->again_after_bytes), last), axis[1]};
-  return fmax(kernel_cost_at(&k->cost, far) / kernel_cost_at(&k->cost, axis), 1);
-}
-
-/* Seconds a byte of one core's stream from memory: the triad beyond the caches. NaN: not in the profile. */
-static double stream_s(const struct profile *p)
-{
-  const struct profile_kernel *k = kernel_of(p, "triad");
-  if (!k || k->cost.n_axes != 1) return NAN;
-  return kernel_cost_at(&k->cost, &k->cost.axis[0].knot[k->cost.axis[0].n - 1]);
-}
-
-/* At most so much longer takes a kernel held up by arithmetic, if nothing of the fetching went on beside it. */
-static double fetch_s(const struct pipeline_run *r, const struct profile_kernel *k, const struct pipeline_call *c, double hot_s)
-{
-  double stream = stream_s(r->profile), all_s = isnan(k->cold) ? 0 : hot_s * (k->cold - 1);
-  double set = NAN;
   for (int i = 0; i < c->n_axes; i++)
-    if (!strcmp(c->axis_name[i], "working_set")) set = c->axis[i];
-  return isnan(stream) || isnan(set) ? fmax(all_s, 0) : c->times * set * stream * r->cost_factor;
+    if (!strcmp(c->axis_name[i], "working_set")) return c->axis[i];
+  return NAN;
 }
 
 struct share { const struct profile_kernel *kernel; double s; };
@@ -176,15 +155,19 @@ static const char *add_call(struct pipeline_run *r, struct pipeline_task *t, con
     return arena_printf(r->arena, "%s is of version %d, the profile's of %d", c->kernel, c->version, k->cost.version);
   const char *missing = axes_of(r, k, c, axis);
   if (missing) return missing;
-  double hot_s = c->times * c->units * kernel_cost_at(&k->cost, axis) * r->cost_factor;
-  if (!k->wall && k->wall_over_cpu > 0) hot_s *= k->wall_over_cpu;
+  double last_cache_bytes = get_number(r->profile->value, "hardware", "last_cache");   /* earlier profiles: not known */
+  struct measured_kernel m = profile_measured(k, last_cache_bytes > 0 ? last_cache_bytes : r->last_cache_bytes);
+  struct kernel_call near = {.units = c->units, .working_set_bytes = working_set_of(c)}, there = near;
+  memcpy(near.axis, axis, sizeof axis);
+  memcpy(there.axis, axis, sizeof axis);
+  there.reuse_bytes = c->again_after_bytes;
+  double times = c->times * r->cost_factor, s = times * kernel_time_s(&m, &there);
+  if (isnan(s)) return arena_printf(r->arena, "%s: the pipeline does not tell its working set", c->kernel);
   int i = 0;
   while (i < *n && share[i].kernel != k) i++;
   if (i == *n) share[(*n)++] = (struct share){k, 0};
-  bool far = c->again_after_bytes > r->last_cache_bytes;
-  share[i].s += far && c->memory ? hot_s * far_factor(k, c, axis, r->last_cache_bytes) : hot_s;
-  t->fetch_s += far && !c->memory ? fetch_s(r, k, c, hot_s) : 0;
-  t->hot_s += hot_s;
+  share[i].s += s;
+  t->hot_s += times * kernel_time_s(&m, &near);
   return NULL;
 }
 
@@ -192,7 +175,7 @@ static void predict(struct pipeline_run *r, struct pipeline_task *t)
 {
   struct share share[PIPELINE_CALLS];
   int n = 0;
-  double below = 0, above = 0, half_s = 0;
+  double below = 0, above = 0;
   t->not_judged = t->why;
   for (int i = 0; i < t->n_calls && !t->not_judged; i++) t->not_judged = add_call(r, t, &t->call[i], share, &n);
   if (t->not_judged) return;
@@ -201,10 +184,8 @@ static void predict(struct pipeline_run *r, struct pipeline_task *t)
     below += pow(share[i].s * (1 - share[i].kernel->cost.band_low), 2);
     above += pow(share[i].s * (share[i].kernel->cost.band_high - 1), 2);
   }
-  half_s = t->fetch_s / 2;
-  t->predicted_s += half_s;
-  t->low_s = t->predicted_s - sqrt(below + half_s * half_s);
-  t->high_s = t->predicted_s + sqrt(above + half_s * half_s);
+  t->low_s = t->predicted_s - sqrt(below);
+  t->high_s = t->predicted_s + sqrt(above);
 }
 
 /* ---- comparison -------------------------------------------------------------------------------------------------------- */

@@ -10,7 +10,8 @@
 /* ---- a profile and a scenario beside it --------------------------------------------------------------------------- */
 
 enum { KNOTS = 6 };
-struct measure { int n[2]; double knot[2][KNOTS], cost_s[KNOTS * KNOTS]; const char *axis[2]; double sigma, low, high, beside; };
+struct measure { int n[2]; double knot[2][KNOTS], cost_s[KNOTS * KNOTS]; const char *axis[2]; double sigma, low, high, beside;
+                 double elapsed, fetch_s, cold, last_cache_bytes; bool wall; };      /* 0: not said */
 
 static char folder[] = "/tmp/measured_XXXXXX";
 
@@ -27,13 +28,17 @@ static void write_profile(const struct measure *m)
   FILE *f = fopen(path, "w");
   assert_non_null(f);
   fprintf(f, "kind: hardware\nname: p\nsources: {all: {source: by hand, year: 2026, grade: M}}\nmeasured: {complete: true}\n"
-             "value:\n  flops: 1 GFLOP/s\n  bandwidth: 1 GB/s\n  kernels:\n    gemm_f32:\n      version: 1\n      unit: FLOP\n"
-             "      axes: {%s: ", m->axis[0]);
+             "value:\n  flops: 1 GFLOP/s\n  bandwidth: 1 GB/s\n  last_cache: %.17g B\n  kernels:\n    gemm_f32:\n      version: 1\n"
+             "      unit: FLOP\n      axes: {%s: ", m->last_cache_bytes, m->axis[0]);
   put_list(f, m->knot[0], m->n[0], "");
   if (m->axis[1]) fprintf(f, ", %s: ", m->axis[1]), put_list(f, m->knot[1], m->n[1], "");
   fprintf(f, "}\n      cost: ");
   put_list(f, m->cost_s, m->n[0] * (m->axis[1] ? m->n[1] : 1), " s");
-  fprintf(f, "\n      sigma: %.17g\n      band: [%.17g, %.17g]\n      interference: %.17g\n", m->sigma, m->low, m->high, m->beside);
+  fprintf(f, "\n      sigma: %.17g\n      band: [%.17g, %.17g]\n      interference: %.17g\n      clock: %s\n", m->sigma, m->low,
+          m->high, m->beside, m->wall ? "wall" : "cpu");
+  if (m->elapsed > 0) fprintf(f, "      wall_over_cpu: %.17g\n", m->elapsed);
+  if (m->fetch_s > 0) fprintf(f, "      fetch: %.17g s\n", m->fetch_s);
+  if (m->cold > 0) fprintf(f, "      cold: %.17g\n", m->cold);
   fclose(f);
 }
 
@@ -153,6 +158,78 @@ static void test_times_are_calls_units_cost(void **state)
     free(k);
     scenario_free(s);
   }
+}
+
+/* ---- elapsed time, and where data come from ------------------------------------------------------------------------------ */
+
+/* 3 calls of 100 x 1000 x 1000: 2e8 FLOP of 100 ps each on 4.8e6 B. */
+static double far_run_s(const struct measure *m, const char *reuse)
+{
+  char text[2000];
+  write_profile(m);
+  snprintf(text, sizeof text,
+           "horizon: {duration: 1.5 s}\nplaces: [{name: dev, tier: device, hardware: p.yaml}]\n"
+           "classes:\n  - {name: ask, from: dev, arrivals: {renewal: {interarrival: 1 s}}, pipeline: [{task: first, places: [origin], "
+           "work: {kernel: gemm_f32, m: 100, n: 1000, k: 1000, calls: 3, reuse_distance: %s}}]}\n"
+           "policies: [always_local]\ncalibration: {error: none}\n", reuse);
+  struct scenario *s = load(text);
+  struct kept *k = played(s, 0, 0);
+  double out_s = service_s(k, 0);
+  free(k);
+  scenario_free(s);
+  return out_s;
+}
+
+static void takes(const struct measure *m, const char *reuse, double s)
+{
+  double got_s = far_run_s(m, reuse);
+  if (fabs(got_s - s) > 2e-9) fail_msg("%s: %.12g s, by hand %.12g s", reuse, got_s, s);
+}
+
+static void test_cpu_time_becomes_elapsed_time(void **state)
+{
+  (void)state;
+  struct measure m = level();
+  m.elapsed = 3;
+  takes(&m, "0 B", .18);
+  m.last_cache_bytes = 32e6, m.fetch_s = 50e-12;        /* fetching is CPU time too: 60 ms + 3 x 4.8e6 B x 50 ps = 60.72 ms */
+  takes(&m, "33 MB", 3 * .06072);
+  m.wall = true;                                        /* it was elapsed time already */
+  takes(&m, "0 B", .06);
+}
+
+static void test_far_data_are_fetched(void **state)
+{
+  (void)state;
+  struct measure m = level();
+  m.last_cache_bytes = 32e6, m.fetch_s = 50e-12, m.cold = 7;
+  takes(&m, "32 MB", .06);                              /* they are still there */
+  takes(&m, "32000001 B", .06072);
+  takes(&m, "1 GB", .06072);
+  m.last_cache_bytes = 4.8e6;                           /* the set itself is as large: its cost has it */
+  takes(&m, "1 GB", .06);
+  m.last_cache_bytes = 0;                               /* not known */
+  takes(&m, "1 GB", .06);
+}
+
+/* Without `fetch`. Cost over sets up to 1e12 B: 25 ps at 4.8e6 B, 4 times that at 16 times the set, so x^(1/2): after 48e6 B
+ * touched, sqrt(10) times; beyond the last knot, that of the last. Over rows only, or up to less than the cache: `cold`. */
+static void test_far_data_cost_as_a_larger_set(void **state)
+{
+  (void)state;
+  struct measure m = level();
+  m.n[0] = 3, m.knot[0][0] = 4.8e6, m.knot[0][1] = 76.8e6, m.knot[0][2] = 100e6, m.last_cache_bytes = 32e6, m.cold = 1.5;
+  m.cost_s[0] = 25e-12, m.cost_s[1] = 100e-12, m.cost_s[2] = 40e-12;
+  takes(&m, "31 MB", .015);
+  takes(&m, "48 MB", .015 * sqrt(10));
+  takes(&m, "1 GB", .024);
+  m.last_cache_bytes = 200e6;
+  takes(&m, "1 GB", .0225);
+  m = level();
+  m.axis[0] = "m", m.cold = 1.5, m.last_cache_bytes = 32e6;
+  takes(&m, "1 GB", .09);
+  m.cold = 0;
+  takes(&m, "1 GB", .06);
 }
 
 /* ---- what costs are wrong by ---------------------------------------------------------------------------------------- */
@@ -427,7 +504,9 @@ static int drop_folder(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_times_are_calls_units_cost), cmocka_unit_test(test_the_bands_ends),
+    cmocka_unit_test(test_times_are_calls_units_cost), cmocka_unit_test(test_cpu_time_becomes_elapsed_time),
+    cmocka_unit_test(test_far_data_are_fetched), cmocka_unit_test(test_far_data_cost_as_a_larger_set),
+    cmocka_unit_test(test_the_bands_ends),
     cmocka_unit_test(test_sampled_by_replication), cmocka_unit_test(test_executions_scatter),
     cmocka_unit_test(test_others_beside), cmocka_unit_test(test_in_batches),
     cmocka_unit_test(test_policies_read_the_profile_only), cmocka_unit_test(test_outside),
