@@ -329,7 +329,7 @@ struct kernel_work {
   struct expr calls, units;                             /* calls: n == 0: one */
   struct expr reuse_bytes, working_set_bytes;           /* reuse_bytes: n == 0: 0, and no working set is asked for */
   const struct kernel_at *at;                           /* [world.n_hardware] */
-  struct where said_at;
+  struct where said_at, reuse_at;
 };
 
 enum work_kind { WORK_NONE, WORK_TIME, WORK_ROOFLINE, WORK_TOKENS };

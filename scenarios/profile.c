@@ -200,23 +200,18 @@ static void add_work(struct build *b, struct kernel_work *k)
   w->kernel_work = all;
 }
 
-/* Where the data of the work come from; none of the hardware may know its last cache. */
+/* Where the data of the work come from. */
 static void add_reuse(struct build *b, struct kernel_work *k, const struct node *axes, const struct node *parameters,
                       const struct node *reuse)
 {
   const struct node *set = node_get(axes, "working_set");
   k->reuse_bytes = build_expr(b, reuse, Q_BYTES, NULL);
+  k->reuse_at = reuse->key_at;
   if (!set) {
     err_add(b->err, reuse->key_at, "'reuse_distance' needs a kernel with the axis working_set; '%s' has none", k->kernel);
     return;
   }
   k->working_set_bytes = build_expr(b, set, Q_PURE, parameters);
-  for (int h = 0; h < b->world->n_hardware; h++) {
-    const struct measured_kernel *m = k->at[h].measured;
-    if (m && m->last_cache_bytes <= 0)
-      err_warn(b->err, reuse->key_at, "'reuse_distance' changes nothing on '%s': its 'last_cache' is not known",
-               b->world->hardware[h].name);
-  }
 }
 
 const struct kernel_work *build_kernel_work(struct build *b, const struct node *kernel, const struct node *preset,
@@ -256,11 +251,21 @@ static void check_shape(struct build *b, const struct kernel_work *k, const stru
   }
 }
 
+static void check_reuse(struct build *b, const struct kernel_work *k, const struct place_def *p, const struct hardware_def *h)
+{
+  const struct measured_kernel *m = k->at[h - b->world->hardware].measured;
+  if (k->reuse_bytes.n && m && m->last_cache_bytes <= 0 && !err_stands_at(b->err, k->reuse_at))
+    err_warn(b->err, k->reuse_at, "'reuse_distance' changes nothing at places.%s: the 'last_cache' of '%s' is not known", p->name,
+             h->name);
+}
+
 void check_measured(struct build *b, const struct class_def *c, const struct task_def *t, const struct plan_def *plan)
 {
   const struct world_def *w = b->world;
   const struct kernel_work *k = t->work ? t->work[plan->variant].kernel : NULL;
   for (int i = 0; k && i < w->n_places; i++)
-    for (int h = 0; build_leads_to(w, c, plan, i) && h < w->place[i].n_hardware; h++)
+    for (int h = 0; build_leads_to(w, c, plan, i) && h < w->place[i].n_hardware; h++) {
       check_shape(b, k, &w->place[i], &w->hardware[w->place[i].hardware[h]]);
+      check_reuse(b, k, &w->place[i], &w->hardware[w->place[i].hardware[h]]);
+    }
 }
