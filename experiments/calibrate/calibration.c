@@ -108,11 +108,28 @@ static int shape_number(const struct raw *r, const struct raw_sample *s, const s
   return (*n)++;
 }
 
-static struct kernel_sample fit_sample(const struct raw *r, const struct raw_sample *s, int shape, bool wall)
+/* The core's clock as it was on the whole, and how it scattered: of samples whose clock was told. */
+struct clock { double s, sd; };
+
+static struct clock clock_of(const struct raw *r)
+{
+  struct values clock = {0}, off = {0};
+  for (size_t i = 0; i < r->n_samples; i++)
+    if (is_plain(&r->sample[i]) && isfinite(r->sample[i].clock_s))
+      values_add(&clock, r->sample[i].clock_s);
+  double middle = median(clock.x, clock.n);
+  for (size_t i = 0; i < clock.n; i++)
+    values_add(&off, fabs(log(clock.x[i] / middle)));
+  free(clock.x);
+  return (struct clock){middle, 1.4826 * values_median(&off)};
+}
+
+static struct kernel_sample fit_sample(const struct raw *r, const struct raw_sample *s, int shape, bool wall, struct clock clock)
 {
   struct kernel_sample out = {.shape = shape, .pass = s->pass, .units = s->units, .execution_s = wall ? s->wall_s : s->cpu_s,
                               .n = (int)s->n, .inner = s->inner, .low_s = wall ? s->wall_low_s : s->cpu_low_s,
-                              .high_s = wall ? s->wall_high_s : s->cpu_high_s, .stable = s->stable};
+                              .high_s = wall ? s->wall_high_s : s->cpu_high_s, .stable = s->stable,
+                              .clock = isfinite(s->clock_s) ? s->clock_s / clock.s : 1};
   memcpy(out.axis, s->axis, (size_t)r->kernel[s->kernel].n_axes * sizeof *out.axis);
   return out;
 }
@@ -125,12 +142,14 @@ struct kernel_samples calibration_samples(const struct raw *r, int kernel, bool 
   struct kernel_sample *sample = arena_array(r->arena, struct kernel_sample, r->n_samples + 1);
   const struct raw_sample **first = arena_alloc(r->arena, (r->n_samples + 1) * sizeof *first);
   bool wall = calibration_on_wall_clock(r, kernel);
+  struct clock clock = clock_of(r);
   int shapes = 0;
+  out.clock_sd = isfinite(clock.sd) ? clock.sd : 0;
   memcpy(out.axis, k->axis, sizeof out.axis);
   for (size_t i = 0; i < r->n_samples; i++) {
     const struct raw_sample *s = &r->sample[i];
     if (s->kernel == kernel && is_plain(s) && s->off_grid == off_grid && !raw_check_failed(r, kernel, s->p))
-      sample[out.n++] = fit_sample(r, s, shape_number(r, s, first, &shapes), wall);
+      sample[out.n++] = fit_sample(r, s, shape_number(r, s, first, &shapes), wall, clock);
   }
   out.sample = sample;
   if (shape)

@@ -100,10 +100,12 @@ static const struct plain_table *samples_table(const struct raw *r)
   double *cpu_low = add_real(b, "cpu_low_s", "s", "median of cpu_s: lower end, 95 %");
   double *cpu_high = add_real(b, "cpu_high_s", "s", "median of cpu_s: upper end, 95 %");
   double *joule = add_real(b, "joule", "J", "of one execution; NaN: no sensor");
+  double *clock = add_real(b, "clock_s", "s", "a step of the core meanwhile, as its clock goes; NaN: not told");
   for (size_t i = 0; i < r->n_samples; i++) {
     const struct raw_sample *s = &r->sample[i];
     units[i] = s->units, flop[i] = s->flop, bytes[i] = s->bytes, low[i] = s->wall_low_s, high[i] = s->wall_high_s;
     cpu_low[i] = s->cpu_low_s, cpu_high[i] = s->cpu_high_s, joule[i] = s->joule;
+    clock[i] = s->clock_s;
   }
   return &b->table;
 }

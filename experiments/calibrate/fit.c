@@ -600,27 +600,37 @@ static struct kernel_error error_of(const struct fit_data *d, const struct candi
   return fit_error_of(c->model, measured, predicted, d->n);
 }
 
-bool kernel_fit(const struct kernel_samples *in, struct kernel_fit *out, struct err *err)
+static bool finite_cost(const struct kernel_fit *f, struct err *err)
+{
+  const struct kernel_cost *c = &f->cost;
+  bool finite = isfinite(c->band_low) && isfinite(c->band_high) && c->band_low > 0;
+  for (int i = 0; i < c->axis[0].n * (c->n_axes > 1 ? c->axis[1].n : 1); i++) finite &= isfinite(c->cost_s[i]) && c->cost_s[i] > 0;
+  return finite || err_add(err, (struct where){0}, "%s: its samples give no finite cost; are their times and axes possible?", c->kernel);
+}
+
+bool kernel_fit(const struct kernel_samples *samples, struct kernel_fit *out, struct err *err)
 {
   *out = (struct kernel_fit){0};
-  if (!sound(in, err)) return false;
+  if (!sound(samples, err)) return false;
   out->memory = arena_new();
-  struct kernel_point *point = fit_points(in, &out->n, out->memory);
-  struct fit_data d = fit_data_of(point, out->n, in->n_axes, out->memory);
+  struct kernel_samples in = fit_at_one_clock(samples, out->memory, &out->at_one_clock);
+  struct kernel_point *point = fit_points(&in, &out->n, out->memory);
+  struct fit_data d = fit_data_of(point, out->n, in.n_axes, out->memory);
   struct choice choice = choose(&d);
   out->point = point;
-  fill_cost(out, &choice.best, in);
+  fill_cost(out, &choice.best, &in);
   fill_points(out, point, &choice.best);
-  out->drift = fit_drift(in);
+  out->drift = fit_drift(&in);
+  out->clock_sd = in.clock_sd;
   out->error = error_of(&d, &choice.best);
-  if (out->error.shapes < 3) out->error = fit_error_of_passes(in), out->error.model = choice.best.model;
+  if (out->error.shapes < 3) out->error = fit_error_of_passes(&in), out->error.model = choice.best.model;
   if (fit_says_nothing_between(out)) out->error = fit_error_unknown(choice.best.model);
   for (int m = 0; m < N_KERNEL_MODELS; m++) {
     choice.of_model[m].model = m;
     out->candidate[m] = error_of(&d, &choice.of_model[m]);
   }
   fit_band(out);
-  return true;
+  return finite_cost(out, err);
 }
 
 void kernel_fit_release(struct kernel_fit *f)

@@ -30,12 +30,14 @@ struct kernel_sample {
   int inner;                                            /* executions that each value is the mean of; 0 = 1 */
   double low_s, high_s;                                 /* interval of the median of execution_s; 0: unknown */
   bool stable;
+  double clock;                                         /* of the core meanwhile: time of a step over the usual one; 0: unknown */
 };
 /* Strings and arrays are borrowed; the strings also by what comes out. */
 struct kernel_samples {
   const char *kernel, *unit; int version;
   int n_axes; const char *axis[KERNEL_FIT_AXES];
   int n; const struct kernel_sample *sample;
+  double clock_sd;                                      /* of the logarithm of the core's clock in the long run; 0: unknown */
 };
 
 /* ---- out --------------------------------------------------------------------------------------------------------- */
@@ -66,7 +68,8 @@ struct kernel_fit {
   struct kernel_cost cost;                              /* ready for a profile: knots, costs, sigma, band */
   int cost_axis[KERNEL_COST_AXES];                      /* which of the kernel's axes they are */
   struct kernel_error error, candidate[N_KERNEL_MODELS];
-  double drift;                                         /* median |pass / other pass - 1| of the same shape; NaN: one pass */
+  bool at_one_clock;                                    /* the cost is that at the usual clock: passes then agree better */
+  double drift, clock_sd;                               /* median |pass / other pass - 1| of the same shape; NaN: one pass */
   int n; const struct kernel_point *point;              /* by shape number */
   struct arena *memory;
 };

@@ -135,7 +135,7 @@ static double fitted_half(const struct kernel_fit *f)
 static double later_sd(const struct kernel_fit *f)
 {
   double pass = isnan(f->drift) ? f->cost.sigma : log1p(f->drift) * 1.4826 / sqrt(2);
-  return hypot(pass, SESSION_SD);
+  return hypot(pass, f->at_one_clock ? fmax(SESSION_SD, f->clock_sd) : SESSION_SD);
 }
 
 void fit_band(struct kernel_fit *f)

@@ -20,6 +20,7 @@ struct fit_data fit_data_of(const struct kernel_point *, int n, int n_axes, stru
 /* One axis: between the others; two: in their convex hull. */
 bool fit_among_others(const struct fit_data *, int point, int n_axes, const int *axis);
 double fit_drift(const struct kernel_samples *);
+struct kernel_samples fit_at_one_clock(const struct kernel_samples *, struct arena *, bool *helps);
 /* Log standard deviation of one execution: of values that are one execution each where there are three such samples, else of
  * the means of several, which scatter less. */
 double fit_sigma(const struct kernel_samples *);

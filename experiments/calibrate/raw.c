@@ -338,6 +338,7 @@ static void read_sample(struct reading *x)
   s.flop = optional_number(x, "flop", 0, 1e300);
   s.bytes = optional_number(x, "bytes", 0, 1e300);
   s.joule = optional_number(x, "joule", 0, 1e300);
+  s.clock_s = optional_number(x, "clock_s", LEAST_S, MOST_S);
   int n_axes = r->kernel[s.kernel].n_axes;
   memcpy(s.axis, numbers_of(x, "axes", (size_t)n_axes, 1e-300, 1e300), (size_t)n_axes * sizeof *s.axis);
   read_conditions(x, &s);

@@ -34,6 +34,7 @@ struct raw_sample {
   size_t n; const double *wall_s, *cpu_s;               /* of one execution, one a repetition */
   double wall_low_s, wall_high_s, cpu_low_s, cpu_high_s;        /* 95 % of the median */
   double joule;                                         /* of one execution; NaN: no sensor */
+  double clock_s;                                       /* of a step of the core meanwhile, as its clock goes; NaN: not told */
 };
 struct raw_sentinel { int order; double wall_s, cpu_s; };
 struct raw_check { int line, kernel; double p[RAW_PARAMETERS]; bool ok; const char *why; };

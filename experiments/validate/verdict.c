@@ -49,10 +49,14 @@ static double cost_of(const struct kernel_cost *c, const struct raw_kernel *k, c
   return kernel_cost_inside(c, axis) ? kernel_cost_at(c, axis) : NAN;
 }
 
-/* One point a shape off the grid, as a fit would take it: hot, alone, on one thread, with a result that was right. */
+/* One point a shape off the grid: hot, alone, on one thread, with a result that was right; as it was timed, whatever the clock of
+ * the core was, for so will tasks be. */
 static const struct kernel_point *points_of(const struct verdict *v, int kernel, int *n)
 {
   struct kernel_samples samples = calibration_samples(v->raw, kernel, true, NULL, NULL);
+  struct kernel_sample *timed = arena_array(v->arena, struct kernel_sample, samples.n);
+  for (int i = 0; i < samples.n; i++) timed[i] = samples.sample[i], timed[i].clock = 0;
+  samples.sample = timed;
   return fit_points(&samples, n, v->arena);
 }
 
