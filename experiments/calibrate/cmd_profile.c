@@ -9,9 +9,10 @@
 struct subcommand { const char *name, *arguments, *doc; int (*call)(int, char **); };
 
 static const struct subcommand subcommands[] = {
-  {"import", "--from FORMAT FILE --map KEY=VALUE,... -o PROFILE.yaml", "a profile from measured tables of others", profile_import},
-  {"show", "FILE [--format table|json]", "what it says: costs and errors of each kernel, and how they were measured", profile_show},
-  {"diff", "A B [--margin SHARE] [--format table|json]", "two profiles kernel by kernel; exit 1: they differ beyond noise",
+  {"import", "--from FORMAT FILE --map KEY=VALUE,... -o PROFILE.yaml", "a profile of token times from tables that others measured: llama-bench, vllm-tables, vidur, csv", profile_import},
+  {"show", "PROFILE [--format table|json]",
+   "what it says: costs of each kernel, times of each model, their errors, how they were measured", profile_show},
+  {"diff", "A B [--margin SHARE] [--format table|json]", "two profiles, kernel by kernel and model by model; exit 1: they differ beyond noise",
    profile_diff},
 };
 enum { N_SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
@@ -21,6 +22,8 @@ static void print_usage(FILE *out)
   for (int i = 0; i < N_SUBCOMMANDS; i++)
     fprintf(out, "%s offsim profile %s %s\n         %s\n", i ? "      " : "usage:", subcommands[i].name, subcommands[i].arguments,
             subcommands[i].doc);
+  fputs("       A profile is a file, to show and diff also the name of shipped hardware. `offsim profile SUBCOMMAND --help` says more.\n"
+        "       `offsim calibrate` makes one of this machine.\n", out);
 }
 
 static int unknown(const char *word)

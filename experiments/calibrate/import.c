@@ -17,15 +17,24 @@ static const double HELD_OUT_BAR = 0.05;
 static const char usage[] =
   "usage: offsim profile import --from FORMAT FILE --map variant=NAME[,KEY=VALUE]... -o PROFILE.yaml [--where COLUMN=VALUE]...\n"
   "                             [--hold-out TOKENS,...] [--name N] [--source TEXT] [--year Y] [--grade M|D|P|E] [--format text|json]\n"
-  "  llama-bench  FILE: what llama-bench prints with -o json, jsonl, csv or md; --where chooses among rows of several settings\n"
-  "  vllm-tables  FILE: PREFIX of PREFIX_dense.csv.gz, _attention, _per_sequence, _skew_fit; --map model=NAME [kv_tokens= knots=]\n"
-  "  vidur        FILE: its mlp.csv; --map model=NAME,flops=RATE,bandwidth=RATE [tensor_parallel=, interconnect=]: attention by\n"
-  "               rooflines, for its table has none\n"
-  "  csv          FILE: any table; --map time=COLUMN,unit=s|ms|us|ns|tok/s [prompt=COLUMN, batch=COLUMN, context=COLUMN];\n"
-  "               rows with a prompt of 0 tokens are steps of `batch` requests that decode, each on `context`\n"
-  "  all: variant is the scenario's name of the model; memory=, idle_power=, busy_power=, kv_cap=, max_batch= go to the profile\n"
-  "  Holes of the grid and times that fall are listed; each prompt length is foretold from the others. --hold-out: these\n"
-  "  lengths are kept out of the profile and foretold by it; exit 1 when one is more than 5 % off.\n";
+  "  --from llama-bench   FILE: what llama-bench prints with -o json, jsonl, csv or md\n"
+  "  --from vllm-tables   FILE: PREFIX of PREFIX_dense.csv.gz, _attention, _per_sequence, _skew_fit; --map model=NAME\n"
+  "                       [kv_tokens= knots=]\n"
+  "  --from vidur         FILE: its mlp.csv; --map model=NAME,flops=RATE,bandwidth=RATE [tensor_parallel=, interconnect=]: attention\n"
+  "                       by rooflines, for its table has none\n"
+  "  --from csv           FILE: any table; --map prompt=COLUMN,time=COLUMN,unit=s|ms|us|ns|tok/s [batch=COLUMN, context=COLUMN];\n"
+  "                       rows with a prompt of 0 tokens are steps of `batch` requests that decode, each on `context`\n"
+  "  --map KEY=VALUE,...  variant (needed): the scenario's name of the model; what the format needs; and for the profile, with their\n"
+  "                       units: memory, idle_power, busy_power, kv_cap, max_batch\n"
+  "  -o PROFILE.yaml      what to write; default: nothing, the errors are told all the same\n"
+  "  --where COLUMN=VALUE only rows that have it; where one file holds several models or settings\n"
+  "  --hold-out A,B,...   prompts of so many tokens are kept out of the profile and foretold by it; exit 1: one is more than 5 % off\n"
+  "  --name N             of the profile, an id; default: as the file\n"
+  "  --source TEXT        where the numbers are from; default: made of what FILE says\n"
+  "  --year Y             of the measurement; default: this year\n"
+  "  --grade M|D|P|E      measured (default), read in the source, taken from a publication, engineering estimate\n"
+  "  --format text|json   of what is printed (text)\n"
+  "  Holes of the grid and times that fall are listed; each prompt length is foretold from the others.\n";
 
 struct import_format { const char *name; import_reader *read; const char *keys[8]; };
 static const struct import_format formats[] = {
