@@ -21,6 +21,7 @@ enum { FULL_REQUESTS = 20000, FULL_REPEATS = 5, QUICK_REQUESTS = 1200, QUICK_REP
 #define KEEP_ALIVE_GAPS 3.0
 #define KEEP_ALIVE_LEAST_S 0.002                        /* so that it is warm for empty requests one at a time */
 #define BLIND_SIGMA 0.02                                /* of the calibrations, while there are too few to tell */
+#define SERVING_SIGMA 0.005                             /* of kernels that serve requests against timed ones, systematically */
 
 static const char usage[] =
   "usage: offsim testbed [-o DIR] [--work KERNEL:p=N,...]... [--load .3,.6,.85] [--requests N] [--repeats N]\n"
@@ -106,7 +107,7 @@ static bool settle_numbers(struct request *r, struct err *e)
   long seed = 1;
   o->requests = o->quick ? QUICK_REQUESTS : FULL_REQUESTS;
   o->repeats = o->quick ? QUICK_REPEATS : FULL_REPEATS;
-  o->executions = o->quick ? 400 : 2500;
+  o->executions = o->quick ? 400 : 1000;
   o->slow = r->slow ? atof(r->slow) : 1;
   bool good = read_loads(o, r->load ? r->load : ".3,.6,.85", e);
   good &= read_count("--requests", r->requests, 50, 10000000, &o->requests, e);
@@ -114,6 +115,7 @@ static bool settle_numbers(struct request *r, struct err *e)
   good &= read_count("--executions", r->executions, 50, 1000000, &o->executions, e);
   good &= read_count("--seed", r->seed, 0, 1000000000, &seed, e);
   o->seed = (uint64_t)seed;
+  o->again = o->executions / 10;
   o->empties = o->quick ? 200 : 1000;
   o->json = r->format && !strcmp(r->format, "json");
   if (r->format && !o->json && strcmp(r->format, "table"))
@@ -209,23 +211,22 @@ static void pool_add(struct pool *p, const double *x, size_t n)
 }
 
 /* What a bed collects over its rounds. */
-enum { MEASURED, PREDICTED, LOW, HIGH, HINDSIGHT, N_POOLS };
+enum { CORNERS = 4 };                                   /* of the band: kernels and cold starts faster and slower */
+enum { MEASURED, PREDICTED, HINDSIGHT, BEFORE, CORNER, N_POOLS = CORNER + CORNERS };
 struct collected {
   struct pool pool[N_POOLS];
   struct bed_known known[BED_REPEATS];
-  double log_kernel[BED_REPEATS], factor[BED_REPEATS];
 };
 
-static double kernel_mean(const struct bed *b, const struct bed_known *k)
-{
-  double sum = 0;
-  for (int s = 0; s < b->n_shapes; s++)
-    for (int i = 0; i < b->n_batch; i++)
-      sum += k->kernel[s][i].mean / (i + 1);
-  return sum / b->n_shapes / b->n_batch;
-}
-
 struct seen { double kernel_s, kernel_median, known_kernel_s, cpu_s, spent_s, batches, cold, late_s, overhead_s, busy_s, end_s; };
+
+static double pace_at(const struct bed_known *k, double at_s)
+{
+  int p = k->parts.n;
+  while (p > 1 && at_s < k->parts.from_s[p - 1])
+    p--;
+  return p ? k->pace[p - 1] : 1;
+}
 
 /* Everything beside link, queue and kernel. The queue's end: the reading of the request is part of what an empty one costs. */
 static double overhead_of(const double *at)
@@ -243,7 +244,7 @@ static void look(const struct bed *b, const struct bed_records *r, const struct 
     const struct bed_record *one = &r->at[i];
     double share = 1. / one->batch;
     s->kernel_s += (one->at_s[BED_SERVED] - one->at_s[BED_SERVE]) * share;
-    s->known_kernel_s += k->kernel[one->shape][one->batch - 1].mean * share;
+    s->known_kernel_s += k->kernel[one->shape][one->batch - 1].mean * pace_at(k, one->at_s[BED_SERVE]) * share;
     s->cpu_s += one->cpu_s * share;
     s->spent_s += one->spent_s * share;
     s->batches += share;
@@ -304,6 +305,16 @@ static bool hindsight(const struct bed *b, const char *base, const struct bed_kn
   return simulate(b, base, "-hindsight", &as_it_was, factor, to, &one, e);
 }
 
+/* Without those that asked for a calibration. */
+static void leave_requests(struct bed_records *r)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < r->n; i++)
+    if (r->at[i].shape >= 0)
+      r->at[n++] = r->at[i];
+  r->n = n;
+}
+
 static bool run_round(const struct bed *b, int round, struct collected *c, struct bed_result *to, struct err *e)
 {
   struct bed_system system;
@@ -314,16 +325,19 @@ static bool run_round(const struct bed *b, int round, struct collected *c, struc
   const char *base = arena_printf(b->arena, "%s/%s-%.0f-r%d", b->o->dir, b->name, b->load * 100, round + 1);
   const char *plan = arena_printf(b->arena, "%s.csv", base);
   struct ticks before = {0}, after = {0};
-  bool good = bed_write_plan(b, base, (uint64_t)round + (uint64_t)(b->load * 1000) * 1000, e)
+  struct bed_parts parts;
+  bool good = bed_write_plan(b, base, (uint64_t)round + (uint64_t)(b->load * 1000) * 1000, &parts, e)
               && bed_system_start(b, base, b->o->slow, &system, e) && bed_learn(b, &system, base, k, e)
-              && simulate(b, base, "", k, 1, &c->pool[PREDICTED], &predicted, e);
+              && simulate(b, base, "-before", k, 1, &c->pool[BEFORE], &predicted, e);
   to->raised = good && system.server.raised && system.relay.raised;
   before = ticks_now();
   good = good && bed_client(b, &system, base, plan, false, &r, e);
   after = ticks_now();
+  good = good && bed_learn_after(b, &system, base, k, e);
   bed_system_stop(&system);
-  if (!good)
+  if (!good || !bed_learn_pace(b, base, &parts, k, e) || !simulate(b, base, "", k, 1, &c->pool[PREDICTED], &predicted, e))
     return false;
+  leave_requests(&r);
   double *latency = arena_array(b->arena, double, r.n);
   for (size_t i = 0; i < r.n; i++)
     latency[i] = r.at[i].at_s[BED_RECEIVED] - r.at[i].at_s[BED_PLANNED];
@@ -334,43 +348,85 @@ static bool run_round(const struct bed *b, int round, struct collected *c, struc
   to->steal_share += (after.steal - before.steal) / fmax(after.all - before.all, 1) / (double)b->o->repeats;
   to->round_p50[round] = bed_quantile(&predicted, .5) / bed_quantile(&measured, .5) - 1;
   to->round_p95[round] = bed_quantile(&predicted, .95) / bed_quantile(&measured, .95) - 1;
-  c->log_kernel[round] = log(kernel_mean(b, k));
   to->rounds++;
   return hindsight(b, base, k, &seen, r.n, &c->pool[HINDSIGHT], e);
 }
 
 /* ---- one bed -------------------------------------------------------------------------------------------------------- */
 
-/* How much calibrations of one bed differ, over all beds so far: squares of log deviations and their degrees of freedom. */
+/* Squares of log deviations and their degrees of freedom, over all beds so far. */
 struct scatter { double squares; int freedom; };
+struct scatters { struct scatter kernel, cold; };
 
-/* The kernels of the load come from the same scatter as those before it: of the difference of two means of R the standard
- * error is sigma sqrt(2 / R); 90 % of that by Student's t. Check: sigma 1 %, R = 5, many degrees: exp(1.645 x .00632) = 1.0105. */
-static double band_factor(struct scatter *all, const double *log_kernel, int n)
+static double sigma_of(const struct scatter *s)
+{
+  return s->freedom > 2 ? sqrt(s->squares / s->freedom) : BLIND_SIGMA;
+}
+
+static double t_of(const struct scatter *s)
+{
+  return gsl_cdf_tdist_Pinv(.95, s->freedom > 2 ? s->freedom : 1e6);
+}
+
+/* The kernels of the load differ from those of the calibrations around it as odd calibrations do from even ones; 90 % of the
+ * mean of that over R rounds by Student's t, and beside it what serving itself may add (SERVING_SIGMA).
+ * Check: sigma 2 %, R = 5, many degrees, no SERVING_SIGMA: exp(1.645 x .02 / sqrt(5)) = 1.0148. */
+static double kernel_band(struct scatter *all, const struct collected *c, int n)
+{
+  for (int i = 0; i < n; i++)
+    all->squares += c->known[i].unlike * c->known[i].unlike;
+  all->freedom += n;
+  return exp(t_of(all) * sqrt(sigma_of(all) * sigma_of(all) / n + SERVING_SIGMA * SERVING_SIGMA));
+}
+
+/* Cold starts of the load come from the same scatter as those before it: the difference of two means of R. */
+static double cold_band(struct scatter *all, const struct collected *c, int n)
 {
   double mean = 0;
   for (int i = 0; i < n; i++)
-    mean += log_kernel[i] / n;
+    mean += log(c->known[i].cold.mean) / n;
   for (int i = 0; i < n; i++)
-    all->squares += (log_kernel[i] - mean) * (log_kernel[i] - mean);
+    all->squares += pow(log(c->known[i].cold.mean) - mean, 2);
   all->freedom += n - 1;
-  double sigma = all->freedom > 2 ? sqrt(all->squares / all->freedom) : BLIND_SIGMA;
-  return exp(gsl_cdf_tdist_Pinv(.95, all->freedom > 2 ? all->freedom : 1e6) * sigma * sqrt(2. / n));
+  return exp(t_of(all) * sigma_of(all) * sqrt(2. / n));
 }
 
-static bool add_bands(const struct bed *b, struct collected *c, struct bed_result *to, struct err *e)
+static bool add_corner(const struct bed *b, int which, struct collected *c, const struct bed_result *to, struct err *e)
 {
+  static const char *const name[CORNERS] = {"-low", "-high", "-low-cold", "-high-cold"};
   struct bed_sample one;
+  double kernel = which % 2 ? to->band_factor : 1 / to->band_factor, cold = which % 2 == which / 2 ? 1 / to->cold_factor : to->cold_factor;
   for (int r = 0; r < to->rounds; r++) {
+    struct bed_known k = c->known[r];
     const char *base = arena_printf(b->arena, "%s/%s-%.0f-r%d", b->o->dir, b->name, b->load * 100, r + 1);
-    if (!simulate(b, base, "-low", &c->known[r], 1 / to->band_factor, &c->pool[LOW], &one, e)
-        || !simulate(b, base, "-high", &c->known[r], to->band_factor, &c->pool[HIGH], &one, e))
+    bed_sample_of(&k.cold, b->arena, k.cold.s, k.cold.n);
+    for (size_t i = 0; i < k.cold.n; i++)
+      k.cold.s[i] *= cold;
+    if (!simulate(b, base, name[which], &k, kernel, &c->pool[CORNER + which], &one, e))
       return false;
   }
   return true;
 }
 
-static bool run_bed(struct bed *b, struct scatter *all, bool quiet, struct bed_result *to, struct arena *keep, struct err *e)
+/* At each rank the least and the most of the corners and the prediction: more time for the kernels is less idleness and so
+ * fewer cold starts. */
+static bool add_bands(const struct bed *b, struct collected *c, struct bed_result *to, struct arena *keep, struct err *e)
+{
+  int corners = b->cold ? CORNERS : 2;
+  struct bed_sample at;
+  bool good = bed_sample_of(&to->low, keep, to->predicted.s, to->predicted.n)
+              && bed_sample_of(&to->high, keep, to->predicted.s, to->predicted.n);
+  for (int k = 0; k < corners && good; k++) {
+    good = add_corner(b, k, c, to, e) && bed_sample_of(&at, b->arena, c->pool[CORNER + k].x, c->pool[CORNER + k].n);
+    for (size_t i = 0; good && i < to->low.n && i < at.n; i++) {
+      to->low.s[i] = fmin(to->low.s[i], at.s[i]);
+      to->high.s[i] = fmax(to->high.s[i], at.s[i]);
+    }
+  }
+  return good;
+}
+
+static bool run_bed(struct bed *b, struct scatters *all, bool quiet, struct bed_result *to, struct arena *keep, struct err *e)
 {
   struct collected *c = grab(1, sizeof *c);
   bool good = true;
@@ -381,15 +437,16 @@ static bool run_bed(struct bed *b, struct scatter *all, bool quiet, struct bed_r
               (double)b->o->requests / b->rate_per_s);
     good = run_round(b, r, c, to, e);
   }
-  if (good) {
-    to->band_factor = band_factor(all, c->log_kernel, to->rounds);
-    good = add_bands(b, c, to, e);
-  }
-  struct bed_sample *sample[N_POOLS] = {&to->measured, &to->predicted, &to->low, &to->high, &to->hindsight};
-  for (int p = 0; p < N_POOLS; p++) {
+  struct bed_sample *sample[CORNER] = {&to->measured, &to->predicted, &to->hindsight, &to->before};
+  for (int p = 0; p < CORNER; p++)
     good = good && bed_sample_of(sample[p], keep, c->pool[p].x, c->pool[p].n);
-    free(c->pool[p].x);
+  if (good) {
+    to->band_factor = kernel_band(&all->kernel, c, to->rounds);
+    to->cold_factor = b->cold ? cold_band(&all->cold, c, to->rounds) : 1;
+    good = add_bands(b, c, to, keep, e);
   }
+  for (int p = 0; p < N_POOLS; p++)
+    free(c->pool[p].x);
   free(c);
   return good;
 }
@@ -425,8 +482,9 @@ static bool predict_mix(struct bed *b, const struct bed_known *first, struct err
 {
   const char *base = arena_printf(b->arena, "%s/%s-%.0f-mix", b->o->dir, b->name, b->load * 100);
   struct bed_sample ignored;
+  struct bed_parts parts;
   double sum = 0, count[BED_BATCH] = {0};
-  if (!bed_write_plan(b, base, 0, e) || !bed_write_scenario(b, base, "", first, 1, e)
+  if (!bed_write_plan(b, base, 0, &parts, e) || !bed_write_scenario(b, base, "", first, 1, e)
       || !bed_simulate(arena_printf(b->arena, "%s.yaml", base), b->arena, &ignored, count, e))
     return false;
   for (int i = 0; i < b->n_batch; i++)
@@ -436,7 +494,7 @@ static bool predict_mix(struct bed *b, const struct bed_known *first, struct err
   return true;
 }
 
-static bool run_case(struct request *r, int which, struct scatter *all, struct bed_result *to, int *n, struct err *e)
+static bool run_case(struct request *r, int which, struct scatters *all, struct bed_result *to, int *n, struct err *e)
 {
   struct bed first = bed_make(r, which);
   struct bed_known *known = grab(1, sizeof *known);
@@ -458,7 +516,7 @@ static bool run_case(struct request *r, int which, struct scatter *all, struct b
 
 static bool run_cases(struct request *r, struct bed_result *to, int *n, struct err *e)
 {
-  struct scatter all[2] = {{0, 0}};                     /* without and with batches: other kernels */
+  struct scatters all[2] = {{{0, 0}, {0, 0}}};                   /* without and with batches: other kernels */
   for (int which = 0; which < CASES; which++) {
     bool asked = (!(which & 1) || r->o.batching) && (!(which & 2) || r->o.cold_starts);
     if (asked && !run_case(r, which, &all[which & 1], to, n, e))

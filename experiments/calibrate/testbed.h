@@ -14,7 +14,7 @@
 
 #include <sys/types.h>
 
-enum { BED_WORKS = 16, BED_LOADS = 8, BED_REPEATS = 100, BED_BATCH = 8, BED_INSTANTS = 11 };
+enum { BED_WORKS = 16, BED_LOADS = 8, BED_REPEATS = 100, BED_BATCH = 8, BED_INSTANTS = 11, BED_PARTS = 20, BED_CALIBRATE = -2 };
 enum bed_instant { BED_PLANNED, BED_SENT, BED_UP_IN, BED_UP_DUE, BED_UP_OUT, BED_SERVE, BED_SERVED, BED_DOWN_IN, BED_DOWN_DUE,
                    BED_DOWN_OUT, BED_RECEIVED };
 
@@ -23,7 +23,7 @@ struct bed_options {
   int n_works; const char *work[BED_WORKS];             /* KERNEL:p=N,... */
   const char *batch_work, *batch_parameter;             /* of the configurations with batches */
   int n_loads; double load[BED_LOADS];
-  long requests, repeats, executions, empties;
+  long requests, repeats, executions, again, empties;   /* again: executions of a calibration between parts of a load */
   bool batching, cold_starts, quick, json;
   uint64_t seed;
   int server_core, client_core;
@@ -47,11 +47,19 @@ bool bed_read_records(const char *path, struct arena *, struct bed_records *, st
 
 /* ---- what is known before (testbed_before.c) ------------------------------------------------------------------------ */
 struct bed_sample { size_t n; double *s; double mean; };        /* ascending */
+/* Parts of a round's load: before the first, between them and after the last the kernels are timed again. */
+struct bed_parts { int n; double from_s[BED_PARTS], end_s; };
+/* warm_s: from the relay to a warm worker; away_s: from an answer to the next request's arrival beyond the client's pause, a
+ * short one (the lower quartile); first_s: how much more occupancy is by a worker's first request. */
+struct bed_ways { double warm_s, away_s, first_s; };
 struct bed_known {
   struct bed_sample kernel[BED_WORKS][BED_BATCH];       /* seconds of one execution, of shapes and batch sizes */
   struct bed_sample overhead;                           /* of an empty request, but for link and occupancy */
   struct bed_sample cold;                               /* from a request to a worker that is ready */
   double occupancy_s, more_s;                           /* of the worker by an empty request; by each further one of a batch */
+  struct bed_ways ways;
+  struct bed_parts parts;                               /* n 0: only what was measured before is known */
+  double pace[BED_PARTS], unlike;                       /* kernels' times in a part; log of odd calibrations over even */
 };
 struct bed {
   const struct bed_options *o;
@@ -71,12 +79,16 @@ void bed_system_stop(struct bed_system *);
 /* The service of a request without load: what the rates of a configuration come from. */
 bool bed_first_times(struct bed *, struct bed_known *, struct err *) MUST_USE;
 bool bed_learn(const struct bed *, const struct bed_system *, const char *base, struct bed_known *, struct err *) MUST_USE;
+/* Cold starts after the load, to those before. */
+bool bed_learn_after(const struct bed *, const struct bed_system *, const char *base, struct bed_known *, struct err *) MUST_USE;
+/* What the calibrations around the parts of the load say: the kernels of all of them, and the pace of each part. */
+bool bed_learn_pace(const struct bed *, const char *base, const struct bed_parts *, struct bed_known *, struct err *) MUST_USE;
 bool bed_client(const struct bed *, const struct bed_system *, const char *base, const char *plan, bool closed,
                 struct bed_records *, struct err *) MUST_USE;
 
 /* ---- the prediction (testbed_predict.c) --------------------------------------------------------------------------- */
 /* BASE.csv: arrivals and shapes of the round, by its seed; the same file is replayed and simulated. */
-bool bed_write_plan(const struct bed *, const char *base, uint64_t round, struct err *) MUST_USE;
+bool bed_write_plan(const struct bed *, const char *base, uint64_t round, struct bed_parts *, struct err *) MUST_USE;
 /* BASE.yaml, or BASE-low.yaml ... with the variant "-low"; kernels and occupancy times the factor. */
 bool bed_write_scenario(const struct bed *, const char *base, const char *variant, const struct bed_known *, double factor,
                         struct err *) MUST_USE;
@@ -93,9 +105,9 @@ enum { BED_LEVELS = 7 };
 extern const double bed_level[BED_LEVELS];              /* .05 .25 .5 .75 .9 .95 .99 */
 struct bed_result {
   const char *name; double load, rate_per_s;
-  struct bed_sample measured, predicted, low, high, hindsight;
-  double round_p50[BED_REPEATS], round_p95[BED_REPEATS], kernel_factor, kernel_median, cpu_share, overhead_s, known_overhead_s, occupancy_s,
-    known_occupancy_s, steal_share, band_factor, late_s, batch_mean, cold_share, utilization;
+  struct bed_sample measured, predicted, low, high, hindsight, before;
+  double round_p50[BED_REPEATS], round_p95[BED_REPEATS], kernel_factor, kernel_median, cpu_share, overhead_s, known_overhead_s,
+    occupancy_s, known_occupancy_s, steal_share, band_factor, cold_factor, late_s, batch_mean, cold_share, utilization;
   int rounds; long requests;
   bool raised;
 };

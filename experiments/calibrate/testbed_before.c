@@ -79,6 +79,7 @@ static void server_words(const struct bed *b, const char *base, double slow, str
   add_number(w, "--seed", (double)(o->seed % 1000000));
   add_number(w, "--reply", o->reply_bytes);
   add_number(w, "--executions", (double)o->executions);
+  add_number(w, "--again", (double)o->again);
   add(w, "--calibrate", arena_printf(w->arena, "%s-kernels.csv", base));
   add_number(w, "--slow", slow);
   if (b->rate_per_s > 0) {
@@ -191,12 +192,21 @@ static double beside_link_s(const struct bed_record *r)
          - (at[BED_SERVED] - at[BED_SERVE]);
 }
 
-/* warm_s: from the relay to a warm worker; away_s: from an answer to the next request's arrival beyond the client's pause,
- * a short one (the lower quartile). */
-struct ways { double warm_s, away_s; };
+/* After a cold start reading and answering take 50 to 90 us more: all that they touch has gone out of the caches. */
+static void find_occupancy(const struct bed_records *r, struct bed_known *k, double *first_s)
+{
+  double spent[2] = {0, 0}, n[2] = {0, 0};
+  for (size_t i = 2; i < r->n; i++) {
+    const struct bed_record *one = &r->at[i];
+    if (one->cold || (r->at[i - 2].cold && !one[-1].cold))
+      continue;
+    spent[one[-1].cold] += one->spent_s, n[one[-1].cold]++;
+  }
+  k->occupancy_s = n[0] > 0 ? spent[0] / n[0] : 0;
+  *first_s = n[1] > 0 ? fmax(spent[1] / n[1] - k->occupancy_s, 0) : 0;
+}
 
-static bool learn_empty(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct ways *ways,
-                        struct err *e)
+static bool learn_empty(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct err *e)
 {
   struct bed_records r;
   const char *plan = arena_printf(b->arena, "%s-empty-plan.csv", base);
@@ -205,25 +215,24 @@ static bool learn_empty(const struct bed *b, const struct bed_system *s, const c
     return false;
   double *over = arena_array(b->arena, double, r.n), *to = arena_array(b->arena, double, r.n),
          *away = arena_array(b->arena, double, r.n);
-  double spent = 0;
-  size_t n = 0, told = 0;
+  double first_s;
+  size_t n = 0;
   for (size_t i = 1; i < r.n; i++) {
     const struct bed_record *one = &r.at[i];
     if (one->cold)
       continue;
-    spent += one->spent_s, told += one->spent_s > 0;
     to[n] = one->at_s[BED_SERVE] - one->at_s[BED_UP_OUT];
     away[n] = one->at_s[BED_RECEIVED] - one->at_s[BED_SERVED] + one->at_s[BED_UP_OUT] - one->at_s[BED_PLANNED];
     over[n++] = beside_link_s(one);
   }
   struct bed_sample warm, gone;
-  k->occupancy_s = told ? spent / (double)told : 0;
+  find_occupancy(&r, k, &first_s);
   for (size_t i = 0; i < n; i++)
     over[i] = fmax(over[i] - k->occupancy_s, 0);
   if (!bed_sample_of(&k->overhead, b->arena, over, n) || !bed_sample_of(&warm, b->arena, to, n)
       || !bed_sample_of(&gone, b->arena, away, n))
     return err_system(e, "testbed: no empty request came through");
-  *ways = (struct ways){bed_quantile(&warm, .5), bed_quantile(&gone, .25)};
+  k->ways = (struct bed_ways){bed_quantile(&warm, .5), bed_quantile(&gone, .25), first_s};
   return true;
 }
 
@@ -261,30 +270,118 @@ static bool learn_more(const struct bed *b, const struct bed_system *s, const ch
   return true;
 }
 
-/* Real requests, the next one an exponential gap after the worker began to go, as under load: going takes a while, in which
- * nobody can start. Those that still find the worker are left out; without memory, the gap of the others is the same. */
-static bool learn_cold(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct ways ways,
-                       struct err *e)
+/* Until the worker serves, and what its first request takes beyond a later one's; `name` says when. Real requests, the next
+ * one an exponential gap after the worker began to go, as under load: going takes a while, in which nobody can start. Those
+ * that still find the worker are left out; without memory, the gap of the others is the same. Adds to what is known. */
+static bool learn_cold(const struct bed *b, const struct bed_system *s, const char *name, struct bed_known *k, struct err *e)
 {
   struct bed_records r;
-  const char *plan = arena_printf(b->arena, "%s-cold-plan.csv", base);
-  if (!write_pauses(b, plan, b->o->empties / 5 + 10, fmax(b->keep_alive_s - ways.away_s, 0), true, e)
-      || !bed_client(b, s, arena_printf(b->arena, "%s-cold", base), plan, true, &r, e))
+  const char *plan = arena_printf(b->arena, "%s-plan.csv", name);
+  if (!write_pauses(b, plan, b->o->empties / 8 + 10, fmax(b->keep_alive_s - k->ways.away_s, 0), true, e)
+      || !bed_client(b, s, name, plan, true, &r, e))
     return false;
-  double *took = arena_array(b->arena, double, r.n);
-  size_t n = 0;
-  for (size_t i = 0; i < r.n; i++)
-    if (r.at[i].cold)
-      took[n++] = fmax(r.at[i].at_s[BED_SERVE] - r.at[i].at_s[BED_UP_OUT] - ways.warm_s, 0);
+  double *took = arena_array(b->arena, double, k->cold.n + r.n);
+  size_t n = k->cold.n;
+  if (n)
+    memcpy(took, k->cold.s, n * sizeof *took);
+  for (size_t i = 0; i < r.n; i++) {
+    const struct bed_record *one = &r.at[i];
+    if (one->cold)
+      took[n++] = fmax(one->at_s[BED_SERVED] - one->at_s[BED_UP_OUT] - k->ways.warm_s - k->kernel[one->shape][0].mean + k->ways.first_s, 0);
+  }
   return bed_sample_of(&k->cold, b->arena, took, n) || err_system(e, "testbed: no worker started cold");
 }
 
 bool bed_learn(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct err *e)
 {
-  struct ways ways = {0, 0};
   *k = (struct bed_known){.occupancy_s = 0};
-  return read_times(b, base, k, e) && learn_empty(b, s, base, k, &ways, e) && (b->n_batch == 1 || learn_more(b, s, base, k, e))
-         && (!b->cold || learn_cold(b, s, base, k, ways, e));
+  return read_times(b, base, k, e) && learn_empty(b, s, base, k, e) && (b->n_batch == 1 || learn_more(b, s, base, k, e))
+         && (!b->cold || learn_cold(b, s, arena_printf(b->arena, "%s-cold", base), k, e));
+}
+
+bool bed_learn_after(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct err *e)
+{
+  return !b->cold || learn_cold(b, s, arena_printf(b->arena, "%s-cold-after", base), k, e);
+}
+
+/* ---- between the parts of the load ---------------------------------------------------------------------------------- */
+
+#define SLOW_MOST 1.5                                   /* times the mean: one execution held up is not the machine's pace */
+struct timed { int shape, batch, calibration; double wall_s; };
+struct timings { size_t n; struct timed *at; int n_calibrations; };
+
+static bool read_timings(const struct bed *b, const char *base, struct timings *t, struct err *e)
+{
+  size_t bytes;
+  int block, last = -1;
+  char *text = text_load(arena_printf(b->arena, "%s-kernels.csv", base), &bytes, e), *rest = text, *line;
+  if (!text)
+    return false;
+  *t = (struct timings){.at = arena_alloc(b->arena, (bytes / 8 + 1) * sizeof *t->at), .n_calibrations = 1};
+  strsep(&rest, "\n");
+  for (struct timed x; (line = strsep(&rest, "\n")) && sscanf(line, "%d,%d,%d,%lf", &block, &x.shape, &x.batch, &x.wall_s) == 4;) {
+    t->n_calibrations += block != last;
+    last = block;
+    x.calibration = t->n_calibrations - 1;
+    t->at[t->n++] = x;
+  }
+  free(text);
+  return true;
+}
+
+/* Of each calibration the kernels' times over their means over all; over the calibrations 1 in the mean. */
+static void find_paces(const struct bed_known *k, const struct timings *t, double *pace)
+{
+  double n[BED_PARTS + 2] = {0}, sum = 0;
+  for (size_t i = 0; i < t->n; i++) {
+    const struct timed *x = &t->at[i];
+    double ratio = fmin(x->wall_s / k->kernel[x->shape][x->batch - 1].mean, SLOW_MOST);
+    n[x->calibration]++;
+    pace[x->calibration] += (ratio - pace[x->calibration]) / n[x->calibration];
+    sum += ratio;
+  }
+  for (int c = 0; c < t->n_calibrations; c++)
+    pace[c] /= sum / (double)t->n;
+}
+
+/* Odd ones are between even ones, as a part of the load is between two calibrations. */
+static double unlikeness(const double *pace, int n)
+{
+  double odd = 0, even = 0;
+  for (int c = 0; c < n; c++)
+    *(c % 2 ? &odd : &even) += log(pace[c]);
+  return odd / (n / 2) - even / (n - n / 2);
+}
+
+static bool without_pace(const struct bed *b, const struct timings *t, const double *pace, struct bed_known *k, struct err *e)
+{
+  double *x = arena_array(b->arena, double, t->n + 1);
+  for (int s = 0; s < b->n_shapes; s++)
+    for (int batch = 1; batch <= b->n_batch; batch++) {
+      size_t n = 0;
+      for (size_t i = 0; i < t->n; i++)
+        if (t->at[i].shape == s && t->at[i].batch == batch)
+          x[n++] = t->at[i].wall_s / pace[t->at[i].calibration];
+      if (!bed_sample_of(&k->kernel[s][batch - 1], b->arena, x, n))
+        return err_system(e, "testbed: %s was not timed often enough; more --executions", b->shape[s]);
+    }
+  return true;
+}
+
+bool bed_learn_pace(const struct bed *b, const char *base, const struct bed_parts *parts, struct bed_known *k, struct err *e)
+{
+  struct timings t;
+  double pace[BED_PARTS + 2] = {0}, *around = pace + 1; /* the first calibration was long before the load */
+  if (!read_times(b, base, k, e) || !read_timings(b, base, &t, e))
+    return false;
+  if (t.n_calibrations != parts->n + 2)
+    return err_system(e, "testbed: %d calibrations around %d parts of a load", t.n_calibrations - 1, parts->n);
+  find_paces(k, &t, pace);
+  k->parts = *parts;
+  for (int p = 0; p < parts->n; p++)
+    k->pace[p] = sqrt(around[p] * around[p + 1]);
+  k->unlike = unlikeness(around, parts->n + 1);
+  return without_pace(b, &t, pace, k, e);
 }
 
 bool bed_first_times(struct bed *b, struct bed_known *k, struct err *e)

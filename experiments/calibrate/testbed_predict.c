@@ -17,18 +17,40 @@
 /* Values that stand for a measured distribution, each the mean of its share of the values. */
 enum { POINTS = 200 };
 
-bool bed_write_plan(const struct bed *b, const char *base, uint64_t round, struct err *e)
+enum { PART_LEAST = 200 };                              /* requests */
+#define DRAIN_S 0.05                                    /* after a part, before the calibration */
+#define SLOT_S 0.1                                      /* for a calibration, beside what it should take */
+#define SLOT_SLACK 1.3
+
+static double slot_s(const struct bed *b)
+{
+  double one_s = b->service_s * b->n_batch + (1 - b->load) * fmin(1 / b->rate_per_s, .1);
+  return SLOT_SLACK * one_s * (double)b->o->again + b->keep_alive_s + SLOT_S;
+}
+
+static double put_calibration(struct text *t, const struct bed *b, double at_s)
+{
+  text_add(t, "%.9f,%d,%.0f\n", at_s, BED_CALIBRATE, b->o->request_bytes);
+  return at_s + slot_s(b);
+}
+
+bool bed_write_plan(const struct bed *b, const char *base, uint64_t round, struct bed_parts *parts, struct err *e)
 {
   struct text t = {0};
   struct rng_root root = rng_root_make(b->o->seed, round);
   struct rng gap = rng_open(&root, rng_name("testbed arrivals"), 0, 0), shape = rng_open(&root, rng_name("testbed shapes"), 0, 0);
+  long n = b->o->requests;
   double at_s = 0;
+  *parts = (struct bed_parts){.n = (int)fmax(1, fmin(BED_PARTS, (double)(n / PART_LEAST)))};
   text_put(&t, "at_s,shape,bytes\n");
-  for (long i = 0; i < b->o->requests; i++) {
+  for (long i = 0, part = 0; i < n; i++) {
+    if (part < parts->n && i == part * n / parts->n)
+      parts->from_s[part++] = at_s = put_calibration(&t, b, i ? at_s + DRAIN_S : 0);
     at_s -= log(rng_uniform_open(&gap)) / b->rate_per_s;
     int which = (int)(rng_uniform(&shape) * b->n_shapes);
     text_add(&t, "%.9f,%d,%.0f\n", at_s, which, b->o->request_bytes);
   }
+  parts->end_s = put_calibration(&t, b, at_s + DRAIN_S);
   bool good = text_save(&t, arena_printf(b->arena, "%s.csv", base), e);
   free(t.s);
   return good;
@@ -98,13 +120,22 @@ static void put_links(struct text *t, const struct bed *b, const struct bed_know
   text_put(t, "}\n");
 }
 
+/* From the calibrations around it: how fast the machine was in each part of the load. */
+static void put_paces(struct text *t, const struct bed_known *k)
+{
+  if (k->parts.n)
+    text_put(t, "changes:\n");
+  for (int p = 0; p < k->parts.n; p++)
+    text_add(t, "  - {path: places.server.speed, at: %.6f s, to: %.5f}\n", k->parts.from_s[p], 1 / k->pace[p]);
+}
+
 bool bed_write_scenario(const struct bed *b, const char *base, const char *variant, const struct bed_known *k, double factor, struct err *e)
 {
   struct text t = {0};
   const char *slash = strrchr(base, '/'), *name = slash ? slash + 1 : base;
   text_put(&t, "# Written by `offsim testbed` from what it measured before the load: what it predicted.\n");
   text_add(&t, "name: %s%s\nseed: 1\nhorizon: {kind: terminating, duration: %.3f s, drain_max: 1 min}\nreplications: 1\n",
-           name, variant, (double)b->o->requests / b->rate_per_s * 1.5 + 10);
+           name, variant, (double)b->o->requests / b->rate_per_s * 1.5 + 10 + (BED_PARTS + 1) * (slot_s(b) + DRAIN_S));
   text_put(&t, "primary: latency_p50_s\nplaces:\n  - {name: client, tier: device, zone: here, count: 1}\n"
                "  - {name: relay, tier: edge, zone: here, servers: 1}\n");
   put_server(&t, b, k, factor);
@@ -113,6 +144,7 @@ bool bed_write_scenario(const struct bed *b, const char *base, const char *varia
   const char *plan = arena_printf(b->arena, "%s.csv", name);
   for (int i = 0; i < b->n_shapes; i++)
     put_class(&t, b, k, factor, plan, i);
+  put_paces(&t, k);
   text_put(&t, "telemetry: ideal\npolicies: [always_edge]\n");
   bool good = text_save(&t, arena_printf(b->arena, "%s%s.yaml", base, variant), e);
   free(t.s);

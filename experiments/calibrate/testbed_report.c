@@ -117,7 +117,7 @@ static void print_distributions(const struct bed_result *r, int n, FILE *out)
 /* What was otherwise under load than before, and how much of the error goes when the prediction is given it. */
 static void print_causes(const struct bed_result *r, FILE *out)
 {
-  fprintf(out, "%s at %.0f %%: kernels under load %+.1f %% against before (%.1f %% of that wall time on the processor); occupancy %.0f us "
+  fprintf(out, "%s at %.0f %%: kernels under load %+.1f %% against the calibrations (%.1f %% of that wall time on the processor); occupancy %.0f us "
           "(before: %.0f), other overhead %.0f us (before: %.0f); sent %.0f us late at p99; steal %.2f %%", r->name, r->load * 100,
           (r->kernel_factor - 1) * 100, r->cpu_share * 100, r->occupancy_s * 1e6, r->known_occupancy_s * 1e6, r->overhead_s * 1e6,
           r->known_overhead_s * 1e6, r->late_s * 1e6, r->steal_share * 100);
@@ -127,8 +127,10 @@ static void print_causes(const struct bed_result *r, FILE *out)
     fprintf(out, "; batches of %.2f", r->batch_mean);
   if (r->cold_share > 0)
     fprintf(out, "; %.2f %% cold", r->cold_share * 100);
-  fprintf(out, ". With kernels and overheads as they were: p50 %+.1f %%, p95 %+.1f %%; rounds p50",
-          error_at(&r->hindsight, &r->measured, .5) * 100, error_at(&r->hindsight, &r->measured, .95) * 100);
+  fprintf(out, ". With kernels and overheads as they were: p50 %+.1f %%, p95 %+.1f %%; from what was measured before the load alone: "
+          "%+.1f %%, %+.1f %%; rounds p50", error_at(&r->hindsight, &r->measured, .5) * 100,
+          error_at(&r->hindsight, &r->measured, .95) * 100, error_at(&r->before, &r->measured, .5) * 100,
+          error_at(&r->before, &r->measured, .95) * 100);
   for (int i = 0; i < r->rounds; i++)
     fprintf(out, " %+.1f", r->round_p50[i] * 100);
   fputs(" %, p95", out);
@@ -188,6 +190,7 @@ static json *result_json(const struct bed_result *r)
   json_put(one, "band_low_s", distribution(&r->low));
   json_put(one, "band_high_s", distribution(&r->high));
   json_put(one, "hindsight_s", distribution(&r->hindsight));
+  json_put(one, "before_s", distribution(&r->before));
   json_put_number(errors, "p50", v.error_p50);
   json_put_number(errors, "p95", v.error_p95);
   json_put_number(errors, "bar_p50", v.bar_p50);
@@ -208,6 +211,7 @@ static json *result_json(const struct bed_result *r)
   json_put_number(cause, "sent_late_p99_s", r->late_s);
   json_put_number(cause, "steal_share", r->steal_share);
   json_put_number(cause, "band_factor", r->band_factor);
+  json_put_number(cause, "cold_factor", r->cold_factor);
   json_put_number(cause, "batch_mean", r->batch_mean);
   json_put_number(cause, "cold_share", r->cold_share);
   json_put_number(cause, "utilization", r->utilization);

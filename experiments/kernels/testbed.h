@@ -22,6 +22,7 @@ enum testbed_instant {
 };
 enum { TESTBED_MAGIC = 0x4f665362, TESTBED_BODY = 1 << 20, TESTBED_SHAPES = 16, TESTBED_BATCH = 64 };
 #define TESTBED_EMPTY UINT32_MAX                        /* shape of a request that asks for nothing */
+#define TESTBED_CALIBRATE (UINT32_MAX - 1)              /* of one that asks for another calibration */
 
 struct testbed_head {
   uint32_t magic, id, shape, bytes;                     /* bytes: of the body that follows */

@@ -30,9 +30,9 @@ static bool add_request(struct client *c, const char *line)
   struct request r = {0};
   long shape;
   unsigned bytes;
-  if (sscanf(line, "%lf,%ld,%u", &r.at_s, &shape, &bytes) != 3 || r.at_s < 0 || bytes > TESTBED_BODY)
+  if (sscanf(line, "%lf,%ld,%u", &r.at_s, &shape, &bytes) != 3 || r.at_s < 0 || shape < -2 || bytes > TESTBED_BODY)
     return false;
-  r.shape = shape < 0 ? TESTBED_EMPTY : (uint32_t)shape;
+  r.shape = (uint32_t)shape;                            /* -1: TESTBED_EMPTY, -2: TESTBED_CALIBRATE */
   r.bytes = bytes;
   if (c->n == c->capacity) {
     c->capacity = c->capacity ? 2 * c->capacity : 1024;
@@ -44,7 +44,7 @@ static bool add_request(struct client *c, const char *line)
   return true;
 }
 
-/* at_s,shape,bytes after one line of names; shape -1: an empty request. */
+/* at_s,shape,bytes after one line of names; shape -1: an empty request, -2: a calibration. */
 static bool read_plan(struct client *c)
 {
   char line[LINE];

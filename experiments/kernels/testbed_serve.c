@@ -15,7 +15,8 @@
  * Before it listens, --calibrate FILE executes kernels --executions times in random order, without requests, and writes
  * block,shape,batch,wall_s,cpu_s: the cost of the kernels in this process, as the prediction may know it. A part --idle of
  * them comes after a pause, exponential of mean --pause: while a server idles, others of the machine take its caches. --mix
- * W1,W2,... says how often batches of 1, 2 ... are among them.
+ * W1,W2,... says how often batches of 1, 2 ... are among them. A request for calibration adds --again executions to the
+ * file, made by the worker; block is then the request's number, and -1 before.
  */
 #include "experiments/kernels/kernel.h"
 #include "experiments/kernels/commands.h"
@@ -34,13 +35,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORKERS = 64, WARM_UP = 20, WARM_NS = 20000000, PAGE = 4096, CHUNK = 1 << 20, BLOCKS = 10, STIRRED = 1 << 20 };
+enum { WORKERS = 64, WARM_UP = 20, WARM_NS = 20000000, PAGE = 4096, CHUNK = 1 << 20, FIRST = 10, STIRRED = 1 << 20 };
 
 struct shape { const struct kernel *kernel; double p[KERNEL_PARAMETERS]; void *state[TESTBED_BATCH]; };
 struct server {
   struct testbed_list shapes;
   const char *batch_parameter, *weights, *calibration, *poll, *mix;
-  double core, limit_s, batch, workers, keep_alive_s, reply, executions, seed, slow, idle, pause_s, stir_s;
+  double core, limit_s, batch, workers, keep_alive_s, reply, executions, again, seed, slow, idle, pause_s, stir_s;
   int n; struct shape shape[TESTBED_SHAPES];
   int n_batch, fd;
   double share[TESTBED_BATCH];                          /* of batch sizes in the calibration, added up */
@@ -187,25 +188,26 @@ static uint32_t draw_batch(const struct server *v, uint64_t *state)
   return i + 1;
 }
 
-static bool calibrate(const struct server *v)
+static bool calibrate(const struct server *v, int n, int block)
 {
-  FILE *f = fopen(v->calibration, "w");
+  FILE *f = fopen(v->calibration, block < 0 ? "w" : "a");
   if (!f) {
     fprintf(stderr, "serve: %s: %s\n", v->calibration, strerror(errno));
     return false;
   }
   struct server healthy = *v;
   healthy.slow = 1;
-  uint64_t state = (uint64_t)v->seed;
-  fputs("block,shape,batch,wall_s,cpu_s\n", f);
-  for (int k = 0; k < (int)v->executions; k++) {
+  uint64_t state = (uint64_t)v->seed + (uint64_t)(block + 1);
+  fputs(block < 0 ? "block,shape,batch,wall_s,cpu_s\n" : "", f);
+  for (int k = -FIRST; k < n; k++) {
     uint32_t shape = (uint32_t)(kernel_random(&state) % (uint64_t)v->n);
     uint32_t batch = draw_batch(v, &state);
     pause_some(v, &state);
     int64_t cpu = testbed_cpu_ns(), from = testbed_now_ns();
     execute(&healthy, shape, batch);
     double wall_s = (double)(testbed_now_ns() - from) * 1e-9, cpu_s = (double)(testbed_cpu_ns() - cpu) * 1e-9;
-    fprintf(f, "%d,%u,%u,%.9f,%.9f\n", (int)(BLOCKS * (double)k / v->executions), shape, batch, wall_s, cpu_s);
+    if (k >= 0)
+      fprintf(f, "%d,%u,%u,%.9f,%.9f\n", block, shape, batch, wall_s, cpu_s);
   }
   bool good = !ferror(f);
   return !fclose(f) && good;
@@ -239,19 +241,25 @@ static int take_batch(struct server *v, int64_t until_ns)
   return n ? n : got;
 }
 
+static bool serve_shape(const struct server *v, const struct testbed_head *h, uint32_t n)
+{
+  if (h->shape == TESTBED_CALIBRATE)
+    return v->calibration && calibrate(v, (int)v->again, (int)h->id);
+  if (h->shape != TESTBED_EMPTY && h->shape >= (uint32_t)v->n)
+    return false;
+  if (h->shape == TESTBED_EMPTY)
+    stir(v);
+  else
+    execute(v, h->shape, n);
+  return true;
+}
+
 static bool answer(struct server *v, int n, bool cold)
 {
   int64_t from = testbed_now_ns(), cpu = testbed_cpu_ns();
-  uint32_t shape = v->head[0].shape;
-  if (shape != TESTBED_EMPTY && shape >= (uint32_t)v->n)
-    return false;
-  if (shape == TESTBED_EMPTY)
-    stir(v);
-  else
-    execute(v, shape, (uint32_t)n);
+  bool good = serve_shape(v, &v->head[0], (uint32_t)n);
   cpu = testbed_cpu_ns() - cpu;
   int64_t to = testbed_now_ns();
-  bool good = true;
   int64_t spent = v->spent_ns;
   for (int i = 0; i < n && good; i++) {
     struct testbed_head *h = &v->head[i];
@@ -382,7 +390,7 @@ static bool read_arguments(struct server *v, int argc, char **argv)
     {"--batch-parameter", TESTBED_TEXT, &v->batch_parameter}, {"--workers", TESTBED_NUMBER, &v->workers},
     {"--keep-alive", TESTBED_NUMBER, &v->keep_alive_s}, {"--reply", TESTBED_NUMBER, &v->reply}, {"--core", TESTBED_NUMBER, &v->core},
     {"--time-limit", TESTBED_NUMBER, &v->limit_s}, {"--calibrate", TESTBED_TEXT, &v->calibration},
-    {"--executions", TESTBED_NUMBER, &v->executions}, {"--seed", TESTBED_NUMBER, &v->seed}, {"--poll", TESTBED_TEXT, &v->poll},
+    {"--executions", TESTBED_NUMBER, &v->executions}, {"--again", TESTBED_NUMBER, &v->again}, {"--seed", TESTBED_NUMBER, &v->seed}, {"--poll", TESTBED_TEXT, &v->poll},
     {"--slow", TESTBED_NUMBER, &v->slow}, {"--idle", TESTBED_NUMBER, &v->idle}, {"--pause", TESTBED_NUMBER, &v->pause_s},
     {"--stir", TESTBED_NUMBER, &v->stir_s}, {"--mix", TESTBED_TEXT, &v->mix}};
   if (!testbed_options("serve", argc, argv, known, sizeof known / sizeof *known))
@@ -395,7 +403,8 @@ static bool read_arguments(struct server *v, int argc, char **argv)
   if (v->shapes.n == 0 || (v->n_batch > 1 && (v->shapes.n > 1 || !v->batch_parameter)))
     return fputs("serve: needs --shape KERNEL:p=N,...; batches need one shape and a --batch-parameter\n", stderr), false;
   return within("--batch", v->batch, 1, TESTBED_BATCH) && read_mix(v) && within("--workers", v->workers, 1, v->cold ? 1 : WORKERS) &&
-         within("--idle", v->idle, 0, 1) && within("--pause", v->pause_s, 0, 1) && within("--stir", v->stir_s, 0, 1) && within("--reply", v->reply, 0, TESTBED_BODY) && within("--slow", v->slow, 1, 10) && within("--executions", v->executions, 1, 1e7);
+         within("--idle", v->idle, 0, 1) && within("--pause", v->pause_s, 0, 1) && within("--stir", v->stir_s, 0, 1) && within("--reply", v->reply, 0, TESTBED_BODY) && within("--slow", v->slow, 1, 10) && within("--executions", v->executions, 1, 1e7) &&
+         within("--again", v->again, 1, 1e7);
 }
 
 static int run_server(struct server *v)
@@ -406,7 +415,7 @@ static int run_server(struct server *v)
   if (!prepare(v))
     return 2;
   warm_up(v);
-  if (v->calibration && !calibrate(v))
+  if (v->calibration && !calibrate(v, (int)v->executions, -1))
     return 3;
   int listening = testbed_listen("serve");
   v->fd = listening < 0 ? -1 : testbed_accept(listening);
@@ -418,7 +427,7 @@ static int run_server(struct server *v)
 
 int kernels_serve(int argc, char **argv)
 {
-  struct server v = {.core = -1, .limit_s = 600, .batch = 1, .workers = 1, .reply = 256, .executions = 1000, .seed = 1,
+  struct server v = {.core = -1, .limit_s = 600, .batch = 1, .workers = 1, .reply = 256, .executions = 1000, .again = 100, .seed = 1,
                      .slow = 1, .poll = "spin", .fd = -1};
   if (!read_arguments(&v, argc, argv))
     return 2;

@@ -60,7 +60,7 @@ for r in report["results"]:
         assert q == sorted(q) and q[0] > 0, (r["configuration"], which, q)
     plan = list(csv.DictReader(open(base + ".csv")))
     records = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(open(base + "-records.csv"))]
-    assert len(plan) == len(records) == 120
+    assert len(plan) == len(records) == 122                          # and 2 calibrations
     for p, x in zip(plan, records):
         assert abs(float(p["at_s"]) - x["planned_s"]) < 2e-9 and int(p["shape"]) == x["shape"]        # open loop
         at = [x[k] for k in ("planned_s", "sent_s", "up_in_s", "up_due_s", "up_out_s", "serve_s", "served_s", "down_in_s", "down_due_s",
@@ -125,7 +125,7 @@ r = json.load(open('$work/slow/report.json'))['results'][0]
 assert r['cause']['kernel_factor_median'] > 1.25, (r['cause'], r['error'])"
 # Stopped in the middle: its own exit code, and nobody left.
 "$OFFSIM" testbed --quick --quiet --executions 60 -o "$work/stop" --work $shape --load .05 --requests 30000 >"$work/stop.txt" 2>&1 & pid=$!
-for _ in $(seq 100); do [ -s "$work/stop/plain-5-r1.yaml" ] && break; sleep 0.1; done
+for _ in $(seq 100); do [ -s "$work/stop/plain-5-r1-before.yaml" ] && break; sleep 0.1; done
 children=$(pgrep -P $pid); kill -TERM $pid; wait $pid; code=$?
 check "a signal: exit 75" same $code 75
 check "its processes were there" test -n "$children"
