@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double DISTURBED_S = 20e-6, DISTURBED_SHARE = 0.02, SLOW = 5, LEAST_DISTURBANCE = 1e-6;
+static const double DISTURBED_S = 20e-6, DISTURBED_SHARE = 0.02, OUTSIDE = 0.02, LEAST_DISTURBANCE = 1e-6;
 
 static int compare(const void *a, const void *b)
 {
@@ -68,17 +68,32 @@ double numerics_spread(const double *sorted, int n)
   return (i.high - i.low) / middle(sorted, n);
 }
 
+bool numerics_look(int n, int least)
+{
+  int at = least;
+  while (at < n) at += (at + 1) / 2;
+  return at == n;
+}
+
+struct interval numerics_kept_interval(const double *sorted, int n)
+{
+  double one = exp(-n * log(2)), below = one;           /* P(binomial(n, 1/2) = k), P(... <= k) */
+  int k = 0;
+  while (2 * below <= OUTSIDE) {
+    one *= (double)(n - k) / (k + 1);
+    below += one;
+    k++;
+  }
+  k = k > 0 ? k : 1;
+  return (struct interval){sorted[k - 1], sorted[n - k]};
+}
+
 double numerics_disturbance(const struct repetition *r, int inner, bool waits)
 {
   double gap_s = (r->wall_s - r->cpu_s) * inner, share = fmax(gap_s / (r->wall_s * inner), 0);
   bool away = !waits && (r->involuntary > 0 || gap_s > fmax(DISTURBED_S, DISTURBED_SHARE * r->wall_s * inner));
   double shared = probe_shared(r->shared) ? r->shared : 0;
   return fmax(away ? fmax(share, LEAST_DISTURBANCE) : 0, shared);
-}
-
-bool numerics_slow(double wall_s, double median_s)
-{
-  return wall_s > SLOW * median_s;
 }
 
 double numerics_drift(const double *x, int n)

@@ -87,7 +87,7 @@ void method_find(struct method *m, const struct place *place, bool quick)
 {
   memset(m, 0, sizeof *m);
   m->least = quick ? 5 : 9;
-  m->most = quick ? 60 : 200;
+  m->most = quick ? 60 : SAMPLE_MOST;
   m->agree = m->spread = 0.02;
   m->place = place;
   find_counters(m);
@@ -167,11 +167,11 @@ static int count_clean(const struct method *m, enum kernel_bound bound, const st
   return clean;
 }
 
-/* Is it enough? Looked at after every eighth of what there is. Without clean ones twice the time is given. */
+/* Is it enough? Looked at seldom (numerics_look). Without clean ones twice the time is given. */
 static bool enough(const struct method *m, const struct job *j, const struct repetition *r, int n, int inner, double share)
 {
   double spread;
-  if (n < m->least || (n % (n / 8 + 1) && share < 1))
+  if (n < m->least || (!numerics_look(n, m->least) && share < 1))
     return false;
   int clean = count_clean(m, j->kernel->bound, r, n, inner, &spread);
   return spread <= m->spread || share >= (clean >= m->least ? 1 : 2);
@@ -221,35 +221,25 @@ static enum sample_end take(const struct method *m, const struct job *j, void *s
   return SAMPLE_TAKEN;
 }
 
-/* Slow ones among those that wait are disturbed too. */
-static double away(enum kernel_bound bound, const struct repetition *r, int inner, double median_s)
-{
-  double d = disturbance(bound, r, inner);
-  return bound == BOUND_SYSTEM && numerics_slow(r->wall_s, median_s) ? fmax(d, r->wall_s / median_s) : d;
-}
-
 static void find_intervals(enum kernel_bound bound, const struct method *m, struct sample *s)
 {
   double x[SAMPLE_MOST], spread_wall, spread_cpu;
   memcpy(x, s->wall_s, (size_t)s->n * sizeof *x);
   numerics_sort(x, s->n);
-  s->wall = numerics_median_interval(x, s->n);
+  s->wall = numerics_kept_interval(x, s->n);
   spread_wall = numerics_spread(x, s->n);
   memcpy(x, s->cpu_s, (size_t)s->n * sizeof *x);
   numerics_sort(x, s->n);
-  s->cpu = numerics_median_interval(x, s->n);
+  s->cpu = numerics_kept_interval(x, s->n);
   spread_cpu = numerics_spread(x, s->n);
   s->stable = (bound == BOUND_SYSTEM ? spread_wall : spread_cpu) <= m->spread;
 }
 
 void sample_settle(const struct method *m, enum kernel_bound bound, const struct repetition *r, int n, struct sample *s)
 {
-  double by[SAMPLE_MOST], sorted[SAMPLE_MOST], median_s;
+  double by[SAMPLE_MOST], sorted[SAMPLE_MOST];
   for (int i = 0; i < n; i++)
-    sorted[i] = r[i].wall_s;
-  median_s = numerics_median(sorted, n);
-  for (int i = 0; i < n; i++)
-    sorted[i] = by[i] = away(bound, &r[i], s->inner, median_s);
+    sorted[i] = by[i] = disturbance(bound, &r[i], s->inner);
   numerics_sort(sorted, n);
   int least = n < m->least ? n : m->least;
   double limit = sorted[least - 1];                     /* 0 where there are enough clean ones */
@@ -263,6 +253,19 @@ void sample_settle(const struct method *m, enum kernel_bound bound, const struct
   find_intervals(bound, m, s);
   s->clean = limit == 0 && s->n >= m->least;
   s->stable = s->stable && s->clean;
+}
+
+static double width(enum kernel_bound bound, const struct sample *s)
+{
+  const struct interval *i = bound == BOUND_SYSTEM ? &s->wall : &s->cpu;
+  return log(i->high / i->low);
+}
+
+bool sample_better(enum kernel_bound bound, const struct sample *a, const struct sample *b)
+{
+  if (a->stable != b->stable)
+    return a->stable;
+  return a->clean != b->clean ? a->clean : width(bound, a) < width(bound, b);
 }
 
 static enum sample_end take_checked(const struct method *m, const struct job *j, void *state, double budget_s, struct sample *s,

@@ -2,7 +2,8 @@
  *
  *   prepare - run once - self-check (no timing without a passed one) - warm up until the medians of two blocks agree -
  *   repeat, short executions in batches of at least 100 us, until the interval of the median is narrow, or time is up -
- *   leave out repetitions in which someone else had the core, as long as enough remain.
+ *   leave out repetitions in which someone else had the core, as long as enough remain. Of work that waits by itself (bound by
+ *   the system) slow executions stay: whoever waits for it waits for them too, and its scatter tells.
  */
 #ifndef OFFSIM_EXPERIMENTS_KERNELS_SAMPLE_H
 #define OFFSIM_EXPERIMENTS_KERNELS_SAMPLE_H
@@ -13,7 +14,7 @@
 #include "experiments/kernels/probe.h"
 #include "experiments/kernels/sensor.h"
 
-enum { SAMPLE_MOST = 400 };
+enum { SAMPLE_MOST = 400 };                             /* of 150 us each: what disturbs for a tenth of a second is outlived */
 
 /* What all samples have in common. */
 struct method {
@@ -59,6 +60,8 @@ enum sample_end sample_take(const struct method *, const struct job *, double bu
  * calls the sample unstable. n > 0. */
 void sample_settle(const struct method *, enum kernel_bound, const struct repetition *, int n, struct sample *);
 void method_free(struct method *);
+/* Of two samples of the same job: is the first one better? A stable one is, then a clean one, then that of the narrower interval. */
+bool sample_better(enum kernel_bound, const struct sample *, const struct sample *);
 
 /* Has SIGINT or SIGTERM come? Both are blocked from stop_block on, and looked for. */
 void stop_block(void);

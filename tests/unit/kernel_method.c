@@ -104,6 +104,91 @@ static void interval_covers_as_stated(void **state)
   }
 }
 
+static void looks_are_few(void **state)
+{
+  static const int at[] = {9, 14, 21, 32, 48, 72, 108, 162, 243, 365};
+  for (int n = 1, i = 0; n <= SAMPLE_MOST; n++) {
+    bool look = i < 10 && n == at[i];
+    assert_int_equal(numerics_look(n, 9), look);
+    i += look;
+  }
+  double x[SAMPLE_MOST];
+  for (int n = 5; n <= SAMPLE_MOST; n++) {              /* the definition: k is the largest that leaves out 2 % */
+    for (int i = 0; i < n; i++) x[i] = i + 1;
+    struct interval kept = numerics_kept_interval(x, n);
+    unsigned k = (unsigned)kept.low;
+    assert_near(kept.high, n + 1 - kept.low, 0);
+    if (k > 1) assert_true(2 * gsl_cdf_binomial_P(k - 1, 0.5, (unsigned)n) <= 0.02);
+    assert_true(2 * gsl_cdf_binomial_P(k, 0.5, (unsigned)n) > 0.02);
+  }
+}
+
+/* Median 1: normal, exponential (skew), normal with one in five five times as wide. */
+static double scattered(int shape, double sigma, uint64_t *random)
+{
+  double z = normal(random), u = uniform(random);
+  return shape == 0 ? exp(sigma * z) : shape == 1 ? 1 - sigma * log(2 * u) : exp(sigma * z * (u < 0.2 ? 5 : 1));
+}
+
+struct rank { int naive[SAMPLE_MOST + 1], kept[SAMPLE_MOST + 1]; };
+
+static struct rank ranks(void)
+{
+  struct rank k;
+  double x[SAMPLE_MOST];
+  for (int n = 1; n <= SAMPLE_MOST; n++) {
+    x[n - 1] = n;
+    k.naive[n] = (int)numerics_median_interval(x, n).low;
+    k.kept[n] = (int)numerics_kept_interval(x, n).low;
+  }
+  return k;
+}
+
+struct held { bool naive, kept; double spread; };
+
+/* One sample, repeated until its nominal interval is within 2 %. */
+static struct held repeated(const struct rank *k, int shape, double sigma, uint64_t *random)
+{
+  double x[SAMPLE_MOST], y[SAMPLE_MOST];
+  struct held h = {false, false, INFINITY};
+  for (int n = 1; n <= SAMPLE_MOST && h.spread > 0.02; n++) {
+    x[n - 1] = scattered(shape, sigma, random);
+    if (!numerics_look(n, 9) && n < SAMPLE_MOST) continue;
+    memcpy(y, x, (size_t)n * sizeof *y);
+    numerics_sort(y, n);
+    int a = k->naive[n] - 1, b = k->kept[n] - 1;
+    h = (struct held){y[a] <= 1 && y[n - 1 - a] >= 1, y[b] <= 1 && y[n - 1 - b] >= 1, (y[n - 1 - a] - y[a]) / y[n / 2]};
+  }
+  return h;
+}
+
+/* Of up to three samples the first narrow one, else the narrowest: the kept interval holds the median in at least 95 % of 2000
+ * cases, less 4.42 standard deviations of 0.49 %. Planted: the nominal one with which it was stopped does not. */
+static void kept_interval_holds_after_looks(void **state)
+{
+  enum { TRIALS = 2000, SAMPLES = 3 };
+  static const double sigma[] = {0.02, 0.04};
+  const struct rank k = ranks();
+  const double least = 0.95 - SIGMAS * sqrt(0.95 * 0.05 / TRIALS);
+  double worst = 1;
+  uint64_t random = 41;
+  for (int c = 0; c < 6; c++) {
+    int naive = 0, kept = 0;
+    for (int t = 0; t < TRIALS; t++) {
+      struct held best = {false, false, INFINITY};
+      for (int i = 0; i < SAMPLES && best.spread > 0.02; i++) {
+        struct held h = repeated(&k, c / 2, sigma[c % 2], &random);
+        if (h.spread < best.spread) best = h;
+      }
+      naive += best.naive;
+      kept += best.kept;
+    }
+    assert_true(kept >= least * TRIALS);
+    worst = fmin(worst, (double)naive / TRIALS);
+  }
+  assert_true(worst < least);
+}
+
 static struct repetition clean(double s)
 {
   return (struct repetition){.wall_s = s, .cpu_s = s, .involuntary = 0, .shared = 0.01};
@@ -132,8 +217,6 @@ static void disturbances_are_seen(void **state)
   r.wall_s = 1.3e-6;
   assert_true(numerics_disturbance(&r, 100, false) > 0);
   assert_near(numerics_disturbance(&r, 10, false), 0, 0);                       /* 3 us are the clocks */
-  assert_true(numerics_slow(6e-3, 1e-3));
-  assert_false(numerics_slow(4e-3, 1e-3));
 }
 
 /* 30 repetitions of true median 1 ms, sigma 0.5 %; `bad` of them on a shared core: 1.9 times as slow. */
@@ -177,20 +260,37 @@ static void disturbed_repetitions_are_left_out(void **state)
   assert_true(s.wall.low <= median_of(&s) && median_of(&s) <= s.wall.high);
 }
 
-/* A process that starts: one in 30 takes 20 times as long, though no clock says why. */
-static void slow_ones_of_waiting_work_are_left_out(void **state)
+/* A process that starts: one in 30 takes 20 times as long, though no clock says why. Users wait for it: it stays, and the
+ * standard deviation of the logarithms is that of one value of 30 at ln 20: ln 20 / sqrt(30) = 0.547. */
+static void slow_ones_of_waiting_work_are_kept(void **state)
 {
   struct method m = {.least = 9, .most = 200, .spread = 0.02};
   struct repetition r[30];
   struct sample s = {.inner = 1};
+  double sum = 0, square = 0;
   for (int i = 0; i < 30; i++) {
-    r[i] = clean(1e-3 + 1e-7 * i);
+    r[i] = clean(1e-3);
     r[i].cpu_s = 1e-4;
   }
   r[13].wall_s = 20e-3;
   sample_settle(&m, BOUND_SYSTEM, r, 30, &s);
-  assert_int_equal(s.discarded, 1);
+  assert_int_equal(s.discarded, 0);
   assert_true(s.stable);
+  for (int i = 0; i < s.n; i++) {
+    sum += log(s.wall_s[i]);
+    square += log(s.wall_s[i]) * log(s.wall_s[i]);
+  }
+  assert_near(sqrt((square - sum * sum / s.n) / (s.n - 1)), log(20) / sqrt(30), 1e-3);
+}
+
+/* Of two samples the stable one, then the clean one, then the narrower one. */
+static void the_better_sample_is_kept(void **state)
+{
+  struct sample none = settled(0, BOUND_COMPUTE, 1), many = settled(18, BOUND_COMPUTE, 1), all = settled(25, BOUND_COMPUTE, 1);
+  assert_true(sample_better(BOUND_COMPUTE, &none, &all) && !sample_better(BOUND_COMPUTE, &all, &none));
+  assert_true(sample_better(BOUND_COMPUTE, &none, &many) && !sample_better(BOUND_COMPUTE, &many, &none));
+  none.stable = all.stable = false;
+  assert_true(sample_better(BOUND_COMPUTE, &none, &all) && !sample_better(BOUND_COMPUTE, &all, &none));
 }
 
 /* A wide scatter is unstable, though nothing disturbed it. */
@@ -535,8 +635,9 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(medians), cmocka_unit_test(interval_is_the_bootstrap), cmocka_unit_test(interval_covers_as_stated),
+    cmocka_unit_test(looks_are_few), cmocka_unit_test(kept_interval_holds_after_looks), cmocka_unit_test(the_better_sample_is_kept),
     cmocka_unit_test(disturbances_are_seen), cmocka_unit_test(disturbed_repetitions_are_left_out),
-    cmocka_unit_test(slow_ones_of_waiting_work_are_left_out), cmocka_unit_test(scatter_is_unstable), cmocka_unit_test(drift_is_seen),
+    cmocka_unit_test(slow_ones_of_waiting_work_are_kept), cmocka_unit_test(scatter_is_unstable), cmocka_unit_test(drift_is_seen),
     cmocka_unit_test(probe_sees_neighbours), cmocka_unit_test(probe_passes_over_interrupts), cmocka_unit_test(orders_are_random),
     cmocka_unit_test(plans_have_everything_twice), cmocka_unit_test(plans_for_one_core), cmocka_unit_test(drawn_shapes_lie_within),
     cmocka_unit_test(shapes_are_read), cmocka_unit_test(lines_are_json), cmocka_unit_test(processor_time_is_read),
