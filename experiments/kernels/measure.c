@@ -17,6 +17,9 @@ enum { FORMAT = 1, BETWEEN_SENTINELS = 10, ROUNDS = 3 };
 static const double QUICK_S = 45, FULL_S = 500;         /* below the promised 60 s and 9 minutes: the last shapes may be long */
 static const double LEAST_S = 0.01, QUICK_MOST_S = 0.4, FULL_MOST_S = 1.2;      /* of repetitions of one sample */
 
+/* A job that did not settle, and the best sample of it so far. */
+struct later { int job; struct sample *best; };
+
 struct run {
   const struct wishes *w;
   struct method method;
@@ -27,7 +30,7 @@ struct run {
   double repeating_s;                                   /* of the time so far, within repetitions */
   int samples, unstable, order;
   bool interrupted;
-  int n_later, *later;                                  /* jobs to be taken again at the end: too little in them was clean */
+  int n_later; struct later *later;                     /* jobs to be taken again at the end */
 };
 
 static double elapsed_s(const struct run *r)
@@ -161,33 +164,48 @@ static double budget_s(const struct run *r, int left)
   return fmin(fmax((limit_s(r) - elapsed_s(r)) / left - beside_s(r), LEAST_S), most);
 }
 
-/* Will there be time to take it again? The core may be left alone by then. */
-static bool postpone(struct run *r, int i, int left)
+/* Will there be time to take it again? The core may be left alone by then. Cold ones have few repetitions anyway. */
+static bool postpone(struct run *r, struct later this, int left, const struct sample *s)
 {
   double mean_s = r->order ? elapsed_s(r) / (r->order + 1) : 0.1;
-  if (!r->later || elapsed_s(r) + mean_s * (left + r->n_later + 1) > limit_s(r))
+  if (!r->later || (r->plan.job[this.job].cold && s->clean) || elapsed_s(r) + mean_s * (left + r->n_later + 1) > limit_s(r))
     return false;
-  r->later[r->n_later++] = i;
+  if (!this.best)
+    this.best = malloc(sizeof *this.best);
+  if (!this.best)
+    return false;
+  *this.best = *s;
+  r->later[r->n_later++] = this;
   return true;
 }
 
-/* Takes job i; `left` more were planned, which it may join unless this is the last round. */
-static void one(struct run *r, int i, int left, bool last)
+static void say_failed(const struct job *j, enum sample_end end, const char *why)
 {
-  const struct job *j = &r->plan.job[i];
+  if (end == SAMPLE_SKIPPED)
+    fprintf(stderr, "offsim-kernels: %s: skipped: %s\n", j->kernel->name, why);
+  if (end == SAMPLE_WRONG)
+    fprintf(stderr, "offsim-kernels: %s: its self-check failed, its timing is discarded: %s\n", j->kernel->name, why);
+}
+
+/* Takes a job; `left` more were planned, which it may join unless this is the last round. */
+static void one(struct run *r, struct later this, int left, bool last)
+{
+  const struct job *j = &r->plan.job[this.job];
   struct sample s;
   char why[KERNEL_WHY] = "";
   enum sample_end end = sample_take(&r->method, j, budget_s(r, left + r->n_later + 1), &s, why);
   r->repeating_s += s.took_s;
   r->interrupted = end == SAMPLE_STOPPED;
+  if (this.best && (end == SAMPLE_SKIPPED || (end == SAMPLE_TAKEN && sample_better(j->kernel->bound, this.best, &s)))) {
+    end = SAMPLE_TAKEN;
+    s = *this.best;
+  }
+  if (end == SAMPLE_TAKEN && !s.stable && !last && postpone(r, this, left, &s))
+    return;
+  free(this.best);
   if (r->interrupted)
     return;
-  if (end == SAMPLE_SKIPPED)
-    fprintf(stderr, "offsim-kernels: %s: skipped: %s\n", j->kernel->name, why);
-  if (end == SAMPLE_WRONG)
-    fprintf(stderr, "offsim-kernels: %s: its self-check failed, its timing is discarded: %s\n", j->kernel->name, why);
-  if (end == SAMPLE_TAKEN && !s.clean && !last && postpone(r, i, left))
-    return;
+  say_failed(j, end, why);
   if (end == SAMPLE_WRONG || (end == SAMPLE_TAKEN && j->pass == 0 && !j->cold && !j->interference && j->threads == 1))
     check_out(j, end != SAMPLE_WRONG, why);
   if (end != SAMPLE_TAKEN)
@@ -198,25 +216,34 @@ static void one(struct run *r, int i, int left, bool last)
 }
 
 /* A step of the measurement, with a sentinel now and then. Nothing more is done once whoever reads is gone. */
-static bool step(struct run *r, int i, int left, bool last, int done)
+static bool step(struct run *r, struct later this, int left, bool last, int done)
 {
   if (r->order % BETWEEN_SENTINELS == 0)
     sentinel_out(r);
-  progress_out(r, i, done);
-  one(r, i, left, last);
+  progress_out(r, this.job, done);
+  one(r, this, left, last);
   r->order++;
   r->interrupted = r->interrupted || stop_asked();
   return !r->interrupted && !ferror(stdout);
 }
 
-/* What was not clean comes again, in its old order; a list that is gone through is filled from its front. */
+static void forget(struct later *later, int n)
+{
+  for (int i = 0; i < n; i++)
+    free(later[i].best);
+}
+
+/* What did not settle comes again, in its old order; a list that is gone through is filled from its front. */
 static bool round_again(struct run *r, bool last)
 {
   int n = r->n_later;
   bool on = true;
   r->n_later = 0;
-  for (int i = 0; on && i < n; i++)
+  for (int i = 0; on && i < n; i++) {
     on = step(r, r->later[i], n - i - 1, last, r->plan.n - (n - i) - r->n_later);
+    if (!on)
+      forget(r->later + i + 1, n - i - 1);
+  }
   return on;
 }
 
@@ -225,7 +252,7 @@ static void all(struct run *r)
   int n = r->plan.n;
   bool on = true;
   for (int i = 0; on && i < n; i++)
-    on = step(r, i, n - i - 1, false, i - r->n_later);
+    on = step(r, (struct later){i, NULL}, n - i - 1, false, i - r->n_later);
   for (int round = 1; on && r->n_later > 0; round++)
     on = round_again(r, round >= ROUNDS);
   if (on) {
@@ -247,6 +274,7 @@ static int finish(struct run *r)
 {
   plan_free(&r->plan);
   method_free(&r->method);
+  forget(r->later, r->n_later);
   free(r->later);
   if (r->interrupted)
     return KERNELS_INTERRUPTED;
