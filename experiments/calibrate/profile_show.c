@@ -147,6 +147,7 @@ static void print_machine(const struct profile *p)
   put_line("arithmetic", text_in(p->value, "flops"));
   put_line("bandwidth", text_in(p->value, "bandwidth"));
   put_line("memory", text_in(p->value, "memory"));
+  put_line("last cache", text_in(p->value, "last_cache"));
 }
 
 void profile_print_table(const struct profile *p)
@@ -210,6 +211,7 @@ static json *kernel_json(const struct profile_kernel *k)
   json_put(out, "band", numbers_json((const double[]){c->band_low, c->band_high}, 2));
   json_put(out, "error", error_json(k));
   json_put_number(out, "wall_over_cpu", k->wall_over_cpu);
+  json_put_number(out, "fetch_s", k->fetch_s);
   json_put_number(out, "cold", k->cold);
   json_put_number(out, "interference", k->interference);
   return out;
@@ -238,6 +240,7 @@ void profile_print_json(const struct profile *p, const struct token_service *ser
   json_put_number(out, "flops", get_number(p->value, "hardware", "flops"));
   json_put_number(out, "bandwidth", get_number(p->value, "hardware", "bandwidth"));
   json_put_number(out, "memory_bytes", get_number(p->value, "hardware", "memory"));
+  json_put_number(out, "last_cache_bytes", get_number(p->value, "hardware", "last_cache"));
   for (int i = 0; i < p->n_kernels; i++)
     json_put(kernels, p->kernel[i].cost.kernel, kernel_json(&p->kernel[i]));
   json_put(out, "kernels", kernels);

@@ -6,7 +6,7 @@ usage: kernels.py measure [--quick] [--seed S] [--kernels a,b] [--off-grid N]   
 Modes by $KERNELS_PY: fast (half the costs), cut (no end), crash, hang (until a signal), nothing (exit 1), garbage, slow.
 
 True costs, as functions of the working set w (B):
-  gemm_f32   20 ps x (1 + 400 kB / (w + 10 kB)) / FLOP, CPU clock; cold caches x 1.25; two at once x 1.1; 2 threads x 1.9
+  gemm_f32   20 ps x (1 + 400 kB / (w + 10 kB)) / FLOP, CPU clock; cold caches + 300 ps x w; two at once x 1.1; 2 threads x 1.9
   triad      40 ps / B below 1 MB, 100 ps / B above 4 MB, log-linear between; no cold; 2 threads x 1.5
   sqlite_point  5 us / read x (w / 1 MB)^0.1, wall clock, 3 times the CPU time
   aes_gcm    a self-check fails at one shape, one sample is unstable
@@ -16,7 +16,7 @@ $KERNELS_SCATTER each shape of every kernel is off by its own factor of that sig
 """
 import json, math, os, random, signal, sys, time
 
-SIGMA, SHAPE_SIGMA = 0.02, 0.01
+SIGMA, SHAPE_SIGMA, FETCH = 0.02, 0.01, 300e-12
 KERNELS = {
     "gemm_f32": (1, "FLOP", "compute", ["m", "n", "k"], ["working_set", "weights", "m"]),
     "triad": (1, "B", "memory", ["size"], ["working_set"]),
@@ -91,9 +91,8 @@ def sample(rng, name, p, pass_, order, cache="hot", threads=1, together="alone",
            off_grid=False):
     w = axes(name, p)[0]
     factor = {"fast": 0.5}.get(os.environ.get("KERNELS_PY"), 1)
-    factor *= 1.25 if cache == "cold" else 1
     factor *= 1.1 if together == "interference" else 1
-    true = factor * own * cost(name, w) * units(name, p)
+    true = factor * own * cost(name, w) * units(name, p) + (FETCH * w if cache == "cold" else 0)
     n = 15
     cpu = [true * math.exp(rng.gauss(0, SIGMA)) for _ in range(n)]
     split = {"gemm_f32": 1.9, "triad": 1.5}.get(name, 1) if threads > 1 else 1
