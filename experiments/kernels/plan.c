@@ -42,11 +42,13 @@ static bool add_shape(struct plan *x, const struct wishes *w, struct job j, bool
   return ok;
 }
 
-/* The middle of the grid; in a full run its quarters too. Of what memory holds up the largest as well: what all cores together
- * get from memory is told there alone. */
+/* The middle of the grid; in a full run its quarters too. The largest as well of what memory holds up: what all cores together
+ * get from memory is told there alone; and where nothing but the size varies: small sets tell little of what a byte from memory
+ * costs. */
 static bool is_beside(const struct kernel *k, bool quick, int i, int n)
 {
-  return i == n / 2 || (!quick && (i == n / 4 || i == 3 * n / 4)) || (k->bound == BOUND_MEMORY && i == n - 1);
+  bool largest = k->bound == BOUND_MEMORY || (k->bound == BOUND_COMPUTE && k->n_parameters == 1);
+  return i == n / 2 || (!quick && (i == n / 4 || i == 3 * n / 4)) || (largest && i == n - 1);
 }
 
 static bool add_grid(struct plan *x, const struct wishes *w, const struct kernel *k, int pass, int cores)
