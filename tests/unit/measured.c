@@ -1,6 +1,7 @@
 /* Times of kernels with measured costs: whole runs against times that are computed here in another way; what costs are wrong by,
  * the scatter of executions, others beside, what policies and oracles know. Seeds are fixed; the statistical limits state how
  * often another seed would break them. */
+#include "experiments/validate/pipeline.h"
 #include "scenarios/profile.h"
 #include "scenarios/scenario.h"
 #include "sim/rng.h"
@@ -230,6 +231,36 @@ static void test_far_data_cost_as_a_larger_set(void **state)
   takes(&m, "1 GB", .09);
   m.cold = 0;
   takes(&m, "1 GB", .06);
+}
+
+/* `validate pipeline` and a run say the same of the same calls: what it predicts, of near data and far. */
+static void test_the_pipeline_is_predicted_by_the_simulator(void **state)
+{
+  (void)state;
+  static const struct { const char *reuse; double again_bytes; } all[] = {{"1 MB", 1e6}, {"50 MB", 50e6}};
+  struct measure m = level();
+  char path[64], line[500];
+  m.elapsed = 1.25, m.fetch_s = 70e-12, m.last_cache_bytes = 32e6;
+  snprintf(path, sizeof path, "%s/p.yaml", folder);
+  for (int i = 0; i < 2; i++) {
+    double run_s = far_run_s(&m, all[i].reuse);
+    struct err err;
+    err_init(&err);
+    struct arena *a = arena_new();
+    struct pipeline_run *r = calloc(1, sizeof *r);
+    *r = (struct pipeline_run){.profile = profile_load(a, path, &err), .cost_factor = 1, .arena = a, .err = &err};
+    assert_non_null(r->profile);
+    static const char begin[] = "{\"type\":\"begin\",\"format\":1,\"last_cache_bytes\":1,\"pinned\":true}", end[] = "{\"type\":\"end\"}";
+    snprintf(line, sizeof line, "{\"type\":\"task\",\"name\":\"t\",\"calls\":[{\"kernel\":\"gemm_f32\",\"version\":1,\"units\":2e8,"
+             "\"axes\":{\"working_set\":4.8e6},\"times\":3,\"again_after_bytes\":%g}]}", all[i].again_bytes);
+    assert_true(pipeline_line(r, begin, strlen(begin)) && pipeline_line(r, line, strlen(line)) && pipeline_line(r, end, strlen(end)));
+    assert_true(pipeline_judge(r));
+    if (fabs(r->task[0].predicted_s - run_s) > 2e-9) fail_msg("predicted %.12g s, run %.12g s", r->task[0].predicted_s, run_s);
+    assert_true(fabs(run_s - 1.25 * (.06 + i * 3 * 4.8e6 * 70e-12)) < 2e-9);
+    free(r);
+    arena_free(a);
+    err_release(&err);
+  }
 }
 
 /* ---- what costs are wrong by ---------------------------------------------------------------------------------------- */
@@ -506,6 +537,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_times_are_calls_units_cost), cmocka_unit_test(test_cpu_time_becomes_elapsed_time),
     cmocka_unit_test(test_far_data_are_fetched), cmocka_unit_test(test_far_data_cost_as_a_larger_set),
+    cmocka_unit_test(test_the_pipeline_is_predicted_by_the_simulator),
     cmocka_unit_test(test_the_bands_ends),
     cmocka_unit_test(test_sampled_by_replication), cmocka_unit_test(test_executions_scatter),
     cmocka_unit_test(test_others_beside), cmocka_unit_test(test_in_batches),
