@@ -68,6 +68,8 @@ bool import_number(const struct import_ask *ask, const char *key, double otherwi
   return err_add(e, (struct where){0}, "--map %s=%s: no positive number", key, text);
 }
 
+bool import_time_possible(double s) { return s >= 1e-9 && s <= 1e6; }
+
 void import_note(struct import_result *r, struct arena *a, const char *format, ...)
 {
   char text[400];

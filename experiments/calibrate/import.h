@@ -59,6 +59,9 @@ const char *import_map(const struct import_ask *, const char *key);      /* NULL
 bool import_number(const struct import_ask *, const char *key, double otherwise, double *, struct err *) MUST_USE;
 void import_note(struct import_result *, struct arena *, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* Of a prompt or a step: 1 ns to 1e6 s. */
+bool import_time_possible(double s);
+
 /* --where: rows to take; false after adding: no such column, no such row. */
 struct sheet;
 bool import_where(const struct import_ask *, const struct sheet *, struct err *) MUST_USE;

@@ -72,14 +72,17 @@ static bool is_empty(const struct csv *c, int row, int column)
 static bool read_row(const struct csv *c, int row, struct import_points *p, struct err *e)
 {
   double prompt = 0, batch = 1, context = 0, value;
-  if ((!is_empty(c, row, c->prompt) && !sheet_number(c->sheet, row, c->prompt, 0, &prompt, e)) ||
-      (!is_empty(c, row, c->batch) && !sheet_number(c->sheet, row, c->batch, 0, &batch, e)) ||
-      (!is_empty(c, row, c->context) && !sheet_number(c->sheet, row, c->context, 0, &context, e)) ||
+  if ((!is_empty(c, row, c->prompt) && !sheet_count(c->sheet, row, c->prompt, &prompt, e)) ||
+      (!is_empty(c, row, c->batch) && !sheet_count(c->sheet, row, c->batch, &batch, e)) ||
+      (!is_empty(c, row, c->context) && !sheet_count(c->sheet, row, c->context, &context, e)) ||
       !sheet_number(c->sheet, row, c->time, 1e-12, &value, e))
     return false;
   if (prompt <= 0 && batch < 1)
     return err_add(e, sheet_at(c->sheet, row, c->time), "a row of neither a prompt nor a step of requests");
   double time_s = c->unit_s > 0 ? value * c->unit_s : (prompt > 0 ? prompt : batch) / value;
+  if (!import_time_possible(time_s))
+    return err_add(e, sheet_at(c->sheet, row, c->time), "%s: %.4g s for a prompt or a step: is the unit right? Times are 1 ns to 1e6 s",
+                   c->sheet->column[c->time], time_s);
   if (prompt > 0)
     p->prompt[p->n_prompts++] = (struct prompt_point){prompt, context, time_s};
   else

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double CONTEXT_SHARE = 0.0895 / 6.67;
+static const double CONTEXT_SHARE = 0.0895 / 6.67, LEAST_A_S = 1e-9;
 enum { PARTS = 4, TERMS = 3 };
 
 /* ---- one axis ----------------------------------------------------------------------------------------------------- */
@@ -310,5 +310,6 @@ void import_fit_steps(const struct import_points *p, struct step_fit *f, struct 
     varied[1] |= p->step[i].context_tok != p->step[0].context_tok;
   }
   *f = fit_of(p->step, p->n_steps, -1, varied);
+  f->a_s = fmax(f->a_s, LEAST_A_S);                     /* times in proportion to the requests: scenarios take no 0 */
   f->error = step_errors(p->step, p->n_steps, varied);
 }

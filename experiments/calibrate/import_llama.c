@@ -66,7 +66,7 @@ static bool parse_test(const char *text, struct test *t)
     t->made = strtod(end + 2, &end);
   if (!strncmp(end, " @ d", 4))
     t->depth = strtod(end + 4, &end);
-  return !*end && t->prompt >= 0 && t->made >= 0 && t->depth >= 0 && t->prompt + t->made >= 1;
+  return !*end && sheet_is_count(t->prompt) && sheet_is_count(t->made) && sheet_is_count(t->depth) && t->prompt + t->made >= 1;
 }
 
 static bool read_markdown(const struct bench *b, int row, struct test *t, struct err *e)
@@ -80,7 +80,8 @@ static bool read_markdown(const struct bench *b, int row, struct test *t, struct
   if (end == rate || (*end && *end != ' ') || !(tok_per_s > 0) || !isfinite(tok_per_s))
     return err_add(e, sheet_at(b->sheet, row, b->rate), "'%s' is no rate in tokens a second", rate);
   t->time_s = (t->prompt + t->made) / tok_per_s;
-  return true;
+  return import_time_possible(t->time_s) || err_add(e, sheet_at(b->sheet, row, b->rate), "%s: a test of %.4g s; 1 ns to 1e6 s are possible",
+                                                    rate, t->time_s);
 }
 
 static bool read_row(const struct bench *b, int row, struct test *t, struct err *e)
@@ -89,10 +90,12 @@ static bool read_row(const struct bench *b, int row, struct test *t, struct err 
   *t = (struct test){0};
   if (b->test >= 0)
     return read_markdown(b, row, t, e);
-  if (!sheet_number(b->sheet, row, b->prompt, 0, &t->prompt, e) || !sheet_number(b->sheet, row, b->made, 0, &t->made, e) ||
-      !sheet_number(b->sheet, row, b->ns, 1, &ns, e) || (b->depth >= 0 && !sheet_number(b->sheet, row, b->depth, 0, &t->depth, e)))
+  if (!sheet_count(b->sheet, row, b->prompt, &t->prompt, e) || !sheet_count(b->sheet, row, b->made, &t->made, e) ||
+      !sheet_number(b->sheet, row, b->ns, 1, &ns, e) || (b->depth >= 0 && !sheet_count(b->sheet, row, b->depth, &t->depth, e)))
     return false;
   t->time_s = 1e-9 * ns;
+  if (!import_time_possible(t->time_s))
+    return err_add(e, sheet_at(b->sheet, row, b->ns), "avg_ns: '%s' ns: a test takes 1 ns to 1e6 s", sheet_text(b->sheet, row, b->ns));
   return t->prompt + t->made >= 1 || err_add(e, sheet_at(b->sheet, row, b->prompt), "neither prompt nor made tokens");
 }
 

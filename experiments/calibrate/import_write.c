@@ -18,11 +18,8 @@
 /* Five digits in the unit that reads best. */
 static void put_time(struct text *t, double s)
 {
-  static const struct { double from, unit; const char *name; } units[] = {{1, 1, "s"}, {1e-3, 1e-3, "ms"}, {1e-6, 1e-6, "us"}, {0, 1e-9, "ns"}};
-  int i = 0;
-  while (s < units[i].from)
-    i++;
-  text_add(t, "%.5g %s", s / units[i].unit, units[i].name);
+  const struct time_unit *unit = time_unit_of(s);
+  text_add(t, "%.5g %s", s * unit->factor, unit->name);
 }
 
 static void put_error(struct text *t, const char *indent, const struct import_error *e, const char *method)
@@ -180,8 +177,8 @@ static void print_text(const struct import_ask *ask, const struct import_points 
   print_error("steps", &r->step.error);
   if (r->step_time.n && r->step_time_error.shapes)
     print_error("batches of LLM engines", &r->step_time_error);
-  printf("  a step: %.4g ms + %.4g ms a request%s + %.4g us a token of context%s\n", 1e3 * r->step.a_s, 1e3 * r->step.c_s,
-         r->step.c_measured ? "" : " (not measured)", 1e6 * r->step.kv_s, r->step.kv_measured ? "" : " (not measured)");
+  printf("  a step: %s + %s a request%s + %s a token of context%s\n", time_text(r->step.a_s).s, time_text(r->step.c_s).s,
+         r->step.c_measured ? "" : " (not measured)", time_text(r->step.kv_s).s, r->step.kv_measured ? "" : " (not measured)");
   for (int i = 0; i < n_left_out; i++) {
     double s = import_prompt_at(&r->prompt, left_out[i].tok);
     printf("  held out: %.0f tokens measured %.5g ms, foretold %.5g ms, %+.2f %%\n", left_out[i].tok, 1e3 * left_out[i].time_s, 1e3 * s,

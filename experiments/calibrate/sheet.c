@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { ROWS_MOST = 1 << 20, COLUMNS_MOST = 256 };
+static const double COUNT_MOST = 1e9;
 
 /* ---- lines and cells ---------------------------------------------------------------------------------------------- */
 
@@ -277,14 +278,30 @@ struct where sheet_at(const struct sheet *s, int row, int column)
 
 const char *sheet_text(const struct sheet *s, int row, int column) { return s->row[row].cell[column].text; }
 
+static const char *element_text(const struct sheet *s, int row, char *out, size_t size)
+{
+  snprintf(out, size, s->row[row].text ? "" : "element %d, ", s->row[row].line);
+  return out;
+}
+
+bool sheet_is_count(double x) { return x >= 0 && x <= COUNT_MOST && x == floor(x); }
+
+bool sheet_count(const struct sheet *s, int row, int column, double *x, struct err *e)
+{
+  char element[32];
+  if (!sheet_number(s, row, column, 0, x, e))
+    return false;
+  return sheet_is_count(*x) || err_add(e, sheet_at(s, row, column), "%s%s: '%.40s' is no whole number up to %g", element_text(s, row, element, sizeof element),
+                                       s->column[column], sheet_text(s, row, column), COUNT_MOST);
+}
+
 bool sheet_number(const struct sheet *s, int row, int column, double least, double *x, struct err *e)
 {
   const char *text = sheet_text(s, row, column);
-  char *end, element[32] = "";
+  char *end, element[32];
   *x = strtod(text, &end);
   if (*text && !*end && isfinite(*x) && *x >= least)
     return true;
-  if (!s->row[row].text)
-    snprintf(element, sizeof element, "element %d, ", s->row[row].line);
-  return err_add(e, sheet_at(s, row, column), "%s%s: '%.40s' is no number of %g or more", element, s->column[column], text, least);
+  return err_add(e, sheet_at(s, row, column), "%s%s: '%.40s' is no number of %g or more", element_text(s, row, element, sizeof element),
+                 s->column[column], text, least);
 }

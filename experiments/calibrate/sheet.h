@@ -23,6 +23,9 @@ int sheet_column(const struct sheet *, const char *name);
 int sheet_needs(const struct sheet *, const char *name, struct err *);
 /* A finite number at least `least`; false after adding. */
 bool sheet_number(const struct sheet *, int row, int column, double least, double *, struct err *) MUST_USE;
+/* Tokens or requests: a whole number up to 1e9, which is what profiles take. False after adding. */
+bool sheet_count(const struct sheet *, int row, int column, double *, struct err *) MUST_USE;
+bool sheet_is_count(double);
 struct where sheet_at(const struct sheet *, int row, int column);
 const char *sheet_text(const struct sheet *, int row, int column);
 

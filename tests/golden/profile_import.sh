@@ -164,6 +164,17 @@ says "csv: no such unit" 2 "it is s, ms, us, ns or tok/s" $C --map variant=m,pro
 says "csv: no such column" 2 "no column 'nn'; did you mean 'n'" $C --map variant=m,prompt=nn,time=t,unit=ms
 sed 's/^200,,,30/200,,,nan/' own.csv >nan.csv
 says "csv: nan" 2 "nan.csv:3:7: error: t: 'nan' is no number" --from csv nan.csv --map variant=m,prompt=n,batch=b,context=k,time=t,unit=ms
+sed 's/^200,,,30/1e300,,,30/' own.csv >long.csv
+O="m,prompt=n,batch=b,context=k,time=t,unit"
+says "csv: a length that is none" 2 "long.csv:3:1: error: n: '1e300' is no whole number up to 1e+09" --from csv long.csv --map variant=$O=ms
+sed 's/1e300/100.5/' long.csv >part.csv
+says "csv: half a token" 2 "part.csv:3:1: error: n: '100.5' is no whole number" --from csv part.csv --map variant=$O=ms
+sed 's/^200,,,30/200,,,30000000/' own.csv >late.csv
+says "csv: a time that is none" 2 "late.csv:3:7: error: t: 3e+07 s for a prompt or a step: is the unit right?" --from csv late.csv --map variant=$O=s
+printf 'n,b,k,t\n100,,,20\n400,,,50\n,1,100,1\n,1,200,2\n,1,400,4\n' >prop.csv
+says "csv: steps in proportion to their context" 0 "a step: 1 ns + 0 s a request (not measured) + 10 us a token of context" \
+  --from csv prop.csv --map variant=$O=ms -o prop.yaml
+sed '3s/pp8/pp1e300/' one.md >long.md; says "llama-bench: a length that is none" 2 "long.md:3:" $L long.md --map variant=m
 says "vllm-tables: no model" 2 "--map model=NAME is missing" --from vllm-tables none --map variant=m
 says "vllm-tables: no files" 3 "none_dense.csv.gz" --from vllm-tables none --map variant=m,model=llama-3.1-8b
 says "vidur: rates are needed" 2 "--map flops=RATE is missing" --from vidur own.csv --map variant=m,model=llama-2-7b
