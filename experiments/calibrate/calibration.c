@@ -129,7 +129,8 @@ static struct kernel_sample fit_sample(const struct raw *r, const struct raw_sam
   struct kernel_sample out = {.shape = shape, .pass = s->pass, .units = s->units, .execution_s = wall ? s->wall_s : s->cpu_s,
                               .n = (int)s->n, .inner = s->inner, .low_s = wall ? s->wall_low_s : s->cpu_low_s,
                               .high_s = wall ? s->wall_high_s : s->cpu_high_s, .stable = s->stable,
-                              .clock = isfinite(s->clock_s) ? s->clock_s / clock.s : 1};
+                              .clock = isfinite(s->clock_s) ? s->clock_s / clock.s : 1,
+                              .disturbed = !wall && !s->stable && (size_t)s->discarded > s->n};
   memcpy(out.axis, s->axis, (size_t)r->kernel[s->kernel].n_axes * sizeof *out.axis);
   return out;
 }

@@ -380,10 +380,10 @@ struct worth { double score, residual; int knots; };
 struct nested { struct worth worth; double predicted; bool any; };
 struct choice { struct candidate best, of_model[N_KERNEL_MODELS]; bool any, common; struct nested *without; double *pair; };
 
-/* Which shapes are left out: those among the others in the axes used. */
+/* Which shapes are left out: those among the others in the axes used, if they were measured well. */
 static void mark_left_out(const struct fit_data *d, struct candidate *c)
 {
-  for (int i = 0; i < d->n; i++) c->among[i] = d->n > 2 && fit_among_others(d, i, c->grid.n_axes, c->grid.of);
+  for (int i = 0; i < d->n; i++) c->among[i] = d->n > 2 && !d->disturbed[i] && fit_among_others(d, i, c->grid.n_axes, c->grid.of);
 }
 
 /* Mean |ln(measured / predicted)| of what is predicted; common: over the shapes that all candidates can be judged by. Knots have

@@ -29,7 +29,7 @@ struct kernel_sample {
   const double *execution_s; int n;                     /* seconds of one execution, one value a repetition; n >= 1 */
   int inner;                                            /* executions that each value is the mean of; 0 = 1 */
   double low_s, high_s;                                 /* interval of the median of execution_s; 0: unknown */
-  bool stable;
+  bool stable, disturbed;                               /* disturbed: not stable, and most repetitions were discarded */
   double clock;                                         /* of the core meanwhile: time of a step over the usual one; 0: unknown */
 };
 /* Strings and arrays are borrowed; the strings also by what comes out. */
@@ -60,7 +60,8 @@ struct kernel_point {
   double axis[KERNEL_FIT_AXES], units;
   double cost_s, low_s, high_s;                         /* measured, with its interval over repetitions and passes */
   double fitted_s, left_out_s;
-  bool stable;                                          /* all its samples were, and no pass was slower than another by far */
+  bool stable, disturbed;                               /* all its samples were, and no pass was slower than another by far; in all
+                                                           passes: it is fitted with little weight and judges no candidate */
 };
 /* candidate: the best of each model, for reports, by its own leave-one-out errors, which are those of the luckiest of many and
  * thus too small; mape is NaN where the model was not possible. */

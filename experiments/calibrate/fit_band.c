@@ -1,8 +1,9 @@
 /* fit_band.c: how wrong predictions of unmeasured shapes are, and the band that holds them with a stated probability.
  *
- * With n residuals ln(measured / predicted without it), a new one lies between the r-th and the (n + 1 - r)-th smallest with
- * probability 1 - 2r/(n + 1) when all are exchangeable (conformal prediction; Vovk, Gammerman, Shafer 2005). For 90 %:
- * r = .05 (n + 1), so n >= 19; below that a Student prediction interval. Check: residuals 1 ... 19 give the band [1, 19].
+ * With n residuals ln(measured / predicted without it), a new one is no larger than the r-th smallest of their absolute values
+ * with probability r / (n + 1) when all are exchangeable (conformal prediction; Vovk, Gammerman, Shafer 2005). For 90 %:
+ * r = .9 (n + 1), so n >= 9; below that a Student prediction interval. Both ends alike: each by itself would be at the largest of
+ * 20 residuals, which a single cliff decides. Check: residuals of 1 ... 19 of either sign give the band [-18, 18].
  * What a later measurement drifts by is added to the half-widths as squares.
  */
 #include "experiments/calibrate/fit_parts.h"
@@ -20,7 +21,7 @@
 /* Factor of a shape between two measured ones of nearly equal cost, of which nothing else is known. Taking each two shapes of each
  * of 16 kernels of a machine and foretelling those between from the two: 93 % were within it or the two's own ratio. */
 #define UNKNOWN 1.5
-enum { CONFORMAL_LEAST = 19 };
+enum { CONFORMAL_LEAST = 9 };
 
 static int by_value(const void *a, const void *b)
 {
@@ -75,23 +76,22 @@ struct kernel_error fit_error_of_passes(const struct kernel_samples *in)
   return e;
 }
 
-/* ln(measured / predicted) of what was left out, ascending; returns how many. */
+/* |ln(measured / predicted)| of what was left out, ascending; returns how many. */
 static int residuals(const struct kernel_fit *f, double *out)
 {
   int n = 0;
   for (int i = 0; i < f->n; i++)
-    if (!isnan(f->point[i].left_out_s)) out[n++] = log(f->point[i].cost_s / f->point[i].left_out_s);
+    if (!isnan(f->point[i].left_out_s)) out[n++] = fabs(log(f->point[i].cost_s / f->point[i].left_out_s));
   qsort(out, (size_t)n, sizeof *out, by_value);
   return n;
 }
 
-/* Of n residuals, too few for ranks: around 0. */
-static void student_band(const double *r, int n, double *low, double *high)
+/* Of n residuals, too few for ranks. */
+static double student_half(const double *r, int n)
 {
   double square = 0;
   for (int i = 0; i < n; i++) square += r[i] * r[i];
-  *high = student_t(n > 2 ? n - 1 : n, BAND_SHARE) * sqrt(square / n * (1 + 1. / n));
-  *low = -*high;
+  return student_t(n > 2 ? n - 1 : n, BAND_SHARE) * sqrt(square / n * (1 + 1. / n));
 }
 
 /* Are all knots neighbours among the whole numbers, such as 1 full and 2 resumed? Then no shape lies between. */
@@ -140,20 +140,15 @@ static double later_sd(const struct kernel_fit *f)
 
 void fit_band(struct kernel_fit *f)
 {
-  double *r = zeros_new((size_t)f->n, sizeof *r), low, high, later = NORMAL_90 * later_sd(f);
+  double *r = zeros_new((size_t)f->n, sizeof *r);
   int n = residuals(f, r);
-  if (n >= CONFORMAL_LEAST) {
-    double rank = (1 - BAND_SHARE) / 2 * (n + 1);
-    low = fit_quantile(r, n, rank);
-    high = fit_quantile(r, n, n + 1 - rank);
-  } else if (n > 0) {
-    student_band(r, n, &low, &high);
-  } else {
-    high = fit_says_nothing_between(f) ? unknown_half(f) : fitted_half(f);
-    low = -high;
-  }
-  f->cost.band_low = exp(-hypot(fmin(low, 0), later));
-  f->cost.band_high = exp(hypot(fmax(high, 0), later));
+  double half = n >= CONFORMAL_LEAST           ? fit_quantile(r, n, BAND_SHARE * (n + 1))
+              : n > 0                          ? student_half(r, n)
+              : fit_says_nothing_between(f) ? unknown_half(f)
+                                               : fitted_half(f);
+  half = hypot(half, NORMAL_90 * later_sd(f));
+  f->cost.band_low = exp(-half);
+  f->cost.band_high = exp(half);
   f->cost.band_share = BAND_SHARE;
   free(r);
 }

@@ -11,6 +11,7 @@ struct fit_data {
   double (*x)[KERNEL_FIT_AXES];                         /* ln axis */
   double *y, *weight;                                   /* ln cost per unit */
   bool *inner;                                          /* among the others by any axes (fit_among_others) */
+  bool *disturbed;                                      /* cannot judge what is said of it: in no pass measured well */
   struct arena *memory;
 };
 
