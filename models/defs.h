@@ -322,7 +322,11 @@ struct attribute_def {
 
 /* Roofline work of a kernel that some hardware has a measured cost of: there it takes calls times what kernel_time.h says. axis:
  * as many as the cost has, of those of the kernel. at[h].measured NULL: hardware h has none, and the roofline holds. */
-struct kernel_at { const struct measured_kernel *measured; struct expr axis[KERNEL_COST_AXES]; };
+struct kernel_at {
+  const struct measured_kernel *measured;
+  struct expr axis[KERNEL_COST_AXES];
+  const char *asked[KERNEL_COST_AXES];                  /* what the task says that the axis reads: "n: 64, k: 64" */
+};
 struct kernel_work {
   const char *kernel, *task;
   int number;                                           /* in world_def.kernel_work */

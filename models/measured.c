@@ -44,6 +44,16 @@ double measured_expected_s(const struct kernel_work *k, const struct kernel_at *
   return s;
 }
 
+const char *measured_axis_text(char text[AXIS_TEXT], const char *axis, double x)
+{
+  static const char *const unit[] = {"B", "kB", "MB", "GB", "TB"};
+  bool bytes = !strcmp(axis, "working_set") || !strcmp(axis, "weights");
+  int i = 0;
+  while (bytes && i < 4 && x >= 999.9995) x /= 1000, i++;
+  snprintf(text, AXIS_TEXT, x == floor(x) && fabs(x) < 1e15 ? "%.0f%s%s" : "%.6g%s%s", x, bytes ? " " : "", bytes ? unit[i] : "");
+  return text;
+}
+
 /* ---- what costs are wrong by --------------------------------------------------------------------------------------- */
 
 /* Hardware by its role, the first place that has it: what stands there instead, another profile say, has the same draws. */
@@ -108,15 +118,19 @@ bool measured_covers(struct world *w, const struct attempt *a)
   const struct kernel_at *at = measured_at(&t->work[a->variant], p, a->member);
   p->extrapolated++;
   if (h->outside || !at) return true;
-  const struct kernel_axis *axis = &at->measured->cost.axis[0];
+  int i = 0;
   double x = expr_value(&at->axis[0], a->request->attribute);
+  const struct kernel_axis *axis = at->measured->cost.axis;
   if (at->measured->cost.n_axes > 1 && x >= axis->knot[0] && x <= axis->knot[axis->n - 1])
-    x = expr_value(&at->axis[1], a->request->attribute), axis++;
+    x = expr_value(&at->axis[i = 1], a->request->attribute), axis++;
+  char text[3][AXIS_TEXT];
   run_fails(w);
-  return err_add(w->err, (struct where){ 0 }, "class '%s', task '%s', request %llu: %s with %s %.6g on '%s', which was measured "
-                 "from %.6g to %.6g; 'outside: allow' of that hardware goes beyond", w->klass[a->request->klass].def->name,
-                 t->name, (unsigned long long)a->request->id, k->kernel, axis->name, x, h->name, axis->knot[0],
-                 axis->knot[axis->n - 1]);
+  return err_add(w->err, (struct where){ 0 }, "class '%s', task '%s', request %llu: %s with %s (%s %s) on '%s', which was measured "
+                 "with %s from %s to %s; 'outside: allow' of that hardware goes beyond", w->klass[a->request->klass].def->name,
+                 t->name, (unsigned long long)a->request->id, k->kernel, at->asked[i], axis->name,
+                 measured_axis_text(text[0], axis->name, x), h->name, axis->name,
+                 measured_axis_text(text[1], axis->name, axis->knot[0]),
+                 measured_axis_text(text[2], axis->name, axis->knot[axis->n - 1]));
 }
 
 double measured_crowded(struct sim *sim, const struct job *job, double share)

@@ -8,4 +8,8 @@
  * attribute that it reads is not known. outside: beyond what was measured; the outermost cost stands in. */
 double measured_expected_s(const struct kernel_work *, const struct kernel_at *, const double *attribute, bool *outside);
 
+/* A point of an axis for people: "324 MB", "9000". */
+enum { AXIS_TEXT = 32 };
+const char *measured_axis_text(char text[AXIS_TEXT], const char *axis, double x);
+
 #endif

@@ -1,6 +1,7 @@
 /* profile.c: measured costs of kernels: what a profile says, against what its kernels are. */
 #include "scenarios/profile.h"
 
+#include "models/measured.h"
 #include "scenarios/build.h"
 #include "scenarios/schema.h"
 
@@ -190,6 +191,28 @@ static const struct measured_kernel *measured_of(const struct hardware_def *h, c
   return NULL;
 }
 
+static bool is_word(char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+static bool reads(const char *formula, const char *name)
+{
+  size_t n = strlen(name);
+  for (const char *at = formula; (at = strstr(at, name)); at += n)
+    if ((at == formula || !is_word(at[-1])) && !is_word(at[n])) return true;
+  return false;
+}
+
+/* "n: 64, k: 64": of the parameters, those that the axis reads. */
+static const char *asked_of(struct build *b, const struct node *axis, const struct node *parameters)
+{
+  const char *all = "";
+  for (size_t i = 0; node_is(axis, NODE_TEXT) && i < parameters->n; i++) {
+    const struct node *one = parameters->child[i];
+    if (node_is(one, NODE_TEXT) && reads(axis->text, one->key))
+      all = arena_printf(b->arena, "%s%s%s: %s", all, *all ? ", " : "", one->key, one->text);
+  }
+  return *all ? all : "any parameters";
+}
+
 static void add_work(struct build *b, struct kernel_work *k)
 {
   struct world_def *w = b->world;
@@ -224,8 +247,11 @@ const struct kernel_work *build_kernel_work(struct build *b, const struct node *
     const struct measured_kernel *m = measured_of(&b->world->hardware[h], kernel->text);
     at[h].measured = m;
     any |= m != NULL;
-    for (int i = 0; m && i < m->cost.n_axes; i++)
-      at[h].axis[i] = build_expr(b, node_get(axes, m->cost.axis[i].name), Q_PURE, parameters);
+    for (int i = 0; m && i < m->cost.n_axes; i++) {
+      const struct node *axis = node_get(axes, m->cost.axis[i].name);
+      at[h].axis[i] = build_expr(b, axis, Q_PURE, parameters);
+      at[h].asked[i] = asked_of(b, axis, parameters);
+    }
   }
   if (reuse && !any) (void)build_expr(b, reuse, Q_BYTES, NULL);
   if (!any) return NULL;
@@ -246,8 +272,11 @@ static void check_shape(struct build *b, const struct kernel_work *k, const stru
     const struct kernel_axis *axis = &cost->axis[i];
     double x = at->axis[i].reads ? NAN : expr_value(&at->axis[i], NULL);
     if (!(x < axis->knot[0] || x > axis->knot[axis->n - 1]) || err_stands_at(b->err, k->said_at)) continue;
-    err_add(b->err, k->said_at, "'%s' with %s %.6g at places.%s: '%s' was measured from %.6g to %.6g; 'outside: allow' of that "
-            "hardware goes beyond, and says so", k->kernel, axis->name, x, p->name, h->name, axis->knot[0], axis->knot[axis->n - 1]);
+    char text[3][AXIS_TEXT];
+    err_add(b->err, k->said_at, "'%s' with %s (%s %s) at places.%s: '%s' was measured with %s from %s to %s; 'outside: allow' of that "
+            "hardware goes beyond, and says so", k->kernel, at->asked[i], axis->name, measured_axis_text(text[0], axis->name, x),
+            p->name, h->name, axis->name, measured_axis_text(text[1], axis->name, axis->knot[0]),
+            measured_axis_text(text[2], axis->name, axis->knot[axis->n - 1]));
   }
 }
 
