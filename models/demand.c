@@ -114,6 +114,17 @@ double share_or_fail(struct world *w, const struct request *r, int task, const c
   return 0;
 }
 
+/* Kernels whose work does not read what an axis does: rows of a table, for one. */
+static bool axes_possible(struct world *w, const struct request *r, const struct task_def *t, const struct kernel_work *k,
+                          uint64_t not_yet)
+{
+  bool ok = amount_possible(w, r, t, "working_set", &k->working_set_bytes, not_yet);
+  for (const struct kernel_at *at = k->at; at < k->at + w->def->n_hardware; at++)
+    for (int i = 0; ok && at->measured && i < at->measured->cost.n_axes; i++)
+      ok = amount_possible(w, r, t, at->measured->cost.axis[i].name, &at->axis[i], not_yet);
+  return ok;
+}
+
 static bool work_possible(struct world *w, const struct request *r, const struct task_def *t,
                           const struct work_def *work, uint64_t not_yet)
 {
@@ -123,7 +134,8 @@ static bool work_possible(struct world *w, const struct request *r, const struct
            && amount_possible(w, r, t, "bytes", &work->bytes, not_yet)
            && (!work->kernel || (amount_possible(w, r, t, "units", &work->kernel->units, not_yet)
                                  && amount_possible(w, r, t, "calls", &work->kernel->calls, not_yet)
-                                 && amount_possible(w, r, t, "reuse_distance", &work->kernel->reuse_bytes, not_yet)));
+                                 && amount_possible(w, r, t, "reuse_distance", &work->kernel->reuse_bytes, not_yet)
+                                 && axes_possible(w, r, t, work->kernel, not_yet)));
   case WORK_TOKENS:
     return amount_possible(w, r, t, "tokens.input", &work->tok_in, not_yet)
            && amount_possible(w, r, t, "tokens.output", &work->tok_out, not_yet)

@@ -11,8 +11,13 @@
 /* ---- a profile and a scenario beside it --------------------------------------------------------------------------- */
 
 enum { KNOTS = 6 };
+<<<<<<< HEAD
 struct measure { int n[2]; double knot[2][KNOTS], cost_s[KNOTS * KNOTS]; const char *axis[2]; double sigma, low, high, beside;
                  double elapsed, fetch_s, cold, last_cache_bytes; bool wall; };      /* 0: not said */
+=======
+struct measure { int n[2]; double knot[2][KNOTS], cost_s[KNOTS * KNOTS]; const char *axis[2]; double sigma, low, high, beside; };
+struct kind_of_work { const char *kernel, *unit; };
+>>>>>>> 1f9a1eb (models: axes of kernels are possible numbers)
 
 static char folder[] = "/tmp/measured_XXXXXX";
 
@@ -22,15 +27,20 @@ static void put_list(FILE *f, const double *x, int n, const char *unit)
   fprintf(f, "]");
 }
 
-static void write_profile(const struct measure *m)
+static void write_profile_of(const struct measure *m, struct kind_of_work of)
 {
   char path[64];
   snprintf(path, sizeof path, "%s/p.yaml", folder);
   FILE *f = fopen(path, "w");
   assert_non_null(f);
   fprintf(f, "kind: hardware\nname: p\nsources: {all: {source: by hand, year: 2026, grade: M}}\nmeasured: {complete: true}\n"
+<<<<<<< HEAD
              "value:\n  flops: 1 GFLOP/s\n  bandwidth: 1 GB/s\n  last_cache: %.17g B\n  kernels:\n    gemm_f32:\n      version: 1\n"
              "      unit: FLOP\n      axes: {%s: ", m->last_cache_bytes, m->axis[0]);
+=======
+             "value:\n  flops: 1 GFLOP/s\n  bandwidth: 1 GB/s\n  kernels:\n    %s:\n      version: 1\n      unit: %s\n"
+             "      axes: {%s: ", of.kernel, of.unit, m->axis[0]);
+>>>>>>> 1f9a1eb (models: axes of kernels are possible numbers)
   put_list(f, m->knot[0], m->n[0], "");
   if (m->axis[1]) fprintf(f, ", %s: ", m->axis[1]), put_list(f, m->knot[1], m->n[1], "");
   fprintf(f, "}\n      cost: ");
@@ -42,6 +52,8 @@ static void write_profile(const struct measure *m)
   if (m->cold > 0) fprintf(f, "      cold: %.17g\n", m->cold);
   fclose(f);
 }
+
+static void write_profile(const struct measure *m) { write_profile_of(m, (struct kind_of_work){"gemm_f32", "FLOP"}); }
 
 /* 100 ps a FLOP, whatever the shape. */
 static struct measure level(void)
@@ -456,8 +468,34 @@ static void test_outside(void **state)
     assert_int_equal(err.n_errors, !allowed);
     if (!allowed) {
       assert_non_null(strstr(err.problems[0].message, "class 'ask', task 't', request "));
-      assert_non_null(strstr(err.problems[0].message, "gemm_f32 with working_set "));
+      assert_non_null(strstr(err.problems[0].message, "gemm_f32 with m: rows, n: 100, k: 100 (working_set "));
+      assert_non_null(strstr(err.problems[0].message, "with working_set from 1 B to 1 MB"));
     }
+    err_release(&err);
+    free(k);
+    scenario_free(s);
+  }
+}
+
+/* Work of this kernel does not read `rows`, its axis does. */
+static void test_impossible_axes(void **state)
+{
+  (void)state;
+  static const struct { const char *rows, *says; } all[] = {{"1 / (x - 5)", "'working_set' is inf for request 0"}, {"(x - 5) / (x - 5)", "'working_set' is nan for request 0"}};
+  struct measure m = level();
+  write_profile_of(&m, (struct kind_of_work){"sqlite_point", "read"});
+  for (int i = 0; i < 2; i++) {
+    char text[1000];
+    snprintf(text, sizeof text, "horizon: {duration: 9.5 s}\nplaces: [{name: dev, tier: device, hardware: h}]\n"
+             "hardware: {h: {profile: p.yaml, outside: allow}}\nclasses:\n  - {name: ask, from: dev, arrivals: {renewal: "
+             "{interarrival: 1 s}}, attributes: {x: {dist: {constant: {value: 5}}}},\n     pipeline: [{task: t, places: "
+             "[origin], work: {kernel: sqlite_point, rows: %s}}]}\npolicies: [always_local]\n", all[i].rows);
+    struct scenario *s = load(text);
+    struct kept *k = calloc(1, sizeof *k);
+    struct err err;
+    err_init(&err);
+    assert_false(play(s, 0, 0, k, &err));
+    assert_non_null(strstr(err.problems[0].message, all[i].says));
     err_release(&err);
     free(k);
     scenario_free(s);
@@ -543,7 +581,7 @@ int main(void)
     cmocka_unit_test(test_others_beside), cmocka_unit_test(test_in_batches),
     cmocka_unit_test(test_policies_read_the_profile_only), cmocka_unit_test(test_outside),
     cmocka_unit_test(test_profiles_at_one_place_share_draws),
-    cmocka_unit_test(test_estimates_beyond_are_counted), cmocka_unit_test(test_a_profile_is_read),
+    cmocka_unit_test(test_impossible_axes), cmocka_unit_test(test_estimates_beyond_are_counted), cmocka_unit_test(test_a_profile_is_read),
   };
   return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
