@@ -83,7 +83,7 @@ struct child {
   pid_t pid; int signals;
   struct stream out, said;
   double started_s, drawn_s, stopped_s;                 /* stopped_s: when it was asked to end; 0: not yet */
-  bool interrupted, bar_stands, killed;
+  bool interrupted, bar_stands, killed, refused, endless; /* refused: nobody reads its lines any more; endless: a line was */
   const struct measure_options *o; const struct raw *bar;
 };
 
@@ -205,7 +205,19 @@ static bool take_lines(struct stream *s, measure_line *take, void *context, FILE
   if (at)
     memmove(s->left.s, s->left.s + at, s->left.n - at);
   s->left.n -= at;
-  return good && s->left.n < LINE_MOST;
+  return good;
+}
+
+/* What comes after a refused line, or is too long to be one, is not kept. */
+static void hear(struct child *c, measure_line *take, void *context)
+{
+  if (!c->refused && (!take_lines(&c->out, take, context, c->o->copy) || c->out.left.n >= LINE_MOST)) {
+    c->refused = true;
+    c->endless = c->out.left.n >= LINE_MOST;
+    child_stop(c, SIGTERM);
+  }
+  if (c->refused)
+    c->out.left.n = 0;
 }
 
 static void pass_on(struct child *c)
@@ -234,8 +246,7 @@ static void listen(struct child *c, measure_line *take, void *context)
       take_signals(c);
     if (fd[0].revents) {
       stream_read(&c->out);
-      if (!take_lines(&c->out, take, context, c->o->copy))
-        child_stop(c, SIGTERM);
+      hear(c, take, context);
     }
     if (fd[1].revents) {
       stream_read(&c->said);
@@ -270,6 +281,8 @@ bool measure_execute(const struct measure_options *o, measure_line *take, void *
     listen(&c, take, context);
   clear_bar(&c);
   good = good && child_end(&c, code, e);
+  if (good && c.endless)
+    good = err_system(e, "%s said more than %d MiB without an end of line", o->program, LINE_MOST >> 20);
   if (good && o->copy && (fflush(o->copy) != 0 || ferror(o->copy)))
     good = err_system(e, "cannot write the raw samples: %s", strerror(errno));
   if (c.signals >= 0)

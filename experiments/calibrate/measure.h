@@ -22,7 +22,7 @@ struct measure_options {
 typedef bool measure_line(void *context, const char *text, size_t n);
 /* Runs it to its end. *code: its exit code, or EXIT_INTERRUPTED when SIGINT or SIGTERM came, which it was told of and
  * given a few seconds for. done, total and now are read for the bar. False after adding to err (it could not be started, it
- * was killed, the copy could not be written). */
+ * was killed, a line had no end, the copy could not be written). */
 bool measure_execute(const struct measure_options *, measure_line *, void *context, const struct raw *bar, int *code,
                      struct err *) MUST_USE;
 /* `measure ...` into raw: all its lines, with its end; false after adding to err, code EXIT_INTERRUPTED after a signal. */

@@ -149,6 +149,8 @@ fails garbage 2 "none.raw.jsonl:"
 fails nothing 1 "no kernel could be measured"
 says "unknown kernel" 2 "unknown kernel 'gem_f32'" calibrate --kernels gem_f32 -o "$work/none.yaml"
 says "no program" 3 "/nowhere/kernels is not there" env OFFSIM_KERNELS=/nowhere/kernels "$OFFSIM" calibrate -o "$work/none.yaml"
+printf '#!/bin/sh\nexec tr "\\0" x </dev/zero\n' >"$work/endless" && chmod +x "$work/endless"
+says "a line without end" 3 "said more than 64 MiB without an end of line" env OFFSIM_KERNELS="$work/endless" "$OFFSIM" calibrate -o "$work/none.yaml"
 says "a folder that is not there" 3 "cannot write" calibrate -o "$work/nowhere/x.yaml"
 interrupt() { # interrupt SIGNAL: exit code of a calibration that gets it while it measures
   KERNELS_PY=hang "$OFFSIM" calibrate -o "$work/none.yaml" --quick >"$work/said" 2>&1 &
