@@ -11,7 +11,22 @@ static const long BLOCKS_MOST = 65535;
 
 /* ---- the device ---------------------------------------------------------------------------------------------------- */
 
-/* Waiting means spinning: then the thread's own clock tells what the wall clock tells. The flag may stand already. */
+/* Waiting means spinning: then the thread's own clock, by which a sample is called settled, tells what the wall clock tells. A
+ * context that is there already may refuse the flag, with which it may stand all the same. */
+static const char *take_device(void)
+{
+  unsigned flags = 0;
+  cudaError_t refused = cudaSetDeviceFlags(cudaDeviceScheduleSpin), e = cudaSetDevice(0);
+  if (e == cudaSuccess && refused != cudaSuccess) {
+    (void)cudaGetLastError();
+    e = cudaGetDeviceFlags(&flags);
+  }
+  if (e != cudaSuccess)
+    return cudaGetErrorString(e);
+  bool spins = refused == cudaSuccess || (flags & cudaDeviceScheduleMask) == cudaDeviceScheduleSpin;
+  return spins ? NULL : "whoever waits for the device sleeps (no cudaDeviceScheduleSpin), so that the thread's clock stands still";
+}
+
 const char *cuda_why_not(void)
 {
   int n = 0;
@@ -20,10 +35,7 @@ const char *cuda_why_not(void)
     return cudaGetErrorString(e);
   if (n == 0)
     return "no CUDA device";
-  if (cudaSetDeviceFlags(cudaDeviceScheduleSpin) != cudaSuccess)
-    (void)cudaGetLastError();
-  e = cudaSetDevice(0);
-  return e == cudaSuccess ? NULL : cudaGetErrorString(e);
+  return take_device();
 }
 
 bool cuda_facts_get(struct cuda_facts *f)
