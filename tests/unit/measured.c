@@ -11,13 +11,9 @@
 /* ---- a profile and a scenario beside it --------------------------------------------------------------------------- */
 
 enum { KNOTS = 6 };
-<<<<<<< HEAD
 struct measure { int n[2]; double knot[2][KNOTS], cost_s[KNOTS * KNOTS]; const char *axis[2]; double sigma, low, high, beside;
                  double elapsed, fetch_s, cold, last_cache_bytes; bool wall; };      /* 0: not said */
-=======
-struct measure { int n[2]; double knot[2][KNOTS], cost_s[KNOTS * KNOTS]; const char *axis[2]; double sigma, low, high, beside; };
 struct kind_of_work { const char *kernel, *unit; };
->>>>>>> 1f9a1eb (models: axes of kernels are possible numbers)
 
 static char folder[] = "/tmp/measured_XXXXXX";
 
@@ -34,13 +30,8 @@ static void write_profile_of(const struct measure *m, struct kind_of_work of)
   FILE *f = fopen(path, "w");
   assert_non_null(f);
   fprintf(f, "kind: hardware\nname: p\nsources: {all: {source: by hand, year: 2026, grade: M}}\nmeasured: {complete: true}\n"
-<<<<<<< HEAD
-             "value:\n  flops: 1 GFLOP/s\n  bandwidth: 1 GB/s\n  last_cache: %.17g B\n  kernels:\n    gemm_f32:\n      version: 1\n"
-             "      unit: FLOP\n      axes: {%s: ", m->last_cache_bytes, m->axis[0]);
-=======
-             "value:\n  flops: 1 GFLOP/s\n  bandwidth: 1 GB/s\n  kernels:\n    %s:\n      version: 1\n      unit: %s\n"
-             "      axes: {%s: ", of.kernel, of.unit, m->axis[0]);
->>>>>>> 1f9a1eb (models: axes of kernels are possible numbers)
+             "value:\n  flops: 1 GFLOP/s\n  bandwidth: 1 GB/s\n  last_cache: %.17g B\n  kernels:\n    %s:\n      version: 1\n"
+             "      unit: %s\n      axes: {%s: ", m->last_cache_bytes, of.kernel, of.unit, m->axis[0]);
   put_list(f, m->knot[0], m->n[0], "");
   if (m->axis[1]) fprintf(f, ", %s: ", m->axis[1]), put_list(f, m->knot[1], m->n[1], "");
   fprintf(f, "}\n      cost: ");
