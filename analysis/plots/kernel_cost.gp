@@ -32,7 +32,10 @@ set format y '%h'
 set yrange [-r_most:r_most]
 set ytics tick(2 * r_most)
 set xlabel x_label
-if (x_bytes) set format x '%.0s %cB'; else set format x '%h'
+x_format = x_bytes ? '%.0s %cB' : '%h'
+set format x x_format
+if (x_hi / x_lo < 100) do for [e=-12:15] { do for [m in '1 2 5'] { x_tick = (m + 0) * 10.0 ** e; set xtics add (gprintf(x_format, x_tick) x_tick) } }
+if (x_hi / x_lo < 2) x_tick = sqrt(x_lo * x_hi); set xtics (gprintf(x_bytes ? '%.1s %cB' : '%h', x_tick) x_tick)
 set ylabel 'error (%)' offset -1, 0
 set arrow 1 from graph 0, first band_lo to graph 1, first band_lo nohead dt 2 lc rgb '#444444'
 set arrow 2 from graph 0, first band_hi to graph 1, first band_hi nohead dt 2 lc rgb '#444444'

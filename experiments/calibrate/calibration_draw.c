@@ -56,13 +56,9 @@ static double residual(const struct kernel_point *p) { return p->cost_s / foreto
 
 static double scale_of(double s, const char **unit)
 {
-  static const struct { double from, factor; const char *unit; } units[] = {
-    {1, 1, "s"}, {1e-3, 1e3, "ms"}, {1e-6, 1e6, "us"}, {1e-9, 1e9, "ns"}, {0, 1e12, "ps"}};
-  int u = 0;
-  while (s < units[u].from)
-    u++;
-  *unit = units[u].unit;
-  return units[u].factor;
+  const struct time_unit *of = time_unit_of(s);
+  *unit = of->name;
+  return of->factor;
 }
 
 /* Which values of the second axis get a curve: those that were measured, where they can be told apart, else some knots. */
@@ -121,10 +117,21 @@ static void put_points(struct drawing *d, const struct kernel_fit *f, const stru
   end_block(d);
 }
 
-static void put_curve(struct drawing *d, const struct kernel_cost *c, double value, double scale)
+/* What of the first axis the shapes of a curve cover; all of it where it has none, or one. */
+static struct range covered(const struct kernel_fit *f, const struct curves *c, int curve)
 {
-  const struct kernel_axis *a = &c->axis[0];
-  double low = a->knot[0], span = log(a->knot[a->n - 1] / low);
+  const struct kernel_axis *a = &f->cost.axis[0];
+  struct range x = {INFINITY, 0};
+  for (int i = 0; i < f->n; i++)
+    if (f->cost.n_axes < 2 || curve_near(c, f->point[i].axis[f->cost_axis[1]]) == curve)
+      reach(&x, f->point[i].axis[f->cost_axis[0]]);
+  return x.lo < x.hi ? (struct range){fmax(x.lo, a->knot[0]), fmin(x.hi, a->knot[a->n - 1])}
+                     : (struct range){a->knot[0], a->knot[a->n - 1]};
+}
+
+static void put_curve(struct drawing *d, const struct kernel_cost *c, struct range x, double value, double scale)
+{
+  double low = x.lo, span = log(x.hi / x.lo);
   for (int i = 0; i <= CURVE_POINTS; i++) {
     const double at[KERNEL_COST_AXES] = {low * exp(span * i / CURVE_POINTS), value};
     double cost = scale * kernel_cost_at(c, at);
@@ -162,7 +169,7 @@ static const char *curve_name(const struct calibration *c, const char *axis, dou
   for (bool bytes = is_bytes(axis); bytes && p < 3 && x >= 1000; p++)
     x /= 1000;
   return is_bytes(axis) ? arena_printf(c->arena, "%s %.3g %sB", axis_label(c, axis), x, prefix[p])
-                        : arena_printf(c->arena, "%s %.3g", axis_label(c, axis), x);
+                        : arena_printf(c->arena, x < 1e6 ? "%s %.6g" : "%s %.3g", axis_label(c, axis), x);
 }
 
 static bool draw_kernel(const struct studio *to, const struct calibrated_kernel *k, struct err *e)
@@ -173,8 +180,8 @@ static bool draw_kernel(const struct studio *to, const struct calibrated_kernel 
   const char *unit;
   double scale = scale_of(f->cost.cost_s[0], &unit);
   put_ranges(&d, f, scale);
-  figure_text(&d.f, "title_text", arena_printf(c->arena, "%s: %d shapes, mean error %.1f %% (%s)", f->cost.kernel, f->n,
-                                               100 * f->error.mape, kernel_model_name[f->error.model]));
+  figure_text(&d.f, "title_text", arena_printf(c->arena, "%s: %d shape%s, mean error %.1f %% (%s)", f->cost.kernel, f->n,
+                                               f->n == 1 ? "" : "s", 100 * f->error.mape, kernel_model_name[f->error.model]));
   figure_text(&d.f, "y_label", arena_printf(c->arena, "%s per %s (%s)", unit, f->cost.unit, k->wall ? "wall" : "CPU time"));
   figure_text(&d.f, "x_label", arena_printf(c->arena, "%s, logarithmic", axis_label(c, f->cost.axis[0].name)));
   figure_number(&d.f, "x_bytes", is_bytes(f->cost.axis[0].name));
@@ -182,7 +189,7 @@ static bool draw_kernel(const struct studio *to, const struct calibrated_kernel 
   for (int i = 0; i < curves.n; i++) {
     d.name[d.n++] = f->cost.n_axes > 1 ? curve_name(c, f->cost.axis[1].name, curves.value[i]) : f->cost.kernel;
     put_points(&d, f, &curves, i, scale);
-    put_curve(&d, &f->cost, curves.value[i], scale);
+    put_curve(&d, &f->cost, covered(f, &curves, i), curves.value[i], scale);
   }
   int last = f->cost.axis[0].n - 1;
   figure_number(&d.f, "rises", f->cost.n_axes < 2 && f->cost.cost_s[last] > f->cost.cost_s[0]);
