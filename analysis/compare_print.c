@@ -64,11 +64,7 @@ static void put_difference(struct table *t, const struct comparison *c, size_t i
     table_cell(t, "-");
     table_cell(t, "-");
   } else {
-    struct interval d = pair->difference;
-    if (isfinite(d.lo) && isfinite(d.hi))
-      table_cell(t, "%s [%s, %s]", percent_text(d.value, pair->baseline).s, percent_text(d.lo, pair->baseline).s,
-                 percent_text(d.hi, pair->baseline).s);
-    else table_cell(t, "%s", percent_text(d.value, pair->baseline).s);
+    table_difference(t, pair->difference, pair->baseline);
     table_cell(t, "%s", verdict_name[pair->verdict]);
   }
 }

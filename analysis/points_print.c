@@ -53,9 +53,7 @@ static void put_difference(struct table *t, const struct points *p, size_t point
   double base = p->baseline[point] == SIZE_MAX ? (double)NAN : points_cell(p, point, p->baseline[point])->interval.value;
   if (policy == p->baseline[point]) table_cell(t, "baseline");
   else if (!d.n) table_cell(t, "-");
-  else if (!isfinite(d.lo) || !isfinite(d.hi)) table_cell(t, "%s", percent_text(d.value, base).s);
-  else
-    table_cell(t, "%s [%s, %s]", percent_text(d.value, base).s, percent_text(d.lo, base).s, percent_text(d.hi, base).s);
+  else table_difference(t, d, base);
   table_cell(t, "%s", d.n ? verdict_name[c->verdict] : "-");
 }
 

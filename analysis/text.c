@@ -195,6 +195,22 @@ void table_cell(struct table *t, const char *format, ...)
   t->cell[t->n++] = text.s;
 }
 
+/* Of so few, Student's t is wide whatever they are; of more, a wide interval is what was found. */
+static bool says_nothing(struct interval d, double whole)
+{
+  enum { FEW = 5 };
+  double wide = 10 * fabs(whole);
+  return d.n < FEW && wide > 0 && d.lo < -wide && d.hi > wide;
+}
+
+void table_difference(struct table *t, struct interval d, double whole)
+{
+  struct number value = percent_text(d.value, whole);
+  if (!isfinite(d.lo) || !isfinite(d.hi)) table_cell(t, "%s", value.s);
+  else if (says_nothing(d, whole)) table_cell(t, "%s (too few replications)", value.s);
+  else table_cell(t, "%s [%s, %s]", value.s, percent_text(d.lo, whole).s, percent_text(d.hi, whole).s);
+}
+
 void table_rule(struct table *t) { t->rule = t->n; }
 
 /* Columns on the screen: UTF-8 sequences count once. */

@@ -38,6 +38,9 @@ struct table;
 struct table *table_new(size_t columns);
 void table_cell(struct table *, const char *format, ...) PRINTF_LIKE(2, 3);
 void table_rule(struct table *);                        /* ends the header: a line of dashes */
+/* "+1.2 % [-0.5 %, +2.9 %]" of |whole|; "+562 % (too few replications)" where less than five give an interval wider than ten
+ * times the whole on both sides: it says nothing. CSV and JSON have it all the same. */
+void table_difference(struct table *, struct interval, double whole);
 /* Columns are as wide as their widest cell; the first `left` ones are flush left. Frees the table. */
 void table_print(struct table *, FILE *, size_t left);
 

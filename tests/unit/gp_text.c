@@ -170,11 +170,43 @@ static void numbers(void **state)
   assert_string_equal(interval_text((struct interval){2, 1.5, 2.5, 3, "t"}, "+-").s, "2.00 +- 0.50");
 }
 
+/* Cells as they are printed: a rule of 1 to 5 replications, of wide and narrow intervals. */
+static void differences(void **state)
+{
+  static const struct { struct interval d; const char *cell; } cases[] = {
+    {{5.6, -224, 236, 2, "t"}, "+560.0 % (too few replications)"},
+    {{5.6, -224, 236, 5, "t"}, "+560.0 % [-22400 %, +23600 %]"},
+    {{5.6, -5, 16, 2, "t"}, "+560.0 % [-500.0 %, +1600 %]"},
+    {{50, 40, 60, 2, "t"}, "+5000 % [+4000 %, +6000 %]"},
+    {{.1, NAN, NAN, 1, "t"}, "+10.0 %"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char line[200] = "";
+    FILE *f = tmpfile();
+    struct table *t = table_new(1);
+    table_difference(t, cases[i].d, 1);
+    table_print(t, f, 1);
+    rewind(f);
+    assert_non_null(fgets(line, sizeof line, f));
+    line[strcspn(line, "\n")] = 0;
+    assert_string_equal(line, cases[i].cell);
+    fclose(f);
+  }
+}
+
+static void times(void **state)
+{
+  assert_string_equal(time_text(0.0073318).s, "7.33 ms");
+  assert_string_equal(time_text(2.04e-7).s, "204 ns");
+  assert_string_equal(time_text(1.5e-11).s, "15 ps");
+  assert_string_equal(time_text(0).s, "0 s");
+  assert_string_equal(time_text(1234.5).s, "1234 s");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(quotes), cmocka_unit_test(long_text_is_cut), cmocka_unit_test(names_of_files),
     cmocka_unit_test(gnuplot_runs_no_label), cmocka_unit_test(html), cmocka_unit_test(thinning),
-    cmocka_unit_test(numbers)};
+    cmocka_unit_test(numbers), cmocka_unit_test(differences), cmocka_unit_test(times)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
