@@ -24,7 +24,7 @@ enum { FULL_REQUESTS = 20000, FULL_REPEATS = 5, QUICK_REQUESTS = 1200, QUICK_REP
 #define SERVING_SIGMA 0.005                             /* of kernels that serve requests against timed ones, systematically */
 
 static const char usage[] =
-  "usage: offsim testbed [-o DIR] [--work KERNEL:p=N,...]... [--load .3,.6,.85] [--requests N] [--repeats N]\n"
+  "usage: offsim testbed [-o DIR] [--profile FILE] [--work KERNEL:p=N,...]... [--load .3,.6,.85] [--requests N] [--repeats N]\n"
   "                      [--batching] [--batch-work KERNEL:p=N,... --batch-parameter P] [--cold-starts] [--link TRACE]\n"
   "                      [--executions N] [--seed N] [--quick] [--format table|json] [--quiet]\n"
   "  Runs a client, a relay that imposes a link and a server on this machine's loopback, client and server on different\n"
@@ -38,6 +38,8 @@ static const char usage[] =
   "  --batch-work K:p=N   what they ask for then (gemm_f32:m=64,n=256,k=256)\n"
   "  --batch-parameter P  of it, which a batch multiplies (m)\n"
   "  --cold-starts        also with workers that go when idle and start cold; with --batching also with both\n"
+  "  --profile FILE       the prediction's kernels cost what that profile of `offsim calibrate` says, and the band is its own;\n"
+  "                       default: timed in place, around the load\n"
   "  --link TRACE         what the relay imposes: a file of round trips or of rates, or the keys of a link's `trace` in a scenario:\n"
   "                       rtt=FILE,capacity=FILE (or up=FILE,down=FILE) and format, column, as, gaps, sample; default: a\n"
   "                       log-normal link made by the seed\n"
@@ -89,6 +91,7 @@ static bool take_option(void *context, const char *option, const char *value, st
   struct bed_options *o = &r->o;
   const struct option_text text[] = {
     {"-o", &o->dir}, {"--load", &r->load}, {"--requests", &r->requests}, {"--repeats", &r->repeats}, {"--link", &o->link},
+    {"--profile", &o->profile},
     {"--batch-work", &o->batch_work}, {"--batch-parameter", &o->batch_parameter},
     {"--executions", &r->executions}, {"--seed", &r->seed}, {"--format", &r->format}, {"--planted-slow", &r->slow}};
   if (!value)
@@ -126,20 +129,24 @@ static bool settle_numbers(struct request *r, struct err *e)
 }
 
 /* Products of a small encoder's layers, .2 to .8 ms on a core of 80 GFLOP/s. Larger weights would measure the neighbours on
- * the machine: what they take out of the caches while a server idles comes back at memory speed. */
+ * the machine: what they take out of the caches while a server idles comes back at memory speed. A profile begins at 384 x 384. */
 static void settle_work(struct bed_options *o)
 {
-  static const char *const usual[] = {"gemm_f32:m=128,n=256,k=256", "gemm_f32:m=256,n=256,k=256", "gemm_f32:m=512,n=256,k=256"};
+  static const char *const usual[2][3] = {
+    {"gemm_f32:m=128,n=256,k=256", "gemm_f32:m=256,n=256,k=256", "gemm_f32:m=512,n=256,k=256"},
+    {"gemm_f32:m=64,n=384,k=384", "gemm_f32:m=128,n=384,k=384", "gemm_f32:m=192,n=384,k=384"}};
+  static const char *const batched[2] = {"gemm_f32:m=64,n=256,k=256", "gemm_f32:m=32,n=384,k=384"};
+  bool profile = o->profile != NULL;
   if (o->n_works == 0)
     for (; o->n_works < 3; o->n_works++)
-      o->work[o->n_works] = usual[o->n_works];
+      o->work[o->n_works] = usual[profile][o->n_works];
   if (!o->batch_work)
-    o->batch_work = "gemm_f32:m=64,n=256,k=256", o->batch_parameter = "m";
+    o->batch_work = batched[profile], o->batch_parameter = "m";
 }
 
 static bool read_arguments(struct request *r, int argc, char **argv, struct err *e)
 {
-  static const char *const known[] = {"-o", "--work", "--load", "--requests", "--repeats", "--link", "--batch-work", "--batch-parameter",
+  static const char *const known[] = {"-o", "--work", "--load", "--requests", "--repeats", "--link", "--profile", "--batch-work", "--batch-parameter",
                                       "--executions", "--seed", "--format", "--planted-slow"};
   const struct option_flag flags[] = {{"--batching", &r->o.batching}, {"--cold-starts", &r->o.cold_starts}, {"--quick", &r->o.quick},
                                       {"--quiet", &r->quiet}, {"--help", &r->help}, {"-h", &r->help}};
@@ -294,6 +301,7 @@ static bool hindsight(const struct bed *b, const char *base, const struct bed_kn
                       struct pool *to, struct err *e)
 {
   struct bed_known as_it_was = *k;
+  as_it_was.costs = NULL;                               /* its kernels are those that were executed */
   struct bed_sample one;
   double shift_s = s->overhead_s - k->overhead.mean, factor = s->kernel_s / s->known_kernel_s;
   bed_sample_of(&as_it_was.overhead, b->arena, k->overhead.s, k->overhead.n);
@@ -348,6 +356,9 @@ static bool run_round(const struct bed *b, int round, struct collected *c, struc
   to->steal_share += (after.steal - before.steal) / fmax(after.all - before.all, 1) / (double)b->o->repeats;
   to->round_p50[round] = bed_quantile(&predicted, .5) / bed_quantile(&measured, .5) - 1;
   to->round_p95[round] = bed_quantile(&predicted, .95) / bed_quantile(&measured, .95) - 1;
+  for (int s = 0; s < b->n_shapes; s++)
+    for (int i = 0; i < b->n_batch; i++)
+      to->in_place_s[s][i] += (bed_quantile(&k->kernel[s][i], .5) - to->in_place_s[s][i]) / (to->rounds + 1);
   to->rounds++;
   return hindsight(b, base, k, &seen, r.n, &c->pool[HINDSIGHT], e);
 }
@@ -395,10 +406,12 @@ static bool add_corner(const struct bed *b, int which, struct collected *c, cons
 {
   static const char *const name[CORNERS] = {"-low", "-high", "-low-cold", "-high-cold"};
   struct bed_sample one;
-  double kernel = which % 2 ? to->band_factor : 1 / to->band_factor, cold = which % 2 == which / 2 ? 1 / to->cold_factor : to->cold_factor;
+  double kernels = b->o->costs ? 1 : to->band_factor;   /* a profile has its own band */
+  double kernel = which % 2 ? kernels : 1 / kernels, cold = which % 2 == which / 2 ? 1 / to->cold_factor : to->cold_factor;
   for (int r = 0; r < to->rounds; r++) {
     struct bed_known k = c->known[r];
     const char *base = arena_printf(b->arena, "%s/%s-%.0f-r%d", b->o->dir, b->name, b->load * 100, r + 1);
+    k.error = which % 2 ? BED_HIGH : BED_LOW;
     bed_sample_of(&k.cold, b->arena, k.cold.s, k.cold.n);
     for (size_t i = 0; i < k.cold.n; i++)
       k.cold.s[i] *= cold;
@@ -430,7 +443,8 @@ static bool run_bed(struct bed *b, struct scatters *all, bool quiet, struct bed_
 {
   struct collected *c = grab(1, sizeof *c);
   bool good = true;
-  *to = (struct bed_result){.name = b->name, .load = b->load, .rate_per_s = b->rate_per_s, .requests = b->o->requests};
+  *to = (struct bed_result){.name = b->name, .load = b->load, .rate_per_s = b->rate_per_s, .requests = b->o->requests,
+                             .n_shapes = b->n_shapes, .n_batch = b->n_batch, .shape = b->batching ? &b->o->batch_work : b->o->work};
   for (int r = 0; r < (int)b->o->repeats && good; r++) {
     if (!quiet)
       fprintf(stderr, "testbed: %s, load %.0f %%, round %d of %ld (%.1f s)\n", b->name, b->load * 100, r + 1, b->o->repeats,
@@ -575,7 +589,7 @@ static int run_testbed(struct request *r, struct err *e)
   if (!good)
     err_system(e, "testbed: there is no program offsim-kernels; looked for %s (`make` builds it; $OFFSIM_KERNELS names it)", program);
   r->o.kernels = program;
-  good = good && make_folder(r->o.dir, e) && bed_write_link(&r->o, r->arena, e) && write_weights(&r->o, r->arena, e);
+  good = good && make_folder(r->o.dir, e) && bed_write_link(&r->o, r->arena, e) && (!r->o.profile || bed_profile_read(&r->o, r->arena, e)) && write_weights(&r->o, r->arena, e);
   if (good)
     stand_aside(&r->o);
   const char *why_not = why_not_judged(&r->o, two_cores);

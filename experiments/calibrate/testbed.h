@@ -19,7 +19,8 @@ enum bed_instant { BED_PLANNED, BED_SENT, BED_UP_IN, BED_UP_DUE, BED_UP_OUT, BED
                    BED_DOWN_OUT, BED_RECEIVED };
 
 struct bed_options {
-  const char *kernels, *dir, *link;                     /* kernels: the program */
+  const char *kernels, *dir, *link, *profile;           /* kernels: the program */
+  const struct bed_costs *costs;                        /* of the profile; NULL: what the kernels cost is measured in place */
   int n_works; const char *work[BED_WORKS];             /* KERNEL:p=N,... */
   const char *batch_work, *batch_parameter;             /* of the configurations with batches */
   int n_loads; double load[BED_LOADS];
@@ -31,6 +32,14 @@ struct bed_options {
   double request_bytes, reply_bytes, rate_Bps, weights_bytes;
   const char *link_keys;                                /* of the link in a scenario: its trace, rate, round trip */
 };
+
+/* ---- the profile (testbed_profile.c) -------------------------------------------------------------------------------- */
+/* One execution by the profile: mean over its scatter, median, and the ends of the band, factors. */
+struct bed_cost { double expected_s, median_s, low, high; };
+struct bed_costs { struct bed_cost plain[BED_WORKS], batch[BED_BATCH]; };       /* of --work, of the batch work by size */
+enum bed_error { BED_MEDIANS, BED_LOW, BED_HIGH };      /* calibration.error: none, low, high */
+/* o->costs from o->profile, before anything runs: false where the simulator refuses it. */
+bool bed_profile_read(struct bed_options *, struct arena *, struct err *) MUST_USE;
 
 /* ---- processes (testbed_run.c) ------------------------------------------------------------------------------------ */
 struct bed_process { pid_t pid; int out; int port; bool raised; };       /* raised: ahead of other processes */
@@ -60,6 +69,8 @@ struct bed_known {
   struct bed_ways ways;
   struct bed_parts parts;                               /* n 0: only what was measured before is known */
   double pace[BED_PARTS], unlike;                       /* kernels' times in a part; log of odd calibrations over even */
+  const struct bed_costs *costs;                        /* of a profile, in place of `kernel`; NULL: none */
+  enum bed_error error;                                 /* of costs */
 };
 struct bed {
   const struct bed_options *o;
@@ -100,6 +111,12 @@ bool bed_simulate(const char *scenario, struct arena *, struct bed_sample *, dou
  * what --link names, or DIR/link.rtt, made by the seed. */
 bool bed_write_link(struct bed_options *, struct arena *, struct err *) MUST_USE;
 
+/* Of a profile: a task's work, its batch parameter multiplied; the server's hardware; one execution. */
+struct text;
+bool bed_put_work(struct text *, const char *shape, const char *batch_parameter, int batch, struct err *) MUST_USE;
+void bed_put_hardware(struct text *, const struct bed_known *);
+double bed_cost_s(const struct bed_cost *, enum bed_error);
+
 /* ---- the result (testbed_report.c) -------------------------------------------------------------------------------- */
 enum { BED_LEVELS = 7 };
 extern const double bed_level[BED_LEVELS];              /* .05 .25 .5 .75 .9 .95 .99 */
@@ -110,11 +127,16 @@ struct bed_result {
     occupancy_s, known_occupancy_s, steal_share, band_factor, cold_factor, late_s, batch_mean, cold_share, utilization;
   int rounds; long requests;
   bool raised;
+  int n_shapes, n_batch; const char *const *shape;
+  double in_place_s[BED_WORKS][BED_BATCH];              /* medians before the load, mean over the rounds */
 };
 struct bed_verdict { bool within; double error_p50, error_p95, bar_p50, bar_p95, width_p50, width_p95; };
 struct bed_verdict bed_judge(const struct bed_result *);
 void bed_print(const struct bed_options *, const struct bed_result *, int n, const char *why_not, FILE *);
 json *bed_json(const struct bed_options *, const struct bed_result *, int n, const char *why_not);
+/* The profile against the times in place, where there is one. */
+void bed_profile_print(const struct bed_options *, const struct bed_result *, int n, FILE *);
+json *bed_profile_json(const struct bed_options *, const struct bed_result *);
 bool bed_figure(const struct bed_options *, const struct bed_result *, struct err *) MUST_USE;
 
 #endif

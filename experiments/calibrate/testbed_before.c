@@ -294,7 +294,7 @@ static bool learn_cold(const struct bed *b, const struct bed_system *s, const ch
 
 bool bed_learn(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct err *e)
 {
-  *k = (struct bed_known){.occupancy_s = 0};
+  *k = (struct bed_known){.costs = b->o->costs};
   return read_times(b, base, k, e) && learn_empty(b, s, base, k, e) && (b->n_batch == 1 || learn_more(b, s, base, k, e))
          && (!b->cold || learn_cold(b, s, arena_printf(b->arena, "%s-cold", base), k, e));
 }

@@ -73,6 +73,11 @@ static void put_sample(struct text *t, const struct bed_sample *s, double factor
   text_put(t, "]}}");
 }
 
+static double batch_s(const struct bed_known *k, int size)
+{
+  return k->costs ? bed_cost_s(&k->costs->batch[size - 1], k->error) : k->kernel[0][size - 1].mean;
+}
+
 static void put_batching(struct text *t, const struct bed *b, const struct bed_known *k, double factor)
 {
   text_add(t, ",\n     batching: {kind: dynamic, size: %d, time: {table: {sizes: [", b->n_batch);
@@ -80,13 +85,19 @@ static void put_batching(struct text *t, const struct bed *b, const struct bed_k
     text_add(t, "%s%d", i > 1 ? ", " : "", i);
   text_put(t, "],\n       times: [");
   for (int i = 1; i <= b->n_batch; i++)
-    text_add(t, "%s%.3f us", i > 1 ? ", " : "", (k->kernel[0][i - 1].mean + k->occupancy_s + (i - 1) * k->more_s) * factor * 1e6);
+    text_add(t, "%s%.3f us", i > 1 ? ", " : "", (batch_s(k, i) + k->occupancy_s + (i - 1) * k->more_s) * factor * 1e6);
   text_put(t, "]}}}");
+}
+
+/* The simulator takes what a kernel costs from the profile itself; what a batch of them takes stands in a table. */
+static bool by_kernels(const struct bed *b, const struct bed_known *k)
+{
+  return k->costs && !b->batching;
 }
 
 static void put_server(struct text *t, const struct bed *b, const struct bed_known *k, double factor)
 {
-  text_put(t, "  - {name: server, tier: edge, zone: here, servers: 1, discipline: fifo");
+  text_add(t, "  - {name: server, tier: edge, zone: here, servers: 1, discipline: fifo%s", by_kernels(b, k) ? ", hardware: machine" : "");
   if (b->batching)
     put_batching(t, b, k, factor);
   if (b->cold) {
@@ -97,18 +108,26 @@ static void put_server(struct text *t, const struct bed *b, const struct bed_kno
   text_put(t, "}\n");
 }
 
-static void put_class(struct text *t, const struct bed *b, const struct bed_known *k, double factor, const char *plan, int shape)
+static bool put_class(struct text *t, const struct bed *b, const struct bed_known *k, double factor, const char *plan, int shape,
+                      struct err *e)
 {
   text_add(t, "  - name: shape-%d    # %s\n    from: [client]\n", shape, b->shape[shape]);
   text_add(t, "    arrivals: {trace: {file: %s, time: {column: at_s, as: s, origin: zero}, where: {column: shape, value: %d}}}\n",
            plan, shape);
-  text_add(t, "    input: %.0f B\n    pipeline:\n      - {task: work, places: [server], output: %.0f B,\n         work: {time: ",
+  text_add(t, "    input: %.0f B\n    pipeline:\n      - {task: work, places: [server], output: %.0f B,\n         work: ",
            b->o->request_bytes, b->o->reply_bytes);
-  if (b->batching)
-    text_put(t, "0 s");
-  else
+  bool good = true;
+  if (by_kernels(b, k)) {
+    good = bed_put_work(t, b->shape[shape], NULL, 1, e);
+  } else if (b->batching) {
+    text_put(t, "{time: 0 s}");
+  } else {
+    text_put(t, "{time: ");
     put_sample(t, &k->kernel[shape][0], factor, k->occupancy_s * factor);
-  text_put(t, "}}\n");
+    text_put(t, "}");
+  }
+  text_put(t, "}\n");
+  return good;
 }
 
 static void put_links(struct text *t, const struct bed *b, const struct bed_known *k)
@@ -120,12 +139,13 @@ static void put_links(struct text *t, const struct bed *b, const struct bed_know
   text_put(t, "}\n");
 }
 
-/* From the calibrations around it: how fast the machine was in each part of the load. */
+/* From the calibrations around it: how fast the machine was in each part of the load. A profile does not know that. */
 static void put_paces(struct text *t, const struct bed_known *k)
 {
-  if (k->parts.n)
+  int n = k->costs ? 0 : k->parts.n;
+  if (n)
     text_put(t, "changes:\n");
-  for (int p = 0; p < k->parts.n; p++)
+  for (int p = 0; p < n; p++)
     text_add(t, "  - {path: places.server.speed, at: %.6f s, to: %.5f}\n", k->parts.from_s[p], 1 / k->pace[p]);
 }
 
@@ -136,17 +156,20 @@ bool bed_write_scenario(const struct bed *b, const char *base, const char *varia
   text_put(&t, "# Written by `offsim testbed` from what it measured before the load: what it predicted.\n");
   text_add(&t, "name: %s%s\nseed: 1\nhorizon: {kind: terminating, duration: %.3f s, drain_max: 1 min}\nreplications: 1\n",
            name, variant, (double)b->o->requests / b->rate_per_s * 1.5 + 10 + (BED_PARTS + 1) * (slot_s(b) + DRAIN_S));
+  if (by_kernels(b, k))
+    bed_put_hardware(&t, k);
   text_put(&t, "primary: latency_p50_s\nplaces:\n  - {name: client, tier: device, zone: here, count: 1}\n"
                "  - {name: relay, tier: edge, zone: here, servers: 1}\n");
   put_server(&t, b, k, factor);
   put_links(&t, b, k);
   text_put(&t, "classes:\n");
   const char *plan = arena_printf(b->arena, "%s.csv", name);
+  bool good = true;
   for (int i = 0; i < b->n_shapes; i++)
-    put_class(&t, b, k, factor, plan, i);
+    good &= put_class(&t, b, k, factor, plan, i, e);
   put_paces(&t, k);
   text_put(&t, "telemetry: ideal\npolicies: [always_edge]\n");
-  bool good = text_save(&t, arena_printf(b->arena, "%s%s.yaml", base, variant), e);
+  good = good && text_save(&t, arena_printf(b->arena, "%s%s.yaml", base, variant), e);
   free(t.s);
   return good;
 }

@@ -150,6 +150,8 @@ void bed_print(const struct bed_options *o, const struct bed_result *r, int n, c
         "nothing\nof the loaded runs.\n", out);
   for (int i = 0; i < n; i++)
     print_causes(&r[i], out);
+  if (o->costs)
+    bed_profile_print(o, r, n, out);
   if (why_not)
     fprintf(out, "\nNOT JUDGED: %s\n", why_not);
 }
@@ -176,7 +178,7 @@ static json *numbers(const double *x, int n)
   return list;
 }
 
-static json *result_json(const struct bed_result *r)
+static json *result_json(const struct bed_options *o, const struct bed_result *r)
 {
   struct bed_verdict v = bed_judge(r);
   json *one = json_new_object(), *errors = json_new_object(), *cause = json_new_object();
@@ -217,6 +219,8 @@ static json *result_json(const struct bed_result *r)
   json_put_number(cause, "utilization", r->utilization);
   json_put_bool(cause, "priority_raised", r->raised);
   json_put(one, "cause", cause);
+  if (o->costs)
+    json_put(one, "profile", bed_profile_json(o, r));
   return one;
 }
 
@@ -228,10 +232,12 @@ json *bed_json(const struct bed_options *o, const struct bed_result *r, int n, c
   json_put_int(all, "seed", (int64_t)o->seed);
   json_put_int(all, "server_core", o->server_core);
   json_put_int(all, "client_core", o->client_core);
+  if (o->profile)
+    json_put_string(all, "profile", o->profile);
   json_put_bool(all, "judged", !why_not);
   json_put_string(all, "not_judged", why_not);
   for (int i = 0; i < n; i++)
-    json_push(list, result_json(&r[i]));
+    json_push(list, result_json(o, &r[i]));
   json_put(all, "results", list);
   return all;
 }

@@ -123,6 +123,76 @@ check "is seen" /usr/bin/python3 -c "
 import json
 r = json.load(open('$work/slow/report.json'))['results'][0]
 assert r['cause']['kernel_factor_median'] > 1.25, (r['cause'], r['error'])"
+# A profile: what the kernel took in place a moment ago, but for batches of 4 and for m = 256, which are said to take 1.5 times as long.
+/usr/bin/python3 - "$work" <<'PY'
+import csv, statistics, sys
+work = sys.argv[1]
+took = [float(row["wall_s"]) for row in csv.DictReader(open(work + "/slow/plain-20-r1-kernels.csv"))]
+cost = statistics.median(took) / (2 * 256 ** 3) * 1e12
+text = f"""kind: hardware
+name: planted
+doc: planted
+sources: {{kernels: {{source: "a test", year: 2026, grade: M}}}}
+measured: {{program: offsim-kernels, cores: 2, complete: true}}
+value:
+  kernels:
+    gemm_f32: {{version: 1, unit: "FLOP", clock: cpu, axes: {{m: [64, 128, 192, 256, 320, 512]}}, cost: [{cost} ps, {cost} ps, {cost} ps,
+      {1.5 * cost} ps, {cost} ps, {cost} ps], sigma: 0.01, band: [0.8, 1.1]}}
+"""
+for name, words in ("planted", []), ("cut", [(", complete: true", "")]), ("unknown", [("gemm_f32", "gemm_f33")]), ("nonsense", [("0.8, 1.1", "1.2, 1.1")]):
+    changed = text
+    for old, new in words:
+        changed = changed.replace(old, new)
+    open(f"{work}/{name}.yaml", "w").write(changed)
+PY
+big="--work gemm_f32:m=128,n=256,k=256 --work gemm_f32:m=256,n=256,k=256 --batch-work gemm_f32:m=64,n=256,k=256 --batch-parameter m"
+rm -rf "$work/none"
+refused "a profile that is not there" 2 "there is no file 'nowhere.yaml'; \`offsim calibrate -o nowhere.yaml\` makes one" --profile nowhere.yaml
+refused "half a profile" 2 "measured needs 'complete'" --profile "$work/cut.yaml"
+refused "a profile of a kernel that nobody knows" 2 "did you mean 'gemm_f32'" --profile "$work/unknown.yaml"
+refused "a profile of nonsense" 2 "0 < low <= 1 <= high" --profile "$work/nonsense.yaml"
+refused "a kernel that the profile has not" 2 "the profile has no cost of gemm_i8" --profile "$work/planted.yaml" --work gemm_i8:m=64,n=256,k=256
+refused "a shape that was not measured" 2 "'gemm_f32' with m 32 at places.server: 'machine' was measured from 64 to 512" \
+  --profile "$work/planted.yaml" --work $shape
+refused "a shape that is none" 2 "'gemm_f32:m=64;n=1' cannot be read" --profile "$work/planted.yaml" --work 'gemm_f32:m=64;n=1'
+refused "a batch of what the shape has not" 2 "has not the --batch-parameter" --profile "$work/planted.yaml" $big --batch-parameter size --batching
+check "nothing ran" test ! -e "$work/none/weights.bin"
+check "a profile in place of the times" testbed -o "$work/p" --profile "$work/planted.yaml" $big --batching --load .2 --requests 150
+check "is what was simulated, and where it is wrong is seen" /usr/bin/python3 - "$work/p" "$OFFSIM" <<'PY'
+import csv, json, re, statistics, subprocess, sys
+d, offsim = sys.argv[1:]
+report = json.load(open(d + "/report.json"))
+cost = [float(x) * 1e-12 for x in re.search(r"cost: \[([^]]*)\]", open(d + "/profile.yaml").read())[1].replace("ps", "").split(",")]
+of = dict(zip((64, 128, 192, 256, 320, 512), cost))
+of[384] = of[448] = of[512]
+plain, batching = report["results"]
+for r, m_of in (plain, lambda x: int(re.search("m=([0-9]+)", x["shape"])[1])), (batching, lambda x: 64 * x["batch"]):
+    times = [row for row in csv.DictReader(open(f"{d}/{r['configuration']}-20-r1-kernels.csv"))]
+    for x in r["profile"]:
+        m = m_of(x)
+        assert abs(x["profile_s"] / (2 * m * 256 * 256 * of[m]) - 1) < 1e-6, x
+        shape = str([128, 256].index(m)) if r is plain else "0"
+        own = sorted(float(row["wall_s"]) for row in times if row["shape"] == shape and row["batch"] == str(x["batch"]))
+        assert own[0] / 2 < x["in_place_s"] < own[-1] * 2, (x, own[0], own[-1])       # their median, less the machine's pace of each part
+        assert abs(x["error"] - (x["profile_s"] / x["in_place_s"] - 1)) < 1e-9
+        assert x["within_band"] == (.8 <= x["in_place_s"] / x["profile_s"] <= 1.1), x
+# One of both is 1.5 times too dear. Medians of one process, in random order: what the machine did since then is in both.
+sound, planted = (1 + x["error"] for x in plain["profile"])
+assert planted / sound > 1.25, (planted, sound)
+for variant, error in ("", "none"), ("-low", "low"), ("-high", "high"):
+    text = open(f"{d}/plain-20-r1{variant}.yaml").read()
+    assert f"calibration: {{error: {error}}}" in text and "work: {kernel: gemm_f32, m: 256, n: 256, k: 256}" in text, text
+said = json.loads(subprocess.run([offsim, "run", d + "/plain-20-r1.yaml", "--format", "json", "--quiet", "-o", d + "/run"],
+                                 capture_output=True, text=True, check=True).stdout)
+assert abs(said["policies"][0]["metrics"]["latency_p50_s"]["value"] / plain["predicted_s"]["p50"] - 1) < 1e-9
+# A batch: its kernel by the profile (the mean over its scatter), and what reading and answering so many takes.
+for variant, factor in ("", 1), ("-low", .8), ("-high", 1.1):
+    text = open(f"{d}/batching-20-r1{variant}.yaml").read()
+    us = [float(x.split()[0]) for x in re.search(r"times: \[([^]]*)\]", text)[1].split(",")]
+    rest = [t - factor * 2e6 * 64 * i * 65536 * of[64 * i] * (1 + .01 ** 2 / 2) for i, t in enumerate(us, 1)]
+    assert all(abs(a - 2 * b + c) < .01 for a, b, c in zip(rest, rest[1:], rest[2:])), rest
+assert plain["band_low_s"]["p50"] < plain["predicted_s"]["p50"] < plain["band_high_s"]["p50"]
+PY
 # Stopped in the middle: its own exit code, and nobody left.
 "$OFFSIM" testbed --quick --quiet --executions 60 -o "$work/stop" --work $shape --load .05 --requests 30000 >"$work/stop.txt" 2>&1 & pid=$!
 for _ in $(seq 100); do [ -s "$work/stop/plain-5-r1-before.yaml" ] && break; sleep 0.1; done
