@@ -174,6 +174,27 @@ static void best_are_kept(void **state)
   assert_true(kept[0].item == 5 && kept[1].item == 7 && kept[3].score == 5 && kept[2].score == 5);
 }
 
+/* Most words of one text, of those that no chance spells (7 letters and more), are in another, whose order is its own. */
+static void texts_are_of_one_language(void **state)
+{
+  enum { SIZE = 8000 };
+  char text[2][SIZE + 1], *word, *save = NULL;
+  for (uint64_t i = 0; i < 2; i++) {
+    text_make(text[i], SIZE, i + 1);
+    text[i][SIZE] = 0;
+  }
+  assert_memory_not_equal(text[0], text[1], SIZE);
+  int words = 0, known = 0;
+  char *copy = strdup(text[0]);
+  for (word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+    if (strlen(word) < 7) continue;
+    words++;
+    known += strstr(text[1], word) != NULL;
+  }
+  free(copy);
+  assert_true(2 * known > words);
+}
+
 /* The first word has probability ln 2 / ln 4096 = 1 / 12 of all words: of 20000 its share lies within 4 standard errors
  * (1 of 16000 texts does not; this one does). A word and its space are 6.5 letters on average. */
 static void text_is_as_frequent_as_prose(void **state)
@@ -260,6 +281,7 @@ int main(void)
     cmocka_unit_test(aes_gcm_is_as_published), cmocka_unit_test(kernels_compute_what_they_should),
     cmocka_unit_test(planted_results_are_seen), cmocka_unit_test(graph_search_finds_what_is_near),
     cmocka_unit_test(planted_graph_is_seen), cmocka_unit_test(dot_products_are_sums), cmocka_unit_test(best_are_kept),
+    cmocka_unit_test(texts_are_of_one_language),
     cmocka_unit_test(text_is_as_frequent_as_prose), cmocka_unit_test(missing_folders_are_told), cmocka_unit_test(processes_start),
     cmocka_unit_test(work_is_counted)};
   return cmocka_run_group_tests(tests, NULL, NULL);
