@@ -24,6 +24,7 @@
 
 enum { KERNELS_MOST = 256 };
 static const double LEAST_NOISE = 0.03;
+static const char other_axes[] = "costs over different axes";
 
 struct difference {
   const char *name;
@@ -171,7 +172,7 @@ static struct difference difference_of(const struct profile_kernel *a, const str
   else if (r->a && r->b && compare_shapes(&d, r->a, r->b, margin, r->arena))
     d.why = NULL;
   else if (!same_axes(&a->cost, &b->cost))
-    d.why = "costs over different axes";
+    d.why = other_axes;
   else
     compare_costs(&d);
   return d;
@@ -202,7 +203,7 @@ static int add_prompts(const struct token_service *of, const struct token_servic
 static struct difference prompts_difference(const struct token_service *a, const struct token_service *b, double margin,
                                             struct arena *arena)
 {
-  static const char *const what[2] = {"lengths", "rate"};
+  static const char *const what[2] = {"lengths", "rates"};
   bool tables = a->n || b->n;
   double *ratio = arena_array(arena, double, a->n + b->n + 1);
   struct difference d = {.name = arena_printf(arena, "%s prompts", a->variant), .noise = noise_of(a->prompt_error.mape, b->prompt_error.mape, margin)};
@@ -306,6 +307,14 @@ static void compare(const struct profile *a, const struct profile *b, double mar
                                                .noise = NAN});
 }
 
+static bool of_other_axes(const struct differences *all)
+{
+  for (int i = 0; i < all->n; i++)
+    if (all->all[i].why == other_axes)
+      return true;
+  return false;
+}
+
 static void print_table(const struct profile *a, const struct profile *b, const struct differences *all)
 {
   static const char *const heading[] = {"of", "", "median", "largest", "noise", "over"};
@@ -325,9 +334,11 @@ static void print_table(const struct profile *a, const struct profile *b, const 
       else
         table_cell(t, "-");
     table_cell(t, isfinite(d->noise) && !d->why ? "%.1f %%" : "-", 100 * d->noise);
-    table_cell(t, d->why ? "-" : "%d %s", d->points, d->what);
+    table_cell(t, d->why ? "-" : "%d %.*s", d->points, (int)strlen(d->what ? d->what : "") - (d->points == 1), d->what);
   }
   table_print(t, stdout, 2);
+  if (of_other_axes(all))
+    printf("\nwhere the raw lines of both lie beside them (PROFILE.raw.jsonl), shapes are compared and axes do not matter\n");
   printf("\n%d of %d compared %s differ beyond noise\n", all->beyond, all->compared, a->n_kernels ? "kernels" : "times");
 }
 

@@ -5,6 +5,7 @@
 #include "scenarios/profile.h"
 #include "scenarios/scenario.h"
 #include "sim/rng.h"
+#include "tests/unit/folder_rig.h"
 #include "tests/unit/world_rig.h"
 #include <unistd.h>
 
@@ -15,7 +16,6 @@ struct measure { int n[2]; double knot[2][KNOTS], cost_s[KNOTS * KNOTS]; const c
                  double elapsed, fetch_s, cold, last_cache_bytes; bool wall; };      /* 0: not said */
 struct kind_of_work { const char *kernel, *unit; };
 
-static char folder[] = "/tmp/measured_XXXXXX";
 
 static void put_list(FILE *f, const double *x, int n, const char *unit)
 {
@@ -542,23 +542,6 @@ static void test_a_profile_is_read(void **state)
   assert_true(err_any(&err));
   err_release(&err);
   arena_free(a);
-}
-
-static int make_folder(void **state)
-{
-  (void)state;
-  return mkdtemp(folder) ? 0 : -1;
-}
-
-static int drop_folder(void **state)
-{
-  (void)state;
-  char path[64];
-  snprintf(path, sizeof path, "%s/p.yaml", folder);
-  unlink(path);
-  snprintf(path, sizeof path, "%s/s.yaml", folder);
-  unlink(path);
-  return rmdir(folder);
 }
 
 int main(void)

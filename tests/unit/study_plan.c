@@ -1,5 +1,6 @@
 /* Studies: designs, `where`, and identities that no scenario was built for. */
 #include "tests/unit/unit.h"
+#include "tests/unit/folder_rig.h"
 
 #include "experiments/design.h"
 #include "experiments/identity.h"
@@ -13,7 +14,6 @@
 /* ---- studies from text ------------------------------------------------------------------------------------------- */
 
 static const char *own_scenario;                        /* NULL: edge-rag-small.yaml */
-static char folder[] = "/tmp/offsim-study-XXXXXX";
 
 static struct study_file *study(const char *rest)
 {
@@ -425,21 +425,6 @@ static void test_factors_json(void **state)
   free(text);
   plan_free(p);
   study_file_free(f);
-}
-
-static int make_folder(void **state)
-{
-  (void)state;
-  return mkdtemp(folder) ? 0 : -1;
-}
-
-static int drop_folder(void **state)
-{
-  (void)state;
-  char path[64];
-  snprintf(path, sizeof path, "%s/study.yaml", folder);
-  unlink(path);
-  return rmdir(folder);
 }
 
 int main(void)
