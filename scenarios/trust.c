@@ -95,13 +95,14 @@ static const char *zone_names(struct build *b, uint64_t zones)
   return *all ? all : "nowhere";
 }
 
-static void check_fallback(struct build *b, const struct class_def *c, const struct plan_def *plan, uint64_t allowed,
-                           const struct node *place)
+/* what: a fallback, or a copy. */
+static void check_other(struct build *b, const struct class_def *c, const struct plan_def *plan, uint64_t allowed,
+                        const char *what, const struct node *place)
 {
   uint64_t there = plan_zones(b->world, c, plan);
   if (!there || there & allowed) return;
   const char *why = there & c->zones ? "what it carries may be" : "its data may be";
-  err_add(b->err, place->at, "the fallback '%.64s' is masked for the class '%s': it is in zone %s, %s in: %s", place->text, c->name,
+  err_add(b->err, place->at, "the %s '%.64s' is masked for the class '%s': it is in zone %s, %s in: %s", what, place->text, c->name,
           zone_names(b, there), why, zone_names(b, allowed));
 }
 
@@ -127,9 +128,12 @@ void check_masked(struct build *b, const struct class_def *c)
     for (int k = 0, i = 0; node_is(list, NODE_LIST) && (size_t)i < list->n && k < c->task[t].n_fallbacks; i++) {
       const struct node *place = node_get(list->child[i], "place");
       if (!place) continue;
-      if (!c->task[t].fallback[k].answers) check_fallback(b, c, &c->task[t].fallback[k].plan, in[t], place);
+      if (!c->task[t].fallback[k].answers) check_other(b, c, &c->task[t].fallback[k].plan, in[t], "fallback", place);
       k++;
     }
+    const struct node *copy = node_get(node_get(task, "hedge"), "place");
+    const struct hedge_def *hedge = c->task[t].life ? c->task[t].life->hedge : NULL;
+    if (copy && hedge && hedge->has_plan) check_other(b, c, &hedge->plan, in[t], "place of the copy", copy);
   }
 }
 
