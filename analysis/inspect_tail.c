@@ -367,6 +367,14 @@ static void print_failures(const struct told *o)
   }
 }
 
+/* Where too many have failed, no answer has that rank. */
+static void print_rank(FILE *f, const struct of_class *c, double q)
+{
+  double s = quantile_s(c, q);
+  if (isinf(s)) fputs("of a request without an answer", f);
+  else fprintf(f, "%s s", number_text(s).s);
+}
+
 static void print_answer(const struct told *o, double tail)
 {
   const struct of_class *c = o->c;
@@ -374,10 +382,12 @@ static void print_answer(const struct told *o, double tail)
   struct cause *cause = causes_of(c, &n);
   struct line *line = lines_of(c);
   struct where_time at = c->cell[line[0].cell].at;
-  fprintf(o->f, "class %s: p%g is %s s, the median %s s. %zu requests beyond p%g of those answered take %s s longer than the "
-          "%zu around the median;\n%.1f %% of that is %s of %s at %s.\n", o->t->names.klass[o->klass], 100 * tail,
-          number_text(quantile_s(c, tail)).s, number_text(quantile_s(c, .5)).s, c->n_slow, 100 * tail,
-          number_text(whole_excess_s(c)).s, c->n_usual, 100 * line[0].excess_s / whole_excess_s(c),
+  fprintf(o->f, "class %s: p%g is ", o->t->names.klass[o->klass], 100 * tail);
+  print_rank(o->f, c, tail);
+  fputs(", the median ", o->f);
+  print_rank(o->f, c, .5);
+  fprintf(o->f, ". %zu requests beyond p%g of those answered take %s s longer than the %zu around the median;\n"
+          "%.1f %% of that is %s of %s at %s.\n", c->n_slow, 100 * tail, number_text(whole_excess_s(c)).s, c->n_usual, 100 * line[0].excess_s / whole_excess_s(c),
           path_phase_name(at.phase), task_name(o, at), place_name(o->t, at));
   print_failures(o);
   fputs("where each of the slow ones took longest beyond the usual:\n", o->f);
