@@ -75,6 +75,44 @@ static void unknown_key(const struct node *node, const char *section, const char
   unknown(node->key_at, "key", node->key, in, names, key_names(section, names, MANY), err);
 }
 
+/* The nearest line above that has a key of the section. */
+static const struct key *key_above(const struct node *map, const struct node *node, const char *section)
+{
+  const struct key *above = NULL;
+  int line = 0;
+  for (size_t i = 0; i < map->n; i++) {
+    const struct where *at = &map->child[i]->key_at;
+    const struct key *key = key_find(section, map->child[i]->key);
+    bool same = at->file && node->key_at.file && !strcmp(at->file, node->key_at.file);
+    if (!key || !same || at->line >= node->key_at.line || at->line <= line) continue;
+    above = key;
+    line = at->line;
+  }
+  return above;
+}
+
+/* A key of the map above: its line is indented too little. */
+static bool belongs_above(const struct node *map, const struct node *node, const char *section, struct err *err)
+{
+  const struct key *above = key_above(map, node, section);
+  if (!above || !above->map || !key_find(above->map, node->key)) return false;
+  err_add(err, node->key_at, "'%s' is a key of '%s', which stands above; indent it as the lines there", node->key, above->name);
+  return true;
+}
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* "1,5 s" within brackets: the comma begins another key. */
+static bool is_decimal(const struct node *map, size_t i, struct err *err)
+{
+  const struct node *before = i > 0 ? map->child[i - 1] : NULL, *node = map->child[i];
+  if (!is_digit(*node->key) || !node_is(node, NODE_TEXT) || *node->text || node->quoted || !node_is(before, NODE_TEXT)) return false;
+  size_t n = strlen(before->text);
+  if (before->quoted || !n || !is_digit(before->text[n - 1])) return false;
+  err_add(err, node->key_at, "'%.40s,%.40s' has a comma; decimals are written with a point", before->text, node->key);
+  return true;
+}
+
 static void bad_choice(const struct node *node, const struct key *key, struct err *err)
 {
   const char *words[MANY];
@@ -348,7 +386,7 @@ static void check_key(const struct node *node, const struct key *key, const char
     err_add(err, node->key_at, "'%s' is not yet available", path);
   else if (key->flags & ANYTHING)
     return;
-  else if (node_is(node, NODE_TEXT) && !*node->text && !node->quoted)
+  else if (node_is(node, NODE_TEXT) && !*node->text && (!node->quoted || (key->value == V_EXPR && key->shape == ONE)))
     err_add(err, node->key_at, "'%s' has no value", key->name);
   else if (key->shape == NAMED_MAP)
     check_named_map(node, key, path, err);
@@ -406,7 +444,7 @@ static void check_keys(const struct node *map, const char *section_name, const c
       continue;
     if (key)
       check_key(map->child[i], key, path_join(below, path, key->name), err);
-    else if (!section->open)
+    else if (!section->open && !is_decimal(map, i, err) && !belongs_above(map, map->child[i], section_name, err))
       unknown_key(map->child[i], section_name, path, err);
   }
 }

@@ -338,6 +338,10 @@ bool number_parse(const char *text, enum quantity q, double *value, char why[UNI
     snprintf(why, UNITS_WHY, "'%.40s' is not a number", text);
     return false;
   }
+  if (rest[0] == ',' && rest[1] >= '0' && rest[1] <= '9') {
+    snprintf(why, UNITS_WHY, "'%.40s' has a comma; decimals are written with a point", text);
+    return false;
+  }
   size_t length = (size_t)(rest - start);
   rest = skip_blanks(rest);
   if (*rest && !parse_unit(rest, q, &factor, &d, why))

@@ -137,6 +137,14 @@ static bool tab_indents(const struct where *at)
   return at->text && n < at->text_len && at->text[n] == '\t';
 }
 
+/* What the parser stumbles over, in the words of one who wrote the line. */
+static const char *likely_slip(const char *problem)
+{
+  if (!strcmp(problem, "mapping values are not allowed in this context"))
+    return "; is the line indented like its neighbours? A text with ': ' stands in quotes";
+  return strcmp(problem, "did not find expected key") ? "" : "; is the line indented like its neighbours?";
+}
+
 static bool next_event(struct reading *r, yaml_event_t *event)
 {
   if (yaml_parser_parse(&r->parser, event))
@@ -150,8 +158,8 @@ static bool next_event(struct reading *r, yaml_event_t *event)
   struct where at = at_marks(r, mark, mark);
   if (tab_indents(&at))
     return err_add(r->err, at, "syntax: a tab stands in the indentation; write blanks");
-  return err_add(r->err, at, "syntax: %s%s%s", problem, r->parser.context ? " " : "",
-                 r->parser.context ? r->parser.context : "");
+  return err_add(r->err, at, "syntax: %s%s%s%s", problem, r->parser.context ? " " : "",
+                 r->parser.context ? r->parser.context : "", likely_slip(problem));
 }
 
 static bool has_anchor_or_tag(struct reading *r, const yaml_event_t *e)

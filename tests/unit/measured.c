@@ -472,7 +472,8 @@ static void test_outside(void **state)
 static void test_impossible_axes(void **state)
 {
   (void)state;
-  static const struct { const char *rows, *says; } all[] = {{"1 / (x - 5)", "'working_set' is inf for request 0"}, {"(x - 5) / (x - 5)", "'working_set' is nan for request 0"}};
+  static const struct { const char *rows, *says; } all[] = {{"1 / (x - 5)", "'working_set' is inf for request 0"},
+    {"(x - 5) / (x - 5)", "'working_set' is nan for request 0"}};
   struct measure m = level();
   write_profile_of(&m, (struct kind_of_work){"sqlite_point", "read"});
   for (int i = 0; i < 2; i++) {
