@@ -89,7 +89,10 @@ bool bed_system_start(const struct bed *, const char *base, double slow, struct 
 void bed_system_stop(struct bed_system *);
 /* The service of a request without load: what the rates of a configuration come from. */
 bool bed_first_times(struct bed *, struct bed_known *, struct err *) MUST_USE;
+bool bed_time_again(const struct bed *, struct bed_known *, struct err *) MUST_USE;
 bool bed_learn(const struct bed *, const struct bed_system *, const char *base, struct bed_known *, struct err *) MUST_USE;
+/* Of a request what is neither link nor queue nor kernel nor occupancy. */
+double bed_overhead_s(const struct bed_known *, const struct bed_record *);
 /* Cold starts after the load, to those before. */
 bool bed_learn_after(const struct bed *, const struct bed_system *, const char *base, struct bed_known *, struct err *) MUST_USE;
 /* What the calibrations around the parts of the load say: the kernels of all of them, and the pace of each part. */

@@ -1,9 +1,9 @@
 /* testbed_before.c: what the prediction may know: measured without load, in the processes that then take the load.
  *
  *   kernels    executed in random order, as often after a pause as the server will be idle (share 1 - load, mean 1 / rate)
- *   overhead   empty requests one at a time through client, relay and server, whose worker walks over memory in the kernel's
- *              place: latency less link, less that walk, less occupancy
- *   occupancy  of the worker by reading and answering such a request
+ *   occupancy  of the worker by reading and answering an empty request, by the first of a batch and by each further one, where
+ *              such come as often as the load's; the worker walks over memory in the kernel's place
+ *   overhead   of the same requests: latency less link, less that walk, less queue, less occupancy
  *   cold       from a request that finds no worker to the moment at which the worker serves it, less what a warm one takes
  */
 #include "experiments/calibrate/testbed.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS = 80, BURSTS = 60 };
+enum { WORDS = 80 };
 #define SIZE_LEAST 12.                                  /* executions of each batch size */
 #define KEEP_ALIVE_FIRST_S 0.004                        /* until the rates are known */
 struct words { const char *at[WORDS]; int n; struct arena *arena; };
@@ -68,6 +68,14 @@ static const char *mix_text(const struct bed *b, struct arena *a)
   return text;
 }
 
+static double mean_batch(const struct bed *b)
+{
+  double sum = 0, n = 0;
+  for (int i = 0; i < b->n_batch; i++)
+    sum += b->mix[i] * (i + 1), n += b->mix[i];
+  return n > 0 ? sum / n : 1;
+}
+
 static void server_words(const struct bed *b, const char *base, double slow, struct words *w)
 {
   const struct bed_options *o = b->o;
@@ -85,7 +93,7 @@ static void server_words(const struct bed *b, const char *base, double slow, str
   if (b->rate_per_s > 0) {
     add_number(w, "--idle", 1 - b->load);
     add_number(w, "--pause", fmin(1 / b->rate_per_s, .1));
-    add_number(w, "--stir", fmin(b->service_s, .1));
+    add_number(w, "--stir", fmin(b->service_s * mean_batch(b), .1));
   }
   if (b->batching) {
     add_number(w, "--batch", b->n_batch);
@@ -185,25 +193,44 @@ static bool write_pauses(const struct bed *b, const char *path, long n, double l
   return good;
 }
 
-static double beside_link_s(const struct bed_record *r)
+static int by_service(const void *a, const void *b)
 {
-  const double *at = r->at_s;
-  return at[BED_RECEIVED] - at[BED_PLANNED] - (at[BED_UP_DUE] - at[BED_UP_IN]) - (at[BED_DOWN_DUE] - at[BED_DOWN_IN])
-         - (at[BED_SERVED] - at[BED_SERVE]);
+  double x = ((const struct bed_record *)a)->at_s[BED_SERVE], y = ((const struct bed_record *)b)->at_s[BED_SERVE];
+  return (x > y) - (x < y);
 }
 
-/* After a cold start reading and answering take 50 to 90 us more: all that they touch has gone out of the caches. */
-static void find_occupancy(const struct bed_records *r, struct bed_known *k, double *first_s)
+/* The first record tells what the batch before it occupied the worker for, beside its kernel. */
+struct told { double one_s, n_one, first_s, n_first, several_s, n_several, further; };
+static void hear(struct told *t, const struct bed_record *before, double spent_s)
 {
-  double spent[2] = {0, 0}, n[2] = {0, 0};
-  for (size_t i = 2; i < r->n; i++) {
+  if (before->cold)
+    t->first_s += spent_s, t->n_first++;
+  else if (before->batch == 1)
+    t->one_s += spent_s, t->n_one++;
+  else
+    t->several_s += spent_s, t->n_several++, t->further += before->batch - 1;
+}
+
+/* Sorts the records. After a cold start reading and answering take 50 to 90 us more, all that they touch has gone out of the
+ * caches; the request after that is left out. first_s NULL: nobody asks. */
+static void find_occupancy(struct bed_records *r, struct bed_known *k, double *first_s)
+{
+  struct told t = {0};
+  const struct bed_record *last = NULL, *before = NULL;
+  qsort(r->at, r->n, sizeof *r->at, by_service);
+  for (size_t i = 0; i < r->n; i++) {
     const struct bed_record *one = &r->at[i];
-    if (one->cold || (r->at[i - 2].cold && !one[-1].cold))
+    if (before && one->at_s[BED_SERVE] == before->at_s[BED_SERVE])
       continue;
-    spent[one[-1].cold] += one->spent_s, n[one[-1].cold]++;
+    if (last && !one->cold && (before->cold || !last->cold))
+      hear(&t, before, one->spent_s);
+    last = before, before = one;
   }
-  k->occupancy_s = n[0] > 0 ? spent[0] / n[0] : 0;
-  *first_s = n[1] > 0 ? fmax(spent[1] / n[1] - k->occupancy_s, 0) : 0;
+  if (t.n_one > 0)
+    k->occupancy_s = t.one_s / t.n_one;
+  k->more_s = t.further > 0 ? fmax((t.several_s - t.n_several * k->occupancy_s) / t.further, 0) : k->occupancy_s;
+  if (first_s)
+    *first_s = t.n_first > 0 ? fmax(t.first_s / t.n_first - k->occupancy_s, 0) : 0;
 }
 
 static bool learn_empty(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct err *e)
@@ -213,8 +240,7 @@ static bool learn_empty(const struct bed *b, const struct bed_system *s, const c
   if (!write_pauses(b, plan, b->o->empties, 0, false, e)
       || !bed_client(b, s, arena_printf(b->arena, "%s-empty", base), plan, true, &r, e))
     return false;
-  double *over = arena_array(b->arena, double, r.n), *to = arena_array(b->arena, double, r.n),
-         *away = arena_array(b->arena, double, r.n);
+  double *to = arena_array(b->arena, double, r.n), *away = arena_array(b->arena, double, r.n);
   double first_s;
   size_t n = 0;
   for (size_t i = 1; i < r.n; i++) {
@@ -222,53 +248,55 @@ static bool learn_empty(const struct bed *b, const struct bed_system *s, const c
     if (one->cold)
       continue;
     to[n] = one->at_s[BED_SERVE] - one->at_s[BED_UP_OUT];
-    away[n] = one->at_s[BED_RECEIVED] - one->at_s[BED_SERVED] + one->at_s[BED_UP_OUT] - one->at_s[BED_PLANNED];
-    over[n++] = beside_link_s(one);
+    away[n++] = one->at_s[BED_RECEIVED] - one->at_s[BED_SERVED] + one->at_s[BED_UP_OUT] - one->at_s[BED_PLANNED];
   }
   struct bed_sample warm, gone;
   find_occupancy(&r, k, &first_s);
-  for (size_t i = 0; i < n; i++)
-    over[i] = fmax(over[i] - k->occupancy_s, 0);
-  if (!bed_sample_of(&k->overhead, b->arena, over, n) || !bed_sample_of(&warm, b->arena, to, n)
-      || !bed_sample_of(&gone, b->arena, away, n))
+  if (!bed_sample_of(&warm, b->arena, to, n) || !bed_sample_of(&gone, b->arena, away, n))
     return err_system(e, "testbed: no empty request came through");
   k->ways = (struct bed_ways){bed_quantile(&warm, .5), bed_quantile(&gone, .25), first_s};
   return true;
 }
 
-/* Bursts of empty requests, which the worker takes in batches. */
-static bool write_bursts(const struct bed *b, const char *path, struct err *e)
+/* ---- a crowd of empty requests --------------------------------------------------------------------------------------- */
+
+#define CROWD_S 0.5
+enum { CROWD_MOST = 5000 };
+
+double bed_overhead_s(const struct bed_known *k, const struct bed_record *r)
+{
+  const double *at = r->at_s;
+  double beside_s = (at[BED_UP_IN] - at[BED_PLANNED]) + (at[BED_UP_OUT] - at[BED_UP_DUE]) + (at[BED_DOWN_IN] - at[BED_SERVED])
+                    + (at[BED_RECEIVED] - at[BED_DOWN_DUE]);
+  return fmax(beside_s + k->ways.warm_s - k->occupancy_s - (r->batch - 1) * k->more_s / 2, 0);
+}
+
+/* Empty requests as often as those of the load: client and relay, on one core, then wait for each other, and answers of one
+ * batch for those before them. At 85 % load that is 50 us more than one at a time, with batches 100. */
+static bool learn_crowd(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct err *e)
 {
   struct text t = {0};
-  text_put(&t, "at_s,shape,bytes\n");
-  for (int i = 0; i < BURSTS * b->n_batch; i++)
-    text_add(&t, "%.9f,-1,%.0f\n", i / b->n_batch * (4 * b->service_s + .001), b->o->request_bytes);
-  bool good = text_save(&t, path, e);
-  free(t.s);
-  return good;
-}
-
-static int by_service(const void *a, const void *b)
-{
-  double x = ((const struct bed_record *)a)->at_s[BED_SERVE], y = ((const struct bed_record *)b)->at_s[BED_SERVE];
-  return (x > y) - (x < y);
-}
-
-/* What reading and answering took beyond one request's, by request, in batches of several. */
-static bool learn_more(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct err *e)
-{
   struct bed_records r;
-  const char *plan = arena_printf(b->arena, "%s-bursts-plan.csv", base);
-  if (!write_bursts(b, plan, e) || !bed_client(b, s, arena_printf(b->arena, "%s-bursts", base), plan, false, &r, e))
+  struct rng_root root = rng_root_make(b->o->seed, 0);
+  struct rng draw = rng_open(&root, rng_name("testbed crowd"), 0, 0);
+  long n = (long)fmin(fmax((double)b->o->empties, CROWD_S * b->rate_per_s), CROWD_MOST);
+  const char *plan = arena_printf(b->arena, "%s-crowd-plan.csv", base);
+  double at_s = 0;
+  text_put(&t, "at_s,shape,bytes\n");
+  for (long i = 0; i < n; i++)
+    text_add(&t, "%.9f,-1,%.0f\n", at_s -= log(rng_uniform_open(&draw)) / b->rate_per_s, b->o->request_bytes);
+  bool good = text_save(&t, plan, e);
+  free(t.s);
+  if (!good || !bed_client(b, s, arena_printf(b->arena, "%s-crowd", base), plan, false, &r, e))
     return false;
-  double more = 0, further = 0;
-  qsort(r.at, r.n, sizeof *r.at, by_service);
-  for (size_t i = 1; i < r.n; i++)
-    if (r.at[i].at_s[BED_SERVE] > r.at[i - 1].at_s[BED_SERVE] && r.at[i - 1].batch > 1 && r.at[i].spent_s > 0 && !r.at[i].cold)
-      more += r.at[i].spent_s - k->occupancy_s, further += r.at[i - 1].batch - 1;
-  k->more_s = further > 0 ? fmax(more / further, 0) : k->occupancy_s;
-  return true;
+  double *over = arena_array(b->arena, double, r.n);
+  find_occupancy(&r, k, NULL);
+  for (size_t i = 0; i < r.n; i++)
+    over[i] = bed_overhead_s(k, &r.at[i]);
+  return bed_sample_of(&k->overhead, b->arena, over, r.n) || err_system(e, "testbed: no empty request came through");
 }
+
+/* ---- cold starts ----------------------------------------------------------------------------------------------------- */
 
 /* Until the worker serves, and what its first request takes beyond a later one's; `name` says when. Real requests, the next
  * one an exponential gap after the worker began to go, as under load: going takes a while, in which nobody can start. Those
@@ -295,7 +323,7 @@ static bool learn_cold(const struct bed *b, const struct bed_system *s, const ch
 bool bed_learn(const struct bed *b, const struct bed_system *s, const char *base, struct bed_known *k, struct err *e)
 {
   *k = (struct bed_known){.costs = b->o->costs};
-  return read_times(b, base, k, e) && learn_empty(b, s, base, k, e) && (b->n_batch == 1 || learn_more(b, s, base, k, e))
+  return read_times(b, base, k, e) && learn_empty(b, s, base, k, e) && learn_crowd(b, s, base, k, e)
          && (!b->cold || learn_cold(b, s, arena_printf(b->arena, "%s-cold", base), k, e));
 }
 
@@ -382,6 +410,16 @@ bool bed_learn_pace(const struct bed *b, const char *base, const struct bed_part
     k->pace[p] = sqrt(around[p] * around[p + 1]);
   k->unlike = unlikeness(around, parts->n + 1);
   return without_pace(b, &t, pace, k, e);
+}
+
+/* The kernels in the mix of batch sizes that was predicted. */
+bool bed_time_again(const struct bed *b, struct bed_known *k, struct err *e)
+{
+  struct bed_system s;
+  const char *base = arena_printf(b->arena, "%s/%s-%.0f-mix", b->o->dir, b->name, b->load * 100);
+  bool good = bed_system_start(b, base, 1, &s, e) && read_times(b, base, k, e);
+  bed_system_stop(&s);
+  return good;
 }
 
 bool bed_first_times(struct bed *b, struct bed_known *k, struct err *e)

@@ -188,6 +188,15 @@ static uint32_t draw_batch(const struct server *v, uint64_t *state)
   return i + 1;
 }
 
+/* As between two requests: an answer is written, a request is read. What that puts into the caches the next kernel has not:
+ * without it kernels took 1 to 3 % less than under load. */
+static void pass_message(const struct server *v, const int *ends)
+{
+  struct testbed_head h = {.magic = TESTBED_MAGIC, .bytes = (uint32_t)v->reply}, got;
+  testbed_write(ends[0], &h, v->answer);
+  testbed_read(ends[1], &got, v->body, true);
+}
+
 static bool calibrate(const struct server *v, int n, int block)
 {
   FILE *f = fopen(v->calibration, block < 0 ? "w" : "a");
@@ -195,6 +204,9 @@ static bool calibrate(const struct server *v, int n, int block)
     fprintf(stderr, "serve: %s: %s\n", v->calibration, strerror(errno));
     return false;
   }
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+    return fclose(f), false;
   struct server healthy = *v;
   healthy.slow = 1;
   uint64_t state = (uint64_t)v->seed + (uint64_t)(block + 1);
@@ -202,6 +214,8 @@ static bool calibrate(const struct server *v, int n, int block)
   for (int k = -FIRST; k < n; k++) {
     uint32_t shape = (uint32_t)(kernel_random(&state) % (uint64_t)v->n);
     uint32_t batch = draw_batch(v, &state);
+    for (uint32_t i = 0; i < batch; i++)
+      pass_message(v, ends);
     pause_some(v, &state);
     int64_t cpu = testbed_cpu_ns(), from = testbed_now_ns();
     execute(&healthy, shape, batch);
@@ -210,6 +224,7 @@ static bool calibrate(const struct server *v, int n, int block)
       fprintf(f, "%d,%u,%u,%.9f,%.9f\n", block, shape, batch, wall_s, cpu_s);
   }
   bool good = !ferror(f);
+  close(ends[0]), close(ends[1]);
   return !fclose(f) && good;
 }
 
