@@ -283,7 +283,7 @@ static bool simulate(const struct bed *b, const char *base, const char *variant,
                      struct pool *to, struct bed_sample *one, struct err *e)
 {
   const char *scenario = arena_printf(b->arena, "%s%s.yaml", base, variant);
-  if (!bed_write_scenario(b, base, variant, k, factor, e) || !bed_simulate(scenario, b->arena, one, NULL, e))
+  if (!bed_write_scenario(b, base, variant, k, factor, e) || !bed_simulate(scenario, b->arena, one, e))
     return false;
   pool_add(to, one->s, one->n);
   return true;
@@ -484,29 +484,6 @@ static struct bed bed_make(const struct request *r, int which)
   return b;
 }
 
-/* Which batches the load will make, by a prediction from the first times: the kernels are then timed in that mix. */
-static bool predict_mix(struct bed *b, const struct bed_known *first, struct err *e)
-{
-  const char *base = arena_printf(b->arena, "%s/%s-%.0f-mix", b->o->dir, b->name, b->load * 100);
-  struct bed_sample ignored;
-  struct bed_parts parts;
-  double sum = 0, count[BED_BATCH] = {0};
-  if (!bed_write_plan(b, base, 0, &parts, e) || !bed_write_scenario(b, base, "", first, 1, e)
-      || !bed_simulate(arena_printf(b->arena, "%s.yaml", base), b->arena, &ignored, count, e))
-    return false;
-  for (int i = 0; i < b->n_batch; i++)
-    sum += count[i];
-  for (int i = 0; i < b->n_batch && sum > 0; i++)
-    b->mix[i] = fmax(count[i] / sum, 1e-3);
-  return true;
-}
-
-/* The first times are those of all sizes alike, whose memory then is in no cache. */
-static bool settle_mix(struct bed *b, struct bed_known *first, struct err *e)
-{
-  return predict_mix(b, first, e) && bed_time_again(b, first, e) && predict_mix(b, first, e);
-}
-
 static bool run_case(struct request *r, int which, struct scatters *all, struct bed_result *to, int *n, struct err *e)
 {
   struct bed first = bed_make(r, which);
@@ -517,8 +494,9 @@ static bool run_case(struct request *r, int which, struct scatters *all, struct 
     b.service_s = first.service_s;
     b.load = r->o.load[i];
     b.rate_per_s = b.load / b.service_s;
+    b.stir_s = b.service_s;
     b.keep_alive_s = b.cold ? fmax(KEEP_ALIVE_GAPS / b.rate_per_s, KEEP_ALIVE_LEAST_S) : 0;
-    good = (!b.batching || settle_mix(&b, known, e)) && run_bed(&b, all, r->quiet, &to[*n], r->arena, e);
+    good = (!b.batching || bed_time_again(&b, known, e)) && run_bed(&b, all, r->quiet, &to[*n], r->arena, e);
     *n += good;
     arena_free(b.arena);
   }

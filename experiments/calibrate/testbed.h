@@ -78,7 +78,7 @@ struct bed {
   bool batching, cold;
   double load, rate_per_s, service_s, keep_alive_s;     /* service: of one request where all batches are full */
   int n_shapes, n_batch; const char *const *shape;
-  double mix[BED_BATCH];                                /* shares of batch sizes, predicted; mix[0] 0: not yet */
+  double stir_s;                                        /* for so long an empty request, or batch of them, occupies the worker */
   struct arena *arena;
 };
 bool bed_sample_of(struct bed_sample *, struct arena *, const double *x, size_t n);
@@ -89,7 +89,7 @@ bool bed_system_start(const struct bed *, const char *base, double slow, struct 
 void bed_system_stop(struct bed_system *);
 /* The service of a request without load: what the rates of a configuration come from. */
 bool bed_first_times(struct bed *, struct bed_known *, struct err *) MUST_USE;
-bool bed_time_again(const struct bed *, struct bed_known *, struct err *) MUST_USE;
+bool bed_time_again(struct bed *, struct bed_known *, struct err *) MUST_USE;
 bool bed_learn(const struct bed *, const struct bed_system *, const char *base, struct bed_known *, struct err *) MUST_USE;
 /* Of a request what is neither link nor queue nor kernel nor occupancy. */
 double bed_overhead_s(const struct bed_known *, const struct bed_record *);
@@ -106,8 +106,8 @@ bool bed_write_plan(const struct bed *, const char *base, uint64_t round, struct
 /* BASE.yaml, or BASE-low.yaml ... with the variant "-low"; kernels and occupancy times the factor. */
 bool bed_write_scenario(const struct bed *, const char *base, const char *variant, const struct bed_known *, double factor,
                         struct err *) MUST_USE;
-/* Runs it here: latencies of its requests; batches [BED_BATCH]: how many of each size, NULL: nobody asks. */
-bool bed_simulate(const char *scenario, struct arena *, struct bed_sample *, double *batches, struct err *) MUST_USE;
+/* Runs it here: latencies of its requests. */
+bool bed_simulate(const char *scenario, struct arena *, struct bed_sample *, struct err *) MUST_USE;
 
 /* ---- the link (testbed_link.c) -------------------------------------------------------------------------------------- */
 /* The link as both know it: o->link_keys for the scenarios, DIR/link.csv for the relay, both from DIR/link.yaml, whose trace is

@@ -15,7 +15,6 @@
 #include <string.h>
 
 enum { WORDS = 80 };
-#define SIZE_LEAST 12.                                  /* executions of each batch size */
 #define KEEP_ALIVE_FIRST_S 0.004                        /* until the rates are known */
 struct words { const char *at[WORDS]; int n; struct arena *arena; };
 
@@ -59,23 +58,6 @@ double bed_quantile(const struct bed_sample *s, double q)
 
 /* ---- server and relay ----------------------------------------------------------------------------------------------- */
 
-/* No size so rare that it would not be timed. */
-static const char *mix_text(const struct bed *b, struct arena *a)
-{
-  const char *text = "";
-  for (int i = 0; i < b->n_batch; i++)
-    text = arena_printf(a, "%s%s%.4f", text, i ? "," : "", fmax(b->mix[i], SIZE_LEAST / (double)b->o->executions));
-  return text;
-}
-
-static double mean_batch(const struct bed *b)
-{
-  double sum = 0, n = 0;
-  for (int i = 0; i < b->n_batch; i++)
-    sum += b->mix[i] * (i + 1), n += b->mix[i];
-  return n > 0 ? sum / n : 1;
-}
-
 static void server_words(const struct bed *b, const char *base, double slow, struct words *w)
 {
   const struct bed_options *o = b->o;
@@ -93,13 +75,12 @@ static void server_words(const struct bed *b, const char *base, double slow, str
   if (b->rate_per_s > 0) {
     add_number(w, "--idle", 1 - b->load);
     add_number(w, "--pause", fmin(1 / b->rate_per_s, .1));
-    add_number(w, "--stir", fmin(b->service_s * mean_batch(b), .1));
+    add_number(w, "--stir", fmin(b->stir_s, .1));
   }
   if (b->batching) {
     add_number(w, "--batch", b->n_batch);
     add(w, "--batch-parameter", o->batch_parameter);
-    if (b->mix[0] > 0)
-      add(w, "--mix", mix_text(b, w->arena));
+    add_number(w, "--rate", b->rate_per_s);
   }
   if (b->keep_alive_s > 0) {
     add_number(w, "--keep-alive", b->keep_alive_s);
@@ -412,13 +393,17 @@ bool bed_learn_pace(const struct bed *b, const char *base, const struct bed_part
   return without_pace(b, &t, pace, k, e);
 }
 
-/* The kernels in the mix of batch sizes that was predicted. */
-bool bed_time_again(const struct bed *b, struct bed_known *k, struct err *e)
+/* Batches by the load's rate: those sizes are then as warm as they will be. */
+bool bed_time_again(struct bed *b, struct bed_known *k, struct err *e)
 {
   struct bed_system s;
-  const char *base = arena_printf(b->arena, "%s/%s-%.0f-mix", b->o->dir, b->name, b->load * 100);
+  const char *base = arena_printf(b->arena, "%s/%s-%.0f", b->o->dir, b->name, b->load * 100);
+  double n = 0, sum = 0;
   bool good = bed_system_start(b, base, 1, &s, e) && read_times(b, base, k, e);
   bed_system_stop(&s);
+  for (int i = 0; i < b->n_batch && good; i++)
+    n += (double)k->kernel[0][i].n, sum += k->kernel[0][i].mean * (double)k->kernel[0][i].n;
+  b->stir_s = good ? sum / n : b->stir_s;
   return good;
 }
 
@@ -436,6 +421,7 @@ bool bed_first_times(struct bed *b, struct bed_known *k, struct err *e)
       b->service_s += k->kernel[i][b->n_batch - 1].mean / b->n_shapes;
     b->service_s /= b->n_batch;
     b->rate_per_s = b->load / b->service_s;
+    b->stir_s = b->service_s * b->n_batch;
     b->keep_alive_s = b->cold ? KEEP_ALIVE_FIRST_S : 0;
   }
   return good;

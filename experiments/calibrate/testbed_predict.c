@@ -176,7 +176,7 @@ bool bed_write_scenario(const struct bed *b, const char *base, const char *varia
 
 /* ---- its run -------------------------------------------------------------------------------------------------------- */
 
-struct latencies { double *s, *batches; size_t n, room; };
+struct latencies { double *s; size_t n, room; };
 
 static void on_request(void *context, const struct request_record *r, const double *attribute, int n_attributes)
 {
@@ -190,23 +190,14 @@ static void on_request(void *context, const struct request_record *r, const doub
   l->s[l->n++] = (double)(r->completed_ns - r->arrived_ns) * 1e-9;
 }
 
-static void on_attempt(void *context, const struct attempt_record *a)
+bool bed_simulate(const char *path, struct arena *a, struct bed_sample *to, struct err *e)
 {
-  struct latencies *l = context;
-  if (a->batch >= 1 && a->batch <= BED_BATCH)
-    l->batches[a->batch - 1] += 1. / a->batch;
-}
-
-bool bed_simulate(const char *path, struct arena *a, struct bed_sample *to, double *batches, struct err *e)
-{
-  struct latencies l = {.batches = batches};
+  struct latencies l = {0};
   struct run_summary summary;
   struct scenario *s = scenario_load(path, NULL, 0, e);
   struct run_setup setup = {.sink = {.context = &l, .request = on_request}};
   if (!s)
     return false;
-  if (batches)
-    setup.sink.attempt = on_attempt;
   setup.def = &s->world, setup.policy = s->n_policies ? s->policy : NULL, setup.seed = s->seed;
   struct world *w = world_new(&setup, e);
   bool good = w && world_run(w, &summary, e);

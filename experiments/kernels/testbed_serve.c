@@ -14,8 +14,9 @@
  *
  * Before it listens, --calibrate FILE executes kernels --executions times in random order, without requests, and writes
  * block,shape,batch,wall_s,cpu_s: the cost of the kernels in this process, as the prediction may know it. A part --idle of
- * them comes after a pause, exponential of mean --pause: while a server idles, others of the machine take its caches. --mix
- * W1,W2,... says how often batches of 1, 2 ... are among them. A request for calibration adds --again executions to the
+ * them comes after a pause, exponential of mean --pause: while a server idles, others of the machine take its caches. With
+ * batches, the next one has the size that arrivals at --rate would have made of it while the last one was at work (none: a
+ * pause), for its memory is the warmer the more often its size comes. A request for calibration adds --again executions to the
  * file, made by the worker; block is then the request's number, and -1 before.
  */
 #include "experiments/kernels/kernel.h"
@@ -35,16 +36,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORKERS = 64, WARM_UP = 20, WARM_NS = 20000000, PAGE = 4096, CHUNK = 1 << 20, FIRST = 10, STIRRED = 1 << 20 };
+enum { WORKERS = 64, WARM_UP = 20, WARM_NS = 20000000, PAGE = 4096, CHUNK = 1 << 20, FIRST = 10, ANY = 8, SURELY = 3, STIRRED = 1 << 20 };
 
 struct shape { const struct kernel *kernel; double p[KERNEL_PARAMETERS]; void *state[TESTBED_BATCH]; };
 struct server {
   struct testbed_list shapes;
-  const char *batch_parameter, *weights, *calibration, *poll, *mix;
-  double core, limit_s, batch, workers, keep_alive_s, reply, executions, again, seed, slow, idle, pause_s, stir_s;
+  const char *batch_parameter, *weights, *calibration, *poll;
+  double core, limit_s, batch, workers, keep_alive_s, reply, executions, again, seed, slow, idle, pause_s, stir_s, rate;
   int n; struct shape shape[TESTBED_SHAPES];
   int n_batch, fd;
-  double share[TESTBED_BATCH];                          /* of batch sizes in the calibration, added up */
   bool spin, cold;
   pthread_mutex_t *turn;                                /* NULL: one worker */
   char *body, *answer, *stirred;
@@ -158,34 +158,21 @@ static double uniform(uint64_t *state)
 
 static void pause_some(const struct server *v, uint64_t *state)
 {
-  double idle = uniform(state), pause_s = -log1p(-uniform(state)) * v->pause_s;
+  double pause_s = -log1p(-uniform(state)) * v->pause_s;
   int64_t until = testbed_now_ns() + (int64_t)(pause_s * 1e9);
-  while (idle < v->idle && testbed_now_ns() < until) {}
+  while (testbed_now_ns() < until) {}
 }
 
-/* Without --mix each size is as likely. */
-static bool read_mix(struct server *v)
+/* How many requests wait after so many seconds of work: as many as came, and now and then any number, so that every size is
+ * timed. Without a rate always any number. */
+static uint32_t draw_waiting(const struct server *v, double worked_s, uint64_t *state)
 {
-  const char *text = v->mix ? v->mix : "";
-  double sum = 0;
-  for (int i = 0; i < v->n_batch; i++) {
-    char *end = NULL;
-    double w = v->mix ? strtod(text, &end) : 1;
-    if (!(w > 0) || end == text || (v->mix && *end != (i + 1 < v->n_batch ? ',' : 0)))
-      return fputs("serve: --mix needs a number above 0 for each batch size\n", stderr), false;
-    v->share[i] = sum += w;
-    text = v->mix ? end + 1 : text;
-  }
-  return true;
-}
-
-static uint32_t draw_batch(const struct server *v, uint64_t *state)
-{
-  double u = uniform(state) * v->share[v->n_batch - 1];
-  uint32_t i = 0;
-  while (i + 1 < (uint32_t)v->n_batch && u >= v->share[i])
-    i++;
-  return i + 1;
+  if (v->rate <= 0 || kernel_random(state) % ANY == 0)
+    return 1 + (uint32_t)(kernel_random(state) % (uint64_t)v->n_batch);
+  uint32_t n = 0;
+  for (double at_s = -log1p(-uniform(state)) / v->rate; at_s < worked_s && n < (uint32_t)v->n_batch; n++)
+    at_s -= log1p(-uniform(state)) / v->rate;
+  return n;
 }
 
 /* As between two requests: an answer is written, a request is read. What that puts into the caches the next kernel has not:
@@ -211,13 +198,18 @@ static bool calibrate(const struct server *v, int n, int block)
   healthy.slow = 1;
   uint64_t state = (uint64_t)v->seed + (uint64_t)(block + 1);
   fputs(block < 0 ? "block,shape,batch,wall_s,cpu_s\n" : "", f);
+  int64_t last = testbed_now_ns();
   for (int k = -FIRST; k < n; k++) {
     uint32_t shape = (uint32_t)(kernel_random(&state) % (uint64_t)v->n);
-    uint32_t batch = draw_batch(v, &state);
+    uint32_t waiting = v->n_batch == 1 ? uniform(&state) >= v->idle : draw_waiting(v, (double)(testbed_now_ns() - last) * 1e-9, &state);
+    if (v->n_batch > 1 && block < 0 && k >= 0 && k < v->n_batch * SURELY)   /* each size */
+      waiting = 1 + (uint32_t)(k % v->n_batch);
+    uint32_t batch = waiting ? waiting : 1;
     for (uint32_t i = 0; i < batch; i++)
       pass_message(v, ends);
-    pause_some(v, &state);
-    int64_t cpu = testbed_cpu_ns(), from = testbed_now_ns();
+    if (!waiting)
+      pause_some(v, &state);
+    int64_t cpu = testbed_cpu_ns(), from = last = testbed_now_ns();
     execute(&healthy, shape, batch);
     double wall_s = (double)(testbed_now_ns() - from) * 1e-9, cpu_s = (double)(testbed_cpu_ns() - cpu) * 1e-9;
     if (k >= 0)
@@ -407,7 +399,7 @@ static bool read_arguments(struct server *v, int argc, char **argv)
     {"--time-limit", TESTBED_NUMBER, &v->limit_s}, {"--calibrate", TESTBED_TEXT, &v->calibration},
     {"--executions", TESTBED_NUMBER, &v->executions}, {"--again", TESTBED_NUMBER, &v->again}, {"--seed", TESTBED_NUMBER, &v->seed}, {"--poll", TESTBED_TEXT, &v->poll},
     {"--slow", TESTBED_NUMBER, &v->slow}, {"--idle", TESTBED_NUMBER, &v->idle}, {"--pause", TESTBED_NUMBER, &v->pause_s},
-    {"--stir", TESTBED_NUMBER, &v->stir_s}, {"--mix", TESTBED_TEXT, &v->mix}};
+    {"--stir", TESTBED_NUMBER, &v->stir_s}, {"--rate", TESTBED_NUMBER, &v->rate}};
   if (!testbed_options("serve", argc, argv, known, sizeof known / sizeof *known))
     return false;
   v->n_batch = (int)v->batch;
@@ -417,7 +409,8 @@ static bool read_arguments(struct server *v, int argc, char **argv)
     return fputs("serve: --poll is spin or block\n", stderr), false;
   if (v->shapes.n == 0 || (v->n_batch > 1 && (v->shapes.n > 1 || !v->batch_parameter)))
     return fputs("serve: needs --shape KERNEL:p=N,...; batches need one shape and a --batch-parameter\n", stderr), false;
-  return within("--batch", v->batch, 1, TESTBED_BATCH) && read_mix(v) && within("--workers", v->workers, 1, v->cold ? 1 : WORKERS) &&
+  return within("--batch", v->batch, 1, TESTBED_BATCH) &&
+         within("--rate", v->rate, 0, 1e7) && within("--workers", v->workers, 1, v->cold ? 1 : WORKERS) &&
          within("--idle", v->idle, 0, 1) && within("--pause", v->pause_s, 0, 1) && within("--stir", v->stir_s, 0, 1) && within("--reply", v->reply, 0, TESTBED_BODY) && within("--slow", v->slow, 1, 10) && within("--executions", v->executions, 1, 1e7) &&
          within("--again", v->again, 1, 1e7);
 }
