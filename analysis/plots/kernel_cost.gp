@@ -37,8 +37,8 @@ set format x x_format
 if (x_hi / x_lo < 100) do for [e=-12:15] { do for [m in '1 2 5'] { x_tick = (m + 0) * 10.0 ** e; set xtics add (gprintf(x_format, x_tick) x_tick) } }
 if (x_hi / x_lo < 2) x_tick = sqrt(x_lo * x_hi); set xtics (gprintf(x_bytes ? '%.1s %cB' : '%h', x_tick) x_tick)
 set ylabel 'error (%)' offset -1, 0
-set arrow 1 from graph 0, first band_lo to graph 1, first band_lo nohead dt 2 lc rgb '#444444'
-set arrow 2 from graph 0, first band_hi to graph 1, first band_hi nohead dt 2 lc rgb '#444444'
+if (band_lo > -r_most) set arrow 1 from graph 0, first band_lo to graph 1, first band_lo nohead dt 2 lc rgb '#444444'
+if (band_hi < r_most) set arrow 2 from graph 0, first band_hi to graph 1, first band_hi nohead dt 2 lc rgb '#444444'
 set arrow 3 from graph 0, first 0 to graph 1, first 0 nohead lc rgb '#444444' lw 0.6
 plot for [i=1:n] data index 2*i-2 using 1:5 with points lc rgb shade[(i-1)%8+1] pt point(i-1) ps 0.7, \
   for [i=1:n] data index 2*i-2 using 1:($6 == 0 ? $5 : NaN) with points pt 6 ps 1.8 lc rgb '#CC0000'

@@ -117,7 +117,7 @@ static void put_points(struct drawing *d, const struct kernel_fit *f, const stru
   end_block(d);
 }
 
-/* What of the first axis the shapes of a curve cover; all of it where it has none, or one. */
+/* What of the first axis the shapes of a curve cover: of one shape its surroundings, of none all that was measured. */
 static struct range covered(const struct kernel_fit *f, const struct curves *c, int curve)
 {
   const struct kernel_axis *a = &f->cost.axis[0];
@@ -125,8 +125,10 @@ static struct range covered(const struct kernel_fit *f, const struct curves *c, 
   for (int i = 0; i < f->n; i++)
     if (f->cost.n_axes < 2 || curve_near(c, f->point[i].axis[f->cost_axis[1]]) == curve)
       reach(&x, f->point[i].axis[f->cost_axis[0]]);
-  return x.lo < x.hi ? (struct range){fmax(x.lo, a->knot[0]), fmin(x.hi, a->knot[a->n - 1])}
-                     : (struct range){a->knot[0], a->knot[a->n - 1]};
+  if (x.lo == x.hi)
+    x.lo /= 1.25, x.hi *= 1.25;
+  return x.hi > 0 ? (struct range){fmax(x.lo, a->knot[0]), fmin(x.hi, a->knot[a->n - 1])}
+                  : (struct range){a->knot[0], a->knot[a->n - 1]};
 }
 
 static void put_curve(struct drawing *d, const struct kernel_cost *c, struct range x, double value, double scale)
@@ -142,7 +144,8 @@ static void put_curve(struct drawing *d, const struct kernel_cost *c, struct ran
 
 static void put_ranges(struct drawing *d, const struct kernel_fit *f, double scale)
 {
-  struct range x = {INFINITY, 0}, y = {INFINITY, 0}, r = {0, 100 * fmax(1 - f->cost.band_low, f->cost.band_high - 1)};
+  struct range x = {INFINITY, 0}, y = {INFINITY, 0}, r = {0, 0};
+  double band = 100 * fmax(1 - f->cost.band_low, f->cost.band_high - 1);
   for (int i = 0; i < f->n; i++) {
     const struct kernel_point *p = &f->point[i];
     reach(&x, p->axis[f->cost_axis[0]]);
@@ -151,7 +154,8 @@ static void put_ranges(struct drawing *d, const struct kernel_fit *f, double sca
   }
   figure_number(&d->f, "x_lo", x.lo / 1.3), figure_number(&d->f, "x_hi", x.hi * 1.3);
   figure_number(&d->f, "y_lo", y.lo * f->cost.band_low / 1.15), figure_number(&d->f, "y_hi", y.hi * f->cost.band_high * 1.25);
-  figure_number(&d->f, "r_most", fmax(1, 1.12 * r.hi));
+  double shown = fmin(band, fmax(5, 3 * r.hi));         /* a band far beyond all errors would make them one line */
+  figure_number(&d->f, "r_most", fmax(1, 1.12 * fmax(r.hi, shown)));
   figure_number(&d->f, "band_lo", 100 * (f->cost.band_low - 1)), figure_number(&d->f, "band_hi", 100 * (f->cost.band_high - 1));
 }
 

@@ -242,8 +242,8 @@ static bool enough(const struct import_ask *ask, const struct import_points *p, 
   for (int i = 0; i < p->n_prompts; i++)
     n += p->prompt[i].context_tok == p->prompt[0].context_tok;
   if (n < LEAST_PROMPTS)
-    err_add(e, (struct where){.file = ask->file}, "%d lengths of prompts; a profile needs %d at least, a dozen to be of use", n,
-            LEAST_PROMPTS);
+    err_add(e, (struct where){.file = ask->file}, "%d length%s of prompts; a profile needs %d at least, a dozen to be of use", n,
+            n == 1 ? "" : "s", LEAST_PROMPTS);
   if (p->n_steps == 0)
     err_add(e, (struct where){.file = ask->file}, "no row tells what a decode step takes%s",
             strcmp(ask->from, "llama-bench") ? "" : "; measure it as well (-n 128)");

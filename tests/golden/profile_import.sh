@@ -146,7 +146,7 @@ says "a length that is none" 2 "lengths in tokens, not 'x'" $L "$table" --map va
 grep -v '"n_gen": 128' "$table" | sed 's/^\( *{.*"n_prompt": 8192.*\),$/\1/' >prompts.json
 says "no decode step" 2 "no row tells what a decode step takes; measure it as well (-n 128)" $L prompts.json --map variant=m
 printf '| model | test | t/s |\n|---|---|---|\n| m | pp8 | 100 |\n| m | tg8 | 10 |\n' >one.md
-says "one length" 2 "1 lengths of prompts; a profile needs 2" $L one.md --map variant=m
+says "one length" 2 "1 length of prompts; a profile needs 2" $L one.md --map variant=m
 sed '3s/100/-1/' one.md >negative.md; says "a rate below 0, with its place" 2 "negative.md:3:" $L negative.md --map variant=m
 sed '3s/pp8/xx8/' one.md >test.md; says "a test that is none" 2 "'xx8' is no test such as pp512" $L test.md --map variant=m
 sed '4s/| m/| n/' one.md >two.md; says "two settings" 2 "choose with --where model=VALUE" $L two.md --map variant=m
