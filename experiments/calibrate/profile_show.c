@@ -147,7 +147,8 @@ static void print_machine(const struct profile *p)
   put_line("arithmetic", text_in(p->value, "flops"));
   put_line("bandwidth", text_in(p->value, "bandwidth"));
   put_line("memory", text_in(p->value, "memory"));
-  put_line("last cache", text_in(p->value, "last_cache"));
+  if (text_in(p->value, "last_cache"))
+    printf("%-11s %.4g MB\n", "last cache", 1e-6 * get_number(p->value, "hardware", "last_cache"));
 }
 
 void profile_print_table(const struct profile *p)
