@@ -169,6 +169,14 @@ static double roofline_on(const struct hardware_def *h, const struct work_def *w
                               h->byte_per_s > 0 ? expr_value(&w->bytes, mean) / h->byte_per_s : 0);
 }
 
+/* NaN beyond what was measured, where that is not allowed: no attempt would be served. */
+static double measured_on(const struct hardware_def *h, const struct work_def *w, const struct kernel_at *at, const double *mean)
+{
+  bool outside = false;
+  double s = h->overhead_s + measured_expected_s(w->kernel, at, mean, &outside);
+  return outside && !h->outside ? NAN : s;
+}
+
 /* index: of the hardware in the world. */
 static double service_on(const struct hardware_def *h, int index, const struct work_def *w, int variant, const double *mean)
 {
@@ -176,9 +184,7 @@ static double service_on(const struct hardware_def *h, int index, const struct w
   if (w->kind == WORK_NONE) return 0;
   if (!h) return NAN;
   const struct kernel_at *at = w->kernel && w->kernel->at[index].measured ? &w->kernel->at[index] : NULL;
-  bool outside;
-  if (w->kind == WORK_ROOFLINE)
-    return at ? h->overhead_s + measured_expected_s(w->kernel, at, mean, &outside) : roofline_on(h, w, mean);
+  if (w->kind == WORK_ROOFLINE) return at ? measured_on(h, w, at, mean) : roofline_on(h, w, mean);
   if (!h->tokens || variant < 0 || !h->tokens[variant].available) return NAN;
   const struct token_cost *c = &h->tokens[variant];
   double in = expr_value(&w->tok_in, mean), out = expr_value(&w->tok_out, mean);
@@ -367,7 +373,9 @@ static bool draw(const struct question *q, const struct breakeven_options *o, st
   double mean[MAX_ATTRIBUTES], size;
   if (!mean_attributes(q, mean, err)) return false;
   size = crossing(q, mean, RATE_SPAN);
-  if (isnan(size)) return err_add(err, (struct where){0}, "the service time of task %s is not known", task_of(q)->name);
+  if (isnan(size))
+    return err_add(err, (struct where){0}, "the service time of task %s is not known, or is of a kernel at a shape that was not measured",
+                   task_of(q)->name);
   if (size <= 0)
     return err_add(err, (struct where){0}, "offloading task %s to %s never pays without queues: it takes longer there, "
                    "or the way is longer than the gain", task_of(q)->name, q->s->world.place[q->place].name);

@@ -249,6 +249,23 @@ last() { block "$1" "$2" | awk '$1 > most { most = $1 } END { print (most > 130)
 check "each panel as far as it decides" same "$(last empty 0) $(last empty 1) $(awk '/^end_s/ { print ($3 > 130) }' "$work/empty.gp")" "0 1 1"
 check "welch of phones that run empty" "$OFFSIM" plot "$work/e" --kind welch -o "$work/ended.svg"
 check "ends where nothing is completed, not at 0" same "$(block ended 0 | awk '$2 == 0 { zero++ } $2 == "nan" { none++ } END { print zero + 0, (none > 20) }')" "0 1"
+cat >"$work/shape.yaml" <<'YAML'
+horizon: {duration: 9 s}
+places: [{name: dev, tier: device, hardware: h}, {name: edge, tier: edge, hardware: profiles/sound.yaml}]
+hardware: {h: {flops: 1 MFLOP/s, flops_share: 1}}
+links: [{name: l, between: [dev, edge], latency: 1 ms, rate: 10 Mbit/s}]
+classes:
+  - name: ask
+    from: dev
+    input: 1 MB
+    arrivals: {poisson: {rate: 1 /s}}
+    attributes: {rows: {dist: {uniform: {low: 10, high: 9000}}}}
+    pipeline: [{task: t, work: {kernel: gemm_f32, m: rows, n: 100, k: 100}, places: [origin, edge], output: 1 kB}]
+policies: [always_local]
+YAML
+cp -r tests/golden/broken/profiles "$work"
+says "breakeven beyond what was measured" 2 "is of a kernel at a shape that was not measured" \
+  plot "$work/shape.yaml" --kind breakeven --link l --place edge -o "$work/shape.svg"
 says "inspect --tail 99" 0 "beyond p99" inspect "$work/e" --policy always_edge --tail 99
 says "inspect --paths --json" 2 "--paths is CSV of all requests" inspect "$work/e" --paths --json
 says "inspect --tail 9x" 2 "--tail takes p55 to p99.99" inspect "$work/e" --tail 9x

@@ -55,4 +55,5 @@ YAML
 "$OFFSIM" run "$work/masked.yaml" --quiet -o "$work/masked" >"$work/masked.log" 2>&1
 "$OFFSIM" inspect "$work/masked" >"$work/masked.txt" 2>&1
 check "a masked request is put down to the task that had no place" grep -q ': masked at rank: no place is allowed for it' "$work/masked.txt"
+check "where too many have no answer, the tail has no time" bash -c "! grep -q 'inf s' '$work/masked.txt' && grep -q 'p99 is of a request without an answer, the median' '$work/masked.txt'"
 finish
