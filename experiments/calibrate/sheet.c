@@ -280,7 +280,9 @@ const char *sheet_text(const struct sheet *s, int row, int column) { return s->r
 
 static const char *element_text(const struct sheet *s, int row, char *out, size_t size)
 {
-  snprintf(out, size, s->row[row].text ? "" : "element %d, ", s->row[row].line);
+  *out = 0;
+  if (!s->row[row].text)
+    snprintf(out, size, "element %d, ", s->row[row].line);
   return out;
 }
 
