@@ -44,7 +44,7 @@ static const char usage[] =
   "  --link TRACE         what the relay imposes: a file of round trips or of rates, or the keys of a link's `trace` in a scenario:\n"
   "                       rtt=FILE,capacity=FILE (or up=FILE,down=FILE) and format, column, as, gaps, sample; default: a\n"
   "                       log-normal link made by the seed\n"
-  "  --executions N       of each shape in a calibration (2500; --quick: 400)\n"
+  "  --executions N       of each shape in a calibration (2500; --quick: 400), and of empty requests, up to 1000 (200)\n"
   "  --seed N             of arrivals, shapes and the link (1)\n"
   "  --quick              the same in small, under a minute: never judged\n"
   "  --format FORM        table (default) or json\n"
@@ -120,7 +120,7 @@ static bool settle_numbers(struct request *r, struct err *e)
   good &= read_count("--seed", r->seed, 0, 1000000000, &seed, e);
   o->seed = (uint64_t)seed;
   o->again = o->executions / 10;
-  o->empties = o->quick ? 200 : 1000;
+  o->empties = (long)fmin((double)o->executions, o->quick ? 200 : 1000);
   o->json = r->format && !strcmp(r->format, "json");
   if (r->format && !o->json && strcmp(r->format, "table"))
     good = err_add(e, (struct where){0}, "testbed: --format is table or json, not '%s'", r->format);

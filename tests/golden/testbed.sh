@@ -5,7 +5,7 @@
 OFFSIM=${OFFSIM:-build/offsim}
 export NO_COLOR=1 LC_ALL=C
 shape=gemm_f32:m=32,n=64,k=64
-testbed() { timeout -k 5 60 "$OFFSIM" testbed --quick --quiet --executions 60 --repeats 1 "$@"; }
+testbed() { timeout -k 5 60 "$OFFSIM" testbed --quick --quiet --executions 50 --repeats 1 "$@"; }
 refused() { # refused NAME EXIT PATTERN ARGUMENTS...
   local name=$1 want=$2 pattern=$3; shift 3
   testbed -o "$work/none" "$@" >"$work/said" 2>&1; local rc=$?
@@ -35,11 +35,6 @@ refused "rates in place of round trips" 2 "is of kind capacity, not rtt" --link 
 refused "a word too many" 2 "takes options only" please
 OFFSIM_KERNELS=$work/nothing refused "no offsim-kernels" 3 "there is no program offsim-kernels"
 
-if [ "$(nproc)" -gt 1 ]; then
-  taskset -c 0 true 2>/dev/null && taskset -c "$(taskset -pc $$ | sed 's/.*: *//; s/[,-].*//')" \
-    "$OFFSIM" testbed --quick --quiet --executions 60 --repeats 1 -o "$work/one" --work $shape --load .1 --requests 50 >"$work/one.txt" 2>&1
-  check "one core: not judged, and says so" grep -q "NOT JUDGED: client and server share the only core" "$work/one.txt"
-fi
 check "four configurations at a tiny load" testbed -o "$work/d" --work $shape --work gemm_f32:m=64,n=64,k=64 --batch-work $shape \
   --batch-parameter m --batching --cold-starts --load .2 --requests 120
 check "formats, stations, link, predictions" /usr/bin/python3 - "$work/d" "$OFFSIM" <<'PY'
@@ -78,8 +73,12 @@ for r in report["results"]:
     p50 = said["policies"][0]["metrics"]["latency_p50_s"]["value"]
     assert abs(p50 / r["predicted_s"]["p50"] - 1) < 1e-9, (p50, r["predicted_s"]["p50"])           # anyone can repeat it
 PY
-# A link of round trips and rates, which begin anew at their ends: the relay against an own sum, the simulator against the same.
-check "a link of round trips and rates" testbed -o "$work/l" --work $shape --load .05 --requests 150 --link "rtt=$work/trips.csv,capacity=$work/rates.mahi"
+# On one core. Its link is of round trips and rates, which begin anew at their ends: the relay against an own sum, the simulator
+# against the same.
+first=$(taskset -pc $$ 2>/dev/null | sed 's/.*: *//; s/[,-].*//')
+check "one core, a link of round trips and rates" ${first:+taskset -c "$first"} timeout -k 5 60 "$OFFSIM" testbed --quick --quiet --executions 50 \
+  --repeats 1 -o "$work/l" --work $shape --load .05 --requests 50 --link "rtt=$work/trips.csv,capacity=$work/rates.mahi"
+[ -z "$first" ] || check "one core: not judged, and says so" grep -q '"not_judged": "client and server share the only core"' "$work/l/report.json"
 check "is imposed by the relay as by the simulator" /usr/bin/python3 - "$work/l" "$OFFSIM" "$work" <<'PY'
 import csv, json, re, subprocess, sys
 d, offsim, work = sys.argv[1:]
@@ -116,13 +115,18 @@ got = said["policies"][0]["metrics"]["latency_mean_s"]["value"]
 assert abs(got / (sum(own) / len(own)) - 1) < 1e-6, (got, sum(own) / len(own))
 PY
 check "figures" test -s "$work/d/plain-20.svg" -a -s "$work/d/batching-cold-starts-20.svg"
-# 1.5 times slower: the median of the loaded executions over that of those before, both of one process on one core. On a busy machine
-# (load 4 on 2 cores) it was 1.02 +- .022 (sd) of a healthy server in 8 runs and 1.55 of this one: 1.25 is seven sd from either.
-check "a server slower than before" testbed -o "$work/slow" --work gemm_f32:m=256,n=256,k=256 --load .2 --requests 150 --planted-slow 1.5
-check "is seen" /usr/bin/python3 -c "
+# Twice as slow: the median of the loaded executions over that of those before. Of a healthy server its logarithm scattered by .02 on
+# an idle machine, by .15 to .19 where others kept starting and stopping: there 1.5 (.41) is not told from 1. The bar is 1.4 (.34), and
+# a miss is tried again, twice: at .15 one in a million misses, and 4 % of healthy servers would pass for slow.
+slower() {
+  testbed -o "$work/slow" --work gemm_f32:m=256,n=256,k=256 --load .2 --requests 150 --planted-slow 2 || return 1
+  /usr/bin/python3 -c "
 import json
 r = json.load(open('$work/slow/report.json'))['results'][0]
-assert r['cause']['kernel_factor_median'] > 1.25, (r['cause'], r['error'])"
+assert r['cause']['kernel_factor_median'] > 1.4, (r['cause'], r['error'])"
+}
+seen() { for _ in 1 2 3; do slower && return; done; return 1; }
+check "a server slower than before is seen" seen
 # A profile: what the kernel took in place a moment ago, but for batches of 4 and for m = 256, which are said to take 1.5 times as long.
 /usr/bin/python3 - "$work" <<'PY'
 import csv, statistics, sys
@@ -152,12 +156,12 @@ refused "half a profile" 2 "measured needs 'complete'" --profile "$work/cut.yaml
 refused "a profile of a kernel that nobody knows" 2 "did you mean 'gemm_f32'" --profile "$work/unknown.yaml"
 refused "a profile of nonsense" 2 "0 < low <= 1 <= high" --profile "$work/nonsense.yaml"
 refused "a kernel that the profile has not" 2 "the profile has no cost of gemm_i8" --profile "$work/planted.yaml" --work gemm_i8:m=64,n=256,k=256
-refused "a shape that was not measured" 2 "'gemm_f32' with m 32 at places.server: 'machine' was measured from 64 to 512" \
+refused "a shape that was not measured" 2 "from 64 to 512; 'outside: allow' of that hardware" \
   --profile "$work/planted.yaml" --work $shape
 refused "a shape that is none" 2 "'gemm_f32:m=64;n=1' cannot be read" --profile "$work/planted.yaml" --work 'gemm_f32:m=64;n=1'
 refused "a batch of what the shape has not" 2 "has not the --batch-parameter" --profile "$work/planted.yaml" $big --batch-parameter size --batching
 check "nothing ran" test ! -e "$work/none/weights.bin"
-check "a profile in place of the times" testbed -o "$work/p" --profile "$work/planted.yaml" $big --batching --load .2 --requests 150
+check "a profile in place of the times" testbed -o "$work/p" --profile "$work/planted.yaml" $big --batching --load .3 --requests 60
 check "is what was simulated, and where it is wrong is seen" /usr/bin/python3 - "$work/p" "$OFFSIM" <<'PY'
 import csv, json, re, statistics, subprocess, sys
 d, offsim = sys.argv[1:]
@@ -167,7 +171,7 @@ of = dict(zip((64, 128, 192, 256, 320, 512), cost))
 of[384] = of[448] = of[512]
 plain, batching = report["results"]
 for r, m_of in (plain, lambda x: int(re.search("m=([0-9]+)", x["shape"])[1])), (batching, lambda x: 64 * x["batch"]):
-    times = [row for row in csv.DictReader(open(f"{d}/{r['configuration']}-20-r1-kernels.csv"))]
+    times = [row for row in csv.DictReader(open(f"{d}/{r['configuration']}-30-r1-kernels.csv"))]
     for x in r["profile"]:
         m = m_of(x)
         assert abs(x["profile_s"] / (2 * m * 256 * 256 * of[m]) - 1) < 1e-6, x
@@ -180,21 +184,21 @@ for r, m_of in (plain, lambda x: int(re.search("m=([0-9]+)", x["shape"])[1])), (
 sound, planted = (1 + x["error"] for x in plain["profile"])
 assert planted / sound > 1.25, (planted, sound)
 for variant, error in ("", "none"), ("-low", "low"), ("-high", "high"):
-    text = open(f"{d}/plain-20-r1{variant}.yaml").read()
+    text = open(f"{d}/plain-30-r1{variant}.yaml").read()
     assert f"calibration: {{error: {error}}}" in text and "work: {kernel: gemm_f32, m: 256, n: 256, k: 256}" in text, text
-said = json.loads(subprocess.run([offsim, "run", d + "/plain-20-r1.yaml", "--format", "json", "--quiet", "-o", d + "/run"],
+said = json.loads(subprocess.run([offsim, "run", d + "/plain-30-r1.yaml", "--format", "json", "--quiet", "-o", d + "/run"],
                                  capture_output=True, text=True, check=True).stdout)
 assert abs(said["policies"][0]["metrics"]["latency_p50_s"]["value"] / plain["predicted_s"]["p50"] - 1) < 1e-9
 # A batch: its kernel by the profile (the mean over its scatter), and what reading and answering so many takes.
 for variant, factor in ("", 1), ("-low", .8), ("-high", 1.1):
-    text = open(f"{d}/batching-20-r1{variant}.yaml").read()
+    text = open(f"{d}/batching-30-r1{variant}.yaml").read()
     us = [float(x.split()[0]) for x in re.search(r"times: \[([^]]*)\]", text)[1].split(",")]
     rest = [t - factor * 2e6 * 64 * i * 65536 * of[64 * i] * (1 + .01 ** 2 / 2) for i, t in enumerate(us, 1)]
     assert all(abs(a - 2 * b + c) < .01 for a, b, c in zip(rest, rest[1:], rest[2:])), rest
 assert plain["band_low_s"]["p50"] < plain["predicted_s"]["p50"] < plain["band_high_s"]["p50"]
 PY
 # Stopped in the middle: its own exit code, and nobody left.
-"$OFFSIM" testbed --quick --quiet --executions 60 -o "$work/stop" --work $shape --load .05 --requests 30000 >"$work/stop.txt" 2>&1 & pid=$!
+"$OFFSIM" testbed --quick --quiet --executions 50 -o "$work/stop" --work $shape --load .05 --requests 30000 >"$work/stop.txt" 2>&1 & pid=$!
 for _ in $(seq 100); do [ -s "$work/stop/plain-5-r1-before.yaml" ] && break; sleep 0.1; done
 children=$(pgrep -P $pid); kill -TERM $pid; wait $pid; code=$?
 check "a signal: exit 75" same $code 75
