@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #define NORMAL_95 1.959964
+#define NORMAL_98 2.326348                              /* of the interval that a sample keeps (kernels/numerics.h) */
 #define DISTURBED 0.05
 /* ln: standard error of a median of which most repetitions were discarded. On a virtual machine, medians of aes_gcm and deflate
  * whose other pass was quiet: 1 to 45 % too slow, half of them more than 16 %. */
@@ -60,10 +61,10 @@ static double log_sd(const struct kernel_sample *s)
   return s->n > 1 ? sqrt(square / (s->n - 1)) : 0;
 }
 
-/* Of ln of the median: from its 95 % interval, else as of a normal sample (1.2533 sd / sqrt(n)). */
+/* Of ln of the median: from its 98 % interval, else as of a normal sample (1.2533 sd / sqrt(n)). */
 static double standard_error(const struct kernel_sample *s)
 {
-  if (s->low_s > 0 && s->high_s > 0) return log(s->high_s / s->low_s) / (2 * NORMAL_95);
+  if (s->low_s > 0 && s->high_s > 0) return log(s->high_s / s->low_s) / (2 * NORMAL_98);
   return 1.2533 * log_sd(s) / sqrt(s->n);
 }
 
