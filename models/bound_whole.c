@@ -102,7 +102,6 @@ static void add_request(struct world *w, struct batch *b, struct request *r)
       struct demand d;
       if (!plan_leads_to(w, r, &t->plan[k], b->machine[i].at)) continue;
       demand_draw(w, r, 0, manner_of(&t->plan[k]), 0, b->machine[i].at, &d);
-      w->place[b->machine[i].at.place].extrapolated_estimates += d.outside;
       time_s[i] = fmin(time_s[i], d.time_s);
       after_s[i] = bound_return_s(w, r, b->machine[i].at);
     }
