@@ -659,7 +659,8 @@ static double cell_path_mean(const struct budget_tally *b, size_t task, int phas
       -1, ENGINE, NULL, place_refused_prompt) \
   ROW("extrapolated", "1", "attempts beyond what step times, or costs of kernels, were measured for", \
       -1, PLACE, NULL, place_extrapolated) \
-  ROW("extrapolated_estimates", "1", "estimates that a policy asked for, and bounds, beyond what costs of kernels were measured for", \
+  ROW("extrapolated_estimates", "1", "estimates that a policy, a shadow or alone_bound asked for beyond what costs of kernels were " \
+      "measured for; those that SRPT orders by aside", \
       -1, PLACE, NULL, place_extrapolated_estimates) \
   ROW("energy_facility_j_per_request", "J", "all energy of the run, PUE of the places included, over requests_settled", \
       -1, RUN, energy_facility, NULL) \

@@ -145,7 +145,7 @@ struct place {
   double *orphan_slot_s, orphan_j;                      /* of iterations whose requests have all left, whole run */
   struct token_cost *llm_cost;                          /* per kind, LLM engines only: that it works by tokens */
   uint64_t tokens_made, extrapolated;                   /* LLM engines; whole run, window (of kernels, too) */
-  uint64_t extrapolated_estimates;                      /* what policies and bounds were told of kernels; window */
+  uint64_t extrapolated_estimates;                      /* what policies, shadows and alone_bound were told of kernels; window */
   double started_j, started_usd;                        /* starts: charged to those who caused them */
   struct breaker *breaker;                              /* NULL: none */
   struct health *health;
