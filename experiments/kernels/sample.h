@@ -14,7 +14,7 @@
 #include "experiments/kernels/probe.h"
 #include "experiments/kernels/sensor.h"
 
-enum { SAMPLE_MOST = 400 };                             /* of 150 us each: what disturbs for a tenth of a second is outlived */
+enum { SAMPLE_MOST = 400 };                             /* of 150 us each: 60 ms */
 
 /* What all samples have in common. */
 struct method {
