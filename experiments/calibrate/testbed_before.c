@@ -338,7 +338,8 @@ static bool read_timings(const struct bed *b, const char *base, struct timings *
   return true;
 }
 
-/* Of each calibration the kernels' times over their means over all; over the calibrations 1 in the mean. */
+/* Of each calibration the kernels' times over their means over all; over all executions, not calibrations, 1 in the mean: the
+ * first calibration, of ten times as many, weighs ten others. */
 static void find_paces(const struct bed_known *k, const struct timings *t, double *pace)
 {
   double n[BED_PARTS + 2] = {0}, sum = 0;
