@@ -125,7 +125,7 @@ static bool allowed(const double *p)
 }
 
 const struct kernel kernel_deflate = {
-  .name = "deflate", .version = 1, .unit = "B", .bound = BOUND_COMPUTE,
+  .name = "deflate", .version = 2, .unit = "B", .bound = BOUND_COMPUTE,
   .n_parameters = 2, .parameter = {{"size", 1024, 262144, 1}, {"level", 1, 9, 1}}, .n_axes = 2, .axis = {"working_set", "level"},
   .full = KERNEL_GRID(full), .quick = KERNEL_GRID(quick),
   .units = units, .axis_value = axis_value, .bytes = units, .allowed = allowed, .unavailable = unavailable,

@@ -22,7 +22,7 @@ KERNELS = {
     "triad": (1, "B", "memory", ["size"], ["working_set"]),
     "sqlite_point": (1, "read", "system", ["rows"], ["working_set"]),
     "aes_gcm": (1, "B", "compute", ["size"], ["working_set"]),
-    "deflate": (1, "B", "compute", ["size", "level"], ["working_set"]),
+    "deflate": (2, "B", "compute", ["size", "level"], ["working_set"]),
 }
 
 
