@@ -11,12 +11,12 @@ static bool reaches_memory(const struct measured_kernel *m)
   return !strcmp(set->name, "working_set") && set->knot[set->n - 1] > m->last_cache_bytes;
 }
 
-/* On the clock of the cost. Costs scatter: what comes from memory is never quicker for it. */
+/* On the clock of the cost. Costs scatter: what comes from memory is never quicker for it. The cost is of executions one after
+ * the other, each of which found at most as much as the last cache holds: that is what it may have to fetch besides. */
 static double far_s(const struct measured_kernel *m, const struct kernel_call *c, double near_s)
 {
-  bool held = c->working_set_bytes < m->last_cache_bytes;       /* by the last cache, if nothing else were touched */
-  if (!isnan(m->fetch_s)) return held ? near_s + c->working_set_bytes * m->fetch_s : near_s;
-  if (!reaches_memory(m)) return held && m->cold > 1 ? near_s * m->cold : near_s;
+  if (!isnan(m->fetch_s)) return near_s + fmin(c->working_set_bytes, m->last_cache_bytes) * m->fetch_s;
+  if (!reaches_memory(m)) return near_s * fmax(m->cold, 1);
   const struct kernel_axis *set = &m->cost.axis[0];
   double axis[KERNEL_COST_AXES];
   memcpy(axis, c->axis, sizeof axis);

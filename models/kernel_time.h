@@ -6,13 +6,13 @@
  * cost is of the thread's CPU clock or of the wall clock; wall_over_cpu makes elapsed time of it. When more bytes than the last
  * cache holds were touched since the data were last used (the call's reuse distance), they come from memory:
  *
- *   time = (units x cost(axes) + working set x fetch) x wall_over_cpu                    where fetch was measured
+ *   time = (units x cost(axes) + min(working set, last cache) x fetch) x wall_over_cpu   where fetch was measured
  *   time = units x cost(axes with the larger of working set and reuse distance) x ...     where sets beyond the last cache were
  *   time = units x cost(axes) x cold x wall_over_cpu                                      else
  *
- * in that order. The first and the last are for sets below the last cache: a larger one comes from memory every time, and its
- * cost says so. Example: 1e9 FLOP at 10 ps are 10 ms; with wall_over_cpu 3, 30 ms; its 1 MB from memory at 70 ps a byte,
- * 30.21 ms.
+ * in that order. Of a set larger than the last cache no execution can have found more than that cache holds, so no more comes
+ * from memory besides. Where cost x units rises with the set so does each of the three: a larger set is never quicker.
+ * Example: 1e9 FLOP at 10 ps are 10 ms; with wall_over_cpu 3, 30 ms; its 1 MB from memory at 70 ps a byte, 30.21 ms.
  */
 #ifndef OFFSIM_MODELS_KERNEL_TIME_H
 #define OFFSIM_MODELS_KERNEL_TIME_H

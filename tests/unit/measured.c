@@ -210,10 +210,35 @@ static void test_far_data_are_fetched(void **state)
   takes(&m, "32 MB", .06);                              /* they are still there */
   takes(&m, "32000001 B", .06072);
   takes(&m, "1 GB", .06072);
-  m.last_cache_bytes = 4.8e6;                           /* the set itself is as large: its cost has it */
-  takes(&m, "1 GB", .06);
+  m.last_cache_bytes = 4e6;                             /* no more than it holds can have been found there: 3 x 4e6 B x 50 ps */
+  takes(&m, "1 GB", .0606);
   m.last_cache_bytes = 0;                               /* not known */
   takes(&m, "1 GB", .06);
+}
+
+/* 1 FLOP a byte at 10 ps, sets from 1 kB over the last cache to 1 GB, all far: no larger one is quicker, by `fetch`, by `cold` and
+ * by cost over sets, whose cost doubles there. By hand at the cache: (33.55e6 x 10 + 33.55e6 x 62) ps = 2.4156 ms. */
+static void test_larger_sets_are_not_quicker(void **state)
+{
+  (void)state;
+  static const double knot[] = {1e3, 33.55e6, 1e9}, over_sets[] = {10e-12, 10e-12, 20e-12};
+  const double last = 33.55e6;
+  struct measured_kernel m = {.wall_over_cpu = 1, .fetch_s = 62e-12, .cold = 1.3, .last_cache_bytes = last};
+  m.cost = (struct kernel_cost){.n_axes = 1, .axis = {{"weights", 3, knot}}, .cost_s = over_sets};
+  for (int how = 0; how < 3; how++) {
+    m.fetch_s = how == 0 ? 62e-12 : NAN;
+    m.cost.axis[0].name = how == 2 ? "working_set" : "weights";
+    double before_s = 0;
+    for (double set = 1e3; set <= 1e9; set *= 1.01) {
+      struct kernel_call c = {.units = set, .axis = {set}, .working_set_bytes = set, .reuse_bytes = 2e9};
+      double s = kernel_time_s(&m, &c);
+      if (!(s > before_s)) fail_msg("way %d: %.6g B %.9g s, less before them %.9g s", how, set, s, before_s);
+      before_s = s;
+    }
+  }
+  m.fetch_s = 62e-12;
+  struct kernel_call at = {.units = last, .axis = {last}, .working_set_bytes = last, .reuse_bytes = 2e9};
+  assert_true(fabs(kernel_time_s(&m, &at) - 2.4156e-3) < 1e-9);
 }
 
 /* Without `fetch`. Cost over sets up to 1e12 B: 25 ps at 4.8e6 B, 4 times that at 16 times the set, so x^(1/2): after 48e6 B
@@ -549,7 +574,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_times_are_calls_units_cost), cmocka_unit_test(test_cpu_time_becomes_elapsed_time),
-    cmocka_unit_test(test_far_data_are_fetched), cmocka_unit_test(test_far_data_cost_as_a_larger_set),
+    cmocka_unit_test(test_far_data_are_fetched), cmocka_unit_test(test_larger_sets_are_not_quicker),
+    cmocka_unit_test(test_far_data_cost_as_a_larger_set),
     cmocka_unit_test(test_the_pipeline_is_predicted_by_the_simulator),
     cmocka_unit_test(test_the_bands_ends),
     cmocka_unit_test(test_sampled_by_replication), cmocka_unit_test(test_executions_scatter),
