@@ -7,7 +7,7 @@ unset OFFSIM_DATA                                       # the shipped fits: the 
 golden=tests/golden/model_version.txt
 version=$("$OFFSIM" --version | sed -n 's/.*model version \([0-9]*\).*/\1/p')
 now() {
-  for scenario in scenarios/minimal.yaml scenarios/edge-rag-small.yaml bench/three-tier.yaml; do
+  for scenario in scenarios/minimal.yaml scenarios/edge-rag-small.yaml bench/three-tier.yaml tests/golden/measured.yaml; do
     "$OFFSIM" run $scenario --quiet --replications 1 --set output.trace=none --format json -o "$work/${scenario##*/}" |
       /usr/bin/python3 -c 'import json, sys; r = json.load(sys.stdin); print(sys.argv[1], r["scenario"], r["trace_hash"])' "$version"
   done
