@@ -146,29 +146,86 @@ static bool link_has_energy(const json *link)
          || is_set(power, "send") || is_set(power, "receive");
 }
 
-/* Names of those whose joules nobody gave: nothing of their energy is in the table. At most SHOWN of them. */
-static void add_unknown(struct text *t, const json *list, bool links)
+static bool draws_power(const json *of)
+{
+  static const char *const keys[] = {"idle_power", "busy_power", "context_power"};
+  const json *shape = json_at(of, "power");             /* by a table: nothing beside is needed */
+  bool any = false;
+  for (size_t i = 0; json_is_map(shape) && i < json_count(shape); i++) any |= json_count(json_at(shape, json_key(shape, i))) > 0;
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) any |= json_real(json_at(of, keys[i]), 0) > 0;
+  return any;
+}
+
+/* A name of `hardware`, or any of a mix: presets and profiles may say how fast they are and not what they draw. */
+static bool hardware_draws(const json *resolved, const json *hardware)
+{
+  const json *all = json_at(resolved, "hardware"), *mix = json_at(hardware, "mix");
+  bool any = json_text(hardware) && draws_power(json_at(all, json_text(hardware)));
+  for (size_t i = 0; json_is_map(mix) && i < json_count(mix); i++) any |= draws_power(json_at(all, json_key(mix, i)));
+  return any;
+}
+
+static bool place_has_energy(const json *resolved, const json *place)
+{
+  const json *batching = json_at(place, "batching"), *hardware = json_at(place, "hardware");
+  return !hardware || draws_power(place) || hardware_draws(resolved, hardware) || is_set(batching, "energy")
+         || is_set(json_at(batching, "step_time"), "energy");
+}
+
+/* Is it one of those, within the boundary, whose joules nobody gave? */
+typedef bool unknown(const json *resolved, const json *x);
+
+static bool servers_count(const json *resolved, const json *place)
+{
+  const char *boundary = json_text(json_at(resolved, "energy_boundary")), *tier = json_text(json_at(place, "tier"));
+  return !strcmp(boundary, "server") || !strcmp(boundary, "facility") || (tier && !strcmp(tier, "device"));
+}
+
+static bool unknown_place(const json *resolved, const json *x)
+{
+  const char *kind = json_text(json_at(x, "kind"));
+  return (!kind || !strcmp(kind, "servers")) && servers_count(resolved, x) && !place_has_energy(resolved, x);
+}
+
+static bool unknown_interface(const json *resolved, const json *x)
+{
+  const char *kind = json_text(json_at(x, "kind"));
+  return kind && !strcmp(kind, "api") && servers_count(resolved, x);
+}
+
+static bool unknown_link(const json *resolved, const json *x)
+{
+  (void)resolved;
+  return !link_has_energy(x);
+}
+
+/* Names of those: nothing of their energy is in the table. At most SHOWN of them. */
+static void add_unknown(struct text *t, const json *resolved, const char *list, const char *called, unknown *is_unknown)
 {
   enum { SHOWN = 5 };
+  const json *all = json_at(resolved, list);
   size_t n = 0;
-  for (size_t i = 0; i < json_count(list); i++) {
-    const json *x = json_nth(list, i);
-    const char *name = json_text(json_at(x, "name")), *kind = json_text(json_at(x, "kind"));
-    if (!name || (links ? link_has_energy(x) : !kind || strcmp(kind, "api") != 0)) continue;
-    if (++n == 1) text_add(t, "%s%s ", t->n ? "; " : "", links ? "links" : "interfaces");
+  for (size_t i = 0; i < json_count(all); i++) {
+    const json *x = json_nth(all, i);
+    const char *name = json_text(json_at(x, "name"));
+    if (!name || !is_unknown(resolved, x)) continue;
+    if (++n == 1) text_add(t, "%s%s ", t->n ? "; " : "", called);
     if (n <= SHOWN) text_add(t, "%s%s", n > 1 ? ", " : "", name);
   }
   if (n > SHOWN) text_add(t, " and %zu more", n - SHOWN);
 }
 
-/* One line of what counts 0 J though it is within the boundary, for want of figures. */
+/* One line of what counts 0 J though it is within the boundary, for want of figures; also where so there are no joules at all. */
 static void print_unknown_energy(const struct comparison *c, FILE *f)
 {
-  const char *boundary = json_text(json_at(c->resolved, "energy_boundary"));
   struct text t = {0};
-  if (!comparison_boundary(c)) return;
-  if (!strcmp(boundary, "server") || !strcmp(boundary, "facility")) add_unknown(&t, json_at(c->resolved, "places"), false);
-  add_unknown(&t, json_at(c->resolved, "links"), true);
+  if (!json_text(json_at(c->resolved, "energy_boundary"))) return;
+  add_unknown(&t, c->resolved, "places", "places", unknown_place);
+  if (t.n) text_add(&t, " (no idle_power, no busy_power)");
+  if (t.n || comparison_boundary(c)) {
+    add_unknown(&t, c->resolved, "places", "interfaces", unknown_interface);
+    add_unknown(&t, c->resolved, "links", "links", unknown_link);
+  }
   if (t.n) fprintf(f, "counted as 0 J, as nobody gave their energy: %s\n", t.s);
   free(t.s);
 }

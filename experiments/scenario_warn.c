@@ -234,12 +234,27 @@ static bool asks_energy(const struct scenario *s)
   return carbon || s->world.objective.energy_per_j != 0 || strstr(p, "energy") || strstr(p, "carbon");
 }
 
+/* Hardware of which only the speed is known, such as a profile without energy counters. */
+static bool draws_nothing(const struct world_def *w, const struct place_def *p)
+{
+  bool none = p->kind == PLACE_SERVERS && p->n_hardware > 0 && p->idle_w <= 0 && p->busy_w <= 0;
+  for (int i = 0; none && i < p->n_hardware; i++) {
+    const struct hardware_def *h = &w->hardware[p->hardware[i]];
+    none = h->idle_w <= 0 && h->busy_w <= 0 && h->context_w <= 0 && !h->power;
+  }
+  return none;
+}
+
 static void warn_of_energy(const struct look *l)
 {
-  for (int i = 0; i < l->w->n_places && asks_energy(l->s); i++)
-    if (l->w->place[i].kind == PLACE_API)
-      err_warn(l->err, where_of(l, "places", i), "places.%s: the energy of an API is not known: counted as 0 J and 0 g",
-               l->w->place[i].name);
+  for (int i = 0; i < l->w->n_places && asks_energy(l->s); i++) {
+    const struct place_def *p = &l->w->place[i];
+    if (p->kind == PLACE_API)
+      err_warn(l->err, where_of(l, "places", i), "places.%s: the energy of an API is not known: counted as 0 J and 0 g", p->name);
+    else if (draws_nothing(l->w, p))
+      err_warn(l->err, where_of(l, "places", i), "places.%s: nobody says what '%s' draws: counted as 0 J and 0 g; add 'idle_power' "
+               "and 'busy_power' to the place", p->name, l->w->hardware[p->hardware[0]].name);
+  }
 }
 
 /* ---- areas far from their cells ---------------------------------------------------------------------------------- */

@@ -296,6 +296,15 @@ check "energy that nobody gave" same "$(unknown_energy unknown-j)" \
   "counted as 0 J, as nobody gave their energy: interfaces provider; links access, wan, peering"
 check "what is given or outside is not told" same "$(unknown_energy known-j --set links.wan.energy='1 J/GB' --set energy_boundary=device)" \
   "counted as 0 J, as nobody gave their energy: links access, peering"
+sed -e 's/n: 100, k: 100/n: 10, k: 10/; s/high: 9000/high: 90/' "$work/shape.yaml" >"$work/watts.yaml"
+says "a place of a profile without power counts 0 J, and is named" 0 \
+  "counted as 0 J, as nobody gave their energy: places dev, edge (no idle_power, no busy_power)" \
+  run "$work/watts.yaml" --replications 1 -o "$work/no-watts"
+says "the places that have it are not" 0 "gave their energy: places edge (no" \
+  run "$work/watts.yaml" --replications 1 --set 'hardware.h.idle_power=3 W' -o "$work/some-watts"
+check "nor where a place gives it" bash -c "! '$OFFSIM' run '$work/watts.yaml' --replications 1 --set 'places.dev.idle_power=3 W' \
+  --set 'places.edge.busy_power=9 W' -o '$work/watts' 2>/dev/null | grep 'their energy: places'"
+says "check warns where energy is asked for" 0 "nobody says what 'sound.yaml' draws: counted as 0 J" check "$work/watts.yaml" --set primary=energy_total_j_per_request
 # Alike batteries at 8 %; answering alone empties each once within the 3 h, so the level falls to 0 before the charger comes.
 "$OFFSIM" run scenarios/phone-battery.yaml --quiet --policy always_local,always_edge --replications 1 -o "$work/power" \
   --set output='{trace: full, timeseries: 5 min}' --set places.phone.battery.start=0.08 >"$work/power.txt" 2>&1
