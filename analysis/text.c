@@ -127,24 +127,26 @@ struct number number_text(double x)
   return out;
 }
 
-/* Two digits of the half width, at most five of the value. */
 const struct time_unit *time_unit_of(double seconds)
 {
   static const struct time_unit units[] = {{1, 1, "s"}, {1e-3, 1e3, "ms"}, {1e-6, 1e6, "us"}, {1e-9, 1e9, "ns"}, {0, 1e12, "ps"}};
   int u = 0;
-  while (u < 4 && !(seconds >= units[u].from_s)) u++;
+  while (u < 4 && !(fabs(seconds) >= units[u].from_s)) u++;
   return &units[seconds == 0 || isnan(seconds) ? 0 : u];
 }
 
 struct number time_text(double seconds)
 {
-  const struct time_unit *unit = time_unit_of(seconds);
-  double x = seconds * unit->factor;
+  char rounded[NUMBER_BYTES];
   struct number out;
-  snprintf(out.s, sizeof out.s, fabs(x) < 1000 ? "%.3g %s" : "%.0f %s", x, unit->name);
+  snprintf(rounded, sizeof rounded, "%.3g", seconds);   /* 0.9996 s reads 1 s, not 1000 ms */
+  const struct time_unit *unit = time_unit_of(strtod(rounded, NULL));
+  double x = seconds * unit->factor;
+  snprintf(out.s, sizeof out.s, fabs(x) < 999.5 ? "%.3g %s" : "%.0f %s", x, unit->name);
   return out;
 }
 
+/* Two digits of the half width, at most five of the value. */
 struct number interval_text(struct interval i, const char *plus_minus)
 {
   struct number out = number_text(i.value);

@@ -27,7 +27,7 @@ struct number number_text(double);
 /* The unit in which a time is read best, from s to ps: seconds times `factor`. */
 struct time_unit { double from_s, factor; const char *name; };
 const struct time_unit *time_unit_of(double seconds);
-/* "7.33 ms", three digits or more. */
+/* "7.33 ms", three significant digits ("7 ms" of just seven), whole seconds from 1000 on. */
 struct number time_text(double seconds);
 /* "12.34 +- 0.05" with the sign given; the half width only when it is finite and not zero. */
 struct number interval_text(struct interval, const char *plus_minus);

@@ -16,12 +16,8 @@ enum { LINE = 112 };
 
 const char *calibration_seconds_text(struct arena *a, double s)
 {
-  static const struct { double from, factor; const char *unit; } units[] = {
-    {1, 1, "s"}, {1e-3, 1e3, "ms"}, {1e-6, 1e6, "us"}, {1e-9, 1e9, "ns"}, {0, 1e12, "ps"}};
-  int u = 0;
-  while (s < units[u].from)
-    u++;
-  return arena_printf(a, "%.5g %s", s * units[u].factor, units[u].unit);
+  const struct time_unit *unit = time_unit_of(s);
+  return s == 0 ? "0 ps" : arena_printf(a, "%.5g %s", s * unit->factor, unit->name);
 }
 
 static const char *rate_text(struct arena *a, double x, const char *unit)
@@ -211,7 +207,7 @@ static void put_kernel(struct text *t, const struct calibration *p, const struct
   put_error(t, &k->fit.error);
   text_add(t, "      wall_over_cpu: %.4g\n", k->wall_over_cpu);
   if (isfinite(k->fetch_s))
-    text_add(t, "      fetch: %s\n", k->fetch_s > 0 ? calibration_seconds_text(p->arena, k->fetch_s) : "0 ps");
+    text_add(t, "      fetch: %s\n", calibration_seconds_text(p->arena, k->fetch_s));
   if (k->cold_measured)
     text_add(t, "      cold: %.4g\n", k->cold);
   if (k->interference_measured)

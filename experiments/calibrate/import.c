@@ -15,7 +15,7 @@ enum { LEAST_PROMPTS = 2, NAME_MOST = 64 };
 static const double HELD_OUT_BAR = 0.05;
 
 static const char usage[] =
-  "usage: offsim profile import --from FORMAT FILE --map variant=NAME[,KEY=VALUE]... -o PROFILE.yaml [--where COLUMN=VALUE]...\n"
+  "usage: offsim profile import --from FORMAT FILE --map variant=NAME[,KEY=VALUE]... [-o PROFILE.yaml] [--where COLUMN=VALUE]...\n"
   "                             [--hold-out TOKENS,...] [--name N] [--source TEXT] [--year Y] [--grade M|D|P|E] [--format text|json]\n"
   "  --from llama-bench   FILE: what llama-bench prints with -o json, jsonl, csv or md\n"
   "  --from vllm-tables   FILE: PREFIX of PREFIX_dense.csv.gz, _attention, _per_sequence, _skew_fit; --map model=NAME\n"

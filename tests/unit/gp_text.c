@@ -200,6 +200,12 @@ static void times(void **state)
   assert_string_equal(time_text(1.5e-11).s, "15 ps");
   assert_string_equal(time_text(0).s, "0 s");
   assert_string_equal(time_text(1234.5).s, "1234 s");
+  assert_string_equal(time_text(0.9994).s, "999 ms");
+  assert_string_equal(time_text(0.9996).s, "1 s");      /* rounded before its unit is chosen */
+  assert_string_equal(time_text(999.6).s, "1000 s");
+  assert_string_equal(time_text(9.996e-7).s, "1 us");
+  assert_string_equal(time_text(-0.0073318).s, "-7.33 ms");
+  assert_string_equal(time_text(-4e-15).s, "-0.004 ps");
 }
 
 int main(void)
