@@ -32,7 +32,7 @@ struct difference {
   const char *why, *what;                               /* why it cannot be judged; what was compared */
   int points;
   double median, largest, noise;
-  bool beyond;
+  bool of_model, beyond;                                /* of a model (tokens), not of a kernel */
 };
 struct differences { int n; struct difference all[KERNELS_MOST]; int beyond, compared; };
 struct request { bool as_json; double margin; const char *file[2]; int n; };
@@ -206,7 +206,8 @@ static struct difference prompts_difference(const struct token_service *a, const
   static const char *const what[2] = {"lengths", "rates"};
   bool tables = a->n || b->n;
   double *ratio = arena_array(arena, double, a->n + b->n + 1);
-  struct difference d = {.name = arena_printf(arena, "%s prompts", a->variant), .noise = noise_of(a->prompt_error.mape, b->prompt_error.mape, margin)};
+  struct difference d = {.name = arena_printf(arena, "%s prompts", a->variant), .of_model = true,
+                         .noise = noise_of(a->prompt_error.mape, b->prompt_error.mape, margin)};
   int n = add_prompts(b, a, a, b, ratio, add_prompts(a, NULL, a, b, ratio, 0));
   if (!tables && a->prefill_tok_per_s > 0 && b->prefill_tok_per_s > 0)
     ratio[n++] = log(a->prefill_tok_per_s / b->prefill_tok_per_s);
@@ -224,14 +225,15 @@ static struct difference steps_difference(const struct token_service *a, const s
   bool no_context = a->kv_guessed || b->kv_guessed || !a->has_step || !b->has_step;
   double ratio[12];
   int n = 0;
-  struct difference d = {.name = arena_printf(arena, "%s steps", a->variant), .noise = noise_of(a->step_error.mape, b->step_error.mape, margin)};
+  struct difference d = {.name = arena_printf(arena, "%s steps", a->variant), .of_model = true,
+                         .noise = noise_of(a->step_error.mape, b->step_error.mape, margin)};
   for (int i = 0; i < (one_request ? 1 : 4); i++)
     for (int k = 0; k < (no_context ? 1 : 3); k++) {
       double x = token_step_s(a, requests[i], context_tok[k]), y = token_step_s(b, requests[i], context_tok[k]);
       if (x > 0 && y > 0)
         ratio[n++] = log(y / x);
     }
-  take_ratios(&d, ratio, n, one_request ? "contexts" : "batches");
+  take_ratios(&d, ratio, n, "steps");
   if (n == 0)
     d.why = "not said by both";
   return d;
@@ -271,7 +273,8 @@ static void add_lone_models(const struct token_service *of, int n, const struct 
 {
   for (int i = 0; i < n; i++)
     if (!find_model(other, n_other, of[i].variant))
-      add_difference(out, (struct difference){.name = of[i].variant, .why = why, .median = NAN, .largest = NAN, .noise = NAN});
+      add_difference(out, (struct difference){.name = of[i].variant, .of_model = true, .why = why, .median = NAN, .largest = NAN,
+                                               .noise = NAN});
 }
 
 static bool compare_models(const struct profile *a, const struct profile *b, double margin, struct arena *arena, struct differences *out,
@@ -315,6 +318,15 @@ static bool of_other_axes(const struct differences *all)
   return false;
 }
 
+/* What the compared ones are. */
+static const char *compared_are(const struct differences *all)
+{
+  int models = 0;
+  for (int i = 0; i < all->n; i++)
+    models += all->all[i].of_model && !all->all[i].why;
+  return models == 0 ? "kernels" : models == all->compared ? "times" : "figures";
+}
+
 static void print_table(const struct profile *a, const struct profile *b, const struct differences *all)
 {
   static const char *const heading[] = {"of", "", "median", "largest", "noise", "over"};
@@ -339,12 +351,12 @@ static void print_table(const struct profile *a, const struct profile *b, const 
   table_print(t, stdout, 2);
   if (of_other_axes(all))
     printf("\nwhere the raw lines of both lie beside them (PROFILE.raw.jsonl), shapes are compared and axes do not matter\n");
-  printf("\n%d of %d compared %s differ beyond noise\n", all->beyond, all->compared, a->n_kernels ? "kernels" : "times");
+  printf("\n%d of %d compared %s differ beyond noise\n", all->beyond, all->compared, compared_are(all));
 }
 
 static void print_json(const struct profile *a, const struct profile *b, const struct differences *all)
 {
-  json *out = json_new_object(), *kernels = json_new_object();
+  json *out = json_new_object(), *kernels = json_new_object(), *models = json_new_object();
   json_put_string(out, "first", a->path);
   json_put_string(out, "second", b->path);
   json_put_int(out, "compared", all->compared);
@@ -358,9 +370,10 @@ static void print_json(const struct profile *a, const struct profile *b, const s
     json_put_number(one, "noise", d->noise);
     json_put_int(one, "points", d->points);
     json_put_string(one, "points_are", d->what);
-    json_put(kernels, d->name, one);
+    json_put(d->of_model ? models : kernels, d->name, one);
   }
   json_put(out, "kernels", kernels);
+  json_put(out, "models", models);
   char *text = json_write(out, true);
   puts(text);
   free(text);
