@@ -1,11 +1,13 @@
 /* calibration_files.c: everything is written under a passing name and looked at before it takes its place. */
 #include "experiments/calibrate/calibration_files.h"
 #include "experiments/calibrate/profile_print.h"
+#include "analysis/text.h"
 #include "scenarios/profile.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,20 +40,37 @@ static const char *base_name(const char *path)
   return slash ? slash + 1 : path;
 }
 
-static bool move(const char *from, const char *to, struct err *e)
+bool file_move(const char *from, const char *to, struct err *e)
 {
   return !from || rename(from, to) == 0 || err_system(e, "cannot write %s: %s", to, strerror(errno));
 }
 
-/* On the disk, not only on its way there. */
-static bool sync_file(const char *path, int flags, struct err *e)
+/* 0, or why not. */
+static int on_disk(const char *path, int flags)
 {
-  int file = path ? open(path, flags | O_CLOEXEC) : -1;
-  bool good = !path || (file >= 0 && fsync(file) == 0);
-  int why = errno;
+  int file = open(path, flags | O_CLOEXEC), why = 0;
+  if (file < 0 || fsync(file) != 0)
+    why = errno;
   if (file >= 0)
     close(file);
-  return good || err_system(e, "cannot write %s: %s", path, strerror(why));
+  return why;
+}
+
+bool file_sync(const char *path, struct err *e)
+{
+  int why = path ? on_disk(path, O_RDONLY) : 0;
+  return why == 0 || err_system(e, "cannot write %s: %s", path, strerror(why));
+}
+
+void file_sync_folder(const char *path_in_it)
+{
+  char *folder = grab_text(path_in_it), *slash = strrchr(folder, '/');
+  if (slash)
+    slash[1] = '\0';
+  int why = on_disk(slash ? folder : ".", O_RDONLY | O_DIRECTORY);
+  if (why)
+    fprintf(stderr, "offsim: warning: %s is written, but its folder cannot be synced: %s\n", path_in_it, strerror(why));
+  free(folder);
 }
 
 /* A folder or a device where a file is to go would stop the second or third renaming half-way. */
@@ -69,13 +88,21 @@ bool calibration_may_publish(const struct calibration_files *f, struct err *e)
 
 static bool put_in_place(const struct calibration_files *f, struct err *e)
 {
-  const char *slash = strrchr(f->profile, '/');
-  char folder[4096];
-  snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - f->profile) + 1 : 1, slash ? f->profile : ".");
-  return calibration_may_publish(f, e) && sync_file(f->raw_part, O_RDONLY, e)
-         && sync_file(f->profile_part, O_RDONLY, e)
-         && move(f->samples_part, f->samples, e) && move(f->raw_part, f->raw, e) && move(f->profile_part, f->profile, e)
-         && sync_file(folder, O_RDONLY | O_DIRECTORY, e);
+  bool good = calibration_may_publish(f, e) && file_sync(f->raw_part, e) && file_sync(f->profile_part, e)
+              && file_move(f->samples_part, f->samples, e) && file_move(f->raw_part, f->raw, e)
+              && file_move(f->profile_part, f->profile, e);
+  if (good)
+    file_sync_folder(f->profile);
+  return good;
+}
+
+bool errors_of_part(const struct err *found, const char *file, const char *before, struct err *e)
+{
+  bool none = true;
+  for (size_t i = 0; i < found->n; i++)
+    if (!found->problems[i].warning)
+      none = err_add(e, (struct where){.file = file}, "%s: %s", before, found->problems[i].message);
+  return none;
 }
 
 /* The simulator's own reader must take it. */
@@ -84,9 +111,7 @@ static bool read_back(const struct calibration *c, const char *path, struct err 
   struct err found;
   err_init(&found);
   bool good = profile_load(c->arena, path, &found) != NULL;
-  for (size_t i = 0; i < found.n; i++)
-    if (!found.problems[i].warning)
-      err_add(e, (struct where){.file = c->raw->file}, "its profile would be refused: %s", found.problems[i].message);
+  good = errors_of_part(&found, c->raw->file, "its profile would be refused", e) && good;
   err_release(&found);
   return good;
 }

@@ -1,5 +1,6 @@
 /* import_write.c: the profile, which is a hardware preset, and what the command says. A profile is written beside its name,
  * read back as scenarios read it, and only then renamed. */
+#include "experiments/calibrate/calibration_files.h"
 #include "experiments/calibrate/import.h"
 #include "experiments/fit_link.h"
 #include "experiments/version.h"
@@ -7,11 +8,11 @@
 #include "scenarios/tree.h"
 #include "sim/json.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- YAML --------------------------------------------------------------------------------------------------------- */
 
@@ -126,29 +127,35 @@ static void put_profile(struct text *t, const struct import_ask *ask, const stru
   put_variant(t, ask, r);
 }
 
-/* As scenarios read it: what the user put in by --map may not fit. */
+/* As scenarios read it: what the user put in by --map may not fit. The messages name key and value; the places are those of a
+ * file that will not be there. */
 static bool reads_back(const char *path, struct arena *a, struct err *e)
 {
   const char *text;
-  size_t n, errors = e->n_errors;
-  struct node *root = yaml_read(a, path, &text, &n, e);
+  size_t n;
+  struct err found;
+  err_init(&found);
+  struct node *root = yaml_read(a, path, &text, &n, &found);
   if (root)
-    schema_check(root, "preset", e);
+    schema_check(root, "preset", &found);
   if (root && node_get(root, "value"))
-    schema_check_part(node_get(root, "value"), "hardware", e);
-  return e->n_errors == errors;
+    schema_check_part(node_get(root, "value"), "hardware", &found);
+  bool good = errors_of_part(&found, NULL, "profile import: --map: the profile would be refused", e);
+  err_release(&found);
+  return good;
 }
 
 bool import_write(const struct import_ask *ask, const struct import_result *r, struct arena *a, struct err *e)
 {
-  const char *part = arena_printf(a, "%s.part", ask->out);
+  const char *part = arena_printf(a, "%s.%ld.part", ask->out, (long)getpid());
   struct text t = {0};
   put_profile(&t, ask, r, a);
   bool good = text_save(&t, part, e) && reads_back(part, a, e);
   free(t.s);
-  if (good && rename(part, ask->out) != 0)
-    good = err_system(e, "cannot rename %s to %s: %s", part, ask->out, strerror(errno));
-  if (!good)
+  good = good && file_sync(part, e) && file_move(part, ask->out, e);
+  if (good)
+    file_sync_folder(ask->out);
+  else
     remove(part);
   return good;
 }

@@ -104,6 +104,12 @@ import --from llama-bench "$table" --map variant=other -o other.yaml >/dev/null 
 profile "diff: the same" 0 '^0 of 2 compared times differ' diff card.yaml card.yaml
 profile "diff: planted, steps a thousand times as long" 1 '^m steps +DIFFERENT +\+(99[0-9]{3}|100[0-9]{3})\.' diff card.yaml slow.yaml
 check "and prompts as before" grep -qE '^m prompts +same +\+0\.0 %' "$work/said"
+profile "the words are not those of kernels" 1 '^1 of 2 compared times differ' diff card.yaml slow.yaml
+diff_json() { "$OFFSIM" profile diff card.yaml slow.yaml --format json | python3 -c "
+import json, sys
+d = json.load(sys.stdin)
+assert d['kernels'] == {} and set(d['models']) == {'m prompts', 'm steps'} and d['models']['m steps']['points_are'] == 'steps', d"; }
+check "diff --format json has them as models" diff_json
 profile "diff: other models" 2 "no model that can be compared: 'm' is only in the first" diff card.yaml other.yaml
 profile "shipped hardware by its name" 0 'llm_8b_bf16 steps +same' diff h100 h100_vllm
 profile "show: its name" 0 '^gemm_f32 ' show vm_epyc_2core
@@ -137,8 +143,8 @@ says "no variant" 2 "--map variant=NAME is missing" $L "$table"
 says "an unknown key" 2 "has no 'memroy'; did you mean 'memory'" $L "$table" --map variant=m,memroy=3
 says "no file" 2 "which FILE" $L --map variant=m
 says "a file that is not there" 3 "cannot read" $L none.json --map variant=m
-says "a unit is needed" 2 "24" $L "$table" --map variant=m,memory=24 -o refused.yaml
-check "and nothing is left of it" bash -c '! ls refused.yaml refused.yaml.part 2>/dev/null'
+says "a unit is needed" 2 "profile import: --map: the profile would be refused: 'memory': '24' needs a unit" $L "$table" --map variant=m,memory=24 -o refused.yaml
+check "and nothing is left of it" bash -c '! ls refused.yaml* 2>/dev/null'
 says "no such folder" 3 "no-folder" $L "$table" --map variant=m -o no-folder/x.yaml
 says "a name that is none" 2 "is no name for hardware" $L "$table" --map variant=m -o 'a b.yaml'
 says "a length that was not measured" 2 "1 of the 2 lengths of --hold-out were not measured" $L "$table" --map variant=m --hold-out 64,65
