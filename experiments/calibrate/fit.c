@@ -624,8 +624,7 @@ bool kernel_fit(const struct kernel_samples *samples, struct kernel_fit *out, st
   out->drift = fit_drift(&in);
   out->clock_sd = in.clock_sd;
   out->error = error_of(&d, &choice.best);
-  if (out->error.shapes < 3) out->error = fit_error_of_passes(&in), out->error.model = choice.best.model;
-  if (fit_says_nothing_between(out)) out->error = fit_error_unknown(choice.best.model);
+  if (out->error.shapes < 3 && fit_nothing_between(&out->cost)) out->error = fit_error_of_passes(&in), out->error.model = choice.best.model;
   for (int m = 0; m < N_KERNEL_MODELS; m++) {
     choice.of_model[m].model = m;
     out->candidate[m] = error_of(&d, &choice.of_model[m]);

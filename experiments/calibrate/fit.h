@@ -47,9 +47,10 @@ extern const char *const kernel_model_name[N_KERNEL_MODELS];    /* "curve", "mon
 
 /* |predicted / measured - 1| over the shapes predicted without themselves. */
 struct kernel_error {
-  const char *method;                                   /* "leave_one_out"; "passes": too few shapes, each pass predicted from
-                                                           the others; "none": nothing is known, NaN: one pass of too few shapes,
-                                                           or shapes between two, which no third one judges */
+  const char *method;                                   /* "leave_one_out"; "passes": shapes that have nothing between them (one,
+                                                           neighbours), each pass predicted from the others; "none": nothing is
+                                                           known, NaN: one pass of such, or shapes between two, which no third
+                                                           one judges */
   enum kernel_model model;
   double mape, p90, max;
   int shapes;                                           /* how many there were */

@@ -40,11 +40,6 @@ static struct kernel_error error_of(const char *method, enum kernel_model model,
   return e;
 }
 
-struct kernel_error fit_error_unknown(enum kernel_model model)
-{
-  return error_of("none", model, NULL, 0);
-}
-
 struct kernel_error fit_error_of(enum kernel_model model, const double *measured, const double *predicted, int n)
 {
   double *relative = zeros_new((size_t)n, sizeof *relative);
@@ -95,8 +90,7 @@ static double student_half(const double *r, int n)
   return student_t(n > 2 ? n - 1 : n, BAND_SHARE) * sqrt(square / n * (1 + 1. / n));
 }
 
-/* Are all knots neighbours among the whole numbers, such as 1 full and 2 resumed? Then no shape lies between. */
-static bool nothing_between(const struct kernel_cost *c)
+bool fit_nothing_between(const struct kernel_cost *c)
 {
   bool neighbours = true;
   for (int a = 0; a < c->n_axes; a++)
@@ -105,13 +99,6 @@ static bool nothing_between(const struct kernel_cost *c)
       neighbours &= knot == floor(knot) && c->axis[a].knot[i + 1] == knot + 1;
     }
   return neighbours;
-}
-
-bool fit_says_nothing_between(const struct kernel_fit *f)
-{
-  int judged = 0;
-  for (int i = 0; i < f->n; i++) judged += !isnan(f->point[i].left_out_s);
-  return judged == 0 && !nothing_between(&f->cost);
 }
 
 /* Nothing could be left out, and shapes may lie between those measured: as far off as those are from each other, at least
@@ -145,8 +132,8 @@ void fit_band(struct kernel_fit *f)
   int n = residuals(f, r);
   double half = n >= CONFORMAL_LEAST           ? fit_quantile(r, n, BAND_SHARE * (n + 1))
               : n > 0                          ? student_half(r, n)
-              : fit_says_nothing_between(f) ? unknown_half(f)
-                                               : fitted_half(f);
+              : fit_nothing_between(&f->cost) ? fitted_half(f)
+                                              : unknown_half(f);
   half = hypot(half, NORMAL_90 * later_sd(f));
   f->cost.band_low = exp(-half);
   f->cost.band_high = exp(half);

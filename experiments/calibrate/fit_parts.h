@@ -29,9 +29,8 @@ double fit_sigma(const struct kernel_samples *);
 /* fit_band.c: errors of predictions of what was left out (NaN: was not), and the band that follows. */
 struct kernel_error fit_error_of(enum kernel_model, const double *measured, const double *predicted, int n);
 struct kernel_error fit_error_of_passes(const struct kernel_samples *);
-struct kernel_error fit_error_unknown(enum kernel_model);
-/* No shape could be left out, and unmeasured ones may lie between those measured. */
-bool fit_says_nothing_between(const struct kernel_fit *);
+/* Are all knots neighbours among the whole numbers, such as 1 full and 2 resumed? Then no shape lies between. */
+bool fit_nothing_between(const struct kernel_cost *);
 void fit_band(struct kernel_fit *);
 
 double fit_median(double *, int n);                     /* sorts; NaN of none */

@@ -390,6 +390,24 @@ static void between_two_shapes_little_is_known(void **state)
   assert_true(within_band >= .9 && planted < .5);
 }
 
+/* 1, 8 and 2 ns at 1, 4 and 16 kB, passes half a percent apart: without the middle it is foretold sqrt(1 x 2) ns, and that is the error,
+ * not what the passes say. Of four shapes two are judged. */
+static void of_three_shapes_one_is_judged(void **state)
+{
+  for (int n = 3; n <= 4; n++) {
+    struct made *m = made_new(17, 1);
+    for (int i = 0; i < n; i++)
+      for (int pass = 0; pass < 2; pass++)
+        add(m, i, pass, (double[]){1000 * pow(4, i)}, (i == 1 ? 8e-9 : i == 0 ? 1e-9 : 2e-9) * (pass ? 1.005 : 1), .001);
+    struct kernel_fit f = fit_of(m);
+    assert_string_equal(f.error.method, "leave_one_out");
+    assert_int_equal(f.error.shapes, n - 2);
+    if (n == 3) assert_near(f.error.mape, 1 - sqrt(2) / 8, 1e-6);
+    assert_true(f.error.max > .5 && f.cost.band_high >= 8 / sqrt(2));
+    done(m, &f);
+  }
+}
+
 /* 1 and 2 are neighbours (full and resumed): nothing lies between, and the passes say how well each is known. */
 static void neighbours_have_nothing_between(void **state)
 {
@@ -499,6 +517,7 @@ int main(void)
     cmocka_unit_test(nine_of_ten_new_shapes_lie_in_the_band),
     cmocka_unit_test(a_band_too_narrow_is_seen),
     cmocka_unit_test(between_two_shapes_little_is_known),
+    cmocka_unit_test(of_three_shapes_one_is_judged),
     cmocka_unit_test(neighbours_have_nothing_between),
     cmocka_unit_test(the_error_told_is_that_of_new_shapes),
     cmocka_unit_test(coverage_and_width_by_hand),
