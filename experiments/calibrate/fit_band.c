@@ -2,9 +2,9 @@
  *
  * With n residuals ln(measured / predicted without it), a new one is no larger than the r-th smallest of their absolute values
  * with probability r / (n + 1) when all are exchangeable (conformal prediction; Vovk, Gammerman, Shafer 2005). For 90 %:
- * r = .9 (n + 1). Both ends alike: each by itself would be at the largest of 20 residuals, which a single cliff decides. Below 19
- * residuals, where r is the largest or nearly so, a Student prediction interval, in which from ten on, of which one may lie
- * outside, the largest counts as much as the second. Check: residuals of 1 ... 19 of either sign give the band [-18, 18].
+ * r = .9 (n + 1). Both ends alike: each by itself would be at the largest of 20 residuals, which a single cliff decides. Nine
+ * residuals are the fewest that have such a rank, the largest; below, a Student prediction interval. Check: residuals of 1 ... 19
+ * of either sign give the band [-18, 18]; of 1 ... 9, [-9, 9].
  * What a later measurement drifts by is added to the half-widths as squares.
  */
 #include "experiments/calibrate/fit_parts.h"
@@ -22,7 +22,7 @@
 /* Factor of a shape between two measured ones of nearly equal cost, of which nothing else is known. Taking each two shapes of each
  * of 16 kernels of a machine and foretelling those between from the two: 93 % were within it or the two's own ratio. */
 #define UNKNOWN 1.5
-enum { CONFORMAL_LEAST = 19 };
+enum { CONFORMAL_LEAST = 9 };
 
 static int by_value(const void *a, const void *b)
 {
@@ -86,7 +86,7 @@ static int residuals(const struct kernel_fit *f, double *out)
 static double student_half(const double *r, int n)
 {
   double square = 0;
-  for (int i = 0; i < n; i++) square += pow(i == n - 1 && n >= 10 ? r[i - 1] : r[i], 2);
+  for (int i = 0; i < n; i++) square += r[i] * r[i];
   return student_t(n > 2 ? n - 1 : n, BAND_SHARE) * sqrt(square / n * (1 + 1. / n));
 }
 

@@ -365,6 +365,24 @@ static void nine_of_ten_new_shapes_lie_in_the_band(void **state)
   }
 }
 
+/* By hand: with 12 residuals the 90 % are at rank .9 x 13 = 11.7, then the 2 % of sessions and the scatter of one execution. */
+static void ten_residuals_have_a_rank(void **state)
+{
+  struct made *m = made_new(18, 1);
+  double ratio[NEW], r[MOST];
+  int n = 0;
+  struct kernel_fit f = fit_drawn(m, cached, 14, .04, ratio);
+  for (int i = 0; i < f.n; i++)
+    if (!isnan(f.point[i].left_out_s)) r[n++] = fabs(log(f.point[i].cost_s / f.point[i].left_out_s));
+  assert_int_equal(n, 12);
+  for (int i = 1; i < n; i++)
+    for (int k = i; k && r[k] < r[k - 1]; k--) { double swap = r[k]; r[k] = r[k - 1], r[k - 1] = swap; }
+  double later = hypot(log1p(f.drift) * 1.4826 / sqrt(2), .02);
+  assert_near(log(f.cost.band_high), hypot(.3 * r[10] + .7 * r[11], 1.644854 * later), 1e-6);
+  assert_near(f.cost.band_high * f.cost.band_low, 1, 1e-12);
+  done(m, &f);
+}
+
 static void a_band_too_narrow_is_seen(void **state)
 {
   double width, share = coverage(cached, 1, 24, .04, 40, 1 / 2.5, &width);
@@ -515,6 +533,7 @@ int main(void)
     cmocka_unit_test(corners_are_not_left_out),
     cmocka_unit_test(one_shape_is_judged_by_its_passes),
     cmocka_unit_test(nine_of_ten_new_shapes_lie_in_the_band),
+    cmocka_unit_test(ten_residuals_have_a_rank),
     cmocka_unit_test(a_band_too_narrow_is_seen),
     cmocka_unit_test(between_two_shapes_little_is_known),
     cmocka_unit_test(of_three_shapes_one_is_judged),
