@@ -95,10 +95,10 @@ static const struct plain_table *samples_table(const struct raw *r)
   double *units = add_real(b, "units", "", "work of one execution, in the kernel's unit");
   double *flop = add_real(b, "flop", "FLOP", "of one execution; NaN: not told");
   double *bytes = add_real(b, "bytes", "B", "moved at least");
-  double *low = add_real(b, "wall_low_s", "s", "median of wall_s: lower end, 95 %");
-  double *high = add_real(b, "wall_high_s", "s", "median of wall_s: upper end, 95 %");
-  double *cpu_low = add_real(b, "cpu_low_s", "s", "median of cpu_s: lower end, 95 %");
-  double *cpu_high = add_real(b, "cpu_high_s", "s", "median of cpu_s: upper end, 95 %");
+  double *low = add_real(b, "wall_low_s", "s", "median of wall_s: lower end, 98 % (of less than 7 values: all)");
+  double *high = add_real(b, "wall_high_s", "s", "median of wall_s: upper end, 98 % (of less than 7 values: all)");
+  double *cpu_low = add_real(b, "cpu_low_s", "s", "median of cpu_s: lower end, 98 % (of less than 7 values: all)");
+  double *cpu_high = add_real(b, "cpu_high_s", "s", "median of cpu_s: upper end, 98 % (of less than 7 values: all)");
   double *joule = add_real(b, "joule", "J", "of one execution; NaN: no sensor");
   double *clock = add_real(b, "clock_s", "s", "a step of the core meanwhile, as its clock goes; NaN: not told");
   for (size_t i = 0; i < r->n_samples; i++) {

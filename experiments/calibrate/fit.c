@@ -1,7 +1,10 @@
 /* fit.c: candidates for the cost of a kernel, each fitted and judged without each shape in turn, and the choice. The error of
  * the choice is not that of the winner, which would be the luckiest of some hundred: each shape is predicted by the candidate
  * that is chosen without it, by predictions of the rest that do not know it either (nested leave-one-out; Varma, Simon 2006).
- * Only the places of the knots, which follow from the axes alone, and Huber's weights are those of all shapes.
+ * What stays of all shapes: the places of the knots, which follow from the axes alone; Huber's weights and the mean of the
+ * weights; whether a monotone cost rises or falls; by which shapes candidates are compared; which shapes and passes were disturbed and
+ * whether the clock is divided out. With 3 or 4 shapes the choice falls back on what the fits leave, which knows the shape; beyond
+ * MOST_NESTED shapes the error is that of the winner.
  *
  * A candidate is a grid of knots in the logarithms of one or two axes; B_i are the weights of the four (two) knots around
  * shape i. Curves and tables minimise

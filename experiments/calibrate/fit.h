@@ -6,7 +6,8 @@
  *   monotone  one axis, rising or falling throughout (isotonic regression)
  *   table     one axis with a knot at each measured value, or two axes: bilinear on a grid
  * Every choice of axes and knots is tried; the one with the smallest leave-one-out error is kept, of nearly equal ones the
- * one with the fewest knots. The error reported is nested: each shape is predicted by what would be chosen and fitted without it.
+ * one with the fewest knots. The error reported is nested: each shape is predicted by what would be chosen and fitted without it (of at most 128
+ * shapes; fit.c says what is not part of it).
  * A shape is left out with all its passes. Shapes at the ends of the measured range, with two axes
  * the corners of their convex hull, are not left out: what lies between others is to be predicted, not what lies beyond.
  */

@@ -8,17 +8,24 @@
  * A pass whose repetitions were mostly discarded counts only where no other does; its few repetitions were in the same trouble.
  */
 #include "experiments/calibrate/fit_parts.h"
+#include "sim/stat.h"
 #include "sim/zeros.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #define NORMAL_95 1.959964
-#define NORMAL_98 2.326348                              /* of the interval that a sample keeps (kernels/numerics.h) */
+#define KEPT_OUTSIDE 0.02                               /* at most, by the interval that a sample keeps (kernels/numerics.h) */
 #define DISTURBED 0.05
+/* The clock is divided out only where the passes then agree better by far, and by enough of them: of a kernel that does not follow
+ * it, the smaller of two drifts is a matter of chance. */
+#define AGREES 0.7
+enum { LEAST_PAIRS = 6 };
 /* ln: standard error of a median of which most repetitions were discarded. On a virtual machine, medians of aes_gcm and deflate
  * whose other pass was quiet: 1 to 45 % too slow, half of them more than 16 %. */
 #define IN_TROUBLE 0.15
+enum { RANKS_MOST = 1000 };                             /* beyond, 2^-n is no number any more, and the kept interval is of 98 % */
+#define NORMAL_DEGREES 1e7                              /* Student's with as many is normal to seven digits */
 #define PI 3.14159265358979323846
 
 static int by_value(const void *a, const void *b)
@@ -61,10 +68,20 @@ static double log_sd(const struct kernel_sample *s)
   return s->n > 1 ? sqrt(square / (s->n - 1)) : 0;
 }
 
-/* Of ln of the median: from its 98 % interval, else as of a normal sample (1.2533 sd / sqrt(n)). */
+/* Half the kept interval of n values, in standard deviations. It goes from the k-th to the k-th last with the largest k for which
+ * 2 P(binomial(n, 1/2) < k) is 2 % or less, or has all values: 98 % and more from n = 7, of 5 values 93.75 %, which is 1.8627. */
+static double kept_deviations(int n)
+{
+  if (n > RANKS_MOST) return student_t(NORMAL_DEGREES, 1 - KEPT_OUTSIDE);
+  double one = exp2(-n), below = one, next = one;       /* P(= k), P(< k), P(<= k), of k = 1 at first */
+  for (int k = 1; 2 * (next += one *= (n - k + 1.) / k) <= KEPT_OUTSIDE; k++) below = next;
+  return student_t(NORMAL_DEGREES, 1 - 2 * below);
+}
+
+/* Of ln of the median: from the interval that is kept, else as of a normal sample (1.2533 sd / sqrt(n)). */
 static double standard_error(const struct kernel_sample *s)
 {
-  if (s->low_s > 0 && s->high_s > 0) return log(s->high_s / s->low_s) / (2 * NORMAL_98);
+  if (s->low_s > 0 && s->high_s > 0 && s->n > 1) return log(s->high_s / s->low_s) / (2 * kept_deviations(s->n));
   return 1.2533 * log_sd(s) / sqrt(s->n);
 }
 
@@ -228,10 +245,11 @@ struct fit_data fit_data_of(const struct kernel_point *p, int n, int n_axes, str
   d.inner = arena_array(memory, bool, n);
   d.disturbed = arena_array(memory, bool, n);
   double sum = 0;
+  bool few = few_disturbed(p, n);
   for (int i = 0; i < n; i++) {
     for (int a = 0; a < n_axes; a++) d.x[i][a] = log(p[i].axis[a]);
     d.y[i] = log(p[i].cost_s);
-    d.disturbed[i] = p[i].disturbed && few_disturbed(p, n);
+    d.disturbed[i] = p[i].disturbed && few;
     d.weight[i] = 1 / (pow(log(p[i].high_s / p[i].low_s) / (2 * NORMAL_95), 2) + floor_sd * floor_sd);
     sum += d.weight[i];
   }
@@ -242,8 +260,8 @@ struct fit_data fit_data_of(const struct kernel_point *p, int n, int n_axes, str
   return d;
 }
 
-/* |ln(pass / other pass)| of neighbours in the order of shapes. */
-double fit_drift(const struct kernel_samples *in)
+/* Median |ln(pass / other pass)| of neighbours in the order of shapes; *pairs: how many there are. */
+static double drift_of(const struct kernel_samples *in, int *pairs)
 {
   const struct kernel_sample **s = samples_sorted(in);
   double *apart = zeros_new((size_t)in->n, sizeof *apart);
@@ -253,18 +271,26 @@ double fit_drift(const struct kernel_samples *in)
   double drift = n ? expm1(fit_median(apart, n)) : NAN;
   free(apart);
   free(s);
+  *pairs = n;
   return drift;
 }
 
-/* Do the passes agree better when each is taken at the clock that the core had meanwhile? Of kernels that compute they do: 0.6 %
- * apart instead of 2.4 % on a processor whose clock its other guests move. Else the samples as they were timed. */
+double fit_drift(const struct kernel_samples *in)
+{
+  int pairs;
+  return drift_of(in, &pairs);
+}
+
+/* Do the passes agree better, by far, when each is taken at the clock that the core had meanwhile? Of kernels that compute they do on
+ * a processor whose clock its other guests move. Else the samples as they were timed. */
 struct kernel_samples fit_at_one_clock(const struct kernel_samples *in, struct arena *memory, bool *helps)
 {
   struct kernel_sample *timed = arena_array(memory, struct kernel_sample, in->n);
   struct kernel_samples out = *in;
   for (int i = 0; i < in->n; i++) timed[i] = in->sample[i], timed[i].clock = 0;
   out.sample = timed;
-  *helps = fit_drift(in) < fit_drift(&out);
+  int pairs;
+  *helps = drift_of(in, &pairs) < AGREES * drift_of(&out, &pairs) && pairs >= LEAST_PAIRS;
   return *helps ? *in : out;
 }
 

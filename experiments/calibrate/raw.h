@@ -32,7 +32,7 @@ struct raw_sample {
   int pass, order, threads, inner, discarded;
   bool cold, interference, off_grid, stable;
   size_t n; const double *wall_s, *cpu_s;               /* of one execution, one a repetition */
-  double wall_low_s, wall_high_s, cpu_low_s, cpu_high_s;        /* 98 % of the median (kernels/numerics.h) */
+  double wall_low_s, wall_high_s, cpu_low_s, cpu_high_s;        /* 98 % of the median; below 7 values less (kernels/numerics.h) */
   double joule;                                         /* of one execution; NaN: no sensor */
   double clock_s;                                       /* of a step of the core meanwhile, as its clock goes; NaN: not told */
 };

@@ -217,6 +217,53 @@ static void costs_are_those_at_the_usual_clock(void **state)
   }
 }
 
+/* A clock that wanders by .1 % and has nothing to do with times that scatter by 2 %: it cannot be told to help; by which of two drifts is
+ * the smaller it would be in half of the data sets. Nor do five pairs of passes tell. */
+static void a_clock_that_says_nothing_is_left_alone(void **state)
+{
+  int helped = 0;
+  for (int set = 0; set < 40; set++) {
+    struct made *m = made_new(500 + (uint64_t)set, 1);
+    for (int i = 0; i < 16; i++) {
+      double axis = exp2(10 + i / 2);
+      add(m, i / 2, i % 2, &axis, 1e-9 * exp(.02 * rng_normal(&m->chance)), .01);
+      m->sample[i].clock = exp(.001 * rng_normal(&m->chance));
+    }
+    struct kernel_fit f = fit_of(m);
+    helped += f.at_one_clock;
+    done(m, &f);
+  }
+  assert_int_equal(helped, 0);
+  for (int pairs = 5; pairs <= 6; pairs++) {
+    struct made *m = made_new(19, 1);
+    for (int i = 0; i < 2 * pairs; i++) {
+      add(m, i / 2, i % 2, (double[]){exp2(10 + i / 2)}, i % 2 ? 1.05e-9 : 1e-9, .001);
+      m->sample[i].clock = i % 2 ? 1.05 : 1;
+    }
+    struct kernel_fit f = fit_of(m);
+    assert_int_equal(f.at_one_clock, pairs == 6);
+    done(m, &f);
+  }
+}
+
+/* From tables: with 5 values all are kept, 2 x 2^-5 outside, 1.8627 standard deviations; with 9 values too, 2 x 2^-9, 2.8856; with
+ * 14 the 3rd to the 12th, 2 x 106 / 2^14, 2.4853. An interval of +-1 % of one pass; of a point 95 % are kept. */
+static void intervals_are_those_of_their_ranks(void **state)
+{
+  static const struct { int n; double deviations; } cases[] = {{5, 1.8627}, {9, 2.8856}, {14, 2.4853}};
+  double time[14];
+  for (int i = 0; i < 14; i++) time[i] = 1e-6;
+  for (int c = 0; c < 3; c++) {
+    struct made *m = made_new(20, 1);
+    add(m, 0, 0, (double[]){64}, 1e-9, 0);
+    m->sample[0].execution_s = time, m->sample[0].n = cases[c].n;
+    m->sample[0].low_s = 1e-6 * exp(-.01), m->sample[0].high_s = 1e-6 * exp(.01);
+    struct kernel_fit f = fit_of(m);
+    assert_near(log(f.point[0].high_s / f.point[0].cost_s), 1.959964 * .01 / cases[c].deviations, 2e-6);
+    done(m, &f);
+  }
+}
+
 /* By the rule of fit_points.c: 2.6 ns beside 2 ns, each known to 1 %, was disturbed; 2.08 ns was not. */
 static void a_disturbed_pass_does_not_count(void **state)
 {
@@ -528,6 +575,8 @@ int main(void)
     cmocka_unit_test(scatter_of_one_execution),
     cmocka_unit_test(passes_are_averaged_and_their_drift_told),
     cmocka_unit_test(costs_are_those_at_the_usual_clock),
+    cmocka_unit_test(a_clock_that_says_nothing_is_left_alone),
+    cmocka_unit_test(intervals_are_those_of_their_ranks),
     cmocka_unit_test(a_disturbed_pass_does_not_count),
     cmocka_unit_test(shapes_in_trouble_judge_nothing),
     cmocka_unit_test(corners_are_not_left_out),
