@@ -108,28 +108,41 @@ static int shape_number(const struct raw *r, const struct raw_sample *s, const s
   return (*n)++;
 }
 
-/* The core's clock as it was on the whole, and how it scattered: of samples whose clock was told. */
-struct clock { double s, sd; };
-
-static struct clock clock_of(const struct raw *r)
+static bool tells_clock(const struct raw_sample *s, int kernel)
 {
-  struct values clock = {0}, off = {0};
-  for (size_t i = 0; i < r->n_samples; i++)
-    if (is_plain(&r->sample[i]) && isfinite(r->sample[i].clock_s))
-      values_add(&clock, r->sample[i].clock_s);
-  double middle = median(clock.x, clock.n);
-  for (size_t i = 0; i < clock.n; i++)
-    values_add(&off, fabs(log(clock.x[i] / middle)));
-  free(clock.x);
-  return (struct clock){middle, 1.4826 * values_median(&off)};
+  return s->kernel == kernel && is_plain(s) && isfinite(s->clock_s);
 }
 
-static struct kernel_sample fit_sample(const struct raw *r, const struct raw_sample *s, int shape, bool wall, struct clock clock)
+/* The core's clock while it ran this kernel, on the whole: code of wide vectors has a slower one of its own, in tasks too. NaN: of no
+ * sample was it told. */
+static double usual_clock(const struct raw *r, int kernel)
+{
+  struct values clock = {0};
+  for (size_t i = 0; i < r->n_samples; i++)
+    if (tells_clock(&r->sample[i], kernel))
+      values_add(&clock, r->sample[i].clock_s);
+  return values_median(&clock);
+}
+
+/* How the clock scattered around the usual one of each kernel, of all that were measured. */
+static double clock_sd(const struct raw *r)
+{
+  struct values off = {0};
+  for (int k = 0; k < r->n_kernels; k++) {
+    double usual_s = usual_clock(r, k);
+    for (size_t i = 0; i < r->n_samples; i++)
+      if (tells_clock(&r->sample[i], k))
+        values_add(&off, fabs(log(r->sample[i].clock_s / usual_s)));
+  }
+  return 1.4826 * values_median(&off);
+}
+
+static struct kernel_sample fit_sample(const struct raw *r, const struct raw_sample *s, int shape, bool wall, double clock_s)
 {
   struct kernel_sample out = {.shape = shape, .pass = s->pass, .units = s->units, .execution_s = wall ? s->wall_s : s->cpu_s,
                               .n = (int)s->n, .inner = s->inner, .low_s = wall ? s->wall_low_s : s->cpu_low_s,
                               .high_s = wall ? s->wall_high_s : s->cpu_high_s, .stable = s->stable,
-                              .clock = isfinite(s->clock_s) ? s->clock_s / clock.s : 1,
+                              .clock = isfinite(s->clock_s) ? s->clock_s / clock_s : 1,
                               .disturbed = !wall && !s->stable && (size_t)s->discarded > s->n};
   memcpy(out.axis, s->axis, (size_t)r->kernel[s->kernel].n_axes * sizeof *out.axis);
   return out;
@@ -143,14 +156,14 @@ struct kernel_samples calibration_samples(const struct raw *r, int kernel, bool 
   struct kernel_sample *sample = arena_array(r->arena, struct kernel_sample, r->n_samples + 1);
   const struct raw_sample **first = arena_alloc(r->arena, (r->n_samples + 1) * sizeof *first);
   bool wall = calibration_on_wall_clock(r, kernel);
-  struct clock clock = clock_of(r);
+  double clock_s = usual_clock(r, kernel), sd = clock_sd(r);
   int shapes = 0;
-  out.clock_sd = isfinite(clock.sd) ? clock.sd : 0;
+  out.clock_sd = isfinite(sd) ? sd : 0;
   memcpy(out.axis, k->axis, sizeof out.axis);
   for (size_t i = 0; i < r->n_samples; i++) {
     const struct raw_sample *s = &r->sample[i];
     if (s->kernel == kernel && is_plain(s) && s->off_grid == off_grid && !raw_check_failed(r, kernel, s->p))
-      sample[out.n++] = fit_sample(r, s, shape_number(r, s, first, &shapes), wall, clock);
+      sample[out.n++] = fit_sample(r, s, shape_number(r, s, first, &shapes), wall, clock_s);
   }
   out.sample = sample;
   if (shape)
@@ -161,6 +174,12 @@ struct kernel_samples calibration_samples(const struct raw *r, int kernel, bool 
 /* ---- factors --------------------------------------------------------------------------------------------------------- */
 
 static double sample_median(const struct raw_sample *s, bool wall) { return median(wall ? s->wall_s : s->cpu_s, s->n); }
+
+/* Of this kernel, and no check failed at its shape. */
+static bool counts_of(const struct raw *r, const struct raw_sample *s, int kernel)
+{
+  return s->kernel == kernel && !raw_check_failed(r, kernel, s->p);
+}
 
 /* The plain sample of the same shape and pass. */
 static const struct raw_sample *plain_of(const struct raw *r, const struct raw_sample *s)
@@ -192,7 +211,7 @@ static double factor_of(const struct raw *r, int kernel, bool wall, enum factor 
   struct values ratio = {0};
   for (size_t i = 0; i < r->n_samples; i++) {
     const struct raw_sample *s = &r->sample[i], *plain;
-    if (s->kernel == kernel && counts_for(s, f) && (plain = plain_of(r, s)) && long_enough(plain, wall, f))
+    if (counts_of(r, s, kernel) && counts_for(s, f) && (plain = plain_of(r, s)) && long_enough(plain, wall, f))
       values_add(&ratio, sample_median(s, wall) / sample_median(plain, wall));
   }
   return values_median(&ratio);
@@ -222,12 +241,18 @@ static int by_excess(const void *a, const void *b)
 static bool tells_fetch(const struct raw *r, const struct raw_sample *s, int kernel)
 {
   double bytes = s->axis[0], cache = last_cache_bytes(r);
-  return s->kernel == kernel && counts_for(s, FACTOR_COLD) && bytes >= FETCH_LEAST_BYTES
+  return counts_of(r, s, kernel) && counts_for(s, FACTOR_COLD) && bytes >= FETCH_LEAST_BYTES
          && (cache == 0 || bytes <= FETCH_MOST_CACHE * cache);
 }
 
+/* At the kernel's usual clock, where its cost is told at that (usual_s > 0) and the sample tells its own. */
+static double median_at(const struct raw_sample *s, bool wall, double usual_s)
+{
+  return sample_median(s, wall) * (usual_s > 0 && isfinite(s->clock_s) ? usual_s / s->clock_s : 1);
+}
+
 /* Median over shapes of the excess a byte, each counting by its bytes; at least 0; NaN: none was measured. */
-static double fetch_of(const struct raw *r, int kernel, bool wall)
+static double fetch_of(const struct raw *r, int kernel, bool wall, double usual_s)
 {
   struct excess *e = grab(r->n_samples + 1, sizeof *e);
   size_t n = 0, i = 0;
@@ -237,7 +262,7 @@ static double fetch_of(const struct raw *r, int kernel, bool wall)
     if (!tells_fetch(r, s, kernel) || !(plain = plain_of(r, s)))
       continue;
     all += s->axis[0];
-    e[n++] = (struct excess){(sample_median(s, wall) - sample_median(plain, wall)) / s->axis[0], s->axis[0]};
+    e[n++] = (struct excess){(median_at(s, wall, usual_s) - median_at(plain, wall, usual_s)) / s->axis[0], s->axis[0]};
   }
   qsort(e, n, sizeof *e, by_excess);
   while (i < n && (below += e[i].bytes) < all / 2)
@@ -255,7 +280,8 @@ static void find_fetch(const struct raw *r, struct calibrated_kernel *k)
   bool in_cost = kernel->bound == RAW_MEMORY && !strcmp(set->name, "working_set") && last_cache_bytes(r) > 0
                  && set->knot[set->n - 1] > last_cache_bytes(r);
   bool by_bytes = !k->wall && kernel->n_axes > 0 && !strcmp(kernel->axis[0], "working_set");
-  k->fetch_s = by_bytes && !in_cost ? fetch_of(r, k->index, k->wall) : NAN;
+  double usual_s = k->fit.at_one_clock ? usual_clock(r, k->index) : NAN;
+  k->fetch_s = by_bytes && !in_cost ? fetch_of(r, k->index, k->wall, usual_s) : NAN;
 }
 
 static double wall_over_cpu(const struct raw *r, int kernel)
@@ -263,7 +289,7 @@ static double wall_over_cpu(const struct raw *r, int kernel)
   struct values ratio = {0};
   for (size_t i = 0; i < r->n_samples; i++) {
     const struct raw_sample *s = &r->sample[i];
-    double cpu_s = s->kernel == kernel && is_plain(s) ? median(s->cpu_s, s->n) : 0;
+    double cpu_s = counts_of(r, s, kernel) && is_plain(s) ? median(s->cpu_s, s->n) : 0;
     if (cpu_s > 0)
       values_add(&ratio, median(s->wall_s, s->n) / cpu_s);
   }
@@ -275,7 +301,7 @@ static double speed_up(const struct raw *r, int kernel, int threads)
   struct values ratio = {0};
   for (size_t i = 0; i < r->n_samples; i++) {
     const struct raw_sample *s = &r->sample[i], *plain;
-    if (s->kernel == kernel && s->threads == threads && !s->cold && !s->interference && (plain = plain_of(r, s)))
+    if (counts_of(r, s, kernel) && s->threads == threads && !s->cold && !s->interference && (plain = plain_of(r, s)))
       values_add(&ratio, sample_median(plain, true) / sample_median(s, true));
   }
   return values_median(&ratio);
