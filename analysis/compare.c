@@ -894,7 +894,52 @@ static void warn_power(struct compared_policy *p)
          "battery_life_mean_s)", 100 * share);
 }
 
-static void warn_places(struct compared_policy *p)
+static bool measures(const json *hardware, const char *kernel)
+{
+  const char *outside = json_text(json_at(hardware, "outside"));
+  return outside && !strcmp(outside, "allow") && json_at(json_at(hardware, "kernels"), kernel);
+}
+
+static bool place_measures(const json *resolved, const json *place, const char *kernel)
+{
+  const json *all = json_at(resolved, "hardware"), *own = json_at(place, "hardware"), *mix = json_at(own, "mix");
+  bool any = json_text(own) && measures(json_at(all, json_text(own)), kernel);
+  for (size_t i = 0; json_is_map(mix) && i < json_count(mix); i++) any |= measures(json_at(all, json_key(mix, i)), kernel);
+  return any;
+}
+
+static void add_measured_tasks(struct text *t, const json *resolved, const json *place, const json *pipeline)
+{
+  for (size_t i = 0; i < json_count(pipeline); i++) {
+    const json *task = json_nth(pipeline, i);
+    const char *kernel = json_text(json_at(json_at(task, "work"), "kernel"));
+    if (kernel && place_measures(resolved, place, kernel))
+      text_add(t, "%s%s: %s", t->n ? ", " : "", text_or(json_text(json_at(task, "task")), "?"), kernel);
+  }
+}
+
+/* "embed: gemm_f32": whose costs may have been gone beyond at a place; nothing: of step times. */
+static void add_place_tasks(struct text *t, const json *resolved, const char *name)
+{
+  const json *places = json_at(resolved, "places"), *classes = json_at(resolved, "classes");
+  for (size_t i = 0; i < json_count(places); i++)
+    for (size_t k = 0; !strcmp(text_or(json_text(json_at(json_nth(places, i), "name")), ""), name) && k < json_count(classes); k++)
+      add_measured_tasks(t, resolved, json_nth(places, i), json_at(json_nth(classes, k), "pipeline"));
+}
+
+static void warn_beyond(const json *resolved, struct compared_policy *p, const char *place, double value)
+{
+  struct text t = {0};
+  add_place_tasks(&t, resolved, place);
+  if (t.n)
+    warn(p, "place %s served %.1f attempts a replication (an attempt is of one task) beyond what its kernels were measured for; with "
+         "costs of that hardware, 'outside: allow': %s", place, value, t.s);
+  else
+    warn(p, "place %s served %.1f attempts a replication beyond what its step times were measured for (extrapolate: true)", place, value);
+  free(t.s);
+}
+
+static void warn_places(const json *resolved, struct compared_policy *p)
 {
   for (size_t i = 0; i < p->n_metrics; i++) {
     const struct compared_metric *m = &p->metric[i];
@@ -907,8 +952,7 @@ static void warn_places(struct compared_policy *p)
       warn(p, "place %s refused %.4g requests a replication: prompt longer than a batch of its scheduler may be", m->place,
            value);
     if (!strcmp(m->metric, "extrapolated") && value > 0)
-      warn(p, "place %s served %.1f requests a replication beyond what its step times or kernels were measured for "
-           "(extrapolate: true, outside: allow)", m->place, value);
+      warn_beyond(resolved, p, m->place, value);
     if (!strcmp(m->metric, "extrapolated_estimates") && value > 0)
       warn(p, "place %s: %.1f %s a replication rest on costs of kernels beyond what was measured there", m->place, value,
            !strcmp(p->kind, "bound") ? "options of the bound" : "estimates given to the policy");
@@ -1058,7 +1102,7 @@ static void add_warnings(struct comparison *c)
     warn_refused(&c->policy[i]);
     warn_trust(&c->policy[i]);
     warn_power(&c->policy[i]);
-    warn_places(&c->policy[i]);
+    warn_places(c->resolved, &c->policy[i]);
     warn_inputs(c, &c->policy[i], sources);
   }
   json_release(sources);

@@ -126,11 +126,11 @@ bool measured_covers(struct world *w, const struct attempt *a)
   char text[3][AXIS_TEXT];
   run_fails(w);
   return err_add(w->err, (struct where){ 0 }, "class '%s', task '%s', request %llu: %s with %s (%s %s) on '%s', which was measured "
-                 "with %s from %s to %s; 'outside: allow' of that hardware goes beyond", w->klass[a->request->klass].def->name,
+                 "with %s from %s to %s; 'hardware: {%s: {profile: FILE, outside: allow}}' goes beyond", w->klass[a->request->klass].def->name,
                  t->name, (unsigned long long)a->request->id, k->kernel, at->asked[i], axis->name,
                  measured_axis_text(text[0], axis->name, x), h->name, axis->name,
                  measured_axis_text(text[1], axis->name, axis->knot[0]),
-                 measured_axis_text(text[2], axis->name, axis->knot[axis->n - 1]));
+                 measured_axis_text(text[2], axis->name, axis->knot[axis->n - 1]), h->name);
 }
 
 double measured_crowded(struct sim *sim, const struct job *job, double share)

@@ -263,20 +263,29 @@ const struct kernel_work *build_kernel_work(struct build *b, const struct node *
   return k;
 }
 
+/* How far beyond: a factor above 1. */
+static double beyond(const struct kernel_axis *axis, double x)
+{
+  return fmax(axis->knot[0] / x, x / axis->knot[axis->n - 1]);
+}
+
 /* Before anything runs: shapes that are the same for all requests. */
 static void check_shape(struct build *b, const struct kernel_work *k, const struct place_def *p, const struct hardware_def *h)
 {
   const struct kernel_at *at = &k->at[h - b->world->hardware];
   const struct kernel_cost *cost = at->measured ? &at->measured->cost : NULL;
-  for (int i = 0; cost && !h->outside && i < cost->n_axes; i++) {
+  for (int i = 0; cost && i < cost->n_axes; i++) {
     const struct kernel_axis *axis = &cost->axis[i];
     double x = at->axis[i].reads ? NAN : expr_value(&at->axis[i], NULL);
     if (!(x < axis->knot[0] || x > axis->knot[axis->n - 1]) || err_stands_at(b->err, k->said_at)) continue;
     char text[3][AXIS_TEXT];
-    err_add(b->err, k->said_at, "'%s' with %s (%s %s) at places.%s: '%s' was measured with %s from %s to %s; 'outside: allow' of that "
-            "hardware goes beyond, and says so", k->kernel, at->asked[i], axis->name, measured_axis_text(text[0], axis->name, x),
-            p->name, h->name, axis->name, measured_axis_text(text[1], axis->name, axis->knot[0]),
-            measured_axis_text(text[2], axis->name, axis->knot[axis->n - 1]));
+    const char *said = arena_printf(b->arena, "'%s' with %s (%s %s) at places.%s: '%s' was measured with %s from %s to %s", k->kernel,
+      at->asked[i], axis->name, measured_axis_text(text[0], axis->name, x), p->name, h->name, axis->name,
+      measured_axis_text(text[1], axis->name, axis->knot[0]), measured_axis_text(text[2], axis->name, axis->knot[axis->n - 1]));
+    if (h->outside)
+      err_warn(b->err, k->said_at, "%s; the outermost cost is taken, %.3g times beyond (outside: allow)", said, beyond(axis, x));
+    else
+      err_add(b->err, k->said_at, "%s; 'hardware: {%s: {profile: FILE, outside: allow}}' goes beyond, and says so", said, h->name);
   }
 }
 

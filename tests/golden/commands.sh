@@ -305,6 +305,14 @@ says "the places that have it are not" 0 "gave their energy: places edge (no" \
 check "nor where a place gives it" bash -c "! '$OFFSIM' run '$work/watts.yaml' --replications 1 --set 'places.dev.idle_power=3 W' \
   --set 'places.edge.busy_power=9 W' -o '$work/watts' 2>/dev/null | grep 'their energy: places'"
 says "check warns where energy is asked for" 0 "nobody says what 'sound.yaml' draws: counted as 0 J" check "$work/watts.yaml" --set primary=energy_total_j_per_request
+# 4 B x (1e6 x 10 + 10 x 10 + 1e6 x 10) = 80.0004 MB, and 1 MB was measured: 80 times
+far=(--set classes.ask.pipeline.t.work.m=1000000 --set 'hardware.h={flops: 1 TFLOP/s}')
+says "the way beyond is told" 2 "'hardware: {sound.yaml: {profile: FILE, outside: allow}}' goes beyond" check "$work/watts.yaml" "${far[@]}"
+far[3]='hardware={h: {flops: 1 TFLOP/s}, sound.yaml: {profile: profiles/sound.yaml, outside: allow}}'
+says "and is taken, with how far" 0 "(working_set 80.0004 MB) at places.edge: 'sound.yaml' was measured with working_set from 1 kB to 1 MB; the outermost cost is taken, 80 times beyond" \
+  check "$work/watts.yaml" "${far[@]}"
+says "attempts beyond are named by their tasks" 0 "beyond what its kernels were measured for; with costs of that hardware, 'outside: allow': t: gemm_f32" \
+  run "$work/watts.yaml" "${far[@]}" --policy always_edge --replications 1 -o "$work/far"
 # Alike batteries at 8 %; answering alone empties each once within the 3 h, so the level falls to 0 before the charger comes.
 "$OFFSIM" run scenarios/phone-battery.yaml --quiet --policy always_local,always_edge --replications 1 -o "$work/power" \
   --set output='{trace: full, timeseries: 5 min}' --set places.phone.battery.start=0.08 >"$work/power.txt" 2>&1
