@@ -318,7 +318,7 @@ static void leave_requests(struct bed_records *r)
 
 static bool run_round(const struct bed *b, int round, struct collected *c, struct bed_result *to, struct err *e)
 {
-  struct bed_system system;
+  struct bed_system system = {{.pid = -1, .out = -1}, {.pid = -1, .out = -1}};        /* a plan may fail before they start */
   struct bed_known *k = &c->known[round];
   struct bed_records r;
   struct bed_sample predicted, measured;
