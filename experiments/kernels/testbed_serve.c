@@ -49,7 +49,8 @@ struct server {
   pthread_mutex_t *turn;                                /* NULL: one worker */
   char *body, *answer, *stirred;
   int64_t taken_ns, spent_ns;                           /* when the read began that got a request; see testbed_head */
-  struct testbed_head head[TESTBED_BATCH];
+  struct testbed_head head[TESTBED_BATCH], held;        /* held: taken, but of another shape than the batch before it */
+  bool holds;
 };
 
 /* ---- kernels -------------------------------------------------------------------------------------------------------- */
@@ -222,12 +223,17 @@ static bool calibrate(const struct server *v, int n, int block)
 
 /* ---- requests ------------------------------------------------------------------------------------------------------- */
 
-/* The next request into head[k]. 1; 0: none came until the instant; -1: the end. */
-static int take(struct server *v, int k, int64_t until_ns)
+/* The next request into head[0]. 1; 0: none came until the instant; -1: the end. */
+static int take(struct server *v, int64_t until_ns)
 {
+  if (v->holds) {
+    v->taken_ns = testbed_now_ns();
+    v->head[0] = v->held, v->holds = false;
+    return 1;
+  }
   for (int64_t now = testbed_now_ns();; now = testbed_now_ns()) {
     v->taken_ns = now;
-    int got = testbed_read(v->fd, &v->head[k], v->body, false);
+    int got = testbed_read(v->fd, &v->head[0], v->body, false);
     if (got || now >= until_ns)
       return got;
     if (!v->spin)
@@ -235,13 +241,24 @@ static int take(struct server *v, int k, int64_t until_ns)
   }
 }
 
-/* What a free worker takes at once: one, then those that wait beside it. */
+/* One more of the batch that head[0] began: what asks for something else (a calibration) waits until the batch is answered. */
+static bool take_beside(struct server *v, int n)
+{
+  if (v->holds || testbed_read(v->fd, &v->head[n], v->body, false) != 1)
+    return false;
+  v->holds = v->head[n].shape != v->head[0].shape;
+  if (v->holds)
+    v->held = v->head[n];
+  return !v->holds;
+}
+
+/* What a free worker takes at once: one, then those that wait beside it. A calibration is alone. */
 static int take_batch(struct server *v, int64_t until_ns)
 {
   if (v->turn)
     pthread_mutex_lock(v->turn);
-  int got = take(v, 0, until_ns), n = got == 1;
-  while (n > 0 && n < v->n_batch && (got = testbed_read(v->fd, &v->head[n], v->body, false)) == 1)
+  int got = take(v, until_ns), n = got == 1;
+  while (n > 0 && n < v->n_batch && v->head[0].shape != TESTBED_CALIBRATE && take_beside(v, n))
     n++;
   if (v->turn)
     pthread_mutex_unlock(v->turn);

@@ -197,6 +197,31 @@ for variant, factor in ("", 1), ("-low", .8), ("-high", 1.1):
     assert all(abs(a - 2 * b + c) < .01 for a, b, c in zip(rest, rest[1:], rest[2:])), rest
 assert plain["band_low_s"]["p50"] < plain["predicted_s"]["p50"] < plain["band_high_s"]["p50"]
 PY
+# Three requests that wait at once: the batch of what is alike, before and behind a calibration, never with it.
+check "a calibration is in no batch" /usr/bin/python3 - "$OFFSIM-kernels" "$work/mixed.csv" <<'PY'
+import json, socket, struct, subprocess, sys
+program, calibration = sys.argv[1:]
+serve = subprocess.Popen([program, "serve", "--shape", "gemm_f32:m=16,n=32,k=32", "--batch", "4", "--batch-parameter", "m", "--executions", "40",
+                          "--again", "7", "--calibrate", calibration, "--time-limit", "40", "--poll", "block"], stdout=subprocess.PIPE, text=True)
+port = json.loads(serve.stdout.readline())["port"]
+head = struct.Struct("=IIIIq11qqqII")
+with socket.create_connection(("127.0.0.1", port)) as s:
+    shapes = (0, 0, 2 ** 32 - 2, 2 ** 32 - 2, 0, 0)
+    s.sendall(b"".join(head.pack(0x4f665362, i, shape, 0, *[0] * 16) for i, shape in enumerate(shapes)))
+    f, got = s.makefile("rb"), []
+    while len(got) < len(shapes):
+        h = head.unpack(f.read(head.size))
+        f.read(h[3])
+        got.append((h[1], h[2], h[18], h[10], h[11]))                   # id, shape, batch, serve, served
+    f.close()
+assert serve.wait(20) == 0
+assert [x[:2] for x in got] == list(enumerate(shapes)), got
+assert [x[2] for x in got][2:4] == [1, 1] and all(x[2] <= 2 for x in got), got
+busy = sorted({x[3:] for x in got})
+assert all(a[1] <= b[0] for a, b in zip(busy, busy[1:])), busy
+blocks = [line.split(",")[0] for line in open(calibration)][1:]
+assert blocks == ["-1"] * 40 + ["2"] * 7 + ["3"] * 7, blocks
+PY
 # Stopped in the middle: its own exit code, and nobody left.
 "$OFFSIM" testbed --quick --quiet --executions 50 -o "$work/stop" --work $shape --load .05 --requests 30000 >"$work/stop.txt" 2>&1 & pid=$!
 for _ in $(seq 100); do [ -s "$work/stop/plain-5-r1-before.yaml" ] && break; sleep 0.1; done
