@@ -300,6 +300,7 @@ static bool hindsight(const struct bed *b, const char *base, const struct bed_kn
   bed_sample_of(&as_it_was.overhead, b->arena, k->overhead.s, k->overhead.n);
   for (size_t i = 0; i < as_it_was.overhead.n; i++)
     as_it_was.overhead.s[i] = fmax(as_it_was.overhead.s[i] + shift_s, 0);
+  bed_sample_settle(&as_it_was.overhead);
   double known_s = k->occupancy_s + k->more_s * ((double)n / s->batches - 1), spent_s = s->spent_s / s->batches / factor;
   as_it_was.occupancy_s = k->occupancy_s * spent_s / known_s;
   as_it_was.more_s = k->more_s * spent_s / known_s;
@@ -408,6 +409,7 @@ static bool add_corner(const struct bed *b, int which, struct collected *c, cons
     bed_sample_of(&k.cold, b->arena, k.cold.s, k.cold.n);
     for (size_t i = 0; i < k.cold.n; i++)
       k.cold.s[i] *= cold;
+    bed_sample_settle(&k.cold);
     if (!simulate(b, base, name[which], &k, kernel, &c->pool[CORNER + which], &one, e))
       return false;
   }
@@ -429,6 +431,7 @@ static bool add_bands(const struct bed *b, struct collected *c, struct bed_resul
       to->high.s[i] = fmax(to->high.s[i], at.s[i]);
     }
   }
+  bed_sample_settle(&to->low), bed_sample_settle(&to->high);
   return good;
 }
 

@@ -82,6 +82,8 @@ struct bed {
   struct arena *arena;
 };
 bool bed_sample_of(struct bed_sample *, struct arena *, const double *x, size_t n);
+/* After its values were changed: their mean. */
+void bed_sample_settle(struct bed_sample *);
 double bed_quantile(const struct bed_sample *, double q);
 /* Server and relay, after the kernels were timed there; idle_s: mean pause, with this share of the executions. */
 struct bed_system { struct bed_process server, relay; };

@@ -37,16 +37,21 @@ static int ascending(const void *a, const void *b)
 
 bool bed_sample_of(struct bed_sample *to, struct arena *a, const double *x, size_t n)
 {
-  double sum = 0;
   to->n = n;
   to->s = arena_array(a, double, n + 1);
   if (n)
     memcpy(to->s, x, n * sizeof *x);
-  for (size_t i = 0; i < n; i++)
-    sum += x[i];
-  to->mean = n ? sum / (double)n : NAN;
+  bed_sample_settle(to);
   qsort(to->s, n, sizeof *to->s, ascending);
   return n > 0;
+}
+
+void bed_sample_settle(struct bed_sample *s)
+{
+  double sum = 0;
+  for (size_t i = 0; i < s->n; i++)
+    sum += s->s[i];
+  s->mean = s->n ? sum / (double)s->n : NAN;
 }
 
 /* The order statistic of rank ceil(q n). */

@@ -53,6 +53,7 @@ for r in report["results"]:
     for which in ("measured_s", "predicted_s", "band_low_s", "band_high_s", "hindsight_s"):
         q = [r[which][p] for p in ("p5", "p25", "p50", "p75", "p90", "p95", "p99")]
         assert q == sorted(q) and q[0] > 0, (r["configuration"], which, q)
+    assert r["band_low_s"]["mean"] < r["predicted_s"]["mean"] < r["band_high_s"]["mean"], r["configuration"]
     plan = list(csv.DictReader(open(base + ".csv")))
     records = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(open(base + "-records.csv"))]
     assert len(plan) == len(records) == 122                          # and 2 calibrations
