@@ -31,6 +31,7 @@ struct bed_options {
   double slow;                                          /* a planted fault: the loaded server is so many times slower */
   double request_bytes, reply_bytes, rate_Bps, weights_bytes;
   const char *link_keys;                                /* of the link in a scenario: its trace, rate, round trip */
+  double link_most_s;                                   /* no request is on it for longer */
 };
 
 /* ---- the profile (testbed_profile.c) -------------------------------------------------------------------------------- */
@@ -53,6 +54,9 @@ void bed_stop(struct bed_process *);
 struct bed_record { int shape, batch; bool cold; double cpu_s, spent_s, at_s[BED_INSTANTS]; };
 struct bed_records { size_t n; struct bed_record *at; };
 bool bed_read_records(const char *path, struct arena *, struct bed_records *, struct err *) MUST_USE;
+
+/* How many came to the server before a calibration was over and were served after it. */
+long bed_met_calibration(const struct bed_records *);
 
 /* ---- what is known before (testbed_before.c) ------------------------------------------------------------------------ */
 struct bed_sample { size_t n; double *s; double mean; };        /* ascending */
@@ -132,6 +136,7 @@ struct bed_result {
     occupancy_s, known_occupancy_s, steal_share, band_factor, cold_factor, late_s, batch_mean, cold_share, utilization;
   int rounds; long requests;
   bool raised;
+  int anew;                                             /* rounds that were measured again: a request met a calibration */
   int n_shapes, n_batch; const char *const *shape;
   double in_place_s[BED_WORKS][BED_BATCH];              /* medians before the load, mean over the rounds */
 };

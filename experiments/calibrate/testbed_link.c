@@ -183,6 +183,43 @@ static void put_rate(struct text *out, const char *name, const struct link_trace
     text_add(out, "%s,0,%.9g\n%s,1,end\n", name, rate_Bps, name);
 }
 
+/* The longest latency behind the longest time without any. */
+static double most_latency_s(const struct link_trace *t)
+{
+  double most_s = t ? 0 : LINK_RTT_S / 2, lost_s = 0, longest_s = 0;
+  for (uint64_t k = 0; t && k < 2 * t->n; k++) {        /* twice: it begins anew */
+    uint64_t i = k % t->n;
+    bool lost = !isfinite(t->value[i]);
+    lost_s = lost ? lost_s + (double)((i + 1 < t->n ? t->at[i + 1] : t->length) - t->at[i]) * 1e-9 : 0;
+    longest_s = fmax(longest_s, lost_s);
+    most_s = fmax(most_s, lost ? 0 : t->value[i]);
+  }
+  return most_s + fmin(longest_s, t ? (double)t->length * 1e-9 : 0);
+}
+
+static double transmit_s(const struct link_trace *t, uint64_t i, double bytes)
+{
+  double took_s = 0;
+  for (uint64_t k = i; bytes > 0 && k < i + 4 * t->n; k++) {
+    uint64_t at = k % t->n;
+    double step_s = (double)((at + 1 < t->n ? t->at[at + 1] : t->length) - t->at[at]) * 1e-9, need_s = bytes / t->value[at];
+    took_s += fmin(step_s, need_s);
+    bytes -= t->value[at] * step_s;
+  }
+  return took_s;
+}
+
+/* From the begin of a step; one sent within a step takes at most what is left of it longer: twice. An outage is walked from
+ * its begin only. */
+static double most_transmit_s(const struct link_trace *t, double bytes, double rate_Bps)
+{
+  double most_s = t ? 0 : bytes / rate_Bps;
+  for (uint64_t i = 0; t && i < t->n; i++)
+    if (t->value[i] > 0 || i == 0 || t->value[i - 1] > 0)
+      most_s = fmax(most_s, 2 * transmit_s(t, i, bytes));
+  return most_s;
+}
+
 static bool write_relay(const struct bed_options *o, const struct link_process_def *d, struct arena *a, struct err *e)
 {
   struct text out = {0};
@@ -219,7 +256,10 @@ bool bed_write_link(struct bed_options *o, struct arena *a, struct err *e)
     return false;
   o->link_keys = keys_of(o, &k, a);
   struct scenario *s = write_scenario(o, path, e) ? scenario_load(path, NULL, 0, e) : NULL;
-  bool good = s && s->world.n_links == 1 && s->world.link[0].process && write_relay(o, s->world.link[0].process, a, e);
+  const struct link_process_def *process = s && s->world.n_links == 1 ? s->world.link[0].process : NULL;
+  bool good = process && write_relay(o, process, a, e);
+  if (good)
+    o->link_most_s = most_latency_s(process->rtt) + most_transmit_s(process->capacity[0], o->request_bytes, o->rate_Bps);
   if (s)
     scenario_free(s);
   return good;

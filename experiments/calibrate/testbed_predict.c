@@ -18,6 +18,7 @@
 enum { POINTS = 200 };
 
 enum { PART_LEAST = 200 };                              /* requests */
+enum { FIRST = 10 };                                    /* executions of a calibration that are not told (serve) */
 #define DRAIN_S 0.05                                    /* after a part, before the calibration */
 #define SLOT_S 0.1                                      /* for a calibration, beside what it should take */
 #define SLOT_SLACK 1.3
@@ -25,7 +26,13 @@ enum { PART_LEAST = 200 };                              /* requests */
 static double slot_s(const struct bed *b)
 {
   double one_s = b->service_s * b->n_batch + (1 - b->load) * fmin(1 / b->rate_per_s, .1);
-  return SLOT_SLACK * one_s * (double)b->o->again + b->keep_alive_s + SLOT_S;
+  return SLOT_SLACK * one_s * (double)(b->o->again + FIRST) + b->keep_alive_s + b->o->link_most_s + SLOT_S;
+}
+
+/* The last request arrives, and what came together behind an outage is worked off. */
+static double drain_s(const struct bed *b)
+{
+  return DRAIN_S + (1 + b->load) * b->o->link_most_s;
 }
 
 static double put_calibration(struct text *t, const struct bed *b, double at_s)
@@ -45,12 +52,12 @@ bool bed_write_plan(const struct bed *b, const char *base, uint64_t round, struc
   text_put(&t, "at_s,shape,bytes\n");
   for (long i = 0, part = 0; i < n; i++) {
     if (part < parts->n && i == part * n / parts->n)
-      parts->from_s[part++] = at_s = put_calibration(&t, b, i ? at_s + DRAIN_S : 0);
+      parts->from_s[part++] = at_s = put_calibration(&t, b, i ? at_s + drain_s(b) : 0);
     at_s -= log(rng_uniform_open(&gap)) / b->rate_per_s;
     int which = (int)(rng_uniform(&shape) * b->n_shapes);
     text_add(&t, "%.9f,%d,%.0f\n", at_s, which, b->o->request_bytes);
   }
-  parts->end_s = put_calibration(&t, b, at_s + DRAIN_S);
+  parts->end_s = put_calibration(&t, b, at_s + drain_s(b));
   bool good = text_save(&t, arena_printf(b->arena, "%s.csv", base), e);
   free(t.s);
   return good;
@@ -155,7 +162,7 @@ bool bed_write_scenario(const struct bed *b, const char *base, const char *varia
   const char *slash = strrchr(base, '/'), *name = slash ? slash + 1 : base;
   text_put(&t, "# Written by `offsim testbed` from what it measured before the load: what it predicted.\n");
   text_add(&t, "name: %s%s\nseed: 1\nhorizon: {kind: terminating, duration: %.3f s, drain_max: 1 min}\nreplications: 1\n",
-           name, variant, (double)b->o->requests / b->rate_per_s * 1.5 + 10 + (BED_PARTS + 1) * (slot_s(b) + DRAIN_S));
+           name, variant, (double)b->o->requests / b->rate_per_s * 1.5 + 10 + (BED_PARTS + 1) * (slot_s(b) + drain_s(b)));
   if (by_kernels(b, k))
     bed_put_hardware(&t, k);
   text_put(&t, "primary: latency_p50_s\nplaces:\n  - {name: client, tier: device, zone: here, count: 1}\n"

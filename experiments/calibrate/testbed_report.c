@@ -121,6 +121,8 @@ static void print_causes(const struct bed_result *r, FILE *out)
           "(before: %.0f), other overhead %.0f us (before: %.0f); sent %.0f us late at p99; steal %.2f %%", r->name, r->load * 100,
           (r->kernel_factor - 1) * 100, r->cpu_share * 100, r->occupancy_s * 1e6, r->known_occupancy_s * 1e6, r->overhead_s * 1e6,
           r->known_overhead_s * 1e6, r->late_s * 1e6, r->steal_share * 100);
+  if (r->anew)
+    fprintf(out, "; %d times a round was measured again, as requests met a calibration", r->anew);
   if (!r->raised)
     fputs("; no leave to run ahead of other processes", out);
   if (r->batch_mean > 1.0001)
@@ -218,6 +220,7 @@ static json *result_json(const struct bed_options *o, const struct bed_result *r
   json_put_number(cause, "cold_share", r->cold_share);
   json_put_number(cause, "utilization", r->utilization);
   json_put_bool(cause, "priority_raised", r->raised);
+  json_put_int(cause, "rounds_anew", r->anew);
   json_put(one, "cause", cause);
   if (o->costs)
     json_put(one, "profile", bed_profile_json(o, r));

@@ -174,3 +174,14 @@ bool bed_read_records(const char *path, struct arena *a, struct bed_records *r, 
   free(text);
   return true;
 }
+
+long bed_met_calibration(const struct bed_records *r)
+{
+  long n = 0;
+  for (size_t c = 0; c < r->n; c++)
+    for (size_t i = 0; r->at[c].shape == BED_CALIBRATE && i < r->n; i++) {
+      const struct bed_record *one = &r->at[i];
+      n += one->shape >= 0 && one->at_s[BED_UP_OUT] < r->at[c].at_s[BED_SERVED] && one->at_s[BED_SERVE] >= r->at[c].at_s[BED_SERVED];
+    }
+  return n;
+}

@@ -64,6 +64,9 @@ for r in report["results"]:
         assert at == sorted(at), at
         for a, b, size in (("up_in_s", "up_due_s", 2000), ("down_in_s", "down_due_s", 256)):
             assert abs(x[b] - x[a] - link_takes(x[a], size)) < 2e-9, (x[a], x[b])                  # what the relay imposed
+    assert r["cause"]["rounds_anew"] <= 2
+    for c in (x for x in records if x["shape"] == -2):
+        assert not [x for x in records if x["up_out_s"] < c["served_s"] <= x["serve_s"]], c                   # nobody waited for it
     busy = sorted({(x["serve_s"], x["served_s"]) for x in records})
     assert all(a[1] <= b[0] for a, b in zip(busy, busy[1:]))                                       # one worker
     sizes = {x["batch"] for x in records}
