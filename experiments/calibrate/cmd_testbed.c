@@ -21,7 +21,8 @@ enum { FULL_REQUESTS = 20000, FULL_REPEATS = 5, QUICK_REQUESTS = 1200, QUICK_REP
 #define KEEP_ALIVE_GAPS 3.0
 #define KEEP_ALIVE_LEAST_S 0.002                        /* so that it is warm for empty requests one at a time */
 #define BLIND_SIGMA 0.02                                /* of the calibrations, while there are too few to tell */
-/* Of kernels that serve requests against timed ones: in 12 rounds on the 2 cores of a virtual EPYC -2.2 to +3.5 %. */
+/* Of kernels that serve requests against timed ones, a constant: read off loaded rounds (12 on the 2 cores of a virtual EPYC: -2.2
+ * to +3.5 %, mostly slower), so the band knows that much of loaded runs, and elsewhere it may be another. */
 #define SERVING_SIGMA 0.015
 
 static const char usage[] =
@@ -403,15 +404,14 @@ static double t_of(const struct scatter *s)
   return gsl_cdf_tdist_Pinv(.95, s->freedom > 2 ? s->freedom : 1e6);
 }
 
-/* The kernels of the load differ from those of the calibrations around it as odd calibrations do from even ones; 90 % of the
- * mean of that over R rounds by Student's t, and beside it what serving itself may add (SERVING_SIGMA).
- * Check: sigma 2 %, R = 5, many degrees, no SERVING_SIGMA: exp(1.645 x .02 / sqrt(5)) = 1.0148. */
+/* The kernels of the load differ from those of the calibrations around it as odd calibrations do from even ones, and beside it
+ * by what serving itself may add. Check: sigma 2 %, R = 5, many degrees, no SERVING_SIGMA: exp(1.645 x .02 / sqrt(5)) = 1.0148. */
 static double kernel_band(struct scatter *all, const struct collected *c, int n)
 {
   for (int i = 0; i < n; i++)
     all->squares += c->known[i].unlike * c->known[i].unlike;
   all->freedom += n;
-  return exp(t_of(all) * sqrt(sigma_of(all) * sigma_of(all) / n + SERVING_SIGMA * SERVING_SIGMA));
+  return bed_kernel_band(t_of(all), sigma_of(all), n, SERVING_SIGMA);
 }
 
 /* Cold starts of the load come from the same scatter as those before it: the difference of two means of R. */

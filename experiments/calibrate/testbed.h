@@ -141,6 +141,9 @@ struct bed_result {
   double in_place_s[BED_WORKS][BED_BATCH];              /* medians before the load, mean over the rounds */
 };
 struct bed_verdict { bool within; double error_p50, error_p95, bar_p50, bar_p95, width_p50, width_p95; };
+/* The factor of kernels between the middle of the band and its end: what R calibrations' scatter sigma leaves open of their mean (t:
+ * Student's, 90 %), and a constant scatter of what serving adds (90 % of a normal one), in quadrature. */
+double bed_kernel_band(double t, double sigma, int rounds, double serving_sigma);
 struct bed_verdict bed_judge(const struct bed_result *);
 void bed_print(const struct bed_options *, const struct bed_result *, int n, const char *why_not, FILE *);
 json *bed_json(const struct bed_options *, const struct bed_result *, int n, const char *why_not);

@@ -33,6 +33,12 @@ static bool inside(const struct bed_result *r, double q)
   return x >= bed_quantile(&r->low, q) && x <= bed_quantile(&r->high, q);
 }
 
+#define NORMAL_90 1.644854
+double bed_kernel_band(double t, double sigma, int rounds, double serving_sigma)
+{
+  return exp(hypot(t * sigma / sqrt(rounds), NORMAL_90 * serving_sigma));
+}
+
 struct bed_verdict bed_judge(const struct bed_result *r)
 {
   struct bed_verdict v = {.error_p50 = error_at(&r->predicted, &r->measured, .5), .error_p95 = error_at(&r->predicted, &r->measured, .95),
