@@ -10,4 +10,4 @@ set title heading
 plot data index 2 using 1:2 with lines lc rgb '#888888' dt 3 lw 1.2 title 'predicted, ends of the band', \
   data index 3 using 1:2 with lines lc rgb '#888888' dt 3 lw 1.2 notitle, \
   data index 0 using 1:2 with lines lc rgb color(0) lw 2.2 title 'measured', \
-  data index 1 using 1:2 with lines lc rgb color(1) dt 2 lw 2 title 'predicted before'
+  data index 1 using 1:2 with lines lc rgb color(1) dt 2 lw 2 title 'predicted'

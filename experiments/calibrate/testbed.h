@@ -1,8 +1,9 @@
 /* testbed.h: `offsim testbed`: a mini offloading system run for real on loopback, and the simulator's prediction of it.
  *
- * A bed is one configuration at one load, a round one repeat of it. Before each round, in the same processes, is measured
- * what the prediction may know: times of the kernels (with the pauses that the load will leave the server), what an empty
- * request costs, how long a worker takes to start. Then the scenario is written, and only then the load is run.
+ * A bed is one configuration at one load, a round one repeat of it. Before the load of each round, in the same processes, is
+ * measured what a prediction may know: times of the kernels (with the pauses that the load will leave the server), what an
+ * empty request costs, how long a worker takes to start; and once more between the load's parts (kernels) and after it (cold
+ * starts). The prediction that is judged knows all of these; the forecast only what was known before the load.
  */
 #ifndef OFFSIM_EXPERIMENTS_CALIBRATE_TESTBED_H
 #define OFFSIM_EXPERIMENTS_CALIBRATE_TESTBED_H
@@ -58,7 +59,7 @@ bool bed_read_records(const char *path, struct arena *, struct bed_records *, st
 /* How many came to the server before a calibration was over and were served after it. */
 long bed_met_calibration(const struct bed_records *);
 
-/* ---- what is known before (testbed_before.c) ------------------------------------------------------------------------ */
+/* ---- what is known (testbed_before.c) ------------------------------------------------------------------------ */
 struct bed_sample { size_t n; double *s; double mean; };        /* ascending */
 /* Parts of a round's load: before the first, between them and after the last the kernels are timed again. */
 struct bed_parts { int n; double from_s[BED_PARTS], end_s; };
@@ -138,7 +139,7 @@ struct bed_result {
   bool raised;
   int anew;                                             /* rounds that were measured again: a request met a calibration */
   int n_shapes, n_batch; const char *const *shape;
-  double in_place_s[BED_WORKS][BED_BATCH];              /* medians before the load, mean over the rounds */
+  double in_place_s[BED_WORKS][BED_BATCH];              /* medians of all calibrations, less their pace; mean over the rounds */
 };
 struct bed_verdict { bool within; double error_p50, error_p95, bar_p50, bar_p95, width_p50, width_p95; };
 /* The factor of kernels between the middle of the band and its end: what R calibrations' scatter sigma leaves open of their mean (t:

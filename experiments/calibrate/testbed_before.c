@@ -1,4 +1,5 @@
-/* testbed_before.c: what the prediction may know: measured without load, in the processes that then take the load.
+/* testbed_before.c: what the prediction may know: measured in the processes that take the load, while they do not take it: before
+ * it, between its parts, and (cold starts) after it. What was known before alone makes a prediction of its own.
  *
  *   kernels    executed in random order, as often after a pause as the server will be idle (share 1 - load, mean 1 / rate)
  *   occupancy  of the worker by reading and answering an empty request, by the first of a batch and by each further one, where

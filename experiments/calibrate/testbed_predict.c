@@ -1,4 +1,4 @@
-/* testbed_predict.c: the scenario of a round, from what was measured before, and its run.
+/* testbed_predict.c: the scenario of a round, from what was measured before or around its load, and its run.
  *
  * Arrivals and shapes are the round's plan itself: the same file goes to the client and to the simulator, so that what
  * differs is not the draw. The link is the same file too. Service is the measured kernel and the occupancy by an empty request;
@@ -160,7 +160,8 @@ bool bed_write_scenario(const struct bed *b, const char *base, const char *varia
 {
   struct text t = {0};
   const char *slash = strrchr(base, '/'), *name = slash ? slash + 1 : base;
-  text_put(&t, "# Written by `offsim testbed` from what it measured before the load: what it predicted.\n");
+  text_add(&t, "# Written by `offsim testbed` from what it measured %s.\n",
+           k->parts.n ? "around the load: before it, between its parts and after it" : "before the load alone");
   text_add(&t, "name: %s%s\nseed: 1\nhorizon: {kind: terminating, duration: %.3f s, drain_max: 1 min}\nreplications: 1\n",
            name, variant, (double)b->o->requests / b->rate_per_s * 1.5 + 10 + (BED_PARTS + 1) * (slot_s(b) + drain_s(b)));
   if (by_kernels(b, k))

@@ -54,6 +54,10 @@ for r in report["results"]:
         q = [r[which][p] for p in ("p5", "p25", "p50", "p75", "p90", "p95", "p99")]
         assert q == sorted(q) and q[0] > 0, (r["configuration"], which, q)
     assert r["band_low_s"]["mean"] < r["predicted_s"]["mean"] < r["band_high_s"]["mean"], r["configuration"]
+    for p in ("p50", "p95"):
+        assert abs(r["error"]["before_" + p] - (r["before_s"][p] / r["measured_s"][p] - 1)) < 1e-9
+    text = open(base + ".yaml").read(), open(base + "-before.yaml").read()
+    assert "before it, between its parts and after it." in text[0] and "before the load alone." in text[1], text
     plan = list(csv.DictReader(open(base + ".csv")))
     records = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(open(base + "-records.csv"))]
     assert len(plan) == len(records) == 122                          # and 2 calibrations
