@@ -134,10 +134,11 @@ static size_t result(void *state, void *out, size_t room)
   return bytes;
 }
 
-static void feed(void *state, const void *data, size_t bytes)
+static size_t feed(void *state, const void *data, size_t bytes)
 {
   struct seal *s = state;
   hand_text(data, bytes, s->plain, s->size);
+  return s->size;
 }
 
 static bool fed(void *state, const void *data, size_t bytes, char *why)

@@ -140,9 +140,14 @@ static float *place_of(const struct attention *a, long i)
   return (of_token < 2 * own ? a->k : a->v) + (head * a->keys + a->keys - a->queries + token) * a->dim + of_head;
 }
 
+/* What lies there, by another way: the handed numbers are [token][query, key, value][head][element]. */
 static double handed_at(const void *state, long i)
 {
-  return (double)*place_of(state, i);
+  const struct attention *a = state;
+  const float *const tensor[] = {a->q, a->k, a->v};
+  const long rows[] = {a->queries, a->keys, a->keys}, first[] = {0, a->keys - a->queries, a->keys - a->queries};
+  long element = i % a->dim, head = i / a->dim % a->heads, t = i / a->dim / a->heads % 3, token = i / a->dim / a->heads / 3;
+  return (double)tensor[t][(head * rows[t] + first[t] + token) * a->dim + element];
 }
 
 size_t attention_result(void *state, void *out, size_t room)
@@ -155,7 +160,7 @@ size_t attention_result(void *state, void *out, size_t room)
   return bytes;
 }
 
-void attention_feed(void *state, const void *data, size_t bytes)
+size_t attention_feed(void *state, const void *data, size_t bytes)
 {
   struct attention *a = state;
   struct hand h = hand_of(data, bytes);
@@ -163,6 +168,7 @@ void attention_feed(void *state, const void *data, size_t bytes)
   float scale = hand_scale(&h, (size_t)n, 2);
   for (long i = 0; i < n; i++)
     *place_of(a, i) = hand_at(&h, (size_t)i) * scale;
+  return (size_t)n * sizeof(float);
 }
 
 bool attention_fed(void *state, const void *data, size_t bytes, char *why)

@@ -28,7 +28,7 @@ bool attention_check(void *state, char *why);
 /* Handed over token by token: query, key and value of all heads side by side, as one product leaves them; keys and values
  * are those of the last tokens. Left behind token by token as well. */
 size_t attention_result(void *state, void *out, size_t room);
-void attention_feed(void *state, const void *data, size_t bytes);
+size_t attention_feed(void *state, const void *data, size_t bytes);
 bool attention_fed(void *state, const void *data, size_t bytes, char *why);
 
 #endif

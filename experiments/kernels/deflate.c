@@ -89,10 +89,11 @@ static bool check(void *state, char *why)
   return same || scratch_why(why, "it does not inflate to what was deflated");
 }
 
-static void feed(void *state, const void *data, size_t bytes)
+static size_t feed(void *state, const void *data, size_t bytes)
 {
   struct squeeze *s = state;
   hand_text(data, bytes, s->text, s->size);
+  return s->size;
 }
 
 static bool fed(void *state, const void *data, size_t bytes, char *why)
@@ -106,7 +107,7 @@ static void *prepare(const double *p, uint64_t seed, char *why) { return scratch
 static void run(void *state) { }
 static bool check(void *state, char *why) { return scratch_why(why, "built without zlib"); }
 static void finish(void *state) { }
-static void feed(void *state, const void *data, size_t bytes) { }
+static size_t feed(void *state, const void *data, size_t bytes) { return 0; }
 static bool fed(void *state, const void *data, size_t bytes, char *why) { return scratch_why(why, "built without zlib"); }
 #endif
 

@@ -126,11 +126,12 @@ static size_t result(void *state, void *out, size_t room)
   return hand_out(g->c, (size_t)(g->m * g->n) * sizeof *g->c, out, room);
 }
 
-static void feed(void *state, const void *data, size_t bytes)
+static size_t feed(void *state, const void *data, size_t bytes)
 {
   struct gemm *g = state;
   struct hand h = hand_of(data, bytes);
   hand_floats(&h, g->a, (size_t)(g->m * g->k), 1);
+  return (size_t)(g->m * g->k) * sizeof *g->a;
 }
 
 static bool fed(void *state, const void *data, size_t bytes, char *why)

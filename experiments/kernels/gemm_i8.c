@@ -162,7 +162,7 @@ static size_t result(void *state, void *out, size_t room)
 }
 
 /* Quantised, one scale for all. */
-static void feed(void *state, const void *data, size_t bytes)
+static size_t feed(void *state, const void *data, size_t bytes)
 {
   struct gemm_i8 *g = state;
   struct hand h = hand_of(data, bytes);
@@ -170,6 +170,7 @@ static void feed(void *state, const void *data, size_t bytes)
   float scale = hand_scale(&h, n, 127);
   for (size_t i = 0; i < n; i++)
     g->a[i] = (uint8_t)(lrintf(hand_at(&h, i) * scale) + 128);
+  return n * sizeof *g->a;
 }
 
 /* Half a step of 127, and as much again for a factor that was found from rounded values. */

@@ -305,11 +305,12 @@ static size_t result(void *state, void *out, size_t room)
   return hand_out(g->y, (size_t)g->n * sizeof *g->y, out, room);
 }
 
-static void feed(void *state, const void *data, size_t bytes)
+static size_t feed(void *state, const void *data, size_t bytes)
 {
   struct gemv *g = state;
   struct hand h = hand_of(data, bytes);
   hand_floats(&h, g->x, (size_t)g->k, 1);
+  return (size_t)g->k * sizeof *g->x;
 }
 
 static bool fed(void *state, const void *data, size_t bytes, char *why)

@@ -44,20 +44,30 @@ void hand_unit(const struct hand *h, float *to, size_t count)
   for (size_t i = 0; i < count; i++) to[i] *= scale;
 }
 
-/* The factor of least squares. */
+static size_t next_of(const struct hand *h, size_t at)
+{
+  return at + 1 < h->n ? at + 1 : 0;
+}
+
+/* The factor of least squares. By a walk through what was handed, not by hand_at, by which it was taken. */
 bool hand_same(const struct hand *h, const void *state, double (*at)(const void *, long), long count, double tolerance, char *why)
 {
   double product = 0, square = 0, most = 0;
-  for (long i = 0; i < count; i++) {
-    double x = (double)hand_at(h, (size_t)i), a = at(state, i);
+  size_t first = 0, from = 0;
+  if (!h->n) return scratch_why(why, "nothing was handed to it");
+  for (size_t i = 0; i < h->from; i++) first = next_of(h, first);
+  from = first;
+  for (long i = 0; i < count; i++, from = next_of(h, from)) {
+    double x = (double)h->x[from], a = at(state, i);
     product += a * x;
     square += x * x;
     most = fmax(most, fabs(a));
   }
   if (!(square > 0)) return scratch_why(why, "nothing was handed to it");
   double factor = product / square;
-  for (long i = 0; i < count; i++) {
-    double x = (double)hand_at(h, (size_t)i);
+  from = first;
+  for (long i = 0; i < count; i++, from = next_of(h, from)) {
+    double x = (double)h->x[from];
     if (!(factor > 0 && fabs(at(state, i) - factor * x) <= tolerance * most))
       return scratch_why(why, "element %ld of its input is %.6g, of what was handed to it %.6g (of %zu)", i, at(state, i), x, h->n);
   }

@@ -36,6 +36,11 @@ static uint32_t *row(struct hnsw *h, int level, uint32_t item)
   return l->links + (size_t)l->row_of[item] * (HNSW_M + 1);
 }
 
+const uint32_t *hnsw_links(const struct hnsw *h, uint32_t item)
+{
+  return h->links + (size_t)item * (HNSW_LINKS + 1);
+}
+
 static uint32_t row_most(int level)
 {
   return level == 0 ? HNSW_LINKS : HNSW_M;

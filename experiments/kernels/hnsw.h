@@ -12,6 +12,8 @@ struct hnsw;
 struct hnsw *hnsw_build(const float *vectors, size_t items, size_t dimensions, size_t build_ef, size_t search_ef, uint64_t seed);
 /* The ef nearest that it finds, from the nearest on; until the next search. */
 const struct best *hnsw_search(struct hnsw *, const float *query, size_t ef);
+/* To whom a vector has links in the lowest graph: their number, then them. */
+const uint32_t *hnsw_links(const struct hnsw *, uint32_t item);
 void hnsw_free(struct hnsw *);
 
 #endif

@@ -55,10 +55,10 @@ struct kernel {
 
   /* What passes from kernel to kernel (pipeline.c): floats, to sealing and compression text. NULL: nothing does.
    * result: what the last run left, at most `room` bytes of it; how many. feed: its next input, scaled to what it computes
-   * with, from the front of these bytes; too few are repeated. fed: was the input of the last run made of these bytes? Looked
-   * at element by element, by another way than feed; false and why. */
+   * with, from the front of these bytes; too few are repeated; how many bytes it wrote. fed: was the input of the last run made
+   * of these bytes? Looked at element by element, by another way than feed; false and why. */
   size_t (*result)(void *state, void *out, size_t room);
-  void (*feed)(void *state, const void *data, size_t bytes);
+  size_t (*feed)(void *state, const void *data, size_t bytes);
   bool (*fed)(void *state, const void *data, size_t bytes, char *why);
 };
 

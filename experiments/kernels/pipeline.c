@@ -2,7 +2,7 @@
  * request comes, what it touches was last touched by the request before, and all the rest since.
  *
  * JSON lines: begin; per task {"type":"task","name":..,"why":null,"calls":[..]}: `times` executions of a shape whose data come
- * again after `again_after_bytes` of other data; per execution {"type":"execution","task":..,"number":..,"wall_s":..,
+ * again after `again_after_bytes` of other data, but for `handed_bytes` of them, which were just written; per execution {"type":"execution","task":..,"number":..,"wall_s":..,
  * "cpu_s":..,"switches":..}; end. The tasks of a request that waited for the core (switches > 0) are told, not left out.
  *
  * Before the timed requests one is checked step by step, and one after them: a task that is wrong in the first is taken out
@@ -23,7 +23,7 @@ enum { MOST_REPEATS = 10000 };
 
 struct pipeline_options { int repeat, core; uint64_t seed; bool stale; };
 
-static void call_out(struct out *o, const struct call *c, int times, double again_after)
+static void call_out(struct out *o, const struct call *c, int times, double again_after, double handed)
 {
   const struct kernel *k = kernel_find(c->kernel);
   out_open(o, NULL, '{');
@@ -37,6 +37,7 @@ static void call_out(struct out *o, const struct call *c, int times, double agai
   out_close(o, '}');
   out_number(o, "times", times);
   out_number(o, "again_after_bytes", again_after);
+  out_number(o, "handed_bytes", handed);
   out_close(o, '}');
 }
 
@@ -49,8 +50,8 @@ static void task_out(const struct task *t, const struct running *r, double all_b
   out_string(&o, "why", *r->why ? r->why : NULL);
   out_open(&o, "calls", '[');
   for (int i = 0; i < t->n && r->n; i++) {
-    call_out(&o, &t->call[i], t->layers, all_bytes);
-    if (t->rounds > 1) call_out(&o, &t->call[i], t->layers * (t->rounds - 1), r->bytes);
+    call_out(&o, &t->call[i], t->layers, all_bytes, r->step[i].handed_bytes);
+    if (t->rounds > 1) call_out(&o, &t->call[i], t->layers * (t->rounds - 1), r->bytes, r->step[i].handed_bytes);
   }
   out_close(&o, ']');
   out_end(&o);
@@ -102,23 +103,31 @@ static void timed(struct request *q, int number)
     if (q->task[i].n) execution_out(request_tasks[i].name, number, &t[i]);
 }
 
-/* The last request again step by step: was it still right? */
+/* One more request, step by step: is what is computed still right? Who was out from the start has told its reason already. */
 static int last_checked(struct request *q, int number)
 {
+  bool there[REQUEST_TASKS];
+  for (int i = 0; i < REQUEST_TASKS; i++) there[i] = q->task[i].n > 0;
   if (request_run(q, number, true, NULL)) {
     end_out(request_tasks_left(q));
     return KERNELS_OK;
   }
   for (int i = 0; i < REQUEST_TASKS; i++)
-    if (*q->task[i].why) fprintf(stderr, "offsim-kernels: error: %s: %s\n", request_tasks[i].name, q->task[i].why);
+    if (there[i] && !q->task[i].n) fprintf(stderr, "offsim-kernels: error: %s: %s\n", request_tasks[i].name, q->task[i].why);
   return KERNELS_NEGATIVE;
+}
+
+/* What is read after the walk was written just before it. */
+static double again_after(const struct request *q, const struct task *t)
+{
+  return t->far ? (double)q->walk_bytes : request_bytes(q);
 }
 
 static int requests(struct request *q, const struct pipeline_options *o)
 {
   while (request_tasks_left(q) && !request_run(q, 0, true, NULL)) {}    /* anew without what was wrong */
   q->stale = o->stale;
-  for (int i = 0; i < REQUEST_TASKS; i++) task_out(&request_tasks[i], &q->task[i], q->bytes);
+  for (int i = 0; i < REQUEST_TASKS; i++) task_out(&request_tasks[i], &q->task[i], again_after(q, &request_tasks[i]));
   if (!request_tasks_left(q)) return end_out(0), KERNELS_NEGATIVE;
   for (int number = 0; number < o->repeat; number++) timed(q, number);
   return last_checked(q, o->repeat + 1);
@@ -137,7 +146,7 @@ static int pipeline_measure(const struct pipeline_options *o)
     return KERNELS_USER;
   }
   begin_out(o, &place);
-  if (request_prepare(q, o->seed)) code = requests(q, o);
+  if (request_prepare(q, o->seed, machine_last_cache_bytes("", place.core))) code = requests(q, o);
   else fprintf(stderr, "offsim-kernels: error: no memory for a request\n");
   request_finish(q);
   free(q);

@@ -9,18 +9,18 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { ROOM = 2 << 20, TEXT = 64 << 10, TOKENS = 176 * 384, WORD_VALUES = 64, RERANK = 2 };
+enum { ROOM = 2 << 20, TEXT = 64 << 10, TOKENS = 176 * 384, WORD_VALUES = 64, RERANK = 2, LINE = 64, WALK_MOST = 256 << 20 };
 
 const struct task request_tasks[REQUEST_TASKS] = {
   {"embed", 3, 1, 5, {{"gemm_f32", {176, 1152, 384}}, {"attention_prefill", {176, 6, 64}}, {"gemm_f32", {176, 384, 384}},
-                      {"gemm_f32", {176, 1536, 384}}, {"gemm_f32", {176, 384, 1536}}}, false, false, false},
-  {"search", 1, 1, 2, {{"vector_search_flat", {24576, 384, 1, 10}}, {"vector_search_hnsw", {8192, 384, 64, 10}}}, true, false, false},
+                      {"gemm_f32", {176, 1536, 384}}, {"gemm_f32", {176, 384, 1536}}}, false, false, false, false},
+  {"search", 1, 1, 2, {{"vector_search_flat", {24576, 384, 1, 10}}, {"vector_search_hnsw", {8192, 384, 64, 10}}}, true, false, false, false},
   {"rerank", 2, 1, 5, {{"gemm_i8", {176, 1152, 384}}, {"attention_prefill", {176, 6, 64}}, {"gemm_i8", {176, 384, 384}},
-                       {"gemm_i8", {176, 1536, 384}}, {"gemm_i8", {176, 384, 1536}}}, false, false, false},
+                       {"gemm_i8", {176, 1536, 384}}, {"gemm_i8", {176, 384, 1536}}}, false, false, false, false},
   {"decode", 2, 3, 5, {{"gemv_i4", {6144, 2048, 32}}, {"attention_decode", {512, 16, 128}}, {"gemv_i4", {2048, 2048, 32}},
-                       {"gemv_i4", {8192, 2048, 32}}, {"gemv_i4", {2048, 8192, 32}}}, false, false, false},
-  {"seal", 1, 1, 1, {{"aes_gcm", {2097152}}}, false, true, true},
-  {"compress", 1, 1, 1, {{"deflate", {65536, 6}}}, false, true, true},
+                       {"gemv_i4", {8192, 2048, 32}}, {"gemv_i4", {2048, 8192, 32}}}, false, false, false, false},
+  {"seal", 1, 1, 1, {{"aes_gcm", {2097152}}}, false, true, true, true},
+  {"compress", 1, 1, 1, {{"deflate", {65536, 6}}}, false, true, true, true},
 };
 
 /* ---- states ----------------------------------------------------------------------------------------------------------- */
@@ -48,14 +48,16 @@ static void task_finish(struct running *r)
   r->n = 0;
 }
 
-/* Who gets what from whom, among the tasks that are there. */
+/* Who gets what from whom, among the tasks that are there, and how much data they have. */
 static void link_tasks(struct request *q)
 {
   struct source now = {0};
+  q->bytes = 0;
   for (int i = 0; i < REQUEST_TASKS; i++) {
     const struct task *t = &request_tasks[i];
     struct running *r = &q->task[i];
     if (!r->n) continue;
+    q->bytes += r->bytes;
     struct source left = {.text = t->gives_text};
     for (int k = 0; k < r->n; k++) {
       struct step *s = &r->step[k];
@@ -67,14 +69,20 @@ static void link_tasks(struct request *q)
   }
 }
 
-bool request_prepare(struct request *q, uint64_t seed)
+/* Twice the last cache, as much as makes data cold; where that is not known, or is larger than any core's own. */
+static size_t walk_of(double last_cache_bytes)
 {
-  *q = (struct request){.seed = seed, .handed = scratch_memory(ROOM), .again = scratch_memory(ROOM)};
-  if (!q->handed || !q->again) return false;
-  for (int i = 0; i < REQUEST_TASKS; i++) {
+  return last_cache_bytes > 0 && 2 * last_cache_bytes < WALK_MOST ? (size_t)(2 * last_cache_bytes) : WALK_MOST;
+}
+
+bool request_prepare(struct request *q, uint64_t seed, double last_cache_bytes)
+{
+  *q = (struct request){.seed = seed, .handed = scratch_memory(ROOM), .again = scratch_memory(ROOM),
+                        .walk_bytes = walk_of(last_cache_bytes)};
+  q->walk = scratch_memory(q->walk_bytes);
+  if (!q->handed || !q->again || !q->walk) return false;
+  for (int i = 0; i < REQUEST_TASKS; i++)
     if (!task_prepare(&request_tasks[i], &q->task[i], seed)) task_finish(&q->task[i]);
-    q->bytes += q->task[i].n ? q->task[i].bytes : 0;
-  }
   link_tasks(q);
   return true;
 }
@@ -86,11 +94,19 @@ int request_tasks_left(const struct request *q)
   return n;
 }
 
+double request_bytes(const struct request *q)
+{
+  bool walked = false;
+  for (int i = 0; i < REQUEST_TASKS; i++) walked |= q->task[i].n && request_tasks[i].far;
+  return q->bytes + q->handed_most_bytes + (walked ? (double)q->walk_bytes : 0);
+}
+
 void request_finish(struct request *q)
 {
   for (int i = 0; i < REQUEST_TASKS; i++) task_finish(&q->task[i]);
   free(q->handed);
   free(q->again);
+  free(q->walk);
 }
 
 /* ---- handing over ----------------------------------------------------------------------------------------------------- */
@@ -153,6 +169,21 @@ static void step_time(struct step *s, struct request_times *t)
   t->switches += switches() - before;
 }
 
+static void walk_over(const struct request *q)
+{
+  unsigned sum = 0;
+  for (size_t i = 0; i < q->walk_bytes; i += LINE) sum += (unsigned char)q->walk[i];
+  kernel_keep(&sum);
+}
+
+/* Its input is there; for tasks whose input is far, other data has gone through the caches since. */
+static void step_feed(struct request *q, const struct task *t, struct step *s, size_t n)
+{
+  s->handed_bytes = (double)s->kernel->feed(s->state, q->handed, n);
+  if ((double)n > q->handed_most_bytes) q->handed_most_bytes = (double)n;
+  if (t->far) walk_over(q), s->handed_bytes = 0;
+}
+
 static bool task_run(struct request *q, int task, int number, bool checked, struct request_times *times)
 {
   const struct task *t = &request_tasks[task];
@@ -161,7 +192,7 @@ static bool task_run(struct request *q, int task, int number, bool checked, stru
     for (int i = 0; i < r->n; i++) {
       struct step *s = &r->step[i];
       size_t n = gather(q, &s->from[round > 0], t->takes_text, number, q->handed);
-      if (!(q->stale && task == RERANK && i == 0 && number > 0)) s->kernel->feed(s->state, q->handed, n);
+      if (!(q->stale && task == RERANK && i == 0 && number > 0)) step_feed(q, t, s, n);
       step_time(s, times);
       if (checked && !step_right(q, t, s, round, number, r->why)) return false;
     }

@@ -10,7 +10,9 @@
  *   seal       the answer, 2 MiB as records: words that follow from the largest values of the last token's vector
  *   compress   the first 64 KiB of it, as whoever opens the records reads them
  *
- * Handing over (quantising, normalising, opening) lies between the timed parts: the time of a task is that of its kernels.
+ * Handing over (quantising, normalising, opening) lies between the timed parts: the time of a task is that of its kernels. What a
+ * kernel was handed is near, as what a layer left is for the next; the rest of its data was touched by the request before. The
+ * answer is sealed, and what was opened compressed, when other data has gone through the caches since: they are walked over.
  */
 #ifndef OFFSIM_EXPERIMENTS_KERNELS_REQUEST_H
 #define OFFSIM_EXPERIMENTS_KERNELS_REQUEST_H
@@ -25,24 +27,33 @@ struct task {
   const char *name; int layers, rounds, n; struct call call[REQUEST_CALLS];
   bool beside;                                          /* all calls have the task's input; its result is all of theirs */
   bool takes_text, gives_text;
+  bool far;                                             /* its input is not in the caches any more when it is read */
 };
 extern const struct task request_tasks[REQUEST_TASKS];
 
 /* The steps whose results, one after the other, are an input. n 0: the request's own tokens. */
 struct source { int n; const struct step *step[REQUEST_CALLS]; bool text; };
-struct step { const struct kernel *kernel; const double *p; void *state; struct source from[2]; };  /* in round 0; in later ones */
+struct step {
+  const struct kernel *kernel; const double *p; void *state;
+  struct source from[2];                                /* in round 0; in later ones */
+  double handed_bytes;                                  /* written into its data just before it runs, last time */
+};
 struct running { char why[KERNEL_WHY]; int n; struct step step[REQUEST_STEPS]; double bytes; };
 struct request {
   struct running task[REQUEST_TASKS];
-  double bytes;                                         /* touched by all of them */
+  double bytes;                                         /* touched by all of them that are there */
+  double handed_most_bytes;                             /* on their way from one to the next, at once */
+  char *walk; size_t walk_bytes;                        /* other data */
   uint64_t seed;
   bool stale;                                           /* planted: rerank goes on with what an earlier search found */
   char *handed, *again;                                 /* room for what is handed over, and to look at it again */
 };
 struct request_times { double wall_s, cpu_s, switches; };
 
-/* False: no memory. Tasks that cannot be done here have no steps and say why. */
-bool request_prepare(struct request *, uint64_t seed);
+/* False: no memory. last_cache_bytes 0: not known. Tasks that cannot be done here have no steps and say why. */
+bool request_prepare(struct request *, uint64_t seed, double last_cache_bytes);
+/* What all of a request goes over, each byte once: the tasks' data, what they hand over, other data. */
+double request_bytes(const struct request *);
 /* How many tasks there are. */
 int request_tasks_left(const struct request *);
 /* Request `number` (from 0: what comes in is a function of seed and number): the times of each task, NULL: not taken. When

@@ -129,13 +129,14 @@ static struct hand query_handed(const struct flat *s, const void *data, size_t b
   return h;
 }
 
-static void flat_feed(void *state, const void *data, size_t bytes)
+static size_t flat_feed(void *state, const void *data, size_t bytes)
 {
   struct flat *s = state;
   for (size_t q = 0; q < s->queries; q++) {
     struct hand h = query_handed(s, data, bytes, q);
     hand_unit(&h, s->query + q * s->dimensions, s->dimensions);
   }
+  return s->queries * s->dimensions * sizeof *s->query;
 }
 
 static bool flat_fed(void *state, const void *data, size_t bytes, char *why)

@@ -3,7 +3,7 @@
  *
  * A call takes what the simulator has for it: models/kernel_time.h, asked with the bytes that were touched since the request
  * before touched its data. Example: 3 calls of 1e6 FLOP at 20 ps over 100 kB each, whose data come from memory at 50 ps a byte:
- * 60 us + 15 us = 75 us; 60 us are `data near`.
+ * 60 us + 15 us = 75 us; 60 us are `data near`. Of the 100 kB 40 kB were just written: 60 us + 9 us = 69 us.
  * Band: the profile's bands of the kernels are independent, all calls of one kernel are wrong alike: with two kernels of
  * 1 ms and +-10 % each, 2 ms +- 0.141.
  */
@@ -18,7 +18,8 @@ enum { PIPELINE_TASKS = 16, PIPELINE_CALLS = 32, PIPELINE_AXES = 4, PIPELINE_TIM
 struct pipeline_call {
   const char *kernel; int version;
   int n_axes; const char *axis_name[PIPELINE_AXES]; double axis[PIPELINE_AXES];
-  double units, times, again_after_bytes;
+  double units, times;
+  double again_after_bytes, handed_bytes;               /* its data come again after so many others; of its data, just written */
 };
 struct pipeline_task {
   const char *name, *why;                               /* why: it could not be executed; NULL: it was */

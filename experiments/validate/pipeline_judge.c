@@ -43,9 +43,10 @@ static bool take_call(struct pipeline_run *r, const json *x, struct pipeline_cal
   const json *axes = json_at(x, "axes");
   *c = (struct pipeline_call){.kernel = text_at(r, x, "kernel"), .version = (int)json_int(json_at(x, "version"), 0),
     .units = number_at(x, "units"), .times = number_at(x, "times"),
-    .again_after_bytes = number_at(x, "again_after_bytes"), .n_axes = (int)json_count(axes)};
-  if (!c->kernel || !(c->units > 0) || !(c->times > 0) || !(c->again_after_bytes >= 0) || !json_is_map(axes)
-      || c->n_axes > PIPELINE_AXES)
+    .again_after_bytes = number_at(x, "again_after_bytes"), .handed_bytes = number_at(x, "handed_bytes"),
+    .n_axes = (int)json_count(axes)};
+  if (!c->kernel || !(c->units > 0) || !(c->times > 0) || !(c->again_after_bytes >= 0) || !(c->handed_bytes >= 0)
+      || !json_is_map(axes) || c->n_axes > PIPELINE_AXES)
     return wrong(r, "a call without kernel, units, times, axes");
   for (int i = 0; i < c->n_axes; i++) {
     c->axis_name[i] = arena_strdup(r->arena, json_key(axes, (size_t)i));
@@ -160,6 +161,7 @@ static const char *add_call(struct pipeline_run *r, struct pipeline_task *t, con
   struct kernel_call near = {.units = c->units, .working_set_bytes = working_set_of(c)}, there = near;
   memcpy(near.axis, axis, sizeof axis);
   memcpy(there.axis, axis, sizeof axis);
+  there.working_set_bytes -= c->handed_bytes < near.working_set_bytes ? c->handed_bytes : near.working_set_bytes;
   there.reuse_bytes = c->again_after_bytes;
   double times = c->times * r->cost_factor, s = times * kernel_time_s(&m, &there);
   if (isnan(s)) return arena_printf(r->arena, "%s: the pipeline does not tell its working set", c->kernel);

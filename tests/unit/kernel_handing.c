@@ -3,6 +3,7 @@
  * that is left over from before. */
 #include "experiments/kernels/hand.h"
 #include "experiments/kernels/kernel.h"
+#include "experiments/kernels/request.h"
 #include "tests/unit/unit.h"
 
 #include <math.h>
@@ -110,6 +111,25 @@ static void attention_lies_as_it_was_handed(void **state)
   k->finish(s);
 }
 
+/* The new token is the last of its context. Its query and key are 2 everywhere, a score of 4 x 64 / 8 = 32; other keys lie
+ * within 2, scores of sd 4 sqrt(64 / 3) / 8 = 2.3: it alone is mixed (others' weight e^-(32 - 12), 12 being 5 sd), and the
+ * result is its values, (64 h + d) / 100. */
+static void a_decoded_token_is_the_last_of_its_context(void **state)
+{
+  enum { HEADS = 3, DIM = 64, OWN = HEADS * DIM };
+  float x[3 * OWN], y[OWN];
+  const struct kernel *k = kernel_find("attention_decode");
+  void *s = prepared(&(struct shape){"attention_decode", {33, HEADS, DIM}});
+  char why[KERNEL_WHY] = "";
+  for (int i = 0; i < OWN; i++) x[i] = x[OWN + i] = 2, x[2 * OWN + i] = (float)i / 100;
+  assert_int_equal(k->feed(s, x, sizeof x), sizeof x);
+  k->run(s);
+  assert_true(k->fed(s, x, sizeof x, why) && k->check(s, why));
+  assert_int_equal(k->result(s, y, sizeof y), sizeof y);
+  for (int i = 0; i < OWN; i++) assert_near((double)y[i], i / 100., 1e-5);
+  k->finish(s);
+}
+
 /* Whoever searches for a vector that is there finds it first. */
 static void searches_find_what_is_there(void **state)
 {
@@ -144,6 +164,31 @@ static void sealed_text_is_read_again(void **state)
   k->finish(s);
 }
 
+static bool refused(void *state, char *why)
+{
+  return snprintf(why, KERNEL_WHY, "planted") < 0;
+}
+
+/* Embedding is handed 176 tokens of 384 numbers of 4 B; sealing reads what is long there. Planted: compression is wrong, and its
+ * 65536 B are not gone over any more. */
+static void what_was_taken_out_is_not_counted(void **state)
+{
+  enum { SEAL = 4, COMPRESS = 5 };
+  struct request *q = calloc(1, sizeof *q);
+  assert_true(request_prepare(q, 1, 1e6));
+  double before = q->bytes;
+  bool there = q->task[COMPRESS].n > 0;
+  struct kernel wrong = there ? *q->task[COMPRESS].step[0].kernel : (struct kernel){0};
+  wrong.check = refused;
+  if (there) q->task[COMPRESS].step[0].kernel = &wrong;
+  assert_true(request_run(q, 0, true, NULL) == !there);
+  assert_near(q->task[0].step[0].handed_bytes, 176 * 384 * 4, 0);
+  assert_near(q->task[SEAL].step[0].handed_bytes, 0, 0);
+  assert_near(before - q->bytes, there ? 65536 : 0, 0);
+  request_finish(q);
+  free(q);
+}
+
 static double number_at(const void *x, long i)
 {
   return ((const double *)x)[i];
@@ -171,6 +216,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(input_is_what_was_handed), cmocka_unit_test(products_are_linear), cmocka_unit_test(attention_lies_as_it_was_handed),
+    cmocka_unit_test(a_decoded_token_is_the_last_of_its_context), cmocka_unit_test(what_was_taken_out_is_not_counted),
     cmocka_unit_test(searches_find_what_is_there), cmocka_unit_test(sealed_text_is_read_again), cmocka_unit_test(numbers_are_scaled)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

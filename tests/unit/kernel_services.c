@@ -148,6 +148,27 @@ static void planted_graph_is_seen(void **state)
   k->finish(s);
 }
 
+/* For a query that is no vector's neighbour (one axis) a graph may miss many of the nearest, and its search is right all the same:
+ * it ended where it may. Planted: it missed the nearest of those that its links lead to. */
+static void a_search_ends_where_it_may(void **state)
+{
+  struct mirror { void *graph; float *vector, *query; size_t items, dimensions, ef, top, turn; struct best *found; } *s;
+  const struct kernel *k = kernel_find("vector_search_hnsw");
+  char why[KERNEL_WHY] = "";
+  s = k->prepare((const double[KERNEL_PARAMETERS]){4096, 128, 16, 10}, 1, why);
+  assert_non_null(s);
+  for (int axis = 0; axis < 20; axis++) {
+    float far[128] = {0};
+    far[axis] = axis % 2 ? 1 : -1;
+    k->feed(s, far, sizeof far);
+    k->run(s);
+    if (!k->check(s, why)) fail_msg("axis %d: %s", axis, why);
+    s->found->item[0] = s->found->item[1];
+    assert_false(k->check(s, why));
+  }
+  k->finish(s);
+}
+
 static void dot_products_are_sums(void **state)
 {
   enum { N = 5, DIMENSIONS = 96 };
@@ -280,7 +301,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(aes_gcm_is_as_published), cmocka_unit_test(kernels_compute_what_they_should),
     cmocka_unit_test(planted_results_are_seen), cmocka_unit_test(graph_search_finds_what_is_near),
-    cmocka_unit_test(planted_graph_is_seen), cmocka_unit_test(dot_products_are_sums), cmocka_unit_test(best_are_kept),
+    cmocka_unit_test(planted_graph_is_seen), cmocka_unit_test(a_search_ends_where_it_may), cmocka_unit_test(dot_products_are_sums), cmocka_unit_test(best_are_kept),
     cmocka_unit_test(texts_are_of_one_language),
     cmocka_unit_test(text_is_as_frequent_as_prose), cmocka_unit_test(missing_folders_are_told), cmocka_unit_test(processes_start),
     cmocka_unit_test(work_is_counted)};

@@ -280,7 +280,7 @@ static void test_the_pipeline_is_predicted_by_the_simulator(void **state)
     assert_non_null(r->profile);
     static const char begin[] = "{\"type\":\"begin\",\"format\":1,\"last_cache_bytes\":1,\"pinned\":true}", end[] = "{\"type\":\"end\"}";
     snprintf(line, sizeof line, "{\"type\":\"task\",\"name\":\"t\",\"calls\":[{\"kernel\":\"gemm_f32\",\"version\":1,\"units\":2e8,"
-             "\"axes\":{\"working_set\":4.8e6},\"times\":3,\"again_after_bytes\":%g}]}", all[i].again_bytes);
+             "\"axes\":{\"working_set\":4.8e6},\"times\":3,\"again_after_bytes\":%g,\"handed_bytes\":0}]}", all[i].again_bytes);
     assert_true(pipeline_line(r, begin, strlen(begin)) && pipeline_line(r, line, strlen(line)) && pipeline_line(r, end, strlen(end)));
     assert_true(pipeline_judge(r));
     if (fabs(r->task[0].predicted_s - run_s) > 2e-9) fail_msg("predicted %.12g s, run %.12g s", r->task[0].predicted_s, run_s);

@@ -46,12 +46,12 @@ static void begin(struct rig *g)
   assert_true(say(g, "{\"type\":\"begin\",\"format\":1,\"last_cache_bytes\":32e6,\"pinned\":true,\"pin_problem\":null}"));
 }
 
-static void task(struct rig *g, const char *name, const char *kernel, double units, double set, int times, double again)
+static void task(struct rig *g, const char *name, const char *kernel, double units, double set, int times, double again, double handed)
 {
   char text[400];
   snprintf(text, sizeof text, "{\"type\":\"task\",\"name\":\"%s\",\"why\":null,\"calls\":[{\"kernel\":\"%s\",\"version\":1,"
-           "\"units\":%.17g,\"axes\":{\"working_set\":%.17g},\"times\":%d,\"again_after_bytes\":%.17g}]}",
-           name, kernel, units, set, times, again);
+           "\"units\":%.17g,\"axes\":{\"working_set\":%.17g},\"times\":%d,\"again_after_bytes\":%.17g,\"handed_bytes\":%.17g}]}",
+           name, kernel, units, set, times, again, handed);
   assert_true(say(g, text));
 }
 
@@ -72,8 +72,8 @@ static void arithmetic_waits_for_its_data(void **state)
 {
   struct rig *g = rig_new();
   begin(g);
-  task(g, "embed", "product", 1e6, 1e5, 3, 1e8);
-  task(g, "again", "product", 1e6, 1e5, 3, 1e6);     /* within the last cache: near */
+  task(g, "embed", "product", 1e6, 1e5, 3, 1e8, 0);
+  task(g, "again", "product", 1e6, 1e5, 3, 1e6, 0);     /* within the last cache: near */
   execution(g, "embed", 77e-6, 0);
   execution(g, "again", 61e-6, 0);
   assert_true(say(g, "{\"type\":\"end\"}"));
@@ -87,12 +87,28 @@ static void arithmetic_waits_for_its_data(void **state)
   rig_free(g);
 }
 
+/* The example of pipeline.h: of each call's 100 kB 40 were just written, 60 come from memory. Handed all of it and more: nothing. */
+static void what_was_handed_is_near(void **state)
+{
+  struct rig *g = rig_new();
+  begin(g);
+  task(g, "embed", "product", 1e6, 1e5, 3, 1e8, 4e4);
+  task(g, "seal", "product", 1e6, 1e5, 3, 1e8, 2e5);
+  execution(g, "embed", 70e-6, 0);
+  execution(g, "seal", 60e-6, 0);
+  assert_true(say(g, "{\"type\":\"end\"}"));
+  assert_true(pipeline_judge(&g->run));
+  is(g->run.task[0].predicted_s, 69e-6);
+  is(g->run.task[1].predicted_s, 60e-6);
+  rig_free(g);
+}
+
 /* cost ~ set^(log10 9 / 6): at 1e6, the middle of 1e3 and 1e9, 30 ps; touched again after 1e9 B, 90 ps. */
 static void memory_costs_what_it_does_from_afar(void **state)
 {
   struct rig *g = rig_new();
   begin(g);
-  task(g, "decode", "stream", 1e6, 1e6, 2, 1e9);
+  task(g, "decode", "stream", 1e6, 1e6, 2, 1e9, 0);
   execution(g, "decode", 180e-6, 0);
   assert_true(say(g, "{\"type\":\"end\"}"));
   assert_true(pipeline_judge(&g->run));
@@ -112,7 +128,7 @@ static void planted_profile_is_seen(void **state)
     for (int i = 0; i < 6; i++) {
       char name[8];
       snprintf(name, sizeof name, "t%d", i);
-      task(g, name, "product", 1e6 * (i + 1), 1e5, 1, 0);
+      task(g, name, "product", 1e6 * (i + 1), 1e5, 1, 0, 0);
       for (int k = 0; k < 9; k++) execution(g, name, 20e-6 * (i + 1) * (1 + 0.01 * (k - 4)), 0);
     }
     assert_true(say(g, "{\"type\":\"end\"}"));
@@ -136,7 +152,7 @@ static void disturbed_are_left_out(void **state)
 {
   struct rig *g = rig_new();
   begin(g);
-  task(g, "seal", "product", 1e6, 1e5, 1, 0);
+  task(g, "seal", "product", 1e6, 1e5, 1, 0, 0);
   for (int k = 0; k < 9; k++) execution(g, "seal", 90e-6, 1);
   for (int k = 0; k < 4; k++) execution(g, "seal", 20e-6, 0);
   assert_true(say(g, "{\"type\":\"end\"}"));
@@ -154,8 +170,8 @@ static void what_cannot_be_judged_says_why(void **state)
 {
   struct rig *g = rig_new();
   begin(g);
-  task(g, "alien", "unheard_of", 1, 1e4, 1, 0);
-  task(g, "large", "product", 1, 1e10, 1, 0);
+  task(g, "alien", "unheard_of", 1, 1e4, 1, 0, 0);
+  task(g, "large", "product", 1, 1e10, 1, 0, 0);
   assert_true(say(g, "{\"type\":\"task\",\"name\":\"gone\",\"why\":\"deflate: built without zlib\",\"calls\":[]}"));
   assert_true(say(g, "{\"type\":\"end\"}"));
   assert_true(pipeline_judge(&g->run));
@@ -170,7 +186,7 @@ static void bad_lines_are_refused(void **state)
 {
   static const char negative_work[] =
     "{\"type\":\"task\",\"name\":\"x\",\"why\":null,\"calls\":[{\"kernel\":\"product\",\"version\":1,\"units\":-1,"
-    "\"axes\":{\"working_set\":1},\"times\":1,\"again_after_bytes\":0}]}";
+    "\"axes\":{\"working_set\":1},\"times\":1,\"again_after_bytes\":0,\"handed_bytes\":0}]}";
   static const char *const bad[] = {"", "{", "[]", "{\"type\":\"noise\"}", "{\"type\":\"execution\",\"task\":\"x\",\"wall_s\":1,\"switches\":0}",
     "{\"type\":\"task\",\"name\":\"x\",\"why\":null,\"calls\":[]}", "{\"type\":\"begin\",\"format\":1}", negative_work};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -191,7 +207,7 @@ static void bad_lines_are_refused(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(arithmetic_waits_for_its_data), cmocka_unit_test(memory_costs_what_it_does_from_afar),
+    cmocka_unit_test(arithmetic_waits_for_its_data), cmocka_unit_test(what_was_handed_is_near), cmocka_unit_test(memory_costs_what_it_does_from_afar),
     cmocka_unit_test(planted_profile_is_seen), cmocka_unit_test(bars_have_a_stated_false_alarm), cmocka_unit_test(disturbed_are_left_out),
     cmocka_unit_test(what_cannot_be_judged_says_why), cmocka_unit_test(bad_lines_are_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
