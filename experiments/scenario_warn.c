@@ -7,6 +7,8 @@
 
 #include "models/topology.h"
 #include "models/policy_host.h"
+#include "scenarios/build.h"
+#include "scenarios/schema.h"
 #include "scenarios/tree.h"
 #include <math.h>
 #include <string.h>
@@ -288,6 +290,95 @@ static void warn_of_areas(const struct look *l)
   }
 }
 
+/* ---- what profiles are worth ------------------------------------------------------------------------------------- */
+
+/* A load of so much a core as the calibration began; so much stolen; a band wider than that. */
+static const double BUSY_LOAD = 1.5, LOW_BAND = 0.75, HIGH_BAND = 1.33, STEAL_SHARE = 0.02;
+
+static double number_of(const struct node *map, const char *key)
+{
+  const struct node *x = node_get(map, key);
+  char why[UNITS_WHY];
+  double value = NAN;
+  return node_is(x, NODE_TEXT) && number_parse(x->text, Q_PURE, &value, why) ? value : NAN;
+}
+
+static const char *and_so(struct arena *a, const char *all, const char *more)
+{
+  return arena_printf(a, "%s%s%s", all, *all ? ", " : "", more);
+}
+
+/* "quick, load 5.99 on 2 cores": why the whole of it is worth less; "" where nothing is. */
+static const char *doubts_of(struct arena *a, const struct node *measured)
+{
+  const struct node *unstable = node_get(measured, "unstable");
+  double load = number_of(measured, "load"), cores = number_of(measured, "cores"), steal = number_of(measured, "steal_share");
+  const char *all = node_text_is(node_get(measured, "quick"), "true") ? "quick" : "";
+  if (load > BUSY_LOAD * fmax(cores, 1))
+    all = and_so(a, all, arena_printf(a, "on a busy machine (load %.3g on %.0f cores)", load, fmax(cores, 1)));
+  if (steal > STEAL_SHARE) all = and_so(a, all, arena_printf(a, "%.1f %% of the time was stolen by other guests", 100 * steal));
+  if (*all && node_is(unstable, NODE_LIST) && unstable->n)    /* alone it is in the bands */
+    all = and_so(a, all, arena_printf(a, "%zu samples did not settle", unstable->n));
+  return all;
+}
+
+static bool stands_on(const struct world_def *w, const struct place_def *p, int hardware)
+{
+  for (int i = 0; i < p->n_hardware; i++)
+    if (&w->hardware[p->hardware[i]] == &w->hardware[hardware]) return true;
+  return false;
+}
+
+static bool plan_uses(const struct look *l, const struct class_def *k, const struct task_def *t, const struct plan_def *plan,
+                      const char *kernel, int hardware)
+{
+  const struct kernel_work *work = t->work ? t->work[plan->variant].kernel : NULL;
+  if (!work || !work->at[hardware].measured || strcmp(work->kernel, kernel)) return false;
+  for (int i = 0; i < l->w->n_places; i++)
+    if (stands_on(l->w, &l->w->place[i], hardware) && build_leads_to(l->w, k, plan, i)) return true;
+  return false;
+}
+
+/* May a task run by this cost? */
+static bool used(const struct look *l, const char *kernel, int hardware)
+{
+  for (const struct class_def *k = l->w->klass; k < l->w->klass + l->w->n_classes; k++)
+    for (const struct task_def *t = k->task; t < k->task + k->n_tasks; t++)
+      for (int i = 0; i < t->n_plans; i++)
+        if (plan_uses(l, k, t, &t->plan[i], kernel, hardware)) return true;
+  return false;
+}
+
+/* "gemm_f32 -60 .. +153 %": of those that tasks use; any: is there one at all? */
+static const char *wide_of(const struct look *l, int hardware, bool *any)
+{
+  const struct hardware_def *h = &l->w->hardware[hardware];
+  const char *all = "";
+  for (int i = 0; i < h->n_kernels; i++) {
+    const struct kernel_cost *c = &h->kernel[i].cost;
+    if (!used(l, c->kernel, hardware)) continue;
+    *any = true;
+    if (c->band_low < LOW_BAND || c->band_high > HIGH_BAND)
+      all = and_so(l->s->arena, all, arena_printf(l->s->arena, "%s %.0f .. +%.0f %%", c->kernel, 100 * (c->band_low - 1),
+                                                  100 * (c->band_high - 1)));
+  }
+  return all;
+}
+
+static void warn_of_profiles(const struct look *l)
+{
+  for (int i = 0; i < l->w->n_hardware; i++) {
+    const struct node *own = node_get(node_get(l->s->tree, "hardware"), l->w->hardware[i].name), *kernels = node_get(own, "kernels");
+    bool any = false;
+    const char *wide = wide_of(l, i, &any);
+    const char *doubts = any && kernels && kernels->preset ? doubts_of(l->s->arena, kernels->preset->measured) : "";
+    if (*doubts || *wide)
+      err_warn(l->err, (struct where){.file = l->s->path}, "hardware %s: what it measured is not known well%s%s%s%s; intervals hold that "
+               "with replications enough (docs/profiles.md)", l->w->hardware[i].name, *doubts ? ": " : "", doubts,
+               *wide ? "; costs between measured shapes within (90 %) " : "", wide);
+  }
+}
+
 void scenario_warn(const struct scenario *s, const uint32_t *columns, struct err *err)
 {
   struct look l = {s, &s->world, topology_new(&s->world, err), columns, err,
@@ -303,5 +394,6 @@ void scenario_warn(const struct scenario *s, const uint32_t *columns, struct err
     }
   warn_of_energy(&l);
   warn_of_areas(&l);
+  warn_of_profiles(&l);
   topology_free(l.topology);
 }

@@ -1,7 +1,7 @@
 /* scenario_warn.h: what a sound scenario may not have meant: warnings of `check` and of whatever runs it.
  *
  * A link without a rate that bytes cross, work that no estimate can be made of, a policy named after a tier that a task cannot
- * reach, a place without a way, energy that is not known, an area far from its cells.
+ * reach, a place without a way, energy that is not known, an area far from its cells, a profile that is not known well.
  */
 #ifndef OFFSIM_EXPERIMENTS_SCENARIO_WARN_H
 #define OFFSIM_EXPERIMENTS_SCENARIO_WARN_H

@@ -305,6 +305,12 @@ says "the places that have it are not" 0 "gave their energy: places edge (no" \
 check "nor where a place gives it" bash -c "! '$OFFSIM' run '$work/watts.yaml' --replications 1 --set 'places.dev.idle_power=3 W' \
   --set 'places.edge.busy_power=9 W' -o '$work/watts' 2>/dev/null | grep 'their energy: places'"
 says "check warns where energy is asked for" 0 "nobody says what 'sound.yaml' draws: counted as 0 J" check "$work/watts.yaml" --set primary=energy_total_j_per_request
+mkdir -p "$work/noisy"; sed -e 's/cores: 2,/cores: 2, quick: true, load: 6,/; s/^      cost:/      band: [0.4, 2.53]\n&/' "$work/profiles/sound.yaml" >"$work/noisy/sound.yaml"
+sed 's:profiles/:noisy/:' "$work/watts.yaml" >"$work/worth.yaml"
+says "a run says what a profile is worth" 0 "hardware sound.yaml: what it measured is not known well: quick, on a busy machine (load 6 on 2 cores); costs between measured shapes within (90 %) gemm_f32 -60 .. +153 %" \
+  run "$work/worth.yaml" --replications 1 -o "$work/worth"
+says "and check does" 0 "is not known well: quick" check "$work/worth.yaml"
+check "of a sound one nothing is said" bash -c "! '$OFFSIM' check '$work/watts.yaml' 2>&1 | grep 'not known well'"
 # 4 B x (1e6 x 10 + 10 x 10 + 1e6 x 10) = 80.0004 MB, and 1 MB was measured: 80 times
 far=(--set classes.ask.pipeline.t.work.m=1000000 --set 'hardware.h={flops: 1 TFLOP/s}')
 says "the way beyond is told" 2 "'hardware: {sound.yaml: {profile: FILE, outside: allow}}' goes beyond" check "$work/watts.yaml" "${far[@]}"
