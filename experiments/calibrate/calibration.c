@@ -341,11 +341,15 @@ static bool tells_rate(const struct raw *r, const struct raw_sample *s, const ch
 static double best_rate(const struct raw *r, const char *kernel)
 {
   double best = NAN;
+  int of = -1;                                          /* whose clock is known: it takes all of a kernel's samples */
+  bool wall = false;
   for (size_t i = 0; i < r->n_samples; i++) {
     const struct raw_sample *s = &r->sample[i];
     if (!tells_rate(r, s, kernel) || s->threads > 1)
       continue;
-    double rate = (strcmp(kernel, "triad") ? s->flop : s->bytes) / sample_median(s, calibration_on_wall_clock(r, s->kernel));
+    if (s->kernel != of)
+      wall = calibration_on_wall_clock(r, of = s->kernel);
+    double rate = (strcmp(kernel, "triad") ? s->flop : s->bytes) / sample_median(s, wall);
     best = isnan(best) || rate > best ? rate : best;
   }
   return best;
