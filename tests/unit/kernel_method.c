@@ -146,14 +146,14 @@ static struct rank ranks(void)
 
 struct held { bool naive, kept; double spread; };
 
-/* One sample, repeated until its nominal interval is within 2 %. */
-static struct held repeated(const struct rank *k, int shape, double sigma, uint64_t *random)
+/* One sample, repeated until its nominal interval is within 2 %; the first look after `least`. */
+static struct held repeated(const struct rank *k, int least, int shape, double sigma, uint64_t *random)
 {
   double x[SAMPLE_MOST], y[SAMPLE_MOST];
   struct held h = {false, false, INFINITY};
   for (int n = 1; n <= SAMPLE_MOST && h.spread > 0.02; n++) {
     x[n - 1] = scattered(shape, sigma, random);
-    if (!numerics_look(n, 9) && n < SAMPLE_MOST) continue;
+    if (!numerics_look(n, least) && n < SAMPLE_MOST) continue;
     memcpy(y, x, (size_t)n * sizeof *y);
     numerics_sort(y, n);
     int a = k->naive[n] - 1, b = k->kept[n] - 1;
@@ -162,31 +162,43 @@ static struct held repeated(const struct rank *k, int shape, double sigma, uint6
   return h;
 }
 
-/* Of up to three samples the first narrow one, else the narrowest: the kept interval holds the median in at least 95 % of 2000
- * cases, less 4.42 standard deviations of 0.49 %. Planted: the nominal one with which it was stopped does not. */
-static void kept_interval_holds_after_looks(void **state)
+/* Of up to three samples the first narrow one, else the narrowest: how often the nominal and the kept interval hold the median, in
+ * the worst of twelve cases. Scatter of .4 % is narrow at the first look, of 4 % late. */
+struct coverages { double naive, kept; };
+
+static struct coverages after_looks(int least, uint64_t random)
 {
   enum { TRIALS = 2000, SAMPLES = 3 };
-  static const double sigma[] = {0.02, 0.04};
+  static const double sigma[] = {0.004, 0.01, 0.02, 0.04};
   const struct rank k = ranks();
-  const double least = 0.95 - SIGMAS * sqrt(0.95 * 0.05 / TRIALS);
-  double worst = 1;
-  uint64_t random = 41;
-  for (int c = 0; c < 6; c++) {
+  struct coverages worst = {1, 1};
+  for (int c = 0; c < 12; c++) {
     int naive = 0, kept = 0;
     for (int t = 0; t < TRIALS; t++) {
       struct held best = {false, false, INFINITY};
       for (int i = 0; i < SAMPLES && best.spread > 0.02; i++) {
-        struct held h = repeated(&k, c / 2, sigma[c % 2], &random);
+        struct held h = repeated(&k, least, c / 4, sigma[c % 4], &random);
         if (h.spread < best.spread) best = h;
       }
       naive += best.naive;
       kept += best.kept;
     }
-    assert_true(kept >= least * TRIALS);
-    worst = fmin(worst, (double)naive / TRIALS);
+    worst = (struct coverages){fmin(worst.naive, (double)naive / TRIALS), fmin(worst.kept, (double)kept / TRIALS)};
   }
-  assert_true(worst < least);
+  return worst;
+}
+
+/* 95 % from 9 repetitions on; from 5 on (--quick), all five of which hold it with 1 - 2 / 2^5 = 93.75 %, that. Less 4.42 standard
+ * deviations of 2000 cases. Planted: the nominal interval with which it was stopped. */
+static void kept_interval_holds_after_looks(void **state)
+{
+  static const struct { int least; double holds; } all[] = {{9, 0.95}, {5, 0.9375}};
+  for (int i = 0; i < 2; i++) {
+    struct coverages worst = after_looks(all[i].least, 41);
+    double bar = all[i].holds - SIGMAS * sqrt(all[i].holds * (1 - all[i].holds) / 2000);
+    assert_true(worst.kept >= bar);
+    assert_true(worst.naive < bar);
+  }
 }
 
 static struct repetition clean(double s)
