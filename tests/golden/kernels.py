@@ -33,7 +33,7 @@ def shapes(name, quick):
     if name == "gemm_f32":
         return [{"m": m, "n": n, "k": n} for n in (32, 64, 128, 256, 512, 1024)[::step] for m in (8, 32, 128, 512)[::step]]
     if name == "triad":
-        return [{"size": 2 ** i} for i in range(13, 28, step)]
+        return [{"size": round(2 ** (i / 2))} for i in range(26, 55, step)]
     if name == "sqlite_point":
         return [{"rows": 10 ** i} for i in (3, 4, 5, 6)]
     return [{"size": 2 ** i} for i in range(10, 24, 2 * step)]
