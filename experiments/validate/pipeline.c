@@ -20,7 +20,8 @@ static const char usage[] =
   "  --plant costly    all costs of the profile x 1.5: must be seen\n\n"
   "A request of six tasks (embed, search, rerank, decode, seal, compress) is executed for real, one core, task after\n"
   "task; the time of each task is predicted from the profile as the sum of its kernels, with the 90 % band.\n"
-  "exit codes: 0 enough tasks lie in their band (4 of 6; chance alone has fewer in 1.6 % of all runs); 1 too few do;\n"
+  "exit codes: 0 enough tasks lie in their band (4 of 6; chance alone has fewer in 1.6 % of all runs); 1 too few do, or\n"
+  "so many bands are wider than -25 .. +33 % that costs x 1.5 would pass as well (a quick calibration, a busy machine);\n"
   "2 mistake in the arguments or the profile; 3 offsim-kernels is missing or failed; 75 interrupted\n";
 
 struct options { const char *profile, *from, *seed, *core; bool quick, json, help, costly; };
@@ -103,6 +104,17 @@ static void print_task(const struct pipeline_task *t)
          t->n_disturbed, t->n);
 }
 
+static void print_verdict(const struct pipeline_run *r)
+{
+  bool blind = pipeline_blind(r);
+  printf("%d of %d tasks lie in their band; at least %d wanted", r->within, r->judged, r->wanted);
+  if (r->judged < r->n_tasks) printf("; %d of %d not judged", r->n_tasks - r->judged, r->n_tasks);
+  printf(": %s\n", blind ? "CANNOT TELL" : pipeline_passed(r) ? "ok" : "MISSED");
+  if (r->wide)
+    printf("%d band%s wider than -25 .. +33 %%%s; a calibration that is not quick, on a quiet machine, gives narrower ones\n", r->wide,
+           r->wide > 1 ? "s are" : " is", blind ? ": costs x 1.5 would pass as well" : "");
+}
+
 void pipeline_print(const struct pipeline_run *r)
 {
   double hot_s = 0, predicted_s = 0, measured_s = 0;
@@ -117,7 +129,7 @@ void pipeline_print(const struct pipeline_run *r)
   }
   printf("%-9s %8.3f %10.3f  %20s %9.3f %+7.1f %%\n", "all", 1e3 * hot_s, 1e3 * predicted_s, "", 1e3 * measured_s,
          100 * (measured_s / predicted_s - 1));
-  printf("%d of %d tasks lie in their band; at least %d wanted: %s\n", r->within, r->judged, r->wanted, pipeline_passed(r) ? "ok" : "MISSED");
+  print_verdict(r);
 }
 
 json *pipeline_json(const struct pipeline_run *r)
@@ -134,6 +146,7 @@ json *pipeline_json(const struct pipeline_run *r)
     json_put_number(x, "measured_s", t->measured_s);
     json_put_int(x, "executions", t->n);
     json_put_int(x, "disturbed", t->n_disturbed);
+    json_put_bool(x, "wide", t->wide);
     json_push(list, json_put_bool(x, "within", t->within));
   }
   json_put_string(out, "profile", r->profile->name);
@@ -142,6 +155,9 @@ json *pipeline_json(const struct pipeline_run *r)
   json_put_int(out, "judged", r->judged);
   json_put_int(out, "within", r->within);
   json_put_int(out, "wanted", r->wanted);
+  json_put_int(out, "not_judged", r->n_tasks - r->judged);
+  json_put_int(out, "wide", r->wide);
+  json_put_bool(out, "cannot_tell", pipeline_blind(r));
   return json_put_bool(out, "passed", pipeline_passed(r));
 }
 

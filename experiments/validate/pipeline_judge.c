@@ -10,6 +10,7 @@
 #include <string.h>
 
 static const double NOMINAL = 0.9, FALSE_ALARM = 0.02;
+static const double LOW_BAND = 0.75, HIGH_BAND = 1.33;          /* beyond, a factor of 1.5 may well lie within */
 
 /* ---- lines ------------------------------------------------------------------------------------------------------------- */
 
@@ -229,14 +230,21 @@ bool pipeline_judge(struct pipeline_run *r)
     t->measured_s = median_of(r->arena, t);
     if (!t->not_judged && isnan(t->measured_s)) t->not_judged = "it was never executed";
     t->within = !t->not_judged && t->measured_s >= t->low_s && t->measured_s <= t->high_s;
+    t->wide = !t->not_judged && (t->low_s < LOW_BAND * t->predicted_s || t->high_s > HIGH_BAND * t->predicted_s);
     r->judged += !t->not_judged;
+    r->wide += t->wide;
     r->within += t->within;
   }
   r->wanted = pipeline_wanted(r->judged);
   return true;
 }
 
+bool pipeline_blind(const struct pipeline_run *r)
+{
+  return r->judged == 0 || (r->within >= r->wanted && r->wide >= r->wanted);
+}
+
 bool pipeline_passed(const struct pipeline_run *r)
 {
-  return r->judged > 0 && r->within >= r->wanted;
+  return !pipeline_blind(r) && r->within >= r->wanted;
 }

@@ -140,6 +140,30 @@ static void planted_profile_is_seen(void **state)
   }
 }
 
+/* Bands of -60 .. +150 % hold costs x 1.5, and no verdict may rest on them; 5 tasks of a narrow one beside are enough to tell. */
+static void wide_bands_cannot_tell(void **state)
+{
+  for (int narrow = 0; narrow < 2; narrow++) {
+    struct rig *g = rig_new();
+    g->kernel[1].cost.band_low = 0.4, g->kernel[1].cost.band_high = 2.5;
+    g->run.cost_factor = narrow ? 1 : 1.5;
+    begin(g);
+    for (int i = 0; i < 6; i++) {
+      char name[8];
+      snprintf(name, sizeof name, "t%d", i);
+      task(g, name, narrow && i ? "product" : "stream", 1e6, narrow && i ? 1e5 : 1e3, 1, 0, 0);
+      execution(g, name, narrow && i ? 20e-6 : 10e-6, 0);
+    }
+    assert_true(say(g, "{\"type\":\"end\"}"));
+    assert_true(pipeline_judge(&g->run));
+    assert_int_equal(g->run.within, 6);
+    assert_int_equal(g->run.wide, narrow ? 1 : 6);
+    assert_true(pipeline_blind(&g->run) == !narrow);
+    assert_true(pipeline_passed(&g->run) == narrow);
+    rig_free(g);
+  }
+}
+
 /* P(fewer than 4 of 6) = 1.6 % and fewer than 5 11.4 % with .9 each; of 1: none 10 %, and yet one is wanted. */
 static void bars_have_a_stated_false_alarm(void **state)
 {
@@ -208,7 +232,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(arithmetic_waits_for_its_data), cmocka_unit_test(what_was_handed_is_near), cmocka_unit_test(memory_costs_what_it_does_from_afar),
-    cmocka_unit_test(planted_profile_is_seen), cmocka_unit_test(bars_have_a_stated_false_alarm), cmocka_unit_test(disturbed_are_left_out),
+    cmocka_unit_test(planted_profile_is_seen), cmocka_unit_test(wide_bands_cannot_tell), cmocka_unit_test(bars_have_a_stated_false_alarm), cmocka_unit_test(disturbed_are_left_out),
     cmocka_unit_test(what_cannot_be_judged_says_why), cmocka_unit_test(bad_lines_are_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
