@@ -110,6 +110,9 @@ bool bed_client(const struct bed *, const struct bed_system *, const char *base,
 /* ---- the prediction (testbed_predict.c) --------------------------------------------------------------------------- */
 /* BASE.csv: arrivals and shapes of the round, by its seed; the same file is replayed and simulated. */
 bool bed_write_plan(const struct bed *, const char *base, uint64_t round, struct bed_parts *, struct err *) MUST_USE;
+/* So long an answer may take (a calibration lies before it, or an outage), and a process of a round at most. */
+double bed_patience_s(const struct bed *);
+double bed_limit_s(const struct bed *);
 /* BASE.yaml, or BASE-low.yaml ... with the variant "-low"; kernels and occupancy times the factor. */
 bool bed_write_scenario(const struct bed *, const char *base, const char *variant, const struct bed_known *, double factor,
                         struct err *) MUST_USE;

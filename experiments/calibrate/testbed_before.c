@@ -78,6 +78,7 @@ static void server_words(const struct bed *b, const char *base, double slow, str
   add_number(w, "--again", (double)o->again);
   add(w, "--calibrate", arena_printf(w->arena, "%s-kernels.csv", base));
   add_number(w, "--slow", slow);
+  add_number(w, "--time-limit", bed_limit_s(b));
   if (b->rate_per_s > 0) {
     add_number(w, "--idle", 1 - b->load);
     add_number(w, "--pause", fmin(1 / b->rate_per_s, .1));
@@ -105,6 +106,7 @@ bool bed_system_start(const struct bed *b, const char *base, double slow, struct
   relay.at[relay.n++] = "relay";
   add_number(&relay, "--port", s->server.port);
   add_number(&relay, "--core", b->o->client_core);
+  add_number(&relay, "--time-limit", bed_limit_s(b));
   add(&relay, "--link", arena_printf(b->arena, "%s/link.csv", b->o->dir));
   return bed_start(&s->relay, relay.at, true, e);
 }
@@ -126,6 +128,8 @@ bool bed_client(const struct bed *b, const struct bed_system *s, const char *bas
   w.at[w.n++] = "client";
   add_number(&w, "--port", s->relay.port);
   add_number(&w, "--core", b->o->client_core);
+  add_number(&w, "--patience", bed_patience_s(b));
+  add_number(&w, "--time-limit", bed_limit_s(b));
   add(&w, "--plan", plan);
   add(&w, "--records", records);
   if (closed)

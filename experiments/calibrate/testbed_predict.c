@@ -35,6 +35,22 @@ static double drain_s(const struct bed *b)
   return DRAIN_S + (1 + b->load) * b->o->link_most_s;
 }
 
+#define PATIENCE_S 10.0
+double bed_patience_s(const struct bed *b)
+{
+  return PATIENCE_S + (b->rate_per_s > 0 ? slot_s(b) + drain_s(b) : 0) + 2 * b->o->link_most_s;
+}
+
+#define LIMIT_S 600.0                                   /* while the rates are unknown; on top of twice what it should take */
+double bed_limit_s(const struct bed *b)
+{
+  if (b->rate_per_s <= 0)
+    return LIMIT_S;
+  double each_s = b->service_s * b->n_batch + 1 / b->rate_per_s + b->keep_alive_s + 2 * b->o->link_most_s;
+  double before_s = each_s * (double)(b->o->executions + 3 * b->o->empties);
+  return LIMIT_S + 2 * (before_s + (double)b->o->requests / b->rate_per_s + (BED_PARTS + 1) * (slot_s(b) + drain_s(b)));
+}
+
 static double put_calibration(struct text *t, const struct bed *b, double at_s)
 {
   text_add(t, "%.9f,%d,%.0f\n", at_s, BED_CALIBRATE, b->o->request_bytes);
