@@ -73,6 +73,7 @@ static void server_words(const struct bed *b, const char *base, double slow, str
     add(w, "--shape", b->shape[i]);
   add_number(w, "--core", o->server_core);
   add_number(w, "--seed", (double)(o->seed % 1000000));
+  add_number(w, "--request", o->request_bytes);
   add_number(w, "--reply", o->reply_bytes);
   add_number(w, "--executions", (double)o->executions);
   add_number(w, "--again", (double)o->again);

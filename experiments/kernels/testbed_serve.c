@@ -36,13 +36,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORKERS = 64, WARM_UP = 20, WARM_NS = 20000000, PAGE = 4096, CHUNK = 1 << 20, FIRST = 10, ANY = 8, SURELY = 3, STIRRED = 1 << 20 };
+enum { WORKERS = 64, WARM_UP = 20, WARM_NS = 20000000, PAGE = 4096, CHUNK = 1 << 20, FIRST = 10, ANY = 8, SURELY = 3, STIRRED = 1 << 20,
+       PASSED_MOST = 1 << 16 };                         /* bytes: fewer than a pair of sockets holds while nobody reads */
 
 struct shape { const struct kernel *kernel; double p[KERNEL_PARAMETERS]; void *state[TESTBED_BATCH]; };
 struct server {
   struct testbed_list shapes;
   const char *batch_parameter, *weights, *calibration, *poll;
-  double core, limit_s, batch, workers, keep_alive_s, reply, executions, again, seed, slow, idle, pause_s, stir_s, rate;
+  double core, limit_s, batch, workers, keep_alive_s, request, reply, executions, again, seed, slow, idle, pause_s, stir_s, rate;
   int n; struct shape shape[TESTBED_SHAPES];
   int n_batch, fd;
   bool spin, cold;
@@ -50,7 +51,7 @@ struct server {
   char *body, *answer, *stirred;
   int64_t taken_ns, spent_ns;                           /* when the read began that got a request; see testbed_head */
   struct testbed_head head[TESTBED_BATCH], held;        /* held: taken, but of another shape than the batch before it */
-  bool holds;
+  bool holds, failed;
 };
 
 /* ---- kernels -------------------------------------------------------------------------------------------------------- */
@@ -176,38 +177,44 @@ static uint32_t draw_waiting(const struct server *v, double worked_s, uint64_t *
   return n;
 }
 
-/* As between two requests: an answer is written, a request is read. What that puts into the caches the next kernel has not:
- * without it kernels took 1 to 3 % less than under load. */
-static void pass_message(const struct server *v, const int *ends)
+/* As between two requests a message is written and one of a request's size (up to 64 KiB) read; through a local pair, a shorter
+ * way than TCP's. What that puts into the caches the next kernel has not: without it kernels took 1 to 3 % less than under load. */
+static bool pass_message(const struct server *v, const int *ends)
 {
-  struct testbed_head h = {.magic = TESTBED_MAGIC, .bytes = (uint32_t)v->reply}, got;
-  testbed_write(ends[0], &h, v->answer);
-  testbed_read(ends[1], &got, v->body, true);
+  struct testbed_head h = {.magic = TESTBED_MAGIC, .bytes = (uint32_t)fmin(v->request, PASSED_MOST)}, got;
+  return testbed_write(ends[0], &h, v->answer) && testbed_read(ends[1], &got, v->body, true) == 1;
+}
+
+static bool no_calibration(const struct server *v)
+{
+  fprintf(stderr, "serve: %s: %s\n", v->calibration, strerror(errno));
+  return false;
 }
 
 static bool calibrate(const struct server *v, int n, int block)
 {
   FILE *f = fopen(v->calibration, block < 0 ? "w" : "a");
-  if (!f) {
-    fprintf(stderr, "serve: %s: %s\n", v->calibration, strerror(errno));
-    return false;
-  }
+  if (!f)
+    return no_calibration(v);
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) {
+    no_calibration(v);
     return fclose(f), false;
+  }
+  bool good = true;
   struct server healthy = *v;
   healthy.slow = 1;
   uint64_t state = (uint64_t)v->seed + (uint64_t)(block + 1);
   fputs(block < 0 ? "block,shape,batch,wall_s,cpu_s\n" : "", f);
   int64_t last = testbed_now_ns();
-  for (int k = -FIRST; k < n; k++) {
+  for (int k = -FIRST; k < n && good; k++) {
     uint32_t shape = (uint32_t)(kernel_random(&state) % (uint64_t)v->n);
     uint32_t waiting = v->n_batch == 1 ? uniform(&state) >= v->idle : draw_waiting(v, (double)(testbed_now_ns() - last) * 1e-9, &state);
     if (v->n_batch > 1 && block < 0 && k >= 0 && k < v->n_batch * SURELY)   /* each size */
       waiting = 1 + (uint32_t)(k % v->n_batch);
     uint32_t batch = waiting ? waiting : 1;
-    for (uint32_t i = 0; i < batch; i++)
-      pass_message(v, ends);
+    for (uint32_t i = 0; i < batch && good; i++)
+      good = pass_message(v, ends);
     if (!waiting)
       pause_some(v, &state);
     int64_t cpu = testbed_cpu_ns(), from = last = testbed_now_ns();
@@ -216,9 +223,9 @@ static bool calibrate(const struct server *v, int n, int block)
     if (k >= 0)
       fprintf(f, "%d,%u,%u,%.9f,%.9f\n", block, shape, batch, wall_s, cpu_s);
   }
-  bool good = !ferror(f);
+  good = good && !ferror(f);
   close(ends[0]), close(ends[1]);
-  return !fclose(f) && good;
+  return (!fclose(f) && good) || no_calibration(v);
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------------------- */
@@ -282,6 +289,7 @@ static bool answer(struct server *v, int n, bool cold)
 {
   int64_t from = testbed_now_ns(), cpu = testbed_cpu_ns();
   bool good = serve_shape(v, &v->head[0], (uint32_t)n);
+  v->failed |= !good;
   cpu = testbed_cpu_ns() - cpu;
   int64_t to = testbed_now_ns();
   int64_t spent = v->spent_ns;
@@ -338,7 +346,8 @@ static int be_worker(struct server *v)
     fputs("serve: the weights file cannot be loaded\n", stderr);
     return 3;
   }
-  return work(v, v->cold);
+  int closed = work(v, v->cold);
+  return v->failed ? 3 : closed;
 }
 
 static bool more_to_do(struct server *v)
@@ -390,11 +399,11 @@ static int serve_many(struct server *v)
     if (child == 0)
       _exit(testbed_settle("serve", v->core < 0 ? -1 : v->core + n, v->limit_s, !v->spin) ? be_worker(v) : 3);
   }
-  be_worker(v);
+  int code = be_worker(v);
   shutdown(v->fd, SHUT_RDWR);
   while (n-- > 1)
     wait(NULL);
-  return 0;
+  return code == 3 ? 3 : 0;
 }
 
 /* ---- command -------------------------------------------------------------------------------------------------------- */
@@ -412,9 +421,11 @@ static bool read_arguments(struct server *v, int argc, char **argv)
   const struct testbed_option known[] = {
     {"--shape", TESTBED_LIST, &v->shapes}, {"--batch", TESTBED_NUMBER, &v->batch}, {"--weights", TESTBED_TEXT, &v->weights},
     {"--batch-parameter", TESTBED_TEXT, &v->batch_parameter}, {"--workers", TESTBED_NUMBER, &v->workers},
-    {"--keep-alive", TESTBED_NUMBER, &v->keep_alive_s}, {"--reply", TESTBED_NUMBER, &v->reply}, {"--core", TESTBED_NUMBER, &v->core},
+    {"--keep-alive", TESTBED_NUMBER, &v->keep_alive_s}, {"--request", TESTBED_NUMBER, &v->request}, {"--reply", TESTBED_NUMBER, &v->reply},
+    {"--core", TESTBED_NUMBER, &v->core},
     {"--time-limit", TESTBED_NUMBER, &v->limit_s}, {"--calibrate", TESTBED_TEXT, &v->calibration},
-    {"--executions", TESTBED_NUMBER, &v->executions}, {"--again", TESTBED_NUMBER, &v->again}, {"--seed", TESTBED_NUMBER, &v->seed}, {"--poll", TESTBED_TEXT, &v->poll},
+    {"--executions", TESTBED_NUMBER, &v->executions}, {"--again", TESTBED_NUMBER, &v->again}, {"--seed", TESTBED_NUMBER, &v->seed},
+    {"--poll", TESTBED_TEXT, &v->poll},
     {"--slow", TESTBED_NUMBER, &v->slow}, {"--idle", TESTBED_NUMBER, &v->idle}, {"--pause", TESTBED_NUMBER, &v->pause_s},
     {"--stir", TESTBED_NUMBER, &v->stir_s}, {"--rate", TESTBED_NUMBER, &v->rate}};
   if (!testbed_options("serve", argc, argv, known, sizeof known / sizeof *known))
@@ -428,7 +439,9 @@ static bool read_arguments(struct server *v, int argc, char **argv)
     return fputs("serve: needs --shape KERNEL:p=N,...; batches need one shape and a --batch-parameter\n", stderr), false;
   return within("--batch", v->batch, 1, TESTBED_BATCH) &&
          within("--rate", v->rate, 0, 1e7) && within("--workers", v->workers, 1, v->cold ? 1 : WORKERS) &&
-         within("--idle", v->idle, 0, 1) && within("--pause", v->pause_s, 0, 1) && within("--stir", v->stir_s, 0, 1) && within("--reply", v->reply, 0, TESTBED_BODY) && within("--slow", v->slow, 1, 10) && within("--executions", v->executions, 1, 1e7) &&
+         within("--idle", v->idle, 0, 1) && within("--pause", v->pause_s, 0, 1) && within("--stir", v->stir_s, 0, 1) &&
+         within("--request", v->request, 0, TESTBED_BODY) && within("--reply", v->reply, 0, TESTBED_BODY) &&
+         within("--slow", v->slow, 1, 10) && within("--executions", v->executions, 1, 1e7) &&
          within("--again", v->again, 1, 1e7);
 }
 
@@ -452,7 +465,7 @@ static int run_server(struct server *v)
 
 int kernels_serve(int argc, char **argv)
 {
-  struct server v = {.core = -1, .limit_s = 600, .batch = 1, .workers = 1, .reply = 256, .executions = 1000, .again = 100, .seed = 1,
+  struct server v = {.core = -1, .limit_s = 600, .batch = 1, .workers = 1, .request = 2000, .reply = 256, .executions = 1000, .again = 100, .seed = 1,
                      .slow = 1, .poll = "spin", .fd = -1};
   if (!read_arguments(&v, argc, argv))
     return 2;
