@@ -76,11 +76,13 @@ static bool did_not_start(struct bed_process *p, const char *what, struct err *e
 
 static bool read_port(struct bed_process *p, const char *what, struct err *e)
 {
-  char line[LINE];
-  if (!wait_for(p->out, READY_MS, what, e))
-    return false;
-  ssize_t n = read(p->out, line, sizeof line - 1);
-  line[n > 0 ? n : 0] = 0;
+  char line[LINE] = "";
+  size_t n = 0;
+  for (ssize_t got = 1; got > 0 && n < sizeof line - 1 && !strchr(line, '\n'); n += got > 0 ? (size_t)got : 0) {
+    if (!wait_for(p->out, READY_MS, what, e))
+      return false;
+    got = read(p->out, line + n, sizeof line - 1 - n);  /* the rest of it is still 0 */
+  }
   const char *port = strstr(line, "\"port\":");
   p->raised = strstr(line, "\"raised\":true") != NULL;
   p->port = port ? atoi(port + strlen("\"port\":")) : 0;

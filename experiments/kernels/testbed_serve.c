@@ -341,13 +341,20 @@ static bool load(const struct server *v)
 /* 0: idle for too long; 1: the connection closed; 3: failure. */
 static int be_worker(struct server *v)
 {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (v->cold && !load(v)) {
     fputs("serve: the weights file cannot be loaded\n", stderr);
     return 3;
   }
   int closed = work(v, v->cold);
   return v->failed ? 3 : closed;
+}
+
+/* The server's time limit is not inherited: a worker ends with it, also where it ended before that was asked for. */
+static void end_with(pid_t parent)
+{
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent)
+    _exit(3);
 }
 
 static bool more_to_do(struct server *v)
@@ -367,10 +374,13 @@ static bool more_to_do(struct server *v)
 static int serve_cold(struct server *v)
 {
   int status = 0;
+  const pid_t own = getpid();
   while (WIFEXITED(status) && WEXITSTATUS(status) == 0 && more_to_do(v)) {
     pid_t child = fork();
-    if (child == 0)
+    if (child == 0) {
+      end_with(own);
       _exit(be_worker(v));
+    }
     if (child < 0 || waitpid(child, &status, 0) < 0)
       return 3;
   }
@@ -390,14 +400,17 @@ static bool share_turns(struct server *v)
 static int serve_many(struct server *v)
 {
   int n = 1;
+  const pid_t own = getpid();
   if (v->workers > 1 && !share_turns(v))
     return 3;
   for (; n < (int)v->workers; n++) {
     pid_t child = fork();
     if (child < 0)
       return 3;
-    if (child == 0)
+    if (child == 0) {
+      end_with(own);
       _exit(testbed_settle("serve", v->core < 0 ? -1 : v->core + n, v->limit_s, !v->spin) ? be_worker(v) : 3);
+    }
   }
   int code = be_worker(v);
   shutdown(v->fd, SHUT_RDWR);
