@@ -27,7 +27,7 @@ static const char usage[] =
   "  --core C           the core that measures, from 0; default: the idlest\n"
   "  --no-cold          does not time kernels with cold caches: the profile has no factor for them\n"
   "  --no-interference  does not time kernels while all other cores do the same: no factor for busy neighbours\n"
-  "  --time-limit S     at most so many seconds: fewer repetitions of each shape, never less than 9 (--quick: 5)\n"
+  "  --time-limit S     about so many seconds: fewer repetitions of each shape, never less than 9 (--quick: 5)\n"
   "  --device cuda      measures the GPU with offsim-kernels-cuda, where that was built; default: this machine's cores\n"
   "  --from RAW.jsonl   fits raw lines that `offsim-kernels measure` wrote, here or elsewhere; measures nothing\n"
   "  --figures FORMAT   svg (default), png, pdf or none\n"

@@ -151,7 +151,8 @@ static void settle_work(struct bed_options *o)
 
 static bool read_arguments(struct request *r, int argc, char **argv, struct err *e)
 {
-  static const char *const known[] = {"-o", "--work", "--load", "--requests", "--repeats", "--link", "--profile", "--batch-work", "--batch-parameter",
+  static const char *const known[] = {"-o", "--work", "--load", "--requests", "--repeats", "--link", "--profile", "--batch-work",
+                                      "--batch-parameter",
                                       "--executions", "--seed", "--format", "--planted-slow"};
   const struct option_flag flags[] = {{"--batching", &r->o.batching}, {"--cold-starts", &r->o.cold_starts}, {"--quick", &r->o.quick},
                                       {"--quiet", &r->quiet}, {"--help", &r->help}, {"-h", &r->help}};
@@ -243,7 +244,7 @@ static double pace_at(const struct bed_known *k, double at_s)
 static void look(const struct bed *b, const struct bed_records *r, const struct bed_known *k, struct seen *s)
 {
   double *late = arena_array(b->arena, double, r->n), *over = arena_array(b->arena, double, r->n);
-  double *times = arena_array(b->arena, double, r->n);  /* as long as the median before */
+  double *times = arena_array(b->arena, double, r->n);  /* over the median of the calibrations */
   struct bed_sample sorted;
   for (size_t i = 0; i < r->n; i++) {
     const struct bed_record *one = &r->at[i];
@@ -356,8 +357,8 @@ static bool measure_apart(const struct bed *b, int round, const char *base, stru
     if (met == 0)
       return true;
   }
-  return err_system(e, "testbed: %s: %ld requests met a calibration of the server, in each of %d attempts: the machine does too much else, or "
-                    "calibrations take longer than planned", base, met, TRIES);
+  return err_system(e, "testbed: %s: %ld requests met a calibration of the server, in each of %d attempts: the machine does "
+                    "too much else, or calibrations take longer than planned", base, met, TRIES);
 }
 
 static bool run_round(const struct bed *b, int round, struct collected *c, struct bed_result *to, struct err *e)
@@ -602,7 +603,8 @@ static int run_testbed(struct request *r, struct err *e)
   if (!good)
     err_system(e, "testbed: there is no program offsim-kernels; looked for %s (`make` builds it; $OFFSIM_KERNELS names it)", program);
   r->o.kernels = program;
-  good = good && make_folder(r->o.dir, e) && bed_write_link(&r->o, r->arena, e) && (!r->o.profile || bed_profile_read(&r->o, r->arena, e)) && write_weights(&r->o, r->arena, e);
+  good = good && make_folder(r->o.dir, e) && bed_write_link(&r->o, r->arena, e)
+         && (!r->o.profile || bed_profile_read(&r->o, r->arena, e)) && write_weights(&r->o, r->arena, e);
   if (good)
     stand_aside(&r->o);
   const char *why_not = why_not_judged(&r->o, two_cores);

@@ -187,8 +187,8 @@ void bed_profile_print(const struct bed_options *o, const struct bed_result *r, 
   static const char *const head[] = {"configuration", "load", "shape", "batch", "profile ms", "in place", "error", "band", ""};
   enum { COLUMNS = sizeof head / sizeof *head };
   struct table *t = table_new(COLUMNS);
-  fprintf(out, "\nThe prediction's kernels cost what %s says. Beside it, medians of the same kernels timed in place around the load (before it, "
-          "between its parts, after it; the machine's pace of each calibration taken out), of which it knew nothing\n", o->profile);
+  fprintf(out, "\nThe prediction's kernels cost what %s says. Beside it, medians of the same kernels timed in place around the load "
+          "(before it, between its parts, after it; the machine's pace of each calibration taken out), of which it knew nothing\n", o->profile);
   for (int i = 0; i < COLUMNS; i++)
     table_cell(t, "%s", head[i]);
   table_rule(t);

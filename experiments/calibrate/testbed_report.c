@@ -260,7 +260,7 @@ json *bed_json(const struct bed_options *o, const struct bed_result *r, int n, c
   json_put_int(all, "server_core", o->server_core);
   json_put_int(all, "client_core", o->client_core);
   if (o->profile)
-    json_put_string(all, "profile", o->profile);
+    json_put_string(all, "profile_file", o->profile);
   json_put_bool(all, "judged", !why_not);
   json_put_string(all, "not_judged", why_not);
   for (int i = 0; i < n; i++)

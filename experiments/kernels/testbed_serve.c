@@ -478,8 +478,8 @@ static int run_server(struct server *v)
 
 int kernels_serve(int argc, char **argv)
 {
-  struct server v = {.core = -1, .limit_s = 600, .batch = 1, .workers = 1, .request = 2000, .reply = 256, .executions = 1000, .again = 100, .seed = 1,
-                     .slow = 1, .poll = "spin", .fd = -1};
+  struct server v = {.core = -1, .limit_s = 600, .batch = 1, .workers = 1, .request = 2000, .reply = 256, .executions = 1000,
+                     .again = 100, .seed = 1, .slow = 1, .poll = "spin", .fd = -1};
   if (!read_arguments(&v, argc, argv))
     return 2;
   int code = run_server(&v);
