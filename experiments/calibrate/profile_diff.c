@@ -327,6 +327,36 @@ static const char *compared_are(const struct differences *all)
   return models == 0 ? "kernels" : models == all->compared ? "times" : "figures";
 }
 
+/* A factor that is worth a word: what a byte from memory takes is one number a profile, and nobody knows how far two may be apart. */
+static const double FAR_APART = 1.25;
+
+static bool far_apart(double a, double b)
+{
+  return isnan(a) != isnan(b) || fmax(a, b) > FAR_APART * fmin(a, b);
+}
+
+static void add_pair(struct text *t, const char *what, double a, double b, const char *unit)
+{
+  text_add(t, ", %s ", what);
+  text_add(t, isnan(a) ? "not measured" : "%.3g%s", a, unit);
+  text_add(t, isnan(b) ? " -> not measured" : " -> %.3g%s", b, unit);
+}
+
+/* What the verdicts above do not hold: data that come from memory. */
+static void print_memory(const struct differences *all)
+{
+  for (int i = 0, told = 0; i < all->n; i++) {
+    const struct profile_kernel *a = all->all[i].a, *b = all->all[i].b;
+    struct text t = {0};
+    if (!a || !b) continue;
+    if (far_apart(a->fetch_s, b->fetch_s)) add_pair(&t, "fetch", 1e12 * a->fetch_s, 1e12 * b->fetch_s, " ps/B");
+    if (far_apart(a->cold, b->cold)) add_pair(&t, "cold", a->cold, b->cold, "");
+    if (t.n && !told++) printf("\nof data from memory, which is not judged (reuse_distance; more than 25 %% apart):\n");
+    if (t.n) printf("  %s: %s\n", all->all[i].name, t.s + 2);
+    free(t.s);
+  }
+}
+
 static void print_table(const struct profile *a, const struct profile *b, const struct differences *all)
 {
   static const char *const heading[] = {"of", "", "median", "largest", "noise", "over"};
@@ -352,6 +382,7 @@ static void print_table(const struct profile *a, const struct profile *b, const 
   if (of_other_axes(all))
     printf("\nwhere the raw lines of both lie beside them (PROFILE.raw.jsonl), shapes are compared and axes do not matter\n");
   printf("\n%d of %d compared %s differ beyond noise\n", all->beyond, all->compared, compared_are(all));
+  print_memory(all);
 }
 
 static void print_json(const struct profile *a, const struct profile *b, const struct differences *all)
@@ -370,6 +401,10 @@ static void print_json(const struct profile *a, const struct profile *b, const s
     json_put_number(one, "noise", d->noise);
     json_put_int(one, "points", d->points);
     json_put_string(one, "points_are", d->what);
+    if (d->a && d->b) {
+      json_put(one, "fetch_s", json_push(json_push(json_new_array(), json_number_value(d->a->fetch_s)), json_number_value(d->b->fetch_s)));
+      json_put(one, "cold", json_push(json_push(json_new_array(), json_number_value(d->a->cold)), json_number_value(d->b->cold)));
+    }
     json_put(d->of_model ? models : kernels, d->name, one);
   }
   json_put(out, "kernels", kernels);

@@ -89,6 +89,11 @@ void verdict_print(const struct verdict *c)
   for (int i = 0; i < c->n_checks; i++) print_check(&c->check[i]);
   int missed = verdict_missed(c);
   printf("%d of %d bars missed\n", missed, c->n_checks);
+  if (missed && !strcmp(measured_text(c->profile, "quick"), "true"))
+    printf("%s is a quick calibration, whose bands are too wide for these bars (all shapes within is a miss as well); measure\n"
+           "without --quick on a quiet machine (`offsim calibrate -o FILE`) before judging it by them\n", c->profile->name);
+  if (c->other)
+    printf("the two calibrations are compared by costs of near data; `offsim profile diff` names where fetch and cold differ\n");
 }
 
 /* ---- JSON -------------------------------------------------------------------------------------------------------- */

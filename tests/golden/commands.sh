@@ -311,6 +311,9 @@ says "a run says what a profile is worth" 0 "hardware sound.yaml: what it measur
   run "$work/worth.yaml" --replications 1 -o "$work/worth"
 says "and check does" 0 "is not known well: quick" check "$work/worth.yaml"
 check "of a sound one nothing is said" bash -c "! '$OFFSIM' check '$work/watts.yaml' 2>&1 | grep 'not known well'"
+sed 's/^      cost:/      fetch: 10 ps\n&/' "$work/profiles/sound.yaml" >"$work/f10.yaml"; sed 's/fetch: 10/fetch: 40/' "$work/f10.yaml" >"$work/f40.yaml"
+says "profile diff: data from memory are told apart" 0 "gemm_f32: fetch 10 ps/B -> 40 ps/B" profile diff "$work/f10.yaml" "$work/f40.yaml"
+check "and nothing is told of the same" bash -c "! '$OFFSIM' profile diff '$work/f10.yaml' '$work/f10.yaml' | grep fetch"
 # 4 B x (1e6 x 10 + 10 x 10 + 1e6 x 10) = 80.0004 MB, and 1 MB was measured: 80 times
 far=(--set classes.ask.pipeline.t.work.m=1000000 --set 'hardware.h={flops: 1 TFLOP/s}')
 says "the way beyond is told" 2 "'hardware: {sound.yaml: {profile: FILE, outside: allow}}' goes beyond" check "$work/watts.yaml" "${far[@]}"
