@@ -292,8 +292,8 @@ static void warn_of_areas(const struct look *l)
 
 /* ---- what profiles are worth ------------------------------------------------------------------------------------- */
 
-/* A load of so much a core as the calibration began; so much stolen; a band wider than that. */
-static const double BUSY_LOAD = 1.5, LOW_BAND = 0.75, HIGH_BAND = 1.33, STEAL_SHARE = 0.02;
+/* A load of so much a core as the calibration began; elapsed time over CPU time; so much stolen; a band wider than that. */
+static const double BUSY_LOAD = 1.5, WAITS = 2, LOW_BAND = 0.75, HIGH_BAND = 1.33, STEAL_SHARE = 0.02;
 
 static double number_of(const struct node *map, const char *key)
 {
@@ -317,6 +317,9 @@ static const char *doubts_of(struct arena *a, const struct node *measured)
   if (load > BUSY_LOAD * fmax(cores, 1))
     all = and_so(a, all, arena_printf(a, "on a busy machine (load %.3g on %.0f cores)", load, fmax(cores, 1)));
   if (steal > STEAL_SHARE) all = and_so(a, all, arena_printf(a, "%.1f %% of the time was stolen by other guests", 100 * steal));
+  const struct node *date = node_get(measured, "date");
+  if (node_is(date, NODE_TEXT) && !tariff_date_valid(date->text))
+    all = and_so(a, all, arena_printf(a, "its date '%.32s' is none: edited?", date->text));
   if (*all && node_is(unstable, NODE_LIST) && unstable->n)    /* alone it is in the bands */
     all = and_so(a, all, arena_printf(a, "%zu samples did not settle", unstable->n));
   return all;
@@ -361,6 +364,9 @@ static const char *wide_of(const struct look *l, int hardware, bool *any)
     if (c->band_low < LOW_BAND || c->band_high > HIGH_BAND)
       all = and_so(l->s->arena, all, arena_printf(l->s->arena, "%s %.0f .. +%.0f %%", c->kernel, 100 * (c->band_low - 1),
                                                   100 * (c->band_high - 1)));
+    if (h->kernel[i].wall_over_cpu > WAITS)
+      all = and_so(l->s->arena, all, arena_printf(l->s->arena, "%s waits: %.3g times its CPU time passes", c->kernel,
+                                                  h->kernel[i].wall_over_cpu));
   }
   return all;
 }
@@ -375,7 +381,7 @@ static void warn_of_profiles(const struct look *l)
     if (*doubts || *wide)
       err_warn(l->err, (struct where){.file = l->s->path}, "hardware %s: what it measured is not known well%s%s%s%s; intervals hold that "
                "with replications enough (docs/profiles.md)", l->w->hardware[i].name, *doubts ? ": " : "", doubts,
-               *wide ? "; costs between measured shapes within (90 %) " : "", wide);
+               *wide ? "; costs (between measured shapes within, 90 %): " : "", wide);
   }
 }
 

@@ -307,9 +307,12 @@ check "nor where a place gives it" bash -c "! '$OFFSIM' run '$work/watts.yaml' -
 says "check warns where energy is asked for" 0 "nobody says what 'sound.yaml' draws: counted as 0 J" check "$work/watts.yaml" --set primary=energy_total_j_per_request
 mkdir -p "$work/noisy"; sed -e 's/cores: 2,/cores: 2, quick: true, load: 6,/; s/^      cost:/      band: [0.4, 2.53]\n&/' "$work/profiles/sound.yaml" >"$work/noisy/sound.yaml"
 sed 's:profiles/:noisy/:' "$work/watts.yaml" >"$work/worth.yaml"
-says "a run says what a profile is worth" 0 "hardware sound.yaml: what it measured is not known well: quick, on a busy machine (load 6 on 2 cores); costs between measured shapes within (90 %) gemm_f32 -60 .. +153 %" \
+says "a run says what a profile is worth" 0 "hardware sound.yaml: what it measured is not known well: quick, on a busy machine (load 6 on 2 cores); costs (between measured shapes within, 90 %): gemm_f32 -60 .. +153 %" \
   run "$work/worth.yaml" --replications 1 -o "$work/worth"
 says "and check does" 0 "is not known well: quick" check "$work/worth.yaml"
+sed -i 's/cores: 2,/cores: 2, date: 2099-13-45,/; s/^      cost:/      wall_over_cpu: 50\n&/' "$work/noisy/sound.yaml"
+says "a date that is none" 0 "its date '2099-13-45' is none" check "$work/worth.yaml"
+says "and a wait that is none" 0 "gemm_f32 waits: 50 times its CPU time passes" check "$work/worth.yaml"
 check "of a sound one nothing is said" bash -c "! '$OFFSIM' check '$work/watts.yaml' 2>&1 | grep 'not known well'"
 sed 's/^      cost:/      fetch: 10 ps\n&/' "$work/profiles/sound.yaml" >"$work/f10.yaml"; sed 's/fetch: 10/fetch: 40/' "$work/f10.yaml" >"$work/f40.yaml"
 says "profile diff: data from memory are told apart" 0 "gemm_f32: fetch 10 ps/B -> 40 ps/B" profile diff "$work/f10.yaml" "$work/f40.yaml"
