@@ -141,6 +141,7 @@ struct bed_result {
   int rounds; long requests;
   bool raised;
   int anew;                                             /* rounds that were measured again: a request met a calibration */
+  long met;                                             /* requests that met a calibration all the same */
   int n_shapes, n_batch; const char *const *shape;
   double in_place_s[BED_WORKS][BED_BATCH];              /* medians of all calibrations, less their pace; mean over the rounds */
 };

@@ -95,9 +95,17 @@ static void put_row(struct table *t, const struct bed_result *r, double q, doubl
   table_cell(t, "%.0f %%", width_at(r, q) * 100);
 }
 
+/* Where the bar is missed it says why: the error is larger, the measured value outside the band, or the band says too little. */
+static const char *judged(const struct bed_result *r, double q, double error, double bar)
+{
+  if (r->load <= MIDDLE_LOAD)
+    return fabs(error) <= bar ? "ok" : "MISSED";
+  return !inside(r, q) ? "OUTSIDE" : width_at(r, q) <= WIDEST ? "in the band" : "TOO WIDE";
+}
+
 static void print_errors(const struct bed_result *r, int n, FILE *out)
 {
-  static const char *const head[] = {"configuration", "load", "", "measured ms", "predicted", "error", "bar", "band from", "to", "wide", ""};
+  static const char *const head[] = {"configuration", "load", "", "measured ms", "predicted", "error", "bar", "band from", "to", "wide", "judged"};
   enum { COLUMNS = sizeof head / sizeof *head };
   struct table *t = table_new(COLUMNS);
   for (int i = 0; i < COLUMNS; i++)
@@ -106,9 +114,9 @@ static void print_errors(const struct bed_result *r, int n, FILE *out)
   for (int i = 0; i < n; i++) {
     struct bed_verdict v = bed_judge(&r[i]);
     put_row(t, &r[i], .5, v.error_p50, v.bar_p50);
-    table_cell(t, "%s", v.within ? "within" : "OUTSIDE");
+    table_cell(t, "%s", judged(&r[i], .5, v.error_p50, v.bar_p50));
     put_row(t, &r[i], .95, v.error_p95, v.bar_p95);
-    table_cell(t, "%s", "");
+    table_cell(t, "%s", judged(&r[i], .95, v.error_p95, v.bar_p95));
     put_before(t, &r[i], .5);
     put_before(t, &r[i], .95);
   }
@@ -146,6 +154,8 @@ static void print_causes(const struct bed_result *r, FILE *out)
           r->known_overhead_s * 1e6, r->late_s * 1e6, r->steal_share * 100);
   if (r->anew)
     fprintf(out, "; %d times a round was measured again, as requests met a calibration", r->anew);
+  if (r->met)
+    fprintf(out, "; %ld requests met one all the same", r->met);
   if (!r->raised)
     fputs("; no leave to run ahead of other processes", out);
   if (r->batch_mean > 1.0001)
@@ -245,6 +255,7 @@ static json *result_json(const struct bed_options *o, const struct bed_result *r
   json_put_number(cause, "utilization", r->utilization);
   json_put_bool(cause, "priority_raised", r->raised);
   json_put_int(cause, "rounds_anew", r->anew);
+  json_put_int(cause, "requests_at_calibrations", r->met);
   json_put(one, "cause", cause);
   if (o->costs)
     json_put(one, "profile", bed_profile_json(o, r));
