@@ -188,7 +188,7 @@ $(filter $(BUILD)/tests/policy_% $(BUILD)/tests/world_life,$(UNITS)): | $(PLANTE
 # Simulators with one function replaced, which let private data go where they may not; tests/property/zones.py finds them.
 LEAKS := relay hedge telemetry kind
 leak_relay := route
-leak_hedge := plan_mask
+leak_hedge := plan_mask -Wl,--wrap=check_masked
 leak_telemetry := learner_in_reach
 leak_kind := exposure_zones -Wl,--wrap=exposure_zones_made
 $(BUILD)/leaks/%: tests/property/leaks/%.c $(BUILD)/experiments/main.o $(BUILD)/liboffsim.a

@@ -74,7 +74,8 @@ holds single "one core: alone, with one thread, but cold too" \
 said single "one core: nothing is measured with several threads, nor with neighbours"
 if [ "$(nproc)" -gt 1 ]; then
   measure beside "$planted" measure --quick --time-limit 1 --kernels sum --no-cold
-  holds beside "neighbours where there is another core" "[s['with'] for s in S].count('interference') == 1"
+  holds beside "neighbours where there is another core, of the middle shape and the largest" \
+    "sorted(s['shape']['n'] for s in S if s['with'] == 'interference') == [2000, 4000]"
   check "they are gone afterwards" bash -c "! ps -eo args | grep -F '$planted measure' | grep -qv -e grep -e 'bash -c'"
 else
   skip "neighbours" "one core"
