@@ -2,6 +2,7 @@
  * read back as scenarios read it, and only then renamed. */
 #include "experiments/calibrate/calibration_files.h"
 #include "experiments/calibrate/import.h"
+#include "experiments/calibrate/profile_tokens.h"
 #include "experiments/fit_link.h"
 #include "experiments/version.h"
 #include "scenarios/schema.h"
@@ -197,12 +198,9 @@ static void print_text(const struct import_ask *ask, const struct import_points 
 
 static json *error_json(const struct import_error *e)
 {
-  json *o = json_new_object();
-  json_put_string(o, "model", e->model);
-  json_put_number(o, "mape", e->shapes ? e->mape : NAN);
-  json_put_number(o, "p90", e->shapes ? e->p90 : NAN);
-  json_put_number(o, "max", e->shapes ? e->max : NAN);
-  return json_put_int(o, "shapes", e->shapes);
+  bool any = e->shapes > 0;
+  return put_left_out(json_new_object(), &(struct left_out){e->model, any ? e->mape : NAN, any ? e->p90 : NAN, any ? e->max : NAN,
+                                                                  (unsigned long long)e->shapes});
 }
 
 static json *left_out_json(const struct import_result *r, const struct prompt_point *p, int n)

@@ -189,12 +189,7 @@ static json *error_json(const struct profile_kernel *k)
 {
   json *out = json_new_object();
   json_put_string(out, "method", k->method);
-  json_put_string(out, "model", k->model);
-  json_put_number(out, "mape", k->mape);
-  json_put_number(out, "p90", k->p90);
-  json_put_number(out, "max", k->max);
-  json_put_int(out, "shapes", (int64_t)k->shapes);
-  return out;
+  return put_left_out(out, &(struct left_out){k->model, k->mape, k->p90, k->max, (unsigned long long)k->shapes});
 }
 
 static json *kernel_json(const struct profile_kernel *k)

@@ -10,10 +10,10 @@ enum { ROWS_MOST = 16 };
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-static struct token_error read_error(const struct node *of)
+static struct left_out read_error(const struct node *of)
 {
   const struct node *error = node_get(of, "error");
-  return (struct token_error){get_text(error, "kernel_error", "model"), get_number(error, "kernel_error", "mape"),
+  return (struct left_out){get_text(error, "kernel_error", "model"), get_number(error, "kernel_error", "mape"),
                               get_number(error, "kernel_error", "p90"), get_number(error, "kernel_error", "max"),
                               error ? get_count(error, "kernel_error", "shapes") : 0};
 }
@@ -121,7 +121,7 @@ double token_step_s(const struct token_service *s, double requests, double conte
 
 /* ---- a table ---------------------------------------------------------------------------------------------------- */
 
-static void print_error(const char *of, const struct token_error *e)
+static void print_error(const char *of, const struct left_out *e)
 {
   if (e->shapes && isfinite(e->mape))
     printf("  error of %s: mean %.1f %%, p90 %.1f %%, largest %.1f %% of %llu points left out%s%s%s\n", of, 100 * e->mape, 100 * e->p90,
@@ -189,9 +189,8 @@ void token_service_print(const struct token_service *s)
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------- */
 
-static json *error_json(const struct token_error *e)
+json *put_left_out(json *o, const struct left_out *e)
 {
-  json *o = json_new_object();
   json_put_string(o, "model", e->model);
   json_put_number(o, "mape", e->mape);
   json_put_number(o, "p90", e->p90);
@@ -208,7 +207,7 @@ static json *prompts_json(const struct token_service *s)
   }
   json_put(o, "tokens", tokens);
   json_put(o, "times_s", times);
-  return json_put(o, "error", error_json(&s->prompt_error));
+  return json_put(o, "error", put_left_out(json_new_object(), &s->prompt_error));
 }
 
 static json *step_json(const struct token_service *s)
@@ -219,7 +218,7 @@ static json *step_json(const struct token_service *s)
   json_put_number(o, "kv_s", s->kv_s);
   json_put_bool(o, "c_measured", !s->c_guessed);
   json_put_bool(o, "kv_measured", !s->kv_guessed);
-  return json_put(o, "error", error_json(&s->step_error));
+  return json_put(o, "error", put_left_out(json_new_object(), &s->step_error));
 }
 
 json *token_service_json(const struct token_service *s)
@@ -233,6 +232,6 @@ json *token_service_json(const struct token_service *s)
   if (s->has_step)
     json_put(o, "step", step_json(s));
   if (s->step_time)
-    json_put(o, "step_time", json_put_string(error_json(&s->step_time_error), "form", s->step_time));
+    json_put(o, "step_time", json_put_string(put_left_out(json_new_object(), &s->step_time_error), "form", s->step_time));
   return o;
 }
